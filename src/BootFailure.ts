@@ -1,0 +1,188 @@
+/**
+ * Why a runner did not come to serve: the union that `BootFailed` carries as its cause.
+ *
+ * A cause is *transient* when trying again later can help: callers then go on waiting within their budget.
+ * Any other cause fails the waiting callers at once, because waiting would only hide it.
+ */
+import * as Schema from "effect/Schema"
+import { OutOfMemory, tail } from "./RunnerExit.ts"
+
+/** The runner's process ended before it served. A signal may be chance; an exit code is the program's own doing. */
+export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", {
+  code: Schema.NullOr(Schema.Int),
+  signal: Schema.NullOr(Schema.String),
+  stderr: Schema.String
+}) {
+  override get message() {
+    const how = this.signal === null ? `exited with code ${this.code}` : `was killed by ${this.signal}`
+    return `its process ${how} before it served; ${
+      this.stderr.trim() === "" ? "it wrote nothing to stderr" : `the end of its stderr${tail(this.stderr)}`
+    }`
+  }
+}
+
+/** The runner's program ran and ended, or refused, without becoming a runner. */
+export class NotARunner extends Schema.TaggedError<NotARunner>()("NotARunner", {
+  detail: Schema.String,
+  stderr: Schema.optionalKey(Schema.String)
+}) {
+  override get message() {
+    return `${this.detail}${tail(this.stderr)}`
+  }
+}
+
+/** The file that a runner should run does not exist. */
+export class EntryMissing extends Schema.TaggedError<EntryMissing>()("EntryMissing", {
+  entry: Schema.String
+}) {
+  override get message() {
+    return `the runner's entry ${this.entry} does not exist: check \`entry\` of the FlameLayer, or build it first`
+  }
+}
+
+/** Runner and parent do not speak the same protocol, or have different layouts of a function's schemas. */
+export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("VersionMismatch", {
+  what: Schema.String,
+  parent: Schema.String,
+  runner: Schema.String
+}) {
+  override get message() {
+    return `${this.what} differs: the parent has ${this.parent}, the runner has ${this.runner}; run both from the same code`
+  }
+}
+
+/** The runner lives, but did not get as far as serving within `bootTimeout`. */
+export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverConnected", {
+  phase: Schema.String,
+  hint: Schema.String,
+  /** Milliseconds. */
+  after: Schema.Number
+}) {
+  override get message() {
+    return `after ${this.after} ms it had got as far as "${this.phase}": ${this.hint}`
+  }
+}
+
+/** The runner reported that it cannot serve. */
+export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
+  exitCode: Schema.NullOr(Schema.Int),
+  detail: Schema.String
+}) {
+  override get message() {
+    return `it crashed${this.exitCode === null ? "" : ` with exit code ${this.exitCode}`}: ${this.detail}`
+  }
+}
+
+/** The services that the runner's functions need could not be built there. */
+export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("ServicesFailed", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `the services of its functions could not be built: ${this.detail}`
+  }
+}
+
+/** The `beforeBoot` hook failed. */
+export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("BeforeBootFailed", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `the beforeBoot hook failed: ${this.detail}`
+  }
+}
+
+/** The system would not start the runner now. */
+export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFailed", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `it could not be started: ${this.detail}`
+  }
+}
+
+/** The image of the runner could not be had. */
+export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
+  image: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `image ${this.image} could not be pulled: ${this.detail}`
+  }
+}
+
+/** No place was found for the runner. */
+export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedulable", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `no place was found for it: ${this.detail}`
+  }
+}
+
+/** A quota does not allow another runner now. */
+export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `a quota does not allow another runner: ${this.detail}`
+  }
+}
+
+/** The parent may not do what booting a runner needs. */
+export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
+  verb: Schema.String,
+  resource: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `the parent may not ${this.verb} ${this.resource}: ${this.detail}`
+  }
+}
+
+/** What a runner should be was refused as invalid. */
+export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `the runner as specified was refused: ${this.detail}`
+  }
+}
+
+const members = [
+  ProcessExited,
+  NotARunner,
+  EntryMissing,
+  VersionMismatch,
+  NeverConnected,
+  Crashed,
+  ServicesFailed,
+  BeforeBootFailed,
+  LaunchFailed,
+  OutOfMemory,
+  ImagePull,
+  Unschedulable,
+  QuotaExceeded,
+  Forbidden,
+  InvalidSpec
+] as const
+
+/** Every cause of a failed boot. */
+export const BootFailure: Schema.Union<typeof members> = Schema.Union(members)
+export type BootFailure = (typeof members)[number]["Type"]
+
+/** Whether trying the boot again later can help without anybody changing anything. */
+export const isTransient = (cause: BootFailure): boolean => {
+  switch (cause._tag) {
+    case "ProcessExited":
+      return cause.signal !== null
+    case "ServicesFailed":
+    case "BeforeBootFailed":
+    case "LaunchFailed":
+    case "OutOfMemory":
+    case "Unschedulable":
+    case "QuotaExceeded":
+      return true
+    default:
+      return false
+  }
+}

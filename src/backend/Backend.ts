@@ -1,0 +1,67 @@
+/**
+ * The contract between a pool and whatever makes its runners exist.
+ *
+ * Anybody can write a backend; the suite in `effect-flame/testing` says whether it keeps the contract.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { BootFailure } from "../BootFailure.ts"
+import type { RunnerExit } from "../RunnerExit.ts"
+import type { Transport } from "../wire/Transport.ts"
+
+/** What a backend is told about the runner it shall make. Durations are in milliseconds. */
+export interface RunnerSpec {
+  /** Name of the runner, unique in the life of this parent; fit for a host name or a label. */
+  readonly id: string
+  /** The pool's id. */
+  readonly pool: string
+  /** Identity of this life of the parent: a runner of another life is not ours. */
+  readonly life: string
+  /** How long the boot may take, from now. */
+  readonly bootTimeout: number
+  /** How long calls in flight may take to end once the runner is told to go. */
+  readonly drainTimeout: number
+  /** How long finalizers may take after an interruption. */
+  readonly cancelGrace: number
+}
+
+/** A step on the way to serving, in the order in which it was reached. */
+export interface BootPhase {
+  readonly name: "created" | "scheduled" | "pulled" | "started" | "connected"
+  /** What a person may want to know about it, such as the node's name. */
+  readonly detail?: string
+}
+
+/** One runner as its backend sees it. */
+export interface RunnerProcess {
+  /** What helps a person to find it: pid, or pod, node and zone. */
+  readonly labels: Readonly<Record<string, string>>
+  /** The steps of its boot; ends when it is connected or has ended. */
+  readonly phases: Stream.Stream<BootPhase>
+  /** The authenticated byte pipe to it, once it has dialled back. */
+  readonly connection: Effect.Effect<Transport, BootFailure>
+  /** Why it ended; never fails, and every waiter gets the same answer. */
+  readonly exit: Effect.Effect<RunnerExit>
+  /** How an end before serving is told: what `exit` means for a boot, with the last words of the runner. */
+  readonly bootFailure: (exit: RunnerExit) => BootFailure
+  /** Ends it now, without drain; `exit` then says `Killed {by}`. */
+  readonly kill: (by: string) => Effect.Effect<void>
+}
+
+/** Makes runners exist. */
+export class Backend extends Context.Service<
+  Backend,
+  {
+    /** What kind of backend it is, for people: "process", "memory", "kubernetes". */
+    readonly name: string
+    /** Defaults of pools on this backend, in milliseconds. */
+    readonly defaults: { readonly bootTimeout: number; readonly reasonGrace: number }
+    /**
+     * Makes one runner exist. Its scope owns the runner: closing it removes every trace of it,
+     * by SIGTERM first where it still lives.
+     */
+    readonly launch: (spec: RunnerSpec) => Effect.Effect<RunnerProcess, BootFailure, Scope.Scope>
+  }
+>()("effect-flame/Backend") {}

@@ -1,0 +1,135 @@
+/**
+ * A byte pipe with a beginning and an end: all that a Link knows of a socket.
+ *
+ * Two kinds: `fromDuplex` over any Node stream, and `memoryPair` for tests, which needs no turn of the event loop.
+ */
+import type { Duplex } from "node:stream"
+
+/** What a Link wants to be told; `closed` comes exactly once, last. */
+export interface TransportHandlers {
+  readonly data: (chunk: Uint8Array) => void
+  readonly drained: () => void
+  readonly closed: (error: Error | undefined) => void
+}
+
+/** A byte pipe. Nothing arrives before `start`. */
+export interface Transport {
+  readonly start: (handlers: TransportHandlers) => void
+  /** Sends the chunks in order; false when it is congested, `drained` then says when to go on. Chunks are not copied. */
+  readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
+  /** Sends what was written, then closes. */
+  readonly end: () => void
+  /** Closes now; what was not sent is lost. */
+  readonly destroy: (error?: Error) => void
+  /** Runs a flush at the end of the current turn, so that the writes of one turn leave together. */
+  readonly atTurnEnd: (flush: () => void) => void
+}
+
+/** A pipe over a Node stream; a socket must have `noDelay` set by whoever made it. */
+export const fromDuplex = (duplex: Duplex): Transport => {
+  let started = false
+  return {
+    start(handlers) {
+      if (started) throw new Error("a Transport can be started once")
+      started = true
+      let error: Error | undefined
+      duplex.on("error", (cause) => {
+        error ??= cause
+      })
+      duplex.on("data", handlers.data)
+      duplex.on("drain", handlers.drained)
+      duplex.on("end", () => duplex.end())
+      duplex.once("close", () => handlers.closed(error))
+      if (duplex.destroyed) handlers.closed(duplex.errored ?? undefined)
+    },
+    write(chunks) {
+      if (chunks.length === 1) return duplex.write(chunks[0])
+      duplex.cork()
+      let free = true
+      for (const chunk of chunks) free = duplex.write(chunk)
+      duplex.uncork()
+      return free
+    },
+    end: () => {
+      duplex.end()
+    },
+    destroy: (error) => {
+      duplex.destroy(error)
+    },
+    atTurnEnd: process.nextTick
+  }
+}
+
+class MemoryEnd implements Transport {
+  private handlers: TransportHandlers | undefined
+  private inbox: Array<Uint8Array> = []
+  private ended = false
+  private closed = false
+  private error: Error | undefined
+  peer: MemoryEnd | undefined
+
+  start(handlers: TransportHandlers) {
+    if (this.handlers !== undefined) throw new Error("a Transport can be started once")
+    this.handlers = handlers
+    queueMicrotask(this.deliver)
+  }
+
+  write(chunks: ReadonlyArray<Uint8Array>) {
+    if (this.ended || this.closed) return true
+    const peer = this.peer!
+    // copied, as a real socket does: what the sender does to its bytes later must not reach the receiver
+    for (const chunk of chunks) peer.inbox.push(chunk.slice())
+    queueMicrotask(peer.deliver)
+    return true
+  }
+
+  end() {
+    if (this.ended) return
+    this.ended = true
+    queueMicrotask(() => this.peer!.finish(undefined))
+    queueMicrotask(() => this.finish(undefined))
+  }
+
+  destroy(error?: Error) {
+    if (this.closed) return
+    this.ended = true
+    this.inbox = []
+    queueMicrotask(() => this.finish(error))
+    queueMicrotask(() => this.peer!.finish(undefined))
+  }
+
+  atTurnEnd(flush: () => void) {
+    queueMicrotask(flush)
+  }
+
+  private readonly deliver = () => {
+    if (this.handlers === undefined) return
+    while (this.inbox.length > 0) this.handlers.data(this.inbox.shift()!)
+    if (this.closed) this.notify()
+  }
+
+  private finish(error: Error | undefined) {
+    if (this.closed) return
+    this.closed = true
+    this.ended = true
+    this.error = error
+    this.deliver()
+  }
+
+  private notify() {
+    const handlers = this.handlers
+    if (handlers === undefined || this.told) return
+    this.told = true
+    handlers.closed(this.error)
+  }
+  private told = false
+}
+
+/** Two ends of a pipe in memory, by direct calls and microtasks only, so that it works under `TestClock`. */
+export const memoryPair = (): readonly [Transport, Transport] => {
+  const left = new MemoryEnd()
+  const right = new MemoryEnd()
+  left.peer = right
+  right.peer = left
+  return [left, right]
+}
