@@ -1,0 +1,90 @@
+/**
+ * Checks what `npm publish` would publish: publint, attw, and an app that installs it: every door opens and
+ * type-checks, nothing behind the doors can be imported.
+ */
+import { execFileSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+const root = Path.join(import.meta.dirname, "..")
+const work = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-flame-pack-"))
+const app = Path.join(work, "app")
+const installed = Path.join(app, "node_modules/effect-flame")
+
+const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): void => {
+  execFileSync(command, args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
+}
+
+const pack = (): string => {
+  // --ignore-scripts: the caller has built already
+  const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", work]
+  const [packed] = JSON.parse(
+    execFileSync("npm", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+  )
+  console.log(`${packed.filename}: ${packed.entryCount} files, ${packed.size} bytes packed`)
+  return Path.join(work, packed.filename)
+}
+
+/** An empty app with the package and its peers, and nothing else. */
+const install = (tarball: string): ReadonlyArray<string> => {
+  Fs.mkdirSync(Path.join(app, "node_modules/@types"), { recursive: true })
+  Fs.mkdirSync(installed)
+  run(work, "tar", "-xzf", tarball, "-C", installed, "--strip-components=1")
+  for (const peer of ["effect", "@types/node"]) {
+    Fs.symlinkSync(Path.join(root, "node_modules", peer), Path.join(app, "node_modules", peer))
+  }
+  Fs.writeFileSync(Path.join(app, "package.json"), JSON.stringify({ type: "module" }))
+  const manifest = JSON.parse(Fs.readFileSync(Path.join(installed, "package.json"), "utf8"))
+  return Object.keys(manifest.exports)
+    .filter((door) => door !== "./package.json")
+    .map((door) => Path.posix.join("effect-flame", door))
+}
+
+/** Every module that is not a door itself, by the path somebody might try. */
+const hidden = (doors: ReadonlyArray<string>): ReadonlyArray<string> =>
+  Fs.readdirSync(Path.join(installed, "dist"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".js"))
+    .flatMap((file) => [`effect-flame/dist/${file}`, `effect-flame/${file.slice(0, -3)}`])
+    .filter((path) => !doors.includes(path))
+
+const checkDoors = (doors: ReadonlyArray<string>): void => {
+  const program = `
+    import assert from "node:assert"
+    for (const door of ${JSON.stringify(doors)}) assert(Object.keys(await import(door)).length > 0, door + " exports nothing")
+    for (const path of ${JSON.stringify(hidden(doors))}) {
+      await assert.rejects(import(path), { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" }, path + " can be imported")
+    }`
+  Fs.writeFileSync(Path.join(app, "doors.mjs"), program)
+  run(app, "node", "doors.mjs")
+}
+
+const checkTypes = (doors: ReadonlyArray<string>): void => {
+  const compilerOptions = {
+    module: "NodeNext",
+    target: "ES2024",
+    // effect's own declarations name types of the DOM
+    lib: ["ES2024", "DOM"],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: ["node"]
+  }
+  const program = doors.map((door, i) => `import * as door${i} from "${door}"\nvoid door${i}\n`).join("")
+  Fs.writeFileSync(Path.join(app, "doors.ts"), program)
+  Fs.writeFileSync(Path.join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["doors.ts"] }))
+  run(app, "tsc")
+}
+
+try {
+  const tarball = pack()
+  run(root, "publint", "run", tarball, "--strict")
+  run(root, "attw", tarball, "--profile", "esm-only")
+  const doors = install(tarball)
+  checkDoors(doors)
+  checkTypes(doors)
+  console.log(`${doors.join(", ")}: open and type-check from outside; nothing else does`)
+} finally {
+  Fs.rmSync(work, { recursive: true, force: true })
+}
