@@ -1,3 +1,11 @@
 import { defineConfig } from "vitest/config"
 
-export default defineConfig({ test: { include: ["test/**/*.test.ts"], testTimeout: 20_000, hookTimeout: 30_000 } })
+export default defineConfig({
+  test: {
+    // the tests of examples/testing are what an app's own tests look like
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
+    allowOnly: false,
+    testTimeout: 20_000,
+    hookTimeout: 30_000
+  }
+})
