@@ -23,6 +23,8 @@ export interface Transport {
   readonly destroy: (error?: Error) => void
   /** Runs a flush at the end of the current turn, so that the writes of one turn leave together. */
   readonly atTurnEnd: (flush: () => void) => void
+  /** Runs a flush after the other events that are due now have been handled. */
+  readonly later: (flush: () => void) => void
 }
 
 /** A pipe over a Node stream; a socket must have `noDelay` set by whoever made it. */
@@ -56,7 +58,8 @@ export const fromDuplex = (duplex: Duplex): Transport => {
     destroy: (error) => {
       duplex.destroy(error)
     },
-    atTurnEnd: process.nextTick
+    atTurnEnd: process.nextTick,
+    later: setImmediate
   }
 }
 
@@ -66,6 +69,7 @@ class MemoryEnd implements Transport {
   private ended = false
   private closed = false
   private error: Error | undefined
+  private told = false
   peer: MemoryEnd | undefined
 
   start(handlers: TransportHandlers) {
@@ -102,6 +106,10 @@ class MemoryEnd implements Transport {
     queueMicrotask(flush)
   }
 
+  later(flush: () => void) {
+    queueMicrotask(flush)
+  }
+
   private readonly deliver = () => {
     if (this.handlers === undefined) return
     while (this.inbox.length > 0) this.handlers.data(this.inbox.shift()!)
@@ -122,7 +130,6 @@ class MemoryEnd implements Transport {
     this.told = true
     handlers.closed(this.error)
   }
-  private told = false
 }
 
 /** Two ends of a pipe in memory, by direct calls and microtasks only, so that it works under `TestClock`. */

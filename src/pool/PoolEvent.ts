@@ -1,0 +1,90 @@
+/** What a pool tells of itself: events as they happen, and its status at a time. */
+import type { BootFailure } from "../BootFailure.ts"
+import type { RunnerExit } from "../RunnerExit.ts"
+import type { DrainReason } from "./PoolStep.ts"
+
+/** How long the steps of a boot took, in milliseconds from its start: beforeBoot, launched, connected, ready and the backend's own. */
+export type BootPhases = Readonly<Record<string, number>>
+
+/** Something that happened in a pool. */
+export type PoolEvent =
+  | { readonly _tag: "BootStarted"; readonly pool: string; readonly runner: string }
+  | {
+      readonly _tag: "RunnerReady"
+      readonly pool: string
+      readonly runner: string
+      readonly labels: Readonly<Record<string, string>>
+      readonly phases: BootPhases
+      /** Set where the runner's code is another build than the parent's. */
+      readonly otherBuild: string | undefined
+    }
+  | {
+      readonly _tag: "BootFailed"
+      readonly pool: string
+      readonly runner: string
+      readonly cause: BootFailure
+      readonly transient: boolean
+      /** Runners that exist, the failed one not counted. */
+      readonly runners: number
+    }
+  | { readonly _tag: "RunnerUnresponsive"; readonly pool: string; readonly runner: string }
+  | { readonly _tag: "RunnerResponsive"; readonly pool: string; readonly runner: string }
+  | { readonly _tag: "RunnerStuck"; readonly pool: string; readonly runner: string; readonly function: string }
+  | { readonly _tag: "RunnerDraining"; readonly pool: string; readonly runner: string; readonly why: DrainReason }
+  | {
+      readonly _tag: "RunnerGone"
+      readonly pool: string
+      readonly runner: string
+      readonly exit: RunnerExit
+      /** Why it was told to go; undefined for one that went by itself. */
+      readonly why: DrainReason | undefined
+    }
+  /** The reason of a lost runner that came after its callers had been told `Disconnected`. */
+  | { readonly _tag: "LateReason"; readonly pool: string; readonly runner: string; readonly exit: RunnerExit }
+  | { readonly _tag: "CastFailed"; readonly pool: string; readonly function: string; readonly message: string }
+  | { readonly _tag: "PoolClosing"; readonly pool: string }
+
+/** One runner in a status. */
+export interface RunnerStatus {
+  readonly id: string
+  readonly state: "booting" | "ready" | "unresponsive" | "draining"
+  readonly labels: Readonly<Record<string, string>>
+  readonly calls: number
+  /** Milliseconds since it became ready; undefined while it boots. */
+  readonly age: number | undefined
+  readonly phases: BootPhases
+}
+
+/** A pool at a time. All counts are of this parent process only. */
+export interface PoolStatus {
+  readonly pool: string
+  readonly backend: string
+  readonly state: "open" | "closing" | "closed"
+  readonly min: number
+  readonly max: number
+  readonly concurrency: number
+  readonly runners: ReadonlyArray<RunnerStatus>
+  readonly booting: number
+  readonly ready: number
+  readonly draining: number
+  readonly busySlots: number
+  readonly freeSlots: number
+  readonly waiting: number
+  readonly leases: number
+  /** Since the pool was built. */
+  readonly totals: Totals
+}
+
+/** Counters since a pool was built; times are sums in milliseconds. */
+export interface Totals {
+  readonly calls: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly casts: number
+  readonly castsFailed: number
+  readonly boots: number
+  readonly bootsFailed: number
+  readonly runnersLost: number
+  readonly queueMillis: number
+  readonly runMillis: number
+}

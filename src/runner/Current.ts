@@ -1,0 +1,45 @@
+/** Inside a function: where it runs, and how much of its call's budget is left. */
+import * as Context from "effect/Context"
+
+/** What a runner knows of itself. */
+export interface RunnerInfo {
+  /** Name of the runner, as the parent's events, errors and logs have it. */
+  readonly id: string
+  /** Id of the pool it belongs to. */
+  readonly pool: string
+  /** Who booted it, for people: such as the parent's pid or pod. */
+  readonly parent: string
+}
+
+/** One call, seen from inside. */
+export class CurrentCall implements RunnerInfo {
+  readonly id: string
+  readonly pool: string
+  readonly parent: string
+  private readonly deadline: number | undefined
+
+  constructor(info: RunnerInfo, budget: number | undefined) {
+    this.id = info.id
+    this.pool = info.pool
+    this.parent = info.parent
+    this.deadline = budget === undefined ? undefined : performance.now() + budget
+  }
+
+  /** Milliseconds that are left of the call's budget, at least 0; undefined where it has none. */
+  get remaining(): number | undefined {
+    return this.deadline === undefined ? undefined : Math.max(0, this.deadline - performance.now())
+  }
+}
+
+/**
+ * Where a function runs: runner id, pool, parent, and the remaining budget of its call.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { FlameRunner } from "effect-flame"
+ *
+ * const whereAmI = Effect.map(FlameRunner.Current, ({ id, remaining }) => `${id}, ${remaining} ms left`)
+ * ```
+ */
+export class Current extends Context.Service<Current, CurrentCall>()("effect-flame/FlameRunner/Current") {}

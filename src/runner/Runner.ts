@@ -1,0 +1,212 @@
+/**
+ * The parent's handle on one runner: its session, the calls it holds, whether it answers.
+ *
+ * It routes frames and knows no policy; what a frame means for the pool is told through `RunnerEvents`.
+ */
+import * as Effect from "effect/Effect"
+import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
+import { isFinal, json, Kind, kindName } from "../wire/Frame.ts"
+import { checkHello, decodeFailure, type Hello, layoutMismatch, type Welcome } from "../wire/Handshake.ts"
+import { Link, type LinkClosed } from "../wire/Link.ts"
+import { encodeHead, type Extras, type SpanIds } from "../wire/Request.ts"
+import type { Transport } from "../wire/Transport.ts"
+
+/** A call as its runner's handle sees it. */
+export interface RunnerCall {
+  /** Its id on the runner's link; set by the handle. */
+  linkId: number
+  /** The turn in which its Request was sent; see `Link.flushed`. */
+  turn: number
+  readonly final: (kind: number, body: Buffer, large: Uint8Array | undefined) => void
+}
+
+/** What a pool wants to know of a runner. */
+export interface RunnerEvents {
+  readonly draining: () => void
+  readonly responsive: (answers: boolean) => void
+  readonly closed: (how: LinkClosed) => void
+}
+
+/** Who is expected to dial back, and on which terms. */
+export interface RunnerTerms extends Welcome {
+  readonly runner: string
+  readonly life: string
+  /** Layouts of the functions that the parent knows so far. */
+  readonly fingerprints: ReadonlyMap<string, string>
+}
+
+const none = new Uint8Array(0)
+
+export class RunnerHandle {
+  readonly hello: Hello
+  readonly link: Link
+  /** Calls by link id; a hole is a free id. */
+  readonly calls: Array<RunnerCall | undefined> = [undefined]
+  inFlight = 0
+  events: RunnerEvents
+  private readonly freeIds: Array<number> = []
+  private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
+  private pinged = false
+  private answers = true
+
+  constructor(link: Link, hello: Hello, events: RunnerEvents) {
+    this.link = link
+    this.hello = hello
+    this.events = events
+    hello.functions.forEach(([name, fingerprint], index) => this.indices.set(name, { index, fingerprint }))
+  }
+
+  /** Index of a function there; undefined when it is not served, a failure when its layout is another one. */
+  indexOf(name: string, fingerprint: () => string): number | BootFailure | undefined {
+    const known = this.indices.get(name)
+    if (known === undefined) return undefined
+    if (known.fingerprint === fingerprint()) return known.index
+    return layoutMismatch(name, fingerprint(), known.fingerprint, this.hello.build)
+  }
+
+  /** Sends a call; its `final` comes exactly once unless the session ends first. */
+  request(
+    call: RunnerCall,
+    functionIndex: number,
+    budget: number | undefined,
+    span: SpanIds | undefined,
+    extras: Extras | undefined,
+    payload: Uint8Array
+  ): void {
+    const id = this.freeIds.pop() ?? this.calls.length
+    this.calls[id] = call
+    call.linkId = id
+    call.turn = this.link.turn
+    this.inFlight++
+    this.link.send(Kind.Request, id, encodeHead(functionIndex, budget, span, extras), payload)
+  }
+
+  /** Asks the runner to stop a call; its final frame is the acknowledgement. */
+  cancel(call: RunnerCall): void {
+    this.link.abandon(call.linkId, "request")
+    this.link.control(Kind.Cancel, call.linkId)
+  }
+
+  /** Tells the runner to take nothing new, to end its calls within the budget in milliseconds, and to leave. */
+  drain(budget: number): void {
+    const body = Buffer.allocUnsafe(4)
+    body.writeUInt32BE(Math.min(0xffffffff, Math.max(0, Math.ceil(budget))), 0)
+    this.link.control(Kind.Drain, 0, body)
+  }
+
+  /** Asks whether its event loop turns; a ping not answered when the next is due makes it unresponsive. */
+  ping(): void {
+    if (this.pinged) {
+      if (this.answers) {
+        this.answers = false
+        this.events.responsive(false)
+      }
+      return
+    }
+    this.pinged = true
+    this.link.control(Kind.Ping, 0)
+  }
+
+  /** Whether the last ping that was due has been answered. */
+  get isResponsive(): boolean {
+    return this.answers
+  }
+
+  /** Whether a ping is out that has not been answered. */
+  get isPinged(): boolean {
+    return this.pinged
+  }
+
+  /** Whether nothing of the call was handed to the connection. */
+  isUnsent(call: RunnerCall): boolean {
+    return call.turn > this.link.flushed
+  }
+
+  message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    if (isFinal(kind)) return this.final(kind, id, body, large)
+    switch (kind) {
+      case Kind.Pong: {
+        this.pinged = false
+        if (!this.answers) {
+          this.answers = true
+          this.events.responsive(true)
+        }
+        return
+      }
+      case Kind.Draining:
+        return this.events.draining()
+      case Kind.Bye:
+        return this.link.end()
+      default:
+        this.link.violate(`a ${kindName(kind)} frame, which a runner must not send`)
+    }
+  }
+
+  private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    const call = this.calls[id]
+    if (call === undefined) return this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it does not hold`)
+    this.calls[id] = undefined
+    this.freeIds.push(id)
+    this.inFlight--
+    this.link.forget(id, "response")
+    call.final(kind, body, large)
+  }
+}
+
+/**
+ * Waits for the runner at the other end of a pipe to introduce itself, and lets it in or refuses it.
+ *
+ * Fails at once when what is there is no runner or one that does not fit. A pipe that closes before is left to the
+ * backend, which knows why the runner ended, for a second.
+ */
+export const connect = (transport: Transport, terms: RunnerTerms): Effect.Effect<RunnerHandle, BootFailure> =>
+  Effect.callback<RunnerHandle, BootFailure>((resume) => {
+    let handle: RunnerHandle | undefined
+    const before: RunnerEvents = { draining() {}, responsive() {}, closed: () => {} }
+    const link = new Link(transport, {
+      message(kind, id, body, large) {
+        if (handle !== undefined) return handle.message(kind, id, body, large)
+        if (kind === Kind.Fail) {
+          resume(Effect.fail(decodeFailure(body)))
+          return link.end()
+        }
+        const hello =
+          kind === Kind.Hello
+            ? checkHello(body, terms)
+            : new NotARunner({ detail: `it began with a ${kindName(kind)} frame instead of Hello` })
+        if ("_tag" in hello) {
+          link.send(Kind.Refuse, 0, none, json(hello))
+          link.end()
+          return resume(Effect.fail(hello))
+        }
+        const { cancelGrace, drainTimeout, maxPayload, maxResult } = terms
+        link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, maxPayload, maxResult }))
+        handle = new RunnerHandle(link, hello, before)
+        resume(Effect.succeed(handle))
+      },
+      accept(kind, id, total) {
+        if (handle?.calls[id] === undefined) return `a large ${kindName(kind)} for call ${id}, which it does not hold`
+        return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
+      },
+      closed(how) {
+        if (handle !== undefined) return handle.events.closed(how)
+        if (how.violation !== undefined) {
+          return resume(Effect.fail(new NotARunner({ detail: `it does not speak this protocol: ${how.violation}` })))
+        }
+        resume(
+          Effect.delay(
+            Effect.fail(
+              new NeverConnected({
+                phase: "connected",
+                hint: "it closed its connection before it served; look at its output",
+                after: 0
+              })
+            ),
+            "1 second"
+          )
+        )
+      }
+    })
+    link.open()
+    return Effect.sync(() => link.destroy())
+  })

@@ -1,0 +1,308 @@
+/**
+ * What runs inside a runner: serves the calls of one parent over one link, until it is told to go or the link ends.
+ *
+ * A function runs in a fiber of its own with its own Scope. Whatever it does is confined to its call.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { BootFailure } from "../BootFailure.ts"
+import type { AnyImplemented } from "../FlameFunction.ts"
+import * as FunctionCodec from "../FunctionCodec.ts"
+import * as Propagate from "../Propagate.ts"
+import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
+import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
+import { decodeFailure, decodeWelcome, type Hello, type Welcome } from "../wire/Handshake.ts"
+import { Link } from "../wire/Link.ts"
+import { decodeHead, type Extras, type RequestHead, type SpanIds } from "../wire/Request.ts"
+import type { Transport } from "../wire/Transport.ts"
+
+export interface RunnerServerOptions {
+  readonly transport: Transport
+  readonly info: RunnerInfo
+  readonly life: string
+  readonly build: string
+  readonly functions: ReadonlyArray<AnyImplemented>
+  /** What the functions need, and what is provided around them. */
+  readonly context: Context.Context<never>
+}
+
+interface Served {
+  readonly fn: AnyImplemented
+  readonly codec: FunctionCodec.FunctionCodec
+}
+
+interface ServedCall {
+  readonly served: Served
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  isCancelled: boolean
+}
+
+const none = new Uint8Array(0)
+
+/** Serves until the session is over; every call has ended by then, or had `cancelGrace` to end. */
+export class RunnerServer {
+  /** Completes when the last call has ended and the link is closed; fails when the parent refuses this runner. */
+  readonly done: Deferred.Deferred<void, BootFailure> = Deferred.makeUnsafe()
+  private readonly calls = new Map<number, ServedCall>()
+  private readonly functions: ReadonlyArray<Served>
+  private readonly link: Link
+  private readonly options: RunnerServerOptions
+  private readonly isTraced: boolean
+  private readonly timers: Array<Fiber.Fiber<unknown>> = []
+  private welcome: Welcome | undefined
+  private isDraining = false
+  private isLeaving = false
+
+  constructor(options: RunnerServerOptions) {
+    this.options = options
+    this.functions = options.functions.map((fn) => ({ fn, codec: FunctionCodec.of(fn) }))
+    this.isTraced = Context.get(options.context, Tracer.Tracer) !== Tracer.nativeTracer
+    this.link = new Link(options.transport, {
+      message: (kind, id, body, large) => this.message(kind, id, body, large),
+      accept: (kind, _, total) => {
+        const limit = this.welcome?.maxPayload ?? 0
+        return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
+      },
+      closed: () => this.closed()
+    })
+  }
+
+  /** Introduces this runner to its parent. */
+  start(): void {
+    const { build, functions, info, life } = this.options
+    const hello: Hello = {
+      protocol,
+      build,
+      runner: info.id,
+      life,
+      functions: functions.map((fn) => [fn.name, fn.layout] as const)
+    }
+    this.link.open()
+    this.link.send(Kind.Hello, 0, none, json(hello))
+  }
+
+  /**
+   * Takes nothing new, ends its calls within the budget in milliseconds, and leaves; its parent is told first.
+   *
+   * Without a budget it is the parent's `drainTimeout`. Calls that are left at its end are interrupted, and their
+   * finalizers get `cancelGrace`.
+   */
+  drain(budget: number = this.welcome?.drainTimeout ?? 0): void {
+    if (this.isDraining) return
+    this.isDraining = true
+    this.link.control(Kind.Draining, 0)
+    if (this.calls.size === 0) return this.leave()
+    this.after(budget, () => {
+      this.interruptAll()
+      this.after(this.welcome?.cancelGrace ?? 0, () => this.leave())
+    })
+  }
+
+  private message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    switch (kind) {
+      case Kind.Request:
+        return this.request(id, body, large)
+      case Kind.Cancel:
+        return this.cancel(id)
+      case Kind.Ping:
+        return this.link.control(Kind.Pong, 0)
+      case Kind.Drain:
+        return this.drain(body.length >= 4 ? body.readUInt32BE(0) : 0)
+      case Kind.Welcome: {
+        this.welcome = decodeWelcome(body)
+        if (this.welcome === undefined) this.link.violate("a Welcome that is not understood here")
+        return
+      }
+      case Kind.Refuse: {
+        Deferred.doneUnsafe(this.done, Exit.fail(decodeFailure(body)))
+        return this.link.end()
+      }
+      default:
+        this.link.violate(`a ${kindName(kind)} frame, which a parent must not send`)
+    }
+  }
+
+  private request(id: number, body: Buffer, large: Uint8Array | undefined): void {
+    const head = decodeHead(body)
+    const served = head === undefined ? undefined : this.functions[head.functionIndex]
+    if (head === undefined || served === undefined || this.calls.has(id)) {
+      return this.link.violate(`a Request that is not understood here`)
+    }
+    if (this.isDraining) return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
+    const { codec, fn } = served
+    let effect: Effect.Effect<unknown, unknown, unknown>
+    try {
+      const bytes = large ?? body.subarray(head.end)
+      if (codec.isPayloadSync) {
+        effect = fn.implementation(codec.decodePayload(bytes, large !== undefined))
+      } else {
+        const own = large ?? Buffer.from(bytes)
+        effect = Effect.flatMap(Effect.orDie(codec.decodePayloadEffect(own, true)), fn.implementation)
+      }
+    } catch (defect) {
+      effect = Effect.die(defect)
+    }
+    const call: ServedCall = { served, fiber: undefined, isCancelled: false }
+    const scope = Scope.makeUnsafe()
+    const context = this.contextOf(head, scope)
+    this.calls.set(id, call)
+    const fiber = Effect.runForkWith(context)(this.traced(effect, served, head.span) as Effect.Effect<unknown, unknown>)
+    call.fiber = fiber
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) this.ended(id, call, scope, exit)
+    else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
+  }
+
+  private contextOf(head: RequestHead, scope: Scope.Scope): Context.Context<never> {
+    let context: Context.Context<never> = Context.add(
+      Context.add(this.options.context, Current, new CurrentCall(this.options.info, head.budget)),
+      Scope.Scope,
+      scope
+    )
+    if (head.extras !== undefined) context = withExtras(context, head.extras)
+    return context
+  }
+
+  private traced(
+    effect: Effect.Effect<unknown, unknown, unknown>,
+    served: Served,
+    span: SpanIds | undefined
+  ): Effect.Effect<unknown, unknown, unknown> {
+    if (span === undefined && !this.isTraced) return effect
+    const parent = span === undefined ? undefined : Tracer.externalSpan(span)
+    if (!this.isTraced) return Effect.withParentSpan(effect, parent!)
+    return Effect.withSpan(effect, `${served.fn.name}.run`, {
+      kind: "server",
+      ...(parent === undefined ? { root: true } : { parent }),
+      attributes: { "flame.runner": this.options.info.id, "flame.pool": this.options.info.pool }
+    })
+  }
+
+  /** The function has ended: its Scope closes before anything is told, so that a caller may rely on it. */
+  private ended(id: number, call: ServedCall, scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): void {
+    const closing = Scope.closeUnsafe(scope, exit)
+    if (closing === undefined) return this.respond(id, call, exit)
+    const fiber = Effect.runForkWith(this.options.context)(closing)
+    fiber.addObserver((closed) => {
+      this.respond(id, call, Exit.isFailure(closed) && Exit.isSuccess(exit) ? closed : exit)
+    })
+  }
+
+  private respond(id: number, call: ServedCall, exit: Exit.Exit<unknown, unknown>): void {
+    const { codec } = call.served
+    try {
+      if (Exit.isSuccess(exit)) {
+        if (!codec.isSuccessSync) return this.respondLater(id, call, Kind.Success, codec.encodeSuccessEffect(exit.value))
+        return this.reply(id, call, Kind.Success, codec.encodeSuccess(exit.value))
+      }
+      // a defect elects itself over a typed error, as it does in Effect
+      const reasons = exit.cause.reasons
+      const die = reasons.find(Cause.isDieReason)
+      if (die !== undefined) return this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(die.defect))
+      const fail = reasons.find(Cause.isFailReason)
+      if (fail !== undefined) {
+        if (!codec.isErrorSync) return this.respondLater(id, call, Kind.Failure, codec.encodeErrorEffect(fail.error))
+        return this.reply(id, call, Kind.Failure, codec.encodeError(fail.error))
+      }
+      if (call.isCancelled || this.isDraining || this.link.closed) return this.reply(id, call, Kind.Interrupted, none)
+      this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(new Error("the function interrupted itself")))
+    } catch (defect) {
+      this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(defect))
+    }
+  }
+
+  private respondLater(
+    id: number,
+    call: ServedCall,
+    kind: Kind,
+    encoding: Effect.Effect<Uint8Array, unknown, unknown>
+  ): void {
+    const fiber = Effect.runForkWith(this.options.context)(encoding as Effect.Effect<Uint8Array, unknown>)
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) return this.reply(id, call, kind, exit.value)
+      this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(Cause.squash(exit.cause)))
+    })
+  }
+
+  /** Sends the final frame of a call; what is larger than the parent takes is refused with its size. */
+  private reply(id: number, call: ServedCall, kind: Kind, body: Uint8Array): void {
+    this.calls.delete(id)
+    const limit = this.welcome?.maxResult ?? 0
+    if (body.length > limit) {
+      this.link.send(Kind.Refused, id, none, json({ why: "PayloadTooLarge", size: body.length, limit }))
+    } else if (call.isCancelled && kind === Kind.Success) {
+      // nobody waits for it any more: its acknowledgement is all that is wanted
+      this.link.control(Kind.Interrupted, id)
+    } else {
+      this.link.send(kind, id, none, body)
+    }
+    if (this.calls.size > 0) return
+    if (this.link.closed) this.finish()
+    else if (this.isDraining) this.leave()
+  }
+
+  private cancel(id: number): void {
+    const call = this.calls.get(id)
+    if (call !== undefined) {
+      call.isCancelled = true
+      return call.fiber?.interruptUnsafe()
+    }
+    // its payload had not come whole, or its result is still leaving in parts: either ends here. Otherwise its final
+    // frame has left already and crosses the Cancel
+    if (this.link.forget(id, "request") || this.link.abandon(id, "response")) this.link.control(Kind.Interrupted, id)
+  }
+
+  private interruptAll(): void {
+    for (const call of this.calls.values()) call.fiber?.interruptUnsafe()
+  }
+
+  /** Says goodbye once everything is written. */
+  private leave(): void {
+    if (this.isLeaving) return
+    this.isLeaving = true
+    this.link.whenSent(() => {
+      this.link.control(Kind.Bye, 0)
+      this.link.end()
+    })
+  }
+
+  /** The session is over: whatever still runs is interrupted, and has `cancelGrace` for its finalizers. */
+  private closed(): void {
+    this.isDraining = true
+    this.isLeaving = true
+    if (this.calls.size === 0) return this.finish()
+    this.interruptAll()
+    this.after(this.welcome?.cancelGrace ?? 0, () => this.finish())
+  }
+
+  private finish(): void {
+    for (const timer of this.timers) timer.interruptUnsafe()
+    Deferred.doneUnsafe(this.done, Exit.void)
+  }
+
+  private after(millis: number, f: () => void): void {
+    this.timers.push(Effect.runForkWith(this.options.context)(Effect.delay(Effect.sync(f), millis)))
+  }
+}
+
+const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
+  let out = context
+  if (extras.annotations !== undefined) {
+    out = Context.add(out, References.CurrentLogAnnotations, {
+      ...Context.get(context, References.CurrentLogAnnotations),
+      ...extras.annotations
+    })
+  }
+  if (extras.level !== undefined) out = Context.add(out, References.MinimumLogLevel, extras.level as never)
+  if (extras.references !== undefined) {
+    for (const [reference, value] of Propagate.restore(extras.references)) out = Context.add(out, reference, value)
+  }
+  return out
+}

@@ -1,0 +1,110 @@
+/**
+ * The head of a Request: which function, with which budget, and what else crosses with a call.
+ *
+ * `u16 function | u8 flags | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
+ */
+
+/** Identity of the span that a call belongs to, as W3C ids in hexadecimal. */
+export interface SpanIds {
+  readonly traceId: string
+  readonly spanId: string
+  readonly sampled: boolean
+}
+
+/** What of the caller's References crosses besides budget and trace; absent where they are at their defaults. */
+export interface Extras {
+  readonly annotations?: Readonly<Record<string, unknown>>
+  readonly level?: string
+  /** Values of `Flame.propagate`d References, encoded by their schemas. */
+  readonly references?: Readonly<Record<string, unknown>>
+}
+
+export interface RequestHead {
+  readonly functionIndex: number
+  /** Milliseconds that are left of the call's budget, or undefined without one. */
+  readonly budget: number | undefined
+  readonly span: SpanIds | undefined
+  readonly extras: Extras | undefined
+  /** Where the payload begins. */
+  readonly end: number
+}
+
+const flag = { budget: 1, span: 2, extras: 4 }
+const extrasLimit = 8 * 1024
+const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
+
+/**
+ * Writes a head; the answer is a view of memory that the next call overwrites, so use it at once.
+ *
+ * Extras above 8 KiB are left out: annotations must not make a call fail.
+ */
+export const encodeHead = (
+  functionIndex: number,
+  budget: number | undefined,
+  span: SpanIds | undefined,
+  extras: Extras | undefined
+): Uint8Array => {
+  let flags = 0
+  let at = 3
+  scratch.writeUInt16BE(functionIndex, 0)
+  if (budget !== undefined) {
+    flags |= flag.budget
+    at = scratch.writeUInt32BE(Math.min(0xffffffff, Math.max(0, Math.ceil(budget))), at)
+  }
+  if (span !== undefined) {
+    flags |= flag.span
+    scratch.write(span.traceId, at, 16, "hex")
+    scratch.write(span.spanId, at + 16, 8, "hex")
+    scratch[at + 24] = span.sampled ? 1 : 0
+    at += 25
+  }
+  if (extras !== undefined) {
+    const bytes = Buffer.from(JSON.stringify(extras))
+    if (bytes.length <= extrasLimit) {
+      flags |= flag.extras
+      at = scratch.writeUInt16BE(bytes.length, at)
+      scratch.set(bytes, at)
+      at += bytes.length
+    }
+  }
+  scratch[2] = flags
+  return scratch.subarray(0, at)
+}
+
+/** Reads a head; undefined when the bytes are not one. */
+export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
+  if (bytes.length < 3) return undefined
+  const flags = bytes[2]!
+  if (flags > 7) return undefined
+  let at = 3
+  let budget: number | undefined
+  let span: SpanIds | undefined
+  let extras: Extras | undefined
+  if ((flags & flag.budget) !== 0) {
+    if (bytes.length < at + 4) return undefined
+    budget = bytes.readUInt32BE(at)
+    at += 4
+  }
+  if ((flags & flag.span) !== 0) {
+    if (bytes.length < at + 25) return undefined
+    span = {
+      traceId: bytes.toString("hex", at, at + 16),
+      spanId: bytes.toString("hex", at + 16, at + 24),
+      sampled: bytes[at + 24] === 1
+    }
+    at += 25
+  }
+  if ((flags & flag.extras) !== 0) {
+    if (bytes.length < at + 2) return undefined
+    const length = bytes.readUInt16BE(at)
+    at += 2
+    if (bytes.length < at + length) return undefined
+    try {
+      extras = JSON.parse(bytes.toString("utf8", at, at + length)) as Extras
+    } catch {
+      return undefined
+    }
+    at += length
+  }
+  return { functionIndex: bytes.readUInt16BE(0), budget, span, extras, end: at }
+}
