@@ -16,6 +16,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
     "Propagate",
     "RunnerExit",
     "SchemaLayout",
+    "Shutdown",
     "runner/Current"
   ],
   // bytes
@@ -25,7 +26,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // many runners
   ["pool/"],
   // what an app calls, what it provides, what a runner is
-  ["Flame", "FlameLayer", "FlameRunner"],
+  ["Flame", "FlameLayer", "FlameRunner", "runMain"],
   // the doors
   ["index", "runner"]
 ]
