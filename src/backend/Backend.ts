@@ -56,6 +56,8 @@ export class Backend extends Context.Service<
   {
     /** What kind of backend it is, for people: "process", "memory", "kubernetes". */
     readonly name: string
+    /** What code the parent runs, named as its runners name theirs; another build is only reported. */
+    readonly build: string
     /** Defaults of pools on this backend, in milliseconds. */
     readonly defaults: { readonly bootTimeout: number; readonly reasonGrace: number }
     /**

@@ -3,8 +3,9 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
 import type { BootFailure } from "../BootFailure.ts"
-import type { IdleFunction } from "../FlameFunction.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
 import type { RunnerExit } from "../RunnerExit.ts"
 import type { Options as StateOptions } from "./PoolStep.ts"
 
@@ -40,7 +41,7 @@ export interface PoolOptions<RHooks = never> {
    * A function that a runner is asked with before it is stopped for want of work: `false` keeps it for another
    * `idleTimeToLive`. It must answer within 1 s; failing or silent, it does not object. Default none.
    */
-  readonly idleWhen?: IdleFunction
+  readonly idleWhen?: AnyFunction & { readonly payload: Schema.Void; readonly success: Schema.Boolean }
   /** Calls after which a runner is replaced; 1 gives every call a fresh runner. Default none. */
   readonly maxCalls?: number
   /** Age at which a runner is replaced. Default none. */

@@ -1,0 +1,149 @@
+/**
+ * One call on the parent: a ticket to the policy, a call to its runner's handle, a deadline to the pool's timer.
+ *
+ * One object for all three, so that a call that waits costs little and one that does not costs no look-up.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { FlameError, type Reason, RemoteDefect } from "../FlameError.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
+import * as FunctionCodec from "../FunctionCodec.ts"
+import type { RunnerCall } from "../runner/Runner.ts"
+import { Kind } from "../wire/Frame.ts"
+import type { Extras, SpanIds } from "../wire/Request.ts"
+import type { Deadline } from "./Deadlines.ts"
+import type { Ticket } from "./Ticket.ts"
+import type { WaitQueue } from "./WaitQueue.ts"
+
+/** Something the pool's one timer can be set for. */
+export interface Due extends Deadline {
+  readonly due: (now: number) => void
+}
+
+/** What a call tells the engine of its pool. */
+export interface CallOwner {
+  readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
+  readonly expired: (call: Call, now: number) => void
+}
+
+/** What a caller gives besides function and payload. */
+export interface CallTerms {
+  readonly span: SpanIds | undefined
+  readonly extras: Extras | undefined
+  /** Milliseconds of budget, undefined for none. */
+  readonly timeout: number | undefined
+  readonly lease: number
+  /** Name of the runner of that lease. */
+  readonly leasedRunner: string | undefined
+  readonly cast: boolean
+}
+
+/** The callers' side of an exit: what `resume` is given. */
+export type CallExit = Exit.Exit<unknown, unknown> | Effect.Effect<unknown, unknown, unknown>
+
+export class Call implements Ticket, RunnerCall, Due {
+  state: "idle" | "waiting" | "running" = "idle"
+  runner = -1
+  lease: number
+  readonly cast: boolean
+  seq = -1
+  queue: WaitQueue | undefined = undefined
+  prev: Ticket | undefined = undefined
+  next: Ticket | undefined = undefined
+  linkId = 0
+  turn = 0
+  at = 0
+  place = -1
+  /**
+   * `open`: the caller waits. `lost`: it waits to be told why its runner went. `stopping`: nobody waits for the
+   * result any more, but the function may still run. `over`: nothing is left of it.
+   */
+  phase: "open" | "lost" | "stopping" | "over" = "open"
+  /** Whether it did not stop within `cancelGrace`. */
+  isStuck = false
+  /** Told when the function has stopped, or is given up. */
+  stopped: (() => void) | undefined = undefined
+  submittedAt: number
+  dispatchedAt = 0
+  /** Index of the runner it was sent to last, or -1. */
+  ranOn = -1
+  /** End of its budget in the pool's time. */
+  readonly expiry: number | undefined
+  readonly fn: AnyFunction
+  readonly codec: FunctionCodec.FunctionCodec
+  readonly payload: Uint8Array
+  readonly terms: CallTerms
+  private readonly owner: CallOwner
+  private readonly resume: (exit: CallExit) => void
+
+  constructor(
+    owner: CallOwner,
+    fn: AnyFunction,
+    codec: FunctionCodec.FunctionCodec,
+    payload: Uint8Array,
+    terms: CallTerms,
+    now: number,
+    resume: (exit: CallExit) => void
+  ) {
+    this.owner = owner
+    this.fn = fn
+    this.codec = codec
+    this.payload = payload
+    this.terms = terms
+    this.lease = terms.lease
+    this.cast = terms.cast
+    this.submittedAt = now
+    this.expiry = terms.timeout === undefined ? undefined : now + terms.timeout
+    this.resume = resume
+  }
+
+  final(kind: number, body: Buffer, large: Uint8Array | undefined): void {
+    this.owner.final(this, kind, body, large)
+  }
+
+  due(now: number): void {
+    this.owner.expired(this, now)
+  }
+
+  /** Gives the caller its answer; whatever comes later is dropped. */
+  settle(exit: CallExit, phase: "stopping" | "over"): void {
+    this.phase = phase
+    this.resume(exit)
+  }
+
+  fail(reason: Reason, phase: "stopping" | "over" = "over"): void {
+    this.settle(Exit.fail(new FlameError({ reason })), phase)
+  }
+
+  /** Says that the function has stopped to whoever waits for that. */
+  end(): void {
+    this.phase = "over"
+    const stopped = this.stopped
+    this.stopped = undefined
+    stopped?.()
+  }
+
+  /** What a final frame that carries a value or the function's own failure means to the caller. */
+  decode(kind: number, body: Buffer, large: Uint8Array | undefined, runner: string): CallExit {
+    const { codec } = this
+    const bytes = large ?? body
+    try {
+      switch (kind) {
+        case Kind.Success: {
+          if (codec.isSuccessSync) return Exit.succeed(codec.decodeSuccess(bytes, large !== undefined))
+          return Effect.orDie(codec.decodeSuccessEffect(large ?? Buffer.from(body), true))
+        }
+        case Kind.Failure: {
+          if (codec.isErrorSync) return Exit.fail(codec.decodeError(bytes))
+          return Effect.flatMap(Effect.orDie(codec.decodeErrorEffect(large ?? Buffer.from(body))), Effect.fail)
+        }
+        default: {
+          const defect = FunctionCodec.decodeDefect(bytes)
+          return Exit.die(new RemoteDefect({ function: this.fn.name, runner, ...defect }))
+        }
+      }
+    } catch (defect) {
+      return Exit.die(defect)
+    }
+  }
+}

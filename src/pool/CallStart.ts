@@ -1,0 +1,143 @@
+/** How a call enters its pool: what crosses with it is gathered, its payload encoded, its Call submitted. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import { FlameError, InvalidPayload, PayloadTooLarge } from "../FlameError.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
+import * as FunctionCodec from "../FunctionCodec.ts"
+import * as Propagate from "../Propagate.ts"
+import type { Extras, SpanIds } from "../wire/Request.ts"
+import { Call, type CallExit, type CallTerms } from "./Call.ts"
+import * as CallTrace from "./CallTrace.ts"
+import type { PoolEngine } from "./PoolEngine.ts"
+import { Runner } from "./Runner.ts"
+
+type Outcome = Effect.Effect<unknown, unknown, unknown>
+
+/** Calls a function on a runner of the pool, and gives what it gives. */
+export const call = (engine: PoolEngine, fn: AnyFunction, payload: unknown, timeout: number | undefined): Outcome =>
+  withPayload(engine, fn, payload, (fiber, codec, bytes) => {
+    if (fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer) {
+      return CallTrace.traced(engine, fn, (span, started) =>
+        run(engine, fn, codec, bytes, termsOf(engine, fiber, fn, timeout, span, false), started)
+      )
+    }
+    return run(engine, fn, codec, bytes, termsOf(engine, fiber, fn, timeout, undefined, false))
+  })
+
+/** Hands a call over to the pool; what it fails with later is told to `failed`. */
+export const cast = (
+  engine: PoolEngine,
+  fn: AnyFunction,
+  payload: unknown,
+  timeout: number | undefined,
+  failed: (exit: Exit.Exit<unknown, unknown>) => void
+): Effect.Effect<void, FlameError, unknown> =>
+  withPayload(engine, fn, payload, (fiber, codec, bytes) => {
+    const parent = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
+    const isTraced = fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+    const terms = termsOf(engine, fiber, fn, timeout, isTraced ? parent : undefined, true)
+    let accepted = false
+    let refusal: CallExit | undefined
+    const resume = (exit: CallExit) => {
+      if (!accepted && Exit.isExit(exit) && Exit.isFailure(exit)) refusal = exit
+      else if (Exit.isExit(exit)) failed(exit)
+      else Effect.runForkWith(fiber.context as Context.Context<unknown>)(exit).addObserver(failed)
+    }
+    engine.submit(new Call(engine, fn, codec, bytes, terms, engine.now(), resume))
+    accepted = true
+    return refusal ?? Effect.void
+  }) as Effect.Effect<void, FlameError, unknown>
+
+/** Encodes the payload, and says at once what is wrong with it. */
+const withPayload = (
+  engine: PoolEngine,
+  fn: AnyFunction,
+  payload: unknown,
+  then: (fiber: Fiber.Fiber<unknown, unknown>, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array) => Outcome
+): Outcome =>
+  Effect.withFiber((fiber) => {
+    const codec = FunctionCodec.of(fn)
+    const sized = (bytes: Uint8Array): Outcome => {
+      const limit = engine.settings.maxPayload
+      if (bytes.length <= limit) return then(fiber, codec, bytes)
+      return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
+    }
+    if (!codec.isPayloadSync) {
+      return Effect.matchEffect(codec.encodePayloadEffect(payload), {
+        onFailure: (error) => fail(invalid(fn, error)),
+        onSuccess: sized
+      })
+    }
+    let bytes: Uint8Array
+    try {
+      bytes = codec.encodePayload(payload)
+    } catch (error) {
+      return fail(invalid(fn, error))
+    }
+    return sized(bytes)
+  })
+
+const run = (
+  engine: PoolEngine,
+  fn: AnyFunction,
+  codec: FunctionCodec.FunctionCodec,
+  bytes: Uint8Array,
+  terms: CallTerms,
+  started?: (call: Call) => void
+): Outcome =>
+  Effect.callback<unknown, unknown, unknown>((resume) => {
+    const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
+    started?.(call)
+    engine.submit(call)
+    return Effect.suspend(() => engine.interrupt(call))
+  })
+
+const fail = (reason: InvalidPayload | PayloadTooLarge) => Effect.fail(new FlameError({ reason }))
+
+const invalid = (fn: AnyFunction, error: unknown): InvalidPayload =>
+  new InvalidPayload({ function: fn.name, issues: FunctionCodec.payloadIssues(error) })
+
+const plain: CallTerms = {
+  span: undefined,
+  extras: undefined,
+  timeout: undefined,
+  lease: -1,
+  leasedRunner: undefined,
+  cast: false
+}
+
+/** What crosses with the call besides its payload. A call that has nothing of it shares one object. */
+const termsOf = (
+  engine: PoolEngine,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  fn: AnyFunction,
+  timeout: number | undefined,
+  span: SpanIds | undefined,
+  cast: boolean
+): CallTerms => {
+  const extras = extrasOf(fiber)
+  const budget = timeout ?? fn.timeout ?? engine.settings.timeout
+  const runner = Context.getOrUndefined(fiber.context, Runner)
+  const leased = runner?.engine === engine ? runner : undefined
+  if (extras === undefined && budget === undefined && span === undefined && leased === undefined && !cast) return plain
+  return { span, extras, timeout: budget, lease: leased?.lease ?? -1, leasedRunner: leased?.id, cast }
+}
+
+const noAnnotations = References.CurrentLogAnnotations.defaultValue()
+const defaultLevel = References.MinimumLogLevel.defaultValue()
+
+const extrasOf = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  const level = fiber.getRef(References.MinimumLogLevel)
+  const references = Propagate.hasAny() ? Propagate.collect(fiber.context) : undefined
+  if (annotations === noAnnotations && level === defaultLevel && references === undefined) return undefined
+  return {
+    ...(annotations === noAnnotations ? {} : { annotations }),
+    ...(level === defaultLevel ? {} : { level }),
+    ...(references === undefined ? {} : { references })
+  }
+}

@@ -1,0 +1,498 @@
+/**
+ * The moving part of a pool: feeds events into the policy and carries its commands out.
+ *
+ * It is plain synchronous code on the callers' turns, so that a warm call costs no fiber; whatever takes time (boots,
+ * ends of runners, hooks) is a fiber of RunnerLife.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { BootFailure } from "../BootFailure.ts"
+import {
+  BootFailed,
+  FlameError,
+  FunctionMissing,
+  InvalidPayload,
+  PayloadTooLarge,
+  PoolClosed,
+  QueueFull,
+  type Reason,
+  RunnerLost,
+  TimedOut
+} from "../FlameError.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
+import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
+import type { RunnerHandle } from "../runner/Runner.ts"
+import { Kind } from "../wire/Frame.ts"
+import { Call, type CallOwner, type Due } from "./Call.ts"
+import { Deadlines } from "./Deadlines.ts"
+import * as LeaseTicket from "./LeaseTicket.ts"
+import type { PoolMetrics } from "./PoolMetrics.ts"
+import * as PoolState from "./PoolState.ts"
+import type { Settings } from "./PoolOptions.ts"
+import type { Ticket } from "./Ticket.ts"
+
+/** A runner from its boot to its end, as the engine sees it. */
+export interface EngineRunner {
+  readonly id: string
+  readonly startedAt: number
+  /** When its boot had succeeded. */
+  readyAt: number | undefined
+  /** How long the steps of its boot took, in milliseconds from its start. */
+  readonly phases: Readonly<Record<string, number>>
+  /** Its session; undefined while it boots. */
+  handle: RunnerHandle | undefined
+  /** Why it was told to go. */
+  why: PoolState.DrainReason | undefined
+  /** When it last fell silent. */
+  silentSince: number | undefined
+  /** Tells it to go, within the budget in milliseconds; a boot is given up. */
+  readonly leave: (why: PoolState.DrainReason, budget: number) => void
+  /** Ends it now. */
+  readonly kill: (by: string) => void
+  /** Asks it whether it may go; the answer comes by an event. */
+  readonly askIdle: () => void
+}
+
+/** What the engine has done by others. */
+export interface EngineParts {
+  readonly pool: string
+  readonly context: Context.Context<never>
+  readonly metrics: PoolMetrics
+  readonly boot: (index: number) => EngineRunner
+  readonly build: string
+  readonly stuck: (runner: EngineRunner, fn: string) => void
+}
+
+/** How often a runner with calls in flight is asked whether it answers, in milliseconds. */
+const pingInterval = 2_000
+
+/** How long a runner whose end is not confirmed may still run a call: keepalive of its connection and two more seconds. */
+const confirmMillis = 15_000 + 2_000
+
+export class PoolEngine implements CallOwner {
+  readonly state: PoolState.PoolState
+  readonly runners = new Map<number, EngineRunner>()
+  /** Layouts of the functions called so far: what a booting runner is checked against. */
+  readonly fingerprints = new Map<string, string>()
+  settings: Settings
+  private readonly parts: EngineParts
+  private readonly clock: Clock.Clock
+  private readonly isLive: boolean
+  private readonly deadlines = new Deadlines<Due>()
+  private readonly backlog: Array<PoolState.Event> = []
+  private isStepping = false
+  private timer: Fiber.Fiber<void> | undefined
+  private timerAt = Infinity
+  private isPinging = false
+  /** Calls whose runner went and whose reason, or whose turn again, is awaited. */
+  private readonly lost = new Set<Call>()
+
+  constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
+    this.parts = parts
+    this.clock = clock
+    this.isLive = clock === Clock.Clock.defaultValue()
+    this.settings = settings
+    this.state = PoolState.make(options, seed)
+  }
+
+  /** Milliseconds of the pool's own time, which no change of the wall clock moves. */
+  now(): number {
+    return this.isLive ? performance.now() : Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  /** The pool's id. */
+  get pool(): string {
+    return this.parts.pool
+  }
+
+  /** How the runner of this index booted, while it exists. */
+  bootOf(index: number): EngineRunner | undefined {
+    return this.runners.get(index)
+  }
+
+  /** Takes an event in; events that come while commands are carried out wait for their turn. */
+  step(event: PoolState.Event): void {
+    if (this.isStepping) {
+      this.backlog.push(event)
+      return
+    }
+    this.isStepping = true
+    try {
+      for (let next: PoolState.Event | undefined = event; next !== undefined; next = this.backlog.shift()) {
+        const commands = PoolState.step(this.state, next)
+        for (const command of commands) this.carryOut(command)
+      }
+    } finally {
+      this.isStepping = false
+    }
+    const wake = PoolState.wakeAt(this.state)
+    if (wake !== undefined && wake < this.timerAt) this.arm(wake)
+  }
+
+  /** Starts a call. */
+  submit(call: Call): void {
+    this.parts.metrics.submitted(call.cast)
+    if (call.expiry !== undefined) this.schedule(call, call.expiry)
+    this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
+  }
+
+  /** The caller is interrupted: stops the function and waits for that, at most `cancelGrace`. */
+  interrupt(call: Call): Effect.Effect<void> {
+    if (call.phase === "over") return Effect.void
+    if (call.phase === "stopping") return this.untilStopped(call)
+    const now = this.now()
+    this.deadlines.remove(call)
+    if (call.phase === "lost" || call.state !== "running") {
+      call.phase = "over"
+      this.lost.delete(call)
+      this.step({ _tag: "Withdraw", now, ticket: call })
+      return Effect.void
+    }
+    call.phase = "stopping"
+    this.stop(call, now)
+    return this.untilStopped(call)
+  }
+
+  private untilStopped(call: Call): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (call.phase === "over" || call.isStuck) return resume(Effect.void)
+      call.stopped = () => resume(Effect.void)
+    })
+  }
+
+  /** Asks the runner to stop the function; it is stuck when it does not within `cancelGrace`. */
+  private stop(call: Call, now: number): void {
+    const handle = this.runners.get(call.runner)?.handle
+    if (handle === undefined) return call.end()
+    handle.cancel(call)
+    if (!handle.isPinged) handle.ping()
+    this.schedule(call, now + this.settings.cancelGrace)
+  }
+
+  expired(call: Call, now: number): void {
+    if (call.phase === "stopping") return this.stuck(call)
+    const after = Math.round(now - call.submittedAt)
+    const reason = (phase: "queued" | "booting" | "running") =>
+      new TimedOut({
+        pool: this.parts.pool,
+        function: call.fn.name,
+        phase,
+        after: call.terms.timeout ?? after,
+        ...(phase === "running" ? { runner: this.runners.get(call.runner)?.id ?? "?" } : {})
+      })
+    this.parts.metrics.failed(call.cast)
+    if (call.phase === "lost") {
+      this.lost.delete(call)
+      this.step({ _tag: "Withdraw", now, ticket: call })
+      return call.fail(reason("running"))
+    }
+    if (call.state !== "running") {
+      this.step({ _tag: "Withdraw", now, ticket: call })
+      const { booting, ready } = PoolState.snapshot(this.state)
+      return call.fail(reason(ready === 0 && booting > 0 ? "booting" : "queued"))
+    }
+    call.fail(reason("running"), "stopping")
+    this.stop(call, now)
+  }
+
+  /** The function did not stop: its caller returns, its slot stays taken, its runner goes. */
+  private stuck(call: Call): void {
+    call.isStuck = true
+    const stopped = call.stopped
+    call.stopped = undefined
+    stopped?.()
+    const runner = this.runners.get(call.runner)
+    if (runner?.handle === undefined) return
+    this.parts.stuck(runner, call.fn.name)
+    const by = `stuck call ${call.fn.name}`
+    this.step({ _tag: "Stuck", now: this.now(), runner: call.runner })
+    if (runner.handle.isPinged) return runner.kill(by)
+    this.killIfOnlyStuck(runner)
+    this.after(this.settings.drainTimeout, () => runner.kill(by))
+  }
+
+  private killIfOnlyStuck(runner: EngineRunner): void {
+    let stuck: Call | undefined
+    for (const call of runner.handle?.calls ?? []) {
+      if (call === undefined) continue
+      if (!(call instanceof Call && call.isStuck)) return
+      stuck = call
+    }
+    if (stuck !== undefined) runner.kill(`stuck call ${stuck.fn.name}`)
+  }
+
+  final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
+    const now = this.now()
+    if (call.place >= 0) this.deadlines.remove(call)
+    const runner = this.runners.get(call.runner)
+    const id = runner?.id ?? "?"
+    if (call.phase !== "open") {
+      // nobody waits for it any more, whatever it is: only its slot matters
+      this.step({ _tag: "Released", now, ticket: call })
+      call.end()
+      if (runner?.why === "stuck") this.killIfOnlyStuck(runner)
+      return
+    }
+    if (kind === Kind.Success || kind === Kind.Failure || kind === Kind.Defect) {
+      this.parts.metrics.finished(call, now, kind === Kind.Success)
+      this.step({ _tag: "Released", now, ticket: call })
+      call.settle(call.decode(kind, body, large, id), "over")
+    } else if (kind === Kind.Refused) this.refused(call, now, body, id)
+    else {
+      this.step({ _tag: "Released", now, ticket: call })
+      this.parts.metrics.failed(call.cast)
+      call.fail(this.runnerLost(call, id, { reason: new Killed({ signal: "drain", by: "it had to go before the call ended" }), gone: false }))
+    }
+    if (runner?.why === "stuck") this.killIfOnlyStuck(runner)
+  }
+
+  private refused(call: Call, now: number, body: Buffer, runner: string): void {
+    const refusal = JSON.parse(body.toString("utf8")) as { why: string; size?: number; limit?: number }
+    if (refusal.why === "draining") {
+      if (call.expiry !== undefined) this.schedule(call, call.expiry)
+      return this.step({ _tag: "Requeue", now, ticket: call })
+    }
+    this.step({ _tag: "Released", now, ticket: call })
+    this.parts.metrics.failed(call.cast)
+    if (refusal.why === "PayloadTooLarge") {
+      return call.fail(
+        new PayloadTooLarge({
+          function: call.fn.name,
+          size: refusal.size ?? 0,
+          limit: refusal.limit ?? 0,
+          direction: "result"
+        })
+      )
+    }
+    call.fail(new InvalidPayload({ function: call.fn.name, issues: [{ path: "", problem: `runner ${runner} refused it` }] }))
+  }
+
+  /** The session of a runner is over: gives back what was not sent and keeps the rest until its reason is known. */
+  sessionOver(index: number): ReadonlyArray<Call> {
+    const runner = this.runners.get(index)
+    const handle = runner?.handle
+    if (handle === undefined) return []
+    const now = this.now()
+    this.step({ _tag: "Lost", now, runner: index })
+    const mayHaveRun: Array<Call> = []
+    for (const call of handle.calls) {
+      if (!(call instanceof Call)) continue
+      if (call.phase === "stopping") {
+        this.deadlines.remove(call)
+        call.end()
+      } else if (call.phase === "open") {
+        if (handle.isUnsent(call)) this.step({ _tag: "Requeue", now, ticket: call })
+        else {
+          call.phase = "lost"
+          this.lost.add(call)
+          mayHaveRun.push(call)
+        }
+      }
+    }
+    return mayHaveRun
+  }
+
+  /** Tells the callers of a lost runner why it went; an idempotent call has its turn again once nothing can still run. */
+  tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
+    for (const call of calls) {
+      if (call.phase !== "lost") continue
+      if (call.fn.idempotent && !this.state.closed) {
+        if (exit.gone) this.again(call)
+        continue
+      }
+      this.lost.delete(call)
+      this.deadlines.remove(call)
+      this.parts.metrics.failed(call.cast)
+      call.fail(this.runnerLost(call, runner, exit))
+    }
+    if (!exit.gone) this.after(confirmMillis + this.settings.cancelGrace, () => calls.forEach((call) => this.again(call)))
+  }
+
+  private again(call: Call): void {
+    if (call.phase !== "lost" || !call.fn.idempotent) return
+    call.phase = "open"
+    this.lost.delete(call)
+    this.step({ _tag: "Requeue", now: this.now(), ticket: call })
+  }
+
+  /** Whatever still waits for a lost runner is told now: the pool is closing. */
+  tellAll(): void {
+    for (const call of this.lost) {
+      this.deadlines.remove(call)
+      call.fail(this.runnerLost(call, "?", { reason: new Disconnected({}), gone: false }))
+    }
+    this.lost.clear()
+  }
+
+  private runnerLost(call: Call, runner: string, exit: RunnerExit, mayHaveRun = true): Reason {
+    return new RunnerLost({
+      pool: this.parts.pool,
+      function: call.fn.name,
+      runner,
+      exit: exit.reason,
+      mayHaveRun,
+      gone: exit.gone
+    })
+  }
+
+  private carryOut(command: PoolState.Command): void {
+    switch (command._tag) {
+      case "Dispatch":
+        return this.dispatch(command.ticket as Call, command.runner)
+      case "Reject":
+        return this.reject(command)
+      case "Boot":
+        this.runners.set(command.runner, this.parts.boot(command.runner))
+        return
+      case "Drain": {
+        const runner = this.runners.get(command.runner)
+        if (runner === undefined) return
+        runner.why = command.why
+        return runner.leave(command.why, this.settings.drainTimeout)
+      }
+      case "AskIdle":
+        return this.runners.get(command.runner)?.askIdle()
+      case "LeaseGranted":
+        return (command.ticket as LeaseTicket.LeaseTicket).granted(command.lease, command.runner)
+    }
+  }
+
+  private dispatch(call: Call, index: number): void {
+    const runner = this.runners.get(index)
+    const handle = runner?.handle
+    const now = this.now()
+    if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
+    const functionIndex = handle.indexOf(call.fn.name, call.codec.layout)
+    if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
+    call.dispatchedAt = now
+    call.ranOn = index
+    const budget = call.expiry === undefined ? undefined : call.expiry - now
+    handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload)
+    if (!this.isPinging) this.pingLater()
+  }
+
+  /** The runner does not have the function, or another one of that name. */
+  private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
+    this.deadlines.remove(call)
+    const { pool } = this.parts
+    this.parts.metrics.failed(call.cast)
+    this.step({ _tag: "Released", now, ticket: call })
+    call.fail(
+      failure === undefined
+        ? new FunctionMissing({
+            pool,
+            function: call.fn.name,
+            runner: runner.id,
+            parentBuild: this.parts.build,
+            runnerBuild: runner.handle?.hello.build ?? "?"
+          })
+        : new BootFailed({ pool, runner: runner.id, attempts: 1, cause: failure })
+    )
+  }
+
+  private reject(command: Extract<PoolState.Command, { _tag: "Reject" }>): void {
+    const ticket: Ticket = command.ticket
+    const name = ticket instanceof Call ? ticket.fn.name : "withRunner"
+    const { pool } = this.parts
+    const reason = (): Reason => {
+      switch (command.why) {
+        case "QueueFull": {
+          const capacity = this.settings.queueCapacity
+          return new QueueFull({ pool, function: name, waiting: PoolState.snapshot(this.state).waiting, capacity })
+        }
+        case "PoolClosed":
+        case "LeaseClosed":
+          return new PoolClosed({ pool, function: name })
+        case "BootFailed":
+          return new BootFailed({ pool, attempts: Math.max(1, command.attempts), cause: command.cause as BootFailure })
+        case "RunnerLost":
+          return new RunnerLost({
+            pool,
+            function: name,
+            runner: ticket instanceof Call ? (ticket.terms.leasedRunner ?? "?") : "?",
+            exit: new Disconnected({ detail: "the runner of this withRunner is gone" }),
+            mayHaveRun: false,
+            gone: false
+          })
+      }
+    }
+    if (!(ticket instanceof Call)) {
+      return (ticket as LeaseTicket.LeaseTicket).rejected(Exit.fail(new FlameError({ reason: reason() })))
+    }
+    this.deadlines.remove(ticket)
+    this.parts.metrics.failed(ticket.cast)
+    ticket.fail(reason())
+  }
+
+  /** Runs `f` after some milliseconds of the pool's time, unless the pool has ended by then. */
+  after(millis: number, f: () => void): Due {
+    const due: Due = { at: 0, place: -1, due: f }
+    this.schedule(due, this.now() + millis)
+    return due
+  }
+
+  cancelDue(due: Due): void {
+    this.deadlines.remove(due)
+  }
+
+  private schedule(due: Due, at: number): void {
+    if (due.place >= 0) this.deadlines.remove(due)
+    due.at = at
+    this.deadlines.insert(due)
+    if (at < this.timerAt) this.arm(at)
+  }
+
+  /** One fiber sleeps until the earliest time that anything is due; one that wakes for nothing sleeps again. */
+  private arm(at: number): void {
+    this.timerAt = at
+    this.timer?.interruptUnsafe()
+    const sleep = Effect.flatMap(
+      this.clock.sleep(Duration.millis(Math.max(0, Math.ceil(at - this.now())))),
+      () => Effect.sync(() => this.ring())
+    )
+    this.timer = Effect.runForkWith(this.parts.context)(sleep)
+  }
+
+  private ring(): void {
+    this.timer = undefined
+    this.timerAt = Infinity
+    const now = this.now()
+    for (let due = this.deadlines.takeDue(now); due !== undefined; due = this.deadlines.takeDue(now)) due.due(now)
+    const wake = PoolState.wakeAt(this.state)
+    if (wake !== undefined && wake <= now) this.step({ _tag: "Tick", now })
+    const next = Math.min(this.deadlines.first()?.at ?? Infinity, PoolState.wakeAt(this.state) ?? Infinity)
+    if (next < this.timerAt) this.arm(next)
+  }
+
+  private pingLater(): void {
+    this.isPinging = true
+    this.after(pingInterval, () => {
+      this.isPinging = false
+      const now = this.now()
+      for (const runner of this.runners.values()) {
+        const { handle } = runner
+        if (handle === undefined || handle.inFlight === 0) continue
+        if (runner.silentSince !== undefined && now - runner.silentSince >= this.settings.silenceLimit) {
+          runner.kill(`silent for ${Math.round(now - runner.silentSince)} ms`)
+        }
+        handle.ping()
+        if (!this.isPinging) this.pingLater()
+      }
+    })
+  }
+
+  /** Stops the timer: nothing is due any more. */
+  dispose(): void {
+    this.timer?.interruptUnsafe()
+    this.timerAt = -Infinity
+  }
+
+  /** Remembers a function's layout, so that a runner with another one is refused when it boots. */
+  learn(fn: AnyFunction, layout: () => string): void {
+    if (!this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, layout())
+  }
+}

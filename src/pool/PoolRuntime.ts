@@ -1,0 +1,305 @@
+/** Builds a pool out of its parts, and takes it down: what is behind the members of the service. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as PubSub from "effect/PubSub"
+import { Backend } from "../backend/Backend.ts"
+import { isTransient } from "../BootFailure.ts"
+import { BootFailed, FlameError, TimedOut } from "../FlameError.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
+import * as FunctionCodec from "../FunctionCodec.ts"
+import type { RunnerCall, RunnerHandle } from "../runner/Runner.ts"
+import { Kind } from "../wire/Frame.ts"
+import { LeaseTicket } from "./LeaseTicket.ts"
+import { PoolEngine } from "./PoolEngine.ts"
+import type { PoolEvent, PoolStatus, RunnerStatus } from "./PoolEvent.ts"
+import { PoolMetrics } from "./PoolMetrics.ts"
+import { type PoolOptions, resolve, toState } from "./PoolOptions.ts"
+import * as PoolState from "./PoolState.ts"
+import { type LeasedRunner, Runner } from "./Runner.ts"
+import { type LifeParts, live, LivingRunner } from "./RunnerLife.ts"
+
+/** Events that a slow reader may fall behind by before it misses the oldest. */
+const eventBuffer = 1_024
+
+/** How long a runner has to object to being stopped, in milliseconds. */
+const objectionTime = 1_000
+
+const none = new Uint8Array(0)
+
+/** Name of this life of this process: runners of another one are not ours. */
+const life: string = crypto.randomUUID().slice(0, 8)
+let runnersNamed = 0
+
+const shortName = (pool: string): string =>
+  pool
+    .slice(pool.lastIndexOf("/") + 1)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 30) || "pool"
+
+export class PoolRuntime {
+  readonly engine: PoolEngine
+  readonly events: PubSub.PubSub<PoolEvent>
+  readonly metrics = new PoolMetrics()
+  /** Completes when `min` runners serve; fails with what keeps them from it. */
+  readonly minReady = Deferred.makeUnsafe<void, FlameError>()
+  private readonly id: string
+  private options: PoolOptions<never>
+  private readonly backend: Context.Service.Shape<typeof Backend>
+  private readonly context: Context.Context<never>
+  private readonly lives = new Set<Fiber.Fiber<void>>()
+  private readonly others = new Set<Fiber.Fiber<unknown, unknown>>()
+  private readonly closed = Deferred.makeUnsafe<void>()
+  private closing = false
+  private unregister: () => void
+
+  constructor(
+    id: string,
+    options: PoolOptions<never>,
+    backend: Context.Service.Shape<typeof Backend>,
+    context: Context.Context<never>,
+    events: PubSub.PubSub<PoolEvent>
+  ) {
+    this.id = id
+    this.options = options
+    this.backend = backend
+    this.context = context
+    this.events = events
+    const settings = resolve(options, backend.defaults)
+    this.engine = new PoolEngine(
+      {
+        pool: id,
+        context,
+        metrics: this.metrics,
+        build: backend.build,
+        boot: (index) => this.boot(index),
+        stuck: (runner, fn) => this.publish({ _tag: "RunnerStuck", pool: id, runner: runner.id, function: fn })
+      },
+      Context.get(context, Clock.Clock),
+      settings,
+      toState(settings, options.idleWhen !== undefined),
+      Math.trunc(Math.random() * 0x7fffffff)
+    )
+    this.unregister = this.metrics.register(id, context, () => PoolState.snapshot(this.engine.state))
+    if (settings.min === 0) Deferred.doneUnsafe(this.minReady, Exit.void)
+    this.engine.step({ _tag: "Tick", now: this.engine.now() })
+  }
+
+  /** Takes nothing new, lets calls in flight end within `drainTimeout`, and sees every runner off. Again does nothing. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.closing) return Deferred.await(this.closed)
+      this.closing = true
+      const { engine } = this
+      const { cancelGrace, drainTimeout } = engine.settings
+      this.publish({ _tag: "PoolClosing", pool: this.id })
+      engine.step({ _tag: "Close", now: engine.now() })
+      engine.tellAll()
+      engine.after(drainTimeout, () => {
+        for (const runner of engine.runners.values()) runner.handle?.drain(0)
+        engine.after(cancelGrace + 1_000, () => {
+          for (const runner of engine.runners.values()) runner.kill("the pool closed")
+        })
+      })
+      return this.seeOff
+    })
+  }
+
+  private get seeOff(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
+      this.engine.dispose()
+      yield* Fiber.interruptAll([...this.others])
+      this.unregister()
+      yield* PubSub.shutdown(this.events)
+      Deferred.doneUnsafe(this.closed, Exit.void)
+    })
+  }
+
+  get status(): PoolStatus {
+    const { engine } = this
+    const figures = PoolState.snapshot(engine.state)
+    return {
+      pool: this.id,
+      backend: this.backend.name,
+      state: !this.closing ? "open" : this.lives.size > 0 ? "closing" : "closed",
+      min: engine.settings.min,
+      max: engine.settings.max,
+      concurrency: engine.settings.concurrency,
+      runners: PoolState.runners(engine.state).map((view) => this.statusOf(view)),
+      booting: figures.booting,
+      ready: figures.ready,
+      draining: figures.draining,
+      busySlots: figures.used,
+      freeSlots: figures.free,
+      waiting: figures.waiting,
+      leases: figures.leases,
+      totals: this.metrics.totals
+    }
+  }
+
+  private statusOf(view: PoolState.RunnerView): RunnerStatus {
+    const runner = this.engine.runners.get(view.runner) as LivingRunner | undefined
+    const states = { booting: "booting", ready: "ready", retiring: "draining", draining: "draining", lost: "draining" } as const
+    const state = states[view.phase]
+    return {
+      id: runner?.id ?? "?",
+      state: state === "ready" && !view.responsive ? "unresponsive" : state,
+      labels: runner?.process?.labels ?? {},
+      calls: view.used,
+      age: runner?.readyAt === undefined ? undefined : this.engine.now() - runner.readyAt,
+      phases: { ...runner?.phases }
+    }
+  }
+
+  /** Changes options; what is not named stays. */
+  resize(options: Partial<PoolOptions<never>>): void {
+    this.options = { ...this.options, ...options }
+    const { engine } = this
+    engine.settings = resolve(this.options, this.backend.defaults)
+    const resized = toState(engine.settings, this.options.idleWhen !== undefined)
+    engine.step({ _tag: "Resize", now: engine.now(), options: resized })
+  }
+
+  /** Runs an effect with one runner for the calls inside. */
+  withRunner<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | FlameError, Exclude<R, Runner>> {
+    return Effect.uninterruptibleMask((restore) => {
+      let leased: LeasedRunner | undefined
+      const acquire = this.lease((runner) => {
+        leased = runner
+      })
+      return Effect.onExit(
+        restore(Effect.flatMap(acquire, (runner) => Effect.provideService(effect, Runner, runner))),
+        () => (leased === undefined ? Effect.void : this.release(leased))
+      )
+    })
+  }
+
+  private lease(granted: (runner: LeasedRunner) => void): Effect.Effect<LeasedRunner, FlameError> {
+    const { engine, id } = this
+    const acquire = Effect.callback<LeasedRunner, FlameError>((resume) => {
+      const ticket = new LeaseTicket(
+        ({ lease, runner: index }) => {
+          const runner = engine.runners.get(index) as LivingRunner
+          const leased = { id: runner.id, pool: id, labels: runner.process?.labels ?? {}, lease, engine }
+          granted(leased)
+          resume(Effect.succeed(leased))
+        },
+        (exit) => resume(exit)
+      )
+      engine.step({ _tag: "LeaseOpen", now: engine.now(), ticket })
+      return Effect.sync(() => engine.step({ _tag: "Withdraw", now: engine.now(), ticket }))
+    })
+    const { timeout } = engine.settings
+    if (timeout === undefined) return acquire
+    return Effect.timeoutOrElse(acquire, {
+      duration: timeout,
+      orElse: () =>
+        Effect.fail(
+          new FlameError({ reason: new TimedOut({ pool: id, function: "withRunner", phase: "queued", after: timeout }) })
+        )
+    })
+  }
+
+  private release(runner: LeasedRunner): Effect.Effect<void> {
+    const { engine } = this
+    return Effect.sync(() => engine.step({ _tag: "LeaseClose", now: engine.now(), lease: runner.lease }))
+  }
+
+  /** Tells that a cast failed: in the log, the counters and the events. */
+  castFailed(fn: AnyFunction, exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit)) return
+    const reason = exit.cause.reasons[0]
+    const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : "interrupted"
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : describe(error)
+    this.publish({ _tag: "CastFailed", pool: this.id, function: fn.name, message })
+    this.beside(Effect.logError(`a cast of ${fn.name} failed: ${message}`))
+  }
+
+  private publish(event: PoolEvent): void {
+    PubSub.publishUnsafe(this.events, event)
+    if (event._tag === "RunnerReady" && this.engine.settings.min <= PoolState.snapshot(this.engine.state).ready + 1) {
+      Deferred.doneUnsafe(this.minReady, Exit.void)
+    }
+    if (event._tag === "BootFailed" && !isTransient(event.cause)) {
+      const reason = new BootFailed({ pool: this.id, runner: event.runner, attempts: 1, cause: event.cause })
+      Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason })))
+    }
+  }
+
+  private boot(index: number): LivingRunner {
+    const parts: LifeParts = {
+      pool: this.id,
+      life,
+      build: this.backend.build,
+      backend: this.backend,
+      metrics: this.metrics,
+      hooks: this.options,
+      publish: (event) => this.publish(event),
+      beside: (effect) => this.beside(effect),
+      askIdle: (index, handle) => this.askIdle(index, handle)
+    }
+    const runner = new LivingRunner(`${shortName(this.id)}-${life}-${runnersNamed++}`, index, parts, this.engine)
+    // begun in a turn of its own: a boot that fails at once would step the policy inside of its own step
+    const fiber = Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine)))
+    this.lives.add(fiber)
+    fiber.addObserver(() => this.lives.delete(fiber))
+    return runner
+  }
+
+  /** Runs something that must not stand in the pool's way, until the pool has ended. */
+  private beside(effect: Effect.Effect<unknown, unknown>): void {
+    const fiber = Effect.runForkWith(this.context)(Effect.ignoreCause(effect, { log: true }))
+    this.others.add(fiber)
+    fiber.addObserver(() => this.others.delete(fiber))
+  }
+
+  private askIdle(index: number, handle: RunnerHandle): void {
+    const { engine } = this
+    const fn = this.options.idleWhen
+    let answered = false
+    const answer = (idle: boolean) => {
+      if (answered) return
+      answered = true
+      engine.cancelDue(silence)
+      engine.step({ _tag: "IdleAnswer", now: engine.now(), runner: index, idle })
+    }
+    const call: RunnerCall = {
+      linkId: 0,
+      turn: 0,
+      final: (kind, body) => answer(kind !== Kind.Success || fn === undefined || FunctionCodec.of(fn).decodeSuccess(body, false) !== false)
+    }
+    // silent or failing, it does not object: a check that is broken must not keep runners for ever
+    const silence = engine.after(objectionTime, () => answer(true))
+    const functionIndex = fn === undefined ? undefined : handle.indexOf(fn.name, FunctionCodec.of(fn).layout)
+    if (typeof functionIndex !== "number") {
+      this.beside(Effect.logWarning(`idleWhen of pool ${this.id} is not served by its runners: add ${fn?.name} to their functions`))
+      return answer(true)
+    }
+    handle.request(call, functionIndex, objectionTime, undefined, undefined, none)
+  }
+}
+
+const describe = (error: unknown): string => {
+  try {
+    return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
+  } catch {
+    return "something that cannot be shown"
+  }
+}
+
+/** A pool on the backend of the context; its scope closes it. */
+export const make = Effect.fnUntraced(function* (id: string, options: PoolOptions<never>) {
+  const backend = yield* Backend
+  const context = yield* Effect.context<never>()
+  const events = yield* PubSub.sliding<PoolEvent>(eventBuffer)
+  const runtime = new PoolRuntime(id, options, backend, context, events)
+  yield* Effect.addFinalizer(() => runtime.close)
+  if (options.awaitMin === true) yield* Deferred.await(runtime.minReady)
+  return runtime
+})

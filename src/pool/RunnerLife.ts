@@ -1,0 +1,287 @@
+/**
+ * One runner from its boot to its end, as a fiber: hook, launch, handshake, session, reason of its end, removal.
+ *
+ * The boot is interruptible and bounded; what it made exist belongs to a scope that is closed in any case.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Backend, RunnerProcess } from "../backend/Backend.ts"
+import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
+import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
+import { connect, type RunnerHandle } from "../runner/Runner.ts"
+import type { EngineRunner, PoolEngine } from "./PoolEngine.ts"
+import type { PoolEvent } from "./PoolEvent.ts"
+import type { PoolMetrics } from "./PoolMetrics.ts"
+import type { BootOutcome, PoolOptions } from "./PoolOptions.ts"
+import * as PoolState from "./PoolState.ts"
+
+/** What the life of a runner needs of its pool. */
+export interface LifeParts {
+  readonly pool: string
+  readonly life: string
+  readonly build: string
+  readonly backend: Context.Service.Shape<typeof Backend>
+  readonly metrics: PoolMetrics
+  readonly hooks: Pick<PoolOptions<never>, "beforeBoot" | "afterBoot" | "onRunnerLost">
+  readonly publish: (event: PoolEvent) => void
+  /** Runs an effect beside the pool, until the pool ends. */
+  readonly beside: (effect: Effect.Effect<unknown, unknown>) => void
+  readonly askIdle: (index: number, handle: RunnerHandle) => void
+}
+
+/** A runner with what its status shows. */
+export class LivingRunner implements EngineRunner {
+  readonly id: string
+  handle: RunnerHandle | undefined = undefined
+  why: PoolState.DrainReason | undefined = undefined
+  silentSince: number | undefined = undefined
+  process: RunnerProcess | undefined = undefined
+  readyAt: number | undefined = undefined
+  readonly startedAt: number
+  readonly phases: Record<string, number> = {}
+  /** Completes when its session is over. */
+  readonly over = Deferred.makeUnsafe<void>()
+  /** Completes when a boot is given up. */
+  readonly givenUp = Deferred.makeUnsafe<void>()
+  private killedBy: string | undefined
+  private readonly index: number
+  private readonly parts: LifeParts
+  private readonly engine: PoolEngine
+
+  constructor(id: string, index: number, parts: LifeParts, engine: PoolEngine) {
+    this.id = id
+    this.index = index
+    this.parts = parts
+    this.engine = engine
+    this.startedAt = engine.now()
+  }
+
+  leave(why: PoolState.DrainReason, budget: number): void {
+    const { pool } = this.parts
+    if (this.handle === undefined) {
+      Deferred.doneUnsafe(this.givenUp, Exit.void)
+      return
+    }
+    this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
+    this.handle.drain(budget)
+    // a runner that does not say goodbye in time is not waited for
+    this.engine.after(budget + this.engine.settings.cancelGrace + 1_000, () => this.kill(`not gone after its drain (${why})`))
+  }
+
+  kill(by: string): void {
+    if (this.killedBy !== undefined || this.process === undefined) return
+    this.killedBy = by
+    const { handle } = this
+    this.parts.beside(
+      // the link of a backend whose kill does not close it must not outlive the kill
+      Effect.ensuring(this.process.kill(by), Effect.sync(() => handle?.link.destroy()))
+    )
+  }
+
+  askIdle(): void {
+    if (this.handle !== undefined) this.parts.askIdle(this.index, this.handle)
+  }
+}
+
+/** Boots a runner, sees it through its session, and removes every trace of it. */
+export const live = (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const exit = yield* Effect.exit(serve(runner, index, parts, engine, scope))
+    yield* Scope.close(scope, exit)
+    engine.runners.delete(index)
+    engine.step({ _tag: "Gone", now: engine.now(), runner: index })
+  })
+
+const serve = Effect.fnUntraced(function* (
+  runner: LivingRunner,
+  index: number,
+  parts: LifeParts,
+  engine: PoolEngine,
+  scope: Scope.Scope
+) {
+  const { id } = runner
+  const { pool } = parts
+  const started = runner.startedAt
+  parts.publish({ _tag: "BootStarted", pool, runner: id })
+  const booted = yield* Effect.exit(boot(runner, parts, engine, scope, started))
+  const took = engine.now() - started
+  if (Exit.isFailure(booted)) {
+    if (Cause.hasInterruptsOnly(booted.cause)) return yield* Effect.failCause(booted.cause as Cause.Cause<never>)
+    const squashed = Cause.squash(booted.cause)
+    if (squashed === givenUp) return
+    const cause = squashed as BootFailure
+    parts.metrics.booted(took, false)
+    const transient = isTransient(cause)
+    parts.publish({ _tag: "BootFailed", pool, runner: id, cause, transient, runners: PoolState.snapshot(engine.state).runners - 1 })
+    yield* Effect.logWarning(`runner ${id} of pool ${pool} did not boot: ${cause.message}`)
+    runAfterBoot(parts, { pool, runner: id, failure: cause, took })
+    engine.step({ _tag: "BootFailed", now: engine.now(), runner: index, transient, cause })
+    return
+  }
+  const handle = booted.value
+  ready(runner, index, handle, parts, engine, took)
+  yield* Deferred.await(runner.over)
+  yield* ended(runner, index, parts, engine)
+})
+
+const givenUp = Symbol("the boot was given up")
+
+const boot = (
+  runner: LivingRunner,
+  parts: LifeParts,
+  engine: PoolEngine,
+  scope: Scope.Scope,
+  started: number
+): Effect.Effect<RunnerHandle, BootFailure> => {
+  const { settings } = engine
+  const { beforeBoot } = parts.hooks
+  let phase = "beforeBoot"
+  const reached = (name: string) => {
+    phase = name
+    runner.phases[name] = engine.now() - started
+  }
+  const launch = Effect.gen(function* () {
+    if (beforeBoot !== undefined) {
+      yield* Effect.catchCause(Effect.suspend(() => beforeBoot(runner.id)), (cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.failCause(cause as Cause.Cause<never>)
+          : Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" })))
+      reached("beforeBoot")
+    }
+    const process = yield* Scope.provide(
+      parts.backend.launch({
+        id: runner.id,
+        pool: parts.pool,
+        life: parts.life,
+        bootTimeout: settings.bootTimeout,
+        drainTimeout: settings.drainTimeout,
+        cancelGrace: settings.cancelGrace
+      }),
+      scope
+    )
+    runner.process = process
+    reached("launched")
+    parts.beside(Stream.runForEach(process.phases, ({ name }) => Effect.sync(() => reached(name))))
+    const terms = {
+      runner: runner.id,
+      life: parts.life,
+      fingerprints: engine.fingerprints,
+      cancelGrace: settings.cancelGrace,
+      drainTimeout: settings.drainTimeout,
+      maxPayload: settings.maxPayload,
+      maxResult: settings.maxResult
+    }
+    const handle = yield* Effect.raceFirst(
+      Effect.flatMap(process.connection, (transport) => connect(transport, terms)),
+      Effect.flatMap(process.exit, (exit) => Effect.fail(process.bootFailure(exit)))
+    )
+    reached("ready")
+    return handle
+  })
+  return Effect.raceFirst(
+    launch,
+    Effect.flatMap(Deferred.await(runner.givenUp), () => Effect.die(givenUp))
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: settings.bootTimeout,
+      orElse: () => Effect.fail(new NeverConnected({ phase, hint: hintOf(phase), after: settings.bootTimeout }))
+    }),
+    Effect.catchDefect((defect) =>
+      defect === givenUp
+        ? Effect.die(defect)
+        : Effect.fail(new LaunchFailed({ detail: defect instanceof Error ? defect.message : String(defect) }))
+    )
+  )
+}
+
+const hintOf = (phase: string): string => {
+  switch (phase) {
+    case "beforeBoot":
+      return "the beforeBoot hook or the launch took the whole bootTimeout"
+    case "connected":
+      return "it connected but never served; are its services slow to build? raise `bootTimeout`"
+    default:
+      return "its program runs but never served; does its entry call Flame.main or FlameRunner.serve, and is nothing in its way before that? else raise `bootTimeout`"
+  }
+}
+
+const ready = (
+  runner: LivingRunner,
+  index: number,
+  handle: RunnerHandle,
+  parts: LifeParts,
+  engine: PoolEngine,
+  took: number
+): void => {
+  const { id } = runner
+  const { pool } = parts
+  runner.handle = handle
+  runner.readyAt = engine.now()
+  handle.events = {
+    draining: () => engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index }),
+    responsive(answers) {
+      runner.silentSince = answers ? undefined : engine.now()
+      parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
+      engine.step({ _tag: answers ? "Responsive" : "Unresponsive", now: engine.now(), runner: index })
+    },
+    closed: ({ violation }) => {
+      if (violation !== undefined) parts.beside(Effect.logError(`the connection of runner ${id} was ended: it sent ${violation}`))
+      Deferred.doneUnsafe(runner.over, Exit.void)
+    }
+  }
+  // a session that ended between the handshake and this turn has told nobody
+  if (handle.link.closed) Deferred.doneUnsafe(runner.over, Exit.void)
+  parts.metrics.booted(took, true)
+  const otherBuild = handle.hello.build === parts.build ? undefined : handle.hello.build
+  const labels = runner.process?.labels ?? {}
+  parts.publish({ _tag: "RunnerReady", pool, runner: id, labels, phases: { ...runner.phases }, otherBuild })
+  runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
+  if (runner.process !== undefined) {
+    // a connection can outlive its process, where something else holds it open
+    parts.beside(
+      Effect.flatMap(runner.process.exit, () => Effect.delay(Effect.sync(() => handle.link.destroy()), 100))
+    )
+  }
+  engine.step({ _tag: "Ready", now: engine.now(), runner: index })
+}
+
+/** The session is over: its callers are told why, as soon as that is known or `reasonGrace` has passed. */
+const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine) {
+  const { id, process, why } = runner
+  const { pool } = parts
+  if (process === undefined) return
+  const calls = engine.sessionOver(index)
+  const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
+  const early = yield* Effect.raceFirst(
+    process.exit,
+    Effect.delay(Effect.succeed(unknown), engine.settings.reasonGrace)
+  )
+  engine.tell(calls, id, early)
+  let exit = early
+  if (early === unknown) {
+    // the scope's end would wait for it anyway; whatever holds out that long is killed there
+    exit = yield* Effect.raceFirst(
+      process.exit,
+      Effect.delay(Effect.succeed(unknown), engine.settings.cancelGrace)
+    )
+    if (exit !== unknown && why === undefined) parts.publish({ _tag: "LateReason", pool, runner: id, exit })
+    if (exit.gone) engine.tell(calls, id, exit)
+  }
+  if (why === undefined) {
+    parts.metrics.runnersLost++
+    const { onRunnerLost } = parts.hooks
+    if (onRunnerLost !== undefined) parts.beside(Effect.suspend(() => onRunnerLost(id, exit)))
+  }
+  parts.publish({ _tag: "RunnerGone", pool, runner: id, exit, why })
+})
+
+const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
+  const { afterBoot } = parts.hooks
+  if (afterBoot !== undefined) parts.beside(Effect.suspend(() => afterBoot(outcome)))
+}
