@@ -46,10 +46,17 @@ const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): Unt
   return undefined
 }
 
-const isJson = (ast: SchemaAST.AST): boolean =>
-  ast._tag === "Declaration" && (ast.annotations?.["representation"] as { readonly id?: unknown } | undefined)?.id === "effect/schema/Json"
+const representation = (ast: SchemaAST.AST): unknown =>
+  ast._tag === "Declaration" ? (ast.annotations?.["representation"] as { readonly id?: unknown } | undefined)?.id : undefined
 
-function* children(ast: SchemaAST.AST): Generator<readonly [string, SchemaAST.AST]> {
+const isJson = (ast: SchemaAST.AST): boolean => representation(ast) === "effect/schema/Json"
+
+/** Whether a schema is `Schema.Uint8Array` itself, maybe with checks. */
+export const isBytes = (ast: SchemaAST.AST): boolean =>
+  ast.encoding === undefined && representation(ast) === "effect/schema/Uint8Array"
+
+/** The schemas that a schema is made of, each with the step of a path that leads there; not those it is encoded to. */
+export function* children(ast: SchemaAST.AST): Generator<readonly [string, SchemaAST.AST]> {
   switch (ast._tag) {
     case "Objects":
       for (const { name, type } of ast.propertySignatures) yield [`.${String(name)}`, type]

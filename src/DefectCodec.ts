@@ -1,0 +1,130 @@
+/**
+ * What a function died with, as it travels: name, message and stack in JSON, and nothing else of the value.
+ *
+ * Any value can be thrown, so nothing in here trusts it: not its getters, not its size, not its characters.
+ */
+import { inspect } from "node:util"
+
+/** A defect as its caller sees it; what `RemoteDefect` is made of. */
+export interface Defect {
+  readonly name: string
+  /** One line. */
+  readonly message: string
+  /** With the stacks of its causes. */
+  readonly stack: string
+}
+
+const maxName = 200
+const maxText = 16 * 1024
+const maxCauses = 8
+
+/** Encodes whatever was thrown; never throws itself. */
+export const encodeDefect = (defect: unknown): Uint8Array => encoder.encode(JSON.stringify(describeDefect(defect)))
+
+/** Reads a defect; never throws, whatever the bytes are. */
+export const decodeDefect = (bytes: Uint8Array): Defect => {
+  try {
+    const { message, name, stack } = JSON.parse(decoder.decode(bytes))
+    return bounded(name, message, stack)
+  } catch {
+    return { name: "Error", message: "the defect that the runner sent cannot be read", stack: "" }
+  }
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const describeDefect = (defect: unknown): Defect => {
+  if (!isObject(defect)) return bounded(defect === null ? "null" : typeof defect, primitive(defect), "")
+  const message = read(defect, "message")
+  if (typeof message !== "string") return bounded(read(read(defect, "constructor"), "name") ?? "Object", show(defect), "")
+  const name = [read(defect, "name"), read(defect, "_tag")].find((name) => typeof name === "string") ?? "Error"
+  return bounded(name, message, stacks(defect, `${name}: ${message.slice(0, maxText)}`, new Set()))
+}
+
+const bounded = (name: unknown, message: unknown, stack: unknown): Defect => ({
+  name: oneLine(name, maxName) || "Error",
+  message: oneLine(message, maxText),
+  stack: lines(stack, maxText)
+})
+
+const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
+
+/** A property of anything: undefined where there is none, or where reading it throws. */
+const read = (from: unknown, key: string): unknown => {
+  try {
+    return (from as Record<string, unknown> | undefined)?.[key]
+  } catch {
+    return undefined
+  }
+}
+
+const primitive = (value: unknown): string => {
+  const text = String(value)
+  return typeof value === "bigint" ? `${text}n` : text
+}
+
+const show = (value: object): string => {
+  try {
+    // no code of the value's own runs: neither getters, nor proxies' traps, nor custom inspection
+    return inspect(value, {
+      depth: 2,
+      breakLength: Infinity,
+      maxArrayLength: 10,
+      maxStringLength: 500,
+      customInspect: false,
+      showProxy: true
+    })
+  } catch {
+    return "a value that cannot be shown"
+  }
+}
+
+const stacks = (error: object, otherwise: string, seen: Set<object>): string => {
+  seen.add(error)
+  const own = read(error, "stack")
+  let stack = typeof own === "string" && own !== "" ? own.slice(0, maxText) : otherwise
+  for (const cause of causes(error)) {
+    if (stack.length >= maxText || seen.size > maxCauses) break
+    if (!isObject(cause)) stack += `\ncaused by ${primitive(cause).slice(0, maxText)}`
+    else if (!seen.has(cause)) stack += `\ncaused by ${stacks(cause, headline(cause), seen)}`
+  }
+  return stack
+}
+
+const headline = (error: object): string => {
+  const message = read(error, "message")
+  return typeof message === "string" ? message.slice(0, maxText) : show(error)
+}
+
+const causes = (error: object): ReadonlyArray<unknown> => {
+  const cause = read(error, "cause")
+  const errors = read(error, "errors")
+  const several = isArray(errors) ? Array.from({ length: maxCauses }, (_, i) => read(errors, String(i))).filter((error) => error !== undefined) : []
+  return cause === undefined ? several : [cause, ...several]
+}
+
+// Array.isArray throws for a revoked proxy
+const isArray = (u: unknown): boolean => {
+  try {
+    return Array.isArray(u)
+  } catch {
+    return false
+  }
+}
+
+// control characters could rewrite the line of a log, or the reader's terminal; so could bidirectional overrides
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+// oxlint-disable-next-line no-control-regex
+const ansi = /\u001b\[[0-9;]*[A-Za-z]/g
+
+const clip = (text: unknown, max: number): string => {
+  const string = typeof text === "string" ? text : ""
+  return string.length > max ? `${string.slice(0, max - 1)}…` : string
+}
+
+const oneLine = (text: unknown, max: number): string =>
+  clip(text, max).replace(ansi, "").replace(/\s*[\r\n]\s*/g, " ").replace(unprintable, "")
+
+const lines = (text: unknown, max: number): string =>
+  clip(text, max).replace(ansi, "").replace(/\t/g, "  ").split(/\r?\n/).map((line) => line.replace(unprintable, "")).join("\n")

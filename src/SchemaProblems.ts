@@ -1,0 +1,97 @@
+/**
+ * What is wrong with a value, in words that never contain the value.
+ *
+ * Effect's own formatters keep inputs out too, but not the messages that checks and transformations make up at run
+ * time ("cannot parse hunter2"). Only what a schema says about itself is told here.
+ */
+import type * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { children } from "./SchemaLayout.ts"
+
+/** Where a value does not fit its schema, and what was expected there. */
+export interface Problem {
+  /** Such as `items[3].meta`; empty at the top. A key that the schema does not name is data, and shown as `[*]`. */
+  readonly path: string
+  readonly problem: string
+}
+
+const maxProblems = 10
+const maxLength = 200
+
+/** The problems behind an issue of a schema, each told once, at most ten. */
+export const problemsOf = (issue: SchemaIssue.Issue, schema: Schema.Top): ReadonlyArray<Problem> => {
+  const names = new Set<PropertyKey>()
+  collectNames(schema.ast, names, new Set())
+  const problems = new Map<string, Problem>()
+  for (const [path, problem] of walk(issue, [], undefined)) {
+    const shown = { path: formatPath(path, names), problem: shorten(problem) }
+    problems.set(`${shown.path}\n${shown.problem}`, shown)
+    if (problems.size === maxProblems) break
+  }
+  return [...problems.values()]
+}
+
+function* walk(
+  issue: SchemaIssue.Issue,
+  path: ReadonlyArray<PropertyKey>,
+  check: string | undefined
+): Generator<readonly [ReadonlyArray<PropertyKey>, string]> {
+  switch (issue._tag) {
+    case "Pointer":
+      return yield* walk(issue.issue, [...path, ...issue.path], check)
+    case "Encoding":
+      return yield* walk(issue.issue, path, check)
+    case "Filter":
+      return yield* walk(issue.issue, path, check ?? expectedByCheck(issue.filter))
+    case "Composite":
+    case "AnyOf": {
+      for (const inner of issue.issues) yield* walk(inner, path, check)
+      if (issue.issues.length === 0) yield [path, check ?? expectedBySchema(issue.ast)]
+      return
+    }
+    case "InvalidType":
+      return yield [path, check ?? expectedBySchema(issue.ast)]
+    case "InvalidValue":
+      return yield [path, check ?? text(issue.annotations?.expected, "expected a valid value")]
+    case "MissingKey":
+      return yield [path, "is missing"]
+    case "UnexpectedKey":
+      return yield [path, "is not expected here"]
+    case "Forbidden":
+      return yield [path, "must not be sent"]
+    case "OneOf":
+      return yield [path, "fits more than one member of its union"]
+  }
+}
+
+const text = (expected: unknown, otherwise: string): string =>
+  typeof expected === "string" ? `expected ${expected}` : otherwise
+
+const expectedBySchema = (ast: SchemaAST.AST): string =>
+  SchemaIssue.defaultLeafHook(new SchemaIssue.InvalidType(ast)).replace(/^Expected /, "expected ")
+
+const expectedByCheck = (check: SchemaAST.Check<unknown>): string => {
+  const { expected, message } = check.annotations ?? {}
+  return typeof message === "string" ? message : text(expected, "does not pass a check of its schema")
+}
+
+const formatPath = (path: ReadonlyArray<PropertyKey>, names: ReadonlySet<PropertyKey>): string =>
+  path
+    .map((key) => {
+      if (typeof key === "number") return `[${key}]`
+      if (!names.has(key)) return "[*]"
+      return typeof key === "string" && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(String(key))}]`
+    })
+    .join("")
+    .replace(/^\./, "")
+
+const collectNames = (ast: SchemaAST.AST, names: Set<PropertyKey>, seen: Set<SchemaAST.AST>): void => {
+  if (seen.has(ast)) return
+  seen.add(ast)
+  if (ast._tag === "Objects") for (const { name } of ast.propertySignatures) names.add(name)
+  for (const [, child] of children(ast)) collectNames(child, names, seen)
+  for (const { to } of ast.encoding ?? []) collectNames(to, names, seen)
+}
+
+const shorten = (problem: string): string => (problem.length > maxLength ? `${problem.slice(0, maxLength)}…` : problem)
