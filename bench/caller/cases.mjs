@@ -1,0 +1,227 @@
+// The cases, as README.md defines them. Each answers the figures that only the caller knows.
+import { blob, collect } from "../work/work.mjs"
+
+const MiB = 2 ** 20
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const quantile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))]
+const spread = (us) => {
+  const sorted = us.toSorted((a, b) => a - b)
+  return { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: sorted.at(-1), n: sorted.length }
+}
+const growth = (before) => (process.memoryUsage().rss - before) / MiB
+
+const oneLine = (error, length) =>
+  String(error?.message ?? error)
+    .split("\n")[0]
+    .slice(0, length)
+
+/** What a promise came to, and after how long; a promise that takes longer than `ms` is a hang. */
+const settle = (promise, ms) => {
+  const t = performance.now()
+  const elapsed = () => Math.round((performance.now() - t) * 10) / 10
+  const seen = promise.then(
+    (value) => ({ outcome: "value", text: String(value).slice(0, 60), ms: elapsed() }),
+    (e) => ({ outcome: "error", name: e?.name ?? typeof e, code: e?.code, text: oneLine(e, 160), ms: elapsed() })
+  )
+  return Promise.race([seen, sleep(ms).then(() => ({ outcome: "hang", ms }))])
+}
+
+export const makeCases = ({ options: o, section, start, infra, importMs, unhandled }) => {
+  const loose = () => [...unhandled].slice(0, 3)
+
+  const unary64 = async () => {
+    const p = await start({ workers: 1 })
+    await p.conc(64, o.warmMs)
+    await p.seq(o.warmMs / 2)
+    const one = await section("c1", p.pids(), async () => {
+      const us = await p.seq(o.ms)
+      return { us, n: us.length }
+    })
+    const many = await section("c64", p.pids(), () => p.conc(64, o.ms))
+    const { p50, p99, n } = spread(one.us)
+    return { p50_us: p50, p99_us: p99, calls_c1: n, calls_per_s_c64: (many.n / many.ms) * 1000 }
+  }
+
+  const burst = async () => {
+    const p = await start({ workers: 1 })
+    await p.conc(64, o.warmMs / 2)
+    collect()
+    const r = await section("burst", p.pids(), () => p.burst(o.burst), { peaks: true })
+    return { burst_ms: r.ms, issue_ms: r.issued }
+  }
+
+  /** Both ends hold the values they will send before the section `one`, so that its growth is what the call itself takes. */
+  const settleMemory = async (p, kind) => {
+    await p.prepare(kind === "payload" ? 0 : o.blob)
+    if (kind === "payload") blob(o.blob)
+    collect()
+    await sleep(200)
+  }
+
+  const transfer = async (kind) => {
+    const p = await start({ workers: 1 })
+    if (p.lacks?.[kind]) return { na: p.lacks[kind] }
+    await p.transfer(kind, MiB)
+    if (!p.lacks?.prepare) await settleMemory(p, kind)
+    const t = performance.now()
+    await section("one", p.pids(), () => p.transfer(kind, o.blob), { peaks: true })
+    const first = performance.now() - t
+    if (first > 5000) return { mb_per_s: o.blob / 1e3 / first, reps: 1 }
+    const again = async () => {
+      const t = performance.now()
+      let n = 0
+      for (; n < 3 || (n < 8 && performance.now() - t < 2500); n++) await p.transfer(kind, o.blob)
+      return { n, ms: performance.now() - t }
+    }
+    const r = await section("many", p.pids(), again, { peaks: true })
+    return { mb_per_s: (o.blob * r.n) / 1e3 / r.ms, reps: r.n, value_mib: o.blob / MiB }
+  }
+
+  const beside = async () => {
+    const p = await start({ workers: 1 })
+    if (p.lacks?.result) return { na: p.lacks.result }
+    await p.conc(64, o.warmMs / 2)
+    await p.transfer("result", o.beside)
+    await p.seq(o.warmMs / 2)
+    const idle = spread(await p.seq(o.ms))
+    const t = performance.now()
+    const during = spread(await p.beside(o.beside, o.besideTimes))
+    const each = (performance.now() - t) / o.besideTimes
+    return { idle, during, big_ms: each, p50_ratio: during.p50 / idle.p50, p99_ratio: during.p99 / idle.p99 }
+  }
+
+  const waiting = async () => {
+    const p = await start({ workers: 1 })
+    if (!p.waiting) return { na: "no queue in the caller, or not one of Effect's" }
+    await p.conc(64, o.warmMs)
+    const r = await p.waiting({ sizes: [o.queue / 100, o.queue / 10, o.queue], capacity: o.queue })
+    const totals = Object.values(r.per).map((c) => c.enter_us + c.serve_us)
+    return { ...r, beyond_bytes: r.call_bytes - r.deferred_bytes, totals_us: totals, flat: totals.at(-1) / totals[0] }
+  }
+
+  const stream = async () => {
+    const p = await start({ workers: 1 })
+    if (!p.stream) return { na: p.noStream ?? "no streams" }
+    await p.stream(Math.min(50_000, o.items), 3000)
+    const r = await section("stream", p.pids(), () => p.stream(o.items, o.capMs))
+    return { items_per_s: (r.n / r.ms) * 1000, items: r.n }
+  }
+
+  const cpu = async () => {
+    const p = await start({ workers: 2, exclusive: true })
+    await p.cpu(20, o.iters)
+    const alone = []
+    for (let i = 0; i < 9; i++) alone.push((await p.spin(o.iters)).ms)
+    const task = quantile(
+      alone.toSorted((a, b) => a - b),
+      0.5
+    )
+    const r = await section("cpu", p.pids(), async () => ({ ...(await p.cpu(o.tasks, o.iters)), n: o.tasks }))
+    const ideal = (task * o.tasks) / 2
+    return { cpu_ms: r.ms, ideal_ms: ideal, over_ideal: r.ms / ideal, over_busy: r.ms / (r.sum / 2), task_ms: task }
+  }
+
+  const boot = async () => {
+    const ti = performance.now()
+    const around = await infra?.()
+    const infraMs = performance.now() - ti
+    collect()
+    const rss = process.memoryUsage().rss
+    const t = performance.now()
+    const p = await start({ workers: 1, infra: around })
+    await p.echo(1)
+    const ms = performance.now() - t
+    await p.learn?.()
+    await sleep(1200)
+    collect()
+    const grown = growth(rss)
+    await section("idle", p.pids(), () => sleep(1000))
+    return { boot_ms: ms, import_ms: importMs, ...(infra ? { infra_ms: infraMs } : {}), caller_growth_mib: grown }
+  }
+
+  /** Boots of a second pool in this process, warm code and all: what the next call after a fault is measured against. */
+  const plainBoots = async () => {
+    const all = []
+    for (let i = 0; i < 3; i++) {
+      const t = performance.now()
+      const p = await start({ workers: 1 })
+      await p.echo(1)
+      all.push(performance.now() - t)
+      await p.close()
+    }
+    return quantile(
+      all.toSorted((a, b) => a - b),
+      0.5
+    )
+  }
+
+  const fault = async () => {
+    const p = await start({ workers: 1 })
+    for (let i = 0; i < 20; i++) await p.echo(i)
+    const bootMs = p.reboots ? await plainBoots() : undefined
+    const pending = p.hang()
+    pending.catch(() => {})
+    await sleep(400)
+    const t = performance.now()
+    const how = p.kill ? await p.kill() : (process.kill(p.pids()[0], "SIGKILL"), "SIGKILL")
+    const seen = await settle(pending, o.faultMs)
+    const next = await settle((async () => p.echo(2))(), 10_000)
+    return {
+      how,
+      ...seen,
+      next_call: next,
+      next_since_kill_ms: performance.now() - t,
+      boot_ms: bootMs,
+      unhandled: loose()
+    }
+  }
+
+  const queue = async () => {
+    const p = await start({ workers: 1 })
+    for (let i = 0; i < 20; i++) await p.echo(i)
+    collect()
+    const rss = process.memoryUsage().rss
+    const t = performance.now()
+    let rejected = 0
+    let first
+    const refuse = (how, e) => {
+      rejected++
+      first ??= `${how}${e?.name}: ${oneLine(e, 140)}`
+    }
+    for (let i = 0; i < o.queue; i++) {
+      try {
+        p.hang().catch((e) => refuse("", e))
+      } catch (e) {
+        refuse("thrown ", e)
+      }
+    }
+    const submitMs = performance.now() - t
+    await sleep(3000)
+    const probe = await settle((async () => p.echo(1))(), 5000)
+    const grown = growth(rss)
+    return {
+      submitted: o.queue,
+      rejected,
+      first_error: first,
+      submit_ms: submitMs,
+      caller_growth_mib: grown,
+      probe,
+      unhandled: loose()
+    }
+  }
+
+  return {
+    unary64,
+    burst,
+    result64MiB: () => transfer("result"),
+    record64MiB: () => transfer("record"),
+    payload64MiB: () => transfer("payload"),
+    beside,
+    waiting,
+    stream,
+    cpu,
+    boot,
+    fault,
+    queue
+  }
+}

@@ -1,0 +1,61 @@
+// Which part of a program a frame of a CPU profile belongs to.
+import fs from "node:fs"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+import { home } from "./catalog.mjs"
+
+const root = path.dirname(home)
+const SYSCALL = /^(write|read|shutdown|end)|^(consume|Buffer|Latin1|Utf8)/
+const NATIVE = {
+  "(garbage collector)": "GC",
+  "(idle)": "idle",
+  "(program)": "native code, event loop",
+  "(root)": "native code, event loop"
+}
+
+/** First match wins; the text is a path from the root of the repository, or node:… */
+const AREAS = [
+  [/^node:(internal\/streams|net|stream|internal\/stream_base|events|internal\/event|buffer)/, "node streams"],
+  [/^node:/, "node, other"],
+  [
+    /effect\/(dist|src)\/(encoding|Schema|SchemaAST|SchemaParser|SchemaIssue|SchemaGetter|SchemaTransformation|schema\/|internal\/schema)/,
+    "codec"
+  ],
+  [/^src\/(FunctionCodec|SchemaLayout|codec\/)/, "codec"],
+  [/(^|\/)effect\/(dist|src)\//, "effect runtime"],
+  [/^src\/wire\//, "our wire"],
+  [/^src\/pool\//, "our pool"],
+  [/^src\/runner\//, "our runner"],
+  [/^src\//, "our doors and the rest"],
+  [/^bench\/peers\/shared\/wire\//, "prototype's wire"],
+  [/^bench\//, "the benchmark itself"]
+]
+
+/** A bundle has one URL for everything: rolldown's region comments say which module a line came from. */
+const regions = new Map()
+const regionsOf = (file) => {
+  const known = regions.get(file)
+  if (known) return known
+  const lines = fs.readFileSync(file, "utf8").split("\n")
+  let current = ""
+  const modules = lines.map((line) => (current = /^\/\/#region (.+)/.exec(line.trim())?.[1] ?? current))
+  regions.set(file, modules)
+  return modules
+}
+
+/** Where a frame's code is, from the root of the repository; empty for native code. */
+export const placeOf = ({ url, line }) => {
+  if (!url.startsWith("file:")) return url
+  const file = fileURLToPath(url)
+  const inBundle = file.startsWith(path.join(home, ".out"))
+  // a region is relative to where the bundler ran
+  const module = inBundle ? path.resolve(process.cwd(), regionsOf(file)[line - 1] || file) : file
+  return path.relative(root, module).replace(/^node_modules\//, "")
+}
+
+export const areaOf = (frame) => {
+  if (NATIVE[frame.name]) return NATIVE[frame.name]
+  const place = placeOf(frame)
+  if (place === "") return SYSCALL.test(frame.name) ? "write and read calls" : "native code, built in"
+  return AREAS.find(([pattern]) => pattern.test(place))?.[1] ?? "other packages"
+}

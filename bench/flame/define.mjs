@@ -1,0 +1,27 @@
+// The functions of the benchmark as an app would declare them; the modules are given, so that the thin doors and the barrel
+// import declare the same functions.
+import { blob, prepare, timedSpin } from "../work/work.mjs"
+
+export const define = ({ Effect, Flame, Schema }) => {
+  const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
+  const Record = Schema.Struct({ name: Schema.String, data: Schema.Uint8Array })
+  const Spun = Schema.Struct({ x: Schema.Number, ms: Schema.Number })
+  const size = { size: Schema.Number }
+  const fn = Flame.fn
+  return {
+    echo: fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text })),
+    blob: fn("blob", { payload: size, success: Schema.Uint8Array }, ({ size }) => Effect.sync(() => blob(size))),
+    record: fn("record", { payload: size, success: Record }, ({ size }) =>
+      Effect.sync(() => ({ name: "record", data: blob(size) }))
+    ),
+    sink: fn("sink", { payload: Schema.Uint8Array, success: Schema.Number }, (bytes) =>
+      Effect.succeed(bytes.byteLength)
+    ),
+    prepare: fn("prepare", { payload: size, success: Schema.Number }, ({ size }) => Effect.sync(() => prepare(size))),
+    spin: fn("spin", { payload: { iters: Schema.Number }, success: Spun }, ({ iters }) =>
+      Effect.sync(() => timedSpin(iters))
+    ),
+    hang: fn("hang", { success: Schema.Number }, () => Effect.never),
+    pid: fn("pid", { success: Schema.Number }, () => Effect.sync(() => process.pid))
+  }
+}

@@ -1,0 +1,40 @@
+// node:child_process fork() with an IPC channel; variants are Node's two serializations.
+import { promisePeer } from "../caller/promise-loops.mjs"
+import { startChild, stopChild } from "../work/children.mjs"
+
+const client = ({ proc }) => {
+  const pending = new Map()
+  let next = 0
+  proc.on("message", ({ id, r }) => {
+    pending.get(id).resolve(r)
+    pending.delete(id)
+  })
+  proc.on("exit", (code, signal) => {
+    for (const waiting of pending.values()) waiting.reject(new Error(`child exited ${code ?? signal}`))
+    pending.clear()
+  })
+  return (fn, arg) =>
+    new Promise((resolve, reject) => {
+      const id = ++next
+      pending.set(id, { resolve, reject })
+      proc.send({ id, fn, arg }, (error) => {
+        if (error && pending.delete(id)) reject(error)
+      })
+    })
+}
+
+export const start = async ({ workers, variant }) => {
+  const kids = await Promise.all(
+    Array.from({ length: workers }, () => startChild("ipc-child.mjs", [], { serialization: variant }))
+  )
+  const calls = kids.map(client)
+  const why = "JSON turns a Uint8Array into an object"
+  return promisePeer({
+    call: calls[0],
+    ...(workers > 1 ? { lanes: calls } : {}),
+    lacks: variant === "json" ? { result: why, record: why, payload: why } : {},
+    noStream: "no streams: send() has no backpressure",
+    pids: () => kids.map((k) => k.pid),
+    close: () => Promise.all(kids.map((k) => stopChild(k.proc)))
+  })
+}
