@@ -134,8 +134,8 @@ export class Call implements Ticket, RunnerCall, Due {
           return Effect.orDie(codec.decodeSuccessEffect(large ?? Buffer.from(body), true))
         }
         case Kind.Failure: {
-          if (codec.isErrorSync) return Exit.fail(codec.decodeError(bytes))
-          return Effect.flatMap(Effect.orDie(codec.decodeErrorEffect(large ?? Buffer.from(body))), Effect.fail)
+          if (codec.isErrorSync) return Exit.fail(codec.decodeError(bytes, large !== undefined))
+          return Effect.flatMap(Effect.orDie(codec.decodeErrorEffect(large ?? Buffer.from(body), true)), Effect.fail)
         }
         default: {
           const defect = FunctionCodec.decodeDefect(bytes)

@@ -68,7 +68,7 @@ const withPayload = (
     }
     if (!codec.isPayloadSync) {
       return Effect.matchEffect(codec.encodePayloadEffect(payload), {
-        onFailure: (error) => fail(invalid(fn, error)),
+        onFailure: (error) => invalid(fn, error),
         onSuccess: sized
       })
     }
@@ -76,7 +76,7 @@ const withPayload = (
     try {
       bytes = codec.encodePayload(payload)
     } catch (error) {
-      return fail(invalid(fn, error))
+      return invalid(fn, error)
     }
     return sized(bytes)
   })
@@ -98,8 +98,11 @@ const run = (
 
 const fail = (reason: InvalidPayload | PayloadTooLarge) => Effect.fail(new FlameError({ reason }))
 
-const invalid = (fn: AnyFunction, error: unknown): InvalidPayload =>
-  new InvalidPayload({ function: fn.name, issues: FunctionCodec.payloadIssues(error) })
+/** A value that does not fit is the caller's to mend; what a schema's own code throws is a defect. */
+const invalid = (fn: AnyFunction, error: unknown): Outcome => {
+  const issues = FunctionCodec.payloadIssues(error)
+  return issues === undefined ? Effect.die(error) : fail(new InvalidPayload({ function: fn.name, issues: [...issues] }))
+}
 
 const plain: CallTerms = {
   span: undefined,

@@ -23,7 +23,6 @@ import {
   RunnerLost,
   TimedOut
 } from "../FlameError.ts"
-import type { AnyFunction } from "../FlameFunction.ts"
 import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
 import type { RunnerHandle } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
@@ -135,7 +134,9 @@ export class PoolEngine implements CallOwner {
 
   /** Starts a call. */
   submit(call: Call): void {
+    const { codec, fn } = call
     this.parts.metrics.submitted(call.cast)
+    if (!this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
     if (call.expiry !== undefined) this.schedule(call, call.expiry)
     this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
   }
@@ -489,10 +490,5 @@ export class PoolEngine implements CallOwner {
   dispose(): void {
     this.timer?.interruptUnsafe()
     this.timerAt = -Infinity
-  }
-
-  /** Remembers a function's layout, so that a runner with another one is refused when it boots. */
-  learn(fn: AnyFunction, layout: () => string): void {
-    if (!this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, layout())
   }
 }

@@ -57,11 +57,11 @@ export class RunnerHandle {
   }
 
   /** Index of a function there; undefined when it is not served, a failure when its layout is another one. */
-  indexOf(name: string, fingerprint: () => string): number | BootFailure | undefined {
+  indexOf(name: string, fingerprint: string): number | BootFailure | undefined {
     const known = this.indices.get(name)
     if (known === undefined) return undefined
-    if (known.fingerprint === fingerprint()) return known.index
-    return layoutMismatch(name, fingerprint(), known.fingerprint, this.hello.build)
+    if (known.fingerprint === fingerprint) return known.index
+    return layoutMismatch(name, fingerprint, known.fingerprint, this.hello.build)
   }
 
   /** Sends a call; its `final` comes exactly once unless the session ends first. */

@@ -105,6 +105,14 @@ export class RunnerServer {
     })
   }
 
+  /** Interrupts every call, waits for their finalizers at most `cancelGrace`, and ends the session. */
+  get abort(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.drain(0)
+      return Effect.exit(Deferred.await(this.done))
+    })
+  }
+
   private message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     switch (kind) {
       case Kind.Request:

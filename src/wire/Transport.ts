@@ -63,7 +63,14 @@ export const fromDuplex = (duplex: Duplex): Transport => {
   }
 }
 
-class MemoryEnd implements Transport {
+/** One end of a pipe in memory. */
+export interface MemoryTransport extends Transport {
+  /** Stops to deliver what the other end writes, as a blocked event loop does, or delivers again. */
+  readonly freeze: (frozen: boolean) => void
+}
+
+class MemoryEnd implements MemoryTransport {
+  private frozen = false
   private handlers: TransportHandlers | undefined
   private inbox: Array<Uint8Array> = []
   private ended = false
@@ -111,9 +118,14 @@ class MemoryEnd implements Transport {
   }
 
   private readonly deliver = () => {
-    if (this.handlers === undefined) return
+    if (this.handlers === undefined || this.frozen) return
     while (this.inbox.length > 0) this.handlers.data(this.inbox.shift()!)
     if (this.closed) this.notify()
+  }
+
+  freeze(frozen: boolean) {
+    this.frozen = frozen
+    if (!frozen) queueMicrotask(this.deliver)
   }
 
   private finish(error: Error | undefined) {
@@ -133,7 +145,7 @@ class MemoryEnd implements Transport {
 }
 
 /** Two ends of a pipe in memory, by direct calls and microtasks only, so that it works under `TestClock`. */
-export const memoryPair = (): readonly [Transport, Transport] => {
+export const memoryPair = (): readonly [MemoryTransport, MemoryTransport] => {
   const left = new MemoryEnd()
   const right = new MemoryEnd()
   left.peer = right

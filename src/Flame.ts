@@ -1,0 +1,243 @@
+/**
+ * What an app calls: declare functions, call them, and run the program that has them.
+ *
+ * The door of function modules: it loads neither the pool nor what runs inside a runner until one of them is built.
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import { fromInputUnsafe, toMillis } from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { FlameError, PoolMissing } from "./FlameError.ts"
+import * as FlameFunction from "./FlameFunction.ts"
+import { Pool, type PoolShape } from "./pool/Pool.ts"
+import { Current } from "./runner/Current.ts"
+import * as Entry from "./runner/Entry.ts"
+import * as Role from "./runner/Role.ts"
+
+export { isRetryable, RemoteDefect } from "./FlameError.ts"
+export { PoolService } from "./pool/Pool.ts"
+export { propagate } from "./Propagate.ts"
+export { runMain } from "./runMain.ts"
+
+type AnyPool = FlameFunction.AnyPool
+type Fields = Schema.Struct.Fields
+
+/**
+ * Declares a function with its code: a piece of the app that runs on a runner of its pool when it is called.
+ *
+ * `payload` is fields or any schema, `error` its own typed error, `timeout` the budget of a call that sets none,
+ * `idempotent: true` lets a call run again when its runner is lost. Services it needs are built on the runner.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame } from "effect-flame"
+ *
+ * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
+ * const nine = Flame.call(square, { n: 3 })
+ * ```
+ */
+export const fn = <
+  const Name extends string,
+  R,
+  P extends Schema.Top | Fields = Schema.Void,
+  S extends Schema.Top = Schema.Void,
+  E extends Schema.Top = Schema.Never,
+  PoolId extends AnyPool = Pool
+>(
+  name: Name,
+  contract: FlameFunction.Contract<P, S, E, PoolId>,
+  implementation: (payload: FlameFunction.SchemaOf<P>["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
+): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
+  FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>> =>
+  FlameFunction.implement(declare(name, contract), implementation)
+
+/** Declares a function without its code, so that a parent need not load it; `implement` gives it the code. */
+export const contract = <
+  const Name extends string,
+  P extends Schema.Top | Fields = Schema.Void,
+  S extends Schema.Top = Schema.Void,
+  E extends Schema.Top = Schema.Never,
+  PoolId extends AnyPool = Pool
+>(
+  name: Name,
+  contract: FlameFunction.Contract<P, S, E, PoolId>
+): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> => declare(name, contract)
+
+export {
+  /** Gives a declared function its code, in a module that only runners load. */
+  implement
+} from "./FlameFunction.ts"
+
+const declare = <const Name extends string, P extends Schema.Top | Fields, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool>(
+  name: Name,
+  contract: FlameFunction.Contract<P, S, E, PoolId>
+): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> => {
+  const pool = (contract.pool ?? Pool) as FlameFunction.PoolKey<PoolId>
+  return FlameFunction.make(name, { ...contract, pool })
+}
+
+/** How one call differs from its function's contract. */
+export interface CallOptions<PoolId> {
+  /** The pool to run on instead of the function's own. */
+  readonly pool?: Context.Key<PoolId, PoolShape>
+  /** The whole budget of the call: waiting, booting and running. */
+  readonly timeout?: Duration.Input
+}
+
+/** The arguments after the function: no payload where there is none. */
+export type CallArgs<P extends Schema.Top, O> = [P["~type.make.in"]] extends [void]
+  ? [payload?: void, options?: O]
+  : [payload: P["~type.make.in"], options?: O]
+
+type PoolOf<O, Default> = O extends { readonly pool: Context.Key<infer Id, PoolShape> } ? Id : Default
+// oxlint-disable-next-line typescript/no-explicit-any -- the only bound that accepts the key of every pool, being invariant in it
+type AnyCallOptions = CallOptions<any>
+
+/**
+ * Runs a function on a runner of its pool and gives what it gives.
+ *
+ * Interrupting it interrupts the function and waits for its finalizers there, at most `cancelGrace`. It is run at most
+ * once, unless the function is `idempotent`. Fails with the function's own error, or with a `FlameError` whose reason
+ * says what happened; dies with a `RemoteDefect` where the function dies.
+ */
+export const call = <
+  Name extends string,
+  P extends Schema.Top,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool,
+  const O extends AnyCallOptions = {}
+>(
+  fn: FlameFunction.FlameFunction<Name, P, S, E, PoolId>,
+  ...args: CallArgs<P, O & AnyCallOptions>
+): Effect.Effect<S["Type"], E["Type"] | FlameError, PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>> =>
+  withPool(fn, args[1], (pool, timeout) => pool.call(fn, args[0], timeout)) as Effect.Effect<
+    S["Type"],
+    E["Type"] | FlameError,
+    PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>
+  >
+
+/**
+ * Hands a call over to its pool without waiting for it: it returns once the pool has accepted the call.
+ *
+ * The payload is encoded before it returns. The call belongs to the pool's scope; what it fails with is logged, counted
+ * and told in the pool's events.
+ */
+export const cast = <
+  Name extends string,
+  P extends Schema.Top,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool,
+  const O extends AnyCallOptions = {}
+>(
+  fn: FlameFunction.FlameFunction<Name, P, S, E, PoolId>,
+  ...args: CallArgs<P, O & AnyCallOptions>
+): Effect.Effect<void, FlameError, PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>> =>
+  withPool(fn, args[1], (pool, timeout) => pool.cast(fn, args[0], timeout)) as Effect.Effect<
+    void,
+    FlameError,
+    PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>
+  >
+
+const withPool = (
+  fn: FlameFunction.AnyFunction,
+  options: CallOptions<unknown> | undefined,
+  use: (pool: PoolShape, timeout: number | undefined) => Effect.Effect<unknown, unknown, unknown>
+): Effect.Effect<unknown, unknown, unknown> =>
+  Effect.withFiber((fiber) => {
+    const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
+    const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
+    if (pool === undefined) return missing(fn, key, fiber.context)
+    const timeout = options?.timeout
+    return use(pool, timeout === undefined ? undefined : toMillis(fromInputUnsafe(timeout)))
+  })
+
+/** Types keep an app from calling without the pool; a function gets its pools from its parent, which is to come. */
+const missing = (
+  fn: FlameFunction.AnyFunction,
+  key: Context.Key<unknown, PoolShape>,
+  context: Context.Context<never>
+): Effect.Effect<never, FlameError> => {
+  const isInside = Context.getOrUndefined(context as Context.Context<Current>, Current) !== undefined
+  const detail = isInside
+    ? "a function cannot call another one yet; let the parent make both calls"
+    : "provide a FlameLayer, or the layer of the pool, around the program"
+  return Effect.fail(new FlameError({ reason: new PoolMissing({ pool: key.key, function: fn.name, detail }) }))
+}
+
+type ServicesOption<R, E, RIn> = [R] extends [never]
+  ? { readonly services?: Layer.Layer<never, E, RIn> }
+  : { readonly services: Layer.Layer<R, E, RIn> }
+
+/**
+ * The program of an app whose one entry has two roles; which one is decided by how the process was started.
+ *
+ * A parent builds `flame` and runs `app`; a runner builds `services` and serves `functions`. What is provided around it
+ * is built in both. `entry` is the file that calls it, unless it is given: runners run that file. Run it by
+ * `Flame.runMain`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
+ *
+ * Flame.main({
+ *   functions: [square],
+ *   app: Effect.flatMap(Flame.call(square, { n: 3 }), Effect.log),
+ *   flame: FlameLayer.auto({ max: 4 })
+ * }).pipe(Flame.runMain)
+ * ```
+ */
+export const main = <
+  const Fs extends ReadonlyArray<FlameFunction.Implemented<unknown>>,
+  A,
+  E,
+  R,
+  PoolOut,
+  EF,
+  RF,
+  ES = never,
+  RS = never
+>(
+  options: {
+    readonly functions: Fs
+    readonly flame: Layer.Layer<PoolOut, EF, RF>
+    readonly app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>
+    readonly entry?: string | URL
+  } & ServicesOption<NoInfer<Fs[number]["~R"]>, ES, RS>
+): Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS> => {
+  const entry = options.entry ?? Entry.callerFile()
+  if (entry !== undefined) Entry.register(String(entry))
+  return Effect.suspend((): Effect.Effect<void, unknown, unknown> => {
+    if (Role.current()._tag === "Runner") return asRunner(options.functions, options.services as Layer.Layer<never, ES, RS> | undefined)
+    return asParent(options.app, options.flame)
+  }) as Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS>
+}
+
+const asRunner = <ES, RS>(
+  functions: ReadonlyArray<FlameFunction.AnyImplemented>,
+  services: Layer.Layer<never, ES, RS> | undefined
+): Effect.Effect<void, ES | FlameError, RS> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./FlameRunner.ts")),
+    (FlameRunner) => FlameRunner.serveWith(functions, services ?? Layer.empty)
+  )
+
+const asParent = <A, E, R, PoolOut, EF, RF>(
+  app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>,
+  flame: Layer.Layer<PoolOut, EF, RF>
+): Effect.Effect<void, E | EF, Exclude<R, PoolOut | Scope.Scope> | RF> => {
+  const program = Layer.isLayer(app) ? Layer.launch(app) : Effect.scoped(app as Effect.Effect<A, E, R>)
+  return Effect.asVoid(Effect.provide(program as Effect.Effect<unknown, E, R>, flame)) as Effect.Effect<
+    void,
+    E | EF,
+    Exclude<R, PoolOut | Scope.Scope> | RF
+  >
+}

@@ -1,0 +1,114 @@
+/** What a runner is: the functions it serves, and where a function runs. */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { type BootFailure, NotARunner, ServicesFailed } from "./BootFailure.ts"
+import { BootFailed, FlameError } from "./FlameError.ts"
+import type { AnyImplemented, Implemented } from "./FlameFunction.ts"
+import * as Build from "./runner/Build.ts"
+import * as Role from "./runner/Role.ts"
+import { RunnerServer } from "./runner/RunnerServer.ts"
+import * as Shutdown from "./Shutdown.ts"
+import { fail } from "./wire/Frame.ts"
+
+export { Current } from "./runner/Current.ts"
+export { runMain } from "./runMain.ts"
+
+/**
+ * Serves functions to the parent of this process, until it is told to go or the parent is gone.
+ *
+ * Provide what the functions need around it and run it by `Flame.runMain`. In a process that no pool has started it
+ * fails with `NotARunner`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Flame, FlameRunner } from "effect-flame"
+ *
+ * const hello = Flame.fn("hello", {}, () => Effect.log("hello"))
+ * FlameRunner.serve([hello]).pipe(Flame.runMain)
+ * ```
+ */
+export const serve = <const Fs extends ReadonlyArray<Implemented<unknown>>>(
+  functions: Fs
+): Effect.Effect<void, FlameError, Fs[number]["~R"]> =>
+  Effect.contextWith((context) => run(functions, context)) as Effect.Effect<void, FlameError, Fs[number]["~R"]>
+
+/**
+ * Serves functions whose services are built here: where that fails the parent is told so, and may try again.
+ *
+ * What `Flame.main` does in a runner.
+ */
+export const serveWith = <ES, RS>(
+  functions: ReadonlyArray<AnyImplemented>,
+  services: Layer.Layer<never, ES, RS>
+): Effect.Effect<void, ES | FlameError, RS> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const built = yield* Effect.exit(Layer.build(services))
+      if (Exit.isFailure(built)) {
+        if (!Cause.hasInterruptsOnly(built.cause)) yield* tellParent(Cause.pretty(built.cause).slice(0, 2_000))
+        return yield* Effect.failCause(built.cause)
+      }
+      yield* Effect.provideContext(serve(functions), built.value as Context.Context<unknown>)
+    })
+  ) as Effect.Effect<void, ES | FlameError, RS>
+
+const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented>, context: Context.Context<never>) {
+  const role = Role.current()
+  if (role._tag !== "Runner") return yield* notARunner(role)
+  const names = new Set(functions.map((fn) => fn.name))
+  if (names.size < functions.length) {
+    return yield* Effect.die(new Error("two functions of a runner have the same name: names are how calls find them"))
+  }
+  const server = new RunnerServer({
+    transport: role.transport(),
+    info: { id: role.id, pool: role.pool, parent: `process ${process.ppid}` },
+    life: role.life,
+    build: Build.of(process.argv[1]),
+    functions,
+    context
+  })
+  const unregister = Shutdown.onSignal(
+    Effect.suspend(() => {
+      server.drain()
+      return Effect.ignore(Deferred.await(server.done))
+    })
+  )
+  server.start()
+  yield* Deferred.await(server.done).pipe(
+    Effect.catch((cause: BootFailure) => Effect.fail(failed(role.pool, role.id, cause))),
+    Effect.onInterrupt(() => server.abort),
+    Effect.ensuring(Effect.sync(unregister))
+  )
+})
+
+const tellParent = (detail: string): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const role = Role.current()
+    if (role._tag !== "Runner") return resume(Effect.void)
+    const transport = role.transport()
+    transport.start({ data: () => {}, drained: () => {}, closed: () => resume(Effect.void) })
+    transport.write([fail(new ServicesFailed({ detail }))])
+    transport.end()
+  })
+
+const notARunner = (role: Role.Parent | Role.Refused): Effect.Effect<never, FlameError> =>
+  Effect.fail(
+    failed(
+      "?",
+      undefined,
+      new NotARunner({
+        detail:
+          role._tag === "Refused"
+            ? role.detail
+            : "this process serves functions, but no pool has started it: start the app, whose pool starts this file when it needs a runner"
+      })
+    )
+  )
+
+const failed = (pool: string, runner: string | undefined, cause: BootFailure): FlameError =>
+  new FlameError({ reason: new BootFailed({ pool, attempts: 1, cause, ...(runner === undefined ? {} : { runner }) }) })

@@ -1,0 +1,194 @@
+/**
+ * Runners inside of this process, for tests: through the real codec, the real wire and the real pool, by direct calls
+ * and microtasks only, so that it works under `TestClock`. It can be told to fail, delay and lose runners.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { type BootFailure, Crashed } from "../BootFailure.ts"
+import type { Implemented } from "../FlameFunction.ts"
+import { Exited, type ExitReason, Killed, type RunnerExit } from "../RunnerExit.ts"
+import { RunnerServer } from "../runner/RunnerServer.ts"
+import { memoryPair, type Transport } from "../wire/Transport.ts"
+import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
+
+/** A runner in memory, as a test sees it. */
+export interface MemoryRunner {
+  readonly id: string
+  readonly pool: string
+}
+
+/** Scripted faults of the runners of a `FlameLayer.test`. */
+export class MemoryRunners extends Context.Service<
+  MemoryRunners,
+  {
+    /** Runners that exist now, in the order of their boots; booting ones too. */
+    readonly list: Effect.Effect<ReadonlyArray<MemoryRunner>>
+    /** How many were launched so far. */
+    readonly launched: Effect.Effect<number>
+    /** Makes the next boots fail with these causes, one each. */
+    readonly failBoots: (...causes: ReadonlyArray<BootFailure>) => Effect.Effect<void>
+    /** Makes every boot take that long, from now on. */
+    readonly delayBoots: (duration: Duration.Input) => Effect.Effect<void>
+    /** Makes runners that boot from now on never say anything. */
+    readonly muteBoots: (mute: boolean) => Effect.Effect<void>
+    /** Ends runners as if from outside, all that exist where none is named; the reason is SIGKILL where none is given. */
+    readonly lose: (options?: { readonly id?: string; readonly exit?: ExitReason }) => Effect.Effect<void>
+    /** Cuts the connection of a runner, or of all; how it ended is told after the delay, or never. */
+    readonly disconnect: (options?: { readonly id?: string; readonly tellAfter?: Duration.Input }) => Effect.Effect<void>
+    /** Makes a runner drain as SIGTERM does, or all. */
+    readonly terminate: (id?: string) => Effect.Effect<void>
+    /** Makes a runner, or all, stop to read what its parent sends, as a blocked event loop does; or read again. */
+    readonly freeze: (frozen: boolean, id?: string) => Effect.Effect<void>
+  }
+>()("effect-flame/testing/MemoryRunners") {}
+
+interface Living extends MemoryRunner {
+  readonly server: RunnerServer
+  readonly exit: Deferred.Deferred<RunnerExit>
+  /** How long after its end the reason is told, in milliseconds. */
+  tellAfter: number
+  readonly cut: () => void
+  readonly freeze: (frozen: boolean) => void
+}
+
+/** Options of the memory backend. */
+export interface Options<R> {
+  readonly functions: ReadonlyArray<Implemented<R>>
+  /** Name of the runners' build; the parent's is `test`. */
+  readonly build?: string
+}
+
+/** The backend whose runners live in this process, and what a test may do to them. */
+export const layer = <R>(options: Options<R>): Layer.Layer<Backend | MemoryRunners, never, R> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const context = (yield* Effect.context<R>()) as Context.Context<never>
+      const world = new World(options, context)
+      return Context.make(
+        Backend,
+        Backend.of({
+          name: "memory",
+          build: "test",
+          defaults: { bootTimeout: 60_000, reasonGrace: 50 },
+          launch: (spec) => world.launch(spec)
+        })
+      ).pipe(Context.add(MemoryRunners, world.faults))
+    })
+  )
+
+class World<R> {
+  private readonly living = new Map<string, Living>()
+  private launched = 0
+  private failures: Array<BootFailure> = []
+  private delay: Duration.Input = 0
+  private isMute = false
+  private readonly options: Options<R>
+  private readonly context: Context.Context<never>
+
+  constructor(options: Options<R>, context: Context.Context<never>) {
+    this.options = options
+    this.context = context
+  }
+
+  readonly launch = (spec: RunnerSpec) =>
+    Effect.gen({ self: this }, function* () {
+      this.launched++
+      const failure = this.failures.shift()
+      if (Duration.toMillis(Duration.fromInputUnsafe(this.delay)) > 0) yield* Effect.sleep(this.delay)
+      if (failure !== undefined) return yield* Effect.fail(failure)
+      const isMute = this.isMute
+      const runner = yield* Effect.acquireRelease(
+        Effect.sync(() => this.start(spec, isMute)),
+        (runner) => this.stop(runner)
+      )
+      return {
+        labels: { runner: spec.id },
+        phases: Stream.make({ name: "started" as const }),
+        connection: Effect.succeed(runner.transport),
+        exit: Deferred.await(runner.exit),
+        bootFailure: ({ reason }) => new Crashed({ exitCode: null, detail: reason.message }),
+        kill: (by) => Effect.sync(() => end(runner, new Killed({ signal: "SIGKILL", by })))
+      } satisfies RunnerProcess as RunnerProcess
+    })
+
+  private start(spec: RunnerSpec, isMute: boolean): Living & { readonly transport: Transport } {
+    const [parent, own] = memoryPair()
+    const exit = Deferred.makeUnsafe<RunnerExit>()
+    const server = new RunnerServer({
+      transport: own,
+      info: { id: spec.id, pool: spec.pool, parent: "this process" },
+      life: spec.life,
+      build: this.options.build ?? "test",
+      functions: this.options.functions,
+      context: this.context
+    })
+    const runner: Living & { readonly transport: Transport } = {
+      id: spec.id,
+      pool: spec.pool,
+      server,
+      exit,
+      transport: parent,
+      tellAfter: 0,
+      cut: () => own.destroy(),
+      freeze: (frozen: boolean) => own.freeze(frozen)
+    }
+    this.living.set(spec.id, runner)
+    if (!isMute) server.start()
+    // as a process: it exits once its session is over and its calls have ended
+    const told = Effect.flatMap(Effect.exit(Deferred.await(server.done)), () =>
+      runner.tellAfter === 0 ? Effect.void : Effect.sleep(runner.tellAfter))
+    Effect.runForkWith(this.context)(told).addObserver(() => {
+      Deferred.doneUnsafe(exit, Exit.succeed({ reason: new Exited({ code: 0 }), gone: true }))
+    })
+    return runner
+  }
+
+  private stop(runner: Living): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      end(runner, new Killed({ signal: "SIGTERM", by: "its pool has closed it" }))
+      this.living.delete(runner.id)
+      return Effect.asVoid(Deferred.await(runner.exit))
+    })
+  }
+
+  private each(id: string | undefined, f: (runner: Living) => void): Effect.Effect<void> {
+    return Effect.sync(() => {
+      for (const runner of [...this.living.values()]) if (id === undefined || runner.id === id) f(runner)
+    })
+  }
+
+  readonly faults: MemoryRunners["Service"] = {
+    list: Effect.sync(() => [...this.living.values()].map(({ id, pool }) => ({ id, pool }))),
+    launched: Effect.sync(() => this.launched),
+    failBoots: (...causes) => Effect.sync(() => void this.failures.push(...causes)),
+    delayBoots: (duration) =>
+      Effect.sync(() => {
+        this.delay = duration
+      }),
+    muteBoots: (mute) =>
+      Effect.sync(() => {
+        this.isMute = mute
+      }),
+    lose: (options) =>
+      this.each(options?.id, (runner) => end(runner, options?.exit ?? new Killed({ signal: "SIGKILL" }))),
+    disconnect: (options) =>
+      this.each(options?.id, (runner) => {
+        runner.tellAfter = options?.tellAfter === undefined ? Infinity : Duration.toMillis(Duration.fromInputUnsafe(options.tellAfter))
+        runner.cut()
+      }),
+    terminate: (id) => this.each(id, (runner) => runner.server.drain()),
+    freeze: (frozen, id) => this.each(id, (runner) => runner.freeze(frozen))
+  }
+}
+
+/** Ends a runner as a kill does: the reason is known at once, whatever its functions still do. */
+const end = (runner: Living, reason: ExitReason): void => {
+  Deferred.doneUnsafe(runner.exit, Exit.succeed({ reason, gone: true }))
+  runner.freeze(false)
+  runner.cut()
+}

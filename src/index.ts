@@ -1,0 +1,16 @@
+/**
+ * FLAME for Effect: run any part of an app on an elastic pool of short-lived copies of that app.
+ */
+export { Backend } from "./backend/Backend.ts"
+export type { BootPhase, RunnerProcess, RunnerSpec } from "./backend/Backend.ts"
+export * as BootFailure from "./BootFailure.ts"
+export * as Flame from "./Flame.ts"
+export * as FlameError from "./FlameError.ts"
+export * as FlameLayer from "./FlameLayer.ts"
+export * as FlameRunner from "./FlameRunner.ts"
+export { Pool } from "./pool/Pool.ts"
+export type { PoolClass, PoolShape } from "./pool/Pool.ts"
+export type { PoolEvent, PoolStatus, RunnerStatus } from "./pool/PoolEvent.ts"
+export type { PoolOptions } from "./pool/PoolOptions.ts"
+export { Runner } from "./pool/Runner.ts"
+export * as RunnerExit from "./RunnerExit.ts"

@@ -1,0 +1,67 @@
+/** Builds the service of a pool. Loaded only where a pool is built, so that a runner need not load any of it. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Backend } from "../backend/Backend.ts"
+import { NotARunner } from "../BootFailure.ts"
+import { BootFailed, FlameError } from "../FlameError.ts"
+import * as Role from "../runner/Role.ts"
+import * as Shutdown from "../Shutdown.ts"
+import * as CallStart from "./CallStart.ts"
+import type { PoolShape } from "./Pool.ts"
+import { fromConfig, type PoolOptions } from "./PoolOptions.ts"
+import * as PoolRuntime from "./PoolRuntime.ts"
+
+/** Builds the service of a pool; its scope closes it. */
+export const make = <RHooks = never>(
+  id: string,
+  options: PoolOptions<RHooks> = {}
+): Effect.Effect<PoolShape, FlameError, Backend | RHooks | Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* refuseInRunner(id)
+    const hooks = yield* Effect.context<RHooks>()
+    const own = provideHooks(options, hooks)
+    const merged = { ...own, ...(yield* Effect.orDie(fromConfig(id))) }
+    const runtime = yield* PoolRuntime.make(id, merged)
+    const unregister = Shutdown.onSignal(runtime.close)
+    yield* Effect.addFinalizer(() => Effect.sync(unregister))
+    return {
+      id,
+      status: Effect.sync(() => runtime.status),
+      events: Stream.fromPubSub(runtime.events),
+      resize: (changed) => Effect.sync(() => runtime.resize(changed)),
+      drain: runtime.close,
+      call: (fn, payload, timeout) => CallStart.call(runtime.engine, fn, payload, timeout),
+      cast: (fn, payload, timeout) =>
+        CallStart.cast(runtime.engine, fn, payload, timeout, (exit) => runtime.castFailed(fn, exit)),
+      withRunner: (effect) => runtime.withRunner(effect)
+    } satisfies PoolShape
+  })
+
+/** No pool of apps that start apps: a process that was started as a runner has none of its own. */
+const refuseInRunner = (id: string): Effect.Effect<void, FlameError> =>
+  Effect.suspend(() => {
+    const role = Role.current()
+    if (role._tag === "Parent") return Effect.void
+    const detail =
+      role._tag === "Refused"
+        ? role.detail
+        : `this process was started as runner ${role.id}, but it builds pool ${id} of its own: let Flame.main choose the role, or give the FlameLayer an \`entry\` that only serves`
+    if (role._tag === "Runner") Role.refuse(detail)
+    return Effect.fail(
+      new FlameError({ reason: new BootFailed({ pool: id, attempts: 0, cause: new NotARunner({ detail }) }) })
+    )
+  })
+
+const provideHooks = <R>(options: PoolOptions<R>, context: Context.Context<R>): PoolOptions<never> => {
+  const { afterBoot, beforeBoot, onRunnerLost, ...rest } = options
+  return {
+    ...rest,
+    ...(beforeBoot === undefined ? {} : { beforeBoot: (runner) => Effect.provideContext(beforeBoot(runner), context) }),
+    ...(afterBoot === undefined ? {} : { afterBoot: (outcome) => Effect.provideContext(afterBoot(outcome), context) }),
+    ...(onRunnerLost === undefined
+      ? {}
+      : { onRunnerLost: (runner, exit) => Effect.provideContext(onRunnerLost(runner, exit), context) })
+  }
+}
