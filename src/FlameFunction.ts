@@ -10,7 +10,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Current } from "./runner/Current.ts"
-import { fingerprint, untypedPlace } from "./SchemaLayout.ts"
+import { fingerprint, refusal } from "./SchemaLayout.ts"
 
 declare const PoolTypeId: unique symbol
 
@@ -62,7 +62,7 @@ export interface AnyFunction {
   /** Milliseconds. */
   readonly timeout: number | undefined
   readonly idempotent: boolean
-  /** Fingerprint of what its schemas look like; the same in every process that has the same schemas. */
+  /** Fingerprints of what its payload, success and error look like; the same in every process that has the same schemas. */
   readonly layout: string
 }
 
@@ -99,6 +99,14 @@ export interface IdleFunction extends AnyFunction {
 
 /** What remains to be given to a function with these schemas whose code needs `R`. */
 export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> = Exclude<R, OnRunner> | Server<P, S, E>
+
+const sides = ["payload", "success", "error"] as const
+
+/** Which schemas differ between two layouts of one function, for the message about it. */
+export const differingSides = (layout: string, other: string): ReadonlyArray<(typeof sides)[number]> => {
+  const theirs = other.split("-")
+  return layout.split("-").flatMap((side, index) => (side === theirs[index] ? [] : (sides[index] ?? [])))
+}
 
 /** The longest name of a function, in characters. */
 export const maxNameLength = 200
@@ -185,7 +193,7 @@ class Declared implements AnyFunction {
 
   // computed when a runner is met, not at declaration: a suspended schema may not be there yet
   get layout(): string {
-    return (this.#layout ??= fingerprint([this.payload, this.success, this.error]))
+    return (this.#layout ??= sides.map((side) => fingerprint(this[side])).join("-"))
   }
 }
 
@@ -198,12 +206,9 @@ const checkName = (name: string): void => {
 }
 
 const refuseUntyped = (fn: AnyFunction): void => {
-  for (const side of ["payload", "success", "error"] as const) {
-    const place = untypedPlace(fn[side])
-    if (place === undefined) continue
-    throw new Error(
-      `function ${fn.name}: ${side}${place.path} is ${place.schema}, whose values could change silently on their way; use Schema.Json or a real schema`
-    )
+  for (const side of sides) {
+    const untyped = refusal(fn[side], side)
+    if (untyped !== undefined) throw new Error(`function ${fn.name}: ${untyped}`)
   }
 }
 

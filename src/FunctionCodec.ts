@@ -15,7 +15,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type { AnyFunction } from "./FlameFunction.ts"
-import { children, isBytes } from "./SchemaLayout.ts"
+import { children, isBytes, refusal } from "./SchemaLayout.ts"
 import { type Problem, problemsOf } from "./SchemaProblems.ts"
 
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
@@ -141,6 +141,9 @@ const makeSide = (schema: Schema.Top, what: string, isMade: boolean): Side => {
   if (schema.ast._tag === "Void" && schema.ast.encoding === undefined) return voidSide
   if (isBytes(schema.ast) && schema.ast.checks === undefined) return bytesSide(schema, what)
   try {
+    // once more after the declaration, when schemas that are suspended exist for sure
+    const untyped = refusal(schema)
+    if (untyped !== undefined) throw new Error(untyped)
     return schemaSide(schema, what, isMade)
   } catch (error) {
     throw new Error(`${what} cannot be sent: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
@@ -186,6 +189,12 @@ const schemaSide = (schema: Schema.Top, what: string, isMade: boolean): Side => 
   const decodeValue = SchemaParser.decodeUnknownEffect(codec)
   const makeValue = isMade && traits.isMade ? SchemaParser.makeEffect(schema) : undefined
   const unmatched = (issue: SchemaIssue.Issue) => mismatch(issue, schema, what)
+  // encoding stops at the first problem, and the binary layer knows less of where it is
+  const inFull = (value: unknown, issue: SchemaIssue.Issue) => {
+    const exit = Effect.runSyncExit(SchemaParser.makeEffect(schema)(value, { parseOptions: { errors: "all" } }))
+    const reason = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
+    return unmatched(reason?._tag === "Fail" ? reason.error : issue)
+  }
   const viewed = traits.hasBytes ? plain : (bytes: Uint8Array) => bytes
   let parser: SchemaBinary.Parser<unknown> | undefined
 
@@ -195,7 +204,7 @@ const schemaSide = (schema: Schema.Top, what: string, isMade: boolean): Side => 
       try {
         return released(encoder.encode(makeValue === undefined ? value : now(makeValue(value))))
       } catch (error) {
-        throw Schema.isSchemaError(error) ? unmatched(error.issue) : error
+        throw Schema.isSchemaError(error) ? inFull(value, error.issue) : error
       }
     },
     encodeEffect: (value) => {

@@ -1,66 +1,35 @@
 /**
  * The layout of a schema: what two processes must agree on to understand each other's values.
+ *
+ * It is described by what the schema says of itself (names, types, checks and their parameters, identifiers of
+ * classes), never by code: the same from source, from a build and minified. What a transformation does is not seen,
+ * only what it leads to.
  */
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 
-/** A hash of what the schemas look like, the same in every process that has them. */
-export const fingerprint = (schemas: ReadonlyArray<Schema.Top>): string => hash(schemas.map(describe).join("|"))
+/** A short hash of a schema's layout, the same in every process that has the schema. */
+export const fingerprint = (schema: Schema.Top): string => hash(describe(schema)).slice(0, 10)
 
-/** A readable layout of a schema, in one line. */
-export const describe = (schema: Schema.Top): string => String(schema.ast)
+/** A schema's layout for people, such as `{id: Number & isInt, text?: String}`; beyond 200 characters it is cut, and a hash of all of it follows. */
+export const describe = (schema: Schema.Top): string => new Describer().describe(schema.ast)
 
-const hash = (text: string): string => {
-  let h = 0xcbf29ce484222325n
-  for (let i = 0; i < text.length; i++) h = BigInt.asUintN(64, (h ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n)
-  return h.toString(16).padStart(16, "0")
+/** Why a schema cannot be sent: where it has no type, so that no codec could carry its values faithfully. */
+export const refusal = (schema: Schema.Top, at = ""): string | undefined => {
+  const found = search(schema.ast, at, new Set())
+  return found && `${found.path.replace(/^\./, "")} is ${found.schema}, whose values could change silently on their way: use Schema.Json or a real schema`.trimStart()
 }
-
-/** A place in a schema that has no type. */
-export interface UntypedPlace {
-  /** Where it is, such as `.items[].meta`; empty at the top. */
-  readonly path: string
-  readonly schema: "Schema.Unknown" | "Schema.Any" | "Schema.ObjectKeyword"
-}
-
-/** The first place of a schema without a type, whose values no codec could carry faithfully. */
-export const untypedPlace = (schema: Schema.Top): UntypedPlace | undefined => search(schema.ast, "", new Set())
-
-const untyped = { Unknown: "Schema.Unknown", Any: "Schema.Any", ObjectKeyword: "Schema.ObjectKeyword" } as const
-
-const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): UntypedPlace | undefined => {
-  if (seen.has(ast)) return undefined
-  seen.add(ast)
-  // what is encoded to Json by whoever wrote the schema is refused loudly when it does not fit, not mangled
-  const last = ast.encoding?.at(-1)
-  if (last !== undefined && isJson(last.to)) return undefined
-  if (ast._tag in untyped) return { path, schema: untyped[ast._tag as keyof typeof untyped] }
-  for (const [step, child] of children(ast)) {
-    const found = search(child, path + step, seen)
-    if (found !== undefined) return found
-  }
-  for (const link of ast.encoding ?? []) {
-    const found = search(link.to, path, seen)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-const representation = (ast: SchemaAST.AST): unknown =>
-  ast._tag === "Declaration" ? (ast.annotations?.["representation"] as { readonly id?: unknown } | undefined)?.id : undefined
-
-const isJson = (ast: SchemaAST.AST): boolean => representation(ast) === "effect/schema/Json"
 
 /** Whether a schema is `Schema.Uint8Array` itself, maybe with checks. */
 export const isBytes = (ast: SchemaAST.AST): boolean =>
-  ast.encoding === undefined && representation(ast) === "effect/schema/Uint8Array"
+  ast._tag === "Declaration" && ast.encoding === undefined && representation(ast)?.id === "effect/schema/Uint8Array"
 
 /** The schemas that a schema is made of, each with the step of a path that leads there; not those it is encoded to. */
-export function* children(ast: SchemaAST.AST): Generator<readonly [string, SchemaAST.AST]> {
+export function* children(ast: SchemaAST.AST): Generator<readonly [step: string, child: SchemaAST.AST]> {
   switch (ast._tag) {
     case "Objects":
       for (const { name, type } of ast.propertySignatures) yield [`.${String(name)}`, type]
-      for (const { type } of ast.indexSignatures) yield [".*", type]
+      for (const { type } of ast.indexSignatures) yield ["[*]", type]
       return
     case "Arrays":
       for (const [index, element] of ast.elements.entries()) yield [`[${index}]`, element]
@@ -72,6 +41,170 @@ export function* children(ast: SchemaAST.AST): Generator<readonly [string, Schem
     case "Suspend":
       return yield ["", ast.thunk()]
     case "Declaration":
-      for (const parameter of ast.typeParameters) yield ["<>", parameter]
+      for (const parameter of ast.typeParameters) yield ["", parameter]
   }
 }
+
+const untyped = { Unknown: "Schema.Unknown", Any: "Schema.Any", ObjectKeyword: "Schema.ObjectKeyword" } as const
+
+interface UntypedPlace {
+  /** Such as `payload.items[].meta`. */
+  readonly path: string
+  readonly schema: string
+}
+
+const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): UntypedPlace | undefined => {
+  if (seen.has(ast)) return undefined
+  seen.add(ast)
+  // what is encoded to Json fails loudly where it does not fit; such is Schema.Defect
+  const last = ast.encoding?.at(-1)
+  if (last !== undefined && isJson(last.to)) return undefined
+  if (ast._tag in untyped) return { path, schema: untyped[ast._tag as keyof typeof untyped] }
+  for (const [step, child] of reachable(ast)) {
+    const found = search(child, path + step, seen)
+    if (found !== undefined) return found
+  }
+  for (const link of ast.encoding ?? []) {
+    const found = search(link.to, path, seen)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+// a suspended schema may not exist yet when a function is declared beside it; it is looked at again before its first use
+const reachable = (ast: SchemaAST.AST): Iterable<readonly [string, SchemaAST.AST]> => {
+  if (ast._tag !== "Suspend") return children(ast)
+  try {
+    return [["", ast.thunk()]]
+  } catch {
+    return []
+  }
+}
+
+interface Representation {
+  readonly id: string
+  readonly payload?: unknown
+}
+
+const representation = (ast: { readonly annotations?: object | undefined }): Representation | undefined =>
+  (ast.annotations as { readonly representation?: Representation } | undefined)?.representation
+
+const isJson = (ast: SchemaAST.AST): boolean => {
+  const id = ast._tag === "Declaration" ? representation(ast)?.id : undefined
+  return id === "effect/schema/Json" || id === "effect/schema/MutableJson"
+}
+
+const maxLength = 200
+
+/** One description. A schema that refers to itself is named by the order in which such schemas are met. */
+class Describer {
+  private readonly known = new Map<SchemaAST.AST, string>()
+  private readonly open = new Set<SchemaAST.AST>()
+  private readonly recursive = new Map<SchemaAST.AST, number>()
+
+  describe(ast: SchemaAST.AST): string {
+    const known = this.known.get(ast)
+    if (known !== undefined) return known
+    this.open.add(ast)
+    const text = cut(this.encoded(ast, this.checked(ast, this.type(ast))))
+    this.open.delete(ast)
+    this.known.set(ast, text)
+    return text
+  }
+
+  private encoded(ast: SchemaAST.AST, type: string): string {
+    // a class says by its parameter what it is encoded to
+    const links = ast.encoding?.filter(({ to }) => ast._tag !== "Declaration" || !ast.typeParameters.includes(to)) ?? []
+    return links.reduce((text, { to }) => `${text} as ${this.describe(to)}`, type)
+  }
+
+  private checked(ast: SchemaAST.AST, type: string): string {
+    const own = ast.checks ?? []
+    const encoding = "encodingChecks" in ast ? (ast.encodingChecks ?? []) : []
+    return [type, ...own.map(check), ...encoding.map(check)].join(" & ")
+  }
+
+  private type(ast: SchemaAST.AST): string {
+    switch (ast._tag) {
+      case "Objects": {
+        // fields travel under hashes of their names: their order is nothing that two sides must agree on
+        const fields = ast.propertySignatures.map(({ name, type }) => `${nameOf(name)}${optional(type)}: ${this.describe(type)}`)
+        const rest = ast.indexSignatures.map(({ parameter, type }) => `[${this.describe(parameter)}]: ${this.describe(type)}`)
+        return `{${[...fields.toSorted(), ...rest].join(", ")}}`
+      }
+      case "Arrays": {
+        const elements = ast.elements.map((element) => `${this.describe(element)}${optional(element)}`)
+        const rest = ast.rest.map((element, index) => `${index === 0 ? "..." : ""}${this.describe(element)}`)
+        return `[${[...elements, ...rest].join(", ")}]`
+      }
+      case "Union": {
+        const mode = (ast as { readonly options?: { readonly mode?: string } }).options?.mode
+        return `(${ast.types.map((type) => this.describe(type)).join(mode === "oneOf" ? " ^ " : " | ")})`
+      }
+      case "Suspend":
+        return this.suspended(ast.thunk())
+      case "Declaration": {
+        const { id, payload } = representation(ast) ?? {}
+        const name = ast.annotations?.["identifier"] ?? id?.replace(/^effect\/schema\//, "") ?? ast.annotations?.["expected"] ?? "Declaration"
+        const parameters = [...ast.typeParameters.map((type) => this.describe(type)), ...(payload == null ? [] : [json(payload)])]
+        return `${name}${parameters.length === 0 ? "" : `<${parameters.join(", ")}>`}`
+      }
+      case "Literal":
+        return typeof ast.literal === "bigint" ? `${ast.literal}n` : JSON.stringify(ast.literal)
+      case "UniqueSymbol":
+        return String(ast.symbol)
+      case "Enum":
+        return `Enum<${json(ast.enums)}>`
+      case "TemplateLiteral":
+        return `Template<${ast.parts.map((part) => this.describe(part)).join(", ")}>`
+      default:
+        return ast._tag
+    }
+  }
+
+  private suspended(ast: SchemaAST.AST): string {
+    const number = this.recursive.get(ast)
+    if (number !== undefined) return `#${number}`
+    const own = this.recursive.size + 1
+    this.recursive.set(ast, own)
+    return this.open.has(ast) ? `#${own}` : this.describe(ast)
+  }
+}
+
+const optional = (ast: SchemaAST.AST): string => {
+  const inner = ast.encoding?.at(-1)?.to.context?.isOptional
+  const outer = ast.context?.isOptional === true
+  // a default makes a key that is required here optional on its way
+  return inner === undefined || inner === outer ? (outer ? "?" : "") : outer ? "?!" : "!?"
+}
+
+const check = (check: SchemaAST.Check<never>): string => {
+  const { id, payload } = representation(check) ?? {}
+  if (id !== undefined) return `${id.replace(/^effect\/schema\//, "")}${payload == null ? "" : json(payload)}`
+  if (check._tag === "FilterGroup") return `(${check.checks.map(nested).join(" & ")})`
+  const { expected, identifier, title } = check.annotations ?? {}
+  return String(identifier ?? title ?? expected ?? "check")
+}
+const nested = (inner: SchemaAST.Check<never>): string => check(inner)
+
+const nameOf = (name: PropertyKey): string => (typeof name === "symbol" ? String(name) : /^\w+$/.test(String(name)) ? String(name) : JSON.stringify(name))
+
+const json = (value: unknown): string => JSON.stringify(value, (_, value) => (typeof value === "bigint" || value instanceof RegExp ? String(value) : value)) ?? ""
+
+const cut = (text: string): string => (text.length > maxLength ? `${text.slice(0, 100)}… ${hash(text)}` : text)
+
+/** 64 bits by two lanes of multiply and xor (cyrb53's): not secret, but cheap and well mixed. */
+const hash = (text: string): string => {
+  let a = 0xdeadbeef
+  let b = 0x41c6ce57
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    a = Math.imul(a ^ char, 0x9e3779b1)
+    b = Math.imul(b ^ char, 0x5f356495)
+  }
+  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ Math.imul(b ^ (b >>> 13), 0xc2b2ae35)
+  b = Math.imul(b ^ (b >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35)
+  return hex(b) + hex(a)
+}
+
+const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, "0")
