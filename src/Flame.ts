@@ -115,7 +115,7 @@ export const call = <
   fn: FlameFunction.FlameFunction<Name, P, S, E, PoolId>,
   ...args: CallArgs<P, O & AnyCallOptions>
 ): Effect.Effect<S["Type"], E["Type"] | FlameError, PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>> =>
-  withPool(fn, args[1], (pool, timeout) => pool.call(fn, args[0], timeout)) as Effect.Effect<
+  withPool("call", fn, args[0], args[1]) as Effect.Effect<
     S["Type"],
     E["Type"] | FlameError,
     PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>
@@ -138,23 +138,24 @@ export const cast = <
   fn: FlameFunction.FlameFunction<Name, P, S, E, PoolId>,
   ...args: CallArgs<P, O & AnyCallOptions>
 ): Effect.Effect<void, FlameError, PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>> =>
-  withPool(fn, args[1], (pool, timeout) => pool.cast(fn, args[0], timeout)) as Effect.Effect<
+  withPool("cast", fn, args[0], args[1]) as Effect.Effect<
     void,
     FlameError,
     PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>
   >
 
 const withPool = (
+  how: "call" | "cast",
   fn: FlameFunction.AnyFunction,
-  options: CallOptions<unknown> | undefined,
-  use: (pool: PoolShape, timeout: number | undefined) => Effect.Effect<unknown, unknown, unknown>
+  payload: unknown,
+  options: CallOptions<unknown> | undefined
 ): Effect.Effect<unknown, unknown, unknown> =>
   Effect.withFiber((fiber) => {
     const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
     if (pool === undefined) return missing(fn, key, fiber.context)
     const timeout = options?.timeout
-    return use(pool, timeout === undefined ? undefined : toMillis(fromInputUnsafe(timeout)))
+    return pool[how](fiber, fn, payload, timeout === undefined ? undefined : toMillis(fromInputUnsafe(timeout)))
   })
 
 /** Types keep an app from calling without the pool; a function gets its pools from its parent, which is to come. */

@@ -16,69 +16,84 @@ import type { PoolEngine } from "./PoolEngine.ts"
 import { Runner } from "./Runner.ts"
 
 type Outcome = Effect.Effect<unknown, unknown, unknown>
+type Caller = Fiber.Fiber<unknown, unknown>
 
-/** Calls a function on a runner of the pool, and gives what it gives. */
-export const call = (engine: PoolEngine, fn: AnyFunction, payload: unknown, timeout: number | undefined): Outcome =>
-  withPayload(engine, fn, payload, (fiber, codec, bytes) => {
-    if (fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer) {
-      return CallTrace.traced(engine, fn, (span, started) =>
-        run(engine, fn, codec, bytes, termsOf(engine, fiber, fn, timeout, span, false), started)
-      )
-    }
-    return run(engine, fn, codec, bytes, termsOf(engine, fiber, fn, timeout, undefined, false))
-  })
+/** Calls a function on a runner of the pool for the fiber that runs this, and gives what it gives. */
+export const call = (
+  engine: PoolEngine,
+  caller: Caller,
+  fn: AnyFunction,
+  payload: unknown,
+  timeout: number | undefined
+): Outcome => {
+  const codec = FunctionCodec.of(fn)
+  if (!codec.isPayloadSync) {
+    return encodeLater(codec, fn, payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
+  }
+  let bytes: Uint8Array
+  try {
+    bytes = codec.encodePayload(payload)
+  } catch (error) {
+    return invalid(fn, error)
+  }
+  return start(engine, caller, fn, codec, bytes, timeout)
+}
+
+const start = (
+  engine: PoolEngine,
+  caller: Caller,
+  fn: AnyFunction,
+  codec: FunctionCodec.FunctionCodec,
+  bytes: Uint8Array,
+  timeout: number | undefined
+): Outcome => {
+  if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
+  if (caller.getRef(Tracer.Tracer) === Tracer.nativeTracer) {
+    return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false))
+  }
+  return CallTrace.traced(engine, fn, (span, started) =>
+    run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, span, false), started)
+  )
+}
 
 /** Hands a call over to the pool; what it fails with later is told to `failed`. */
 export const cast = (
   engine: PoolEngine,
+  caller: Caller,
   fn: AnyFunction,
   payload: unknown,
   timeout: number | undefined,
   failed: (exit: Exit.Exit<unknown, unknown>) => void
-): Effect.Effect<void, FlameError, unknown> =>
-  withPayload(engine, fn, payload, (fiber, codec, bytes) => {
-    const parent = Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
-    const isTraced = fiber.getRef(Tracer.Tracer) !== Tracer.nativeTracer
-    const terms = termsOf(engine, fiber, fn, timeout, isTraced ? parent : undefined, true)
+): Outcome => {
+  const codec = FunctionCodec.of(fn)
+  return encodeLater(codec, fn, payload, (bytes) => {
+    if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
+    const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+    const isTraced = caller.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+    const terms = termsOf(engine, caller, fn, timeout, isTraced ? parent : undefined, true)
     let accepted = false
     let refusal: CallExit | undefined
     const resume = (exit: CallExit) => {
       if (!accepted && Exit.isExit(exit) && Exit.isFailure(exit)) refusal = exit
       else if (Exit.isExit(exit)) failed(exit)
-      else Effect.runForkWith(fiber.context as Context.Context<unknown>)(exit).addObserver(failed)
+      else Effect.runForkWith(caller.context as Context.Context<unknown>)(exit).addObserver(failed)
     }
     engine.submit(new Call(engine, fn, codec, bytes, terms, engine.now(), resume))
     accepted = true
     return refusal ?? Effect.void
-  }) as Effect.Effect<void, FlameError, unknown>
+  })
+}
 
-/** Encodes the payload, and says at once what is wrong with it. */
-const withPayload = (
-  engine: PoolEngine,
+/** Encodes a payload whose schema may need services or time; says what is wrong with it before anything is sent. */
+const encodeLater = (
+  codec: FunctionCodec.FunctionCodec,
   fn: AnyFunction,
   payload: unknown,
-  then: (fiber: Fiber.Fiber<unknown, unknown>, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array) => Outcome
+  then: (bytes: Uint8Array) => Outcome
 ): Outcome =>
-  Effect.withFiber((fiber) => {
-    const codec = FunctionCodec.of(fn)
-    const sized = (bytes: Uint8Array): Outcome => {
-      const limit = engine.settings.maxPayload
-      if (bytes.length <= limit) return then(fiber, codec, bytes)
-      return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
-    }
-    if (!codec.isPayloadSync) {
-      return Effect.matchEffect(codec.encodePayloadEffect(payload), {
-        onFailure: (error) => invalid(fn, error),
-        onSuccess: sized
-      })
-    }
-    let bytes: Uint8Array
-    try {
-      bytes = codec.encodePayload(payload)
-    } catch (error) {
-      return invalid(fn, error)
-    }
-    return sized(bytes)
+  Effect.matchEffect(codec.encodePayloadEffect(payload), {
+    onFailure: (error) => invalid(fn, error),
+    onSuccess: then
   })
 
 const run = (
@@ -98,6 +113,11 @@ const run = (
 
 const fail = (reason: InvalidPayload | PayloadTooLarge) => Effect.fail(new FlameError({ reason }))
 
+const tooLarge = (engine: PoolEngine, fn: AnyFunction, bytes: Uint8Array): Outcome => {
+  const limit = engine.settings.maxPayload
+  return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
+}
+
 /** A value that does not fit is the caller's to mend; what a schema's own code throws is a defect. */
 const invalid = (fn: AnyFunction, error: unknown): Outcome => {
   const issues = FunctionCodec.payloadIssues(error)
@@ -116,7 +136,7 @@ const plain: CallTerms = {
 /** What crosses with the call besides its payload. A call that has nothing of it shares one object. */
 const termsOf = (
   engine: PoolEngine,
-  fiber: Fiber.Fiber<unknown, unknown>,
+  fiber: Caller,
   fn: AnyFunction,
   timeout: number | undefined,
   span: SpanIds | undefined,
@@ -130,10 +150,11 @@ const termsOf = (
   return { span, extras, timeout: budget, lease: leased?.lease ?? -1, leasedRunner: leased?.id, cast }
 }
 
-const noAnnotations = References.CurrentLogAnnotations.defaultValue()
-const defaultLevel = References.MinimumLogLevel.defaultValue()
+// as every fiber sees them that has set neither: the default of a Reference is made once
+const noAnnotations = Context.get(Context.empty(), References.CurrentLogAnnotations)
+const defaultLevel = Context.get(Context.empty(), References.MinimumLogLevel)
 
-const extrasOf = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
+const extrasOf = (fiber: Caller): Extras | undefined => {
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const level = fiber.getRef(References.MinimumLogLevel)
   const references = Propagate.hasAny() ? Propagate.collect(fiber.context) : undefined

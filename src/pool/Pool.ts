@@ -5,6 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { Backend } from "../backend/Backend.ts"
@@ -31,6 +32,14 @@ export type Resizable = Partial<
   >
 >
 
+/** Makes a call for a fiber, which is given because whoever calls has it at hand already. */
+type PoolCall = (
+  caller: Fiber.Fiber<unknown, unknown>,
+  fn: AnyFunction,
+  payload: unknown,
+  timeout: number | undefined
+) => Effect.Effect<unknown, unknown, unknown>
+
 /** The members of every pool. */
 export interface PoolShape {
   /** The pool's id. */
@@ -44,9 +53,9 @@ export interface PoolShape {
   /** Closes the pool: waiting calls fail with `PoolClosed`, those in flight end within `drainTimeout`, runners go. */
   readonly drain: Effect.Effect<void>
   /** @internal */
-  readonly call: (fn: AnyFunction, payload: unknown, timeout: number | undefined) => Effect.Effect<unknown, unknown, unknown>
+  readonly call: PoolCall
   /** @internal */
-  readonly cast: (fn: AnyFunction, payload: unknown, timeout: number | undefined) => Effect.Effect<void, FlameError, unknown>
+  readonly cast: PoolCall
   /** @internal */
   readonly withRunner: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FlameError, Exclude<R, Runner>>
 }

@@ -93,7 +93,7 @@ export class PoolEngine implements CallOwner {
   constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
     this.parts = parts
     this.clock = clock
-    this.isLive = clock === Clock.Clock.defaultValue()
+    this.isLive = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.Clock.defaultValue())
     this.settings = settings
     this.state = PoolState.make(options, seed)
   }
@@ -367,7 +367,7 @@ export class PoolEngine implements CallOwner {
     const handle = runner?.handle
     const now = this.now()
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
-    const functionIndex = handle.indexOf(call.fn.name, call.codec.layout)
+    const functionIndex = handle.indexOf(call.fn)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
     call.dispatchedAt = now
     call.ranOn = index

@@ -32,9 +32,9 @@ export const make = <RHooks = never>(
       events: Stream.fromPubSub(runtime.events),
       resize: (changed) => Effect.sync(() => runtime.resize(changed)),
       drain: runtime.close,
-      call: (fn, payload, timeout) => CallStart.call(runtime.engine, fn, payload, timeout),
-      cast: (fn, payload, timeout) =>
-        CallStart.cast(runtime.engine, fn, payload, timeout, (exit) => runtime.castFailed(fn, exit)),
+      call: (caller, fn, payload, timeout) => CallStart.call(runtime.engine, caller, fn, payload, timeout),
+      cast: (caller, fn, payload, timeout) =>
+        CallStart.cast(runtime.engine, caller, fn, payload, timeout, (exit) => runtime.castFailed(fn, exit)),
       withRunner: (effect) => runtime.withRunner(effect)
     } satisfies PoolShape
   })

@@ -276,7 +276,7 @@ export class PoolRuntime {
     }
     // silent or failing, it does not object: a check that is broken must not keep runners for ever
     const silence = engine.after(objectionTime, () => answer(true))
-    const functionIndex = fn === undefined ? undefined : handle.indexOf(fn.name, FunctionCodec.of(fn).layout)
+    const functionIndex = fn === undefined ? undefined : handle.indexOf(fn)
     if (typeof functionIndex !== "number") {
       this.beside(Effect.logWarning(`idleWhen of pool ${this.id} is not served by its runners: add ${fn?.name} to their functions`))
       return answer(true)

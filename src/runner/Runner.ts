@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
 import { isFinal, json, Kind, kindName } from "../wire/Frame.ts"
 import { checkHello, decodeFailure, type Hello, layoutMismatch, type Welcome } from "../wire/Handshake.ts"
 import { Link, type LinkClosed } from "../wire/Link.ts"
@@ -46,6 +47,8 @@ export class RunnerHandle {
   events: RunnerEvents
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
+  /** Functions whose layout was compared. */
+  private readonly checked = new Map<AnyFunction, number>()
   private pinged = false
   private answers = true
 
@@ -57,11 +60,14 @@ export class RunnerHandle {
   }
 
   /** Index of a function there; undefined when it is not served, a failure when its layout is another one. */
-  indexOf(name: string, fingerprint: string): number | BootFailure | undefined {
-    const known = this.indices.get(name)
-    if (known === undefined) return undefined
-    if (known.fingerprint === fingerprint) return known.index
-    return layoutMismatch(name, fingerprint, known.fingerprint, this.hello.build)
+  indexOf(fn: AnyFunction): number | BootFailure | undefined {
+    const known = this.checked.get(fn)
+    if (known !== undefined) return known
+    const there = this.indices.get(fn.name)
+    if (there === undefined) return undefined
+    if (there.fingerprint !== fn.layout) return layoutMismatch(fn.name, fn.layout, there.fingerprint, this.hello.build)
+    this.checked.set(fn, there.index)
+    return there.index
   }
 
   /** Sends a call; its `final` comes exactly once unless the session ends first. */

@@ -1,0 +1,122 @@
+/**
+ * Runners that are child processes of this one: the embedded default, which needs nothing but Node.
+ *
+ * A runner runs `entry` on the same Node with the same options and environment, and talks over an inherited socketpair:
+ * no port, no path, no key, its end is authority.
+ */
+import { statSync } from "node:fs"
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Severity } from "effect/LogLevel"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { type BootFailure, EntryMissing, InvalidSpec } from "../BootFailure.ts"
+import { variables } from "../runner/Role.ts"
+import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
+import { bootFailure } from "./ProcessExit.ts"
+import * as Reaper from "./Reaper.ts"
+import { start, type LogLine } from "./RunnerChild.ts"
+import * as RunnerCommand from "./RunnerCommand.ts"
+
+/** How runners are started. */
+export interface Options {
+  /** The file that a runner runs: a `file:` URL, or a path from the current directory. */
+  readonly entry: string | URL
+  /** Options for the runners' Node, after those of this process. */
+  readonly execArgv?: ReadonlyArray<string>
+  /** Variables for runners, over those of this process; `undefined` takes one away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** The runners' current directory; that of this process where not given. */
+  readonly cwd?: string
+  /** Level at which the lines a runner writes to stdout and stderr are logged; `Info` where not given. */
+  readonly outputLevel?: Severity
+  /** What code this process runs, as its runners name theirs. */
+  readonly build?: string
+  /** How long a runner may take to end on SIGTERM before it gets SIGKILL; the pool's `cancelGrace` where not given. */
+  readonly killGrace?: Duration.Input
+}
+
+/** After the end of its parent a healthy runner ends within `cancelGrace`; one that has not by then and this, is killed. */
+const reaperSlack = 500
+
+export const make: (options: Options) => Effect.Effect<Backend["Service"], never, Scope.Scope> = Effect.fnUntraced(
+  function*(options) {
+    const reaper = yield* Reaper.acquire
+
+    const launch = Effect.fnUntraced(function*(spec: RunnerSpec) {
+      const entry = yield* findEntry(options.entry)
+      yield* checkDirectory(options.cwd)
+      const role = variables(spec, process.pid)
+      const command = RunnerCommand.make(process, options, role, entry)
+      const log = yield* logger(spec, options.outputLevel)
+      const grace = Duration.fromInputUnsafe(options.killGrace ?? spec.cancelGrace)
+      const child = yield* Effect.acquireRelease(
+        start(command, {
+          cwd: options.cwd,
+          log,
+          onStart: (pid) => reaper.watch(pid, spec.cancelGrace + reaperSlack),
+          onEnd: (pid) => reaper.forget(pid)
+        }),
+        (child) => child.close(grace)
+      )
+      return {
+        labels: { pid: `${child.pid}` },
+        phases: Stream.make({ name: "started" as const, detail: `pid ${child.pid}` }),
+        connection: Effect.succeed(child.transport),
+        exit: Deferred.await(child.exit),
+        bootFailure: (exit) => bootFailure(exit.reason, entry, child.stderr),
+        kill: (by) => Effect.sync(() => child.kill("SIGKILL", by))
+      } satisfies RunnerProcess as RunnerProcess
+    })
+
+    return Backend.of({
+      name: "process",
+      build: options.build ?? "unnamed",
+      defaults: { bootTimeout: 60_000, reasonGrace: 50 },
+      launch
+    })
+  }
+)
+
+/** The backend whose runners are child processes. */
+export const layer = (options: Options): Layer.Layer<Backend> => Layer.effect(Backend, make(options))
+
+// looked for at each launch: the file may be built later, or be gone
+const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
+  Effect.suspend((): Effect.Effect<string, BootFailure> => {
+    const path = pathOf(entry)
+    if (path === undefined) return Effect.fail(new InvalidSpec({ detail: `its entry ${entry} is not a file` }))
+    return isFile(path) ? Effect.succeed(path) : Effect.fail(new EntryMissing({ entry: path }))
+  })
+
+const pathOf = (entry: string | URL): string | undefined => {
+  if (typeof entry === "string" && !entry.startsWith("file:")) return resolve(entry)
+  try {
+    return fileURLToPath(entry)
+  } catch {
+    return undefined
+  }
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
+
+// node would say that its own executable does not exist
+const checkDirectory = (cwd: string | undefined): Effect.Effect<void, BootFailure> =>
+  Effect.suspend((): Effect.Effect<void, BootFailure> =>
+    cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+      ? Effect.void
+      : Effect.fail(new InvalidSpec({ detail: `its directory ${cwd} does not exist` }))
+  )
+
+const logger = (spec: RunnerSpec, level: Severity = "Info"): Effect.Effect<LogLine> =>
+  Effect.contextWith((context) => {
+    const run = Effect.runForkWith(context)
+    const log = Effect.logWithLevel(level)
+    return Effect.succeed((source: string, line: string) => {
+      run(Effect.annotateLogs(log(line), { runner: spec.id, output: source }))
+    })
+  })
