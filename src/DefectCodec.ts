@@ -37,7 +37,8 @@ const decoder = new TextDecoder()
 const describeDefect = (defect: unknown): Defect => {
   if (!isObject(defect)) return bounded(defect === null ? "null" : typeof defect, primitive(defect), "")
   const message = read(defect, "message")
-  if (typeof message !== "string") return bounded(read(read(defect, "constructor"), "name") ?? "Object", show(defect), "")
+  if (typeof message !== "string")
+    return bounded(read(read(defect, "constructor"), "name") ?? "Object", show(defect), "")
   const name = [read(defect, "name"), read(defect, "_tag")].find((name) => typeof name === "string") ?? "Error"
   return bounded(name, message, stacks(defect, `${name}: ${message.slice(0, maxText)}`, new Set()))
 }
@@ -100,7 +101,9 @@ const headline = (error: object): string => {
 const causes = (error: object): ReadonlyArray<unknown> => {
   const cause = read(error, "cause")
   const errors = read(error, "errors")
-  const several = isArray(errors) ? Array.from({ length: maxCauses }, (_, i) => read(errors, String(i))).filter((error) => error !== undefined) : []
+  const several = isArray(errors)
+    ? Array.from({ length: maxCauses }, (_, i) => read(errors, String(i))).filter((error) => error !== undefined)
+    : []
   return cause === undefined ? several : [cause, ...several]
 }
 
@@ -124,7 +127,15 @@ const clip = (text: unknown, max: number): string => {
 }
 
 const oneLine = (text: unknown, max: number): string =>
-  clip(text, max).replace(ansi, "").replace(/\s*[\r\n]\s*/g, " ").replace(unprintable, "")
+  clip(text, max)
+    .replace(ansi, "")
+    .replace(/\s*[\r\n]\s*/g, " ")
+    .replace(unprintable, "")
 
 const lines = (text: unknown, max: number): string =>
-  clip(text, max).replace(ansi, "").replace(/\t/g, "  ").split(/\r?\n/).map((line) => line.replace(unprintable, "")).join("\n")
+  clip(text, max)
+    .replace(ansi, "")
+    .replace(/\t/g, "  ")
+    .split(/\r?\n/)
+    .map((line) => line.replace(unprintable, ""))
+    .join("\n")

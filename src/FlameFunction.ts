@@ -30,14 +30,23 @@ export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fie
 
 /** What the codecs of a function need on the runner. */
 export type Server<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
-  P["DecodingServices"] | S["EncodingServices"] | E["EncodingServices"]
+  | P["DecodingServices"]
+  | S["EncodingServices"]
+  | E["EncodingServices"]
 
 /** What the codecs of a function need where it is called. */
 export type Client<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
-  P["EncodingServices"] | S["DecodingServices"] | E["DecodingServices"]
+  | P["EncodingServices"]
+  | S["DecodingServices"]
+  | E["DecodingServices"]
 
 /** What a function takes and gives, and how it is to be run. */
-export interface Contract<P extends Schema.Top | Schema.Struct.Fields, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool> {
+export interface Contract<
+  P extends Schema.Top | Schema.Struct.Fields,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool
+> {
   /** Fields of a struct, or any schema; without it the function takes nothing. */
   readonly payload?: P
   /** Without it the function gives nothing. */
@@ -98,7 +107,9 @@ export interface IdleFunction extends AnyFunction {
 }
 
 /** What remains to be given to a function with these schemas whose code needs `R`. */
-export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> = Exclude<R, OnRunner> | Server<P, S, E>
+export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
+  | Exclude<R, OnRunner>
+  | Server<P, S, E>
 
 const sides = ["payload", "success", "error"] as const
 
@@ -157,7 +168,7 @@ export const implement = <
     contract.pool,
     contract.timeout,
     contract.idempotent,
-    implementation as AnyImplemented["implementation"]
+    implementation
   ) as AnyFunction as FlameFunction<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
 
 class Declared implements AnyFunction {
@@ -200,9 +211,12 @@ class Declared implements AnyFunction {
 const checkName = (name: string): void => {
   if (typeof name !== "string" || name === "") throw new Error("a function needs a name that is not empty")
   if (name.length > maxNameLength) {
-    throw new Error(`the name of function ${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters, at most ${maxNameLength} are allowed`)
+    throw new Error(
+      `the name of function ${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters, at most ${maxNameLength} are allowed`
+    )
   }
-  if (/\p{Cc}/u.test(name)) throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
+  if (/\p{Cc}/u.test(name))
+    throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
 }
 
 const refuseUntyped = (fn: AnyFunction): void => {

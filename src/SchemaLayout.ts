@@ -17,7 +17,10 @@ export const describe = (schema: Schema.Top): string => new Describer().describe
 /** Why a schema cannot be sent: where it has no type, so that no codec could carry its values faithfully. */
 export const refusal = (schema: Schema.Top, at = ""): string | undefined => {
   const found = search(schema.ast, at, new Set())
-  return found && `${found.path.replace(/^\./, "")} is ${found.schema}, whose values could change silently on their way: use Schema.Json or a real schema`.trimStart()
+  return (
+    found &&
+    `${found.path.replace(/^\./, "")} is ${found.schema}, whose values could change silently on their way: use Schema.Json or a real schema`.trimStart()
+  )
 }
 
 /** Whether a schema is `Schema.Uint8Array` itself, maybe with checks. */
@@ -42,6 +45,9 @@ export function* children(ast: SchemaAST.AST): Generator<readonly [step: string,
       return yield ["", ast.thunk()]
     case "Declaration":
       for (const parameter of ast.typeParameters) yield ["", parameter]
+      return
+    default:
+      return
   }
 }
 
@@ -86,8 +92,9 @@ interface Representation {
   readonly payload?: unknown
 }
 
-const representation = (ast: { readonly annotations?: object | undefined }): Representation | undefined =>
-  (ast.annotations as { readonly representation?: Representation } | undefined)?.representation
+const representation = (ast: {
+  readonly annotations?: { readonly representation?: unknown } | undefined
+}): Representation | undefined => ast.annotations?.representation as Representation | undefined
 
 const isJson = (ast: SchemaAST.AST): boolean => {
   const id = ast._tag === "Declaration" ? representation(ast)?.id : undefined
@@ -128,8 +135,12 @@ class Describer {
     switch (ast._tag) {
       case "Objects": {
         // fields travel under hashes of their names: their order is nothing that two sides must agree on
-        const fields = ast.propertySignatures.map(({ name, type }) => `${nameOf(name)}${optional(type)}: ${this.describe(type)}`)
-        const rest = ast.indexSignatures.map(({ parameter, type }) => `[${this.describe(parameter)}]: ${this.describe(type)}`)
+        const fields = ast.propertySignatures.map(
+          ({ name, type }) => `${nameOf(name)}${optional(type)}: ${this.describe(type)}`
+        )
+        const rest = ast.indexSignatures.map(
+          ({ parameter, type }) => `[${this.describe(parameter)}]: ${this.describe(type)}`
+        )
         return `{${[...fields.toSorted(), ...rest].join(", ")}}`
       }
       case "Arrays": {
@@ -138,16 +149,17 @@ class Describer {
         return `[${[...elements, ...rest].join(", ")}]`
       }
       case "Union": {
-        const mode = (ast as { readonly options?: { readonly mode?: string } }).options?.mode
-        return `(${ast.types.map((type) => this.describe(type)).join(mode === "oneOf" ? " ^ " : " | ")})`
+        const types = ast.types.map((type) => this.describe(type))
+        return `(${types.join(ast.options?.mode === "oneOf" ? " ^ " : " | ")})`
       }
       case "Suspend":
         return this.suspended(ast.thunk())
       case "Declaration": {
-        const { id, payload } = representation(ast) ?? {}
-        const name = ast.annotations?.["identifier"] ?? id?.replace(/^effect\/schema\//, "") ?? ast.annotations?.["expected"] ?? "Declaration"
-        const parameters = [...ast.typeParameters.map((type) => this.describe(type)), ...(payload == null ? [] : [json(payload)])]
-        return `${name}${parameters.length === 0 ? "" : `<${parameters.join(", ")}>`}`
+        const { expected, identifier } = (ast.annotations ?? {}) as Schema.Annotations.Annotations
+        const name = identifier ?? shortId(ast) ?? expected
+        const parameters = [...ast.typeParameters.map((type) => this.describe(type)), json(representation(ast)?.payload)]
+        const text = parameters.filter((parameter) => parameter !== "").join(", ")
+        return `${typeof name === "string" ? name : "Declaration"}${text === "" ? "" : `<${text}>`}`
       }
       case "Literal":
         return typeof ast.literal === "bigint" ? `${ast.literal}n` : JSON.stringify(ast.literal)
@@ -178,18 +190,28 @@ const optional = (ast: SchemaAST.AST): string => {
   return inner === undefined || inner === outer ? (outer ? "?" : "") : outer ? "?!" : "!?"
 }
 
+const shortId = (ast: Parameters<typeof representation>[0]): string | undefined =>
+  representation(ast)?.id.replace(/^effect\/schema\//, "")
+
 const check = (check: SchemaAST.Check<never>): string => {
-  const { id, payload } = representation(check) ?? {}
-  if (id !== undefined) return `${id.replace(/^effect\/schema\//, "")}${payload == null ? "" : json(payload)}`
+  const id = shortId(check)
+  if (id !== undefined) return `${id}${json(representation(check)?.payload)}`
   if (check._tag === "FilterGroup") return `(${check.checks.map(nested).join(" & ")})`
   const { expected, identifier, title } = check.annotations ?? {}
-  return String(identifier ?? title ?? expected ?? "check")
+  return identifier ?? title ?? expected ?? "check"
 }
 const nested = (inner: SchemaAST.Check<never>): string => check(inner)
 
-const nameOf = (name: PropertyKey): string => (typeof name === "symbol" ? String(name) : /^\w+$/.test(String(name)) ? String(name) : JSON.stringify(name))
+const nameOf = (name: PropertyKey): string =>
+  typeof name === "symbol" ? String(name) : /^\w+$/.test(String(name)) ? String(name) : JSON.stringify(name)
 
-const json = (value: unknown): string => JSON.stringify(value, (_, value) => (typeof value === "bigint" || value instanceof RegExp ? String(value) : value)) ?? ""
+/** Nothing for what is not there. */
+const json = (value: unknown): string =>
+  value === undefined || value === null
+    ? ""
+    : JSON.stringify(value, (_, inner: unknown) =>
+        typeof inner === "bigint" || inner instanceof RegExp ? String(inner) : inner
+      )
 
 const cut = (text: string): string => (text.length > maxLength ? `${text.slice(0, 100)}… ${hash(text)}` : text)
 

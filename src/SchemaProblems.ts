@@ -81,7 +81,9 @@ const formatPath = (path: ReadonlyArray<PropertyKey>, names: ReadonlySet<Propert
     .map((key) => {
       if (typeof key === "number") return `[${key}]`
       if (!names.has(key)) return "[*]"
-      return typeof key === "string" && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(String(key))}]`
+      return typeof key === "string" && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key)
+        ? `.${key}`
+        : `[${JSON.stringify(String(key))}]`
     })
     .join("")
     .replace(/^\./, "")
