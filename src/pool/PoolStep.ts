@@ -1,0 +1,109 @@
+/** What goes into a step of the pool's policy and what comes out of it. All times are milliseconds of one clock. */
+import type { Ticket } from "./Ticket.ts"
+
+/** The settings of the policy; a field that is undefined means never. */
+export interface Options {
+  /** Runners that are kept at all times. */
+  readonly min: number
+  /** Bound of all runners that exist: those that boot, serve, drain, or are lost and not yet removed. */
+  readonly max: number
+  /** Slots of a runner. */
+  readonly concurrency: number
+  /** Free slots to keep while any call runs or waits: a number, or below 1 a fraction of the busy and waiting ones. */
+  readonly spare: number
+  /** Tickets that may wait, pinned ones and wishes for a lease included. */
+  readonly queueCapacity: number
+  /** Least busy runner first, or fullest first. */
+  readonly strategy: "spread" | "pack"
+  /** Calls after which a runner is replaced. */
+  readonly maxCalls: number | undefined
+  /** Age at which a runner is replaced, counted from `Ready`. */
+  readonly maxLifetime: number | undefined
+  /** How long a runner above `min` stays without work. */
+  readonly idleTimeToLive: number | undefined
+  /** Whether a runner is asked before it is stopped for want of work. */
+  readonly asksIdle: boolean
+  /** Pauses after failed boots: the first lasts 1 to 2 `base`, the longest at most `cap`. */
+  readonly backoff: { readonly base: number; readonly cap: number }
+}
+
+/** What happened, and when. Events about runners or tickets that the policy no longer knows do nothing. */
+export type Event =
+  /** A call wants a slot. */
+  | { readonly _tag: "Submit"; readonly now: number; readonly ticket: Ticket }
+  /** A waiting caller is gone (interrupted, out of time): its ticket will not be dispatched. */
+  | { readonly _tag: "Withdraw"; readonly now: number; readonly ticket: Ticket }
+  /** The final frame of a running ticket was seen: its slot is free. */
+  | { readonly _tag: "Released"; readonly now: number; readonly ticket: Ticket }
+  /**
+   * A dispatched ticket did not run and has its turn again. Its runner takes no more calls, said or not: it is lost,
+   * draining, or about to say so; dispatching to it again would send the ticket round in circles.
+   */
+  | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket }
+  /** A boot succeeded. */
+  | { readonly _tag: "Ready"; readonly now: number; readonly runner: number }
+  /** A boot failed; `transient` causes may heal by themselves. `Gone` follows once nothing is left of it. */
+  | {
+      readonly _tag: "BootFailed"
+      readonly now: number
+      readonly runner: number
+      readonly transient: boolean
+      readonly cause: unknown
+    }
+  | { readonly _tag: "Unresponsive"; readonly now: number; readonly runner: number }
+  | { readonly _tag: "Responsive"; readonly now: number; readonly runner: number }
+  /** The runner announced that it drains. */
+  | { readonly _tag: "RunnerDraining"; readonly now: number; readonly runner: number }
+  /** A cancelled call of the runner did not stop. */
+  | { readonly _tag: "Stuck"; readonly now: number; readonly runner: number }
+  /** The runner's session is over and its slots with it; `Gone` follows. */
+  | { readonly _tag: "Lost"; readonly now: number; readonly runner: number }
+  /** Nothing is left of the runner, so that another may take its place. Every `Boot` ends with it. */
+  | { readonly _tag: "Gone"; readonly now: number; readonly runner: number }
+  /** Somebody wants a runner for calls of their own; it holds no slot of it. */
+  | { readonly _tag: "LeaseOpen"; readonly now: number; readonly ticket: Ticket }
+  | { readonly _tag: "LeaseClose"; readonly now: number; readonly lease: number }
+  /** The answer to `AskIdle`: exactly one to each, `idle: false` also where none came in time. */
+  | { readonly _tag: "IdleAnswer"; readonly now: number; readonly runner: number; readonly idle: boolean }
+  | { readonly _tag: "Resize"; readonly now: number; readonly options: Options }
+  /** Time has passed: sent at `wakeAt`, and once at the start so that `min` runners boot. */
+  | { readonly _tag: "Tick"; readonly now: number }
+  /** The pool shuts down. */
+  | { readonly _tag: "Close"; readonly now: number }
+
+/** Why a runner goes. */
+export type DrainReason =
+  | "idle"
+  | "maxCalls"
+  | "maxLifetime"
+  | "consolidate"
+  | "resize"
+  | "draining"
+  | "stuck"
+  | "close"
+
+/** Why a ticket gets no slot. */
+export type RejectReason = "QueueFull" | "PoolClosed" | "BootFailed" | "RunnerLost" | "LeaseClosed"
+
+/** What is to be done, in the order given. */
+export type Command =
+  | { readonly _tag: "Boot"; readonly runner: number }
+  | { readonly _tag: "Dispatch"; readonly ticket: Ticket; readonly runner: number }
+  /**
+   * `RunnerLost`: pinned to a runner that takes no more calls; it did not run. `LeaseClosed`: pinned to a lease that is
+   * over. `BootFailed` carries the cause of the failed boot and how many failed in a row.
+   */
+  | {
+      readonly _tag: "Reject"
+      readonly ticket: Ticket
+      readonly why: RejectReason
+      readonly cause: unknown
+      readonly attempts: number
+    }
+  /**
+   * The runner goes, once at most for each. Its slots are empty, but for `draining` and `stuck`, where calls may still
+   * run; for a runner that still boots (`resize`, `close`) it means giving up the boot.
+   */
+  | { readonly _tag: "Drain"; readonly runner: number; readonly why: DrainReason }
+  | { readonly _tag: "AskIdle"; readonly runner: number }
+  | { readonly _tag: "LeaseGranted"; readonly ticket: Ticket; readonly lease: number; readonly runner: number }

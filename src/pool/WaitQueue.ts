@@ -1,0 +1,77 @@
+/**
+ * Tickets in the order of their turns. Enqueue, dequeue and cancel are O(1); a ticket that comes back unserved goes
+ * to the head again, O(log n) in the number of those that came back.
+ */
+import { Deadlines } from "./Deadlines.ts"
+import type { Ticket } from "./Ticket.ts"
+
+interface Returned {
+  readonly ticket: Ticket
+  at: number
+  place: number
+}
+
+/** First in, first out. A ticket waits in one queue at most, which its `queue` field names. */
+export class WaitQueue {
+  size = 0
+  private head: Ticket | undefined
+  private tail: Ticket | undefined
+  // those that came back go before the list, among themselves by turn. Inserting them into the list in order would be
+  // a walk over all that came back before, which a lost runner of many slots makes quadratic
+  private readonly returned = new Deadlines<Returned>()
+  private readonly places = new Map<Ticket, Returned>()
+
+  /** The ticket whose turn is next, which stays. */
+  peek(): Ticket | undefined {
+    return this.returned.first()?.ticket ?? this.head
+  }
+
+  /** Adds a ticket at the end; its `seq` must be higher than that of every ticket added before. */
+  push(ticket: Ticket): void {
+    this.hold(ticket)
+    ticket.prev = this.tail
+    if (this.tail === undefined) this.head = ticket
+    else this.tail.next = ticket
+    this.tail = ticket
+  }
+
+  /** Adds a ticket that had its turn before: it is next, unless others with an earlier turn came back too. */
+  putBack(ticket: Ticket): void {
+    this.hold(ticket)
+    const returned = { ticket, at: ticket.seq, place: -1 }
+    this.places.set(ticket, returned)
+    this.returned.insert(returned)
+  }
+
+  /** Takes a ticket of this queue out, wherever it stands. */
+  remove(ticket: Ticket): void {
+    this.size--
+    ticket.state = "idle"
+    ticket.queue = undefined
+    const returned = this.places.size === 0 ? undefined : this.places.get(ticket)
+    if (returned !== undefined) {
+      this.places.delete(ticket)
+      this.returned.remove(returned)
+      return
+    }
+    if (ticket.prev === undefined) this.head = ticket.next
+    else ticket.prev.next = ticket.next
+    if (ticket.next === undefined) this.tail = ticket.prev
+    else ticket.next.prev = ticket.prev
+    ticket.prev = undefined
+    ticket.next = undefined
+  }
+
+  /** All that wait now, in order. O(n log n). */
+  toArray(): Array<Ticket> {
+    const tickets = [...this.places.keys()].sort((a, b) => a.seq - b.seq)
+    for (let ticket = this.head; ticket !== undefined; ticket = ticket.next) tickets.push(ticket)
+    return tickets
+  }
+
+  private hold(ticket: Ticket): void {
+    this.size++
+    ticket.state = "waiting"
+    ticket.queue = this
+  }
+}

@@ -1,0 +1,325 @@
+/** Turns the moves of a schedule into events that make sense in the world at that moment, or into nothing. */
+import * as PoolState from "../../src/pool/PoolState.ts"
+import { check, checkTick, LoadHistory } from "./PoolRules.ts"
+import { type Call, expect, PoolWorld, type Runner } from "./PoolWorld.ts"
+import { pick } from "./Random.ts"
+
+/** What a schedule may contain. */
+export const kinds = [
+  "submit",
+  "cast",
+  "pinned",
+  "leaseOpen",
+  "leaseClose",
+  "withdraw",
+  "release",
+  "ready",
+  "failTransient",
+  "failPermanent",
+  "unresponsive",
+  "responsive",
+  "announce",
+  "stuck",
+  "lose",
+  "orphan",
+  "handBack",
+  "gone",
+  "vanish",
+  "answer",
+  "wait",
+  "wake",
+  "late",
+  "resize",
+  "close"
+] as const
+
+/** One move: what, to whom (a fraction of those that qualify), and how. */
+export interface Move {
+  readonly kind: (typeof kinds)[number]
+  readonly whom: number
+  readonly how: number
+}
+
+export class PoolDriver {
+  readonly world: PoolWorld
+  steps = 0
+  /** What happened, for people; kept only if asked for. */
+  readonly log: Array<string> | undefined
+  private readonly history = new LoadHistory()
+
+  constructor(options: PoolState.Options, seed: number, keepLog: boolean) {
+    this.world = new PoolWorld(options, seed)
+    this.log = keepLog ? [`options ${JSON.stringify(options)}`] : undefined
+    this.tick()
+  }
+
+  move({ how, kind, whom }: Move): void {
+    const { now } = this.world
+    const runnerOf = (phase: Runner["phase"], also: (_: Runner) => boolean = () => true) =>
+      pick(
+        this.runners().filter((_) => _.phase === phase && also(_)),
+        whom
+      )
+    switch (kind) {
+      case "submit":
+      case "cast":
+        return this.step({ _tag: "Submit", now, ticket: this.world.makeCall({ cast: kind === "cast" }) })
+      case "pinned": {
+        const lent = [...this.world.leases].filter(([, runner]) => runner.phase === "up" || how < 0.1)
+        const lease = pick(lent, whom)?.[0]
+        if (lease === undefined) return
+        return this.step({ _tag: "Submit", now, ticket: this.world.makeCall({ lease, cast: how > 0.9 }) })
+      }
+      case "leaseOpen":
+        return this.step({ _tag: "LeaseOpen", now, ticket: this.world.makeCall({ wish: true }) })
+      case "leaseClose":
+        return this.closeLease(pick([...this.world.leases.keys()], whom))
+      case "withdraw":
+        return this.withdraw(pick(this.world.in("waiting"), whom))
+      case "release":
+        return this.release(pick(this.world.in("running"), whom))
+      case "ready":
+        return this.ready(runnerOf("booting"))
+      case "failTransient":
+      case "failPermanent":
+        return this.fail(runnerOf("booting"), kind === "failTransient")
+      case "unresponsive":
+      case "responsive":
+        return this.respond(
+          runnerOf("up", (_) => _.responsive === (kind === "unresponsive")),
+          kind === "responsive"
+        )
+      case "announce":
+        return this.leave(runnerOf("up"), "RunnerDraining")
+      case "stuck":
+        return this.leave(
+          runnerOf("up", (_) => _.running.size > 0),
+          "Stuck"
+        )
+      case "lose":
+        return this.lose(how < 0.7 ? runnerOf("up") : runnerOf("told"), "Lost")
+      case "vanish":
+        return this.lose(runnerOf("up"), "Gone")
+      case "orphan":
+        return this.adopt(pick(this.world.in("orphan"), whom), how < 0.7)
+      case "handBack":
+        return this.handBack(pick(this.world.in("running"), whom))
+      case "gone":
+        return this.bury(runnerOf("ended") ?? runnerOf("told", (_) => _.running.size === 0))
+      case "answer":
+        return this.answer(
+          pick(
+            this.runners().filter((_) => _.isAsked),
+            whom
+          ),
+          how < 0.6
+        )
+      case "wait":
+        return this.waitUntil(now + Math.round(how * 400))
+      case "wake":
+        return this.waitUntil(PoolState.wakeAt(this.world.pool) ?? now)
+      case "late":
+        this.world.now += Math.round(how * 3000)
+        return
+      case "resize":
+        return this.resize(whom, how)
+      case "close":
+        return this.close()
+    }
+  }
+
+  /** Lets every runner and caller do what they can, until nobody waits; then nothing to do, until only `min` are left. */
+  settle(): void {
+    const isServed = () => this.world.in("waiting").length + this.world.in("orphan").length === 0
+    this.roundsUntil(isServed, "everybody who waits is served in the end")
+    if (this.world.options.idleTimeToLive === undefined) return
+    const isSmall = () => this.world.live() <= this.world.options.min && this.world.in("running").length === 0
+    this.roundsUntil(isSmall, "a pool without work shrinks to min")
+  }
+
+  /** Closes the pool and lets what runs end: nothing must be left. */
+  finish(): void {
+    this.close()
+    const { leases: lent, runners: all } = this.world
+    const isEmpty = () => all.size + lent.size + this.world.in("orphan").length === 0
+    this.roundsUntil(isEmpty, "no runner is leaked")
+    const { leases, runners, used, waiting } = PoolState.snapshot(this.world.pool)
+    expect(runners + used + waiting + leases === 0, "nothing is left of a closed pool")
+    expect(PoolState.wakeAt(this.world.pool) === undefined, "a closed pool has no timer")
+  }
+
+  private roundsUntil(condition: () => boolean, rule: string): void {
+    for (let round = 0; round < 300; round++) {
+      if (condition()) return
+      this.round()
+    }
+    expect(condition(), rule)
+  }
+
+  private round(): void {
+    for (const runner of this.runners()) {
+      if (runner.phase === "booting") this.ready(runner)
+      if (runner.phase === "up" && !runner.responsive) this.respond(runner, true)
+      if (runner.isAsked) this.answer(runner, true)
+    }
+    for (const call of this.world.in("orphan")) this.adopt(call, true)
+    for (const call of this.world.in("running")) this.release(call)
+    for (const lease of this.world.leases.keys()) this.closeLease(lease)
+    for (const runner of this.runners()) {
+      if (runner.phase === "ended" || (runner.phase === "told" && runner.running.size === 0)) this.bury(runner)
+    }
+    this.waitUntil(PoolState.wakeAt(this.world.pool) ?? this.world.now)
+  }
+
+  private runners(): Array<Runner> {
+    return [...this.world.runners.values()]
+  }
+
+  private step(event: PoolState.Event): void {
+    this.steps++
+    if (this.log !== undefined) this.log.push(describe(event))
+    const before = event._tag === "Tick" ? PoolState.runners(this.world.pool) : []
+    this.world.step(event)
+    check(this.world)
+    if (event._tag === "Tick") checkTick(this.world, before, this.history)
+    this.history.note(this.world)
+  }
+
+  private tick(): void {
+    this.step({ _tag: "Tick", now: this.world.now })
+  }
+
+  private waitUntil(time: number): void {
+    for (let wake = PoolState.wakeAt(this.world.pool); wake !== undefined && wake <= time;) {
+      this.world.now = Math.max(this.world.now, wake)
+      this.tick()
+      wake = PoolState.wakeAt(this.world.pool)
+    }
+    this.world.now = Math.max(this.world.now, time)
+  }
+
+  private take(call: Call): void {
+    const runner = call.on
+    call.on = undefined
+    runner?.running.delete(call)
+    if (runner !== undefined && runner.running.size + runner.leases.size === 0) runner.emptySince = this.world.now
+  }
+
+  private release(call: Call | undefined): void {
+    if (call === undefined) return
+    this.take(call)
+    call.place = "over"
+    this.step({ _tag: "Released", now: this.world.now, ticket: call })
+  }
+
+  private withdraw(call: Call | undefined): void {
+    if (call === undefined) return
+    call.place = "over"
+    this.step({ _tag: "Withdraw", now: this.world.now, ticket: call })
+    expect(call.state === "idle", "a withdrawn ticket is out at once")
+  }
+
+  private closeLease(lease: number | undefined): void {
+    const runner = lease === undefined ? undefined : this.world.leases.get(lease)
+    if (lease === undefined || runner === undefined) return
+    this.world.leases.delete(lease)
+    runner.leases.delete(lease)
+    if (runner.running.size + runner.leases.size === 0) runner.emptySince = this.world.now
+    this.step({ _tag: "LeaseClose", now: this.world.now, lease })
+  }
+
+  private ready(runner: Runner | undefined): void {
+    if (runner === undefined) return
+    Object.assign(this.world, { permanent: false, pausedUntil: -Infinity, failedAt: Infinity })
+    Object.assign(runner, { phase: "up", readyAt: this.world.now, emptySince: this.world.now })
+    this.step({ _tag: "Ready", now: this.world.now, runner: runner.index })
+  }
+
+  private fail(runner: Runner | undefined, transient: boolean): void {
+    if (runner === undefined) return
+    const { now, options, pool } = this.world
+    const pause = PoolState.snapshot(pool).backoffUntil
+    if (pause === undefined || pause <= now) {
+      Object.assign(this.world, { permanent: false, pausedUntil: now + options.backoff.base, failedAt: now })
+    }
+    this.world.permanent ||= !transient
+    runner.phase = "ended"
+    this.step({ _tag: "BootFailed", now, runner: runner.index, transient, cause: "broken" })
+  }
+
+  private respond(runner: Runner | undefined, responsive: boolean): void {
+    if (runner === undefined) return
+    runner.responsive = responsive
+    this.step({ _tag: responsive ? "Responsive" : "Unresponsive", now: this.world.now, runner: runner.index })
+  }
+
+  private leave(runner: Runner | undefined, _tag: "RunnerDraining" | "Stuck"): void {
+    if (runner === undefined) return
+    this.step({ _tag, now: this.world.now, runner: runner.index })
+    expect(runner.phase === "told", "a runner that drains is told that it may go")
+  }
+
+  private lose(runner: Runner | undefined, _tag: "Lost" | "Gone"): void {
+    if (runner === undefined) return
+    for (const call of runner.running) {
+      call.place = "orphan"
+      call.on = undefined
+    }
+    runner.running.clear()
+    runner.phase = "ended"
+    if (_tag === "Gone") this.world.runners.delete(runner.index)
+    this.step({ _tag, now: this.world.now, runner: runner.index })
+  }
+
+  private bury(runner: Runner | undefined): void {
+    if (runner === undefined) return
+    runner.phase = "ended"
+    this.world.runners.delete(runner.index)
+    this.step({ _tag: "Gone", now: this.world.now, runner: runner.index })
+  }
+
+  private adopt(call: Call | undefined, again: boolean): void {
+    if (call === undefined) return
+    call.place = again ? "new" : "over"
+    this.step({ _tag: again ? "Requeue" : "Released", now: this.world.now, ticket: call })
+  }
+
+  private handBack(call: Call | undefined): void {
+    if (call === undefined) return
+    const runner = call.on
+    this.take(call)
+    call.place = "new"
+    this.step({ _tag: "Requeue", now: this.world.now, ticket: call })
+    expect(runner?.phase === "told", "a runner that hands a call back gets no more")
+  }
+
+  private answer(runner: Runner | undefined, idle: boolean): void {
+    if (runner === undefined) return
+    runner.isAsked = false
+    this.step({ _tag: "IdleAnswer", now: this.world.now, runner: runner.index, idle })
+  }
+
+  private resize(first: number, second: number): void {
+    const max = 1 + Math.floor(first * 6)
+    const options = { ...this.world.options, max, min: Math.floor(second * (max + 1)) }
+    options.concurrency = 1 + Math.floor(((first * 7) % 1) * 3)
+    options.spare = second < 0.5 ? 0 : Math.floor(first * 3)
+    if (first < 0.2) options.maxCalls = 1 + Math.floor(second * 5)
+    // a closed pool keeps its options
+    if (!this.world.closed) this.world.options = options
+    for (const runner of this.runners()) runner.isResized = true
+    this.step({ _tag: "Resize", now: this.world.now, options })
+  }
+
+  private close(): void {
+    this.world.closed = true
+    this.step({ _tag: "Close", now: this.world.now })
+  }
+}
+
+const describe = (event: PoolState.Event): string => {
+  const { _tag, now, ...rest } = event
+  const ticket = "ticket" in rest ? (rest.ticket as Call) : undefined
+  const about = ticket === undefined ? JSON.stringify(rest) : JSON.stringify({ call: ticket.turn, lease: ticket.lease })
+  return `${now} ${_tag} ${about}`
+}

@@ -1,0 +1,149 @@
+/**
+ * What must hold after every step. What the world cannot know (which runner is being consolidated) is taken from the
+ * pool's own view, and only to allow it less work.
+ */
+import * as PoolState from "../../src/pool/PoolState.ts"
+import { expect, type PoolWorld, type Runner } from "./PoolWorld.ts"
+
+/** How busy a pool was, to check what it makes of it. */
+export class LoadHistory {
+  private readonly entries: Array<{ readonly at: number; readonly load: number }> = []
+
+  note(world: PoolWorld): void {
+    const { leases, used } = PoolState.snapshot(world.pool)
+    const waiting = world.in("waiting").filter((_) => _.lease < 0).length
+    this.entries.push({ at: world.now, load: used + leases + waiting })
+  }
+
+  /** The peak since a time, and at it. */
+  peakSince(time: number): number {
+    const first = this.entries.findLastIndex((_) => _.at <= time)
+    if (first > 0) this.entries.splice(0, first)
+    return this.entries.reduce((peak, _) => Math.max(peak, _.load), 0)
+  }
+}
+
+export const check = (world: PoolWorld): void => {
+  checkBooks(world)
+  checkPinned(world)
+  checkWaiting(world)
+  checkGrowth(world)
+}
+
+const checkBooks = (world: PoolWorld): void => {
+  const all = [...world.runners.values()]
+  const seen = PoolState.snapshot(world.pool)
+  const views = PoolState.runners(world.pool)
+  const { concurrency, maxCalls } = world.options
+  const serving = views.filter((_) => _.phase === "ready")
+  const offers = serving
+    .filter((_) => _.responsive)
+    .map((_) => Math.max(0, Math.min(concurrency - _.used, (maxCalls ?? Infinity) - _.calls)))
+  const books = {
+    runners: all.length,
+    booting: all.filter((_) => _.phase === "booting").length,
+    ready: serving.length,
+    unresponsive: serving.filter((_) => !_.responsive).length,
+    free: offers.reduce((total, _) => total + _, 0),
+    used: all.reduce((total, _) => total + _.running.size, 0),
+    waiting: world.in("waiting").length,
+    leases: world.leases.size,
+    closed: world.closed
+  }
+  for (const name of Object.keys(books) as Array<keyof typeof books>) {
+    expect(seen[name] === books[name], `the books agree, but ${name}: ${seen[name]} in the pool, ${books[name]} here`)
+  }
+  for (const view of views) {
+    const runner = world.runners.get(view.runner)
+    expect(runner?.running.size === view.used && runner.calls === view.calls, "the books agree on each runner")
+    expect((view.phase === "ready" || view.phase === "retiring") === (runner?.phase === "up"), "phases agree")
+  }
+  for (const call of world.calls) {
+    if (call.place !== "orphan") expect(call.state === call.place, `a ticket that is ${call.place} says ${call.state}`)
+  }
+}
+
+const checkPinned = (world: PoolWorld): void => {
+  for (const call of world.in("waiting")) {
+    if (call.lease < 0) continue
+    const runner = world.leases.get(call.lease)
+    if (runner === undefined) return expect(false, "no call waits in a lease that is over")
+    expect(runner.phase === "up", "no call stays pinned to a runner that takes none")
+    expect(!world.takesPinned(runner), "no pinned waiter is forgotten while its runner has a free slot")
+  }
+}
+
+const checkWaiting = (world: PoolWorld): void => {
+  const { backoffUntil, booting } = PoolState.snapshot(world.pool)
+  const roots = world.in("waiting").filter((_) => _.lease < 0 && !_.wish)
+  const wishes = world.in("waiting").filter((_) => _.wish)
+  const open = [...world.runners.values()].filter((_) => offers(world, _))
+  if (roots.length > 0) expect(open.length === 0, "no waiter is forgotten while a slot is free")
+  if (wishes.length > 0) {
+    const roomy = open.some((_) => _.running.size + _.leases.size < world.options.concurrency)
+    expect(!roomy, "no wish for a lease is forgotten while a runner has room")
+    const grows = booting > 0 || (world.runners.size < world.options.max && backoffUntil === undefined)
+    expect(open.length === 0 || grows, "leases share a runner if no other can come")
+  }
+  if (world.closed) {
+    expect(
+      world.in("waiting").every((_) => _.cast),
+      "a closed pool keeps only casts waiting"
+    )
+    expect(roots.length === 0 || world.live() > 0, "a closed pool gives up casts that nobody can serve")
+  }
+  if (world.permanent && backoffUntil !== undefined && world.live() === 0) {
+    expect(roots.length + wishes.length === 0, "a permanent cause is told at once")
+  }
+}
+
+/** A free slot that must not stay free; a pool that was made smaller sends runners away that have some. */
+const offers = (world: PoolWorld, runner: Runner): boolean => {
+  const mayGo = runner.isResized || world.runners.size > world.options.max
+  return world.takesAny(runner) && (!mayGo || world.isReady(runner))
+}
+
+const checkGrowth = (world: PoolWorld): void => {
+  const { backoffUntil, booting, free, used } = PoolState.snapshot(world.pool)
+  const roots = world.in("waiting").filter((_) => _.lease < 0 && !_.wish).length
+  const wishes = world.in("waiting").filter((_) => _.wish).length
+  const width = Math.min(world.options.concurrency, world.options.maxCalls ?? Infinity)
+  const needed = Math.ceil((Math.max(0, roots + world.spare(used + roots) - free) + wishes) / width)
+  const min = world.closed ? 0 : world.options.min
+  if (world.now >= world.failedAt + world.options.backoff.cap) {
+    expect(backoffUntil === undefined, "a backoff lasts no longer than its cap")
+  }
+  const covered = booting >= needed && world.live() >= min
+  const barred = world.closed || world.runners.size >= world.options.max || backoffUntil !== undefined
+  expect(covered || barred, "the pool grows to what queue, spare and min need, in one go")
+  if (world.boots > 0) expect(booting <= needed || world.live() <= min, "the pool grows no further than needed")
+}
+
+/** What a tick may do to runners that were ready before it. */
+export const checkTick = (
+  world: PoolWorld,
+  before: ReadonlyArray<PoolState.RunnerView>,
+  history: LoadHistory
+): void => {
+  const { idleTimeToLive, maxLifetime, min } = world.options
+  const wake = PoolState.wakeAt(world.pool)
+  expect(wake === undefined || wake > world.now, "a tick leaves nothing due")
+  const after = PoolState.runners(world.pool)
+  const wasReady = new Set(before.filter((_) => _.phase === "ready").map((_) => _.runner))
+  const chosen = after.filter((view) => {
+    const runner = world.runners.get(view.runner)
+    const isOld = runner !== undefined && world.now - runner.readyAt >= (maxLifetime ?? Infinity)
+    return view.phase === "retiring" && wasReady.has(view.runner) && !isOld
+  })
+  if (chosen.length === 0) return
+  const peak = history.peakSince(world.now - Math.max(1, idleTimeToLive ?? Infinity))
+  const left = after.filter((_) => _.phase === "ready" && _.responsive).length
+  const width = Math.min(world.options.concurrency, world.options.maxCalls ?? Infinity)
+  const enough = Math.max(min, Math.ceil((peak + world.spare(peak)) / width))
+  expect(left >= enough, "consolidation leaves what the last idleTimeToLive needed")
+  expect(
+    chosen.every((_) => _.leases === 0),
+    "consolidation leaves leased runners alone"
+  )
+  expect(world.boots === 0, "consolidation never calls for a boot")
+}
