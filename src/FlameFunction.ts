@@ -90,9 +90,16 @@ export interface FlameFunction<
   readonly pool: PoolKey<PoolId>
 }
 
-/** A function with its code, which needs `R` from the runner: what `Flame.main` and `FlameRunner.serve` take. */
-export interface Implemented<out R> extends AnyFunction {
+/**
+ * A function with its code, which needs `R` from the runner: what `Flame.main` and `FlameRunner.serve` take.
+ *
+ * It says nothing of schemas and pool: inferring a function's own types from an intersection with this one would
+ * otherwise give the widest of both.
+ */
+export interface Implemented<out R> {
   readonly "~R": R
+  readonly name: string
+  readonly layout: string
   /** Its requirements are those in `R` and what every runner provides. */
   readonly implementation: (payload: unknown) => Effect.Effect<unknown, unknown, unknown>
 }

@@ -7,7 +7,7 @@
  * else the ones that give an Effect, which needs what the schema needs, and still is an `Exit` wherever it can be.
  */
 import type * as Effect from "effect/Effect"
-import type { AnyFunction } from "./FlameFunction.ts"
+import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
 import { CodecError, makeSchemaCodec, type SchemaCodec } from "./SchemaCodec.ts"
 import type { Problem } from "./SchemaProblems.ts"
 
@@ -19,9 +19,11 @@ export const payloadIssues = (error: unknown): ReadonlyArray<Problem> | undefine
   error instanceof CodecError ? error.problems : undefined
 
 /** The codec of a function, made once per function. */
-export const of = (fn: AnyFunction): FunctionCodec => {
-  let codec = codecs.get(fn)
-  if (codec === undefined) codecs.set(fn, (codec = new FunctionCodec(fn)))
+export const of = (fn: AnyFunction | AnyImplemented): FunctionCodec => {
+  // whatever is implemented was declared, though its type does not repeat it
+  const declared = fn as AnyFunction
+  let codec = codecs.get(declared)
+  if (codec === undefined) codecs.set(declared, (codec = new FunctionCodec(declared)))
   return codec
 }
 
