@@ -166,6 +166,7 @@ export class Parser {
     this.broken = true
     this.chunks = []
     this.have = 0
+    this.partLeft = 0
   }
 }
 

@@ -1,0 +1,192 @@
+import { assert, describe, it } from "@effect/vitest"
+import { NotARunner } from "../../src/BootFailure.ts"
+import { encode, fail, frameLimit, headerSize, isFinal, json, Kind, kindName, Parser } from "../../src/wire/Frame.ts"
+import type { Random } from "../simulation/Random.ts"
+import { frame, framesOf, int, noise, none, pieces, withSeeds } from "./kit.ts"
+
+type Found =
+  | { readonly at: "frame" | "part"; readonly kind: number; readonly id: number; readonly body: Buffer }
+  | { readonly at: "violation"; readonly detail: string }
+
+/** What a parser finds, copied at once; pieces of the same call's parts are joined, since where they are cut is chance. */
+const collect = (onFound: (parser: Parser) => void = () => {}) => {
+  const found: Array<Found> = []
+  const push = (one: Found) => {
+    found.push(one)
+    onFound(parser)
+  }
+  const parser = new Parser({
+    frame: (kind, id, body) => push({ at: "frame", kind, id, body: Buffer.from(body) }),
+    part: (kind, id, bytes) => push({ at: "part", kind, id, body: Buffer.from(bytes) }),
+    violation: (detail) => push({ at: "violation", detail })
+  })
+  return { found, parser }
+}
+
+const joined = (found: ReadonlyArray<Found>): ReadonlyArray<unknown> => {
+  const out: Array<{ readonly of: string; readonly bodies: Array<Buffer> }> = []
+  for (const one of found) {
+    if (one.at === "violation") throw new Error(one.detail)
+    const of = `${one.at} ${one.kind} ${one.id}`
+    const last = out.at(-1)
+    if (one.at === "part" && last?.of === of) last.bodies.push(one.body)
+    else out.push({ of, bodies: [one.body] })
+  }
+  return out.map(({ bodies, of }) => ({ of, body: Buffer.concat(bodies).toString("latin1") }))
+}
+
+const isPart = (kind: number) => kind === Kind.PartRequest || kind === Kind.PartResponse
+
+const randomFrame = (random: Random, seed: number) => {
+  const kinds = [...Object.values(Kind), 0, 99, 255]
+  const sizes = [0, 1, 8, 9, 10, 255, 256, 4096, 65_536]
+  const size = random() < 0.5 ? int(random, 0, 40) : (sizes[int(random, 0, sizes.length - 1)] ?? 0)
+  return {
+    kind: kinds[int(random, 0, kinds.length - 1)] ?? 0,
+    id: random() < 0.2 ? 0xffffffff : int(random, 0, 70_000),
+    body: noise(size, seed + size)
+  }
+}
+
+describe("Parser", () => {
+  it("finds the same frames however the stream is cut", () => {
+    withSeeds(150, (random, seed) => {
+      const frames = Array.from({ length: int(random, 1, 12) }, (_, i) => randomFrame(random, seed * 100 + i))
+      const stream = Buffer.concat(frames.map(({ body, id, kind }) => frame(kind, id, body)))
+      const expected = joined(frames.map((one) => ({ at: isPart(one.kind) ? ("part" as const) : ("frame" as const), ...one })))
+      for (const largest of [1, 10, 3_000, 70_000, stream.length]) {
+        const { found, parser } = collect()
+        for (const piece of pieces(stream, random, largest)) parser.push(piece)
+        assert.deepStrictEqual(joined(found), expected, `pieces up to ${largest}`)
+        assert.isTrue(parser.isAtBoundary)
+      }
+    })
+  })
+
+  it("takes plain Uint8Arrays, also those that are views", () => {
+    const { found, parser } = collect()
+    const padded = new Uint8Array([7, 7, ...frame(Kind.Ping, 5, Buffer.from("hi")), 7])
+    parser.push(padded.subarray(2, padded.length - 1))
+    assert.deepStrictEqual(found, [{ at: "frame", kind: Kind.Ping, id: 5, body: Buffer.from("hi") }])
+  })
+
+  it("hands a part's bytes on as they come, without keeping or joining any", () => {
+    const stream = frame(Kind.PartResponse, 3, noise(100_000, 1))
+    const { found, parser } = collect()
+    const sizes: Array<number> = []
+    for (let at = 0; at < stream.length; at += 1_000) {
+      parser.push(stream.subarray(at, at + 1_000))
+      sizes.push(found.reduce((sum, one) => sum + (one.at === "part" ? one.body.length : 0), 0))
+    }
+    // after each push all that came of the part is out
+    assert.deepStrictEqual(sizes, sizes.map((_, i) => Math.min(100_000, (i + 1) * 1_000 - headerSize)))
+  })
+
+  it("gives a part as a view of what was pushed", () => {
+    const stream = frame(Kind.PartRequest, 3, noise(50_000, 1))
+    let memory: ArrayBufferLike | undefined
+    new Parser({
+      frame: () => {},
+      part: (_, __, bytes) => {
+        memory = bytes.buffer
+      },
+      violation: assert.fail
+    }).push(stream)
+    assert.strictEqual(memory, stream.buffer)
+  })
+
+  it("copies no byte more than twice, even if each comes alone", () => {
+    const stream = frame(Kind.Request, 1, noise(frameLimit, 9))
+    const { found, parser } = collect()
+    const before = process.cpuUsage()
+    for (let at = 0; at < stream.length; at++) parser.push(stream.subarray(at, at + 1))
+    const { system, user } = process.cpuUsage(before)
+    assert.deepStrictEqual(found, [{ at: "frame", kind: Kind.Request, id: 1, body: stream.subarray(headerSize) }])
+    // joining at each byte would copy 34 GB, which takes 3 s and more; once is 60 ms
+    assert.isBelow((system + user) / 1000, 1_500)
+  })
+
+  it("takes a frame at the limit, and refuses one above it by its header alone", () => {
+    const whole = collect()
+    whole.parser.push(frame(Kind.Success, 1, noise(frameLimit, 1)))
+    assert.strictEqual(whole.found.length, 1)
+    for (const length of [frameLimit + 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
+      for (const kind of [Kind.Success, Kind.PartRequest, 200]) {
+        const { found, parser } = collect()
+        parser.push(Buffer.concat([frame(Kind.Ping, 1), frame(kind, 2, none, length), frame(Kind.Pong, 3)]))
+        assert.deepStrictEqual(found, [
+          { at: "frame", kind: Kind.Ping, id: 1, body: Buffer.alloc(0) },
+          { at: "violation", detail: `${kindName(kind)} frame of ${length} bytes, the limit is ${frameLimit}` }
+        ])
+      }
+    }
+  })
+
+  it("finds nothing more after a violation", () => {
+    const { found, parser } = collect()
+    parser.push(frame(Kind.Ping, 1, none, frameLimit + 1))
+    parser.push(frame(Kind.Ping, 2))
+    assert.strictEqual(found.length, 1)
+  })
+
+  it("knows whether the stream may end", () => {
+    for (const kind of [Kind.Request, Kind.PartRequest]) {
+      const stream = Buffer.concat([frame(kind, 1, noise(30, 1)), frame(Kind.Ping, 2)])
+      const { parser } = collect()
+      const boundaries: Array<number> = []
+      for (let at = 0; at < stream.length; at++) {
+        if (parser.isAtBoundary) boundaries.push(at)
+        parser.push(stream.subarray(at, at + 1))
+      }
+      assert.deepStrictEqual(boundaries, [0, 39], kindName(kind))
+      assert.isTrue(parser.isAtBoundary)
+    }
+  })
+
+  it("stops in the middle of a push when it is told to from inside", () => {
+    const stream = Buffer.concat([frame(Kind.Ping, 1), frame(Kind.PartRequest, 2, noise(20, 1)), frame(Kind.Pong, 3)])
+    for (const stopAfter of [1, 2]) {
+      const { found, parser } = collect((parser) => found.length === stopAfter && parser.stop())
+      parser.push(stream)
+      parser.push(stream)
+      assert.strictEqual(found.length, stopAfter)
+      assert.isTrue(parser.isAtBoundary)
+    }
+  })
+
+  it("stops in the middle of a part, of which nothing more is told", () => {
+    const { found, parser } = collect()
+    parser.push(frame(Kind.PartRequest, 2, noise(20, 1)).subarray(0, 15))
+    parser.stop()
+    parser.push(noise(14, 2))
+    assert.strictEqual(found.length, 1)
+    assert.isTrue(parser.isAtBoundary)
+  })
+})
+
+describe("Frame", () => {
+  it("encodes what the parser finds", () => {
+    withSeeds(50, (random, seed) => {
+      const { body, id } = randomFrame(random, seed)
+      assert.deepStrictEqual(framesOf(encode(Kind.Success, id, body)), [{ kind: Kind.Success, id, body }])
+    })
+  })
+
+  it("says in one frame why a process is no runner", () => {
+    const [only] = framesOf(fail(new NotARunner({ detail: "no" })))
+    assert.deepStrictEqual({ kind: only?.kind, id: only?.id }, { kind: Kind.Fail, id: 0 })
+    assert.deepStrictEqual(JSON.parse(String(only?.body)), { _tag: "NotARunner", detail: "no" })
+  })
+
+  it("has kinds of their own for everything", () => {
+    const kinds = Object.values(Kind)
+    assert.strictEqual(new Set(kinds).size, kinds.length)
+    assert.deepStrictEqual(kinds.map(kindName), Object.keys(Kind))
+    assert.strictEqual(kindName(77), "unknown kind 77")
+    assert.deepStrictEqual(kinds.filter(isFinal).map(kindName), ["Success", "Failure", "Defect", "Interrupted", "Refused"])
+  })
+
+  it("writes JSON as UTF-8", () => {
+    assert.deepStrictEqual(JSON.parse(json({ ü: "🔥" }).toString("utf8")), { ü: "🔥" })
+  })
+})
