@@ -308,7 +308,7 @@ const withExtras = (context: Context.Context<never>, extras: Extras): Context.Co
       ...extras.annotations
     })
   }
-  if (extras.level !== undefined) out = Context.add(out, References.MinimumLogLevel, extras.level as never)
+  if (extras.level !== undefined) out = Context.add(out, References.MinimumLogLevel, extras.level)
   if (extras.references !== undefined) {
     for (const [reference, value] of Propagate.restore(extras.references)) out = Context.add(out, reference, value)
   }

@@ -3,6 +3,7 @@
  *
  * `u16 function | u8 flags | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
  */
+import * as LogLevel from "effect/LogLevel"
 
 /** Identity of the span that a call belongs to, as W3C ids in hexadecimal. */
 export interface SpanIds {
@@ -14,7 +15,7 @@ export interface SpanIds {
 /** What of the caller's References crosses besides budget and trace; absent where they are at their defaults. */
 export interface Extras {
   readonly annotations?: Readonly<Record<string, unknown>>
-  readonly level?: string
+  readonly level?: LogLevel.LogLevel
   /** Values of `Flame.propagate`d References, encoded by their schemas. */
   readonly references?: Readonly<Record<string, unknown>>
 }
@@ -36,7 +37,8 @@ const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
 /**
  * Writes a head; the answer is a view of memory that the next call overwrites, so use it at once.
  *
- * Extras above 8 KiB are left out: annotations must not make a call fail.
+ * Annotations that make the extras larger than 8 KiB, or that JSON cannot say, are left out: they must not make a call
+ * fail. So are References that are larger than that by themselves.
  */
 export const encodeHead = (
   functionIndex: number,
@@ -51,16 +53,19 @@ export const encodeHead = (
     flags |= flag.budget
     at = scratch.writeUInt32BE(Math.min(0xffffffff, Math.max(0, Math.ceil(budget))), at)
   }
-  if (span !== undefined) {
+  // a tracer may have ids of another kind, which no other side would understand
+  if (
+    span !== undefined &&
+    scratch.write(span.traceId, at, 16, "hex") === 16 &&
+    scratch.write(span.spanId, at + 16, 8, "hex") === 8
+  ) {
     flags |= flag.span
-    scratch.write(span.traceId, at, 16, "hex")
-    scratch.write(span.spanId, at + 16, 8, "hex")
     scratch[at + 24] = span.sampled ? 1 : 0
     at += 25
   }
   if (extras !== undefined) {
-    const bytes = Buffer.from(JSON.stringify(extras))
-    if (bytes.length <= extrasLimit) {
+    const bytes = jsonOf(extras) ?? jsonOf({ ...extras, annotations: undefined })
+    if (bytes !== undefined) {
       flags |= flag.extras
       at = scratch.writeUInt16BE(bytes.length, at)
       scratch.set(bytes, at)
@@ -70,6 +75,23 @@ export const encodeHead = (
   scratch[2] = flags
   return scratch.subarray(0, at)
 }
+
+const jsonOf = (extras: { readonly [_ in keyof Extras]: unknown }): Buffer | undefined => {
+  try {
+    const bytes = Buffer.from(JSON.stringify(extras))
+    return bytes.length <= extrasLimit ? bytes : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)
+
+const isExtras = (u: unknown): u is Extras =>
+  isRecord(u) &&
+  (u.annotations === undefined || isRecord(u.annotations)) &&
+  (u.references === undefined || isRecord(u.references)) &&
+  (u.level === undefined || (LogLevel.values as ReadonlyArray<unknown>).includes(u.level))
 
 /** Reads a head; undefined when the bytes are not one. */
 export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
@@ -99,11 +121,14 @@ export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
     const length = bytes.readUInt16BE(at)
     at += 2
     if (bytes.length < at + length) return undefined
+    let parsed: unknown
     try {
-      extras = JSON.parse(bytes.toString("utf8", at, at + length)) as Extras
+      parsed = JSON.parse(bytes.toString("utf8", at, at + length))
     } catch {
       return undefined
     }
+    if (!isExtras(parsed)) return undefined
+    extras = parsed
     at += length
   }
   return { functionIndex: bytes.readUInt16BE(0), budget, span, extras, end: at }
