@@ -1,0 +1,252 @@
+/**
+ * One pool in memory for one test: functions that report on a board and wait there to be let go, the pool's events, and
+ * a check that nothing is left when it has closed. No test of this folder waits for real.
+ */
+import { assert, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import { fromInputUnsafe, toMillis } from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { Backend } from "../../../src/backend/Backend.ts"
+import * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
+import * as Flame from "../../../src/Flame.ts"
+import type { Implemented } from "../../../src/FlameFunction.ts"
+import { FlameError, type Reason } from "../../../src/FlameError.ts"
+import { Pool, type PoolShape } from "../../../src/pool/Pool.ts"
+import type { PoolEvent } from "../../../src/pool/PoolEvent.ts"
+import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
+import { Board, type BoardState, functions, work } from "./functions.ts"
+
+export { MemoryRunners } from "../../../src/backend/MemoryBackend.ts"
+
+/** What a test sees of its pool. */
+export interface World {
+  readonly pool: PoolShape
+  readonly board: BoardState
+  readonly faults: MemoryBackend.MemoryRunners["Service"]
+  readonly events: ReadonlyArray<PoolEvent>
+  /** What was logged, level first. */
+  readonly logs: ReadonlyArray<string>
+  /** Runners that exist at the backend now, and the most that ever did. */
+  readonly runners: { now: number; peak: number }
+  /** Closes the pool, as the end of the test does; ends when it is closed. */
+  readonly close: Effect.Effect<void>
+}
+
+type Needs = Pool | Board | Backend | MemoryBackend.MemoryRunners | Scope.Scope
+
+/** Lets everything happen that needs no time to pass. */
+export const settle: Effect.Effect<void> = Effect.repeat(Effect.yieldNow, { times: 60 })
+
+/** Waits for a condition that needs no time to pass, and says what did not come. */
+export const until = <A>(condition: () => A, what: string): Effect.Effect<NonNullable<Exclude<A, false>>> =>
+  Effect.gen(function*() {
+    for (let turn = 0; turn < 2_000; turn++) {
+      const value = condition()
+      if (value !== false && value !== undefined && value !== null) return value as NonNullable<Exclude<A, false>>
+      yield* Effect.yieldNow
+    }
+    return assert.fail(`it never came that ${what}`)
+  })
+
+/** Lets time pass, in small steps, so that what is begun in between is begun at its time. */
+export const pass = (duration: Duration.Input): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const steps = 25
+    const millis = toMillis(fromInputUnsafe(duration))
+    yield* settle
+    for (let step = 1; step <= steps; step++) {
+      const from = Math.floor((millis * (step - 1)) / steps)
+      const to = Math.floor((millis * step) / steps)
+      if (to === from) continue
+      yield* TestClock.adjust(to - from)
+      yield* settle
+    }
+  })
+
+/** Starts an effect beside the test; whatever is left of it is interrupted at the test's end. */
+export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> =>
+  Effect.forkScoped(effect, { startImmediately: true })
+
+/** Starts a call that runs until the board lets it go, and waits until it runs. */
+export const long = (
+  name: string,
+  options: { readonly timeout?: Duration.Input } = {}
+): Effect.Effect<Fiber.Fiber<string, FlameError>, never, Needs> =>
+  Effect.gen(function*() {
+    const fiber = yield* start(Flame.call(work, { name }, options))
+    yield* started(name)
+    return fiber
+  })
+
+/** Starts such a call without waiting for anything. */
+export const waiting = (
+  name: string,
+  options: { readonly timeout?: Duration.Input } = {}
+): Effect.Effect<Fiber.Fiber<string, FlameError>, never, Needs> =>
+  Effect.tap(start(Flame.call(work, { name }, options)), () => settle)
+
+/** Waits until the function of that name runs, and gives the runner's id. */
+export const started = (name: string): Effect.Effect<string, never, Board> =>
+  Effect.flatMap(Board, (board) => until(() => board.running.get(name), `${name} runs`))
+
+/** Lets long calls go, and gives what they give. */
+export const finish = (
+  ...calls: ReadonlyArray<Fiber.Fiber<string, FlameError> | string>
+): Effect.Effect<void, never, Board> =>
+  Effect.flatMap(Board, (board) =>
+    Effect.sync(() => {
+      for (const call of calls) if (typeof call === "string") board.open(call)
+    }).pipe(Effect.andThen(settle)))
+
+/** The reason for which a call has failed; it must have done so by now. */
+export const reason = <A>(fiber: Fiber.Fiber<A, FlameError>): Effect.Effect<Reason> =>
+  Effect.gen(function*() {
+    yield* settle
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) return assert.fail("the call has not ended")
+    const error = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
+    if (error?._tag !== "Fail" || !(error.error instanceof FlameError)) return assert.fail(`it did not fail with a FlameError but ended as ${JSON.stringify(exit)}`)
+    return error.error.reason
+  })
+
+/** What a call has given; it must have done so by now. */
+export const value = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A> =>
+  Effect.gen(function*() {
+    yield* settle
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined || Exit.isFailure(exit)) return assert.fail(`it did not succeed: ${exit}`)
+    return exit.value
+  })
+
+/** Fails unless a call still waits or runs. */
+export const isOpen = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
+  Effect.andThen(settle, Effect.sync(() => assert.isUndefined(fiber.pollUnsafe(), "the call has ended")))
+
+/** The events of some kinds. */
+export const only = <T extends PoolEvent["_tag"]>(
+  events: ReadonlyArray<PoolEvent>,
+  ...tags: ReadonlyArray<T>
+): Array<Extract<PoolEvent, { _tag: T }>> =>
+  events.filter((event): event is Extract<PoolEvent, { _tag: T }> => (tags as ReadonlyArray<string>).includes(event._tag))
+
+/** How a test's pool is made. */
+export interface Setup extends PoolOptions<never> {
+  /** What runners serve in place of the functions of this folder. */
+  readonly serve?: ReadonlyArray<Implemented<Board>>
+  /** The build that runners name. */
+  readonly build?: string
+  /** What the test does to its world before the pool is there. */
+  readonly before?: (faults: MemoryBackend.MemoryRunners["Service"]) => Effect.Effect<void>
+  /** The environment's `FLAME_*`. */
+  readonly config?: Readonly<Record<string, string>>
+  /** How much time the pool may need to close. Default none. */
+  readonly closesWithin?: Duration.Input
+}
+
+/** A test of a pool. The name begins with the row of the conformance list and finishes "it …". */
+export const poolTest = <E>(
+  name: string,
+  setup: Setup,
+  body: (world: World) => Generator<Effect.Effect<unknown, E, Needs>, void, never>
+): void => it.effect(name, () => withPool(setup, (world) => Effect.gen(() => body(world))))
+
+/** Runs a test with its pool, and checks that nothing is left of it. */
+export const withPool = <E>(
+  setup: Setup,
+  body: (world: World) => Effect.Effect<void, E, Needs>
+): Effect.Effect<void, E | FlameError, Scope.Scope> =>
+  countingSleeps((sleepers) =>
+    Effect.gen(function*() {
+      const { before, build, closesWithin, config, serve, ...options } = setup
+      const logs: Array<string> = []
+      const runners = { now: 0, peak: 0 }
+      const backend = counted(runners, MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) }))
+      const surroundings = Layer.mergeAll(
+        Board.layer,
+        Logger.layer([Logger.make(({ logLevel, message }) => void logs.push(`${logLevel} ${String(message)}`))]),
+        ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {}))
+      )
+      const scope = yield* Scope.make()
+      const early = yield* Layer.buildWithScope(Layer.fresh(Layer.provideMerge(backend, surroundings)), scope)
+      const faults = Context.get(early, MemoryBackend.MemoryRunners)
+      if (before !== undefined) yield* before(faults)
+      const built = yield* Layer.buildWithScope(Layer.provide(Layer.fresh(Pool.layer(options)), Layer.succeedContext(early)), scope)
+      const pool = Context.get(built, Pool)
+      const board = Context.get(early, Board)
+      const events: Array<PoolEvent> = []
+      yield* start(Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))))
+      const close = Effect.asVoid(Effect.exit(Scope.close(scope, Exit.void)))
+      const world: World = { pool, board, faults, events, logs, runners, close }
+      const services = Context.merge(early, built)
+      yield* Effect.provideContext(Effect.scoped(body(world)), services)
+      const { leases, waiting } = yield* pool.status
+      assert.deepStrictEqual({ waiting, leases }, { waiting: 0, leases: 0 }, "nothing waits")
+      const closing = yield* start(close)
+      yield* settle
+      if (closesWithin !== undefined) yield* pass(closesWithin)
+      if (closing.pollUnsafe() === undefined) assert.fail(`the pool does not close: ${JSON.stringify(yield* pool.status)}`)
+      yield* settle
+      assert.deepStrictEqual(yield* faults.list, [], "no runner is left")
+      assert.strictEqual(runners.now, 0, "no runner is left at the backend")
+      assert.deepStrictEqual([...board.running.keys()], [], "no function runs any more")
+      const after = yield* pool.status
+      assert.strictEqual(after.state, "closed")
+      assert.deepStrictEqual(after.runners, [])
+      assert.isAtMost(runners.peak, setup.max ?? 10, "max was exceeded")
+      assert.strictEqual(sleepers(), 0, "fibers that wait for time to pass are left")
+    })
+  )
+
+/** Counts runners between launch and the end of their scope. */
+const counted = <R>(
+  runners: { now: number; peak: number },
+  layer: Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R>
+): Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R> =>
+  Layer.flatMap(layer, (context) => {
+    const backend = Context.get(context, Backend)
+    const launch: typeof backend.launch = (spec) =>
+      Effect.andThen(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            runners.now++
+            runners.peak = Math.max(runners.peak, runners.now)
+          }),
+          () =>
+            Effect.sync(() => {
+              runners.now--
+            })
+        ),
+        backend.launch(spec)
+      )
+    return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
+  })
+
+/** Runs an effect on a clock that knows how many fibers sleep on it. */
+const countingSleeps = <A, E, R>(use: (sleepers: () => number) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Clock.clockWith((clock) => {
+    let sleeping = 0
+    const counting: Clock.Clock = {
+      ...clock,
+      sleep: (duration) =>
+        Effect.suspend(() => {
+          sleeping++
+          return Effect.ensuring(
+            clock.sleep(duration),
+            Effect.sync(() => {
+              sleeping--
+            })
+          )
+        })
+    }
+    return Effect.provideService(use(() => sleeping), Clock.Clock, counting)
+  })
