@@ -41,10 +41,13 @@ export const fromDuplex = (duplex: Duplex): Transport => {
       duplex.on("data", handlers.data)
       duplex.on("drain", handlers.drained)
       duplex.on("end", () => duplex.end())
-      duplex.once("close", () => handlers.closed(error))
-      if (duplex.destroyed) handlers.closed(duplex.errored ?? undefined)
+      // one that was destroyed before may have told its end already
+      if (duplex.closed) handlers.closed(duplex.errored ?? undefined)
+      else duplex.once("close", () => handlers.closed(error ?? duplex.errored ?? undefined))
     },
     write(chunks) {
+      // a write after the end is an error to a stream, which then loses what it has not sent
+      if (!duplex.writable) return true
       if (chunks.length === 1) return duplex.write(chunks[0])
       duplex.cork()
       let free = true
@@ -89,7 +92,7 @@ class MemoryEnd implements MemoryTransport {
     if (this.ended || this.closed) return true
     const peer = this.peer!
     // copied, as a real socket does: what the sender does to its bytes later must not reach the receiver
-    for (const chunk of chunks) peer.inbox.push(chunk.slice())
+    for (const chunk of chunks) peer.inbox.push(Buffer.from(chunk))
     queueMicrotask(peer.deliver)
     return true
   }

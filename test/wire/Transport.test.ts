@@ -1,0 +1,200 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Duplex } from "node:stream"
+import { fromDuplex, memoryPair, type Transport } from "../../src/wire/Transport.ts"
+import { noise } from "./kit.ts"
+import { socketPair, turn, until } from "./sockets.ts"
+
+/** Writes down what a transport tells. */
+const listen = (transport: Transport) => {
+  const heard = { bytes: Buffer.alloc(0), drained: 0, closed: [] as Array<Error | undefined>, after: 0 }
+  transport.start({
+    data(chunk) {
+      if (heard.closed.length > 0) heard.after++
+      heard.bytes = Buffer.concat([heard.bytes, chunk])
+    },
+    drained: () => void heard.drained++,
+    closed: (error) => void heard.closed.push(error)
+  })
+  return heard
+}
+
+const text = (value: string) => [Buffer.from(value)]
+
+describe("memoryPair", () => {
+  it("carries bytes both ways, in order, by microtasks alone", async () => {
+    const [left, right] = memoryPair()
+    const [atLeft, atRight] = [listen(left), listen(right)]
+    left.write([Buffer.from("a"), Buffer.from("b")])
+    left.write(text("c"))
+    right.write(text("d"))
+    assert.strictEqual(atRight.bytes.length, 0)
+    for (let i = 0; i < 5; i++) await Promise.resolve()
+    assert.strictEqual(`${atRight.bytes}`, "abc")
+    assert.strictEqual(`${atLeft.bytes}`, "d")
+  })
+
+  it("keeps what comes before its start", async () => {
+    const [left, right] = memoryPair()
+    left.write(text("early"))
+    await turn()
+    const heard = listen(right)
+    await turn()
+    assert.strictEqual(`${heard.bytes}`, "early")
+  })
+
+  it("carries the bytes as they were when they were written, Buffers too", async () => {
+    const [left, right] = memoryPair()
+    const heard = listen(right)
+    const buffer = Buffer.from("abc")
+    const plain = new Uint8Array([0x64])
+    left.write([buffer, plain])
+    buffer.fill(0)
+    plain.fill(0)
+    await turn()
+    assert.strictEqual(`${heard.bytes}`, "abcd")
+  })
+
+  it("ends after what was written, and says so once at both ends", async () => {
+    const [left, right] = memoryPair()
+    const [atLeft, atRight] = [listen(left), listen(right)]
+    right.write(text("x"))
+    left.write(text("last"))
+    left.end()
+    left.write(text("never"))
+    left.end()
+    left.destroy()
+    await turn()
+    right.destroy(new Error("late"))
+    await turn()
+    assert.strictEqual(`${atRight.bytes}`, "last")
+    assert.deepStrictEqual([atLeft.closed.length, atRight.closed.length], [1, 1])
+    assert.deepStrictEqual([atLeft.after, atRight.after], [0, 0])
+  })
+
+  it("is destroyed at once, with its error at this end only", async () => {
+    const [left, right] = memoryPair()
+    const [atLeft, atRight] = [listen(left), listen(right)]
+    const error = new Error("enough")
+    right.write(text("not read any more"))
+    left.destroy(error)
+    await turn()
+    assert.deepStrictEqual([atLeft.closed, atRight.closed], [[error], [undefined]])
+    assert.strictEqual(atLeft.bytes.length, 0)
+  })
+
+  it("tells its end also to an end that starts after it", async () => {
+    const [left, right] = memoryPair()
+    left.write(text("words"))
+    left.end()
+    await turn()
+    const heard = listen(right)
+    await turn()
+    assert.deepStrictEqual([`${heard.bytes}`, heard.closed], ["words", [undefined]])
+  })
+
+  it("holds back while it is frozen, its end included", async () => {
+    const [left, right] = memoryPair()
+    const [atLeft, atRight] = [listen(left), listen(right)]
+    right.freeze(true)
+    left.write(text("a"))
+    left.end()
+    await turn()
+    assert.deepStrictEqual([atRight.bytes.length, atRight.closed.length, atLeft.closed.length], [0, 0, 1])
+    right.freeze(false)
+    await turn()
+    assert.deepStrictEqual([`${atRight.bytes}`, atRight.closed.length], ["a", 1])
+  })
+
+  it("starts once", () => {
+    const [left] = memoryPair()
+    listen(left)
+    assert.throws(() => listen(left), "once")
+  })
+})
+
+describe("fromDuplex", () => {
+  for (const kind of ["unix", "tcp"] as const) {
+    it.live(`carries bytes both ways over ${kind}, and ends once after them`, () =>
+      Effect.gen(function* () {
+        const [left, right] = (yield* socketPair(kind)).map(fromDuplex) as [Transport, Transport]
+        const [atLeft, atRight] = [listen(left), listen(right)]
+        const bytes = noise(3_000_000, 1)
+        right.write([bytes])
+        left.write([bytes.subarray(0, 1_000_000), bytes.subarray(1_000_000)])
+        left.end()
+        yield* Effect.promise(() => until(() => atLeft.closed.length + atRight.closed.length === 2))
+        assert.isTrue(atRight.bytes.equals(bytes))
+        assert.isTrue(atLeft.bytes.equals(bytes))
+        assert.deepStrictEqual([atLeft.closed, atRight.closed, atLeft.after + atRight.after], [[undefined], [undefined], 0])
+      }))
+  }
+
+  it.live("says when it is congested, and when not any more", () =>
+    Effect.gen(function* () {
+      const [near, far] = yield* socketPair("unix")
+      const transport = fromDuplex(near)
+      const heard = listen(transport)
+      let written = 0
+      do written += 65_536
+      while (transport.write([noise(65_536, 1)]))
+      yield* Effect.promise(turn)
+      assert.strictEqual(heard.drained, 0)
+      let read = 0
+      far.on("data", (chunk: Buffer) => void (read += chunk.length))
+      yield* Effect.promise(() => until(() => heard.drained > 0 && read === written))
+      assert.isTrue(transport.write(text("x")))
+    }))
+
+  it.live("is destroyed with its error here and as an end there", () =>
+    Effect.gen(function* () {
+      const [near, far] = yield* socketPair("unix")
+      const left = fromDuplex(near)
+      const [atLeft, atRight] = [listen(left), listen(fromDuplex(far))]
+      const error = new Error("enough")
+      left.write(text("x"))
+      left.destroy(error)
+      yield* Effect.promise(() => until(() => atLeft.closed.length + atRight.closed.length === 2))
+      assert.deepStrictEqual([atLeft.closed, atRight.closed], [[error], [undefined]])
+    }))
+
+  it.live("tells its end once to whoever starts it after that", () =>
+    Effect.gen(function* () {
+      const [near] = yield* socketPair("unix")
+      near.destroy()
+      const early = listen(fromDuplex(near))
+      yield* Effect.promise(() => until(() => near.closed))
+      yield* Effect.promise(turn)
+      const late = listen(fromDuplex(near))
+      yield* Effect.promise(turn)
+      assert.deepStrictEqual([early.closed, late.closed], [[undefined], [undefined]])
+    }))
+
+  it.live("drops what is written after its end, and what was written before arrives", () =>
+    Effect.gen(function* () {
+      const [near, far] = yield* socketPair("unix")
+      const left = fromDuplex(near)
+      const [atLeft, atRight] = [listen(left), listen(fromDuplex(far))]
+      const bytes = noise(2_000_000, 3)
+      left.write([bytes])
+      left.end()
+      left.write(text("late"))
+      yield* Effect.promise(() => until(() => atLeft.closed.length + atRight.closed.length === 2))
+      assert.deepStrictEqual([atRight.bytes.length, atLeft.closed], [bytes.length, [undefined]])
+    }))
+
+  it("hands all chunks of a write over at once", () => {
+    const writes: Array<number> = []
+    const duplex = new Duplex({
+      read() {},
+      writev(chunks, done) {
+        writes.push(chunks.length)
+        done()
+      }
+    })
+    const transport = fromDuplex(duplex)
+    listen(transport)
+    transport.write([noise(1, 1), noise(2, 1), noise(3, 1)])
+    assert.deepStrictEqual(writes, [3])
+  })
+})
