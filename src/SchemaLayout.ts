@@ -121,8 +121,9 @@ class Describer {
 
   private encoded(ast: SchemaAST.AST, type: string): string {
     // a class says by its parameter what it is encoded to
-    const links = ast.encoding?.filter(({ to }) => ast._tag !== "Declaration" || !ast.typeParameters.includes(to)) ?? []
-    return links.reduce((text, { to }) => `${text} as ${this.describe(to)}`, type)
+    const said = ast._tag === "Declaration" ? ast.typeParameters.map((parameter) => this.describe(parameter)) : []
+    const links = (ast.encoding ?? []).map(({ to }) => this.describe(to)).filter((text) => !said.includes(text))
+    return [type, ...links].join(" as ")
   }
 
   private checked(ast: SchemaAST.AST, type: string): string {
@@ -155,9 +156,12 @@ class Describer {
       case "Suspend":
         return this.suspended(ast.thunk())
       case "Declaration": {
-        const { expected, identifier } = (ast.annotations ?? {}) as Schema.Annotations.Annotations
+        const { expected, identifier } = ast.annotations ?? {}
         const name = identifier ?? shortId(ast) ?? expected
-        const parameters = [...ast.typeParameters.map((type) => this.describe(type)), json(representation(ast)?.payload)]
+        const parameters = [
+          ...ast.typeParameters.map((type) => this.describe(type)),
+          json(representation(ast)?.payload)
+        ]
         const text = parameters.filter((parameter) => parameter !== "").join(", ")
         return `${typeof name === "string" ? name : "Declaration"}${text === "" ? "" : `<${text}>`}`
       }

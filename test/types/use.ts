@@ -1,0 +1,192 @@
+/**
+ * What the calling surface infers, and what must not compile. Nothing here is run: `tsc` is the test.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { NodeRuntime } from "@effect/platform-node"
+import { Flame, type FlameError, FlameLayer, FlameRunner, Pool, Runner } from "../../src/index.ts"
+import type { AnyImplemented, FlameFunction, Implemented } from "../../src/FlameFunction.ts"
+
+/** Holds only where both types are the same, `any` included. */
+// oxlint-disable typescript/no-unnecessary-type-parameters -- an unresolved T is what makes tsc compare A and B themselves
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const same = <A, B>(..._proof: Same<A, B> extends true ? [] : ["the types differ", A, B]): void => {}
+
+type FlameFailure = FlameError.FlameError
+
+class Ffmpeg extends Context.Service<Ffmpeg, { run: (v: string) => Effect.Effect<Uint8Array> }>()("Ffmpeg") {
+  static layer = Layer.succeed(Ffmpeg, { run: () => Effect.succeed(new Uint8Array()) })
+}
+class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
+class TooBig extends Schema.TaggedError<TooBig>()("TooBig", { max: Schema.Int }) {}
+
+const thumb = Flame.fn(
+  "thumb",
+  { payload: { video: Schema.String }, success: Schema.Uint8Array, error: TooBig },
+  Effect.fnUntraced(function* ({ video }) {
+    return yield* (yield* Ffmpeg).run(video)
+  })
+)
+const train = Flame.fn("train", { payload: { n: Schema.Int }, success: Schema.Int, pool: Gpu }, ({ n }) =>
+  Effect.succeed(n)
+)
+const ping = Flame.fn("ping", { success: Schema.String }, () => Effect.succeed("pong"))
+
+// a function says what it is
+same<
+  typeof thumb,
+  FlameFunction<"thumb", Schema.Struct<{ video: Schema.String }>, Schema.Uint8Array, typeof TooBig, Pool> &
+    Implemented<Ffmpeg>
+>()
+same<typeof ping, FlameFunction<"ping", Schema.Void, Schema.String, Schema.Never, Pool> & Implemented<never>>()
+
+// a call gives what the function gives, in the pool that the function names
+same<ReturnType<typeof callTrain>, Effect.Effect<number, FlameFailure, Gpu>>()
+const callTrain = () => Flame.call(train, { n: 1 })
+same<ReturnType<typeof callTrainElsewhere>, Effect.Effect<number, FlameFailure, Pool>>()
+const callTrainElsewhere = () => Flame.call(train, { n: 1 }, { pool: Pool })
+same<ReturnType<typeof callThumb>, Effect.Effect<Uint8Array, TooBig | FlameFailure, Pool>>()
+const callThumb = () => Flame.call(thumb, { video: "x" })
+same<ReturnType<typeof callPing>, Effect.Effect<string, FlameFailure, Pool>>()
+const callPing = () => Flame.call(ping)
+same<ReturnType<typeof callLonger>, Effect.Effect<number, FlameFailure, Gpu>>()
+const callLonger = () => Flame.call(train, { n: 1 }, { timeout: "1 second" })
+same<ReturnType<typeof callBoth>, Effect.Effect<string, FlameFailure, Gpu>>()
+const callBoth = () => Flame.call(ping, undefined, { pool: Gpu, timeout: "1 second" })
+// a cast has no result and no error of the function
+same<ReturnType<typeof castThumb>, Effect.Effect<void, FlameFailure, Pool>>()
+const castThumb = () => Flame.cast(thumb, { video: "x" })
+same<ReturnType<typeof castTrain>, Effect.Effect<void, FlameFailure, Gpu>>()
+const castTrain = () => Flame.cast(train, { n: 1 })
+
+// @ts-expect-error pools are distinct
+export const wrongPool: Effect.Effect<number, FlameFailure, Pool> = Flame.call(train, { n: 1 })
+// @ts-expect-error a pool is needed
+export const noPool: Effect.Effect<string, FlameFailure> = Flame.call(ping)
+// @ts-expect-error a pool is needed
+void Effect.runPromise(Flame.call(ping))
+// @ts-expect-error an option that does not exist
+Flame.call(ping, undefined, { timeot: "1 second" })
+// @ts-expect-error an option that does not exist
+Flame.cast(ping, undefined, { timeot: "1 second" })
+// @ts-expect-error the payload is missing
+Flame.call(train)
+// @ts-expect-error the payload is wrong
+Flame.call(train, { n: "1" })
+// @ts-expect-error a field that does not exist
+Flame.call(train, { n: 1, m: 2 })
+// @ts-expect-error there is no payload to give
+Flame.call(ping, { n: 1 })
+// @ts-expect-error a service that is no pool
+Flame.call(ping, undefined, { pool: Ffmpeg })
+// @ts-expect-error a service that is no pool
+Flame.contract("nowhere", { pool: Ffmpeg })
+// @ts-expect-error the implementation gives something else
+Flame.fn("liar", { success: Schema.Int }, () => Effect.succeed("1"))
+// @ts-expect-error the implementation fails with something else
+Flame.fn("failing", { success: Schema.Int }, () => Effect.fail("no"))
+// @ts-expect-error streams are still to come
+Flame.contract("stream", { success: Schema.Int, stream: true })
+
+// contract and implementation apart are the same function
+const contract = Flame.contract("apart", { payload: Schema.String, success: Schema.Int, error: TooBig })
+same<typeof contract, FlameFunction<"apart", Schema.String, Schema.Int, typeof TooBig, Pool>>()
+const apart = Flame.implement(contract, (text) =>
+  Effect.map(
+    Ffmpeg.use((_) => _.run(text)),
+    (bytes) => bytes.length
+  )
+)
+same<typeof apart, typeof contract & Implemented<Ffmpeg>>()
+// @ts-expect-error the implementation takes something else
+Flame.implement(contract, (text: number) => Effect.succeed(text))
+// @ts-expect-error a contract cannot be served
+FlameRunner.serve([contract])
+
+// nested: a function that calls others, on two pools, needs neither pool nor Ffmpeg from the runner
+const nested = Flame.fn("nested", { success: Schema.Int, error: Schema.Never }, () =>
+  Effect.gen(function* () {
+    yield* Flame.call(thumb, { video: "x" }).pipe(Effect.orDie)
+    return yield* Flame.call(train, { n: 1 }).pipe(Effect.orDie)
+  })
+)
+export const nestedNeedsNothing: Implemented<never> = nested
+
+// Scope and where it runs are given on every runner
+const scoped = Flame.fn("scoped", {}, () =>
+  Effect.gen(function* () {
+    yield* Effect.addFinalizer(() => Effect.void)
+    yield* Effect.log((yield* FlameRunner.Current).id)
+  })
+)
+export const scopedNeedsNothing: Implemented<never> = scoped
+export const asTheEngineSeesIt: AnyImplemented = thumb
+
+const app = Effect.andThen(callTrain(), callThumb())
+const flame = Layer.provideMerge(Gpu.layer({ max: 1 }), FlameLayer.local())
+const program = Flame.main({ functions: [thumb, train, nested, ping], services: Ffmpeg.layer, app, flame })
+export const complete: Effect.Effect<void, FlameFailure | TooBig> = program
+program.pipe(NodeRuntime.runMain)
+program.pipe(Flame.runMain)
+
+// without the Gpu pool it cannot be run
+const lacking = Flame.main({ functions: [train], app: callTrain(), flame: FlameLayer.local() })
+same<typeof lacking, Effect.Effect<void, FlameFailure, Gpu>>()
+// @ts-expect-error Gpu is missing
+NodeRuntime.runMain(lacking)
+// @ts-expect-error Gpu is missing
+Flame.runMain(lacking)
+// @ts-expect-error services are missing
+Flame.main({ functions: [thumb], app: callThumb(), flame })
+// @ts-expect-error services of one of several functions are missing
+Flame.main({ functions: [ping, thumb], app: callThumb(), flame })
+// @ts-expect-error services are other ones
+Flame.main({ functions: [thumb], services: Layer.succeed(Dict, {}), app: callThumb(), flame })
+Flame.main({ functions: [ping], app: callPing(), flame })
+
+// what schemas need is not lost: the caller decodes the success, the runner encodes it
+class Dict extends Context.Service<Dict, {}>()("Dict") {}
+class Key extends Context.Service<Key, {}>()("Key") {}
+declare const Coded: Schema.Codec<string, string, Dict, Key>
+const coded = Flame.fn("coded", { success: Coded }, () => Effect.succeed("x"))
+same<typeof coded, FlameFunction<"coded", Schema.Void, typeof Coded, Schema.Never, Pool> & Implemented<Key>>()
+same<ReturnType<typeof callCoded>, Effect.Effect<string, FlameFailure, Pool | Dict>>()
+const callCoded = () => Flame.call(coded)
+// @ts-expect-error Dict is missing on the parent
+export const noDict: Effect.Effect<string, FlameFailure, Pool> = Flame.call(coded)
+// the caller encodes the payload, the runner decodes it
+const codedPayload = Flame.fn("codedPayload", { payload: { word: Coded } }, () => Effect.void)
+export const needsDict: Implemented<Dict> = codedPayload
+same<ReturnType<typeof callCodedPayload>, Effect.Effect<void, FlameFailure, Pool | Key>>()
+const callCodedPayload = () => Flame.call(codedPayload, { word: "x" })
+
+// a payload is given as the schema's constructor takes it: with defaults left out, and plain objects for classes
+class Item extends Schema.Class<Item>("Item")({
+  id: Schema.Int,
+  tags: Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
+}) {}
+const store = Flame.fn("store", { payload: { item: Item } }, ({ item }) => {
+  same<typeof item, Item>()
+  return Effect.void
+})
+Flame.call(store, { item: { id: 1, tags: [] } })
+Flame.call(store, { item: new Item({ id: 1 }) })
+const storeItem = Flame.fn("storeItem", { payload: Item }, () => Effect.void)
+same<typeof storeItem, FlameFunction<"storeItem", typeof Item, Schema.Void, Schema.Never, Pool> & Implemented<never>>()
+Flame.call(storeItem, { id: 1 })
+
+// errors are caught by their tags and reasons
+same<ReturnType<typeof whenFull>, Effect.Effect<Uint8Array | "full", TooBig | FlameFailure, Pool>>()
+const whenFull = () =>
+  Flame.call(thumb, { video: "x" }).pipe(
+    Effect.catchReason("FlameError", "QueueFull", () => Effect.succeed("full" as const))
+  )
+same<ReturnType<typeof whenTooBig>, Effect.Effect<Uint8Array | number, FlameFailure, Pool>>()
+const whenTooBig = () =>
+  Flame.call(thumb, { video: "x" }).pipe(Effect.catchTag("TooBig", ({ max }) => Effect.succeed(max)))
+Flame.call(thumb, { video: "x" }).pipe(Effect.retry({ times: 2, while: Flame.isRetryable }))
+// @ts-expect-error a reason that does not exist
+Flame.call(ping).pipe(Effect.catchReason("FlameError", "QueueFul", () => Effect.void))
+
+// the members of a pool, and its runner
+same<ReturnType<typeof onOneRunner>, Effect.Effect<number, FlameFailure, Gpu>>()
+const onOneRunner = () => Gpu.withRunner(Effect.andThen(Runner, Flame.call(train, { n: 1 })))
