@@ -7,7 +7,7 @@ import path from "node:path"
 import { parseArgs } from "node:util"
 import { areaOf, placeOf } from "./driver/areas.mjs"
 import { home, peersOf } from "./driver/catalog.mjs"
-import { bundleRunners } from "./flame/bundle.mjs"
+import { bundleAll } from "./flame/bundle.mjs"
 import { startProfile, stopProfile } from "./flame/profiler.mjs"
 
 const { values } = parseArgs({
@@ -45,10 +45,10 @@ if (!load) throw new Error(`no case ${values.case}: ${Object.keys(loads).join(",
 const startPeer = async () => {
   if (values.peer === "flame") {
     if (values.variant === "bundle") {
-      const why = await bundleRunners()
+      const why = await bundleAll()
       if (why) throw new Error(`cannot bundle the runner: ${why}`)
     }
-    const { start } = await import("./adapter.mjs")
+    const { start } = await import(values.variant === "bundle" ? "./adapter-built.mjs" : "./adapter.mjs")
     return start({
       workers: 1,
       variant: `profiled-${values.variant}`,
@@ -68,7 +68,7 @@ const byArea = (frames) => {
 }
 const row = (cells, widths) =>
   cells
-    .map((cell, i) => (i < 2 ? cell.padStart(widths[i]) : cell.padEnd(widths[i] ?? 0)))
+    .map((cell, i) => (i < 2 ? String(cell).padStart(widths[i]) : String(cell).padEnd(widths[i] ?? 0)))
     .join("  ")
     .trimEnd()
 

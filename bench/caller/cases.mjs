@@ -83,9 +83,9 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     await p.conc(64, o.warmMs / 2)
     await p.transfer("result", o.beside)
     await p.seq(o.warmMs / 2)
-    const idle = spread(await p.seq(o.ms))
+    const idle = spread(await section("alone", p.pids(), () => p.seq(o.ms)))
     const t = performance.now()
-    const during = spread(await p.beside(o.beside, o.besideTimes))
+    const during = spread(await section("beside", p.pids(), () => p.beside(o.beside, o.besideTimes)))
     const each = (performance.now() - t) / o.besideTimes
     return { idle, during, big_ms: each, p50_ratio: during.p50 / idle.p50, p99_ratio: during.p99 / idle.p99 }
   }
@@ -94,7 +94,8 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     const p = await start({ workers: 1 })
     if (!p.waiting) return { na: "no queue in the caller, or not one of Effect's" }
     await p.conc(64, o.warmMs)
-    const r = await p.waiting({ sizes: [o.queue / 100, o.queue / 10, o.queue], capacity: o.queue })
+    const sizes = [o.queue / 100, o.queue / 10, o.queue]
+    const r = await section("waiting", p.pids(), () => p.waiting({ sizes, capacity: o.queue }))
     const totals = Object.values(r.per).map((c) => c.enter_us + c.serve_us)
     return { ...r, beyond_bytes: r.call_bytes - r.deferred_bytes, totals_us: totals, flat: totals.at(-1) / totals[0] }
   }
@@ -127,10 +128,12 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     const infraMs = performance.now() - ti
     collect()
     const rss = process.memoryUsage().rss
-    const t = performance.now()
-    const p = await start({ workers: 1, infra: around })
-    await p.echo(1)
-    const ms = performance.now() - t
+    const { p, ms } = await section("boot", [], async () => {
+      const t = performance.now()
+      const p = await start({ workers: 1, infra: around })
+      await p.echo(1)
+      return { p, ms: performance.now() - t }
+    })
     await p.learn?.()
     await sleep(1200)
     collect()
@@ -158,22 +161,18 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
   const fault = async () => {
     const p = await start({ workers: 1 })
     for (let i = 0; i < 20; i++) await p.echo(i)
-    const bootMs = p.reboots ? await plainBoots() : undefined
+    const bootMs = p.reboots ? await section("boots", [], plainBoots) : undefined
     const pending = p.hang()
     pending.catch(() => {})
     await sleep(400)
-    const t = performance.now()
-    const how = p.kill ? await p.kill() : (process.kill(p.pids()[0], "SIGKILL"), "SIGKILL")
-    const seen = await settle(pending, o.faultMs)
-    const next = await settle((async () => p.echo(2))(), 10_000)
-    return {
-      how,
-      ...seen,
-      next_call: next,
-      next_since_kill_ms: performance.now() - t,
-      boot_ms: bootMs,
-      unhandled: loose()
-    }
+    return section("fault", [], async () => {
+      const t = performance.now()
+      const how = p.kill ? await p.kill() : (process.kill(p.pids()[0], "SIGKILL"), "SIGKILL")
+      const seen = await settle(pending, o.faultMs)
+      const next = await settle((async () => p.echo(2))(), 10_000)
+      const sinceKill = performance.now() - t
+      return { how, ...seen, next_call: next, next_since_kill_ms: sinceKill, boot_ms: bootMs, unhandled: loose() }
+    })
   }
 
   const queue = async () => {

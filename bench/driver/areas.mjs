@@ -6,12 +6,12 @@ import { home } from "./catalog.mjs"
 
 const root = path.dirname(home)
 const SYSCALL = /^(write|read|shutdown|end)|^(consume|Buffer|Latin1|Utf8)/
-const NATIVE = {
-  "(garbage collector)": "GC",
-  "(idle)": "idle",
-  "(program)": "native code, event loop",
-  "(root)": "native code, event loop"
-}
+const NATIVE = new Map([
+  ["(garbage collector)", "GC"],
+  ["(idle)", "idle"],
+  ["(program)", "native code, event loop"],
+  ["(root)", "native code, event loop"]
+])
 
 /** First match wins; the text is a path from the root of the repository, or node:… */
 const AREAS = [
@@ -31,30 +31,31 @@ const AREAS = [
   [/^bench\//, "the benchmark itself"]
 ]
 
-/** A bundle has one URL for everything: rolldown's region comments say which module a line came from. */
-const regions = new Map()
-const regionsOf = (file) => {
-  const known = regions.get(file)
+/** A bundle has one URL for everything: rolldown's comments, relative to the root, say which module a line came from. */
+const bundles = new Map()
+const modulesOf = (file) => {
+  const known = bundles.get(file)
   if (known) return known
-  const lines = fs.readFileSync(file, "utf8").split("\n")
   let current = ""
-  const modules = lines.map((line) => (current = /^\/\/#region (.+)/.exec(line.trim())?.[1] ?? current))
-  regions.set(file, modules)
+  const lines = fs.readFileSync(file, "utf8").split("\n")
+  const modules = lines.map((line) => (current = /^\/\/ (\S+\.(?:m?js|ts))$/.exec(line)?.[1] ?? current))
+  bundles.set(file, modules)
   return modules
 }
 
 /** Where a frame's code is, from the root of the repository; empty for native code. */
 export const placeOf = ({ url, line }) => {
   if (!url.startsWith("file:")) return url
-  const file = fileURLToPath(url)
-  const inBundle = file.startsWith(path.join(home, ".out"))
-  // a region is relative to where the bundler ran
-  const module = inBundle ? path.resolve(process.cwd(), regionsOf(file)[line - 1] || file) : file
-  return path.relative(root, module).replace(/^node_modules\//, "")
+  const place = path.relative(root, fileURLToPath(url))
+  if (place.startsWith("bench/.out/lib/")) return place.replace("bench/.out/lib/", "src/")
+  if (!place.startsWith("bench/.out/")) return withoutFolder(place)
+  return withoutFolder(modulesOf(path.join(root, place))[line - 1] || place)
 }
+const withoutFolder = (place) => place.replace(/^node_modules\//, "")
 
 export const areaOf = (frame) => {
-  if (NATIVE[frame.name]) return NATIVE[frame.name]
+  const native = NATIVE.get(frame.name)
+  if (native) return native
   const place = placeOf(frame)
   if (place === "") return SYSCALL.test(frame.name) ? "write and read calls" : "native code, built in"
   return AREAS.find(([pattern]) => pattern.test(place))?.[1] ?? "other packages"

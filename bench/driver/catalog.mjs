@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 export const home = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 
 /**
- * file is relative to bench; needs: packages of bench/package.json, commands on PATH; only: the cases that a variant can run
+ * file (files: of some variants) is relative to bench; needs: packages of bench/package.json, commands on PATH; only: the cases that a variant can run
  * at all.
  */
 const PEERS = {
@@ -38,9 +38,14 @@ const PEERS = {
     variants: ["redis"],
     needs: { packages: ["bullmq"], commands: ["redis-server"] }
   },
-  ray: { file: "peers/ray.py", runtime: "python", variants: ["actor", "task"], needs: {} },
+  ray: { file: "peers/ray-driver.py", runtime: "python", variants: ["actor", "task"], needs: {} },
   "wire-prototype": { file: "peers/wire-prototype.mjs", variants: ["tcp", "uds"], needs: {} },
-  flame: { file: "adapter.mjs", variants: ["bundle", "source", "barrel", "traced"], needs: {} }
+  flame: {
+    file: "adapter-built.mjs",
+    files: { source: "adapter.mjs", barrel: "adapter.mjs", "barrel-node": "adapter.mjs" },
+    variants: ["bundle", "source", "barrel", "barrel-node", "traced"],
+    needs: { packages: ["rolldown"] }
+  }
 }
 
 const EVERY =
@@ -64,7 +69,7 @@ const SETS = {
     beside: `${BYTES} raw:tcp-batch grpc-js`,
     waiting: "flame:bundle",
     cpu: `${EVERY} ray:task`,
-    boot: `${EVERY} floor:fork flame:source flame:barrel ray:task`,
+    boot: `${EVERY} floor:fork flame:source flame:barrel flame:barrel-node ray:task`,
     fault: without(`${EVERY} ray:task`, "raw:tcp-batch"),
     queue: without(EVERY, "raw:tcp-batch", "messageport:clone"),
     stream:
@@ -80,7 +85,7 @@ const SETS = {
     beside: "flame:bundle ipc:advanced",
     waiting: "flame:bundle",
     cpu: "flame:bundle ipc:advanced piscina",
-    boot: "flame:bundle flame:source flame:barrel floor:fork",
+    boot: "flame:bundle flame:source flame:barrel flame:barrel-node floor:fork",
     fault: "flame:bundle",
     queue: "flame:bundle"
   }
@@ -97,7 +102,7 @@ const resolve = (asked) => {
   if (!peer.variants.includes(variant))
     throw new Error(`${name} has no variant ${variant}: ${peer.variants.join(", ")}`)
   const id = peer.variants.length > 1 ? `${name}:${variant}` : name
-  return { id, name, runtime: "node", ...peer, variant, file: path.join(home, peer.file) }
+  return { id, name, runtime: "node", ...peer, variant, file: path.join(home, peer.files?.[variant] ?? peer.file) }
 }
 
 const isSet = (name) => name in SETS

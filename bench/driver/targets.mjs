@@ -140,6 +140,14 @@ export const targets = [
     other: "boot/flame:barrel/ms",
     times: 1 / 3,
     ...ms
+  },
+  {
+    title: "the same, the barrel of @effect/platform-node included",
+    ours: "boot/flame:source/ms",
+    other: "boot/flame:barrel-node/ms",
+    times: 1 / 3,
+    wish: true,
+    ...ms
   }
 ]
 

@@ -1,26 +1,39 @@
-// Bundles the runners' entries, as the README of the project recommends.
+// What a deployment has: the library as JavaScript for the parent, and bundles of the runners' entries, as the project's
+// README recommends. Made from the sources each time, so that no stale build is measured.
+import cp from "node:child_process"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
+const root = here("../..")
 const out = here("../.out")
 const ENTRIES = ["runner", "runner-traced", "runner-profiled"]
 
 export const bundled = (entry) => path.join(out, `${entry}.mjs`)
 
-/** Writes one file per entry; answers what went wrong, if anything did. */
-export const bundleRunners = async () => {
+/** The project's own build, elsewhere and without declarations. */
+const buildLibrary = () => {
+  const tsdown = path.join(root, "node_modules/tsdown/dist/run.mjs")
+  const argv = [tsdown, "--no-dts", "--no-sourcemap", "--log-level", "error", "--out-dir", path.join(out, "lib")]
+  cp.execFileSync(process.execPath, argv, { cwd: root, stdio: ["ignore", "ignore", "pipe"] })
+}
+
+const runner = (entry) => ({
+  input: here(`${entry}.mjs`),
+  platform: "node",
+  external: [/^node:/],
+  logLevel: "silent",
+  cwd: root,
+  // a profile wants names, and the comments that tell the modules apart
+  output: { file: bundled(entry), format: "esm", minify: entry !== "runner-profiled", codeSplitting: false }
+})
+
+/** Writes everything; answers what went wrong, if anything did. */
+export const bundleAll = async () => {
   try {
+    buildLibrary()
     const { build } = await import("rolldown")
-    for (const entry of ENTRIES) {
-      await build({
-        input: here(`${entry}.mjs`),
-        platform: "node",
-        external: [/^node:/],
-        logLevel: "silent",
-        output: { file: bundled(entry), format: "esm", minify: entry !== "runner-profiled", codeSplitting: false }
-      })
-    }
+    await build(ENTRIES.map(runner))
   } catch (error) {
     return String(error?.message ?? error)
       .split("\n")

@@ -25,3 +25,9 @@ export const define = ({ Effect, Flame, Schema }) => {
     pid: fn("pid", { success: Schema.Number }, () => Effect.sync(() => process.pid))
   }
 }
+
+/** How the parent drives the profiler of a runner. */
+export const defineControl = ({ Flame, Schema }) => ({
+  start: Flame.contract("profile.start", {}),
+  stop: Flame.contract("profile.stop", { success: Schema.String })
+})

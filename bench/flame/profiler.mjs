@@ -18,6 +18,7 @@ export const selfTimes = ({ nodes, samples, timeDeltas }) => {
   const frames = new Map()
   samples.forEach((id, i) => {
     const { functionName, url, lineNumber } = byId.get(id).callFrame
+    if (url.startsWith("node:inspector")) return // starting and stopping the profile
     const key = `${functionName}\n${url}\n${lineNumber}`
     const known = frames.get(key)
     // a sample stands for the time until the next one

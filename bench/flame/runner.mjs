@@ -1,5 +1,4 @@
-import * as Flame from "../../src/Flame.ts"
-import * as FlameRunner from "../../src/FlameRunner.ts"
+import { FlameRunner, runMain } from "../../src/runner.ts"
 import { functions } from "./functions.mjs"
 
-FlameRunner.serve(Object.values(functions)).pipe(Flame.runMain)
+FlameRunner.serve(Object.values(functions)).pipe(runMain)

@@ -1,0 +1,80 @@
+// Our project as a peer: one pool of child processes, min = max = workers. Variants say how the runner's entry is loaded:
+// bundle (rolldown, minified), source (TypeScript through the thin doors), barrel (TypeScript, `import … from "effect"`),
+// barrel-node (the same with the barrel of @effect/platform-node), traced (bundle, with a tracer on both sides).
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { pathToFileURL } from "node:url"
+import { makeEffectPeer } from "../caller/effect-loops.mjs"
+import { bundled } from "./bundle.mjs"
+import { define, defineControl } from "./define.mjs"
+import { tracer } from "./tracer.mjs"
+
+const effectPeer = makeEffectPeer({ Cause, Deferred, Effect, Fiber, Stream })
+
+const SLOTS = 64
+const QUEUE = { burst: 20_000, queue: 200_000 }
+
+const source = (file) => new URL(file, import.meta.url)
+const entries = {
+  bundle: () => pathToFileURL(bundled("runner")),
+  source: () => source("runner.mjs"),
+  barrel: () => source("runner-barrel.mjs"),
+  "barrel-node": () => source("runner-barrel-node.mjs"),
+  traced: () => pathToFileURL(bundled("runner-traced")),
+  "profiled-bundle": () => pathToFileURL(bundled("runner-profiled")),
+  "profiled-source": () => source("runner-profiled.mjs")
+}
+
+/** Flame, FlameLayer: from source, or as published. */
+export const makeStart = ({ Flame, FlameLayer }) => {
+  const { echo, blob, record, sink, prepare, spin, hang, pid } = define({ Effect, Flame, Schema })
+  const control = defineControl({ Flame, Schema })
+
+  const layerOf = ({ workers, exclusive, kase, variant, queue }) => {
+    // the waiting case fills the queue to the last place
+    const queueCapacity = kase === "waiting" ? queue : QUEUE[kase]
+    const local = FlameLayer.local({
+      entry: entries[variant](),
+      min: workers,
+      max: workers,
+      concurrency: exclusive ? 1 : SLOTS,
+      ...(queueCapacity ? { queueCapacity } : {})
+    })
+    return variant === "traced" ? Layer.merge(local, tracer) : local
+  }
+
+  /** Drives the profiler of the runner, for profile.mjs. */
+  const profileOf = (run) => ({
+    start: () => run(Flame.call(control.start)),
+    stop: async () => JSON.parse(await run(Flame.call(control.stop)))
+  })
+
+  return async (options) => {
+    const runtime = ManagedRuntime.make(layerOf(options))
+    const run = (effect) => runtime.runPromise(effect)
+    let first
+    return effectPeer({
+      run,
+      slots: SLOTS,
+      reboots: true,
+      echo: (a) => Flame.call(echo, a),
+      blob: (a) => Flame.call(blob, a),
+      record: (a) => Flame.call(record, a),
+      sink: (bytes) => Flame.call(sink, bytes),
+      prepare: (size) => Flame.call(prepare, { size }),
+      spin: (a) => Flame.call(spin, a),
+      hang: () => Flame.call(hang),
+      noStream: "the project has no streams yet",
+      learn: async () => (first = await run(Flame.call(pid))),
+      pids: () => (first ? [first] : []),
+      close: () => runtime.dispose(),
+      ...(options.variant.startsWith("profiled") ? { profile: profileOf(run) } : {})
+    })
+  }
+}
