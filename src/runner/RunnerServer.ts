@@ -285,8 +285,9 @@ export class RunnerServer {
   private closed(): void {
     this.isDraining = true
     this.isLeaving = true
-    if (this.calls.size === 0) return this.finish()
     this.interruptAll()
+    // most end as they are interrupted
+    if (this.calls.size === 0) return this.finish()
     this.after(this.welcome?.cancelGrace ?? 0, () => this.finish())
   }
 
