@@ -275,7 +275,11 @@ export class PoolRuntime {
       final: (kind, body) => answer(kind !== Kind.Success || fn === undefined || FunctionCodec.of(fn).decodeSuccess(body, false) !== false)
     }
     // silent or failing, it does not object: a check that is broken must not keep runners for ever
-    const silence = engine.after(objectionTime, () => answer(true))
+    const silence = engine.after(objectionTime, () => {
+      // else the runner would take its drain for a reason to wait for it
+      handle.cancel(call)
+      answer(true)
+    })
     const functionIndex = fn === undefined ? undefined : handle.indexOf(fn)
     if (typeof functionIndex !== "number") {
       this.beside(Effect.logWarning(`idleWhen of pool ${this.id} is not served by its runners: add ${fn?.name} to their functions`))
