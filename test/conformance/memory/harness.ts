@@ -154,10 +154,10 @@ export interface Setup extends PoolOptions<never> {
 }
 
 /** A test of a pool. The name begins with the row of the conformance list and finishes "it …". */
-export const poolTest = <E>(
+export const poolTest = (
   name: string,
   setup: Setup,
-  body: (world: World) => Generator<Effect.Effect<unknown, E, Needs>, void, never>
+  body: (world: World) => Generator<Effect.Effect<unknown, unknown, Needs>, void, never>
 ): void => it.effect(name, () => withPool(setup, (world) => Effect.gen(() => body(world))))
 
 /** Runs a test with its pool, and checks that nothing is left of it. */
@@ -191,7 +191,7 @@ export const withPool = <E>(
       yield* Effect.provideContext(Effect.scoped(body(world)), services)
       const { leases, waiting } = yield* pool.status
       assert.deepStrictEqual({ waiting, leases }, { waiting: 0, leases: 0 }, "nothing waits")
-      const closing = yield* start(close)
+      const closing = yield* Effect.forkDetach(close, { startImmediately: true })
       yield* settle
       if (closesWithin !== undefined) yield* pass(closesWithin)
       if (closing.pollUnsafe() === undefined) assert.fail(`the pool does not close: ${JSON.stringify(yield* pool.status)}`)
