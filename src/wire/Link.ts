@@ -95,7 +95,7 @@ export class Link {
   /** Begins to read; the handlers may be called from now on. */
   open(): void {
     this.transport.start({
-      data: (chunk) => this.parser.push(chunk),
+      data: (chunk) => this.onData(chunk),
       drained: () => {
         this.congested = false
         this.flush()
@@ -108,7 +108,8 @@ export class Link {
   send(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
     if (this.isClosed) return
     const length = head.length + payload.length
-    if (length > inlineLimit) return this.sendLarge(kind, id, head, payload)
+    // the handshake is in whole frames: a Hello names every function of its runner
+    if (length > inlineLimit && kind >= Kind.Request) return this.sendLarge(kind, id, head, payload)
     const copied = payload.length <= copyLimit
     const room = headerSize + head.length + (copied ? payload.length : 0)
     if (slabSize - this.at < room) this.nextSlab()
@@ -137,8 +138,11 @@ export class Link {
     if (this.outgoing.length === 0) return false
     const part = direction === "request" ? Kind.PartRequest : Kind.PartResponse
     const index = this.outgoing.findIndex((body) => body.part === part && body.id === id)
-    if (index >= 0) this.outgoing.splice(index, 1)
-    return index >= 0
+    if (index < 0) return false
+    this.outgoing.splice(index, 1)
+    // somebody may wait for it to be out of the way
+    this.schedule()
+    return true
   }
 
   /** Drops what has come of a large body of this call; false when none was under way. */
@@ -155,8 +159,9 @@ export class Link {
     this.transport.end()
   }
 
-  /** Closes now. */
+  /** Closes now; nothing more is taken in. */
   destroy(error?: Error): void {
+    this.parser.stop()
     this.transport.destroy(error)
   }
 
@@ -283,6 +288,15 @@ export class Link {
     }
   }
 
+  /** Whatever a peer sends ends its own session at worst: an error here would end this process. */
+  private onData(chunk: Uint8Array): void {
+    try {
+      this.parser.push(chunk)
+    } catch (error) {
+      this.violate(`what could not be handled: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
   private onFrame(kind: number, id: number, body: Buffer): void {
     if (kind < Kind.OpenRequest) return this.handlers.message(kind, id, body, undefined)
     switch (kind) {
@@ -304,6 +318,7 @@ export class Link {
     const incoming = open === Kind.OpenRequest ? this.incomingRequests : this.incomingResponses
     if (
       !Number.isSafeInteger(total) ||
+      total <= 0 ||
       total + body.length - 9 <= inlineLimit ||
       isResponse(kind) !== (open === Kind.OpenResponse) ||
       (open === Kind.OpenRequest && kind !== Kind.Request) ||

@@ -1,0 +1,432 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Kind, partSize } from "../../src/wire/Frame.ts"
+import { creditWindow } from "../../src/wire/Link.ts"
+import { type Frame, frame, noise, none, open, u32 } from "./kit.ts"
+import { probe, type ProbeOptions } from "./probe.ts"
+import { converse, ScriptedTransport } from "./ScriptedTransport.ts"
+
+const MiB = 1024 * 1024
+
+const scripted = (options?: ProbeOptions) => {
+  const transport = new ScriptedTransport()
+  return { transport, ...probe(transport, options) }
+}
+
+/** Two ends that talk when `converse` lets them. */
+const pair = (left?: ProbeOptions, right?: ProbeOptions) => {
+  const ends = [scripted(left), scripted(right)] as const
+  return { left: ends[0], right: ends[1], converse: () => converse(ends[0].transport, ends[1].transport) }
+}
+
+const isPart = ({ kind }: Frame) => kind === Kind.PartRequest || kind === Kind.PartResponse
+const sizeOf = (frames: ReadonlyArray<Frame>) => frames.filter(isPart).reduce((sum, { body }) => sum + body.length, 0)
+const ids = (frames: ReadonlyArray<Frame>) => frames.filter(isPart).map(({ id }) => id)
+
+describe("Link", () => {
+  describe("its writes", () => {
+    it("are one for all frames of a turn, in their order", () => {
+      const { link, transport } = scripted()
+      const sent = [0, 1, 100, 8_192, 8_193, 20_000, 32_768, 5, 30_000, 8_000, 3].map((size, i) => {
+        const [head, payload] = [noise(i % 4, i), noise(Math.max(0, size - (i % 4)), i)]
+        link.send(Kind.Request, i, head, payload)
+        return { kind: Kind.Request, id: i, body: Buffer.concat([head, payload]) }
+      })
+      link.control(Kind.Ping, 0)
+      assert.strictEqual(transport.writes.length, 0)
+      transport.turn()
+      assert.strictEqual(transport.writes.length, 1)
+      assert.deepStrictEqual(transport.frames(), [...sent, { kind: Kind.Ping, id: 0, body: Buffer.alloc(0) }])
+      assert.isFalse(transport.turn())
+    })
+
+    it("are one for a thousand small frames of a turn, and no more after it", () => {
+      const { link, transport } = scripted()
+      for (let id = 0; id < 1_000; id++) link.send(Kind.Success, id, none, noise(200, id))
+      transport.settle()
+      assert.strictEqual(transport.writes.length, 1)
+      assert.deepStrictEqual(
+        transport.frames().map(({ id }) => id),
+        Array.from({ length: 1_000 }, (_, id) => id)
+      )
+    })
+
+    it("take answers along that are given while a chunk is read", () => {
+      const { link, transport } = scripted({ message: ({ link }, { id }) => link.control(Kind.Success, id) })
+      transport.feed(...[1, 2, 3].map((id) => frame(Kind.Request, id)))
+      link.control(Kind.Pong, 0)
+      transport.settle()
+      assert.strictEqual(transport.writes.length, 1)
+      assert.strictEqual(transport.frames().length, 4)
+    })
+
+    it("hold what was sent although its memory is used again at once, up to 8 KiB", () => {
+      const { link, transport } = scripted()
+      const [head, payload] = [noise(20, 1), noise(8_192, 2)]
+      const expected = Buffer.concat([head, payload])
+      link.send(Kind.Request, 1, head, payload)
+      head.fill(0)
+      payload.fill(0)
+      transport.turn()
+      link.send(Kind.Request, 2, none, noise(8_000, 3))
+      transport.turn()
+      assert.isTrue(transport.frames()[0]?.body.equals(expected))
+    })
+
+    it("tell which turn they belong to", () => {
+      const { link, transport } = scripted()
+      const sentIn: Array<number> = []
+      const unsent = () => sentIn.filter((turn) => turn > link.flushed).length
+      for (let i = 0; i < 3; i++) {
+        sentIn.push(link.turn)
+        link.control(Kind.Ping, i)
+      }
+      assert.strictEqual(unsent(), 3)
+      transport.turn()
+      assert.strictEqual(unsent(), 0)
+      sentIn.push(link.turn)
+      link.control(Kind.Ping, 4)
+      assert.strictEqual(unsent(), 1)
+    })
+  })
+
+  describe("a large body", () => {
+    it("leaves in parts, a few at a time", () => {
+      const { link, transport } = scripted()
+      const body = noise(900_000, 1)
+      link.send(Kind.Success, 7, none, body)
+      transport.settle()
+      assert.isAtLeast(transport.writes.length, 3)
+      for (const write of transport.writes) assert.isAtMost(write.length, 4 * partSize + 200)
+      const [first, ...parts] = transport.frames()
+      assert.deepStrictEqual(first, { kind: Kind.OpenResponse, id: 7, body: open(900_000, Kind.Success) })
+      assert.deepStrictEqual(new Set(parts.map(({ id, kind }) => `${kind} ${id}`)), new Set([`${Kind.PartResponse} 7`]))
+      assert.isTrue(Buffer.concat(parts.map(({ body }) => body)).equals(body))
+      for (const part of parts) assert.isAtMost(part.body.length, partSize)
+    })
+
+    it("lets small frames pass while the connection is congested", () => {
+      const { link, transport } = scripted()
+      transport.isCongested = true
+      link.send(Kind.Request, 1, none, noise(MiB, 1))
+      transport.settle()
+      const before = sizeOf(transport.frames())
+      assert.isAtMost(before, 4 * partSize)
+      for (let id = 2; id < 5; id++) {
+        link.control(Kind.Cancel, id)
+        transport.settle()
+      }
+      assert.deepStrictEqual(
+        transport.frames().map(({ id, kind }) => [kind, id]),
+        [2, 3, 4].map((id) => [Kind.Cancel, id])
+      )
+      transport.drain()
+      transport.settle()
+      assert.strictEqual(before + sizeOf(transport.frames()), MiB)
+    })
+
+    it("lets small frames of the same turn pass", () => {
+      const { link, transport } = scripted()
+      link.send(Kind.Request, 1, none, noise(MiB, 1))
+      link.control(Kind.Ping, 0)
+      transport.settle()
+      assert.deepStrictEqual(
+        transport.frames().slice(0, 3).map(({ kind }) => kind),
+        [Kind.OpenRequest, Kind.Ping, Kind.PartRequest]
+      )
+    })
+
+    it("takes turns with others", () => {
+      const { link, transport } = scripted()
+      for (const id of [1, 2, 3]) link.send(Kind.Request, id, none, noise(8 * partSize, id))
+      transport.settle()
+      assert.deepStrictEqual(ids(transport.frames()), Array.from({ length: 24 }, (_, i) => (i % 3) + 1))
+    })
+
+    it("that waits for credit does not hold up others", () => {
+      const { link, transport } = scripted()
+      link.send(Kind.Request, 1, none, noise(3 * MiB, 1))
+      transport.settle()
+      assert.strictEqual(sizeOf(transport.frames()), creditWindow)
+      link.send(Kind.Request, 2, none, noise(MiB / 2, 2))
+      transport.settle()
+      const frames = transport.frames()
+      assert.deepStrictEqual(new Set(ids(frames)), new Set([2]))
+      assert.strictEqual(sizeOf(frames), MiB / 2)
+    })
+
+    it("goes no further than its credit: a receiver that does not read holds its sender back", () => {
+      const { link, transport } = scripted()
+      link.send(Kind.Success, 1, none, noise(5 * MiB, 1))
+      let sent = 0
+      let granted = creditWindow
+      const check = () => {
+        transport.settle()
+        sent += sizeOf(transport.frames())
+        assert.strictEqual(sent, Math.min(granted, 5 * MiB))
+      }
+      check()
+      for (const more of [1, 0, 100, partSize, partSize + 1, 2 * MiB, 700_000, 4 * MiB]) {
+        transport.feed(frame(Kind.CreditResponse, 1, u32(more)))
+        granted += more
+        check()
+      }
+      assert.strictEqual(sent, 5 * MiB)
+    })
+
+    it("takes no credit of the other direction, of another call, or of one that is gone", () => {
+      const { closed, link, transport } = scripted()
+      link.send(Kind.Success, 1, none, noise(2 * MiB, 1))
+      transport.settle()
+      transport.frames()
+      transport.feed(frame(Kind.CreditRequest, 1, u32(MiB)), frame(Kind.CreditResponse, 2, u32(MiB)))
+      transport.settle()
+      assert.deepStrictEqual([transport.frames(), closed], [[], []])
+    })
+
+    it("is never more than the window ahead of its receiver", () => {
+      const sender = scripted()
+      const receiver = scripted()
+      const size = 5 * MiB + 17
+      sender.link.send(Kind.Request, 1, none, noise(size, 1))
+      let sent = 0
+      let granted = creditWindow
+      let grants = 0
+      for (;;) {
+        sender.transport.settle()
+        const frames = sender.transport.frames()
+        sent += sizeOf(frames)
+        assert.isAtMost(sent, granted)
+        if (frames.length === 0) break
+        // part by part, so that credits come as early as they may
+        for (const { body, id, kind } of frames) {
+          receiver.transport.feed(frame(kind, id, body))
+          receiver.transport.settle()
+          for (const credit of receiver.transport.frames()) {
+            granted += credit.body.readUInt32BE(0)
+            grants++
+            assert.isAtMost(granted, sent + creditWindow)
+            sender.transport.feed(frame(credit.kind, credit.id, credit.body))
+          }
+        }
+      }
+      assert.isTrue(receiver.messages[0]?.body.equals(noise(size, 1)))
+      assert.isAtMost(grants, 2 * Math.ceil(size / creditWindow))
+    })
+
+    it("asks for no credit that it does not need", () => {
+      const { left, right } = pair()
+      left.link.send(Kind.Request, 1, none, noise(creditWindow, 1))
+      left.transport.settle()
+      right.transport.feed(left.transport.taking())
+      right.transport.settle()
+      assert.strictEqual(right.messages.length, 1)
+      assert.deepStrictEqual(right.transport.frames(), [])
+    })
+
+    it("has an id of its own in each direction", () => {
+      const { converse, left, right } = pair()
+      left.link.send(Kind.Request, 1, noise(3, 9), noise(2 * MiB, 1))
+      left.link.send(Kind.Success, 1, none, noise(2 * MiB, 2))
+      right.link.send(Kind.Request, 1, none, noise(2 * MiB, 3))
+      right.link.send(Kind.Defect, 1, none, noise(2 * MiB, 4))
+      converse()
+      const found = [...left.messages, ...right.messages].toSorted((a, b) => a.body.length - b.body.length || a.kind - b.kind)
+      const expected = [3, 2, 4, 1].map((seed) => (seed === 1 ? Buffer.concat([noise(3, 9), noise(2 * MiB, 1)]) : noise(2 * MiB, seed)))
+      assert.deepStrictEqual(found.map(({ kind }) => kind), [Kind.Request, Kind.Success, Kind.Defect, Kind.Request])
+      assert.isTrue(found.every(({ body }, i) => expected[i]?.equals(body)))
+    })
+
+    it("is asked for before it comes, by kind, id and size of its payload", () => {
+      const { converse, left, right } = pair()
+      left.link.send(Kind.Request, 3, noise(10, 1), noise(40_000, 1))
+      left.link.send(Kind.Failure, 4, none, noise(50_000, 1))
+      converse()
+      assert.deepStrictEqual(right.asked, [
+        [Kind.Request, 3, 40_000],
+        [Kind.Failure, 4, 50_000]
+      ])
+    })
+  })
+
+  describe("abandon and forget", () => {
+    it("drop what is unsent of one large body, and leave the others", () => {
+      const { converse, left, right } = pair()
+      for (const id of [1, 2]) left.link.send(Kind.Request, id, none, noise(3 * MiB, id))
+      left.link.send(Kind.Success, 1, none, noise(3 * MiB, 3))
+      left.transport.rest()
+      assert.isTrue(left.link.abandon(1, "request"))
+      assert.isFalse(left.link.abandon(1, "request"))
+      assert.isFalse(left.link.abandon(3, "request"))
+      left.link.control(Kind.Cancel, 1)
+      converse()
+      assert.deepStrictEqual(
+        right.messages.map(({ id, kind }) => [kind, id]).toSorted(),
+        [[Kind.Cancel, 1], [Kind.Request, 2], [Kind.Success, 1]].toSorted()
+      )
+      assert.isTrue(right.link.forget(1, "request"))
+      assert.isFalse(right.link.forget(1, "request"))
+      assert.isFalse(right.link.forget(2, "request"))
+      assert.isFalse(right.link.forget(1, "response"))
+    })
+
+    it("tell that there was nothing left", () => {
+      const { converse, left, right } = pair()
+      left.link.send(Kind.Request, 1, none, noise(100_000, 1))
+      converse()
+      assert.isFalse(left.link.abandon(1, "request"))
+      assert.isFalse(right.link.forget(1, "request"))
+    })
+
+    it("leave the id free for another body", () => {
+      const { converse, left, right } = pair()
+      left.link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
+      left.transport.rest()
+      right.transport.feed(left.transport.taking())
+      left.link.abandon(1, "response")
+      right.link.forget(1, "response")
+      left.link.send(Kind.Success, 1, none, noise(2 * MiB, 2))
+      converse()
+      assert.deepStrictEqual(right.closed, [])
+      assert.isTrue(right.messages[0]?.body.equals(noise(2 * MiB, 2)))
+    })
+  })
+
+  describe("its end", () => {
+    it("comes after what was sent, large bodies left out", () => {
+      const { link, transport } = scripted()
+      link.send(Kind.Success, 1, none, noise(20_000, 1))
+      link.send(Kind.Success, 2, none, noise(200_000, 1))
+      link.control(Kind.Bye, 0)
+      link.end()
+      assert.isTrue(transport.isEnded)
+      assert.deepStrictEqual(
+        transport.frames().map(({ kind }) => kind),
+        [Kind.Success, Kind.OpenResponse, Kind.Bye]
+      )
+      transport.settle()
+      assert.deepStrictEqual(transport.frames(), [])
+    })
+
+    it("is told once, last, with how it came", () => {
+      for (const error of [undefined, new Error("reset")]) {
+        const { closed, link, messages, transport } = scripted()
+        transport.feed(frame(Kind.Ping, 1))
+        transport.close(error)
+        transport.close(new Error("again"))
+        transport.feed(frame(Kind.Ping, 2))
+        assert.deepStrictEqual(closed, [{ violation: undefined, error }])
+        assert.isTrue(link.closed)
+        assert.strictEqual(messages.length, 1)
+      }
+    })
+
+    it("stops everything: nothing is written any more, nothing is held", () => {
+      const { link, transport } = scripted({ closed: ({ link }) => link.control(Kind.Ping, 9) })
+      link.send(Kind.Request, 1, none, noise(3 * MiB, 1))
+      transport.feed(frame(Kind.OpenResponse, 2, open(100_000, Kind.Success)))
+      transport.rest()
+      const writes = transport.writes.length
+      transport.close()
+      link.send(Kind.Request, 2, none, noise(MiB, 1))
+      link.control(Kind.Ping, 0)
+      link.end()
+      transport.settle()
+      transport.drain()
+      assert.strictEqual(transport.writes.length, writes)
+      assert.isFalse(transport.isEnded)
+      assert.isFalse(link.abandon(1, "request"))
+      assert.isFalse(link.forget(2, "response"))
+    })
+
+    it("in the middle of a frame is told as such, unless it is this side's own doing", () => {
+      const cut = [frame(Kind.Request, 1, noise(20, 1)).subarray(0, 15), frame(Kind.PartRequest, 1, noise(20, 1)).subarray(0, 15)]
+      for (const bytes of cut) {
+        const begun = () => {
+          const end = scripted()
+          end.transport.feed(frame(Kind.OpenRequest, 1, open(100_000, Kind.Request)), bytes)
+          return end
+        }
+        const theirs = begun()
+        theirs.transport.close()
+        assert.deepStrictEqual(theirs.closed, [{ violation: "the connection ended in the middle of a frame", error: undefined }])
+        const broken = begun()
+        const error = new Error("reset")
+        broken.transport.close(error)
+        assert.deepStrictEqual(broken.closed, [{ violation: undefined, error }])
+        const ours = begun()
+        ours.link.destroy()
+        ours.transport.close()
+        assert.deepStrictEqual(ours.closed, [{ violation: undefined, error: undefined }])
+      }
+    })
+
+    it("by destroy takes nothing more in, even before it is told", () => {
+      const { link, messages, transport } = scripted()
+      link.destroy()
+      assert.isTrue(transport.isDestroyed)
+      transport.feed(frame(Kind.Ping, 1))
+      assert.deepStrictEqual(messages, [])
+    })
+
+    it("by a violation is told with the first rule that was broken", () => {
+      const { closed, link, transport } = scripted()
+      link.violate("one")
+      link.violate("two")
+      assert.isTrue(transport.isDestroyed)
+      assert.deepStrictEqual(closed, [])
+      transport.close()
+      link.violate("three")
+      assert.deepStrictEqual(closed, [{ violation: "one", error: undefined }])
+    })
+  })
+
+  describe("whenSent", () => {
+    it("runs at once where no large body is under way", () => {
+      const { link } = scripted()
+      let runs = 0
+      link.send(Kind.Request, 1, none, noise(30_000, 1))
+      link.whenSent(() => void runs++)
+      assert.strictEqual(runs, 1)
+    })
+
+    it("runs once the last of them was handed over", () => {
+      const { link, transport } = scripted()
+      let sent = -1
+      link.send(Kind.Success, 1, none, noise(MiB + 1, 1))
+      link.send(Kind.Success, 2, none, noise(100_000, 1))
+      link.whenSent(() => {
+        sent = sizeOf(transport.frames())
+      })
+      transport.settle()
+      assert.strictEqual(sent, -1)
+      transport.feed(frame(Kind.CreditResponse, 1, u32(1)))
+      transport.settle()
+      assert.strictEqual(sent, MiB + 100_001)
+    })
+
+    it("runs where the last of them was abandoned", () => {
+      const { link, transport } = scripted()
+      let runs = 0
+      link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
+      transport.settle()
+      link.whenSent(() => void runs++)
+      link.abandon(1, "response")
+      transport.settle()
+      assert.strictEqual(runs, 1)
+    })
+
+    it("may end the link", () => {
+      const { link, transport } = scripted()
+      link.send(Kind.Success, 1, none, noise(100_000, 1))
+      link.whenSent(() => {
+        link.control(Kind.Bye, 0)
+        link.end()
+      })
+      transport.settle()
+      const frames = transport.frames()
+      assert.strictEqual(frames.at(-1)?.kind, Kind.Bye)
+      assert.strictEqual(sizeOf(frames), 100_000)
+      assert.isTrue(transport.isEnded)
+    })
+  })
+})
