@@ -44,10 +44,10 @@ export interface Options {
 const reaperSlack = 500
 
 export const make: (options: Options) => Effect.Effect<Backend["Service"], never, Scope.Scope> = Effect.fnUntraced(
-  function*(options) {
+  function* (options) {
     const reaper = yield* Reaper.acquire
 
-    const launch = Effect.fnUntraced(function*(spec: RunnerSpec) {
+    const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
       const entry = yield* findEntry(options.entry)
       yield* checkDirectory(options.cwd)
       const role = variables(spec, process.pid)
@@ -63,14 +63,15 @@ export const make: (options: Options) => Effect.Effect<Backend["Service"], never
         }),
         (child) => child.close(grace)
       )
-      return {
+      const runner: RunnerProcess = {
         labels: { pid: `${child.pid}` },
-        phases: Stream.make({ name: "started" as const, detail: `pid ${child.pid}` }),
+        phases: Stream.make({ name: "started", detail: `pid ${child.pid}` }),
         connection: Effect.succeed(child.transport),
         exit: Deferred.await(child.exit),
         bootFailure: (exit) => bootFailure(exit.reason, entry, child.stderr),
         kill: (by) => Effect.sync(() => child.kill("SIGKILL", by))
-      } satisfies RunnerProcess as RunnerProcess
+      }
+      return runner
     })
 
     return Backend.of({
@@ -89,7 +90,7 @@ export const layer = (options: Options): Layer.Layer<Backend> => Layer.effect(Ba
 const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
   Effect.suspend((): Effect.Effect<string, BootFailure> => {
     const path = pathOf(entry)
-    if (path === undefined) return Effect.fail(new InvalidSpec({ detail: `its entry ${entry} is not a file` }))
+    if (path === undefined) return Effect.fail(new InvalidSpec({ detail: `its entry ${String(entry)} is not a file` }))
     return isFile(path) ? Effect.succeed(path) : Effect.fail(new EntryMissing({ entry: path }))
   })
 

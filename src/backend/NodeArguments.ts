@@ -1,0 +1,83 @@
+/**
+ * Which of a program's own Node options its runners get: all but those that would hurt a second process.
+ *
+ * A runner must not fight for the debugger's port, watch files, report tests, run `-e` again or overwrite a profile.
+ */
+
+const families = [
+  "--inspect",
+  "--debug-port",
+  "--watch",
+  "--test",
+  "--experimental-test",
+  "--cpu-prof",
+  "--heap-prof",
+  "--prof",
+  "--trace-event",
+  // what it sets is in the environment already, and a variable that was taken away must not come back
+  "--env-file"
+]
+
+const single = new Set([
+  "-e",
+  "--eval",
+  "-p",
+  "--print",
+  "-pe",
+  "-c",
+  "--check",
+  "-i",
+  "--interactive",
+  "--input-type",
+  "--entry-url",
+  "--experimental-entry-url",
+  "--run"
+])
+
+const hurts = (argument: string): boolean => {
+  // node takes `--cpu_prof` for `--cpu-prof`
+  const name = argument.split("=", 1)[0]!.replaceAll("_", "-")
+  return single.has(name) || families.some((family) => name === family || name.startsWith(`${family}-`))
+}
+
+/** Options without those that hurt, each of which goes with its value, be it `--flag=value` or `--flag value`. */
+export const filter = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const kept: Array<string> = []
+  let dropping = false
+  for (const argument of args) {
+    // node takes no value that begins with a dash, and there is no script among these: the rest are values
+    if (argument.startsWith("-")) dropping = hurts(argument)
+    if (!dropping) kept.push(argument)
+  }
+  return kept
+}
+
+/** The same for the text of `NODE_OPTIONS`; empty when nothing is left. */
+export const filterText = (text: string): string => filter(parse(text)).map(quote).join(" ")
+
+/** Cuts `NODE_OPTIONS` as Node does: at spaces outside of double quotes, with backslash as escape inside of them. */
+export const parse = (text: string): ReadonlyArray<string> => {
+  const args: Array<string> = []
+  let current: string | undefined
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i]!
+    if (quoted && char === "\\" && i + 1 < text.length) current += text[++i]!
+    else if (char === '"') {
+      quoted = !quoted
+      current ??= ""
+    } else if (char === " " && !quoted) {
+      if (current !== undefined) args.push(current)
+      current = undefined
+    } else current = (current ?? "") + char
+  }
+  if (current !== undefined) args.push(current)
+  return args
+}
+
+const quote = (argument: string): string =>
+  /[ "]/.test(argument) || argument === "" ? `"${argument.replace(/["\\]/g, "\\$&")}"` : argument
+
+/** The heap's limit as the options give it, for people; the last one counts. */
+export const heapLimit = (args: ReadonlyArray<string>): string | undefined =>
+  args.findLast((argument) => /^--max[-_](old[-_]space[-_]size|heap[-_]size)/.test(argument))

@@ -1,0 +1,105 @@
+/**
+ * Lines of a runner's output on their way to the log, bounded in every direction.
+ *
+ * Reading never waits for the log, because a runner blocks where nobody reads: what is too much is counted and left out.
+ */
+
+/** A longer line is cut, in bytes. */
+export const lineLimit = 16 * 1024
+
+/** How many lines go to the log in a second, and how many at once after silence. */
+export const rate = 1000
+
+/** A long line counts as one more for each of these bytes. */
+const bytesPerLine = 1024
+
+/** How many lines may still be logged now; shared by the outputs of one runner. */
+export class LineBudget {
+  /** Lines that were left out and not reported yet. */
+  leftOut = 0
+  private left = rate
+  private at: number
+  private readonly now: () => number
+
+  constructor(now: () => number = () => performance.now()) {
+    this.now = now
+    this.at = now()
+  }
+
+  /** Whether a line of that many bytes may be logged. */
+  take(bytes: number): boolean {
+    const now = this.now()
+    this.left = Math.min(rate, this.left + ((now - this.at) / 1000) * rate)
+    this.at = now
+    // after a gap only in bursts: line by line, each would come with a report of those left out before it
+    if (this.left < (this.leftOut === 0 ? 1 : rate / 10)) return false
+    this.left -= 1 + bytes / bytesPerLine
+    return true
+  }
+}
+
+const newline = 10
+const none = Buffer.alloc(0)
+
+export class OutputLines {
+  private carry: Buffer = none
+  /** Whether the line that goes on was cut already. */
+  private cut = false
+  private readonly budget: LineBudget
+  private readonly log: (line: string) => void
+
+  constructor(budget: LineBudget, log: (line: string) => void) {
+    this.budget = budget
+    this.log = log
+  }
+
+  push(chunk: Buffer): void {
+    let from = 0
+    for (let to = chunk.indexOf(newline); to !== -1; to = chunk.indexOf(newline, from)) {
+      if (!this.budget.take(this.carry.length + to - from)) return this.leaveOut(chunk.subarray(from))
+      this.extend(chunk.subarray(from, to))
+      this.finish()
+      from = to + 1
+    }
+    this.extend(chunk.subarray(from))
+  }
+
+  /** The output has ended, perhaps within a line. */
+  end(): void {
+    if (this.carry.length > 0) this.finish()
+    else this.report()
+  }
+
+  private extend(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    const space = lineLimit - this.carry.length
+    if (bytes.length > space) this.cut = true
+    // `concat` copies also where the carry is empty: a view would keep the whole chunk
+    if (space > 0) this.carry = Buffer.concat([this.carry, bytes.subarray(0, space)])
+  }
+
+  /** The cheap way for a flood: counts lines without looking at them. */
+  private leaveOut(bytes: Buffer): void {
+    for (let i = 0; i < bytes.length; i++) if (bytes[i] === newline) this.budget.leftOut++
+    this.reset()
+    this.extend(bytes.subarray(bytes.lastIndexOf(newline) + 1))
+  }
+
+  private finish(): void {
+    this.report()
+    const text = this.carry.toString("utf8").trimEnd()
+    if (text !== "") this.log(this.cut ? `${text}… (cut at ${lineLimit} bytes)` : text)
+    this.reset()
+  }
+
+  private reset(): void {
+    this.carry = none
+    this.cut = false
+  }
+
+  private report(): void {
+    const { leftOut } = this.budget
+    this.budget.leftOut = 0
+    if (leftOut > 0) this.log(`(${leftOut} lines of output were left out here: more than ${rate} a second)`)
+  }
+}

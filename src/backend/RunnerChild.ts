@@ -1,0 +1,143 @@
+/**
+ * One child process that is a runner: its start, its output, its end.
+ *
+ *   spawn ──▶ running ──exit──▶ ended ──output drained, or `drainLimit`──▶ exit is told
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import type { Duplex, Readable } from "node:stream"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { LaunchFailed } from "../BootFailure.ts"
+import type { RunnerExit } from "../RunnerExit.ts"
+import { fromDuplex, type Transport } from "../wire/Transport.ts"
+import { LineBudget, OutputLines } from "./OutputLines.ts"
+import { OutputTail } from "./OutputTail.ts"
+import { heapFull, reason } from "./ProcessExit.ts"
+import type { RunnerCommand } from "./RunnerCommand.ts"
+
+/** How long last words may take after the end, in milliseconds: what a runner left behind may hold its output open. */
+const drainLimit = 100
+
+/** Where lines of output go. */
+export type LogLine = (source: "stdout" | "stderr", line: string) => void
+
+export class RunnerChild {
+  readonly pid: number
+  readonly transport: Transport
+  /** Why it went, once its last words are read. */
+  readonly exit: Deferred.Deferred<RunnerExit> = Deferred.makeUnsafe()
+  private readonly ended: Deferred.Deferred<void> = Deferred.makeUnsafe()
+  private readonly stderrTail = new OutputTail()
+  private readonly child: ChildProcess
+  private readonly heapLimit: string | undefined
+  private sent: { readonly signal: string; readonly by: string } | undefined
+
+  constructor(child: ChildProcess, command: RunnerCommand, log: LogLine, onEnd: (pid: number) => void) {
+    const connection = child.stdio[3] as Duplex
+    this.child = child
+    this.pid = child.pid!
+    this.heapLimit = command.heapLimit
+    this.transport = fromDuplex(connection)
+    // a reset before anybody listens on the transport must not be an uncaught exception
+    connection.on("error", () => {})
+    const budget = new LineBudget()
+    const outputs = [
+      this.read(child.stdout!, new OutputLines(budget, (line) => log("stdout", line))),
+      this.read(child.stderr!, new OutputLines(budget, (line) => log("stderr", line)), this.stderrTail)
+    ]
+    child.once("exit", (code, signal) => {
+      onEnd(this.pid)
+      Deferred.doneUnsafe(this.ended, Effect.void)
+      // what it said over the connection comes first as well, where somebody reads it
+      if (connection.readableFlowing === true) outputs.push(closed(connection))
+      const tell = () => {
+        clearTimeout(limit)
+        this.tell(code, signal)
+      }
+      const limit = setTimeout(tell, drainLimit)
+      void Promise.all(outputs).then(tell)
+    })
+  }
+
+  /** The last lines of its stderr so far. */
+  get stderr(): string {
+    return this.stderrTail.text()
+  }
+
+  /** Sends a signal if it still lives; `by` is told as who did it. */
+  kill(signal: "SIGTERM" | "SIGKILL", by: string): void {
+    if (this.child.kill(signal) && this.sent?.signal !== "SIGKILL") this.sent = { signal, by }
+  }
+
+  /** Ends it: SIGTERM, SIGKILL after the grace. Nothing is left of it afterwards. */
+  close(grace: Duration.Duration): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      this.kill("SIGTERM", "its pool closed it")
+      yield* Effect.timeoutOrElse(Effect.interruptible(Deferred.await(this.ended)), {
+        duration: grace,
+        orElse: () =>
+          Effect.sync(() =>
+            this.kill("SIGKILL", `it had not ended ${Duration.toMillis(grace)} ms after its pool closed it`)
+          )
+      })
+      yield* Deferred.await(this.exit)
+      for (const stream of this.child.stdio) stream?.destroy()
+    })
+  }
+
+  private read(stream: Readable, lines: OutputLines, tail?: OutputTail): Promise<void> {
+    stream.on("error", () => {})
+    stream.on("data", (chunk: Buffer) => {
+      tail?.push(chunk)
+      lines.push(chunk)
+    })
+    const end = closed(stream)
+    void end.then(() => lines.end())
+    return end
+  }
+
+  private tell(code: number | null, signal: string | null): void {
+    const { heapLimit, sent, stderr } = this
+    const by = signal !== null && sent?.signal === signal ? sent.by : undefined
+    const end = { code, signal, by, stderr, heapLimit, heapFull: this.stderrTail.includes(heapFull) }
+    Deferred.doneUnsafe(this.exit, Effect.succeed({ reason: reason(end), gone: true }))
+  }
+}
+
+const closed = (stream: Readable): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.closed) resolve()
+    else stream.once("close", resolve)
+  })
+
+/** Starts the process; `onStart` and `onEnd` are told at once, with its pid. */
+export const start = (
+  command: RunnerCommand,
+  options: {
+    readonly cwd: string | undefined
+    readonly log: LogLine
+    readonly onStart: (pid: number) => void
+    readonly onEnd: (pid: number) => void
+  }
+): Effect.Effect<RunnerChild, LaunchFailed> =>
+  Effect.callback((resume) => {
+    const failed = (cause: unknown) =>
+      resume(Effect.fail(new LaunchFailed({ detail: cause instanceof Error ? cause.message : String(cause) })))
+    try {
+      const child = spawn(command.file, command.args, {
+        cwd: options.cwd,
+        env: command.env,
+        stdio: ["ignore", "pipe", "pipe", "pipe"]
+      })
+      // without a pid there are no streams either, or not all of them
+      if (child.pid === undefined) return void child.once("error", failed)
+      options.onStart(child.pid)
+      const runner = new RunnerChild(child, command, options.log, options.onEnd)
+      child.on("error", () => {})
+      resume(Effect.succeed(runner))
+    } catch (cause) {
+      // node throws what it does not expect, such as an environment that is too large
+      failed(cause)
+    }
+  })

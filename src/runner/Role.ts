@@ -1,0 +1,147 @@
+/**
+ * How this process was started: as a parent, or as a runner of one.
+ *
+ * A parent gives a runner its role in `FLAME_RUNNER_*` variables. They hold for that one process, and are taken out
+ * of the environment before user code loads, so that nothing a function starts is ever taken for a runner.
+ */
+import { writeSync } from "node:fs"
+import { Socket } from "node:net"
+import { NotARunner } from "../BootFailure.ts"
+import { fail } from "../wire/Frame.ts"
+import { fromDuplex, type Transport } from "../wire/Transport.ts"
+
+/** An ordinary process: it may have runners of its own. */
+export interface Parent {
+  readonly _tag: "Parent"
+}
+
+/** A process that was started to serve its parent. Durations are in milliseconds. */
+export interface Runner {
+  readonly _tag: "Runner"
+  readonly id: string
+  readonly pool: string
+  readonly life: string
+  /** How long its boot may take, counted from its start. */
+  readonly bootTimeout: number
+  readonly drainTimeout: number
+  readonly cancelGrace: number
+  /** The byte pipe to its parent, the same at every call. */
+  readonly transport: () => Transport
+}
+
+/** A process that carries the role of another one: it is neither a runner nor allowed to have any. */
+export interface Refused {
+  readonly _tag: "Refused"
+  readonly detail: string
+}
+
+export type Role = Parent | Runner | Refused
+
+/** What the names of the role's variables begin with. */
+export const prefix = "FLAME_RUNNER_"
+
+/** The descriptor of the socketpair whose other end the parent holds. */
+const fd = 3
+
+const key = Symbol.for("effect-flame/role")
+
+/**
+ * The option of Node by which a runner is started: takes the variables away before any module of the program loads.
+ *
+ * A `data:` URL because it needs no file of ours, which a bundle would not have. It takes itself out of `execArgv`,
+ * which `child_process.fork` would repeat; a worker thread still gets it, and finds no variables: `takeFromEnvironment`
+ * below says the same for a process that was started without it. No `%`, `?` or `#` in it, so that `ps` shows it plain.
+ */
+export const preload =
+  "--import=data:text/javascript,/* effect-flame runner */" +
+  "const e=process.env,t={ppid:process.ppid};" +
+  `for(const k of Object.keys(e))if(k.startsWith("${prefix}")){t[k.slice(${prefix.length})]=e[k];delete e[k]}` +
+  `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
+  'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'
+
+/** What was taken out of the environment: the variables less their prefix, and who the parent was at that moment. */
+export interface Taken {
+  readonly ppid: number
+  readonly [variable: string]: string | number | undefined
+}
+
+const takeFromEnvironment = (): Taken | undefined => {
+  const taken: Record<string, string | number | undefined> & { ppid: number } = { ppid: process.ppid }
+  let some = false
+  for (const name of Object.keys(process.env)) {
+    if (!name.startsWith(prefix)) continue
+    taken[name.slice(prefix.length)] = process.env[name]
+    delete process.env[name]
+    some = true
+  }
+  return some ? taken : undefined
+}
+
+/** The variables that make a process started by process `parent` a runner. */
+export const variables = (
+  spec: { readonly id: string; readonly pool: string; readonly life: string } & Durations,
+  parent: number
+): Record<string, string> => ({
+  [`${prefix}ID`]: spec.id,
+  [`${prefix}POOL`]: spec.pool,
+  [`${prefix}LIFE`]: spec.life,
+  [`${prefix}PARENT`]: `${parent}`,
+  [`${prefix}BOOT_TIMEOUT`]: `${spec.bootTimeout}`,
+  [`${prefix}DRAIN_TIMEOUT`]: `${spec.drainTimeout}`,
+  [`${prefix}CANCEL_GRACE`]: `${spec.cancelGrace}`
+})
+
+type Durations = Pick<Runner, "bootTimeout" | "drainTimeout" | "cancelGrace">
+
+/** The role that the variables stand for in a process with that parent. */
+export const decode = (taken: Taken | undefined): Role => {
+  if (taken === undefined) return { _tag: "Parent" }
+  const text = (name: string) => (typeof taken[name] === "string" ? taken[name] : "")
+  const id = text("ID")
+  if (id === "") {
+    return { _tag: "Refused", detail: "this is a worker thread of a runner, which cannot be a runner or have any" }
+  }
+  if (text("PARENT") !== `${taken.ppid}`) {
+    return {
+      _tag: "Refused",
+      detail: `the ${prefix}* variables here are those of runner ${id}, which process ${text(
+        "PARENT"
+      )} started, but this process was started by ${taken.ppid}: do not pass a runner's environment on`
+    }
+  }
+  let transport: Transport | undefined
+  return {
+    _tag: "Runner",
+    id,
+    pool: text("POOL"),
+    life: text("LIFE"),
+    bootTimeout: Number(text("BOOT_TIMEOUT")),
+    drainTimeout: Number(text("DRAIN_TIMEOUT")),
+    cancelGrace: Number(text("CANCEL_GRACE")),
+    transport: () => (transport ??= fromDuplex(new Socket({ fd, readable: true, writable: true })))
+  }
+}
+
+let role: Role | undefined
+
+/** The role of this process; the same at every call. */
+export const current = (): Role => (role ??= decode((globalThis as { [key]?: Taken })[key] ?? takeFromEnvironment()))
+
+/**
+ * Ends a process that was started as a runner and turns out not to be one, such as an app that starts apps.
+ *
+ * The parent is told the reason first, which fails the boot for good. Must not be called once the runner serves.
+ */
+export const refuse = (detail: string): never => {
+  try {
+    if (current()._tag === "Runner") writeSync(fd, fail(new NotARunner({ detail })))
+  } catch {
+    // the parent is gone, or has closed: nobody to tell
+  }
+  try {
+    writeSync(2, `effect-flame: ${detail}\n`)
+  } catch {
+    // nobody reads
+  }
+  process.exit(1)
+}

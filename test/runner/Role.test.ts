@@ -1,0 +1,118 @@
+import { execFileSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as ProcessBackend from "../../src/backend/ProcessBackend.ts"
+import { current, decode, prefix, variables } from "../../src/runner/Role.ts"
+import { capture, fixture, launch, spec } from "../fixtures/process/kit.ts"
+
+/** What a runner of that entry prints: one line of JSON. */
+const printed = (name: string, options: Partial<ProcessBackend.Options> = {}) =>
+  Effect.gen(function* () {
+    const { layer, lines } = capture()
+    yield* Effect.flatMap(launch(), ({ runner }) => runner.exit).pipe(
+      Effect.scoped,
+      Effect.provide(ProcessBackend.layer({ entry: fixture(name), ...options })),
+      Effect.provide(layer)
+    )
+    return JSON.parse(lines.map(({ line }) => line).join("\n"))
+  })
+
+const runner = {
+  _tag: "Runner",
+  id: spec.id,
+  pool: spec.pool,
+  life: spec.life,
+  bootTimeout: spec.bootTimeout,
+  drainTimeout: spec.drainTimeout,
+  cancelGrace: spec.cancelGrace
+}
+
+const taken = (changes: Record<string, string | undefined> = {}) => ({
+  ...Object.fromEntries(
+    Object.entries(variables(spec, 100)).map(([name, value]) => [name.slice(prefix.length), value])
+  ),
+  ppid: 100,
+  ...changes
+})
+
+describe("Role", () => {
+  it("of this process is that of a parent", () => {
+    assert.deepStrictEqual(current(), { _tag: "Parent" })
+    assert.deepStrictEqual(decode(undefined), { _tag: "Parent" })
+  })
+
+  it("holds for the process whose parent gave it", () => {
+    const { transport, ...role } = decode(taken()) as unknown as typeof runner & { transport: unknown }
+    assert.deepStrictEqual(role, runner)
+    assert.isFunction(transport)
+  })
+
+  it("is refused to a process that somebody else started, by name", () => {
+    assert.deepStrictEqual(decode({ ...taken(), ppid: 101 }), {
+      _tag: "Refused",
+      detail:
+        "the FLAME_RUNNER_* variables here are those of runner app-1, which process 100 started, " +
+        "but this process was started by 101: do not pass a runner's environment on"
+    })
+  })
+
+  it.live("is out of the environment before the first module of the program is evaluated", () =>
+    Effect.gen(function* () {
+      const { execArgv, left, role } = yield* printed("role.ts")
+      assert.deepStrictEqual(role, runner)
+      assert.deepStrictEqual(left, [])
+      assert.deepStrictEqual(execArgv, process.execArgv)
+    })
+  )
+
+  it.live("is out of the environment before a module that is loaded ahead of the program", () =>
+    Effect.gen(function* () {
+      const ahead = `--import=data:text/javascript,process.env.SEEN=Object.keys(process.env).join(",")`
+      const { layer, lines } = capture()
+      yield* Effect.gen(function* () {
+        const { said, tell } = yield* launch()
+        const { env } = JSON.parse(yield* said(0))
+        assert.include(env.SEEN, "PATH")
+        assert.notInclude(env.SEEN, prefix)
+        tell("exit 0")
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(ProcessBackend.layer({ entry: fixture("probe.ts"), execArgv: [ahead] })),
+        Effect.provide(layer)
+      )
+      assert.deepStrictEqual(lines, [])
+    })
+  )
+
+  it.live("[C65] is not that of what a runner starts: processes, forks, threads, a copied environment", () =>
+    Effect.gen(function* () {
+      const { copied, forked, left, own, spawned, worker } = yield* printed("family.ts")
+      assert.strictEqual(own, "Runner")
+      assert.deepStrictEqual(left, [])
+      assert.deepStrictEqual(spawned, { _tag: "Parent" })
+      assert.deepStrictEqual(forked, { role: { _tag: "Parent" }, execArgv: process.execArgv })
+      assert.strictEqual(copied._tag, "Refused")
+      assert.match(
+        copied.detail,
+        /^the FLAME_RUNNER_\* variables here are those of runner app-1, which process \d+ started/
+      )
+      assert.deepStrictEqual(worker.role, {
+        _tag: "Refused",
+        detail: "this is a worker thread of a runner, which cannot be a runner or have any"
+      })
+    })
+  )
+
+  it("is taken from the environment also where nothing was loaded ahead", () => {
+    const run = (parent: number) =>
+      JSON.parse(
+        execFileSync(process.execPath, [fileURLToPath(fixture("role.ts"))], {
+          env: { ...process.env, ...variables(spec, parent) },
+          encoding: "utf8"
+        })
+      )
+    assert.deepStrictEqual(run(process.pid).role, runner)
+    assert.strictEqual(run(1).role._tag, "Refused")
+  })
+})
