@@ -1,0 +1,49 @@
+/** Runs the program of a process that has runners or is one: what a signal means, and how the process ends. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Runtime from "effect/Runtime"
+import { current } from "./runner/Role.ts"
+import * as Shutdown from "./Shutdown.ts"
+
+/**
+ * Runs an effect as the main program of a Node process, with the shutdown that pools and runners need.
+ *
+ * The first SIGTERM or SIGINT drains: pools take no new calls, calls in flight may end within `drainTimeout`, then the
+ * program is interrupted and the process exits with 0. A second signal interrupts at once. A runner drains on SIGTERM
+ * and leaves SIGINT to its parent, because a terminal sends it to both. At its end the process exits, whatever is left
+ * open. Errors are logged, and decide the exit code, as with `NodeRuntime.runMain`.
+ */
+export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+  const isRunner = current()._tag === "Runner"
+  let draining: Fiber.Fiber<void> | undefined
+  let end: "own" | "drained" | "interrupted" | "booting" = "own"
+
+  const onSignal = () => {
+    if (draining === undefined) {
+      end = isRunner && Shutdown.isEmpty() ? "booting" : "drained"
+      draining = Effect.runFork(Shutdown.drain)
+      draining.addObserver(() => fiber.interruptUnsafe(fiber.id))
+    } else {
+      end = "interrupted"
+      draining.interruptUnsafe()
+      fiber.interruptUnsafe(fiber.id)
+    }
+  }
+
+  process.on("SIGTERM", onSignal)
+  process.on("SIGINT", isRunner ? () => {} : onSignal)
+
+  fiber.addObserver((exit) => {
+    const asked = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    // the end of a runner that does not serve yet is told as what it is: an exit with 0 would be "not a runner"
+    if (asked && end === "booting") return dieOf("SIGTERM", onSignal)
+    teardown<unknown, unknown>(asked && end === "drained" ? Exit.void : exit, (code) => process.exit(code))
+  })
+})
+
+const dieOf = (signal: "SIGTERM", listener: () => void): void => {
+  process.removeListener(signal, listener)
+  process.kill(process.pid, signal)
+}
