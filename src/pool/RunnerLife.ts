@@ -14,6 +14,7 @@ import type { Backend, RunnerProcess } from "../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
 import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle } from "../runner/Runner.ts"
+import type { Call } from "./Call.ts"
 import type { EngineRunner, PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
@@ -94,8 +95,12 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     const scope = yield* Scope.make()
     const exit = yield* Effect.exit(serve(runner, index, parts, engine, scope))
     yield* Scope.close(scope, exit)
+    const lost = Exit.isSuccess(exit) ? exit.value : undefined
+    if (lost?.exit === unknown) yield* tellLate(runner, lost, parts, engine)
     engine.runners.delete(index)
     engine.step({ _tag: "Gone", now: engine.now(), runner: index })
+    // not before: whoever is told that it is gone finds nothing of it, neither in the system nor in the status
+    if (lost !== undefined) parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
   })
 
 const serve = Effect.fnUntraced(function* (
@@ -127,7 +132,7 @@ const serve = Effect.fnUntraced(function* (
   const handle = booted.value
   ready(runner, index, handle, parts, engine, took)
   yield* Deferred.await(runner.over)
-  yield* ended(runner, index, parts, engine)
+  return yield* ended(runner, index, parts, engine)
 })
 
 const givenUp = Symbol("the boot was given up")
@@ -251,35 +256,50 @@ const ready = (
   engine.step({ _tag: "Ready", now: engine.now(), runner: index })
 }
 
+/** How a session ended, and who had calls there. */
+interface Lost {
+  readonly calls: ReadonlyArray<Call>
+  readonly why: PoolState.DrainReason | undefined
+  exit: RunnerExit
+}
+
+const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
+
 /** The session is over: its callers are told why, as soon as that is known or `reasonGrace` has passed. */
 const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine) {
-  const { id, process, why } = runner
-  const { pool } = parts
-  if (process === undefined) return
-  const calls = engine.sessionOver(index)
-  const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
-  const early = yield* Effect.raceFirst(
-    process.exit,
-    Effect.delay(Effect.succeed(unknown), engine.settings.reasonGrace)
-  )
-  engine.tell(calls, id, early)
-  let exit = early
-  if (early === unknown) {
-    // the scope's end would wait for it anyway; whatever holds out that long is killed there
-    exit = yield* Effect.raceFirst(
-      process.exit,
-      Effect.delay(Effect.succeed(unknown), engine.settings.cancelGrace)
-    )
-    if (exit !== unknown && why === undefined) parts.publish({ _tag: "LateReason", pool, runner: id, exit })
-    if (exit.gone) engine.tell(calls, id, exit)
+  const { process, why } = runner
+  if (process === undefined) return undefined
+  const lost: Lost = { calls: engine.sessionOver(index), why, exit: unknown }
+  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace)
+  engine.tell(lost.calls, runner.id, lost.exit)
+  // the end of the scope would wait for it anyway; whatever holds out that long is killed there
+  if (lost.exit === unknown) {
+    lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace)
+    if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
   }
   if (why === undefined) {
     parts.metrics.runnersLost++
     const { onRunnerLost } = parts.hooks
-    if (onRunnerLost !== undefined) parts.beside(Effect.suspend(() => onRunnerLost(id, exit)))
+    const { exit } = lost
+    if (onRunnerLost !== undefined) parts.beside(Effect.suspend(() => onRunnerLost(runner.id, exit)))
   }
-  parts.publish({ _tag: "RunnerGone", pool, runner: id, exit, why })
+  return lost
 })
+
+/** It held out until its scope was closed, which has ended it. */
+const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, parts: LifeParts, engine: PoolEngine) {
+  if (runner.process === undefined) return
+  lost.exit = yield* reasonWithin(runner.process, engine.settings.reasonGrace)
+  if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
+})
+
+const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeParts, engine: PoolEngine): void => {
+  if (why === undefined) parts.publish({ _tag: "LateReason", pool: parts.pool, runner: runner.id, exit })
+  if (exit.gone) engine.tell(calls, runner.id, exit)
+}
+
+const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<RunnerExit> =>
+  Effect.raceFirst(process.exit, Effect.delay(Effect.succeed(unknown), millis))
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
   const { afterBoot } = parts.hooks
