@@ -1,0 +1,376 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Flame from "../../../src/Flame.ts"
+import { InvalidPayload, PayloadTooLarge, QueueFull, RemoteDefect, TimedOut } from "../../../src/FlameError.ts"
+import * as FlameLayer from "../../../src/FlameLayer.ts"
+import { census, isAlive } from "../../fixtures/conformance-process/census.ts"
+import * as fns from "../../fixtures/conformance-process/functions.ts"
+import { fixture, onPool, pids, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
+
+const { add, bytes, misfit, place, play, TooLong, weigh } = fns
+
+/** What an effect must die with. */
+const defectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<unknown, never, R> =>
+  Effect.map(Effect.exit(effect), (exit) => {
+    const die = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason) : undefined
+    assert.isDefined(die)
+    return die.defect
+  })
+
+describe("a call on a child process", () => {
+  it.live("[C2] returns the function's value", () =>
+    onPool({}, ({ events }) =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
+        const { pid, ppid } = yield* Flame.call(place)
+        assert.strictEqual(ppid, process.pid)
+        assert.deepStrictEqual(pids(events), [pid])
+      })
+    )
+  )
+
+  it.live("[C16] whose function dies gets the remote stack; the runner lives on and goes idle", () =>
+    onPool({ idleTimeToLive: "200 millis" }, ({ events, stage }) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkChild(defectOf(Flame.call(play, { key: "a" })))
+        const { pid } = yield* stage.said("a", "started")
+        yield* stage.tell("a", "die")
+        const defect = yield* Fiber.join(call)
+        assert.instanceOf(defect, RemoteDefect)
+        assert.strictEqual(defect.remoteName, "TypeError")
+        assert.include(defect.message, "the pen broke")
+        // where it happened there, not where it was decoded here
+        assert.match(defect.stack ?? "", /at brokenPen \(.*conformance-process\/functions\.ts:\d+:\d+\)/)
+        assert.strictEqual((yield* Flame.call(place)).pid, pid)
+        const gone = yield* events.nth("RunnerGone")
+        assert.strictEqual(gone.why, "idle")
+        assert.deepInclude(gone.exit, { gone: true })
+        assert.deepInclude(gone.exit.reason, { _tag: "Exited", code: 0 })
+      })
+    )
+  )
+
+  it.live("[C17] gets a typed error as an instance of its class; the runner lives on and goes idle", () =>
+    onPool({ idleTimeToLive: "200 millis" }, ({ events, stage }) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkChild(Effect.flip(Flame.call(play, { key: "a" })))
+        const { pid } = yield* stage.said("a", "started")
+        yield* stage.tell("a", "fail")
+        const error = yield* Fiber.join(call)
+        assert.instanceOf(error, TooLong)
+        assert.deepStrictEqual(error, new TooLong({ limit: 7, tags: ["a", "b"] }))
+        assert.strictEqual(error.message, "longer than 7")
+        assert.strictEqual((yield* Flame.call(place)).pid, pid)
+        assert.strictEqual((yield* events.nth("RunnerGone")).why, "idle")
+      })
+    )
+  )
+
+  it.live("whose function interrupts itself dies, and does not look like an interruption of the caller", () =>
+    onPool({}, ({ stage }) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkChild(defectOf(Flame.call(play, { key: "a" })))
+        yield* stage.said("a", "started")
+        yield* stage.tell("a", "interrupt")
+        const defect = yield* Fiber.join(call)
+        assert.instanceOf(defect, RemoteDefect)
+        assert.include(defect.message, "the function interrupted itself")
+      })
+    )
+  )
+
+  it.live("[C18] that was cast and fails leaves its caller alone; it is logged and counted", () =>
+    onPool({}, ({ events, log, pool, stage }) =>
+      Effect.gen(function* () {
+        yield* Flame.cast(play, { key: "a" })
+        yield* stage.said("a", "started")
+        yield* stage.tell("a", "fail")
+        const failed = yield* events.nth("CastFailed")
+        assert.deepInclude(failed, { function: "play", message: "TooLong: longer than 7" })
+        assert.strictEqual((yield* log.has(/a cast of play failed: TooLong: longer than 7/)).level, "Error")
+        const { totals } = yield* pool.status
+        assert.deepInclude(totals, { casts: 1, castsFailed: 1 })
+      })
+    )
+  )
+
+  it.live("[C19] that was cast returns at once, runs, and ends normally", () =>
+    onPool({}, ({ events, pool, stage }) =>
+      Effect.gen(function* () {
+        yield* Flame.cast(play, { key: "a" })
+        // it came back before there was anything to run on
+        assert.deepInclude(yield* pool.status, { ready: 0, waiting: 1 })
+        yield* stage.said("a", "started")
+        yield* stage.tell("a", "return")
+        yield* stage.said("a", "left")
+        // served after the cast: its end has been seen by then
+        yield* Flame.call(add, { a: 1, b: 1 })
+        const { totals } = yield* pool.status
+        assert.deepInclude(totals, { casts: 1, castsFailed: 0 })
+        assert.deepStrictEqual(events.of("CastFailed"), [])
+      })
+    )
+  )
+
+  it.live("[C56] whose result comes after its caller timed out is dropped, and counts nowhere else", () =>
+    onPool({ min: 1, awaitMin: true, cancelGrace: "5 seconds" }, ({ pool, stage }) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkChild(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
+        yield* stage.said("a", "started")
+        yield* stage.tell("a", "deaf")
+        yield* stage.said("a", "deaf")
+        const reason = yield* Fiber.join(call)
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running" })
+        assert.deepInclude(yield* pool.status, { busySlots: 1 })
+        // waits for the slot that is still taken
+        const next = yield* Effect.forkChild(Flame.call(add, { a: 20, b: 2 }))
+        yield* stage.tell("a", "return")
+        assert.strictEqual(yield* Fiber.join(next), 22)
+        const { busySlots, totals } = yield* pool.status
+        assert.strictEqual(busySlots, 0)
+        assert.deepInclude(totals, { calls: 2, succeeded: 1, failed: 1 })
+      })
+    )
+  )
+
+  it.live("[C56] whose result comes after its caller was interrupted is dropped, and counts nowhere else", () =>
+    onPool({ cancelGrace: "5 seconds" }, ({ pool, stage }) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkChild(Flame.call(play, { key: "a" }))
+        yield* stage.said("a", "started")
+        yield* stage.tell("a", "deaf")
+        yield* stage.said("a", "deaf")
+        const interrupter = yield* Effect.forkChild(Fiber.interrupt(call), { startImmediately: true })
+        yield* stage.tell("a", "return")
+        yield* Fiber.join(interrupter)
+        assert.isTrue(Exit.isFailure(call.pollUnsafe()!))
+        assert.strictEqual(yield* Flame.call(add, { a: 20, b: 2 }), 22)
+        assert.deepInclude((yield* pool.status).totals, { calls: 2, succeeded: 1 })
+        assert.strictEqual((yield* pool.status).busySlots, 0)
+      })
+    )
+  )
+
+  it.live("[C62] with a payload that cannot cross fails as in memory, and nothing is started for it", () =>
+    Effect.gen(function* () {
+      const wrong = reasonOf(Flame.call(add, { a: 1.5, b: 2 }))
+      const inMemory = yield* wrong.pipe(Effect.provide(FlameLayer.test(fns.all)))
+      yield* onPool({}, ({ events }) =>
+        Effect.gen(function* () {
+          const before = census()
+          const reason = yield* wrong
+          assert.instanceOf(reason, InvalidPayload)
+          assert.deepStrictEqual(reason, inMemory)
+          assert.deepStrictEqual(events.seen, [])
+          assert.deepStrictEqual(census(), before)
+        })
+      )
+    })
+  )
+
+  it.live("[C62] with a result that cannot cross dies as in memory", () =>
+    Effect.gen(function* () {
+      const wrong = defectOf(Flame.call(misfit))
+      const told = (defect: unknown) => {
+        assert.instanceOf(defect, RemoteDefect)
+        return { name: defect.remoteName, message: defect.message.replace(/on runner \S+ /, "") }
+      }
+      const inMemory = told(yield* wrong.pipe(Effect.provide(FlameLayer.test(fns.all))))
+      yield* onPool({}, () =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(told(yield* wrong), inMemory)
+          assert.match(inMemory.message, /integer/)
+        })
+      )
+    })
+  )
+
+  /** What a timer may be late by on a busy machine. */
+  const noise = 500
+
+  it.live("[C85] never takes longer than its timeout: running", () =>
+    onPool({ min: 1, awaitMin: true }, ({ stage }) =>
+      Effect.gen(function* () {
+        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "200 millis" })))
+        yield* stage.said("a", "started")
+        assert.instanceOf(reason, TimedOut)
+        assert.deepInclude(reason, { phase: "running", after: 200, function: "play" })
+        assert.isAtLeast(took, 199)
+        assert.isBelow(took, 200 + noise)
+      })
+    )
+  )
+
+  it.live("[C85] never takes longer than its timeout: waiting, booting and running are one budget", () =>
+    onPool({ beforeBoot: () => Effect.sleep("150 millis") }, ({ stage }) =>
+      Effect.gen(function* () {
+        // long enough for the boot, too short for boot and run
+        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "2 seconds" })))
+        yield* stage.said("a", "started")
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 2000 })
+        assert.isAtLeast(took, 1999)
+        assert.isBelow(took, 2000 + noise)
+      })
+    )
+  )
+
+  it.live("[C85] never takes longer than its timeout: in the queue, and before a runner is there", () =>
+    onPool({ entry: fixture("silent.ts") }, () =>
+      Effect.gen(function* () {
+        const [reason, took] = yield* timed(reasonOf(Flame.call(add, { a: 1, b: 1 }, { timeout: "200 millis" })))
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "booting", after: 200 })
+        assert.isAtLeast(took, 199)
+        assert.isBelow(took, 200 + noise)
+      })
+    ).pipe(
+      Effect.andThen(
+        onPool({ min: 1, awaitMin: true }, ({ stage }) =>
+          Effect.gen(function* () {
+            const call = yield* Effect.forkChild(Flame.call(play, { key: "a" }))
+            yield* stage.said("a", "started")
+            const [reason, took] = yield* timed(reasonOf(Flame.call(add, { a: 1, b: 1 }, { timeout: "200 millis" })))
+            assert.deepInclude(reason, { _tag: "TimedOut", phase: "queued", after: 200 })
+            assert.isBelow(took, 200 + noise)
+            yield* stage.tell("a", "return")
+            yield* Fiber.join(call)
+          })
+        )
+      )
+    )
+  )
+
+  it.live("that does not fit in the queue is refused at once", () =>
+    onPool({ queueCapacity: 1, entry: fixture("silent.ts") }, () =>
+      Effect.gen(function* () {
+        yield* Effect.forkChild(Flame.call(add, { a: 1, b: 1 }), { startImmediately: true })
+        const reason = yield* reasonOf(Flame.call(add, { a: 2, b: 2 }))
+        assert.deepStrictEqual(
+          reason,
+          new QueueFull({ pool: "effect-flame/Pool", function: "add", waiting: 1, capacity: 1 })
+        )
+      })
+    )
+  )
+
+  it.live("carries a large payload and a large result beside small calls, which go on meanwhile", () =>
+    onPool({ concurrency: 4 }, () =>
+      Effect.gen(function* () {
+        const size = 64 * 1024 * 1024
+        const data = fns.pattern(size)
+        yield* Flame.call(add, { a: 0, b: 0 })
+        const large = yield* Effect.forkChild(Effect.all([Flame.call(weigh, { data }), Flame.call(bytes, { size })]), {
+          startImmediately: true
+        })
+        let small = 0
+        while (large.pollUnsafe() === undefined) {
+          assert.strictEqual(yield* Flame.call(add, { a: small, b: 1 }), small + 1)
+          small++
+        }
+        const [weight, result] = yield* Fiber.join(large)
+        assert.deepStrictEqual(weight, { size, intact: true })
+        assert.strictEqual(Buffer.compare(result, data), 0)
+        assert.isAbove(small, 20)
+      })
+    )
+  )
+
+  it.live("is refused when its payload or its result is larger than allowed, on both paths of the wire", () =>
+    onPool({ maxPayload: 100_000, maxResult: 100_000 }, ({ events }) =>
+      Effect.gen(function* () {
+        const data = new Uint8Array(200_000)
+        const payload = yield* reasonOf(Flame.call(weigh, { data }))
+        assert.instanceOf(payload, PayloadTooLarge)
+        assert.deepInclude(payload, { function: "weigh", limit: 100_000, direction: "payload" })
+        assert.isAtLeast(payload.size, 200_000)
+        assert.deepStrictEqual(events.seen, [])
+        const result = yield* reasonOf(Flame.call(bytes, { size: 200_000 }))
+        assert.deepStrictEqual(
+          result,
+          new PayloadTooLarge({ function: "bytes", size: 200_000, limit: 100_000, direction: "result" })
+        )
+        assert.strictEqual((yield* Flame.call(bytes, { size: 100_000 })).length, 100_000)
+        assert.strictEqual(pids(events).length, 1)
+      })
+    ).pipe(
+      Effect.andThen(
+        onPool({ maxResult: 10 }, () =>
+          Effect.gen(function* () {
+            const result = yield* reasonOf(Flame.call(bytes, { size: 11 }))
+            assert.deepInclude(result, { _tag: "PayloadTooLarge", size: 11, limit: 10, direction: "result" })
+            assert.strictEqual((yield* Flame.call(bytes, { size: 10 })).length, 10)
+          })
+        )
+      )
+    )
+  )
+
+  it.live("takes budget, log annotations, log level and registered References along, and nothing else", () =>
+    onPool({}, () =>
+      Effect.gen(function* () {
+        const there = yield* Flame.call(place, undefined, { timeout: "1 minute" }).pipe(
+          Effect.annotateLogs("request", "r-1"),
+          Effect.provideService(fns.Tenant, "ada"),
+          Effect.provideService(fns.Private, "secret")
+        )
+        assert.strictEqual(there.tenant, "ada")
+        assert.strictEqual(there.private, "default")
+        assert.deepStrictEqual(there.annotations, { request: "r-1" })
+        assert.isAbove(there.remaining ?? 0, 30_000)
+        assert.isAtMost(there.remaining ?? 0, 60_000)
+        const plain = yield* Flame.call(place)
+        assert.deepInclude(plain, { tenant: "nobody", annotations: {}, remaining: undefined })
+      })
+    )
+  )
+
+  it.live("finds the options and the environment that runners are given", () =>
+    onPool({ execArgv: ["--no-warnings", "--max-old-space-size=200"], env: { EXTRA: "1", VITEST: undefined } }, () =>
+      Effect.gen(function* () {
+        const { env, execArgv } = yield* Flame.call(place)
+        assert.deepStrictEqual(execArgv.slice(-2), ["--no-warnings", "--max-old-space-size=200"])
+        assert.strictEqual(env["EXTRA"], "1")
+        assert.strictEqual(env["PATH"], process.env["PATH"])
+        assert.notProperty(env, "VITEST")
+        assert.deepStrictEqual(
+          Object.keys(env).filter((name) => name.startsWith("FLAME_RUNNER_")),
+          []
+        )
+      })
+    )
+  )
+
+  it.live("has what its function prints in the parent's log, with the runner's id", () =>
+    onPool({ outputLevel: "Warn" }, ({ log }) =>
+      Effect.gen(function* () {
+        const { runner } = yield* Flame.call(place)
+        yield* Flame.call(fns.print, { out: "hello\nworld\n", err: "oh\n" })
+        const of = (output: string, text: string) => ({ level: "Warn", text, annotations: { runner, output } })
+        assert.deepStrictEqual(yield* log.has(/^hello$/), of("stdout", "hello"))
+        assert.deepStrictEqual(yield* log.has(/^world$/), of("stdout", "world"))
+        assert.deepStrictEqual(yield* log.has(/^oh$/), of("stderr", "oh"))
+      })
+    )
+  )
+
+  it.live("leaves no process when many of them end at once", () =>
+    onPool({ max: 2, concurrency: 50 }, ({ events }) =>
+      Effect.gen(function* () {
+        const sums = yield* Effect.forEach(
+          Array.from({ length: 500 }, (_, i) => i),
+          (i) => Flame.call(add, { a: i, b: i }),
+          {
+            concurrency: "unbounded"
+          }
+        )
+        assert.deepStrictEqual(
+          sums,
+          Array.from({ length: 500 }, (_, i) => 2 * i)
+        )
+        assert.isTrue(pids(events).every(isAlive))
+      })
+    )
+  )
+})
