@@ -1,0 +1,76 @@
+/** What the program says at its end. Pure: the same outcomes give the same text, however they came about. */
+import { Result } from "effect"
+import type { PoolStatus } from "../../src/index.ts"
+import type { Weight } from "./Weigh.ts"
+
+/** What came of one package: its weight, or what is wrong with it. */
+export interface Outcome {
+  readonly name: string
+  readonly result: Result.Result<Weight, Error>
+}
+
+const columns = ["files", "bytes", "scripts", "raw", "minified", "brotli"] as const
+
+/** What of the outcomes must not depend on how they came about. */
+export const facts = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<readonly [string, Weight | string]> =>
+  outcomes.map(({ name, result }) => [name, Result.isSuccess(result) ? result.success : result.failure.message])
+
+/** The heaviest packages by their compressed size, what all weigh together, and what could not be weighed. */
+export const table = (outcomes: ReadonlyArray<Outcome>, top: number): string => {
+  const weighed = outcomes.flatMap(({ name, result }) =>
+    Result.isSuccess(result) ? [{ name, weight: result.success }] : []
+  )
+  // equal ones by name, so that the order is the same in every run
+  const byWeight = weighed.toSorted((a, b) => b.weight.brotli - a.weight.brotli || (a.name < b.name ? -1 : 1))
+  const rest = byWeight.slice(top)
+  return [
+    row("package", ["files", "all bytes", "scripts", "raw", "minified", "brotli"]),
+    ...byWeight.slice(0, top).map(({ name, weight }) => weightRow(name, weight)),
+    ...(rest.length === 0 ? [] : [weightRow(`${rest.length} more`, sum(rest.map(({ weight }) => weight)))]),
+    weightRow(`${weighed.length} together`, sum(weighed.map(({ weight }) => weight))),
+    ...problems(outcomes)
+  ].join("\n")
+}
+
+const problems = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<string> => {
+  const lines = outcomes.flatMap(({ name, result }) =>
+    Result.isFailure(result) ? [`  ${name}: ${result.failure.message}`] : []
+  )
+  return lines.length === 0 ? [] : ["", `${plural(lines.length, "package")} could not be weighed`, ...lines]
+}
+
+const sum = (weights: ReadonlyArray<Weight>): Weight => {
+  const total = { files: 0, bytes: 0, scripts: 0, raw: 0, minified: 0, brotli: 0 }
+  for (const weight of weights) for (const column of columns) total[column] += weight[column]
+  return total
+}
+
+const weightRow = (name: string, weight: Weight): string =>
+  row(
+    name,
+    columns.map((column) => (column === "files" || column === "scripts" ? `${weight[column]}` : size(weight[column])))
+  )
+
+const nameWidth = 42
+
+const row = (name: string, cells: ReadonlyArray<string>): string =>
+  (name.length > nameWidth ? `${name.slice(0, nameWidth - 1)}…` : name).padEnd(nameWidth) +
+  cells.map((cell) => cell.padStart(12)).join("")
+
+const size = (bytes: number): string =>
+  bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(2)} KiB` : `${(bytes / 1024 / 1024).toFixed(2)} MiB`
+
+/** What the pool did for it. `boots` are the milliseconds that its boots took. */
+export const pool = ({ totals }: PoolStatus, boots: ReadonlyArray<number>): string => {
+  const ran = Math.max(1, totals.succeeded + totals.failed)
+  const each = boots.length === 0 ? "" : ` of ${boots.map((millis) => `${Math.round(millis)} ms`).join(", ")}`
+  return [
+    `the pool: ${plural(totals.boots, "boot")}${each}; ${plural(totals.calls, "call")}, ${totals.failed} failed`,
+    `a call waited ${seconds(totals.queueMillis / ran)} and ran ${seconds(totals.runMillis / ran)} on average`,
+    `all of them ran ${seconds(totals.runMillis)}; ${plural(totals.runnersLost, "runner")} lost`
+  ].join("\n  ")
+}
+
+export const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
+
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
