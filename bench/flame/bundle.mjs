@@ -25,7 +25,13 @@ const runner = (entry) => ({
   logLevel: "silent",
   cwd: root,
   // a profile wants names, and the comments that tell the modules apart
-  output: { file: bundled(entry), format: "esm", minify: entry !== "runner-profiled", codeSplitting: false }
+  output: {
+    dir: path.dirname(bundled(entry)),
+    entryFileNames: path.basename(bundled(entry)),
+    chunkFileNames: `${entry}-[name]-[hash].mjs`,
+    format: "esm",
+    minify: entry !== "runner-profiled"
+  }
 })
 
 /** Writes everything; answers what went wrong, if anything did. */

@@ -1,7 +1,28 @@
-// The functions through the thin doors: only the modules that they use.
+// The functions through the thin doors, as an app that bundles its runner would declare them: a namespace that is passed
+// about as a value, as in define.mjs, would keep a bundler from leaving out what nobody uses.
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Flame from "../../src/Flame.ts"
-import { define } from "./define.mjs"
+import { blob, prepare, timedSpin } from "../work/work.mjs"
 
-export const functions = define({ Effect, Flame, Schema })
+const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
+const Record = Schema.Struct({ name: Schema.String, data: Schema.Uint8Array })
+const Spun = Schema.Struct({ x: Schema.Number, ms: Schema.Number })
+const size = { size: Schema.Number }
+
+export const functions = {
+  echo: Flame.fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text })),
+  blob: Flame.fn("blob", { payload: size, success: Schema.Uint8Array }, ({ size }) => Effect.sync(() => blob(size))),
+  record: Flame.fn("record", { payload: size, success: Record }, ({ size }) =>
+    Effect.sync(() => ({ name: "record", data: blob(size) }))
+  ),
+  sink: Flame.fn("sink", { payload: Schema.Uint8Array, success: Schema.Number }, (bytes) =>
+    Effect.succeed(bytes.byteLength)
+  ),
+  prepare: Flame.fn("prepare", { payload: size, success: Schema.Number }, ({ size }) => Effect.sync(() => prepare(size))),
+  spin: Flame.fn("spin", { payload: { iters: Schema.Number }, success: Spun }, ({ iters }) =>
+    Effect.sync(() => timedSpin(iters))
+  ),
+  hang: Flame.fn("hang", { success: Schema.Number }, () => Effect.never),
+  pid: Flame.fn("pid", { success: Schema.Number }, () => Effect.sync(() => process.pid))
+}

@@ -9,57 +9,73 @@ import { BootFailure, NotARunner, VersionMismatch } from "../BootFailure.ts"
 import { protocol } from "./Frame.ts"
 
 /** A runner introduces itself. `functions` are names with the fingerprint of their schemas' layout. */
-export const Hello = Schema.Struct({
-  protocol: Schema.Int,
-  build: Schema.String,
-  runner: Schema.String,
-  life: Schema.String,
-  functions: Schema.Array(Schema.Tuple([Schema.String, Schema.String]))
-})
-export interface Hello extends Schema.Schema.Type<typeof Hello> {}
+export interface Hello {
+  readonly protocol: number
+  readonly build: string
+  readonly runner: string
+  readonly life: string
+  readonly functions: ReadonlyArray<readonly [name: string, fingerprint: string]>
+}
 
 /** The parent's answer: the limits of this session. Sizes in bytes, durations in milliseconds. */
-export const Welcome = Schema.Struct({
-  cancelGrace: Schema.Number,
-  drainTimeout: Schema.Number,
-  maxPayload: Schema.Number,
-  maxResult: Schema.Number
-})
-export interface Welcome extends Schema.Schema.Type<typeof Welcome> {}
+export interface Welcome {
+  readonly cancelGrace: number
+  readonly drainTimeout: number
+  readonly maxPayload: number
+  readonly maxResult: number
+}
 
-const decoder = <S extends Schema.ConstraintDecoder<unknown, never>>(schema: S) => {
-  const decode = Schema.decodeUnknownExit(Schema.toCodecJson(schema))
-  return (bytes: Uint8Array): S["Type"] | undefined => {
-    try {
-      const exit = decode(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")))
-      return Exit.isSuccess(exit) ? exit.value : undefined
-    } catch {
-      return undefined
-    }
+// by hand, not by Schema: compiling two codecs would be a good part of a runner's boot
+const parse = (bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"))
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
   }
 }
 
-// only the version is looked at before the versions are known to agree: the rest may have another shape in another one
-const decodeVersion = decoder(Schema.Struct({ protocol: Schema.Int }))
-const decodeHello = decoder(Hello)
-export const decodeWelcome: (bytes: Uint8Array) => Welcome | undefined = decoder(Welcome)
-const decodeCause = decoder(BootFailure)
+const isText = (value: unknown): value is string => typeof value === "string"
+
+const isServed = (value: unknown): value is readonly [string, string] =>
+  Array.isArray(value) && value.length === 2 && value.every(isText)
+
+const asHello = (value: Readonly<Record<string, unknown>>): Hello | undefined => {
+  const { build, functions, life, runner } = value
+  if (!isText(build) || !isText(runner) || !isText(life) || !Array.isArray(functions)) return undefined
+  return functions.every(isServed) ? { protocol, build, runner, life, functions } : undefined
+}
+
+/** What a Welcome frame says; undefined when it is not one. */
+export const decodeWelcome = (bytes: Uint8Array): Welcome | undefined => {
+  const { cancelGrace, drainTimeout, maxPayload, maxResult } = parse(bytes) ?? {}
+  const isNumber = (value: unknown): value is number => typeof value === "number" && value >= 0
+  return isNumber(cancelGrace) && isNumber(drainTimeout) && isNumber(maxPayload) && isNumber(maxResult)
+    ? { cancelGrace, drainTimeout, maxPayload, maxResult }
+    : undefined
+}
+
+let decodeCause: ((value: unknown) => Exit.Exit<BootFailure, unknown>) | undefined
 
 /** The failure in a Fail or Refuse frame. */
-export const decodeFailure = (bytes: Uint8Array): BootFailure =>
-  decodeCause(bytes) ?? new NotARunner({ detail: "it refused in a way that is not understood here" })
+export const decodeFailure = (bytes: Uint8Array): BootFailure => {
+  decodeCause ??= Schema.decodeUnknownExit(Schema.toCodecJson(BootFailure))
+  const exit = decodeCause(parse(bytes))
+  return Exit.isSuccess(exit) ? exit.value : new NotARunner({ detail: "it refused in a way that is not understood here" })
+}
 
 /** Checks a runner's Hello against who it should be. */
 export const checkHello = (
   bytes: Uint8Array,
   expected: { readonly runner: string; readonly life: string; readonly fingerprints: ReadonlyMap<string, string> }
 ): Hello | BootFailure => {
-  const version = decodeVersion(bytes)
-  if (version === undefined) return new NotARunner({ detail: "what dialled back is not a runner of this library" })
-  if (version.protocol !== protocol) {
-    return new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: `${version.protocol}` })
+  const said = parse(bytes)
+  // only the version is looked at before the versions are known to agree: the rest may have another shape in another one
+  if (!Number.isInteger(said?.["protocol"])) return new NotARunner({ detail: "what dialled back is not a runner of this library" })
+  if (said?.["protocol"] !== protocol) {
+    return new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: `${said?.["protocol"]}` })
   }
-  const hello = decodeHello(bytes)
+  const hello = asHello(said)
   if (hello === undefined) return new NotARunner({ detail: "it introduced itself in a way that is not understood here" })
   if (hello.runner !== expected.runner || hello.life !== expected.life) {
     return new NotARunner({
