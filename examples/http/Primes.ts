@@ -1,0 +1,31 @@
+/** What the server has done elsewhere: counting primes, which would keep its event loop from everybody else. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Flame } from "../../src/index.ts"
+
+/** Counts the primes below a number, the slow way. */
+export const countPrimes = Flame.fn(
+  "countPrimes",
+  { payload: { below: Schema.Int }, success: Schema.Int },
+  ({ below }) =>
+    Effect.gen(function* () {
+      yield* Effect.log(`counting primes below ${below}`)
+      let count = 0
+      for (let from = 2; from < below; from += slice) {
+        for (let n = from; n < Math.min(from + slice, below); n++) if (isPrime(n)) count++
+        // code that computes has to pause for a cancellation to come in
+        yield* Effect.yieldNow
+      }
+      return count
+    }).pipe(
+      // runs on the runner, whether the client hung up or the budget was spent
+      Effect.onInterrupt(() => Effect.log(`stopped counting primes below ${below}`))
+    )
+)
+
+const slice = 20_000
+
+const isPrime = (n: number): boolean => {
+  for (let divisor = 2; divisor * divisor <= n; divisor++) if (n % divisor === 0) return false
+  return true
+}

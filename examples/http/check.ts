@@ -1,0 +1,111 @@
+/** Runs the server as its users would: many at once, too many, too slow, one that hangs up; then stops it. */
+import { strict as assert } from "node:assert"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { processes, until } from "../../test/fixtures/process/processes.ts"
+
+const server = spawn(process.execPath, [fileURLToPath(new URL("./main.ts", import.meta.url))], {
+  env: {
+    ...process.env,
+    PORT: "0",
+    FLAME_MAX: "2",
+    FLAME_QUEUE_CAPACITY: "4",
+    FLAME_TIMEOUT: "4 seconds",
+    FLAME_IDLE_TIME_TO_LIVE: "1 minute"
+  },
+  // a process group of its own: whatever is left in it at the end was left behind
+  detached: true,
+  stdio: ["ignore", "pipe", "pipe"]
+})
+let log = ""
+for (const output of [server.stdout, server.stderr]) output.on("data", (chunk) => (log += chunk))
+const ended = new Promise<number | null>((resolve) => server.once("close", resolve))
+process.once("exit", () => {
+  if (server.exitCode === null) process.kill(-server.pid!, "SIGKILL")
+})
+
+const said = (pattern: RegExp) => until(() => log.match(pattern) ?? false, `the server says ${pattern}`)
+const stopped = (below: number) => said(new RegExp(`stopped counting primes below ${below}`))
+let port = "?"
+
+const get = async (below: number | string, signal?: AbortSignal) => {
+  const response = await fetch(`http://localhost:${port}/primes/${below}`, signal === undefined ? {} : { signal })
+  const { count, message } = (await response.json()) as { readonly count?: number; readonly message?: string }
+  return { status: response.status, count, message, retryAfter: response.headers.get("retry-after") }
+}
+const check = async (name: string, run: () => Promise<void>) => {
+  await run()
+  console.log(`ok: ${name}`)
+}
+
+try {
+  port = (await said(/Listening on http:.*:(\d+)/))[1]!
+
+  await check("many users get their own answers, at once", async () => {
+    const known = [
+      [10, 4],
+      [100, 25],
+      [1000, 168],
+      [10_000, 1229]
+    ] as const
+    const answers = await Promise.all(known.map(([below]) => get(below)))
+    assert.deepEqual(
+      answers.map(({ count }) => count),
+      known.map(([, count]) => count)
+    )
+  })
+
+  await check("what is no number is refused by the server itself", async () => {
+    assert.equal((await get("many")).status, 400)
+  })
+
+  await check("one user too many is told when to come again; one who hangs up stops the function", async () => {
+    const hangUp = new AbortController()
+    // two run, four wait, two are too many
+    const requests = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get(900_000_000 + n, hangUp.signal))
+    const refused: Array<Awaited<(typeof requests)[number]>> = []
+    const settled = requests.map((request) =>
+      request.then(
+        (answer) => refused.push(answer),
+        () => "hung up"
+      )
+    )
+    await until(() => refused.length === 2, "two are refused")
+    for (const { message, retryAfter, status } of refused) {
+      assert.deepEqual([status, retryAfter], [503, "1"])
+      assert.match(message!, /4 calls wait in pool/)
+    }
+    hangUp.abort()
+    assert.equal((await Promise.all(settled)).filter((how) => how === "hung up").length, 6)
+    await until(
+      () => (log.match(/stopped counting primes below 90000000\d/g) ?? []).length === 2 || false,
+      "both functions are stopped"
+    )
+  })
+
+  await check("one who would wait too long is told so, and the function is stopped", async () => {
+    const { message, status } = await get(950_000_000)
+    assert.equal(status, 504)
+    assert.match(message!, /took longer than its 4000 ms/)
+    await stopped(950_000_000)
+  })
+
+  await check("SIGTERM lets the request in flight end, and leaves nothing behind", async () => {
+    const last = get(1_500_000)
+    await said(/counting primes below 1500000/)
+    process.kill(server.pid!, "SIGTERM")
+    const { count, status } = await last
+    assert.deepEqual([status, count], [200, 114_155])
+    assert.equal(await ended, 0)
+    assert.throws(() => process.kill(-server.pid!, 0), /ESRCH/)
+    assert.deepEqual(
+      processes().filter(({ args }) => args.includes(`effect-flame-reaper ${server.pid}`)),
+      []
+    )
+  })
+} catch (error) {
+  console.error(error)
+  console.error(`the server said:\n${log}`)
+  process.exitCode = 1
+}
+process.exit()
