@@ -106,7 +106,9 @@ export class PoolRuntime {
           for (const runner of engine.runners.values()) runner.kill("the pool closed")
         })
       })
-      return this.seeOff
+      // not on the fiber of whoever asks first: it may be interrupted, and others wait for the same end
+      Effect.runForkWith(this.context)(this.seeOff)
+      return Deferred.await(this.closed)
     })
   }
 
@@ -223,8 +225,10 @@ export class PoolRuntime {
 
   private publish(event: PoolEvent): void {
     PubSub.publishUnsafe(this.events, event)
-    if (event._tag === "RunnerReady" && this.engine.settings.min <= PoolState.snapshot(this.engine.state).ready + 1) {
-      Deferred.doneUnsafe(this.minReady, Exit.void)
+    if (event._tag === "RunnerReady") {
+      const { booting, runners } = PoolState.snapshot(this.engine.state)
+      // one that was ready and has its last call already counts as well
+      if (this.engine.settings.min <= runners - booting) Deferred.doneUnsafe(this.minReady, Exit.void)
     }
     if (event._tag === "BootFailed" && !isTransient(event.cause)) {
       const reason = new BootFailed({ pool: this.id, runner: event.runner, attempts: 1, cause: event.cause })
