@@ -117,10 +117,12 @@ const serve = Effect.fnUntraced(function* (
   const booted = yield* Effect.exit(boot(runner, parts, engine, scope, started))
   const took = engine.now() - started
   if (Exit.isFailure(booted)) {
-    if (Cause.hasInterruptsOnly(booted.cause)) return yield* Effect.failCause(booted.cause as Cause.Cause<never>)
     const squashed = Cause.squash(booted.cause)
     if (squashed === givenUp) return
-    const cause = squashed as BootFailure
+    // nobody interrupts a boot from outside: one that ends so did it itself, and must be followed by a pause too
+    const cause = Cause.hasInterruptsOnly(booted.cause)
+      ? new LaunchFailed({ detail: "its boot was interrupted" })
+      : squashed as BootFailure
     parts.metrics.booted(took, false)
     const transient = isTransient(cause)
     parts.publish({ _tag: "BootFailed", pool, runner: id, cause, transient, runners: PoolState.snapshot(engine.state).runners - 1 })
@@ -154,9 +156,7 @@ const boot = (
   const launch = Effect.gen(function* () {
     if (beforeBoot !== undefined) {
       yield* Effect.catchCause(Effect.suspend(() => beforeBoot(runner.id)), (cause) =>
-        Cause.hasInterruptsOnly(cause)
-          ? Effect.failCause(cause as Cause.Cause<never>)
-          : Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" })))
+        Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" })))
       reached("beforeBoot")
     }
     const process = yield* Scope.provide(
@@ -232,8 +232,9 @@ const ready = (
     draining: () => engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index }),
     responsive(answers) {
       runner.silentSince = answers ? undefined : engine.now()
-      parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
       engine.step({ _tag: answers ? "Responsive" : "Unresponsive", now: engine.now(), runner: index })
+      // after the policy knows: a call made on this news must not meet the state before it
+      parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
     },
     closed: ({ violation }) => {
       if (violation !== undefined) parts.beside(Effect.logError(`the connection of runner ${id} was ended: it sent ${violation}`))
@@ -244,9 +245,6 @@ const ready = (
   if (handle.link.closed) Deferred.doneUnsafe(runner.over, Exit.void)
   parts.metrics.booted(took, true)
   const otherBuild = handle.hello.build === parts.build ? undefined : handle.hello.build
-  const labels = runner.process?.labels ?? {}
-  parts.publish({ _tag: "RunnerReady", pool, runner: id, labels, phases: { ...runner.phases }, otherBuild })
-  runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
   if (runner.process !== undefined) {
     // a connection can outlive its process, where something else holds it open
     parts.beside(
@@ -254,6 +252,9 @@ const ready = (
     )
   }
   engine.step({ _tag: "Ready", now: engine.now(), runner: index })
+  const labels = runner.process?.labels ?? {}
+  parts.publish({ _tag: "RunnerReady", pool, runner: id, labels, phases: { ...runner.phases }, otherBuild })
+  runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
 }
 
 /** How a session ended, and who had calls there. */
