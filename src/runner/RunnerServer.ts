@@ -13,6 +13,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { BootFailure } from "../BootFailure.ts"
+import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import * as Propagate from "../Propagate.ts"
@@ -41,6 +42,7 @@ interface Served {
 interface ServedCall {
   readonly served: Served
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  span: Tracer.Span | undefined
   isCancelled: boolean
 }
 
@@ -59,11 +61,13 @@ export class RunnerServer {
   private welcome: Welcome | undefined
   private isDraining = false
   private isLeaving = false
+  /** Whether calls have had `cancelGrace` already: there is one, whatever ends the session after it. */
+  private isGraceOver = false
 
   constructor(options: RunnerServerOptions) {
     this.options = options
     this.functions = options.functions.map((fn) => ({ fn, codec: FunctionCodec.of(fn) }))
-    this.isTraced = Context.get(options.context, Tracer.Tracer) !== Tracer.nativeTracer
+    this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
       message: (kind, id, body, large) => this.message(kind, id, body, large),
       accept: (kind, _, total) => {
@@ -92,16 +96,20 @@ export class RunnerServer {
    * Takes nothing new, ends its calls within the budget in milliseconds, and leaves; its parent is told first.
    *
    * Without a budget it is the parent's `drainTimeout`. Calls that are left at its end are interrupted, and their
-   * finalizers get `cancelGrace`.
+   * finalizers get `cancelGrace`. Told again, the budget that ends first holds.
    */
   drain(budget: number = this.welcome?.drainTimeout ?? 0): void {
-    if (this.isDraining) return
-    this.isDraining = true
-    this.link.control(Kind.Draining, 0)
+    if (!this.isDraining) {
+      this.isDraining = true
+      this.link.control(Kind.Draining, 0)
+    }
     if (this.calls.size === 0) return this.leave()
     this.after(budget, () => {
       this.interruptAll()
-      this.after(this.welcome?.cancelGrace ?? 0, () => this.leave())
+      this.after(this.welcome?.cancelGrace ?? 0, () => {
+        this.isGraceOver = true
+        this.leave()
+      })
     })
   }
 
@@ -157,11 +165,13 @@ export class RunnerServer {
     } catch (defect) {
       effect = Effect.die(defect)
     }
-    const call: ServedCall = { served, fiber: undefined, isCancelled: false }
+    const call: ServedCall = { served, fiber: undefined, span: undefined, isCancelled: false }
     const scope = Scope.makeUnsafe()
-    const context = this.contextOf(head, scope)
+    let context = this.contextOf(head, scope)
+    const span = this.isTraced || head.span !== undefined ? this.spanOf(call, context, head.span) : undefined
+    if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
     this.calls.set(id, call)
-    const fiber = Effect.runForkWith(context)(this.traced(effect, served, head.span) as Effect.Effect<unknown, unknown>)
+    const fiber = Effect.runForkWith(context)(effect as Effect.Effect<unknown, unknown>)
     call.fiber = fiber
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.ended(id, call, scope, exit)
@@ -178,23 +188,19 @@ export class RunnerServer {
     return context
   }
 
-  private traced(
-    effect: Effect.Effect<unknown, unknown, unknown>,
-    served: Served,
-    span: SpanIds | undefined
-  ): Effect.Effect<unknown, unknown, unknown> {
-    if (span === undefined && !this.isTraced) return effect
-    const parent = span === undefined ? undefined : Tracer.externalSpan(span)
-    if (!this.isTraced) return Effect.withParentSpan(effect, parent!)
-    return Effect.withSpan(effect, `${served.fn.name}.run`, {
-      kind: "server",
-      ...(parent === undefined ? { root: true } : { parent }),
-      attributes: { "flame.runner": this.options.info.id, "flame.pool": this.options.info.pool }
-    })
+  /** The span of the function, below the caller's; without a tracer here its own spans are still below that one. */
+  private spanOf(call: ServedCall, context: Context.Context<never>, ids: SpanIds | undefined): Tracer.AnySpan | undefined {
+    const caller = ids === undefined ? undefined : Tracer.externalSpan(ids)
+    if (!this.isTraced) return caller
+    call.span = CallSpan.begin(context, `${call.served.fn.name}.run`, "server", caller)
+    call.span.attribute("flame.runner", this.options.info.id)
+    call.span.attribute("flame.pool", this.options.info.pool)
+    return call.span
   }
 
   /** The function has ended: its Scope closes before anything is told, so that a caller may rely on it. */
   private ended(id: number, call: ServedCall, scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): void {
+    if (call.span !== undefined) CallSpan.end(this.options.context, call.span, exit)
     const closing = Scope.closeUnsafe(scope, exit)
     if (closing === undefined) return this.respond(id, call, exit)
     const fiber = Effect.runForkWith(this.options.context)(closing)
@@ -287,7 +293,7 @@ export class RunnerServer {
     this.isLeaving = true
     this.interruptAll()
     // most end as they are interrupted
-    if (this.calls.size === 0) return this.finish()
+    if (this.calls.size === 0 || this.isGraceOver) return this.finish()
     this.after(this.welcome?.cancelGrace ?? 0, () => this.finish())
   }
 
