@@ -24,6 +24,8 @@ import { FlameError, type Reason } from "../../../src/FlameError.ts"
 import { Pool, type PoolShape } from "../../../src/pool/Pool.ts"
 import type { PoolEvent } from "../../../src/pool/PoolEvent.ts"
 import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
+import { type Kind, Parser } from "../../../src/wire/Frame.ts"
+import type { Transport } from "../../../src/wire/Transport.ts"
 import { Board, type BoardState, functions, work } from "./functions.ts"
 
 export { MemoryRunners } from "../../../src/backend/MemoryBackend.ts"
@@ -37,9 +39,16 @@ export interface World {
   /** What was logged, level first. */
   readonly logs: ReadonlyArray<string>
   /** Runners that exist at the backend now, and the most that ever did. */
-  readonly runners: { now: number; peak: number }
+  readonly runners: Tally
+  /** What is done at the moment at which the pool hands a frame of a kind over to a connection. */
+  readonly onFrame: (kind: Kind, then: () => void) => void
   /** Closes the pool, as the end of the test does; ends when it is closed. */
   readonly close: Effect.Effect<void>
+}
+
+interface Tally {
+  now: number
+  peak: number
 }
 
 type Needs = Pool | Board | Backend | MemoryBackend.MemoryRunners | Scope.Scope
@@ -87,6 +96,10 @@ export const long = (
     yield* started(name)
     return fiber
   })
+
+/** Starts such calls in one turn, before any of them can have been served. */
+export const burst = (...names: ReadonlyArray<string>): Effect.Effect<Array<Fiber.Fiber<string, FlameError>>, never, Needs> =>
+  Effect.tap(Effect.forEach(names, (name) => start(Flame.call(work, { name }))), () => settle)
 
 /** Starts such a call without waiting for anything. */
 export const waiting = (
@@ -169,8 +182,9 @@ export const withPool = <E>(
     Effect.gen(function*() {
       const { before, build, closesWithin, config, serve, ...options } = setup
       const logs: Array<string> = []
-      const runners = { now: 0, peak: 0 }
-      const backend = counted(runners, MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) }))
+      const runners: Tally = { now: 0, peak: 0 }
+      const hooks = new Map<number, () => void>()
+      const backend = watched(runners, hooks, MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) }))
       const surroundings = Layer.mergeAll(
         Board.layer,
         Logger.layer([Logger.make(({ logLevel, message }) => void logs.push(`${logLevel} ${String(message)}`))]),
@@ -186,7 +200,7 @@ export const withPool = <E>(
       const events: Array<PoolEvent> = []
       yield* start(Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))))
       const close = Effect.asVoid(Effect.exit(Scope.close(scope, Exit.void)))
-      const world: World = { pool, board, faults, events, logs, runners, close }
+      const world: World = { pool, board, faults, events, logs, runners, close, onFrame: (kind, then) => hooks.set(kind, then) }
       const services = Context.merge(early, built)
       yield* Effect.provideContext(Effect.scoped(body(world)), services)
       const { leases, waiting } = yield* pool.status
@@ -207,29 +221,44 @@ export const withPool = <E>(
     })
   )
 
-/** Counts runners between launch and the end of their scope. */
-const counted = <R>(
-  runners: { now: number; peak: number },
+/** Counts runners between launch and the end of their scope, and looks at what is written to them. */
+const watched = <R>(
+  runners: Tally,
+  hooks: ReadonlyMap<number, () => void>,
   layer: Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R>
 ): Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R> =>
   Layer.flatMap(layer, (context) => {
     const backend = Context.get(context, Backend)
     const launch: typeof backend.launch = (spec) =>
-      Effect.andThen(
-        Effect.acquireRelease(
+      Effect.gen(function*() {
+        yield* Effect.acquireRelease(
           Effect.sync(() => {
             runners.now++
             runners.peak = Math.max(runners.peak, runners.now)
           }),
-          () =>
-            Effect.sync(() => {
-              runners.now--
-            })
-        ),
-        backend.launch(spec)
-      )
+          () => Effect.sync(() => void runners.now--)
+        )
+        const runner = yield* backend.launch(spec)
+        return { ...runner, connection: Effect.map(runner.connection, (transport) => tapped(transport, hooks)) }
+      })
     return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
   })
+
+const tapped = (transport: Transport, hooks: ReadonlyMap<number, () => void>): Transport => {
+  const parser = new Parser({ frame: (kind) => hooks.get(kind)?.(), part: () => {}, violation: assert.fail })
+  return {
+    start: (handlers) => transport.start(handlers),
+    write(chunks) {
+      const free = transport.write(chunks)
+      for (const chunk of chunks) parser.push(chunk.slice())
+      return free
+    },
+    end: () => transport.end(),
+    destroy: (error) => transport.destroy(error),
+    atTurnEnd: (flush) => transport.atTurnEnd(flush),
+    later: (flush) => transport.later(flush)
+  }
+}
 
 /** Runs an effect on a clock that knows how many fibers sleep on it. */
 const countingSleeps = <A, E, R>(use: (sleepers: () => number) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
