@@ -11,6 +11,7 @@ import * as FunctionCodec from "../FunctionCodec.ts"
 import type { RunnerCall } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
+import type { CallTrace } from "./CallTrace.ts"
 import type { Deadline } from "./Deadlines.ts"
 import type { Ticket } from "./Ticket.ts"
 import type { WaitQueue } from "./WaitQueue.ts"
@@ -67,6 +68,8 @@ export class Call implements Ticket, RunnerCall, Due {
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
   ranOn = -1
+  /** Its span, where a tracer is installed. */
+  trace: CallTrace | undefined = undefined
   /** End of its budget in the pool's time. */
   readonly expiry: number | undefined
   readonly fn: AnyFunction
@@ -108,6 +111,8 @@ export class Call implements Ticket, RunnerCall, Due {
   /** Gives the caller its answer; whatever comes later is dropped. */
   settle(exit: CallExit, phase: "stopping" | "over"): void {
     this.phase = phase
+    // what is still to be decoded is no failure of the call
+    this.trace?.end(this, Exit.isExit(exit) ? exit : Exit.void)
     this.resume(exit)
   }
 

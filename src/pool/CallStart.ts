@@ -5,13 +5,14 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../CallSpan.ts"
 import { FlameError, InvalidPayload, PayloadTooLarge } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import * as Propagate from "../Propagate.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
 import { Call, type CallExit, type CallTerms } from "./Call.ts"
-import * as CallTrace from "./CallTrace.ts"
+import { CallTrace } from "./CallTrace.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import { Runner } from "./Runner.ts"
 
@@ -48,12 +49,11 @@ const start = (
   timeout: number | undefined
 ): Outcome => {
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
-  if (caller.getRef(Tracer.Tracer) === Tracer.nativeTracer) {
-    return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false))
+  if (!CallSpan.isTraced(caller.context)) {
+    return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false), undefined)
   }
-  return CallTrace.traced(engine, fn, (span, started) =>
-    run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, span, false), started)
-  )
+  const trace = new CallTrace(engine, caller.context, fn)
+  return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, trace.span, false), trace)
 }
 
 /** Hands a call over to the pool; what it fails with later is told to `failed`. */
@@ -69,8 +69,7 @@ export const cast = (
   return encodeLater(codec, fn, payload, (bytes) => {
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
-    const isTraced = caller.getRef(Tracer.Tracer) !== Tracer.nativeTracer
-    const terms = termsOf(engine, caller, fn, timeout, isTraced ? parent : undefined, true)
+    const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
     let accepted = false
     let refusal: CallExit | undefined
     const resume = (exit: CallExit) => {
@@ -102,11 +101,11 @@ const run = (
   codec: FunctionCodec.FunctionCodec,
   bytes: Uint8Array,
   terms: CallTerms,
-  started?: (call: Call) => void
+  trace: CallTrace | undefined
 ): Outcome =>
   Effect.callback<unknown, unknown, unknown>((resume) => {
     const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
-    started?.(call)
+    call.trace = trace
     engine.submit(call)
     return Effect.suspend(() => engine.interrupt(call))
   })

@@ -1,14 +1,13 @@
 /**
  * The spans of a call, made only where a tracer is installed: `Flame.call`, and below it `queue` and `boot` where the
- * call waited for more than a millisecond. The function's own span, `run`, is made by its runner.
+ * call waited for more than a millisecond. The function's own span, below `Flame.call` too, is made by its runner.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../CallSpan.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import type { Call } from "./Call.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
@@ -16,55 +15,51 @@ import type { PoolEngine } from "./PoolEngine.ts"
 /** A wait below this leaves no span, in milliseconds. */
 const shown = 1
 
-/** Runs a call in its span; `started` is to be told the call. */
-export const traced = (
-  engine: PoolEngine,
-  fn: AnyFunction,
-  run: (span: Tracer.Span, started: (call: Call) => void) => Effect.Effect<unknown, unknown, unknown>
-): Effect.Effect<unknown, unknown, unknown> =>
-  Effect.useSpan(
-    "Flame.call",
-    { kind: "client", attributes: { "flame.function": fn.name, "flame.pool": engine.pool } },
-    (span) => {
-      let call: Call | undefined
-      const effect = run(span, (started) => {
-        call = started
-      })
-      return Effect.onExit(effect, () =>
-        Effect.withFiber((fiber) => {
-          if (call !== undefined) addWaits(engine, fiber, span, call)
-          return Effect.void
-        })
-      )
-    }
-  )
+/** The span of one call, from its submission to the answer its caller gets. */
+export class CallTrace {
+  readonly span: Tracer.Span
+  private readonly engine: PoolEngine
+  private readonly context: Context.Context<never>
 
-const addWaits = (engine: PoolEngine, fiber: Fiber.Fiber<unknown, unknown>, parent: Tracer.Span, call: Call): void => {
-  const boot = engine.bootOf(call.ranOn)
-  if (boot !== undefined) parent.attribute("flame.runner", boot.id)
-  const until = call.dispatchedAt === 0 ? engine.now() : call.dispatchedAt
-  if (until - call.submittedAt <= shown) return
-  const tracer = fiber.getRef(Tracer.Tracer)
-  const wall = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
-  const now = engine.now()
-  const at = (time: number) => wall - BigInt(Math.round((now - time) * 1e6))
-  const child = (name: string, from: number, to: number, attributes: Record<string, unknown>) => {
-    const span = tracer.span({
+  constructor(engine: PoolEngine, context: Context.Context<never>, fn: AnyFunction) {
+    this.engine = engine
+    this.context = context
+    this.span = CallSpan.begin(context, "Flame.call", "client")
+    this.span.attribute("flame.function", fn.name)
+    this.span.attribute("flame.pool", engine.pool)
+  }
+
+  /** The caller has its answer. */
+  end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+    const runner = this.engine.bootOf(call.ranOn)
+    if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
+    const until = call.dispatchedAt === 0 ? this.engine.now() : call.dispatchedAt
+    if (until - call.submittedAt > shown) {
+      this.child("queue", call.submittedAt, until, {})
+      if (runner?.readyAt !== undefined && runner.readyAt > call.submittedAt) {
+        const phases = Object.entries(runner.phases).map(([name, millis]) => [`flame.boot.${name}_ms`, Math.round(millis)])
+        this.child("boot", runner.startedAt, runner.readyAt, { "flame.runner": runner.id, ...Object.fromEntries(phases) })
+      }
+    }
+    CallSpan.end(this.context, this.span, exit)
+  }
+
+  /** A span of the past, between two times of the pool. */
+  private child(name: string, from: number, to: number, attributes: Readonly<Record<string, unknown>>): void {
+    const wall = Context.get(this.context, Clock.Clock).currentTimeNanosUnsafe()
+    const now = this.engine.now()
+    const at = (time: number) => wall - BigInt(Math.round((now - time) * 1e6))
+    const span = Context.get(this.context, Tracer.Tracer).span({
       name,
-      parent: Option.some(parent),
+      parent: Option.some(this.span),
       annotations: Context.empty(),
       links: [],
       startTime: at(from),
       kind: "internal",
       root: false,
-      sampled: parent.sampled
+      sampled: this.span.sampled
     })
     for (const key of Object.keys(attributes)) span.attribute(key, attributes[key])
     span.end(at(to), Exit.void)
-  }
-  child("queue", call.submittedAt, until, {})
-  if (boot?.readyAt !== undefined && boot.readyAt > call.submittedAt) {
-    const phases = Object.entries(boot.phases).map(([name, millis]) => [`flame.boot.${name}_ms`, Math.round(millis)])
-    child("boot", boot.startedAt, boot.readyAt, { "flame.runner": boot.id, ...Object.fromEntries(phases) })
   }
 }

@@ -147,6 +147,7 @@ export class PoolEngine implements CallOwner {
     if (call.phase === "stopping") return this.untilStopped(call)
     const now = this.now()
     this.deadlines.remove(call)
+    call.trace?.end(call, Exit.interrupt())
     if (call.phase === "lost" || call.state !== "running") {
       call.phase = "over"
       this.lost.delete(call)
@@ -208,9 +209,9 @@ export class PoolEngine implements CallOwner {
     stopped?.()
     const runner = this.runners.get(call.runner)
     if (runner?.handle === undefined) return
-    this.parts.stuck(runner, call.fn.name)
     const by = `stuck call ${call.fn.name}`
     this.step({ _tag: "Stuck", now: this.now(), runner: call.runner })
+    this.parts.stuck(runner, call.fn.name)
     if (runner.handle.isPinged) return runner.kill(by)
     this.killIfOnlyStuck(runner)
     this.after(this.settings.drainTimeout, () => runner.kill(by))
