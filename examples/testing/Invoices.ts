@@ -1,0 +1,47 @@
+/**
+ * A part of an app to be tested: invoices are printed on runners, and what happens when that goes wrong is its business.
+ */
+import { Context, Effect, Schedule, Schema } from "effect"
+import { Flame } from "../../src/index.ts"
+
+/** What a runner prints with; the real one is slow, costs money and needs a network. */
+export class Printer extends Context.Service<
+  Printer,
+  { readonly print: (text: string) => Effect.Effect<{ readonly pages: number }, NoPaper> }
+>()("invoices/Printer") {}
+
+export class NoPaper extends Schema.TaggedError<NoPaper>()("NoPaper", { tray: Schema.Int }) {}
+
+export class Invoice extends Schema.Class<Invoice>("Invoice")({
+  number: Schema.Int,
+  customer: Schema.String,
+  due: Schema.DateFromString,
+  cents: Schema.Int.check(Schema.isGreaterThan(0))
+}) {}
+
+export const print = Flame.fn(
+  "print",
+  { payload: { invoice: Invoice }, success: Schema.Int, error: NoPaper, timeout: "1 minute" },
+  Effect.fn(function* ({ invoice }) {
+    const printer = yield* Printer
+    const { customer, due, number } = invoice
+    const { pages } = yield* printer.print(`No. ${number} for ${customer}, due ${due.toISOString().slice(0, 10)}`)
+    return pages
+  })
+)
+
+/** What became of an invoice. */
+export type Outcome = "printed" | "to be looked at" | "later"
+
+/**
+ * Prints an invoice, never twice: what may have been printed already is left to a person.
+ *
+ * Whatever did not run is tried three times, a second apart.
+ */
+export const printOnce = (invoice: Invoice) =>
+  Flame.call(print, { invoice }).pipe(
+    Effect.retry({ while: Flame.isRetryable, times: 3, schedule: Schedule.spaced("1 second") }),
+    Effect.as<Outcome>("printed"),
+    Effect.catchReason("FlameError", "RunnerLost", () => Effect.succeed<Outcome>("to be looked at")),
+    Effect.catchReason("FlameError", "TimedOut", () => Effect.succeed<Outcome>("later"))
+  )

@@ -1,0 +1,146 @@
+/**
+ * How an app tests its own use of Flame: in memory, with mock services, under TestClock, with faults as scripted.
+ *
+ * `FlameLayer.test` runs the functions through the real codec and the real pool. What a runner would build, the
+ * functions' services, are requirements of that layer: mocks go where the real ones would.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
+import { TestClock } from "effect/testing"
+import { BootFailure, Flame, FlameLayer, Pool } from "../../src/index.ts"
+import { MemoryRunners } from "../../src/backend/MemoryBackend.ts"
+import { Invoice, NoPaper, print, Printer, printOnce } from "./Invoices.ts"
+
+const invoice = new Invoice({ number: 7, customer: "Ada", due: new Date("2026-01-31"), cents: 12_00 })
+
+/** The pool, with a printer that does what a test says; it remembers what it was given. */
+const setup = (onPrint: Effect.Effect<void, NoPaper> = Effect.void) => {
+  const printed: Array<string> = []
+  const Mock = Layer.succeed(Printer, {
+    print: (text) =>
+      Effect.as(
+        Effect.andThen(
+          Effect.sync(() => printed.push(text)),
+          onPrint
+        ),
+        { pages: 2 }
+      )
+  })
+  return { printed, Test: FlameLayer.test([print], { max: 2, idleTimeToLive: "10 seconds" }).pipe(Layer.provide(Mock)) }
+}
+
+describe("functions", () => {
+  it.effect("uses the mock on the runner", () => {
+    const { printed, Test } = setup()
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* Flame.call(print, { invoice }), 2)
+      assert.deepStrictEqual(printed, ["No. 7 for Ada, due 2026-01-31"])
+    }).pipe(Effect.provide(Test))
+  })
+
+  it.effect("fails with an instance of its own error", () => {
+    const { Test } = setup(Effect.fail(new NoPaper({ tray: 3 })))
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(Flame.call(print, { invoice }))
+      assert.instanceOf(error, NoPaper)
+      assert.deepStrictEqual(error, new NoPaper({ tray: 3 }))
+    }).pipe(Effect.provide(Test))
+  })
+
+  it.effect("takes nothing that would not survive the way to another process", () => {
+    const { printed, Test } = setup()
+    return Effect.gen(function* () {
+      // made without its constructor, as a cast or a careless copy does
+      const free = Object.assign(Object.create(Object.getPrototypeOf(invoice)), invoice, { cents: 0 }) as Invoice
+      const error = yield* Effect.flip(Flame.call(print, { invoice: free }))
+      assert.strictEqual(error._tag === "FlameError" && error.reason._tag, "InvalidPayload")
+      assert.deepStrictEqual(printed, [])
+    }).pipe(Effect.provide(Test))
+  })
+})
+
+describe("printOnce", () => {
+  it.effect("prints later what took too long, and stops the printer", () =>
+    Effect.gen(function* () {
+      const stopped = yield* Deferred.make<void>()
+      const { Test } = setup(Effect.onInterrupt(Effect.never, () => Deferred.succeed(stopped, undefined)))
+      yield* Effect.gen(function* () {
+        const printing = yield* Effect.forkChild(printOnce(invoice))
+        yield* TestClock.adjust("59 seconds")
+        assert.isUndefined(printing.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Fiber.join(printing), "later")
+        yield* Deferred.await(stopped)
+      }).pipe(Effect.provide(Test))
+    })
+  )
+
+  it.effect("leaves to a person what a lost runner may have printed", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const { printed, Test } = setup(Effect.andThen(Deferred.succeed(started, undefined), Effect.never))
+      yield* Effect.gen(function* () {
+        const runners = yield* MemoryRunners
+        const printing = yield* Effect.forkChild(printOnce(invoice))
+        yield* Deferred.await(started)
+        yield* runners.lose()
+        assert.strictEqual(yield* Fiber.join(printing), "to be looked at")
+        assert.strictEqual(printed.length, 1)
+      }).pipe(Effect.provide(Test))
+    })
+  )
+
+  it.effect("waits for a runner when a boot fails that can heal", () => {
+    const { printed, Test } = setup()
+    return Effect.gen(function* () {
+      const runners = yield* MemoryRunners
+      yield* runners.failBoots(new BootFailure.LaunchFailed({ detail: "no memory for another process" }))
+      const printing = yield* Effect.forkChild(printOnce(invoice))
+      // the pool tries again by itself, after a pause that grows
+      yield* TestClock.adjust("30 seconds")
+      assert.strictEqual(yield* Fiber.join(printing), "printed")
+      assert.strictEqual(yield* runners.launched, 2)
+      assert.strictEqual(printed.length, 1)
+    }).pipe(Effect.provide(Test))
+  })
+
+  it.effect("says at once what no waiting would mend", () => {
+    const { printed, Test } = setup()
+    return Effect.gen(function* () {
+      const runners = yield* MemoryRunners
+      yield* runners.failBoots(new BootFailure.EntryMissing({ entry: "/app/runner.ts" }))
+      const exit = yield* Effect.exit(printOnce(invoice))
+      assert.isTrue(Exit.isFailure(exit))
+      const error = yield* Effect.flip(exit)
+      assert.include(String(error), "/app/runner.ts")
+      assert.deepStrictEqual(printed, [])
+    }).pipe(Effect.provide(Test))
+  })
+})
+
+describe("the pool", () => {
+  it.effect("never prints more than two at a time, and lets its runners go afterwards", () =>
+    Effect.gen(function* () {
+      const now = yield* Ref.make(0)
+      const most = yield* Ref.make(0)
+      const onPrint = Effect.gen(function* () {
+        const count = yield* Ref.updateAndGet(now, (n) => n + 1)
+        yield* Ref.update(most, (n) => Math.max(n, count))
+        yield* Effect.sleep("5 seconds")
+        yield* Ref.update(now, (n) => n - 1)
+      })
+      const { printed, Test } = setup(onPrint)
+      yield* Effect.gen(function* () {
+        const pool = yield* Pool
+        const all = yield* Effect.forkChild(
+          Effect.forEach([1, 2, 3, 4, 5], () => printOnce(invoice), { concurrency: "unbounded" })
+        )
+        yield* TestClock.adjust("15 seconds")
+        assert.deepStrictEqual(yield* Fiber.join(all), ["printed", "printed", "printed", "printed", "printed"])
+        assert.deepStrictEqual([printed.length, yield* Ref.get(most)], [5, 2])
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* pool.status).runners.length, 0)
+      }).pipe(Effect.provide(Test))
+    })
+  )
+})
