@@ -10,12 +10,16 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // what everybody speaks of: functions, what they may ask their runner, what crosses with a call, what can go wrong
   [
     "BootFailure",
+    "CallSpan",
+    "DefectCodec",
     "FlameError",
     "FlameFunction",
     "FunctionCodec",
     "Propagate",
     "RunnerExit",
+    "SchemaCodec",
     "SchemaLayout",
+    "SchemaProblems",
     "Shutdown",
     "runner/Current"
   ],

@@ -11,10 +11,8 @@ import * as FunctionCodec from "../FunctionCodec.ts"
 import type { RunnerCall } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
-import type { CallTrace } from "./CallTrace.ts"
 import type { Deadline } from "./Deadlines.ts"
-import type { Ticket } from "./Ticket.ts"
-import type { WaitQueue } from "./WaitQueue.ts"
+import type { Ticket, TicketQueue } from "./Ticket.ts"
 
 /** Something the pool's one timer can be set for. */
 export interface Due extends Deadline {
@@ -25,6 +23,11 @@ export interface Due extends Deadline {
 export interface CallOwner {
   readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
   readonly expired: (call: Call, now: number) => void
+}
+
+/** Who wants to know when the caller has its answer. */
+export interface CallObserver {
+  readonly end: (call: Call, exit: Exit.Exit<unknown, unknown>) => void
 }
 
 /** What a caller gives besides function and payload. */
@@ -48,7 +51,7 @@ export class Call implements Ticket, RunnerCall, Due {
   lease: number
   readonly cast: boolean
   seq = -1
-  queue: WaitQueue | undefined = undefined
+  queue: TicketQueue | undefined = undefined
   prev: Ticket | undefined = undefined
   next: Ticket | undefined = undefined
   linkId = 0
@@ -69,7 +72,7 @@ export class Call implements Ticket, RunnerCall, Due {
   /** Index of the runner it was sent to last, or -1. */
   ranOn = -1
   /** Its span, where a tracer is installed. */
-  trace: CallTrace | undefined = undefined
+  trace: CallObserver | undefined = undefined
   /** End of its budget in the pool's time. */
   readonly expiry: number | undefined
   readonly fn: AnyFunction

@@ -9,14 +9,14 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
-import type { Call } from "./Call.ts"
+import type { Call, CallObserver } from "./Call.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 
 /** A wait below this leaves no span, in milliseconds. */
 const shown = 1
 
 /** The span of one call, from its submission to the answer its caller gets. */
-export class CallTrace {
+export class CallTrace implements CallObserver {
   readonly span: Tracer.Span
   private readonly engine: PoolEngine
   private readonly context: Context.Context<never>

@@ -1,8 +1,7 @@
 /** A wish for a runner of one's own, as `withRunner` makes it. */
 import type * as Exit from "effect/Exit"
 import type { FlameError } from "../FlameError.ts"
-import type { Ticket } from "./Ticket.ts"
-import type { WaitQueue } from "./WaitQueue.ts"
+import type { Ticket, TicketQueue } from "./Ticket.ts"
 
 /** What a wish comes to: the lease's number and the index of its runner. */
 export interface Granted {
@@ -16,7 +15,7 @@ export class LeaseTicket implements Ticket {
   lease = -1
   readonly cast = false
   seq = -1
-  queue: WaitQueue | undefined = undefined
+  queue: TicketQueue | undefined = undefined
   prev: Ticket | undefined = undefined
   next: Ticket | undefined = undefined
   private readonly onGranted: (granted: Granted) => void

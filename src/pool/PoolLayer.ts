@@ -9,7 +9,7 @@ import { BootFailed, FlameError } from "../FlameError.ts"
 import * as Role from "../runner/Role.ts"
 import * as Shutdown from "../Shutdown.ts"
 import * as CallStart from "./CallStart.ts"
-import type { PoolShape } from "./Pool.ts"
+import type { PoolShape } from "./PoolShape.ts"
 import { fromConfig, type PoolOptions } from "./PoolOptions.ts"
 import * as PoolRuntime from "./PoolRuntime.ts"
 

@@ -2,7 +2,11 @@
  * A call as the pool's policy sees it. The pool service's own object for a call implements this, so that waiting,
  * running and leaving cost no allocation and no look-up.
  */
-import type { WaitQueue } from "./WaitQueue.ts"
+
+/** A queue that holds tickets, as one of them sees it. */
+export interface TicketQueue {
+  readonly remove: (ticket: Ticket) => void
+}
 
 /** One call, or one wish for a lease; every field but `lease` and `cast` is written by the policy only. */
 export interface Ticket {
@@ -17,7 +21,7 @@ export interface Ticket {
   /** Its turn: given once, at `Submit`, and kept when it comes back unserved. */
   seq: number
   /** The queue it waits in, with its neighbours there. */
-  queue: WaitQueue | undefined
+  queue: TicketQueue | undefined
   prev: Ticket | undefined
   next: Ticket | undefined
 }
