@@ -42,8 +42,81 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
 const loads: Readonly<
   Record<string, { readonly ours: ReadonlyArray<string>; readonly effect: ReadonlyArray<string> }>
 > = {
-  runner: { ours: [], effect: [] },
-  Flame: { ours: [], effect: [] }
+  runner: {
+    ours: [
+      "BootFailure",
+      "CallSpan",
+      "DefectCodec",
+      "FlameError",
+      "FlameRunner",
+      "FunctionCodec",
+      "Propagate",
+      "RunnerExit",
+      "SchemaCodec",
+      "SchemaLayout",
+      "SchemaProblems",
+      "Shutdown",
+      "runMain",
+      "runner/Build",
+      "runner/Current",
+      "runner/Role",
+      "runner/RunnerServer",
+      "wire/Frame",
+      "wire/Handshake",
+      "wire/Link",
+      "wire/Request",
+      "wire/Transport"
+    ],
+    effect: [
+      "effect/Cause",
+      "effect/Clock",
+      "effect/Context",
+      "effect/Deferred",
+      "effect/Effect",
+      "effect/Exit",
+      "effect/Layer",
+      "effect/LogLevel",
+      "effect/Option",
+      "effect/Predicate",
+      "effect/References",
+      "effect/Runtime",
+      "effect/Schema",
+      "effect/SchemaIssue",
+      "effect/SchemaParser",
+      "effect/Scope",
+      "effect/Tracer",
+      "effect/encoding/SchemaBinary"
+    ]
+  },
+  Flame: {
+    ours: [
+      "BootFailure",
+      "FlameError",
+      "FlameFunction",
+      "Propagate",
+      "RunnerExit",
+      "SchemaLayout",
+      "Shutdown",
+      "pool/Pool",
+      "runMain",
+      "runner/Current",
+      "runner/Entry",
+      "runner/Role",
+      "wire/Frame",
+      "wire/Transport"
+    ],
+    effect: [
+      "effect/Cause",
+      "effect/Context",
+      "effect/Duration",
+      "effect/Effect",
+      "effect/Exit",
+      "effect/Layer",
+      "effect/Predicate",
+      "effect/Runtime",
+      "effect/Schema"
+    ]
+  }
 }
 
 interface Import {
