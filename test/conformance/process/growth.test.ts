@@ -5,15 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, mayGo, place, play } from "../../fixtures/conformance-process/functions.ts"
-import { onPool, pids, reasonOf, type Scene } from "../../fixtures/conformance-process/harness.ts"
-
-/** Begins a call that goes on until it is told to return, and waits until it runs; gives where. */
-const begin = Effect.fnUntraced(function* ({ stage }: Scene, key: string) {
-  const fiber = yield* Effect.forkScoped(Flame.call(play, { key }))
-  const { pid } = yield* stage.said(key, "started")
-  const end = Effect.andThen(stage.tell(key, "return"), Fiber.join(fiber))
-  return { pid, end }
-})
+import { begin, onPool, pids, reasonOf } from "../../fixtures/conformance-process/harness.ts"
 
 describe("a pool of child processes", () => {
   it.live("[C1] with `min: 1` has one runner ready once `awaitMin` holds", () =>

@@ -1,0 +1,40 @@
+import { writeFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Flame from "../../../src/Flame.ts"
+import type { RunnerLost } from "../../../src/FlameError.ts"
+import { place } from "../../fixtures/conformance-process/functions.ts"
+import { begin, onPool, reasonOf } from "../../fixtures/conformance-process/harness.ts"
+
+// apart from the rest, because a ping every 2 s makes them wait
+describe("a call on a runner that does not answer", () => {
+  it.live("goes to the next runner instead, and the first one takes calls again once it answers", () =>
+    onPool({ max: 2, concurrency: 2 }, (scene) =>
+      Effect.gen(function* () {
+        const blocked = yield* begin(scene, "a")
+        const file = scene.stage.gate
+        yield* scene.stage.tell("a", `block ${file}`)
+        yield* scene.stage.said("a", "blocking")
+        const { runner } = yield* scene.events.nth("RunnerUnresponsive")
+        const { pid } = yield* Flame.call(place)
+        assert.notStrictEqual(pid, blocked.pid)
+        writeFileSync(file, "")
+        assert.strictEqual((yield* scene.events.nth("RunnerResponsive")).runner, runner)
+        assert.strictEqual(yield* blocked.end, blocked.pid)
+      })
+    )
+  )
+
+  it.live("is lost with it when that stays silent beyond `silenceLimit`", () =>
+    onPool({ silenceLimit: "1 second" }, (scene) =>
+      Effect.gen(function* () {
+        const { fiber } = yield* begin(scene, "a")
+        yield* scene.stage.tell("a", "block /never")
+        const { exit } = (yield* reasonOf(Fiber.join(fiber))) as RunnerLost
+        assert.strictEqual(exit._tag, "Killed")
+        assert.match(exit.message, /silent for \d+ ms/)
+      })
+    )
+  )
+})

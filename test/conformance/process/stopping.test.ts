@@ -1,0 +1,264 @@
+import { writeFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Flame from "../../../src/Flame.ts"
+import type { RunnerLost } from "../../../src/FlameError.ts"
+import { Exited, Killed } from "../../../src/RunnerExit.ts"
+import { children, isAlive } from "../../fixtures/conformance-process/census.ts"
+import { add, place, play } from "../../fixtures/conformance-process/functions.ts"
+import { begin, onPool, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
+
+/** What a timer may be late by on a busy machine. */
+const noise = 500
+
+describe("a call that is stopped", () => {
+  it.live("[C24] at its deadline with `maxCalls: 1`: TimedOut then, and within `cancelGrace` its runner is gone", () =>
+    onPool({ min: 1, awaitMin: true, max: 1, maxCalls: 1 }, ({ events, stage }) =>
+      Effect.gen(function* () {
+        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
+        const { pid } = yield* stage.said("a", "started")
+        const at = performance.now()
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
+        assert.isBelow(took, 300 + noise)
+        yield* stage.said("a", "finalized")
+        const gone = yield* events.nth("RunnerGone")
+        assert.isBelow(events.at(gone) - at, 1000 + noise)
+        assert.strictEqual(gone.why, "maxCalls")
+        assert.isFalse(isAlive(pid))
+      })
+    )
+  )
+
+  it.live(
+    "[C25] at its deadline on a runner of several uses: TimedOut then, the work stops, the runner serves on",
+    () =>
+      onPool({ min: 1, awaitMin: true }, ({ events, stage }) =>
+        Effect.gen(function* () {
+          const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
+          const { pid } = yield* stage.said("a", "started")
+          assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
+          assert.isBelow(took, 300 + noise)
+          yield* stage.said("a", "finalized")
+          assert.strictEqual((yield* Flame.call(place)).pid, pid)
+          assert.deepStrictEqual(events.of("RunnerDraining"), [])
+        })
+      )
+  )
+
+  it.live("by an interruption is interrupted on its runner, and its caller waits for its finalizers there", () =>
+    onPool({ cancelGrace: "10 seconds" }, (scene) =>
+      Effect.gen(function* () {
+        const { fiber, pid } = yield* begin(scene, "a", { stubborn: true })
+        const interrupter = yield* Effect.forkScoped(Fiber.interrupt(fiber), { startImmediately: true })
+        yield* scene.stage.said("a", "interrupted")
+        assert.isUndefined(fiber.pollUnsafe())
+        assert.deepInclude(yield* scene.pool.status, { busySlots: 1 })
+        yield* scene.stage.tell("a", "let go")
+        yield* Fiber.join(interrupter)
+        yield* scene.stage.said("a", "finalized")
+        assert.deepInclude(yield* scene.pool.status, { busySlots: 0 })
+        assert.strictEqual((yield* Flame.call(place)).pid, pid)
+      })
+    )
+  )
+
+  it.live("by a surrounding timeout or race is stopped the same way", () =>
+    onPool({}, ({ stage }) =>
+      Effect.gen(function* () {
+        const outcome = yield* Effect.raceFirst(
+          Flame.call(play, { key: "a" }),
+          Effect.as(stage.said("a", "started"), "the other")
+        )
+        assert.strictEqual(outcome, "the other")
+        // the race has ended, so its finalizers have
+        assert.isTrue(stage.lines.some(({ what }) => what === "finalized"))
+      })
+    )
+  )
+
+  it.live("before it was sent leaves nothing behind", () =>
+    onPool({}, (scene) =>
+      Effect.gen(function* () {
+        const first = yield* begin(scene, "a")
+        const waiter = yield* Effect.forkScoped(Flame.call(play, { key: "b" }), { startImmediately: true })
+        yield* Fiber.interrupt(waiter)
+        assert.deepInclude(yield* scene.pool.status, { waiting: 0, busySlots: 1 })
+        yield* first.end
+        yield* Flame.call(add, { a: 1, b: 1 })
+        assert.isFalse(scene.stage.lines.some(({ key }) => key === "b"))
+      })
+    )
+  )
+
+  it.live("[C88] and blocks its runner's loop costs that runner, after `cancelGrace`: killed and replaced", () =>
+    onPool({ min: 1, awaitMin: true, concurrency: 2, cancelGrace: "300 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const neighbour = yield* begin(scene, "b")
+        const stuck = yield* begin(scene, "a")
+        assert.strictEqual(neighbour.pid, stuck.pid)
+        yield* scene.stage.tell("a", "block /never")
+        yield* scene.stage.said("a", "blocking")
+        const [, took] = yield* timed(Fiber.interrupt(stuck.fiber))
+        assert.isAtLeast(took, 299)
+        assert.isBelow(took, 300 + noise)
+        const { exit, gone } = (yield* reasonOf(Fiber.join(neighbour.fiber))) as RunnerLost
+        assert.deepStrictEqual(exit, new Killed({ signal: "SIGKILL", by: "stuck call play" }))
+        assert.isTrue(gone)
+        const told = yield* scene.events.nth("RunnerStuck")
+        assert.deepInclude(told, { function: "play" })
+        assert.strictEqual((yield* scene.events.nth("RunnerGone")).why, "stuck")
+        assert.isFalse(isAlive(stuck.pid))
+        // by itself, for `min`
+        const ready = yield* scene.events.nth("RunnerReady")
+        assert.strictEqual((yield* Flame.call(place)).pid, Number(ready.labels["pid"]))
+      })
+    )
+  )
+
+  it.live("[C88] and goes on while its loop answers lets its neighbours finish first, then its runner goes", () =>
+    onPool({ concurrency: 2, max: 2, cancelGrace: "300 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const neighbour = yield* begin(scene, "b")
+        const stuck = yield* begin(scene, "a", { stubborn: true })
+        assert.strictEqual(neighbour.pid, stuck.pid)
+        const [, took] = yield* timed(Fiber.interrupt(stuck.fiber))
+        assert.isAtLeast(took, 299)
+        assert.isBelow(took, 300 + noise)
+        yield* scene.events.nth("RunnerStuck")
+        // no new calls
+        const elsewhere = yield* begin(scene, "c")
+        assert.notStrictEqual(elsewhere.pid, stuck.pid)
+        assert.isUndefined(neighbour.fiber.pollUnsafe())
+        assert.strictEqual(yield* neighbour.end, stuck.pid)
+        const gone = yield* scene.events.nth("RunnerGone")
+        assert.strictEqual(gone.why, "stuck")
+        assert.deepStrictEqual(gone.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call play" }))
+        yield* elsewhere.end
+      })
+    )
+  )
+
+  it.live("[C88] and lets go late, with neighbours running, leaves its runner to end them and go by itself", () =>
+    onPool({ concurrency: 2, max: 2, cancelGrace: "300 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const neighbour = yield* begin(scene, "b")
+        const stuck = yield* begin(scene, "a", { stubborn: true })
+        yield* Fiber.interrupt(stuck.fiber)
+        yield* scene.events.nth("RunnerStuck")
+        yield* scene.stage.tell("a", "let go")
+        yield* scene.stage.said("a", "finalized")
+        assert.strictEqual(yield* neighbour.end, stuck.pid)
+        const gone = yield* scene.events.nth("RunnerGone")
+        assert.strictEqual(gone.why, "stuck")
+        assert.deepStrictEqual(gone.exit.reason, new Exited({ code: 0 }))
+      })
+    )
+  )
+
+  it.live("[C88] by its deadline and does not stop costs its runner as well", () =>
+    onPool({ min: 1, awaitMin: true, cancelGrace: "300 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkScoped(reasonOf(Flame.call(play, { key: "a" }, { timeout: "500 millis" })))
+        const { pid } = yield* scene.stage.said("a", "started")
+        yield* scene.stage.tell("a", "block /never")
+        assert.deepInclude(yield* Fiber.join(call), { _tag: "TimedOut", phase: "running" })
+        const gone = yield* scene.events.nth("RunnerGone")
+        assert.deepStrictEqual(gone.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call play" }))
+        assert.notStrictEqual((yield* Flame.call(place)).pid, pid)
+      })
+    )
+  )
+
+  it.live("unblocks within `cancelGrace`: it is stopped then, and its runner stays", () =>
+    onPool({ cancelGrace: "10 seconds" }, (scene) =>
+      Effect.gen(function* () {
+        const { fiber, pid } = yield* begin(scene, "a")
+        const file = scene.stage.gate
+        yield* scene.stage.tell("a", `block ${file}`)
+        yield* scene.stage.said("a", "blocking")
+        const interrupter = yield* Effect.forkScoped(Fiber.interrupt(fiber), { startImmediately: true })
+        writeFileSync(file, "")
+        yield* Fiber.join(interrupter)
+        yield* scene.stage.said("a", "finalized")
+        assert.strictEqual((yield* Flame.call(place)).pid, pid)
+      })
+    )
+  )
+})
+
+describe("a pool that closes", () => {
+  it.live("[C59] lets calls in flight end within `drainTimeout`, then nothing is left", () =>
+    onPool({ max: 2, drainTimeout: "10 seconds" }, (scene) =>
+      Effect.gen(function* () {
+        const calls = [yield* begin(scene, "a"), yield* begin(scene, "b")]
+        const waiter = yield* Effect.forkScoped(reasonOf(Flame.call(add, { a: 1, b: 1 })), { startImmediately: true })
+        const closing = yield* Effect.forkScoped(scene.close, { startImmediately: true })
+        // those that wait are told at once, and so is who comes now
+        assert.deepInclude(yield* Fiber.join(waiter), { _tag: "PoolClosed", function: "add" })
+        assert.deepInclude(yield* reasonOf(Flame.call(add, { a: 1, b: 1 })), { _tag: "PoolClosed" })
+        assert.isUndefined(closing.pollUnsafe())
+        for (const { end, pid } of calls) assert.strictEqual(yield* end, pid)
+        yield* Fiber.join(closing)
+        assert.deepStrictEqual(children(), [])
+        assert.deepStrictEqual(
+          calls.map(({ pid }) => isAlive(pid)),
+          [false, false]
+        )
+      })
+    )
+  )
+
+  it.live("[C59] interrupts what does not end within `drainTimeout`, and waits for its finalizers", () =>
+    onPool({ drainTimeout: "200 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const { fiber } = yield* begin(scene, "a")
+        const [, took] = yield* timed(scene.close)
+        assert.isAtLeast(took, 199)
+        assert.isTrue(scene.stage.lines.some(({ what }) => what === "finalized"))
+        assert.deepInclude(yield* reasonOf(Fiber.join(fiber)), { _tag: "RunnerLost", mayHaveRun: true })
+        assert.deepStrictEqual(children(), [])
+      })
+    )
+  )
+
+  it.live("[C59] [C89] ends runners that compute without pause, within drainTimeout + cancelGrace", () =>
+    onPool({ drainTimeout: "200 millis", cancelGrace: "200 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const { fiber } = yield* begin(scene, "a")
+        yield* scene.stage.tell("a", "block /never")
+        yield* scene.stage.said("a", "blocking")
+        const [, took] = yield* timed(scene.close)
+        // what the pool allows a goodbye on top of both
+        assert.isBelow(took, 400 + 1000 + noise)
+        assert.deepInclude(yield* reasonOf(Fiber.join(fiber)), { _tag: "RunnerLost" })
+        assert.deepStrictEqual(children(), [])
+      })
+    )
+  )
+
+  it.live("[C59] lets casts that wait run on the slots that are there", () =>
+    onPool({}, (scene) =>
+      Effect.gen(function* () {
+        const first = yield* begin(scene, "a")
+        yield* Flame.cast(play, { key: "b" })
+        const closing = yield* Effect.forkScoped(scene.close, { startImmediately: true })
+        yield* first.end
+        yield* scene.stage.said("b", "started")
+        yield* scene.stage.tell("b", "return")
+        yield* Fiber.join(closing)
+        assert.deepStrictEqual(scene.events.of("CastFailed"), [])
+      })
+    )
+  )
+
+  it.live("[C59] gives boots up, and leaves nothing of them", () =>
+    onPool({ max: 3, min: 3 }, (scene) =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* scene.pool.status).booting, 3)
+        yield* scene.close
+        assert.deepStrictEqual(children(), [])
+      })
+    )
+  )
+})
