@@ -282,7 +282,7 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
     parts.metrics.runnersLost++
     const { onRunnerLost } = parts.hooks
     const { exit } = lost
-    if (onRunnerLost !== undefined) parts.beside(Effect.suspend(() => onRunnerLost(runner.id, exit)))
+    if (onRunnerLost !== undefined) runHook(parts, "onRunnerLost", runner.id, () => onRunnerLost(runner.id, exit))
   }
   return lost
 })
@@ -304,5 +304,11 @@ const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<Run
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
   const { afterBoot } = parts.hooks
-  if (afterBoot !== undefined) parts.beside(Effect.suspend(() => afterBoot(outcome)))
+  if (afterBoot !== undefined) runHook(parts, "afterBoot", outcome.runner, () => afterBoot(outcome))
 }
+
+const runHook = (parts: LifeParts, name: string, runner: string, hook: () => Effect.Effect<void, unknown>): void =>
+  parts.beside(
+    Effect.catchCause(Effect.suspend(hook), (cause) =>
+      Effect.logWarning(`${name} of pool ${parts.pool} failed for runner ${runner}`, cause))
+  )
