@@ -308,7 +308,6 @@ export const make = Effect.fnUntraced(function* (id: string, options: PoolOption
   const events = yield* PubSub.sliding<PoolEvent>(eventBuffer)
   const runtime = new PoolRuntime(id, options, backend, context, events)
   yield* Effect.addFinalizer(() => runtime.close)
-  // a turn later, because it completes in the middle of the boot that makes it true
-  if (options.awaitMin === true) yield* Effect.andThen(Deferred.await(runtime.minReady), Effect.yieldNow)
+  if (options.awaitMin === true) yield* Deferred.await(runtime.minReady)
   return runtime
 })
