@@ -16,6 +16,17 @@ describe("growing and leasing", () => {
     assert.deepStrictEqual(runners, { now: 1, peak: 1 })
   })
 
+  const slower = new Map<string, number>()
+  poolTest("[C1] awaits all of min, and only them", {
+    min: 3,
+    max: 4,
+    awaitMin: true,
+    beforeBoot: (runner) => Effect.suspend(() => Effect.repeat(Effect.yieldNow, { times: 20 * slower.set(runner, 0).size }))
+  }, function*({ pool, runners }) {
+    assert.strictEqual((yield* pool.status).ready, 3)
+    assert.deepStrictEqual(runners, { now: 3, peak: 3 })
+  })
+
   poolTest("[C1] boots min runners side by side", { min: 3, before: (faults) => faults.delayBoots("1 second") }, function*({ pool }) {
     yield* settle
     assert.strictEqual((yield* pool.status).booting, 3)

@@ -3,6 +3,7 @@
  * a check that nothing is left when it has closed. No test of this folder waits for real.
  */
 import { assert, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
@@ -21,9 +22,10 @@ import * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
 import * as Flame from "../../../src/Flame.ts"
 import type { Implemented } from "../../../src/FlameFunction.ts"
 import { FlameError, type Reason } from "../../../src/FlameError.ts"
-import { Pool, type PoolShape } from "../../../src/pool/Pool.ts"
+import { Pool } from "../../../src/pool/Pool.ts"
 import type { PoolEvent } from "../../../src/pool/PoolEvent.ts"
 import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
+import type { PoolShape } from "../../../src/pool/PoolShape.ts"
 import { type Kind, Parser } from "../../../src/wire/Frame.ts"
 import type { Transport } from "../../../src/wire/Transport.ts"
 import { Board, type BoardState, functions, work } from "./functions.ts"
@@ -187,7 +189,7 @@ export const withPool = <E>(
       const backend = watched(runners, hooks, MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) }))
       const surroundings = Layer.mergeAll(
         Board.layer,
-        Logger.layer([Logger.make(({ logLevel, message }) => void logs.push(`${logLevel} ${String(message)}`))]),
+        Logger.layer([Logger.make(({ cause, logLevel, message }) => void logs.push(`${logLevel} ${String(message)} ${Cause.pretty(cause)}`))]),
         ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {}))
       )
       const scope = yield* Scope.make()
