@@ -16,7 +16,7 @@ export const headerSize = 9
 export const inlineLimit = 32 * 1024
 
 /** The body of one Part, in bytes: what a small frame may have to wait behind. */
-export const partSize = 64 * 1024
+export const partSize = 32 * 1024
 
 /** No frame's body is larger, in bytes; a peer that announces more is cut off before anything is allocated. */
 export const frameLimit = 256 * 1024

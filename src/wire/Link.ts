@@ -16,11 +16,17 @@ import {
 } from "./Frame.ts"
 import type { Transport } from "./Transport.ts"
 
-/** Bytes of one large body that may be under way without the receiver's consent to more. */
-export const creditWindow = 1024 * 1024
+/**
+ * Bytes of one large body that may be under way without the receiver's consent to more: at first, and while small
+ * frames come beside it, which would have to wait behind them. When none came for `lonelyGrants` consents it doubles
+ * at each up to `maxCreditWindow`, so that a connection with a long way is filled too.
+ */
+export const creditWindow = 128 * 1024
+export const maxCreditWindow = 4 * 1024 * 1024
+const lonelyGrants = 8
 
 /** Parts that leave in one turn: beyond it other events of the loop come first. */
-const partsPerTurn = 4
+const partsPerTurn = 2
 
 const slabSize = 64 * 1024
 /** Above this a body is passed by reference: two more entries of a gathered write cost less than the copy. */
@@ -57,6 +63,10 @@ interface Incoming {
   filled: number
   /** How far the sender may go. */
   granted: number
+  window: number
+  /** Small frames that had come when it was granted more last, and how often in a row there were none. */
+  seen: number
+  lonely: number
 }
 
 const none = new Uint8Array(0)
@@ -73,6 +83,7 @@ export class Link {
   private scheduled = false
   private congested = false
   private isClosed = false
+  private smallFrames = 0
   private violated: string | undefined
   private readonly outgoing: Array<Outgoing> = []
   private waiters: Array<() => void> = []
@@ -298,7 +309,10 @@ export class Link {
   }
 
   private onFrame(kind: number, id: number, body: Buffer): void {
-    if (kind < Kind.OpenRequest) return this.handlers.message(kind, id, body, undefined)
+    if (kind < Kind.OpenRequest) {
+      this.smallFrames++
+      return this.handlers.message(kind, id, body, undefined)
+    }
     switch (kind) {
       case Kind.OpenRequest:
       case Kind.OpenResponse:
@@ -334,7 +348,10 @@ export class Link {
       // zeroed pages are only committed when bytes arrive, so that an announced length costs a liar's peer nothing
       bytes: new Uint8Array(total),
       filled: 0,
-      granted: creditWindow
+      granted: creditWindow,
+      window: creditWindow,
+      seen: this.smallFrames,
+      lonely: 0
     })
   }
 
@@ -352,13 +369,21 @@ export class Link {
       map.delete(id)
       return this.handlers.message(body.kind, id, body.head, body.bytes)
     }
-    if (body.granted - filled <= creditWindow / 2 && body.granted < body.bytes.length) {
-      const grant = filled + creditWindow - body.granted
-      body.granted += grant
-      const credit = Buffer.allocUnsafe(4)
-      credit.writeUInt32BE(grant, 0)
-      this.control(kind === Kind.PartRequest ? Kind.CreditRequest : Kind.CreditResponse, id, credit)
-    }
+    if (body.granted - filled <= body.window / 2 && body.granted < body.bytes.length) this.grant(kind, id, body)
+  }
+
+  private grant(kind: number, id: number, body: Incoming): void {
+    if (body.seen !== this.smallFrames) {
+      body.seen = this.smallFrames
+      body.lonely = 0
+      body.window = creditWindow
+    } else if (++body.lonely > lonelyGrants) body.window = Math.min(maxCreditWindow, body.window * 2)
+    const more = body.filled + body.window - body.granted
+    if (more <= 0) return
+    body.granted += more
+    const credit = Buffer.allocUnsafe(4)
+    credit.writeUInt32BE(more, 0)
+    this.control(kind === Kind.PartRequest ? Kind.CreditRequest : Kind.CreditResponse, id, credit)
   }
 
   private onCredit(kind: number, id: number, body: Buffer): void {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Kind, partSize } from "../../src/wire/Frame.ts"
-import { creditWindow } from "../../src/wire/Link.ts"
+import { creditWindow, maxCreditWindow } from "../../src/wire/Link.ts"
 import { type Frame, frame, noise, none, open, u32 } from "./kit.ts"
 import { probe, type ProbeOptions } from "./probe.ts"
 import { converse, ScriptedTransport } from "./ScriptedTransport.ts"
@@ -147,11 +147,11 @@ describe("Link", () => {
       link.send(Kind.Request, 1, none, noise(3 * MiB, 1))
       transport.settle()
       assert.strictEqual(sizeOf(transport.frames()), creditWindow)
-      link.send(Kind.Request, 2, none, noise(MiB / 2, 2))
+      link.send(Kind.Request, 2, none, noise(creditWindow / 2, 2))
       transport.settle()
       const frames = transport.frames()
       assert.deepStrictEqual(new Set(ids(frames)), new Set([2]))
-      assert.strictEqual(sizeOf(frames), MiB / 2)
+      assert.strictEqual(sizeOf(frames), creditWindow / 2)
     })
 
     it("goes no further than its credit: a receiver that does not read holds its sender back", () => {
@@ -204,7 +204,7 @@ describe("Link", () => {
           for (const credit of receiver.transport.frames()) {
             granted += credit.body.readUInt32BE(0)
             grants++
-            assert.isAtMost(granted, sent + creditWindow)
+            assert.isAtMost(granted, sent + maxCreditWindow)
             sender.transport.feed(frame(credit.kind, credit.id, credit.body))
           }
         }
