@@ -78,7 +78,7 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
       return Effect.ignore(Deferred.await(server.done))
     })
   )
-  server.start()
+  server.start(Role.bootTimeLeft(role))
   yield* Deferred.await(server.done).pipe(
     Effect.catch((cause: BootFailure) => Effect.fail(failed(role.pool, role.id, cause))),
     Effect.onInterrupt(() => server.abort),

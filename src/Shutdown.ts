@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 
 const drains = new Set<Effect.Effect<void>>()
 let signalled = false
+let used = false
 
 /**
  * Registers what is to be done on the first signal, until the function that comes back is called.
@@ -14,14 +15,15 @@ let signalled = false
  * It must end by itself: nothing bounds it but a second signal, which interrupts it.
  */
 export const onSignal = (drain: Effect.Effect<void>): (() => void) => {
+  used = true
   drains.add(drain)
   return () => {
     drains.delete(drain)
   }
 }
 
-/** Whether nothing is registered. */
-export const isEmpty = (): boolean => drains.size === 0
+/** Whether something was ever registered: a runner that has not, has not come to serve. */
+export const wasUsed = (): boolean => used
 
 /** Whether a signal has come: nothing new is to begin. */
 export const isSignalled = (): boolean => signalled

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
-import { current } from "./runner/Role.ts"
+import { bootTimeLeft, current } from "./runner/Role.ts"
 import * as Shutdown from "./Shutdown.ts"
 
 /**
@@ -16,13 +16,14 @@ import * as Shutdown from "./Shutdown.ts"
  * open. Errors are logged, and decide the exit code, as with `NodeRuntime.runMain`.
  */
 export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
-  const isRunner = current()._tag === "Runner"
+  const role = current()
+  const isRunner = role._tag === "Runner"
   let draining: Fiber.Fiber<void> | undefined
   let end: "own" | "drained" | "interrupted" | "booting" = "own"
 
   const onSignal = () => {
     if (draining === undefined) {
-      end = isRunner && Shutdown.isEmpty() ? "booting" : "drained"
+      end = isRunner && !Shutdown.wasUsed() ? "booting" : "drained"
       draining = Effect.runFork(Shutdown.drain)
       draining.addObserver(() => fiber.interruptUnsafe(fiber.id))
     } else {
@@ -31,6 +32,10 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
       fiber.interruptUnsafe(fiber.id)
     }
   }
+
+  // nobody would end a runner that waits for its services when its parent is gone
+  const isBooting = () => draining === undefined && !Shutdown.wasUsed()
+  if (role._tag === "Runner") setTimeout(() => isBooting() && onSignal(), bootTimeLeft(role)).unref()
 
   process.on("SIGTERM", onSignal)
   process.on("SIGINT", isRunner ? () => {} : onSignal)

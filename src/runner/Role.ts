@@ -122,6 +122,9 @@ export const decode = (taken: Taken | undefined): Role => {
   }
 }
 
+/** Milliseconds that are left of a runner's boot. */
+export const bootTimeLeft = (role: Runner): number => Math.max(0, Math.round(role.bootTimeout - process.uptime() * 1000))
+
 let role: Role | undefined
 
 /** The role of this process; the same at every call. */

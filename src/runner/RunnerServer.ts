@@ -12,7 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import type { BootFailure } from "../BootFailure.ts"
+import { type BootFailure, NeverConnected } from "../BootFailure.ts"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
@@ -59,6 +59,7 @@ export class RunnerServer {
   private readonly isTraced: boolean
   private readonly timers: Array<Fiber.Fiber<unknown>> = []
   private welcome: Welcome | undefined
+  private unwelcomed: Fiber.Fiber<unknown> | undefined
   private isDraining = false
   private isLeaving = false
   /** Whether calls have had `cancelGrace` already: there is one, whatever ends the session after it. */
@@ -78,8 +79,8 @@ export class RunnerServer {
     })
   }
 
-  /** Introduces this runner to its parent. */
-  start(): void {
+  /** Introduces this runner to its parent, which has so many milliseconds to let it in. */
+  start(patience?: number): void {
     const { build, functions, info, life } = this.options
     const hello: Hello = {
       protocol,
@@ -90,6 +91,14 @@ export class RunnerServer {
     }
     this.link.open()
     this.link.send(Kind.Hello, 0, none, json(hello))
+    if (patience !== undefined) this.unwelcomed = this.after(patience, () => this.giveUp(patience))
+  }
+
+  /** There is a parent, or its end of the connection, but it says nothing: nobody else would end this runner. */
+  private giveUp(patience: number): void {
+    const hint = "its parent did not answer what it said of itself"
+    Deferred.doneUnsafe(this.done, Exit.fail(new NeverConnected({ phase: "connected", hint, after: patience })))
+    this.link.destroy()
   }
 
   /**
@@ -134,6 +143,7 @@ export class RunnerServer {
       case Kind.Welcome: {
         this.welcome = decodeWelcome(body)
         if (this.welcome === undefined) this.link.violate("a Welcome that is not understood here")
+        this.unwelcomed?.interruptUnsafe()
         return
       }
       case Kind.Refuse: {
@@ -302,8 +312,10 @@ export class RunnerServer {
     Deferred.doneUnsafe(this.done, Exit.void)
   }
 
-  private after(millis: number, f: () => void): void {
-    this.timers.push(Effect.runForkWith(this.options.context)(Effect.delay(Effect.sync(f), millis)))
+  private after(millis: number, f: () => void): Fiber.Fiber<unknown> {
+    const timer = Effect.runForkWith(this.options.context)(Effect.delay(Effect.sync(f), millis))
+    this.timers.push(timer)
+    return timer
   }
 }
 
