@@ -253,7 +253,7 @@ export class PoolEngine implements CallOwner {
   }
 
   private refused(call: Call, now: number, body: Buffer, runner: string): void {
-    const refusal = JSON.parse(body.toString("utf8")) as { why: string; size?: number; limit?: number }
+    const refusal = refusalOf(body)
     if (refusal.why === "draining") {
       if (call.expiry !== undefined) this.schedule(call, call.expiry)
       return this.step({ _tag: "Requeue", now, ticket: call })
@@ -264,8 +264,8 @@ export class PoolEngine implements CallOwner {
       return call.fail(
         new PayloadTooLarge({
           function: call.fn.name,
-          size: refusal.size ?? 0,
-          limit: refusal.limit ?? 0,
+          size: Number(refusal.size ?? 0),
+          limit: Number(refusal.limit ?? 0),
           direction: "result"
         })
       )
@@ -491,5 +491,15 @@ export class PoolEngine implements CallOwner {
   dispose(): void {
     this.timer?.interruptUnsafe()
     this.timerAt = -Infinity
+  }
+}
+
+/** What a Refused frame says; a body that is none counts as a payload that was not understood. */
+const refusalOf = (body: Buffer): { readonly why?: unknown; readonly size?: unknown; readonly limit?: unknown } => {
+  try {
+    const refusal: unknown = JSON.parse(body.toString("utf8"))
+    return typeof refusal === "object" && refusal !== null ? refusal : {}
+  } catch {
+    return {}
   }
 }
