@@ -63,6 +63,8 @@ export class Call implements Ticket, RunnerCall, Due {
    * result any more, but the function may still run. `over`: nothing is left of it.
    */
   phase: "open" | "lost" | "stopping" | "over" = "open"
+  /** How many pings its runner had answered when it was told to stop. */
+  pongs = 0
   /** Whether it did not stop within `cancelGrace`. */
   isStuck = false
   /** Told when the function has stopped, or is given up. */

@@ -87,8 +87,8 @@ export class PoolEngine implements CallOwner {
   private timer: Fiber.Fiber<void> | undefined
   private timerAt = Infinity
   private isPinging = false
-  /** Calls whose runner went and whose reason, or whose turn again, is awaited. */
-  private readonly lost = new Set<Call>()
+  /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
+  private readonly lost = new Map<Call, string>()
 
   constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
     this.parts = parts
@@ -171,7 +171,8 @@ export class PoolEngine implements CallOwner {
     const handle = this.runners.get(call.runner)?.handle
     if (handle === undefined) return call.end()
     handle.cancel(call)
-    if (!handle.isPinged) handle.ping()
+    handle.probe()
+    call.pongs = handle.pongs
     this.schedule(call, now + this.settings.cancelGrace)
   }
 
@@ -184,13 +185,13 @@ export class PoolEngine implements CallOwner {
         function: call.fn.name,
         phase,
         after: call.terms.timeout ?? after,
-        ...(phase === "running" ? { runner: this.runners.get(call.runner)?.id ?? "?" } : {})
+        ...(phase === "running" ? { runner: this.lost.get(call) ?? this.runners.get(call.runner)?.id ?? "?" } : {})
       })
     this.parts.metrics.failed(call.cast)
     if (call.phase === "lost") {
+      call.fail(reason("running"))
       this.lost.delete(call)
-      this.step({ _tag: "Withdraw", now, ticket: call })
-      return call.fail(reason("running"))
+      return this.step({ _tag: "Withdraw", now, ticket: call })
     }
     if (call.state !== "running") {
       this.step({ _tag: "Withdraw", now, ticket: call })
@@ -212,7 +213,8 @@ export class PoolEngine implements CallOwner {
     const by = `stuck call ${call.fn.name}`
     this.step({ _tag: "Stuck", now: this.now(), runner: call.runner })
     this.parts.stuck(runner, call.fn.name)
-    if (runner.handle.isPinged) return runner.kill(by)
+    // any answer since it was cancelled counts: a regular ping may have left just now
+    if (runner.handle.pongs === call.pongs) return runner.kill(by)
     this.killIfOnlyStuck(runner)
     this.after(this.settings.drainTimeout, () => runner.kill(by))
   }
@@ -276,8 +278,8 @@ export class PoolEngine implements CallOwner {
   /** The session of a runner is over: gives back what was not sent and keeps the rest until its reason is known. */
   sessionOver(index: number): ReadonlyArray<Call> {
     const runner = this.runners.get(index)
-    const handle = runner?.handle
-    if (handle === undefined) return []
+    if (runner?.handle === undefined) return []
+    const { handle } = runner
     const now = this.now()
     this.step({ _tag: "Lost", now, runner: index })
     const mayHaveRun: Array<Call> = []
@@ -290,7 +292,7 @@ export class PoolEngine implements CallOwner {
         if (handle.isUnsent(call)) this.step({ _tag: "Requeue", now, ticket: call })
         else {
           call.phase = "lost"
-          this.lost.add(call)
+          this.lost.set(call, runner.id)
           mayHaveRun.push(call)
         }
       }
@@ -323,11 +325,12 @@ export class PoolEngine implements CallOwner {
 
   /** Whatever still waits for a lost runner is told now: the pool is closing. */
   tellAll(): void {
-    for (const call of this.lost) {
+    for (const [call, runner] of this.lost) {
+      this.lost.delete(call)
       this.deadlines.remove(call)
-      call.fail(this.runnerLost(call, "?", { reason: new Disconnected({}), gone: false }))
+      this.parts.metrics.failed(call.cast)
+      call.fail(this.runnerLost(call, runner, { reason: new Disconnected({}), gone: false }))
     }
-    this.lost.clear()
   }
 
   private runnerLost(call: Call, runner: string, exit: RunnerExit, mayHaveRun = true): Reason {

@@ -49,7 +49,11 @@ export class RunnerHandle {
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   /** Functions whose layout was compared. */
   private readonly checked = new Map<AnyFunction, number>()
+  /** How often it has answered a ping. */
+  pongs = 0
+  /** Whether a ping is out, and whether the next one that is due may take it for unanswered. */
   private pinged = false
+  private isDue = false
   private answers = true
 
   constructor(link: Link, hello: Hello, events: RunnerEvents) {
@@ -102,25 +106,28 @@ export class RunnerHandle {
 
   /** Asks whether its event loop turns; a ping not answered when the next is due makes it unresponsive. */
   ping(): void {
-    if (this.pinged) {
+    if (this.pinged && this.isDue) {
       if (this.answers) {
         this.answers = false
         this.events.responsive(false)
       }
       return
     }
+    this.probe()
+    this.isDue = true
+  }
+
+  /** Asks out of turn: it may take until the next ping but one is due to answer. */
+  probe(): void {
+    if (this.pinged) return
     this.pinged = true
+    this.isDue = false
     this.link.control(Kind.Ping, 0)
   }
 
   /** Whether the last ping that was due has been answered. */
   get isResponsive(): boolean {
     return this.answers
-  }
-
-  /** Whether a ping is out that has not been answered. */
-  get isPinged(): boolean {
-    return this.pinged
   }
 
   /** Whether nothing of the call was handed to the connection. */
@@ -133,6 +140,7 @@ export class RunnerHandle {
     switch (kind) {
       case Kind.Pong: {
         this.pinged = false
+        this.pongs++
         if (!this.answers) {
           this.answers = true
           this.events.responsive(true)
