@@ -12,7 +12,6 @@ import * as Build from "./runner/Build.ts"
 import * as Role from "./runner/Role.ts"
 import { RunnerServer } from "./runner/RunnerServer.ts"
 import * as Shutdown from "./Shutdown.ts"
-import { fail } from "./wire/Frame.ts"
 
 export { Current } from "./runner/Current.ts"
 export { runMain } from "./runMain.ts"
@@ -50,7 +49,9 @@ export const serveWith = <ES, RS>(
     Effect.gen(function* () {
       const built = yield* Effect.exit(Layer.build(services))
       if (Exit.isFailure(built)) {
-        if (!Cause.hasInterruptsOnly(built.cause)) yield* tellParent(Cause.pretty(built.cause).slice(0, 2_000))
+        if (!Cause.hasInterruptsOnly(built.cause)) {
+          Role.report(new ServicesFailed({ detail: Cause.pretty(built.cause).slice(0, 2_000) }))
+        }
         return yield* Effect.failCause(built.cause)
       }
       yield* Effect.provideContext(serve(functions), built.value as Context.Context<unknown>)
@@ -59,10 +60,13 @@ export const serveWith = <ES, RS>(
 
 const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented>, context: Context.Context<never>) {
   const role = Role.current()
+  if (role._tag === "Refused") Role.complain(role.detail)
   if (role._tag !== "Runner") return yield* notARunner(role)
   const names = new Set(functions.map((fn) => fn.name))
   if (names.size < functions.length) {
-    return yield* Effect.die(new Error("two functions of a runner have the same name: names are how calls find them"))
+    const detail = "two functions of a runner have the same name: names are how calls find them"
+    Role.report(new NotARunner({ detail }))
+    return yield* Effect.die(new Error(detail))
   }
   const server = new RunnerServer({
     transport: role.transport(),
@@ -85,16 +89,6 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
     Effect.ensuring(Effect.sync(unregister))
   )
 })
-
-const tellParent = (detail: string): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    const role = Role.current()
-    if (role._tag !== "Runner") return resume(Effect.void)
-    const transport = role.transport()
-    transport.start({ data: () => {}, drained: () => {}, closed: () => resume(Effect.void) })
-    transport.write([fail(new ServicesFailed({ detail }))])
-    transport.end()
-  })
 
 const notARunner = (role: Role.Parent | Role.Refused): Effect.Effect<never, FlameError> =>
   Effect.fail(

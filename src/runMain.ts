@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
-import { bootTimeLeft, current } from "./runner/Role.ts"
+import { ServicesFailed } from "./BootFailure.ts"
+import { bootTimeLeft, current, report } from "./runner/Role.ts"
 import * as Shutdown from "./Shutdown.ts"
 
 /**
@@ -42,6 +43,10 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
 
   fiber.addObserver((exit) => {
     const asked = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    // services that are provided around `serve` fail here
+    if (isRunner && Exit.isFailure(exit) && !asked && !Shutdown.wasUsed()) {
+      report(new ServicesFailed({ detail: Cause.pretty(exit.cause).slice(0, 2_000) }))
+    }
     // the end of a runner that does not serve yet is told as what it is: an exit with 0 would be "not a runner"
     if (asked && end === "booting") return dieOf("SIGTERM", onSignal)
     teardown<unknown, unknown>(asked && end === "drained" ? Exit.void : exit, (code) => process.exit(code))

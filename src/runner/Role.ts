@@ -6,7 +6,7 @@
  */
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
-import { NotARunner } from "../BootFailure.ts"
+import { type BootFailure, NotARunner } from "../BootFailure.ts"
 import { fail } from "../wire/Frame.ts"
 import { fromDuplex, type Transport } from "../wire/Transport.ts"
 
@@ -136,15 +136,29 @@ export const current = (): Role => (role ??= decode((globalThis as { [key]?: Tak
  * The parent is told the reason first, which fails the boot for good. Must not be called once the runner serves.
  */
 export const refuse = (detail: string): never => {
+  report(new NotARunner({ detail }))
+  complain(detail)
+  process.exit(1)
+}
+
+let reported = false
+
+/** Tells the parent of a runner, before that serves, why it will not. The first reason counts. */
+export const report = (cause: BootFailure): void => {
+  if (reported || current()._tag !== "Runner") return
+  reported = true
   try {
-    if (current()._tag === "Runner") writeSync(fd, fail(new NotARunner({ detail })))
+    writeSync(fd, fail(cause))
   } catch {
     // the parent is gone, or has closed: nobody to tell
   }
+}
+
+/** Says on stderr what is wrong with this process: the log of a program may go anywhere, and these are last words. */
+export const complain = (detail: string): void => {
   try {
     writeSync(2, `effect-flame: ${detail}\n`)
   } catch {
     // nobody reads
   }
-  process.exit(1)
 }
