@@ -67,7 +67,7 @@ describe("a pool of child processes", () => {
         assert.strictEqual(gone.runner, draining.runner)
         assert.strictEqual(gone.why, "idle")
         // the other one was idle for as long, and is there still
-        const [left] = both.filter(isAlive)
+        const left = both.find(isAlive)
         const { ready, runners } = yield* scene.pool.status
         assert.deepStrictEqual([ready, runners.length], [1, 1])
         assert.strictEqual((yield* Flame.call(place)).pid, left)
