@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { frameLimit, Kind } from "../../src/wire/Frame.ts"
+import { frameLimit, Kind, partSize } from "../../src/wire/Frame.ts"
+import { creditWindow } from "../../src/wire/Link.ts"
 import { frame, noise, none, open, u32 } from "./kit.ts"
 import { probe, type ProbeOptions } from "./probe.ts"
 import { converse, ScriptedTransport } from "./ScriptedTransport.ts"
@@ -15,8 +16,8 @@ const openResponse = (total: number, kind: number = Kind.Success, head?: Uint8Ar
   frame(Kind.OpenResponse, 1, open(total, kind, head))
 const parts = (total: number, id = 1) =>
   Buffer.concat(
-    Array.from({ length: Math.ceil(total / 200_000) }, (_, i) =>
-      frame(Kind.PartRequest, id, noise(Math.min(200_000, total - i * 200_000), i)))
+    Array.from({ length: Math.ceil(total / 30_000) }, (_, i) =>
+      frame(Kind.PartRequest, id, noise(Math.min(30_000, total - i * 30_000), i)))
   )
 
 /** What a peer may send, and what is said about it. */
@@ -88,6 +89,13 @@ describe("a session ends, with its reason, at", () => {
     })
   }
 
+  it("a part beyond the credit", () => {
+    const { closed, transport } = scripted()
+    transport.feed(openRequest(2e6), frame(Kind.PartRequest, 1, noise(creditWindow + 1, 1)))
+    transport.close()
+    assert.deepStrictEqual(closed, [{ violation: "PartRequest frames beyond their credit", error: undefined }])
+  })
+
   it("parts of a body that it has forgotten", () => {
     const { closed, link, transport } = scripted()
     transport.feed(openRequest(1e6), parts(100))
@@ -101,12 +109,12 @@ describe("a session ends, with its reason, at", () => {
 })
 
 describe("a session goes on at", () => {
-  it("empty parts, parts of one byte, and parts as large as a frame may be", () => {
+  it("empty parts, parts of one byte, and parts as large as the credit", () => {
     const { closed, messages, transport } = scripted()
     const body = noise(400_000, 1)
     transport.feed(openRequest(400_000))
     let at = 0
-    for (const size of [0, 1, 0, frameLimit, 3, 400_000 - frameLimit - 4]) {
+    for (const size of [0, 1, 0, creditWindow - 1, creditWindow, 400_000 - 2 * creditWindow]) {
       transport.feed(frame(Kind.PartRequest, 1, body.subarray(at, at + size)))
       at += size
     }
@@ -119,7 +127,7 @@ describe("a session goes on at", () => {
     link.send(Kind.Success, 1, none, noise(3e6, 1))
     for (let i = 0; i < 5; i++) transport.feed(frame(Kind.CreditResponse, 1, u32(0xffffffff)), frame(Kind.CreditRequest, 7, u32(5)))
     transport.settle()
-    assert.strictEqual(transport.frames().length, 1 + Math.ceil(3e6 / 65_536))
+    assert.strictEqual(transport.frames().length, 1 + Math.ceil(3e6 / partSize))
     assert.deepStrictEqual(closed, [])
   })
 })
