@@ -1,0 +1,112 @@
+/**
+ * Stops the load for good, lets the pool shrink to nothing, and looks for what is left: calls, processes, files, memory.
+ *
+ * Only when nothing is going on can these be compared exactly.
+ */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { Effect } from "effect"
+import { Flame, type FlameError, Pool, type PoolStatus } from "../../src/index.ts"
+import type { Calls } from "./Calls.ts"
+import type { Fates } from "./Fates.ts"
+import type { Faults } from "./Faults.ts"
+import { Calm, where } from "./Functions.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { Marks } from "./Marks.ts"
+import * as Processes from "./Processes.ts"
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+/** How long all may take to come to rest, in milliseconds. */
+const restLimit = 60_000
+
+/** Sizes at rest, in bytes. */
+export interface Sizes {
+  readonly heap: number
+  readonly external: number
+  readonly rss: number
+  /** Heap of the runner that lives through all of it. */
+  readonly runnerHeap: number
+  readonly files: number | undefined
+}
+
+export class Checkpoint {
+  readonly sizes: Array<Sizes> = []
+  private readonly ledger: Ledger
+  private readonly fates: Fates
+  private readonly faults: Faults
+  private readonly calls: Calls
+  private readonly marks: Marks
+
+  constructor(ledger: Ledger, fates: Fates, faults: Faults, calls: Calls, marks: Marks) {
+    this.ledger = ledger
+    this.fates = fates
+    this.faults = faults
+    this.calls = calls
+    this.marks = marks
+  }
+
+  readonly run: Effect.Effect<void, FlameError.FlameError, Pool | Calm> = Effect.gen({ self: this }, function* () {
+    const { gate } = this.calls
+    yield* gate.close
+    yield* this.faults.release
+    yield* this.until(
+      "every call has ended",
+      Effect.sync(() => this.ledger.inFlight === 0)
+    )
+    const pool = yield* Pool
+    const before = yield* pool.status
+    yield* pool.resize({ min: 0, spare: 0, idleTimeToLive: 50 })
+    yield* this.until("the pool is at rest", Effect.map(pool.status, isAtRest))
+    const calm = yield* (yield* Calm).status
+    const known = new Set(calm.runners.map(({ labels }) => Number(labels["pid"])))
+    const left = () => Processes.strangers(known)
+    yield* this.until(
+      "every process is gone",
+      Effect.sync(() => left().length === 0)
+    )
+    for (const { args, pid, state } of left())
+      this.ledger.violation(`process ${pid} is left (${state}): ${args.slice(-80)}`)
+    this.marks.check()
+    yield* this.measure
+    this.fates.prune(new Set(calm.runners.map(({ id }) => id)))
+    yield* pool.resize({ min: before.min, idleTimeToLive: 1_000 })
+  })
+
+  private readonly measure: Effect.Effect<void, FlameError.FlameError, Calm> = Effect.gen({ self: this }, function* () {
+    const { heap: runnerHeap } = yield* Flame.call(where, undefined, { pool: Calm })
+    // twice with a turn in between, for what finalization registries hold on to
+    collect()
+    yield* Effect.sleep(10)
+    collect()
+    const { arrayBuffers, external, heapUsed, rss } = process.memoryUsage()
+    this.sizes.push({
+      heap: heapUsed,
+      external: external + arrayBuffers,
+      rss,
+      runnerHeap,
+      files: Processes.openFiles()
+    })
+    const [first, last] = [this.sizes[0]!.files, this.sizes.at(-1)!.files]
+    // the reaper may be down at either time: its pipe is one file
+    if (first !== undefined && last !== undefined && last > first + 1) {
+      this.ledger.violation(`${last} files are open, ${first} at first`)
+    }
+  })
+
+  private until(what: string, condition: Effect.Effect<boolean>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const started = performance.now()
+      while (!(yield* condition)) {
+        if (performance.now() - started > restLimit)
+          return this.ledger.violation(`waited ${restLimit} ms in vain until ${what}`)
+        yield* Effect.sleep(50)
+        this.ledger.overdue()
+      }
+    })
+  }
+}
+
+const isAtRest = ({ busySlots, leases, runners, waiting }: PoolStatus): boolean =>
+  runners.length === 0 && busySlots === 0 && waiting === 0 && leases === 0

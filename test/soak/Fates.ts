@@ -1,0 +1,100 @@
+/** What was done to which runner, and so which ends of it a caller may be told of. */
+import type { BootFailure, PoolEvent, RunnerExit } from "../../src/index.ts"
+import type { Ledger } from "./Ledger.ts"
+
+interface Fate {
+  /** Signals that the soak has sent it. */
+  readonly signals: Set<string>
+  /** Why its pool told it to go. */
+  why: string | undefined
+  /** How it ended. */
+  exit: RunnerExit.RunnerExit | undefined
+}
+
+export class Fates {
+  readonly failedBoots = new Map<string, number>()
+  boots = 0
+  lost = 0
+  private readonly runners = new Map<string, Fate>()
+  private readonly ledger: Ledger
+
+  constructor(ledger: Ledger) {
+    this.ledger = ledger
+  }
+
+  private of(runner: string): Fate {
+    let fate = this.runners.get(runner)
+    if (fate === undefined) this.runners.set(runner, (fate = { signals: new Set(), why: undefined, exit: undefined }))
+    return fate
+  }
+
+  signalled(runner: string, signal: string): void {
+    this.of(runner).signals.add(signal)
+  }
+
+  /** Whether it ended in another way than by itself after a drain. */
+  isLost(runner: string): boolean {
+    const { exit, signals } = this.of(runner)
+    return signals.size > 0 || (exit !== undefined && !(exit.reason._tag === "Exited" && exit.reason.code === 0))
+  }
+
+  event(event: PoolEvent): void {
+    switch (event._tag) {
+      case "BootStarted":
+        this.boots++
+        return
+      case "BootFailed":
+        return this.bootFailed(event.runner, event.cause)
+      case "RunnerDraining":
+        this.of(event.runner).why = event.why
+        return
+      case "RunnerGone": {
+        const fate = this.of(event.runner)
+        fate.exit = event.exit
+        fate.why ??= event.why
+        if (event.why === undefined) this.lost++
+        const problem = this.unexplained(event.runner, event.exit.reason)
+        if (problem !== undefined) this.ledger.violation(`runner ${event.runner} went: ${problem}`)
+        return
+      }
+      default:
+    }
+  }
+
+  private bootFailed(runner: string, cause: BootFailure.BootFailure): void {
+    const { signals } = this.of(runner)
+    this.failedBoots.set(cause._tag, (this.failedBoots.get(cause._tag) ?? 0) + 1)
+    if (signals.size === 0) this.ledger.violation(`the boot of runner ${runner} failed for nothing: ${cause.message}`)
+  }
+
+  /** Says what is wrong where nothing explains such an end of that runner. */
+  unexplained(runner: string, reason: RunnerExit.ExitReason): string | undefined {
+    const { signals, why } = this.of(runner)
+    const told = why !== undefined || signals.has("SIGTERM")
+    const isExplained = ((): boolean => {
+      switch (reason._tag) {
+        case "Exited":
+          // 3 is what `leave` exits with
+          return reason.code === 3 || (reason.code === 0 && told)
+        case "Killed": {
+          if (reason.by === undefined) return reason.signal === "SIGHUP" || signals.has(reason.signal)
+          if (reason.by.startsWith("stuck call")) return true
+          if (reason.by.startsWith("silent for")) return signals.has("SIGSTOP")
+          return told
+        }
+        case "Disconnected":
+          // the cause may come later than the caller can wait; RunnerGone has it
+          return true
+        default:
+          return false
+      }
+    })()
+    if (isExplained) return undefined
+    return `${reason.message} (${reason._tag}); signals sent: ${[...signals].join(" ") || "none"}, told to go: ${why ?? "no"}`
+  }
+
+  /** Forgets runners that nobody can hear of any more. */
+  prune(living: ReadonlySet<string>): void {
+    for (const runner of this.runners.keys()) if (!living.has(runner)) this.runners.delete(runner)
+  }
+}

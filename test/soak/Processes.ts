@@ -1,0 +1,49 @@
+/** What this process leaves in the system: children, zombies among them, and open files. */
+import { execFileSync } from "node:child_process"
+import { readdirSync } from "node:fs"
+
+export interface Child {
+  readonly pid: number
+  readonly state: string
+  readonly args: string
+}
+
+/** Children of this process, but for the `ps` that looks. */
+export const children = (): ReadonlyArray<Child> =>
+  execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 })
+    .split("\n")
+    .map((line) => line.trim().match(/^(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/))
+    .filter((match) => match !== null)
+    .filter(([, , ppid, , args]) => Number(ppid) === process.pid && !args!.startsWith("ps -A"))
+    .map(([, pid, , state, args]) => ({ pid: Number(pid), state: state!, args: args! }))
+
+const isReaper = ({ args }: Child): boolean => args.includes(`effect-flame-reaper ${process.pid}`)
+
+/** The process that ends runners should this one be killed. */
+export const reaper = (): ReadonlyArray<number> =>
+  children()
+    .filter(isReaper)
+    .map(({ pid }) => pid)
+
+/** Children that are none of the given ones, nor the reaper. */
+export const strangers = (known: ReadonlySet<number>): ReadonlyArray<Child> =>
+  children().filter((child) => !isReaper(child) && (!known.has(child.pid) || child.state.startsWith("Z")))
+
+/** Open files of this process; undefined where the system does not tell. */
+export const openFiles = (): number | undefined => {
+  try {
+    // less the one that reads the directory
+    return readdirSync("/proc/self/fd").length - 1
+  } catch {
+    return undefined
+  }
+}
+
+/** Sends a signal, if there still is somebody to send it to. */
+export const signal = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // it went meanwhile
+  }
+}
