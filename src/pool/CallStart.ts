@@ -49,6 +49,10 @@ const start = (
   timeout: number | undefined
 ): Outcome => {
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
+  if (caller.context === engine.plainContext && !Propagate.hasAny()) {
+    const budget = timeout ?? fn.timeout ?? engine.settings.timeout
+    return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
+  }
   if (!CallSpan.isTraced(caller.context)) {
     return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false), undefined)
   }
@@ -145,7 +149,11 @@ const termsOf = (
   const budget = timeout ?? fn.timeout ?? engine.settings.timeout
   const runner = Context.getOrUndefined(fiber.context, Runner)
   const leased = runner?.engine === engine ? runner : undefined
-  if (extras === undefined && budget === undefined && span === undefined && leased === undefined && !cast) return plain
+  if (extras === undefined && span === undefined && leased === undefined && !cast) {
+    // fibers that share a context call again and again: the next of them need not look all this up
+    engine.plainContext = fiber.context
+    if (budget === undefined) return plain
+  }
   return { span, extras, timeout: budget, lease: leased?.lease ?? -1, leasedRunner: leased?.id, cast }
 }
 

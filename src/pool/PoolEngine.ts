@@ -78,6 +78,8 @@ export class PoolEngine implements CallOwner {
   /** Layouts of the functions called so far: what a booting runner is checked against. */
   readonly fingerprints = new Map<string, string>()
   settings: Settings
+  /** A context of which nothing crosses with a call: no tracer, no lease, no annotations, no level of its own. */
+  plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
   private readonly clock: Clock.Clock
   private readonly isLive: boolean
@@ -123,7 +125,7 @@ export class PoolEngine implements CallOwner {
     try {
       for (let next: PoolState.Event | undefined = event; next !== undefined; next = this.backlog.shift()) {
         const commands = PoolState.step(this.state, next)
-        for (const command of commands) this.carryOut(command)
+        for (const command of commands) this.carryOut(command, next.now)
       }
     } finally {
       this.isStepping = false
@@ -195,11 +197,16 @@ export class PoolEngine implements CallOwner {
     }
     if (call.state !== "running") {
       this.step({ _tag: "Withdraw", now, ticket: call })
-      const { booting, ready } = PoolState.snapshot(this.state)
-      return call.fail(reason(ready === 0 && booting > 0 ? "booting" : "queued"))
+      return call.fail(reason(this.waitsFor))
     }
     call.fail(reason("running"), "stopping")
     this.stop(call, now)
+  }
+
+  /** What whoever waits now waits for: a slot, or the first runner at all. */
+  get waitsFor(): "queued" | "booting" {
+    const { booting, ready } = PoolState.snapshot(this.state)
+    return ready === 0 && booting > 0 ? "booting" : "queued"
   }
 
   /** The function did not stop: its caller returns, its slot stays taken, its runner goes. */
@@ -344,10 +351,10 @@ export class PoolEngine implements CallOwner {
     })
   }
 
-  private carryOut(command: PoolState.Command): void {
+  private carryOut(command: PoolState.Command, now: number): void {
     switch (command._tag) {
       case "Dispatch":
-        return this.dispatch(command.ticket as Call, command.runner)
+        return this.dispatch(command.ticket as Call, command.runner, now)
       case "Reject":
         return this.reject(command)
       case "Boot":
@@ -366,10 +373,9 @@ export class PoolEngine implements CallOwner {
     }
   }
 
-  private dispatch(call: Call, index: number): void {
+  private dispatch(call: Call, index: number, now: number): void {
     const runner = this.runners.get(index)
     const handle = runner?.handle
-    const now = this.now()
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
     const functionIndex = handle.indexOf(call.fn)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)

@@ -62,6 +62,8 @@ export class RunnerServer {
   private unwelcomed: Fiber.Fiber<unknown> | undefined
   private isDraining = false
   private isLeaving = false
+  /** Whether a function runs its first steps right now, and is not in `calls` yet. */
+  private isInside = false
   /** Whether calls have had `cancelGrace` already: there is one, whatever ends the session after it. */
   private isGraceOver = false
 
@@ -112,7 +114,7 @@ export class RunnerServer {
       this.isDraining = true
       this.link.control(Kind.Draining, 0)
     }
-    if (this.calls.size === 0) return this.leave()
+    if (this.calls.size === 0 && !this.isInside) return this.leave()
     this.after(budget, () => {
       this.interruptAll()
       this.after(this.welcome?.cancelGrace ?? 0, () => {
@@ -180,10 +182,16 @@ export class RunnerServer {
     let context = this.contextOf(head, scope)
     const span = this.isTraced || head.span !== undefined ? this.spanOf(call, context, head.span) : undefined
     if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
-    this.calls.set(id, call)
+    this.isInside = true
     const fiber = Effect.runForkWith(context)(effect as Effect.Effect<unknown, unknown>)
-    call.fiber = fiber
+    this.isInside = false
     const exit = fiber.pollUnsafe()
+    // one that ends at once, with nothing to close and nothing to wait for, cannot be cancelled: nobody need find it
+    if (exit !== undefined && scope.state._tag === "Empty" && codec.isSuccessSync && codec.isErrorSync) {
+      return this.ended(id, call, scope, exit)
+    }
+    call.fiber = fiber
+    this.calls.set(id, call)
     if (exit !== undefined) this.ended(id, call, scope, exit)
     else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
   }
