@@ -203,7 +203,7 @@ export class PoolRuntime {
       duration: timeout,
       orElse: () =>
         Effect.fail(
-          new FlameError({ reason: new TimedOut({ pool: id, function: "withRunner", phase: "queued", after: timeout }) })
+          new FlameError({ reason: new TimedOut({ pool: id, function: "withRunner", phase: engine.waitsFor, after: timeout }) })
         )
     })
   }
