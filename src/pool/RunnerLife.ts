@@ -95,12 +95,14 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     const scope = yield* Scope.make()
     const exit = yield* Effect.exit(serve(runner, index, parts, engine, scope))
     yield* Scope.close(scope, exit)
-    const lost = Exit.isSuccess(exit) ? exit.value : undefined
+    const end = Exit.isSuccess(exit) ? exit.value : undefined
+    const lost = end === givenUp ? undefined : end
     if (lost?.exit === unknown) yield* tellLate(runner, lost, parts, engine)
     engine.runners.delete(index)
     engine.step({ _tag: "Gone", now: engine.now(), runner: index })
     // not before: whoever is told that it is gone finds nothing of it, neither in the system nor in the status
     if (lost !== undefined) parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
+    if (end === givenUp) parts.publish({ _tag: "BootGivenUp", pool: parts.pool, runner: runner.id, why: runner.why })
   })
 
 const serve = Effect.fnUntraced(function* (
@@ -118,7 +120,7 @@ const serve = Effect.fnUntraced(function* (
   const took = engine.now() - started
   if (Exit.isFailure(booted)) {
     const squashed = Cause.squash(booted.cause)
-    if (squashed === givenUp) return
+    if (squashed === givenUp) return givenUp
     // nobody interrupts a boot from outside: one that ends so did it itself, and must be followed by a pause too
     const cause = Cause.hasInterruptsOnly(booted.cause)
       ? new LaunchFailed({ detail: "its boot was interrupted" })
@@ -137,7 +139,7 @@ const serve = Effect.fnUntraced(function* (
   return yield* ended(runner, index, parts, engine)
 })
 
-const givenUp = Symbol("the boot was given up")
+const givenUp: unique symbol = Symbol("the boot was given up")
 
 const boot = (
   runner: LivingRunner,
