@@ -161,9 +161,11 @@ export class PoolRuntime {
 
   /** Changes options; what is not named stays. */
   resize(options: Partial<PoolOptions<never>>): void {
-    this.options = { ...this.options, ...options }
+    const resizedOptions = { ...this.options, ...options }
     const { engine } = this
-    engine.settings = resolve(this.options, this.backend.defaults)
+    engine.settings = resolve(resizedOptions, this.backend.defaults)
+    // not before they are known to make sense, or the next change would meet them again
+    this.options = resizedOptions
     const resized = toState(engine.settings, this.options.idleWhen !== undefined)
     engine.step({ _tag: "Resize", now: engine.now(), options: resized })
   }
