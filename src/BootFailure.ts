@@ -69,7 +69,7 @@ export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
   detail: Schema.String
 }) {
   override get message() {
-    return `it crashed${this.exitCode === null ? "" : ` with exit code ${this.exitCode}`}: ${this.detail}`
+    return `it crashed${this.exitCode === null ? "" : ` with exit code ${this.exitCode}`}: ${this.detail}; look at its output`
   }
 }
 
@@ -78,7 +78,7 @@ export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("Servic
   detail: Schema.String
 }) {
   override get message() {
-    return `the services of its functions could not be built: ${this.detail}`
+    return `the services of its functions could not be built: ${this.detail}; see to what they need there, the boot is tried again`
   }
 }
 
@@ -87,7 +87,7 @@ export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("Be
   detail: Schema.String
 }) {
   override get message() {
-    return `the beforeBoot hook failed: ${this.detail}`
+    return `the beforeBoot hook failed: ${this.detail}; mend the hook, the boot is tried again`
   }
 }
 
@@ -96,7 +96,7 @@ export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFail
   detail: Schema.String
 }) {
   override get message() {
-    return `it could not be started: ${this.detail}`
+    return `it could not be started: ${this.detail}; check the limits of processes, files and memory, the boot is tried again`
   }
 }
 
@@ -106,7 +106,7 @@ export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
   detail: Schema.String
 }) {
   override get message() {
-    return `image ${this.image} could not be pulled: ${this.detail}`
+    return `image ${this.image} could not be pulled: ${this.detail}; push it, or correct its name or the pull secrets`
   }
 }
 
@@ -115,7 +115,7 @@ export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedu
   detail: Schema.String
 }) {
   override get message() {
-    return `no place was found for it: ${this.detail}`
+    return `no place was found for it: ${this.detail}; make room, or request less for a runner`
   }
 }
 
@@ -124,7 +124,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   detail: Schema.String
 }) {
   override get message() {
-    return `a quota does not allow another runner: ${this.detail}`
+    return `a quota does not allow another runner: ${this.detail}; lower \`max\`, or raise the quota`
   }
 }
 
@@ -135,7 +135,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   detail: Schema.String
 }) {
   override get message() {
-    return `the parent may not ${this.verb} ${this.resource}: ${this.detail}`
+    return `the parent may not ${this.verb} ${this.resource}: ${this.detail}; grant it that right`
   }
 }
 

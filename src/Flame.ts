@@ -95,8 +95,7 @@ export type CallArgs<P extends Schema.Top, O> = [P["~type.make.in"]] extends [vo
   : [payload: P["~type.make.in"], options?: O]
 
 type PoolOf<O, Default> = O extends { readonly pool: Context.Key<infer Id, PoolShape> } ? Id : Default
-// oxlint-disable-next-line typescript/no-explicit-any -- the only bound that accepts the key of every pool, being invariant in it
-type AnyCallOptions = CallOptions<any>
+type AnyCallOptions = CallOptions<AnyPool>
 
 /**
  * Runs a function on a runner of its pool and gives what it gives.
