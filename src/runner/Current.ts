@@ -17,17 +17,19 @@ export class CurrentCall implements RunnerInfo {
   readonly pool: string
   readonly parent: string
   private readonly deadline: number | undefined
+  private readonly now: () => number
 
-  constructor(info: RunnerInfo, budget: number | undefined) {
+  constructor(info: RunnerInfo, budget: number | undefined, now: () => number) {
     this.id = info.id
     this.pool = info.pool
     this.parent = info.parent
-    this.deadline = budget === undefined ? undefined : performance.now() + budget
+    this.now = now
+    this.deadline = budget === undefined ? undefined : now() + budget
   }
 
   /** Milliseconds that are left of the call's budget, at least 0; undefined where it has none. */
   get remaining(): number | undefined {
-    return this.deadline === undefined ? undefined : Math.max(0, this.deadline - performance.now())
+    return this.deadline === undefined ? undefined : Math.max(0, this.deadline - this.now())
   }
 }
 

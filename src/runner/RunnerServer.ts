@@ -4,6 +4,7 @@
  * A function runs in a fiber of its own with its own Scope. Whatever it does is confined to its call.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -57,6 +58,8 @@ export class RunnerServer {
   private readonly link: Link
   private readonly options: RunnerServerOptions
   private readonly isTraced: boolean
+  /** Milliseconds of a time that no change of the wall clock moves; a test's own where it has one. */
+  private readonly now: () => number
   private readonly timers: Array<Fiber.Fiber<unknown>> = []
   private welcome: Welcome | undefined
   private unwelcomed: Fiber.Fiber<unknown> | undefined
@@ -70,14 +73,20 @@ export class RunnerServer {
   constructor(options: RunnerServerOptions) {
     this.options = options
     this.functions = options.functions.map((fn) => ({ fn, codec: FunctionCodec.of(fn) }))
+    const clock = Context.get(options.context, Clock.Clock)
+    this.now =
+      clock === Clock.Clock.defaultValue()
+        ? () => performance.now()
+        : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
       message: (kind, id, body, large) => this.message(kind, id, body, large),
-      accept: (kind, _, total) => {
+      accept: (kind, id, total) => {
+        if (kind !== Kind.Request || this.calls.has(id)) return `a large ${kindName(kind)} for call ${id}`
         const limit = this.welcome?.maxPayload ?? 0
         return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
       },
-      closed: () => this.closed()
+      closed: ({ violation }) => this.closed(violation)
     })
   }
 
@@ -114,13 +123,11 @@ export class RunnerServer {
       this.isDraining = true
       this.link.control(Kind.Draining, 0)
     }
-    if (this.calls.size === 0 && !this.isInside) return this.leave()
+    if (this.calls.size === 0 && !this.isInside) this.leave()
+    // also where nothing runs any more: a parent that does not read must not keep a runner that has results to send
     this.after(budget, () => {
       this.interruptAll()
-      this.after(this.welcome?.cancelGrace ?? 0, () => {
-        this.isGraceOver = true
-        this.leave()
-      })
+      this.after(this.welcome?.cancelGrace ?? 0, () => this.cut())
     })
   }
 
@@ -160,7 +167,7 @@ export class RunnerServer {
   private request(id: number, body: Buffer, large: Uint8Array | undefined): void {
     const head = decodeHead(body)
     const served = head === undefined ? undefined : this.functions[head.functionIndex]
-    if (head === undefined || served === undefined || this.calls.has(id)) {
+    if (head === undefined || served === undefined || this.calls.has(id) || this.welcome === undefined) {
       return this.link.violate(`a Request that is not understood here`)
     }
     if (this.isDraining) return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
@@ -198,7 +205,7 @@ export class RunnerServer {
 
   private contextOf(head: RequestHead, scope: Scope.Scope): Context.Context<never> {
     let context: Context.Context<never> = Context.add(
-      Context.add(this.options.context, Current, new CurrentCall(this.options.info, head.budget)),
+      Context.add(this.options.context, Current, new CurrentCall(this.options.info, head.budget, this.now)),
       Scope.Scope,
       scope
     )
@@ -231,6 +238,8 @@ export class RunnerServer {
     const { codec } = call.served
     try {
       if (Exit.isSuccess(exit)) {
+        // nobody waits for it any more: its acknowledgement is all that is wanted
+        if (call.isCancelled) return this.reply(id, call, Kind.Interrupted, none)
         if (!codec.isSuccessSync) return this.respondLater(id, call, Kind.Success, codec.encodeSuccessEffect(exit.value))
         return this.reply(id, call, Kind.Success, codec.encodeSuccess(exit.value))
       }
@@ -243,11 +252,16 @@ export class RunnerServer {
         if (!codec.isErrorSync) return this.respondLater(id, call, Kind.Failure, codec.encodeErrorEffect(fail.error))
         return this.reply(id, call, Kind.Failure, codec.encodeError(fail.error))
       }
-      if (call.isCancelled || this.isDraining || this.link.closed) return this.reply(id, call, Kind.Interrupted, none)
+      if (this.isStopped(call)) return this.reply(id, call, Kind.Interrupted, none)
       this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(new Error("the function interrupted itself")))
     } catch (defect) {
       this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(defect))
     }
+  }
+
+  /** Whether an interruption of the call is ours. */
+  private isStopped(call: ServedCall): boolean {
+    return call.isCancelled || this.isDraining || this.link.closed
   }
 
   private respondLater(
@@ -257,8 +271,11 @@ export class RunnerServer {
     encoding: Effect.Effect<Uint8Array, unknown, unknown>
   ): void {
     const fiber = Effect.runForkWith(this.options.context)(encoding as Effect.Effect<Uint8Array, unknown>)
+    // what an encoding waits for must not outlast a cancel
+    call.fiber = fiber
     fiber.addObserver((exit) => {
       if (Exit.isSuccess(exit)) return this.reply(id, call, kind, exit.value)
+      if (Cause.hasInterruptsOnly(exit.cause) && this.isStopped(call)) return this.reply(id, call, Kind.Interrupted, none)
       this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(Cause.squash(exit.cause)))
     })
   }
@@ -270,7 +287,6 @@ export class RunnerServer {
     if (body.length > limit) {
       this.link.send(Kind.Refused, id, none, json({ why: "PayloadTooLarge", size: body.length, limit }))
     } else if (call.isCancelled && kind === Kind.Success) {
-      // nobody waits for it any more: its acknowledgement is all that is wanted
       this.link.control(Kind.Interrupted, id)
     } else {
       this.link.send(kind, id, none, body)
@@ -295,7 +311,7 @@ export class RunnerServer {
     for (const call of this.calls.values()) call.fiber?.interruptUnsafe()
   }
 
-  /** Says goodbye once everything is written. */
+  /** Says goodbye once everything is written: whatever was asked of this runner has been answered then. */
   private leave(): void {
     if (this.isLeaving) return
     this.isLeaving = true
@@ -305,8 +321,19 @@ export class RunnerServer {
     })
   }
 
+  /** Its time is over: what has not ended or is not written is given up, so it may not say goodbye. */
+  private cut(): void {
+    this.isGraceOver = true
+    this.isLeaving = true
+    this.link.end()
+    this.finish()
+  }
+
   /** The session is over: whatever still runs is interrupted, and has `cancelGrace` for its finalizers. */
-  private closed(): void {
+  private closed(violation: string | undefined): void {
+    if (violation !== undefined) {
+      Effect.runForkWith(this.options.context)(Effect.logError(`the connection to the parent was ended: it sent ${violation}`))
+    }
     this.isDraining = true
     this.isLeaving = true
     this.interruptAll()
