@@ -50,7 +50,8 @@ const start = (
 ): Outcome => {
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
   if (caller.context === engine.plainContext && !Propagate.hasAny()) {
-    const budget = timeout ?? fn.timeout ?? engine.settings.timeout
+    // asked for by the call, no end is one: it stands over what the function or the pool says
+  const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
     return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
   }
   if (!CallSpan.isTraced(caller.context)) {
@@ -146,7 +147,8 @@ const termsOf = (
   cast: boolean
 ): CallTerms => {
   const extras = extrasOf(fiber)
-  const budget = timeout ?? fn.timeout ?? engine.settings.timeout
+  // asked for by the call, no end is one: it stands over what the function or the pool says
+  const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
   const runner = Context.getOrUndefined(fiber.context, Runner)
   const leased = runner?.engine === engine ? runner : undefined
   if (extras === undefined && span === undefined && leased === undefined && !cast) {
