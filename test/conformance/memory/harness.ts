@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import * as TestClock from "effect/testing/TestClock"
 import { Backend } from "../../../src/backend/Backend.ts"
 import * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
@@ -40,6 +41,8 @@ export interface World {
   readonly events: ReadonlyArray<PoolEvent>
   /** What was logged, level first. */
   readonly logs: ReadonlyArray<string>
+  /** Every span that was made, where a tracer is installed. */
+  readonly spans: ReadonlyArray<Tracer.Span>
   /** Runners that exist at the backend now, and the most that ever did. */
   readonly runners: Tally
   /** What is done at the moment at which the pool hands a frame of a kind over to a connection. */
@@ -164,6 +167,8 @@ export interface Setup extends PoolOptions<never> {
   readonly before?: (faults: MemoryBackend.MemoryRunners["Service"]) => Effect.Effect<void>
   /** The environment's `FLAME_*`. */
   readonly config?: Readonly<Record<string, string>>
+  /** Whether a tracer is installed. */
+  readonly tracer?: boolean
   /** The most runners there may be, where that is not `max` at the start. */
   readonly most?: number
   /** How much time the pool may need to close. Default none. */
@@ -184,15 +189,17 @@ export const withPool = <E>(
 ): Effect.Effect<void, E | FlameError, Scope.Scope> =>
   countingSleeps((sleepers) =>
     Effect.gen(function*() {
-      const { before, build, closesWithin, config, most, serve, ...options } = setup
+      const { before, build, closesWithin, config, most, serve, tracer, ...options } = setup
       const logs: Array<string> = []
+      const spans: Array<Tracer.Span> = []
       const runners: Tally = { now: 0, peak: 0 }
       const hooks = new Map<number, () => void>()
       const backend = watched(runners, hooks, MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) }))
       const surroundings = Layer.mergeAll(
         Board.layer,
         Logger.layer([Logger.make(({ cause, logLevel, message }) => void logs.push(`${logLevel} ${String(message)} ${Cause.pretty(cause)}`))]),
-        ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {}))
+        ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {})),
+        tracer === true ? Layer.succeed(Tracer.Tracer, recording(spans)) : Layer.empty
       )
       const scope = yield* Scope.make()
       const early = yield* Layer.buildWithScope(Layer.fresh(Layer.provideMerge(backend, surroundings)), scope)
@@ -204,7 +211,7 @@ export const withPool = <E>(
       const events: Array<PoolEvent> = []
       yield* start(Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))))
       const close = Effect.asVoid(Effect.exit(Scope.close(scope, Exit.void)))
-      const world: World = { pool, board, faults, events, logs, runners, close, onFrame: (kind, then) => hooks.set(kind, then) }
+      const world: World = { pool, board, faults, events, logs, spans, runners, close, onFrame: (kind, then) => hooks.set(kind, then) }
       const services = Context.merge(early, built)
       yield* Effect.provideContext(Effect.scoped(body(world)), services)
       const { leases, waiting } = yield* pool.status
@@ -246,6 +253,15 @@ const watched = <R>(
         return { ...runner, connection: Effect.map(runner.connection, (transport) => tapped(transport, hooks)) }
       })
     return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
+  })
+
+const recording = (spans: Array<Tracer.Span>): Tracer.Tracer =>
+  Tracer.make({
+    span(options) {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
   })
 
 const tapped = (transport: Transport, hooks: ReadonlyMap<number, () => void>): Transport => {
