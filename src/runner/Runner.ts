@@ -44,7 +44,10 @@ export class RunnerHandle {
   /** Calls by link id; a hole is a free id. */
   readonly calls: Array<RunnerCall | undefined> = [undefined]
   inFlight = 0
+  /** Whether it has said that it takes nothing new. */
+  isDraining = false
   events: RunnerEvents
+  private hasLeft = false
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   /** Functions whose layout was compared. */
@@ -93,6 +96,7 @@ export class RunnerHandle {
 
   /** Asks the runner to stop a call; its final frame is the acknowledgement. */
   cancel(call: RunnerCall): void {
+    if (this.calls[call.linkId] !== call) return
     this.link.abandon(call.linkId, "request")
     this.link.control(Kind.Cancel, call.linkId)
   }
@@ -130,9 +134,12 @@ export class RunnerHandle {
     return this.answers
   }
 
-  /** Whether nothing of the call was handed to the connection. */
+  /**
+   * Whether a call that has no final frame has not run for sure: nothing of it was handed to the connection, or the
+   * runner has said goodbye, which it does when it has answered all that it took.
+   */
   isUnsent(call: RunnerCall): boolean {
-    return call.turn > this.link.flushed
+    return this.hasLeft || call.turn > this.link.flushed
   }
 
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -148,8 +155,10 @@ export class RunnerHandle {
         return
       }
       case Kind.Draining:
+        this.isDraining = true
         return this.events.draining()
       case Kind.Bye:
+        this.hasLeft = true
         return this.link.end()
       default:
         this.link.violate(`a ${kindName(kind)} frame, which a runner must not send`)
@@ -199,7 +208,7 @@ export const connect = (transport: Transport, terms: RunnerTerms): Effect.Effect
         resume(Effect.succeed(handle))
       },
       accept(kind, id, total) {
-        if (handle?.calls[id] === undefined) return `a large ${kindName(kind)} for call ${id}, which it does not hold`
+        if (!isFinal(kind) || handle?.calls[id] === undefined) return `a large ${kindName(kind)} for call ${id}, which it does not hold`
         return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
       },
       closed(how) {
