@@ -10,7 +10,8 @@ import * as Role from "../runner/Role.ts"
 import * as Shutdown from "../Shutdown.ts"
 import * as CallStart from "./CallStart.ts"
 import type { PoolShape } from "./PoolShape.ts"
-import { fromConfig, type PoolOptions } from "./PoolOptions.ts"
+import type { PoolOptions } from "./PoolOptions.ts"
+import { mayBeConfigured } from "./PoolPrefix.ts"
 import * as PoolRuntime from "./PoolRuntime.ts"
 
 /** Builds the service of a pool; its scope closes it. */
@@ -22,7 +23,7 @@ export const make = <RHooks = never>(
     yield* refuseInRunner(id)
     const hooks = yield* Effect.context<RHooks>()
     const own = provideHooks(options, hooks)
-    const merged = { ...own, ...(yield* Effect.orDie(fromConfig(id))) }
+    const merged = { ...own, ...(yield* configured(id)) }
     const runtime = yield* PoolRuntime.make(id, merged)
     const unregister = Shutdown.onSignal(runtime.close)
     yield* Effect.addFinalizer(() => Effect.sync(unregister))
@@ -38,6 +39,17 @@ export const make = <RHooks = never>(
       withRunner: (effect) => runtime.withRunner(effect)
     } satisfies PoolShape
   })
+
+/** What the environment sets of the options of a pool. A value that cannot be read is a mistake of whoever set it, and dies. */
+const configured = (id: string): Effect.Effect<PoolOptions<never>> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    mayBeConfigured(id, context)
+      ? Effect.flatMap(
+          Effect.promise(() => import("./PoolConfig.ts")),
+          ({ fromConfig }) => Effect.orDie(fromConfig(id))
+        )
+      : Effect.succeed({})
+  )
 
 /** No pool of apps that start apps: a process that was started as a runner has none of its own. */
 const refuseInRunner = (id: string): Effect.Effect<void, FlameError> =>

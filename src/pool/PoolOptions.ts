@@ -1,8 +1,6 @@
-/** What can be set on a pool, its defaults, and how the environment overrides them. */
-import * as Config from "effect/Config"
+/** What can be set on a pool, its defaults, and what the policy needs of them. */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { BootFailure } from "../BootFailure.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
@@ -181,48 +179,3 @@ export const toState = (settings: Settings, asksIdle: boolean): StateOptions => 
   asksIdle,
   backoff: { base: 1_000, cap: 30_000 }
 })
-
-/** Prefix of a pool's variables: `FLAME` for the default pool, `FLAME_GPU` for `app/Gpu`. */
-export const prefixOf = (pool: string): string =>
-  pool === "effect-flame/Pool"
-    ? "FLAME"
-    : `FLAME_${pool.slice(pool.lastIndexOf("/") + 1).replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}`
-
-/**
- * What the environment sets: `FLAME_MAX=4 FLAME_IDLE_TIME_TO_LIVE="1 minute"`; it wins over the program's own options.
- *
- * For a pool `app/Gpu` the variables are `FLAME_GPU_MAX` and so on. Read through `Config`, so a test or a program may
- * provide them by a `ConfigProvider`.
- */
-export const fromConfig = (pool: string): Effect.Effect<PoolOptions<never>, Config.ConfigError> => {
-  const prefix = prefixOf(pool)
-  const read = <A>(name: string, config: (name: string) => Config.Config<A>) => Config.option(config(`${prefix}_${name}`))
-  return Effect.map(
-    Config.all({
-      min: read("MIN", Config.Int),
-      max: read("MAX", Config.Int),
-      concurrency: read("CONCURRENCY", Config.Int),
-      spare: read("SPARE", Config.Number),
-      queueCapacity: read("QUEUE_CAPACITY", Config.Int),
-      timeout: read("TIMEOUT", Config.Duration),
-      bootTimeout: read("BOOT_TIMEOUT", Config.Duration),
-      idleTimeToLive: read("IDLE_TIME_TO_LIVE", Config.Duration),
-      maxCalls: read("MAX_CALLS", Config.Int),
-      maxLifetime: read("MAX_LIFETIME", Config.Duration),
-      strategy: read("STRATEGY", (name) => Config.Literals(["spread", "pack"], name)),
-      drainTimeout: read("DRAIN_TIMEOUT", Config.Duration),
-      cancelGrace: read("CANCEL_GRACE", Config.Duration),
-      silenceLimit: read("SILENCE_LIMIT", Config.Duration),
-      reasonGrace: read("REASON_GRACE", Config.Duration),
-      maxPayload: read("MAX_PAYLOAD", Config.Int),
-      maxResult: read("MAX_RESULT", Config.Int),
-      awaitMin: read("AWAIT_MIN", Config.Boolean)
-    }),
-    someOnly
-  )
-}
-
-const someOnly = (all: Readonly<Record<string, Option.Option<unknown>>>): PoolOptions<never> =>
-  Object.fromEntries(
-    Object.entries(all).flatMap(([name, option]) => (option._tag === "Some" ? [[name, option.value]] : []))
-  )
