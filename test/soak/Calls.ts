@@ -97,7 +97,9 @@ export class Calls {
     const one = Effect.suspend(() => Random.pick(kinds, random())!())
     // a caller thinks now and then: without it nothing would ever be idle
     const pause = Effect.suspend(() => (random() < 0.2 ? Effect.sleep(random() * 100) : Effect.void))
-    return Effect.forever(Effect.andThen(this.gate.await, Effect.andThen(Effect.ignoreCause(one), pause)))
+    return Effect.forever(
+      Effect.andThen(this.gate.await, Effect.andThen(Effect.ignoreCause(Effect.asVoid(one)), pause))
+    )
   }
 
   /** Makes a call and judges what comes of it. */
@@ -240,7 +242,7 @@ export class Calls {
     const expected = { what: `mark ${nonce}`, timeout, idempotent, value: (value: number) => value === nonce }
     return Effect.map(this.make(expected, call), ({ exit, reason }) => {
       const outcome = Exit.isSuccess(exit) ? "ran" : outcomeOf(reason)
-      this.marks.tell({ nonce, idempotent, outcome, at: Date.now() })
+      this.marks.tell({ nonce, idempotent, outcome, message: reason?.message ?? "", at: Date.now() })
     })
   }
 
@@ -248,8 +250,9 @@ export class Calls {
     const nonce = nonces++
     const call = Effect.as(Flame.cast(Functions.mark, { nonce, millis: random() * 300 }), nonce)
     const expected = { what: `cast ${nonce}`, timeout: settings.timeout, value: () => true }
-    return Effect.map(this.make(expected, call), ({ exit }) => {
-      this.marks.tell({ nonce, idempotent: false, outcome: Exit.isSuccess(exit) ? "cast" : "not run", at: Date.now() })
+    return Effect.map(this.make(expected, call), ({ exit, reason }) => {
+      const outcome = Exit.isSuccess(exit) ? "cast" : "not run"
+      this.marks.tell({ nonce, idempotent: false, outcome, message: reason?.message ?? "", at: Date.now() })
     })
   }
 
@@ -262,7 +265,7 @@ export class Calls {
       ({ reason, took, value }) => {
         const given = took >= settings.cancelGrace ? "given up" : "interrupted"
         const outcome = value !== undefined ? "ran" : reason !== undefined ? outcomeOf(reason) : given
-        this.marks.tell({ nonce, idempotent: false, outcome, at: Date.now() })
+        this.marks.tell({ nonce, idempotent: false, outcome, message: reason?.message ?? "", at: Date.now() })
       }
     )
   }

@@ -80,10 +80,10 @@ export class Checkpoint {
     collect()
     yield* Effect.sleep(10)
     collect()
-    const { arrayBuffers, external, heapUsed, rss } = process.memoryUsage()
+    const { external, heapUsed, rss } = process.memoryUsage()
     this.sizes.push({
       heap: heapUsed,
-      external: external + arrayBuffers,
+      external,
       rss,
       runnerHeap,
       files: Processes.openFiles()

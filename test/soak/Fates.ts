@@ -13,7 +13,8 @@ interface Fate {
 
 export class Fates {
   readonly failedBoots = new Map<string, number>()
-  boots = 0
+  /** How often each kind of event came. */
+  readonly events = new Map<string, number>()
   lost = 0
   private readonly runners = new Map<string, Fate>()
   private readonly ledger: Ledger
@@ -39,10 +40,8 @@ export class Fates {
   }
 
   event(event: PoolEvent): void {
+    this.events.set(event._tag, (this.events.get(event._tag) ?? 0) + 1)
     switch (event._tag) {
-      case "BootStarted":
-        this.boots++
-        return
       case "BootFailed":
         return this.bootFailed(event.runner, event.cause)
       case "RunnerDraining":

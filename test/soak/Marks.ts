@@ -14,6 +14,8 @@ export interface Told {
   readonly idempotent: boolean
   /** `cast`: accepted, and nothing was told. `given up`: the interruption took as long as `cancelGrace`. */
   readonly outcome: "ran" | "not run" | "interrupted" | "given up" | "unknown" | "cast"
+  /** What it was told, for the report. */
+  readonly message: string
   /** When it was told, by the wall clock. */
   readonly at: number
 }
@@ -53,7 +55,8 @@ export class Marks {
       noted.delete(told.nonce)
       if (told.outcome === "cast" && found !== undefined) this.castsRun++
       const problem = this.problemOf(told, found)
-      if (problem !== undefined) this.ledger.violation(`call ${told.nonce}, ${told.outcome}: ${problem}`)
+      if (problem !== undefined)
+        this.ledger.violation(`call ${told.nonce}, ${told.outcome}: ${problem} (${told.message})`)
     }
     for (const nonce of noted.keys()) this.ledger.violation(`call ${nonce} ran when it was over for its caller`)
     this.told = []

@@ -52,7 +52,7 @@ const line = Effect.gen(function* () {
       : `; heap ${mib(size.heap)}, rss ${mib(size.rss)}, runner ${mib(size.runnerHeap)}, ${size.files} files`
   yield* Console.log(
     `${seconds.toFixed(0)} s: ${ledger.calls} calls (${(ledger.calls / seconds).toFixed(0)}/s), ${ledger.summary}; ` +
-      `${ready} runners, ${booting} boot, ${waiting} wait; ${fates.boots} boots, ${faults.sent} signals, ${fates.lost} lost${memory}`
+      `${ready} runners, ${booting} boot, ${waiting} wait; ${fates.events.get("BootStarted") ?? 0} boots, ${faults.sent} signals, ${fates.lost} lost${memory}`
   )
 })
 
@@ -95,8 +95,10 @@ const verdict = Effect.gen(function* () {
   }
   for (const { args, pid } of Processes.children())
     ledger.violation(`process ${pid} is left at the end: ${args.slice(-80)}`)
-  const boots = [...fates.failedBoots].map(([cause, count]) => `${cause} ${count}`).join(", ")
-  yield* Console.log(`failed boots: ${boots || "none"}; casts: ${marks.casts}, of which ${marks.castsRun} ran`)
+  const counted = (counts: ReadonlyMap<string, number>) =>
+    [...counts].map(([name, count]) => `${name} ${count}`).join(", ")
+  yield* Console.log(`events: ${counted(fates.events)}; failed boots: ${counted(fates.failedBoots) || "none"}`)
+  yield* Console.log(`${marks.casts} casts were accepted, ${marks.castsRun} ran`)
   yield* Console.log(`latest answer: ${Math.max(0, Math.round(ledger.latest))} ms after its limit`)
   marks.dispose()
   if (ledger.violations.length === 0) return yield* Console.log(`nothing found in ${ledger.calls} calls, seed ${seed}`)
