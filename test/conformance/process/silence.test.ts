@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,13 +12,12 @@ describe("a call on a runner that does not answer", () => {
     onPool({ max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const blocked = yield* begin(scene, "a")
-        const file = scene.stage.gate
-        yield* scene.stage.tell("a", `block ${file}`)
+        yield* scene.stage.tell("a", `block ${scene.stage.gate}`)
         yield* scene.stage.said("a", "blocking")
         const { runner } = yield* scene.events.nth("RunnerUnresponsive")
         const { pid } = yield* Flame.call(place)
         assert.notStrictEqual(pid, blocked.pid)
-        writeFileSync(file, "")
+        yield* scene.stage.open
         assert.strictEqual((yield* scene.events.nth("RunnerResponsive")).runner, runner)
         assert.strictEqual(yield* blocked.end, blocked.pid)
       })

@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -174,11 +173,10 @@ describe("a call that is stopped", () => {
     onPool({ cancelGrace: "10 seconds" }, (scene) =>
       Effect.gen(function* () {
         const { fiber, pid } = yield* begin(scene, "a")
-        const file = scene.stage.gate
-        yield* scene.stage.tell("a", `block ${file}`)
+        yield* scene.stage.tell("a", `block ${scene.stage.gate}`)
         yield* scene.stage.said("a", "blocking")
         const interrupter = yield* Effect.forkScoped(Fiber.interrupt(fiber), { startImmediately: true })
-        writeFileSync(file, "")
+        yield* scene.stage.open
         yield* Fiber.join(interrupter)
         yield* scene.stage.said("a", "finalized")
         assert.strictEqual((yield* Flame.call(place)).pid, pid)

@@ -1,0 +1,244 @@
+import { existsSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { isAlive } from "../../fixtures/conformance-process/census.ts"
+import { leavesNothing } from "../../fixtures/conformance-process/harness.ts"
+import { until } from "../../fixtures/conformance-process/patience.ts"
+import { start } from "../../fixtures/conformance-process/program.ts"
+
+/** What a timer may be late by on a busy machine. */
+const noise = 1000
+const cancelGrace = 500
+const options = { max: 2, cancelGrace, drainTimeout: "10 seconds" } as const
+
+describe("a parent that is killed", () => {
+  it.live.each(["parent-main.ts", "parent-two.ts"])(
+    "[C51] [C89] (%s) leaves runners that interrupt their calls and end within `cancelGrace`",
+    (file) =>
+      leavesNothing(
+        Effect.gen(function* () {
+          const program = yield* start(file, { options, keys: ["a", "b"] })
+          const runners = [yield* program.stage.said("a", "started"), yield* program.stage.said("b", "started")]
+          yield* program.kill("SIGKILL")
+          yield* program.stage.said("a", "finalized")
+          yield* program.stage.said("b", "finalized")
+          const took = yield* program.gone
+          assert.isBelow(took, cancelGrace + noise)
+          assert.isFalse(runners.some(({ pid }) => isAlive(pid)))
+          assert.deepStrictEqual(yield* program.ended, { code: null, signal: "SIGKILL" })
+          assert.isFalse(existsSync(program.finalized))
+        })
+      )
+  )
+
+  it.live("[C51] [C89] leaves no runner in a blocked loop for long", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-two.ts", { options, keys: ["a"] })
+        const { pid } = yield* program.stage.said("a", "started")
+        yield* program.stage.tell("a", "block /never")
+        yield* program.stage.said("a", "blocking")
+        yield* program.kill("SIGKILL")
+        const took = yield* program.gone
+        // the reaper: half a second after `cancelGrace`, at which a healthy runner has ended
+        assert.isBelow(took, cancelGrace + 500 + noise)
+        assert.isFalse(isAlive(pid))
+      })
+    )
+  )
+
+  it.live("[C51] leaves a runner that unblocks in time to end by itself", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-two.ts", {
+          options: { ...options, cancelGrace: "10 seconds" },
+          keys: ["a"]
+        })
+        yield* program.stage.said("a", "started")
+        yield* program.stage.tell("a", `block ${program.stage.gate}`)
+        yield* program.stage.said("a", "blocking")
+        yield* program.kill("SIGKILL")
+        yield* program.stage.open
+        yield* program.stage.said("a", "finalized")
+        yield* program.gone
+      })
+    )
+  )
+
+  it.live("[C51] leaves nothing of a call whose finalizer takes longer than `cancelGrace`", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-two.ts", { options, keys: ["a"], stubborn: true })
+        yield* program.stage.said("a", "started")
+        yield* program.kill("SIGKILL")
+        yield* program.stage.said("a", "interrupted")
+        assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
+      })
+    )
+  )
+
+  it.live("[C51] [C89] leaves nothing of runners that boot", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-main.ts", { options: { ...options, min: 2 } })
+        // itself, two runners, and the reaper
+        yield* until(() => program.running.length === 4, "two runners boot")
+        yield* program.kill("SIGKILL")
+        assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
+      })
+    )
+  )
+})
+
+describe("a program under Flame.runMain", () => {
+  it.live.each(["SIGTERM", "SIGINT"] as const)(
+    "[C61] on %s takes no new calls, lets those in flight end, and exits with 0",
+    (signal) =>
+      leavesNothing(
+        Effect.gen(function* () {
+          const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
+          const { pid } = yield* program.stage.said("a", "started")
+          yield* program.kill(signal)
+          // one that waited, and one that came after
+          yield* program.has({ key: "b", outcome: "PoolClosed" })
+          yield* program.has({ key: "b-next", outcome: "PoolClosed" })
+          assert.isTrue(isAlive(pid))
+          yield* program.stage.tell("a", "return")
+          yield* program.has({ key: "a", outcome: `${pid}` })
+          assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+          assert.deepStrictEqual(program.running, [])
+          assert.isTrue(existsSync(program.finalized))
+          yield* program.has({ closed: "Parent" })
+        })
+      )
+  )
+
+  it.live("[C61] on Ctrl-C, which reaches its runners too, does the same", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
+        const { pid } = yield* program.stage.said("a", "started")
+        yield* program.killGroup("SIGINT")
+        yield* program.has({ key: "b", outcome: "PoolClosed" })
+        assert.isTrue(isAlive(pid))
+        yield* program.stage.tell("a", "return")
+        yield* program.has({ key: "a", outcome: `${pid}` })
+        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(program.running, [])
+      })
+    )
+  )
+
+  it.live("[C61] on SIGTERM to all of its processes does the same", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
+        const { pid } = yield* program.stage.said("a", "started")
+        yield* program.killGroup("SIGTERM")
+        yield* program.has({ key: "b", outcome: "PoolClosed" })
+        yield* program.stage.tell("a", "return")
+        yield* program.has({ key: "a", outcome: `${pid}` })
+        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(program.running, [])
+      })
+    )
+  )
+
+  it.live.each(["SIGTERM", "SIGINT"] as const)("[C61] on a second %s interrupts at once", (signal) =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
+        yield* program.stage.said("a", "started")
+        yield* program.killGroup(signal)
+        yield* program.has({ key: "b", outcome: "PoolClosed" })
+        const at = performance.now()
+        yield* program.killGroup(signal)
+        yield* program.stage.said("a", "finalized")
+        const { code } = yield* program.ended
+        assert.isBelow(performance.now() - at, cancelGrace + noise)
+        // as a shell tells an interruption
+        assert.strictEqual(code, 130)
+        assert.deepStrictEqual(program.running, [])
+        assert.isTrue(existsSync(program.finalized))
+      })
+    )
+  )
+
+  it.live("[C61] interrupts what does not end within the budget, waits for its finalizers, and exits with 0", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-two.ts", {
+          options: { ...options, drainTimeout: "300 millis" },
+          keys: ["a"]
+        })
+        yield* program.stage.said("a", "started")
+        yield* program.kill("SIGTERM")
+        yield* program.stage.said("a", "finalized")
+        yield* program.has({ key: "a", outcome: "RunnerLost" })
+        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(program.running, [])
+      })
+    )
+  )
+
+  it.live("runs the finalizers of its app, at its own end, at a failure, and at a signal", () =>
+    Effect.forEach(
+      [
+        { finish: "end", code: 0, signal: undefined },
+        { finish: "fail", code: 1, signal: undefined },
+        { finish: "go on", code: 0, signal: "SIGTERM" }
+      ] as const,
+      ({ code, signal, finish }) =>
+        leavesNothing(
+          Effect.gen(function* () {
+            const program = yield* start("parent-two.ts", { options: { ...options, min: 1, awaitMin: true }, finish })
+            yield* program.has({ max: 2 })
+            if (signal !== undefined) yield* program.kill(signal)
+            assert.deepStrictEqual(yield* program.ended, { code, signal: null })
+            assert.isTrue(existsSync(program.finalized))
+            assert.deepStrictEqual(program.running, [])
+          })
+        ),
+      { discard: true }
+    )
+  )
+
+  it.live("builds app and pool in the parent, services in its runners, and what is around them in both", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-main.ts", { options, keys: ["a"] }, { FLAME_MAX: "1" })
+        // the environment wins over the program
+        yield* program.has({ max: 1 })
+        const { pid } = yield* program.stage.said("a", "started")
+        assert.notStrictEqual(pid, program.pid)
+        yield* program.has({ built: "Parent" })
+        assert.match(program.output, /"built":"Runner"/)
+        assert.match(program.output, /"services":"Runner"/)
+        assert.isFalse(program.printed.some(({ services }) => services === "Parent"))
+        assert.notInclude(program.output, '"max"')
+        yield* program.stage.tell("a", "return")
+        yield* program.stage.said("a-next", "started")
+        yield* program.kill("SIGTERM")
+        yield* program.stage.tell("a-next", "return")
+        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.isTrue(existsSync(program.finalized))
+      })
+    )
+  )
+})
+
+describe("a program that uses a pool", () => {
+  it.live("[C59] [C89] ends by itself once the pool is closed: no timer, no handle, no process is left", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-plain.ts", { options })
+        yield* program.has({ sum: 3 })
+        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        const { resources } = program.printed.at(-1) ?? {}
+        // its own stdout and stderr
+        assert.deepStrictEqual(resources, ["PipeWrap", "PipeWrap"])
+        assert.deepStrictEqual(program.running, [])
+      })
+    )
+  )
+})
