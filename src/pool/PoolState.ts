@@ -173,7 +173,7 @@ const ring = (state: PoolState): void => {
     if (alarm.kind === "window") isWindowOver = true
     else if (alarm.runner === undefined) continue
     else if (alarm.kind === "idle") idlers.push(alarm.runner)
-    else if (alarm.runner.phase === "ready" || alarm.runner.why === "consolidate") {
+    else if (alarm.runner.phase === "ready" || state.table.consolidating.has(alarm.runner)) {
       Retirement.retire(state, alarm.runner, "maxLifetime")
     }
   }

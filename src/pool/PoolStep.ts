@@ -63,7 +63,7 @@ export type Event =
   /** Somebody wants a runner for calls of their own; it holds no slot of it. */
   | { readonly _tag: "LeaseOpen"; readonly now: number; readonly ticket: Ticket }
   | { readonly _tag: "LeaseClose"; readonly now: number; readonly lease: number }
-  /** The answer to `AskIdle`: exactly one to each, `idle: false` also where none came in time. */
+  /** The answer to `AskIdle`: exactly one to each, given by the service for a runner that does not answer in time. */
   | { readonly _tag: "IdleAnswer"; readonly now: number; readonly runner: number; readonly idle: boolean }
   | { readonly _tag: "Resize"; readonly now: number; readonly options: Options }
   /** Time has passed: sent at `wakeAt`, and once at the start so that `min` runners boot. */

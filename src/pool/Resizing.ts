@@ -52,14 +52,14 @@ const rejectCalls = (pool: Pool, tickets: Iterable<Ticket>): void => {
 }
 
 const adjust = (pool: Pool, runner: RunnerEntry): void => {
-  if (runner.phase !== "ready" && runner.phase !== "retiring") return
   const { maxCalls, maxLifetime } = pool.options
+  // a runner that is being consolidated may be called back, and must be able to serve then
+  if (runner.phase !== "ready" && !pool.table.consolidating.has(runner)) return
   PoolModel.setAlarm(pool, runner.lifetime, runner.readyAt + (maxLifetime ?? Infinity))
-  // an alarm that is due already rings at the next tick, which comes at once
-  if (runner.phase !== "ready") return
   if (runner.calls >= (maxCalls ?? Infinity)) return Retirement.retire(pool, runner, "maxCalls")
-  const idle = runner.used === 0 && runner.leases === 0 && runner.asked === "no"
-  PoolModel.setAlarm(pool, runner.idle, idle ? runner.idleSince + PoolModel.idleTimeOf(pool) : Infinity)
+  // an alarm that is due already rings at the next tick, which comes at once
+  const isIdle = runner.phase === "ready" && runner.used === 0 && runner.leases === 0 && runner.asked === "no"
+  PoolModel.setAlarm(pool, runner.idle, isIdle ? runner.idleSince + PoolModel.idleTimeOf(pool) : Infinity)
 }
 
 const isLive = (runner: RunnerEntry): boolean => runner.phase === "booting" || runner.phase === "ready"

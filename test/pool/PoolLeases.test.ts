@@ -33,6 +33,17 @@ describe("PoolState, leases", () => {
     assert.deepStrictEqual(probe.releaseAll("a", "b", "c"), ["b on 0", "c on 0", "d on 0"])
   })
 
+  it("keeps the calls of a lease waiting while its runner is unresponsive", () => {
+    const probe = warm(1, { concurrency: 2 })
+    probe.openLease("l")
+    probe.submit("a", { lease: 0 })
+    probe.send({ _tag: "Unresponsive", runner: 0 })
+    assert.deepStrictEqual(probe.submit("b", { lease: 0 }), [])
+    assert.deepStrictEqual(probe.submit("c", { lease: 0 }), [])
+    assert.deepStrictEqual(probe.send({ _tag: "Responsive", runner: 0 }), ["b on 0"])
+    assert.deepStrictEqual(probe.release("a"), ["c on 0"])
+  })
+
   it("keeps a leased runner from idling, and lets it go idleTimeToLive after the lease", () => {
     const probe = warm(1, { idleTimeToLive: 500 })
     probe.openLease("l")

@@ -12,12 +12,15 @@ describe("PoolState, queue", () => {
 
   it("takes out a waiter that is interrupted, at the head, between and at the end [C39] [C57]", () => {
     const probe = warm(1, { max: 1 })
-    probe.submitAll("a", "b", "c", "d", "e")
-    for (const name of ["b", "d", "e"]) assert.deepStrictEqual(probe.withdraw(name), [])
-    assert.strictEqual(probe.snapshot.waiting, 1)
-    assert.deepStrictEqual(probe.releaseAll("a", "c"), ["c on 0"])
+    probe.submitAll("a", "b", "c", "d", "e", "f")
+    for (const name of ["b", "d", "f"]) assert.deepStrictEqual(probe.withdraw(name), [])
+    assert.strictEqual(probe.snapshot.waiting, 2)
     const { next, prev, queue, state } = probe.ticket("d")
     assert.deepStrictEqual([next, prev, queue, state], [undefined, undefined, undefined, "idle"])
+    // the ends of the queue are where they should be
+    probe.submitAll("g", "h")
+    const served = probe.releaseAll("a", "c", "e", "g", "h")
+    assert.deepStrictEqual(served, ["c on 0", "e on 0", "g on 0", "h on 0"])
   })
 
   it("refuses a call beyond queueCapacity at once", () => {

@@ -34,6 +34,29 @@ describe("PoolState, resize", () => {
     assert.deepStrictEqual(probe.resize({ maxCalls: 1 }), ["drain 0 maxCalls"])
   })
 
+  it("calls no runner back that has had its calls under a lower maxCalls", () => {
+    const probe = warm(2, { concurrency: 2, idleTimeToLive: 500, max: 2 })
+    probe.submitAll("a", "b")
+    probe.wait(500)
+    assert.strictEqual(probe.phases, "0 retiring, 1 ready")
+    probe.resize({ maxCalls: 1 })
+    assert.deepStrictEqual(probe.submit("c"), [])
+    assert.deepStrictEqual(probe.release("a"), ["drain 0 maxCalls"])
+    assert.deepStrictEqual(probe.gone(0), ["boot 2"])
+    assert.deepStrictEqual(probe.ready(2), ["c on 2"])
+  })
+
+  it("sets no timer for a runner that is lost already", () => {
+    const probe = warm(2, { concurrency: 2, idleTimeToLive: 500, max: 2 })
+    probe.submitAll("a", "b")
+    probe.wait(500)
+    assert.strictEqual(probe.phases, "0 retiring, 1 ready")
+    probe.lost(0)
+    probe.lost(1)
+    probe.resize({ maxLifetime: 1000, idleTimeToLive: undefined })
+    assert.isUndefined(PoolState.wakeAt(probe.pool))
+  })
+
   it("judges idle time and age by the new limits", () => {
     const probe = warm(2, { idleTimeToLive: undefined })
     probe.wait(5000)
@@ -65,6 +88,15 @@ describe("PoolState, closing", () => {
     assert.deepStrictEqual(probe.close(), ["b PoolClosed"])
     assert.deepStrictEqual(probe.release("a"), ["cast on 0"])
     assert.deepStrictEqual(probe.release("cast"), ["drain 0 close"])
+  })
+
+  it("boots nothing for casts that wait", () => {
+    const probe = warm(1, { max: 2 })
+    probe.submit("a")
+    assert.deepStrictEqual(probe.submit("cast", { cast: true }), ["boot 1"])
+    assert.deepStrictEqual(probe.close(), ["drain 1 close"])
+    assert.deepStrictEqual(probe.gone(1), [])
+    assert.deepStrictEqual(probe.release("a"), ["cast on 0"])
   })
 
   it("gives casts up when the last runner that could serve them goes", () => {

@@ -2,43 +2,8 @@
 import * as PoolState from "../../src/pool/PoolState.ts"
 import { check, checkTick, LoadHistory } from "./PoolRules.ts"
 import { type Call, expect, PoolWorld, type Runner } from "./PoolWorld.ts"
+import * as PoolMove from "./PoolMove.ts"
 import { pick } from "./Random.ts"
-
-/** What a schedule may contain. */
-export const kinds = [
-  "submit",
-  "cast",
-  "pinned",
-  "leaseOpen",
-  "leaseClose",
-  "withdraw",
-  "release",
-  "ready",
-  "failTransient",
-  "failPermanent",
-  "unresponsive",
-  "responsive",
-  "announce",
-  "stuck",
-  "lose",
-  "orphan",
-  "handBack",
-  "gone",
-  "vanish",
-  "answer",
-  "wait",
-  "wake",
-  "late",
-  "resize",
-  "close"
-] as const
-
-/** One move: what, to whom (a fraction of those that qualify), and how. */
-export interface Move {
-  readonly kind: (typeof kinds)[number]
-  readonly whom: number
-  readonly how: number
-}
 
 export class PoolDriver {
   readonly world: PoolWorld
@@ -53,7 +18,7 @@ export class PoolDriver {
     this.tick()
   }
 
-  move({ how, kind, whom }: Move): void {
+  move({ how, kind, whom }: PoolMove.Move): void {
     const { now } = this.world
     const runnerOf = (phase: Runner["phase"], also: (_: Runner) => boolean = () => true) =>
       pick(
@@ -177,11 +142,15 @@ export class PoolDriver {
 
   private step(event: PoolState.Event): void {
     this.steps++
-    if (this.log !== undefined) this.log.push(describe(event))
-    const before = event._tag === "Tick" ? PoolState.runners(this.world.pool) : []
+    this.log?.push(PoolMove.describe(event))
+    const before = PoolState.runners(this.world.pool)
     this.world.step(event)
     check(this.world)
     if (event._tag === "Tick") checkTick(this.world, before, this.history)
+    if (event._tag === "Submit" && event.ticket.state === "waiting") {
+      const waiting = this.world.in("waiting").length
+      expect(waiting <= this.world.options.queueCapacity, "a newcomer does not wait beyond queueCapacity")
+    }
     this.history.note(this.world)
   }
 
@@ -315,11 +284,4 @@ export class PoolDriver {
     this.world.closed = true
     this.step({ _tag: "Close", now: this.world.now })
   }
-}
-
-const describe = (event: PoolState.Event): string => {
-  const { _tag, now, ...rest } = event
-  const ticket = "ticket" in rest ? (rest.ticket as Call) : undefined
-  const about = ticket === undefined ? JSON.stringify(rest) : JSON.stringify({ call: ticket.turn, lease: ticket.lease })
-  return `${now} ${_tag} ${about}`
 }

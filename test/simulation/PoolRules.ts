@@ -75,8 +75,8 @@ const checkPinned = (world: PoolWorld): void => {
 
 const checkWaiting = (world: PoolWorld): void => {
   const { backoffUntil, booting } = PoolState.snapshot(world.pool)
-  const roots = world.in("waiting").filter((_) => _.lease < 0 && !_.wish)
-  const wishes = world.in("waiting").filter((_) => _.wish)
+  const roots = world.roots()
+  const wishes = world.wishes()
   const open = [...world.runners.values()].filter((_) => offers(world, _))
   if (roots.length > 0) expect(open.length === 0, "no waiter is forgotten while a slot is free")
   if (wishes.length > 0) {
@@ -90,6 +90,7 @@ const checkWaiting = (world: PoolWorld): void => {
       world.in("waiting").every((_) => _.cast),
       "a closed pool keeps only casts waiting"
     )
+    expect(booting === 0, "a closed pool gives its boots up")
     expect(roots.length === 0 || world.live() > 0, "a closed pool gives up casts that nobody can serve")
   }
   if (world.permanent && backoffUntil !== undefined && world.live() === 0) {
@@ -105,14 +106,15 @@ const offers = (world: PoolWorld, runner: Runner): boolean => {
 
 const checkGrowth = (world: PoolWorld): void => {
   const { backoffUntil, booting, free, used } = PoolState.snapshot(world.pool)
-  const roots = world.in("waiting").filter((_) => _.lease < 0 && !_.wish).length
-  const wishes = world.in("waiting").filter((_) => _.wish).length
+  const roots = world.roots().length
+  const wishes = world.wishes().length
   const width = Math.min(world.options.concurrency, world.options.maxCalls ?? Infinity)
   const needed = Math.ceil((Math.max(0, roots + world.spare(used + roots) - free) + wishes) / width)
   const min = world.closed ? 0 : world.options.min
   if (world.now >= world.failedAt + world.options.backoff.cap) {
     expect(backoffUntil === undefined, "a backoff lasts no longer than its cap")
   }
+  expect(world.live() <= world.options.max, "no more than max take calls or are about to")
   const covered = booting >= needed && world.live() >= min
   const barred = world.closed || world.runners.size >= world.options.max || backoffUntil !== undefined
   expect(covered || barred, "the pool grows to what queue, spare and min need, in one go")

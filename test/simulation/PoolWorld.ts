@@ -72,6 +72,16 @@ export class PoolWorld {
     return [...this.calls].filter((_) => _.place === place).sort((a, b) => a.turn - b.turn)
   }
 
+  /** Waiting calls that may run anywhere. */
+  roots(): Array<Call> {
+    return this.in("waiting").filter((_) => _.lease < 0 && !_.wish)
+  }
+
+  /** Waiting wishes for a lease. */
+  wishes(): Array<Call> {
+    return this.in("waiting").filter((_) => _.wish)
+  }
+
   makeCall(fields: { readonly lease?: number; readonly cast?: boolean; readonly wish?: boolean }): Call {
     const turn = this.turns++
     const call: Call = { ...Ticket.make(fields), turn, wish: fields.wish ?? false, place: "new", on: undefined }
@@ -177,6 +187,8 @@ export class PoolWorld {
       expect(this.takesAny(runner), "a recycled runner gets no new calls")
       expect(!rootAhead, "first in, first out")
       if (call.place === "new") this.checkPlace(runner)
+      const isRoomy = runner.running.size + runner.leases.size < this.options.concurrency
+      expect(!isRoomy || this.wishes().length === 0, "a wish for a lease is granted before calls take the room for it")
     } else {
       expect(this.leases.get(call.lease) === runner, "a pinned call runs on its lease's runner only")
       // asked after the step: a runner that this very call retired took any call before it
@@ -211,8 +223,11 @@ export class PoolWorld {
       const isNew = event._tag === "Submit" || event._tag === "LeaseOpen"
       expect(isNew && event.ticket === call, "only the newcomer finds the queue full")
       expect(this.in("waiting").length >= this.options.queueCapacity, "QueueFull when it is full")
-    } else if (why === "PoolClosed") expect(this.closed, "PoolClosed when closed")
-    else if (why === "LeaseClosed") expect(!this.leases.has(call.lease), "LeaseClosed after the lease")
+    } else if (why === "PoolClosed") {
+      expect(this.closed, "PoolClosed when closed")
+      const isServed = call.lease < 0 ? this.live() > 0 : this.leases.get(call.lease)?.phase === "up"
+      expect(!(call.cast && call.place === "waiting" && isServed), "casts are served while somebody is there")
+    } else if (why === "LeaseClosed") expect(!this.leases.has(call.lease), "LeaseClosed after the lease")
     else if (why === "RunnerLost") {
       expect(this.leases.get(call.lease)?.phase !== "up", "RunnerLost for calls pinned to a runner that is gone")
     } else {
