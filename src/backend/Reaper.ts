@@ -4,6 +4,9 @@
  * A healthy runner ends by itself when the socketpair to its parent closes. One in a blocked loop never looks; so one
  * `/bin/sh` per parent waits on a pipe whose other end only the parent holds. When the pipe ends and runners are still
  * registered, it gives them their grace, then SIGKILL, and ends itself.
+ *
+ * Measured on Linux with dash: 1.7 MiB resident (0.1 of it private) and 5 ms to start, once per parent. A watchdog thread
+ * in every runner would take 18 MiB (10 private) and as much CPU at each boot as Node itself takes to start.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import type * as Context from "effect/Context"

@@ -48,9 +48,10 @@ const key = Symbol.for("effect-flame/role")
 /**
  * The option of Node by which a runner is started: takes the variables away before any module of the program loads.
  *
- * A `data:` URL because it needs no file of ours, which a bundle would not have. It takes itself out of `execArgv`,
- * which `child_process.fork` would repeat; a worker thread still gets it, and finds no variables: `takeFromEnvironment`
- * below says the same for a process that was started without it. No `%`, `?` or `#` in it, so that `ps` shows it plain.
+ * A `data:` URL because it needs no file of ours, which a bundle would not have; a millisecond of CPU, as with a file.
+ * It takes itself out of `execArgv`, which `child_process.fork` would repeat; a worker thread still gets it, and finds
+ * no variables. `takeFromEnvironment` below says the same for a process that was started without it. No `%`, `?` or `#`
+ * in it, so that `ps` shows it plain.
  */
 export const preload =
   "--import=data:text/javascript,/* effect-flame runner */" +
@@ -123,7 +124,8 @@ export const decode = (taken: Taken | undefined): Role => {
 }
 
 /** Milliseconds that are left of a runner's boot. */
-export const bootTimeLeft = (role: Runner): number => Math.max(0, Math.round(role.bootTimeout - process.uptime() * 1000))
+export const bootTimeLeft = (role: Runner): number =>
+  Math.max(0, Math.round(role.bootTimeout - process.uptime() * 1000))
 
 let role: Role | undefined
 

@@ -41,7 +41,7 @@ const start = async (
     readonly program?: string
     readonly env?: Record<string, string>
   } = {}
-): Promise<{ readonly family: Family; readonly next: () => Promise<Family> }> => {
+): Promise<{ readonly child: ChildProcess; readonly family: Family; readonly next: () => Promise<Family> }> => {
   const program = options.program ?? fileURLToPath(fixture("parent.ts"))
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), program, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -65,7 +65,7 @@ const start = async (
     seen++
     return JSON.parse(line) as Family
   }
-  return { family: await next(), next }
+  return { child, family: await next(), next }
 }
 
 const all = ({ pid, reaper, runners }: Family) => [pid, reaper, ...runners]
@@ -96,6 +96,12 @@ describe("Reaper", () => {
     process.kill(family.pid, "SIGKILL")
     await ended(all(family), "runner and reaper are gone")
     assert.deepStrictEqual(alive(all(family)), [])
+  })
+
+  it("is not what keeps a program running that has no runners left", async () => {
+    const { child, family } = await start([fixture("probe.ts").href, "2", "exit 0"])
+    assert.strictEqual(await until(() => child.exitCode ?? undefined, "the parent ends by itself"), 0)
+    await ended(all(family), "all are gone")
   })
 
   it.skipIf(!canChoosePids)("does not kill a process that was given the number of a runner since", async () => {
@@ -152,8 +158,11 @@ describe("a parent that is run", () => {
     const directory = mkdtempSync(join(tmpdir(), "effect-flame-"))
     const touched = join(directory, "program.ts")
     writeFileSync(touched, `import ${JSON.stringify(fixture("parent.ts").href)}\n`)
-    const { family, next } = await start([fixture("probe.ts").href, "2"], { nodeArgs: ["--watch"], program: touched })
-    const watcher = [...started][0]!
+    const {
+      child: watcher,
+      family,
+      next
+    } = await start([fixture("probe.ts").href, "2"], { nodeArgs: ["--watch"], program: touched })
     assert.strictEqual(processes().find(({ pid }) => pid === family.pid)?.ppid, watcher.pid)
     const options = processes()
       .filter(({ pid }) => family.runners.includes(pid))

@@ -52,13 +52,13 @@ describe("OutputLines", () => {
     pass(1000)
     push("ine\nnext\n")
     assert.deepStrictEqual(logged.slice(first), [
-      `(${101_000 - first} lines of output were left out here: more than ${rate} a second)`,
+      `(${(101_000 - first) * "flood\n".length} bytes of output were left out here: more than ${rate} lines a second)`,
       "half a line",
       "next"
     ])
     push("flood\n".repeat(2000))
     end()
-    assert.match(logged.at(-1)!, /^\(\d+ lines of output were left out here/)
+    assert.match(logged.at(-1)!, /^\(\d+ bytes of output were left out here/)
   })
 
   it("keeps no more than a line of a flood without lines", () => {
