@@ -27,10 +27,19 @@ const canChoosePids = ((): boolean => {
 })()
 
 const started = new Set<ChildProcess>()
+const folders = new Set<string>()
+
+const folder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), "effect-flame-"))
+  folders.add(path)
+  return path
+}
 
 afterEach(() => {
   for (const child of started) child.kill("SIGKILL")
   started.clear()
+  for (const path of folders) rmSync(path, { recursive: true })
+  folders.clear()
 })
 
 /** Starts a parent with node's own options, and waits until its runners have answered. */
@@ -126,18 +135,17 @@ describe("Reaper", () => {
 
 describe("a parent that is run", () => {
   it("with a loader of its own gives it to its runners", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "effect-flame-"))
+    const directory = folder()
     const mark = join(directory, "mark")
     const loader = join(directory, "loader.mjs")
     writeFileSync(loader, `import fs from "node:fs"; fs.appendFileSync(${JSON.stringify(mark)}, process.pid + "\\n")`)
     const { family } = await start([fixture("probe.ts").href, "2"], { nodeArgs: ["--import", loader] })
     const pids = readFileSync(mark, "utf8").trim().split("\n").map(Number)
     assert.sameMembers(pids, [family.pid, ...family.runners])
-    rmSync(directory, { recursive: true })
   })
 
   it("from one bundled file boots runners from another, with nothing of ours beside them", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "effect-flame-"))
+    const directory = folder()
     const bundle = async (name: string, file: string) => {
       const build = await rolldown({ input: fileURLToPath(fixture(name)), platform: "node" })
       await build.write({ file: join(directory, file), format: "esm", codeSplitting: false })
@@ -151,11 +159,10 @@ describe("a parent that is run", () => {
     assert.strictEqual(alive(family.runners).length, 1)
     process.kill(family.pid, "SIGKILL")
     await ended(all(family), "all are gone")
-    rmSync(directory, { recursive: true })
   })
 
   it("under `node --watch` boots runners that do not watch, and none of the former run is left after a change", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "effect-flame-"))
+    const directory = folder()
     const touched = join(directory, "program.ts")
     writeFileSync(touched, `import ${JSON.stringify(fixture("parent.ts").href)}\n`)
     const {
@@ -175,6 +182,5 @@ describe("a parent that is run", () => {
     watcher.kill("SIGKILL")
     process.kill(again.pid, "SIGKILL")
     await ended(all(again), "all are gone")
-    rmSync(directory, { recursive: true })
   })
 })
