@@ -416,16 +416,18 @@ export class PoolEngine implements CallOwner {
           return new QueueFull({ pool, function: name, waiting: PoolState.snapshot(this.state).waiting, capacity })
         }
         case "PoolClosed":
-        case "LeaseClosed":
           return new PoolClosed({ pool, function: name })
         case "BootFailed":
           return new BootFailed({ pool, attempts: Math.max(1, command.attempts), cause: command.cause as BootFailure })
+        case "LeaseClosed":
         case "RunnerLost":
           return new RunnerLost({
             pool,
             function: name,
             runner: ticket instanceof Call ? (ticket.terms.leasedRunner ?? "?") : "?",
-            exit: new Disconnected({ detail: "the runner of this withRunner is gone" }),
+            exit: new Disconnected({
+              detail: command.why === "RunnerLost" ? "the runner of this withRunner is gone" : "its withRunner has ended"
+            }),
             mayHaveRun: false,
             gone: false
           })
@@ -461,11 +463,10 @@ export class PoolEngine implements CallOwner {
   private arm(at: number): void {
     this.timerAt = at
     this.timer?.interruptUnsafe()
-    const sleep = Effect.flatMap(
-      this.clock.sleep(Duration.millis(Math.max(0, Math.ceil(at - this.now())))),
-      () => Effect.sync(() => this.ring())
-    )
-    this.timer = Effect.runForkWith(this.parts.context)(sleep)
+    const millis = Math.ceil(at - this.now())
+    // what is due already is so in a turn of its own: a test's clock would ring at once, in the midst of a submission
+    const sleep = millis > 0 ? this.clock.sleep(Duration.millis(millis)) : Effect.yieldNow
+    this.timer = Effect.runForkWith(this.parts.context)(Effect.flatMap(sleep, () => Effect.sync(() => this.ring())))
   }
 
   private ring(): void {
