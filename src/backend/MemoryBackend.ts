@@ -142,7 +142,7 @@ class World<R> {
     // as a process: it exits once its session is over and its calls have ended
     const told = Effect.flatMap(Effect.exit(Deferred.await(server.done)), () =>
       runner.tellAfter === 0 ? Effect.void : Effect.sleep(runner.tellAfter))
-    Effect.runForkWith(this.context)(told).addObserver(() => {
+    Effect.runForkWith(this.context)(Effect.raceFirst(told, Deferred.await(exit))).addObserver(() => {
       Deferred.doneUnsafe(exit, Exit.succeed({ reason: new Exited({ code: 0 }), gone: true }))
     })
     return runner
