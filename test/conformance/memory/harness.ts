@@ -228,7 +228,7 @@ export const withPool = <E>(
       assert.strictEqual(after.state, "closed")
       assert.deepStrictEqual(after.runners, [])
       assert.isAtMost(runners.peak, most ?? options.max ?? 10, "max was exceeded")
-      assert.strictEqual(sleepers(), 0, "fibers that wait for time to pass are left")
+      assert.deepStrictEqual([...sleepers.values()], [], "nobody waits for time to pass")
     })
   )
 
@@ -280,22 +280,18 @@ const tapped = (transport: Transport, hooks: ReadonlyMap<number, () => void>): T
   }
 }
 
-/** Runs an effect on a clock that knows how many fibers sleep on it. */
-const countingSleeps = <A, E, R>(use: (sleepers: () => number) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** Runs an effect on a clock that knows who sleeps on it, and for how many milliseconds. */
+const countingSleeps = <A, E, R>(use: (sleepers: ReadonlyMap<object, number>) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Clock.clockWith((clock) => {
-    let sleeping = 0
+    const sleepers = new Map<object, number>()
     const counting: Clock.Clock = {
       ...clock,
       sleep: (duration) =>
         Effect.suspend(() => {
-          sleeping++
-          return Effect.ensuring(
-            clock.sleep(duration),
-            Effect.sync(() => {
-              sleeping--
-            })
-          )
+          const sleeper = {}
+          sleepers.set(sleeper, toMillis(duration))
+          return Effect.ensuring(clock.sleep(duration), Effect.sync(() => sleepers.delete(sleeper)))
         })
     }
-    return Effect.provideService(use(() => sleeping), Clock.Clock, counting)
+    return Effect.provideService(use(sleepers), Clock.Clock, counting)
   })

@@ -162,6 +162,32 @@ describe("withRunner", () => {
     assert.deepStrictEqual(board.order, ["a"])
   })
 
+  poolTest("tells a call that outlives it so, whether it waits or comes later", { max: 1 }, function*({ board, pool }) {
+    const ended = new RunnerLost({
+      pool: Pool.key,
+      function: "work",
+      runner: (yield* Flame.call(where)),
+      exit: new Disconnected({ detail: "its withRunner has ended" }),
+      mayHaveRun: false,
+      gone: false
+    })
+    const go = yield* Deferred.make<void>()
+    const [runs, waits, later] = yield* Pool.withRunner(Effect.gen(function*() {
+      const runs = yield* start(Flame.call(work, { name: "runs" }))
+      yield* started("runs")
+      const waits = yield* start(Flame.call(work, { name: "waits" }))
+      return [runs, waits, yield* start(Effect.andThen(Deferred.await(go), Flame.call(work, { name: "later" })))] as const
+    }))
+    assert.deepStrictEqual(yield* reason(waits), ended)
+    yield* Deferred.succeed(go, undefined)
+    assert.deepStrictEqual(yield* reason(later), ended)
+    yield* isOpen(runs)
+    yield* finish("runs")
+    assert.strictEqual(yield* value(runs), "runs")
+    assert.deepStrictEqual(board.order, ["runs"])
+    assert.strictEqual((yield* pool.status).leases, 0)
+  })
+
   poolTest("does not run an idempotent call again elsewhere: it belongs to its runner", {}, function*({ board, faults }) {
     yield* Pool.withRunner(Effect.gen(function*() {
       const a = yield* start(Flame.call(again, { name: "a" }))

@@ -1,0 +1,194 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import { EntryMissing, LaunchFailed } from "../../../src/BootFailure.ts"
+import * as Flame from "../../../src/Flame.ts"
+import { FlameError, RemoteDefect } from "../../../src/FlameError.ts"
+import { Pool } from "../../../src/pool/Pool.ts"
+import * as Random from "../../simulation/Random.ts"
+import { Board, Refusal } from "./functions.ts"
+import { type Setup, start, withPool, type World } from "./harness.ts"
+
+/** Schedules per run; more of them find rarer things: `FLAME_TEST_SEEDS=2000 npx vitest run test/conformance/memory/random`. */
+const seeds = Number(process.env["FLAME_TEST_SEEDS"] ?? 60)
+const firstSeed = Number(process.env["FLAME_TEST_FIRST_SEED"] ?? 1)
+
+const payload = { id: Schema.Int, millis: Schema.Int, ends: Schema.Literals(["well", "badly", "dead", "late"]) }
+type Job = { readonly id: number; readonly millis: number; readonly ends: "well" | "badly" | "dead" | "late" }
+
+const run = ({ ends, id, millis }: Job) =>
+  Effect.flatMap(Board, (board) => {
+    const work = Effect.andThen(Effect.sleep(millis), Effect.suspend((): Effect.Effect<number, Refusal> =>
+      ends === "badly" ? Effect.fail(new Refusal({ why: `${id}` })) : ends === "dead" ? Effect.die(new Error(`${id}`)) : Effect.succeed(id)))
+    // `late` takes its time when it is interrupted, but less than cancelGrace
+    return board.run(`${id}`, ends === "late" ? Effect.onInterrupt(work, () => Effect.sleep("700 millis")) : work)
+  })
+
+const once = Flame.fn("once", { payload, success: Schema.Int, error: Refusal }, run)
+const often = Flame.fn("often", { payload, success: Schema.Int, error: Refusal, idempotent: true }, run)
+
+interface Made {
+  readonly job: Job
+  readonly idempotent: boolean
+  readonly fiber: Fiber.Fiber<number, Refusal | FlameError>
+  interrupted: boolean
+}
+
+describe("random schedules", () => {
+  it.effect("[C55] holds max exactly, loses and mixes up nothing, whatever boots, runners and callers do", () =>
+    Effect.forEach(Array.from({ length: seeds }, (_, i) => firstSeed + i), (seed) =>
+      Effect.catchCause(schedule(seed), (cause) => Effect.die(new Error(`seed ${seed}`, { cause: cause.reasons[0] }))), { discard: true }), 120_000)
+})
+
+const schedule = (seed: number) => {
+  const random = Random.make(seed)
+  const below = (n: number) => Math.floor(random() * n)
+  const among = <A>(values: ReadonlyArray<A>): A => values[below(values.length)]!
+  const max = 1 + below(4)
+  const setup: Setup = {
+    serve: [once, often],
+    min: below(Math.min(2, max) + 1),
+    max,
+    most: max + 1,
+    concurrency: 1 + below(3),
+    spare: among([0, 0, 1, 0.5]),
+    strategy: among(["spread", "pack"]),
+    idleTimeToLive: among([500, 3_000]),
+    drainTimeout: 4_000,
+    cancelGrace: 1_000,
+    reasonGrace: among([0, 50, 500]),
+    bootTimeout: 3_000,
+    silenceLimit: 6_000,
+    queueCapacity: among([4, 1_000]),
+    ...(random() < 0.3 ? { maxCalls: 1 + below(3) } : {}),
+    ...(random() < 0.3 ? { maxLifetime: 5_000 } : {}),
+    closesWithin: "20 seconds"
+  }
+  return withPool(setup, (world) => play(world, setup, below, among))
+}
+
+const play = (world: World, setup: Setup, below: (n: number) => number, among: <A>(values: ReadonlyArray<A>) => A): Effect.Effect<void, never, Pool | Board | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { faults, pool, board, runners } = world
+    const made: Array<Made> = []
+    const casts: Array<number> = []
+    let ids = 0
+    let most = setup.max!
+    let widest = setup.concurrency!
+    const job = (): Job => ({ id: ids++, millis: among([0, 1, 10, 300, 2_500]), ends: among(["well", "well", "well", "badly", "dead", "late"]) })
+    const call = Effect.gen(function*() {
+      const idempotent = below(4) === 0
+      const one = job()
+      const timeout = below(3) === 0 ? among([0, 50, 1_000, 2_000, 5_000]) : "Infinity"
+      made.push({ job: one, idempotent, interrupted: false, fiber: yield* start(Flame.call(idempotent ? often : once, one, { timeout })) })
+    })
+    const anybody = Effect.map(faults.list, (list) => (list.length === 0 ? undefined : among(list).id))
+    const some = (use: (id: string) => Effect.Effect<void>) =>
+      Effect.flatMap(anybody, (id) => (id === undefined ? Effect.void : use(id)))
+
+    const actions: ReadonlyArray<readonly [weight: number, action: () => Effect.Effect<unknown, never, Pool | Board | Scope.Scope>]> = [
+      [30, () => call],
+      [4, () => Effect.repeat(call, { times: 6 })],
+      [4, () => {
+        const one = job()
+        return Effect.matchEffect(Flame.cast(once, one), { onFailure: () => Effect.void, onSuccess: () => Effect.sync(() => casts.push(one.id)) })
+      }],
+      [6, () => {
+        const open = made.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
+        if (open.length === 0) return Effect.void
+        const victim = among(open)
+        victim.interrupted = true
+        return start(Fiber.interrupt(victim.fiber))
+      }],
+      [4, () => start(Effect.ignore(Pool.withRunner(Effect.andThen(call, Effect.andThen(Effect.sleep(among([0, 100, 2_000])), call)))))],
+      [5, () => some((id) => faults.lose({ id }))],
+      [2, () => some((id) => faults.disconnect({ id, tellAfter: among([0, 20, 300, 3_000]) }))],
+      [1, () => some((id) => faults.disconnect({ id }))],
+      [3, () => some((id) => faults.terminate(id))],
+      [3, () => some((id) => faults.freeze(true, id))],
+      [3, () => faults.freeze(false)],
+      [3, () => faults.failBoots(...Array.from({ length: 1 + below(3) }, () => new LaunchFailed({ detail: "no" })))],
+      [1, () => faults.failBoots(new EntryMissing({ entry: "no" }))],
+      [2, () => faults.delayBoots(among([0, 0, 100, 5_000]))],
+      [1, () => faults.muteBoots(below(2) === 0)],
+      [2, () => {
+        const concurrency = 1 + below(3)
+        const max = Math.max(setup.min!, 1 + below(setup.max! + 1))
+        most = Math.max(most, max)
+        widest = Math.max(widest, concurrency)
+        return pool.resize({ max, concurrency })
+      }],
+      [25, () => Effect.andThen(TestClock.adjust(among([1, 10, 100, 1_000, 2_000])), yields(1 + below(20)))],
+      [10, () => yields(1 + below(8))]
+    ]
+    const total = actions.reduce((sum, [weight]) => sum + weight, 0)
+    const next = () => {
+      let at = below(total)
+      return actions.find(([weight]) => (at -= weight) < 0)![1]()
+    }
+    for (let i = 0; i < 120; i++) {
+      yield* next()
+      assert.isAtMost(runners.now, most, "runners that exist")
+    }
+
+    // from here on nothing goes wrong any more, and everything must come to its end
+    yield* faults.freeze(false)
+    yield* faults.delayBoots(0)
+    yield* faults.muteBoots(false)
+    for (let i = 0; i < 300 && made.some(({ fiber }) => fiber.pollUnsafe() === undefined); i++) {
+      yield* faults.freeze(false)
+      yield* TestClock.adjust("2 seconds")
+      yield* yields(20)
+    }
+    for (const one of made) check(one, board.order.filter((name) => name === `${one.job.id}`).length)
+    // boots that are still to fail come to their end too, and surplus runners fall idle
+    for (let i = 0; i < 300 && !(i > 20 && runners.now === setup.min); i++) {
+      yield* TestClock.adjust("2 seconds")
+      yield* yields(20)
+    }
+    const status = yield* pool.status
+    assert.deepInclude(status, { waiting: 0, busySlots: 0, leases: 0, booting: 0, draining: 0, ready: setup.min! })
+    assert.strictEqual(runners.now, setup.min!)
+    assert.isAtMost(runners.peak, most)
+    assert.isAtMost(board.busiest, widest)
+    assert.deepStrictEqual([...board.running], [])
+    for (const id of casts) assert.isAtMost(board.order.filter((name) => name === `${id}`).length, 1)
+  })
+
+const yields = (times: number) => Effect.repeat(Effect.yieldNow, { times })
+
+/** What became of a call must fit what ran of it. */
+const check = ({ fiber, idempotent, interrupted, job }: Made, runs: number): void => {
+  const exit = fiber.pollUnsafe()
+  const name = `call ${job.id} (${job.ends})`
+  if (exit === undefined) return assert.fail(`${name} never ended`)
+  if (!idempotent) assert.isAtMost(runs, 1, `${name} ran more than once`)
+  if (Exit.isSuccess(exit)) {
+    assert.strictEqual(exit.value, job.id, `${name} got another call's value`)
+    assert.isAtLeast(runs, 1)
+    return assert.include(["well", "late"], job.ends)
+  }
+  const [reason] = exit.cause.reasons
+  if (reason?._tag === "Interrupt") return assert.isTrue(interrupted, `${name} looks interrupted`)
+  if (reason?._tag === "Die") {
+    assert.instanceOf(reason.defect, RemoteDefect, name)
+    assert.isTrue(String(reason.defect).endsWith(`: ${job.id}`))
+    return assert.strictEqual(job.ends, "dead")
+  }
+  const error = reason?.error
+  if (error instanceof Refusal) {
+    assert.strictEqual(error.why, `${job.id}`)
+    return assert.strictEqual(job.ends, "badly")
+  }
+  assert.instanceOf(error, FlameError, name)
+  const why = (error as FlameError).reason
+  assert.include(["TimedOut", "RunnerLost", "QueueFull", "BootFailed"], why._tag, why.message)
+  if (idempotent) return
+  if (why._tag === "RunnerLost" && why.mayHaveRun) return
+  if (why._tag === "TimedOut" && why.phase === "running") return
+  assert.strictEqual(runs, 0, `${name} ran, though ${why.message}`)
+}
