@@ -166,6 +166,7 @@ export class Link {
   end(): void {
     if (this.isClosed) return
     this.outgoing.length = 0
+    this.waiters = []
     this.flush()
     this.transport.end()
   }
@@ -180,7 +181,7 @@ export class Link {
     return this.isClosed
   }
 
-  /** Runs `f` when no large body is under way any more; at once when none is. */
+  /** Runs `f` when no large body is under way any more; at once when none is, never when the link ends before. */
   whenSent(f: () => void): void {
     if (this.outgoing.length === 0) f()
     else this.waiters.push(f)

@@ -132,12 +132,15 @@ export const settled: Effect.Effect<void> = Effect.promise(async () => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 })
 
-/** A runner that has introduced itself, with the context of the test. */
-export const introduced = <R>(functions: ReadonlyArray<AnyImplemented>): Effect.Effect<ScriptedParent, never, R> =>
+/** A runner that has introduced itself, with the context of the test, and waits so many milliseconds to be let in. */
+export const introduced = <R = never>(
+  functions: ReadonlyArray<AnyImplemented>,
+  patience?: number
+): Effect.Effect<ScriptedParent, never, R> =>
   Effect.contextWith((context) =>
     Effect.gen(function* () {
       const parent = new ScriptedParent(functions, context as RunnerServer["options"]["context"])
-      parent.server.start()
+      parent.server.start(patience)
       yield* when(() => parent.heard.length > 0)
       return parent
     })

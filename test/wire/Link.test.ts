@@ -415,6 +415,16 @@ describe("Link", () => {
       assert.strictEqual(runs, 1)
     })
 
+    it("never runs where the end of the link came first", () => {
+      const { link, transport } = scripted()
+      link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
+      link.whenSent(() => assert.fail("it was not sent"))
+      link.end()
+      transport.settle()
+      transport.close()
+      transport.settle()
+    })
+
     it("may end the link", () => {
       const { link, transport } = scripted()
       link.send(Kind.Success, 1, none, noise(100_000, 1))
