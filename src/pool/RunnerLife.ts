@@ -257,6 +257,8 @@ const ready = (
   const labels = runner.process?.labels ?? {}
   parts.publish({ _tag: "RunnerReady", pool, runner: id, labels, phases: { ...runner.phases }, otherBuild })
   runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
+  // one that was told to go while it was let in has said so already
+  if (handle.isDraining) handle.events.draining()
 }
 
 /** How a session ended, and who had calls there. */
@@ -302,7 +304,8 @@ const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeP
 }
 
 const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<RunnerExit> =>
-  Effect.raceFirst(process.exit, Effect.delay(Effect.succeed(unknown), millis))
+  // a turn later: a parent that computed is told of the end of a process after its own timers
+  Effect.raceFirst(process.exit, Effect.delay(Effect.as(Effect.yieldNow, unknown), millis))
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
   const { afterBoot } = parts.hooks
