@@ -179,7 +179,7 @@ export class PoolEngine implements CallOwner {
   }
 
   expired(call: Call, now: number): void {
-    if (call.phase === "stopping") return this.stuck(call)
+    if (call.phase === "stopping") return this.afterReading(() => call.phase === "stopping" && this.stuck(call))
     const after = Math.round(now - call.submittedAt)
     const reason = (phase: "queued" | "booting" | "running") =>
       new TimedOut({
@@ -482,19 +482,30 @@ export class PoolEngine implements CallOwner {
 
   private pingLater(): void {
     this.isPinging = true
-    this.after(pingInterval, () => {
-      this.isPinging = false
-      const now = this.now()
-      for (const runner of this.runners.values()) {
-        const { handle } = runner
-        if (handle === undefined || handle.inFlight === 0) continue
-        if (runner.silentSince !== undefined && now - runner.silentSince >= this.settings.silenceLimit) {
-          runner.kill(`silent for ${Math.round(now - runner.silentSince)} ms`)
-        }
-        handle.ping()
-        if (!this.isPinging) this.pingLater()
+    this.after(pingInterval, () => this.afterReading(() => this.ping()))
+  }
+
+  private ping(): void {
+    this.isPinging = false
+    const now = this.now()
+    for (const runner of this.runners.values()) {
+      const { handle } = runner
+      if (handle === undefined || handle.inFlight === 0) continue
+      if (runner.silentSince !== undefined && now - runner.silentSince >= this.settings.silenceLimit) {
+        runner.kill(`silent for ${Math.round(now - runner.silentSince)} ms`)
       }
-    })
+      handle.ping()
+      if (!this.isPinging) this.pingLater()
+    }
+  }
+
+  /**
+   * Judges a runner once all that has come from it is read: a parent that computed finds its own timers due before
+   * the answers that came in time.
+   */
+  private afterReading(judge: () => void): void {
+    if (this.isLive) setImmediate(judge)
+    else judge()
   }
 
   /** Stops the timer: nothing is due any more. */
