@@ -17,7 +17,7 @@ import { BootFailed, FunctionMissing } from "../../../src/FlameError.ts"
 import type { LocalOptions } from "../../../src/FlameLayer.ts"
 import type { Pool } from "../../../src/pool/Pool.ts"
 import { variables } from "../../../src/runner/Role.ts"
-import { children, isAlive, processes } from "../../fixtures/conformance-process/census.ts"
+import { children, exists, isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, place, unserved } from "../../fixtures/conformance-process/functions.ts"
 import {
   fixture,
@@ -157,7 +157,7 @@ describe("a boot", () => {
         const cause = yield* Fiber.join(call)
         assert.instanceOf(cause, NeverConnected)
         assert.deepInclude(cause, { phase: "started", after: 500 })
-        yield* until(() => !processes().some((process) => process.pid === pid), "its process is gone")
+        yield* until(() => !exists(pid), "its process is gone")
         assert.strictEqual((yield* scene.pool.status).totals.bootsFailed, 1)
       })
     )

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { RunnerLost } from "../../../src/FlameError.ts"
 import { Exited, Killed, OutOfMemory } from "../../../src/RunnerExit.ts"
-import { isAlive, processes } from "../../fixtures/conformance-process/census.ts"
+import { exists, isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, place, play, replay } from "../../fixtures/conformance-process/functions.ts"
 import { begin, onPool, pids, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 
@@ -98,10 +98,7 @@ describe("a runner that goes", () => {
         assert.deepStrictEqual(reason.exit, new OutOfMemory({ limit: "--max-old-space-size=48" }))
         assert.deepInclude(reason, { mayHaveRun: true, gone: true })
         yield* scene.events.nth("RunnerGone")
-        assert.deepStrictEqual(
-          processes().filter((process) => process.pid === pid),
-          []
-        )
+        assert.isFalse(exists(pid))
         assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
       })
     )
@@ -114,10 +111,7 @@ describe("a runner that goes", () => {
         const doomed = calls.map(({ pid }) => pid)
         for (const pid of doomed) process.kill(pid, "SIGKILL")
         yield* scene.events.nth("RunnerGone", 3)
-        assert.deepStrictEqual(
-          processes().filter(({ pid }) => doomed.includes(pid)),
-          []
-        )
+        assert.isFalse(doomed.some(exists))
         assert.deepStrictEqual((yield* scene.pool.status).runners, [])
       })
     )

@@ -7,7 +7,7 @@ import { until } from "../../fixtures/conformance-process/patience.ts"
 import { start } from "../../fixtures/conformance-process/program.ts"
 
 /** What a timer may be late by on a busy machine. */
-const noise = 1000
+const noise = 1500
 const cancelGrace = 500
 const options = { max: 2, cancelGrace, drainTimeout: "10 seconds" } as const
 

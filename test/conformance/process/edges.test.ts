@@ -1,0 +1,198 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Flame from "../../../src/Flame.ts"
+import { type RunnerLost, RemoteDefect } from "../../../src/FlameError.ts"
+import { Exited } from "../../../src/RunnerExit.ts"
+import { isAlive } from "../../fixtures/conformance-process/census.ts"
+import {
+  add,
+  bytes,
+  nested,
+  pattern,
+  place,
+  play,
+  throwsLater,
+  weigh
+} from "../../fixtures/conformance-process/functions.ts"
+import { begin, onPool, reasonOf } from "../../fixtures/conformance-process/harness.ts"
+
+const size = 32 * 1024 * 1024
+
+/** Keeps this process from doing anything else, as a function of the app's own might. */
+const compute = (millis: number) =>
+  Effect.sync(() => {
+    for (const end = performance.now() + millis; performance.now() < end;);
+  })
+
+describe("a large value under way", () => {
+  it.live("arrives whole from a runner that was told to go by SIGTERM meanwhile", () =>
+    onPool({}, ({ events }) =>
+      Effect.gen(function* () {
+        const { pid } = yield* Flame.call(place)
+        const call = yield* Effect.forkScoped(Flame.call(bytes, { size }), { startImmediately: true })
+        yield* Effect.yieldNow
+        process.kill(pid, "SIGTERM")
+        const result = yield* Fiber.join(call)
+        assert.strictEqual(Buffer.compare(result, pattern(size)), 0)
+        const gone = yield* events.nth("RunnerGone")
+        assert.deepStrictEqual(gone.exit.reason, new Exited({ code: 0 }))
+      })
+    )
+  )
+
+  it.live("arrives whole while the pool closes", () =>
+    onPool({}, (scene) =>
+      Effect.gen(function* () {
+        yield* Flame.call(place)
+        const call = yield* Effect.forkScoped(Flame.call(bytes, { size }), { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* scene.close
+        assert.strictEqual(Buffer.compare(yield* Fiber.join(call), pattern(size)), 0)
+      })
+    )
+  )
+
+  it.live("is given up when its caller is interrupted, either way, and the runner serves on", () =>
+    onPool({ concurrency: 2, cancelGrace: "10 seconds" }, ({ pool }) =>
+      Effect.gen(function* () {
+        const { pid } = yield* Flame.call(place)
+        const data = pattern(size)
+        for (let round = 0; round < 4; round++) {
+          const result = yield* Effect.forkScoped(Flame.call(bytes, { size }), { startImmediately: true })
+          const payload = yield* Effect.forkScoped(Flame.call(weigh, { data }), { startImmediately: true })
+          // somewhere on the way: after as many small calls as there are rounds
+          for (let i = 0; i < round; i++) yield* Effect.yieldNow
+          yield* Fiber.interruptAll([result, payload])
+          assert.strictEqual((yield* Flame.call(place)).pid, pid)
+        }
+        assert.deepStrictEqual(yield* Flame.call(weigh, { data }), { size, intact: true })
+        assert.strictEqual(Buffer.compare(yield* Flame.call(bytes, { size }), data), 0)
+        assert.deepInclude(yield* pool.status, { busySlots: 0, waiting: 0, ready: 1 })
+      })
+    )
+  )
+
+  it.live("is lost with its runner", () =>
+    onPool({}, () =>
+      Effect.gen(function* () {
+        const { pid } = yield* Flame.call(place)
+        const call = yield* Effect.forkScoped(Flame.call(weigh, { data: pattern(size) }), { startImmediately: true })
+        yield* Effect.yieldNow
+        process.kill(pid, "SIGKILL")
+        assert.deepInclude(yield* reasonOf(Fiber.join(call)), { _tag: "RunnerLost", mayHaveRun: true, gone: true })
+        assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
+      })
+    )
+  )
+})
+
+describe("a parent that computes and cannot answer", () => {
+  it.live("does not take a function for stuck that stopped meanwhile", () =>
+    onPool({ concurrency: 2, cancelGrace: "300 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const neighbour = yield* begin(scene, "b")
+        const { fiber, pid } = yield* begin(scene, "a")
+        const interrupter = yield* Effect.forkScoped(Fiber.interrupt(fiber), { startImmediately: true })
+        // the request to stop leaves first
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* compute(600)
+        yield* Fiber.join(interrupter)
+        assert.strictEqual(yield* neighbour.end, pid)
+        assert.strictEqual((yield* Flame.call(place)).pid, pid)
+        assert.deepStrictEqual(scene.events.of("RunnerStuck"), [])
+      })
+    )
+  )
+})
+
+describe("a function", () => {
+  it.live("that throws in the background ends its runner, with its last words", () =>
+    onPool({}, () =>
+      Effect.gen(function* () {
+        const { exit } = (yield* reasonOf(Flame.call(throwsLater))) as RunnerLost
+        assert.instanceOf(exit, Exited)
+        assert.strictEqual(exit.code, 1)
+        assert.match(exit.stderr ?? "", /Error: thrown in the background\n\s+at /)
+      })
+    )
+  )
+
+  it.live("that ends its process with 0 is lost all the same", () =>
+    onPool({}, (scene) =>
+      Effect.gen(function* () {
+        const { fiber } = yield* begin(scene, "a")
+        yield* scene.stage.tell("a", "exit 0")
+        const { exit } = (yield* reasonOf(Fiber.join(fiber))) as RunnerLost
+        assert.deepStrictEqual(exit, new Exited({ code: 0 }))
+      })
+    )
+  )
+
+  it.live("that calls another one is told that it cannot, yet", () =>
+    onPool({}, () =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(Flame.call(nested))
+        const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        assert.instanceOf(defect, RemoteDefect)
+        assert.match(defect.message, /a function cannot call another one yet; let the parent make both calls/)
+      })
+    )
+  )
+})
+
+it.live("[C57] calls that are interrupted at any moment leave nothing behind", () =>
+  onPool({ max: 2, concurrency: 8 }, (scene) =>
+    Effect.gen(function* () {
+      yield* Flame.call(place)
+      const random = mulberry(20)
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 400 }, (_, i) => i),
+        (i) =>
+          Effect.gen(function* () {
+            const call = Flame.call(add, { a: i, b: 1 })
+            const fiber = yield* Effect.forkScoped(call, { startImmediately: true })
+            if (random() < 0.3) yield* Effect.yieldNow
+            if (random() < 0.1) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+            if (random() < 0.5) yield* Effect.forkScoped(Fiber.interrupt(fiber), { startImmediately: true })
+            return fiber
+          })
+      )
+      for (const [i, fiber] of fibers.entries()) {
+        const exit = yield* Fiber.await(fiber)
+        if (Exit.isSuccess(exit)) assert.strictEqual(exit.value, i + 1)
+        else assert.isTrue(Cause.hasInterruptsOnly(exit.cause))
+      }
+      assert.isTrue(fibers.some((fiber) => Exit.isSuccess(fiber.pollUnsafe()!)))
+      assert.isTrue(fibers.some((fiber) => Exit.isFailure(fiber.pollUnsafe()!)))
+      assert.deepInclude(yield* scene.pool.status, { busySlots: 0, waiting: 0 })
+      assert.deepStrictEqual(scene.events.of("RunnerGone"), [])
+    })
+  )
+)
+
+it.live("casts that a closing pool has no time for are logged and counted", () =>
+  onPool({ drainTimeout: "300 millis" }, (scene) =>
+    Effect.gen(function* () {
+      const { fiber, pid } = yield* begin(scene, "a")
+      yield* Flame.cast(play, { key: "b" })
+      yield* scene.close
+      assert.deepInclude(yield* reasonOf(Fiber.join(fiber)), { _tag: "RunnerLost" })
+      assert.isFalse(isAlive(pid))
+      const [failed] = scene.events.of("CastFailed")
+      assert.deepInclude(failed, { function: "play" })
+      yield* scene.log.has(/a cast of play failed/)
+      assert.deepInclude((yield* scene.pool.status).totals, { casts: 1, castsFailed: 1 })
+    })
+  )
+)
+
+/** Numbers from 0 to 1 that are the same at every run. */
+const mulberry = (seed: number) => () => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+}
