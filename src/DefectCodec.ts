@@ -31,6 +31,9 @@ export const decodeDefect = (bytes: Uint8Array): Defect => {
   }
 }
 
+/** Text that another process says, for errors and logs: bounded, without what could rewrite a line or a terminal. */
+export const printable = (text: string): string => lines(text, maxText)
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 

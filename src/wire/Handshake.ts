@@ -6,6 +6,7 @@
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { BootFailure, NotARunner, VersionMismatch } from "../BootFailure.ts"
+import { printable } from "../DefectCodec.ts"
 import { protocol } from "./Frame.ts"
 
 /** A runner introduces itself. `functions` are names with the fingerprint of their schemas' layout. */
@@ -26,9 +27,13 @@ export interface Welcome {
 }
 
 // by hand, not by Schema: compiling two codecs would be a good part of a runner's boot
-const parse = (bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined => {
+const parse = (
+  bytes: Uint8Array,
+  revive?: (key: string, value: unknown) => unknown
+): Readonly<Record<string, unknown>> | undefined => {
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"))
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")
+    const value: unknown = JSON.parse(text, revive)
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined
   } catch {
     return undefined
@@ -43,7 +48,8 @@ const isServed = (value: unknown): value is readonly [string, string] =>
 const asHello = (value: Readonly<Record<string, unknown>>): Hello | undefined => {
   const { build, functions, life, runner } = value
   if (!isText(build) || !isText(runner) || !isText(life) || !Array.isArray(functions)) return undefined
-  return functions.every(isServed) ? { protocol, build, runner, life, functions } : undefined
+  if (!functions.every(isServed)) return undefined
+  return { protocol, build: printable(build), runner: printable(runner), life: printable(life), functions }
 }
 
 /** What a Welcome frame says; undefined when it is not one. */
@@ -60,7 +66,7 @@ let decodeCause: ((value: unknown) => Exit.Exit<BootFailure, unknown>) | undefin
 /** The failure in a Fail or Refuse frame. */
 export const decodeFailure = (bytes: Uint8Array): BootFailure => {
   decodeCause ??= Schema.decodeUnknownExit(Schema.toCodecJson(BootFailure))
-  const exit = decodeCause(parse(bytes))
+  const exit = decodeCause(parse(bytes, (_, value) => (isText(value) ? printable(value) : value)))
   return Exit.isSuccess(exit) ? exit.value : new NotARunner({ detail: "it refused in a way that is not understood here" })
 }
 
@@ -84,7 +90,7 @@ export const checkHello = (
   }
   for (const [name, fingerprint] of hello.functions) {
     const ours = expected.fingerprints.get(name)
-    if (ours !== undefined && ours !== fingerprint) return layoutMismatch(name, ours, fingerprint, hello.build)
+    if (ours !== undefined && ours !== fingerprint) return layoutMismatch(name, ours, printable(fingerprint), hello.build)
   }
   return hello
 }
