@@ -4,35 +4,22 @@
  * It is plain synchronous code on the callers' turns, so that a warm call costs no fiber; whatever takes time (boots,
  * ends of runners, hooks) is a fiber of RunnerLife.
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import type { BootFailure } from "../BootFailure.ts"
-import {
-  BootFailed,
-  FlameError,
-  FunctionMissing,
-  InvalidPayload,
-  PayloadTooLarge,
-  PoolClosed,
-  QueueFull,
-  type Reason,
-  RunnerLost,
-  TimedOut
-} from "../FlameError.ts"
+import { FlameError, type TimedOut } from "../FlameError.ts"
 import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
 import type { RunnerHandle } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
 import { Call, type CallOwner, type Due } from "./Call.ts"
-import { Deadlines } from "./Deadlines.ts"
-import * as LeaseTicket from "./LeaseTicket.ts"
+import * as CallReasons from "./CallReasons.ts"
+import type * as LeaseTicket from "./LeaseTicket.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
-import * as PoolState from "./PoolState.ts"
 import type { Settings } from "./PoolOptions.ts"
-import type { Ticket } from "./Ticket.ts"
+import * as PoolState from "./PoolState.ts"
+import { PoolTimer } from "./PoolTimer.ts"
 
 /** A runner from its boot to its end, as the engine sees it. */
 export interface EngineRunner {
@@ -72,6 +59,8 @@ const pingInterval = 2_000
 /** How long a runner whose end is not confirmed may still run a call: keepalive of its connection and two more seconds. */
 const confirmMillis = 15_000 + 2_000
 
+const wentEarly = new Killed({ signal: "drain", by: "it had to go before the call ended" })
+
 export class PoolEngine implements CallOwner {
   readonly state: PoolState.PoolState
   readonly runners = new Map<number, EngineRunner>()
@@ -81,28 +70,26 @@ export class PoolEngine implements CallOwner {
   /** A context of which nothing crosses with a call: no tracer, no lease, no annotations, no level of its own. */
   plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
-  private readonly clock: Clock.Clock
-  private readonly isLive: boolean
-  private readonly deadlines = new Deadlines<Due>()
+  private readonly timer: PoolTimer
   private readonly backlog: Array<PoolState.Event> = []
   private isStepping = false
-  private timer: Fiber.Fiber<void> | undefined
-  private timerAt = Infinity
   private isPinging = false
   /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
   private readonly lost = new Map<Call, string>()
 
   constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
     this.parts = parts
-    this.clock = clock
-    this.isLive = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.Clock.defaultValue())
     this.settings = settings
     this.state = PoolState.make(options, seed)
+    this.timer = new PoolTimer(clock, parts.context, {
+      wakeAt: () => PoolState.wakeAt(this.state),
+      wake: (now) => this.step({ _tag: "Tick", now })
+    })
   }
 
   /** Milliseconds of the pool's own time, which no change of the wall clock moves. */
   now(): number {
-    return this.isLive ? performance.now() : Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+    return this.timer.now()
   }
 
   /** The pool's id. */
@@ -130,8 +117,7 @@ export class PoolEngine implements CallOwner {
     } finally {
       this.isStepping = false
     }
-    const wake = PoolState.wakeAt(this.state)
-    if (wake !== undefined && wake < this.timerAt) this.arm(wake)
+    this.timer.rearm()
   }
 
   /** Starts a call. */
@@ -139,7 +125,7 @@ export class PoolEngine implements CallOwner {
     const { codec, fn } = call
     this.parts.metrics.submitted(call.cast)
     if (!this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
-    if (call.expiry !== undefined) this.schedule(call, call.expiry)
+    if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
     this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
   }
 
@@ -148,7 +134,7 @@ export class PoolEngine implements CallOwner {
     if (call.phase === "over") return Effect.void
     if (call.phase === "stopping") return this.untilStopped(call)
     const now = this.now()
-    this.deadlines.remove(call)
+    this.timer.cancel(call)
     call.trace?.end(call, Exit.interrupt())
     if (call.phase === "lost" || call.state !== "running") {
       call.phase = "over"
@@ -175,20 +161,15 @@ export class PoolEngine implements CallOwner {
     handle.cancel(call)
     handle.probe()
     call.pongs = handle.pongs
-    this.schedule(call, now + this.settings.cancelGrace)
+    this.timer.schedule(call, now + this.settings.cancelGrace)
   }
 
   expired(call: Call, now: number): void {
     if (call.phase === "stopping") return this.afterReading(() => call.phase === "stopping" && this.stuck(call))
-    const after = Math.round(now - call.submittedAt)
-    const reason = (phase: "queued" | "booting" | "running") =>
-      new TimedOut({
-        pool: this.parts.pool,
-        function: call.fn.name,
-        phase,
-        after: call.terms.timeout ?? after,
-        ...(phase === "running" ? { runner: this.lost.get(call) ?? this.runners.get(call.runner)?.id ?? "?" } : {})
-      })
+    const reason = (phase: TimedOut["phase"]) => {
+      const runner = this.lost.get(call) ?? this.runners.get(call.runner)?.id
+      return CallReasons.timedOut(this.pool, call, phase, now, runner)
+    }
     this.parts.metrics.failed(call.cast)
     if (call.phase === "lost") {
       call.fail(reason("running"))
@@ -238,7 +219,7 @@ export class PoolEngine implements CallOwner {
 
   final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
     const now = this.now()
-    if (call.place >= 0) this.deadlines.remove(call)
+    if (call.place >= 0) this.timer.cancel(call)
     const runner = this.runners.get(call.runner)
     const id = runner?.id ?? "?"
     if (call.phase !== "open") {
@@ -256,30 +237,20 @@ export class PoolEngine implements CallOwner {
     else {
       this.step({ _tag: "Released", now, ticket: call })
       this.parts.metrics.failed(call.cast)
-      call.fail(this.runnerLost(call, id, { reason: new Killed({ signal: "drain", by: "it had to go before the call ended" }), gone: false }))
+      call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: wentEarly, gone: false }))
     }
     if (runner?.why === "stuck") this.killIfOnlyStuck(runner)
   }
 
   private refused(call: Call, now: number, body: Buffer, runner: string): void {
-    const refusal = refusalOf(body)
+    const refusal = CallReasons.refusalOf(body)
     if (refusal.why === "draining") {
-      if (call.expiry !== undefined) this.schedule(call, call.expiry)
+      if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
       return this.step({ _tag: "Requeue", now, ticket: call })
     }
     this.step({ _tag: "Released", now, ticket: call })
     this.parts.metrics.failed(call.cast)
-    if (refusal.why === "PayloadTooLarge") {
-      return call.fail(
-        new PayloadTooLarge({
-          function: call.fn.name,
-          size: Number(refusal.size ?? 0),
-          limit: Number(refusal.limit ?? 0),
-          direction: "result"
-        })
-      )
-    }
-    call.fail(new InvalidPayload({ function: call.fn.name, issues: [{ path: "", problem: `runner ${runner} refused it` }] }))
+    call.fail(CallReasons.refused(call, refusal, runner))
   }
 
   /** The session of a runner is over: gives back what was not sent and keeps the rest until its reason is known. */
@@ -293,7 +264,7 @@ export class PoolEngine implements CallOwner {
     for (const call of handle.calls) {
       if (!(call instanceof Call)) continue
       if (call.phase === "stopping") {
-        this.deadlines.remove(call)
+        this.timer.cancel(call)
         call.end()
       } else if (call.phase === "open") {
         if (handle.isUnsent(call)) this.step({ _tag: "Requeue", now, ticket: call })
@@ -311,14 +282,8 @@ export class PoolEngine implements CallOwner {
   tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
     for (const call of calls) {
       if (call.phase !== "lost") continue
-      if (call.fn.idempotent && !this.state.closed) {
-        if (exit.gone) this.again(call)
-        continue
-      }
-      this.lost.delete(call)
-      this.deadlines.remove(call)
-      this.parts.metrics.failed(call.cast)
-      call.fail(this.runnerLost(call, runner, exit))
+      if (!call.fn.idempotent || this.state.closed) this.giveUp(call, runner, exit)
+      else if (exit.gone) this.again(call)
     }
     if (!exit.gone) this.after(confirmMillis + this.settings.cancelGrace, () => calls.forEach((call) => this.again(call)))
   }
@@ -332,23 +297,14 @@ export class PoolEngine implements CallOwner {
 
   /** Whatever still waits for a lost runner is told now: the pool is closing. */
   tellAll(): void {
-    for (const [call, runner] of this.lost) {
-      this.lost.delete(call)
-      this.deadlines.remove(call)
-      this.parts.metrics.failed(call.cast)
-      call.fail(this.runnerLost(call, runner, { reason: new Disconnected({}), gone: false }))
-    }
+    for (const [call, runner] of this.lost) this.giveUp(call, runner, { reason: new Disconnected({}), gone: false })
   }
 
-  private runnerLost(call: Call, runner: string, exit: RunnerExit, mayHaveRun = true): Reason {
-    return new RunnerLost({
-      pool: this.parts.pool,
-      function: call.fn.name,
-      runner,
-      exit: exit.reason,
-      mayHaveRun,
-      gone: exit.gone
-    })
+  private giveUp(call: Call, runner: string, exit: RunnerExit): void {
+    this.lost.delete(call)
+    this.timer.cancel(call)
+    this.parts.metrics.failed(call.cast)
+    call.fail(CallReasons.runnerLost(this.pool, call, runner, exit))
   }
 
   private carryOut(command: PoolState.Command, now: number): void {
@@ -388,96 +344,32 @@ export class PoolEngine implements CallOwner {
 
   /** The runner does not have the function, or another one of that name. */
   private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
-    this.deadlines.remove(call)
+    this.timer.cancel(call)
     const { pool } = this.parts
     this.parts.metrics.failed(call.cast)
     this.step({ _tag: "Released", now, ticket: call })
-    call.fail(
-      failure === undefined
-        ? new FunctionMissing({
-            pool,
-            function: call.fn.name,
-            runner: runner.id,
-            parentBuild: this.parts.build,
-            runnerBuild: runner.handle?.hello.build ?? "?"
-          })
-        : new BootFailed({ pool, runner: runner.id, attempts: 1, cause: failure })
-    )
+    call.fail(CallReasons.misfit(pool, call, runner.id, failure, this.parts.build, runner.handle?.hello.build))
   }
 
-  private reject(command: Extract<PoolState.Command, { _tag: "Reject" }>): void {
-    const ticket: Ticket = command.ticket
-    const name = ticket instanceof Call ? ticket.fn.name : "withRunner"
-    const { pool } = this.parts
-    const reason = (): Reason => {
-      switch (command.why) {
-        case "QueueFull": {
-          const capacity = this.settings.queueCapacity
-          return new QueueFull({ pool, function: name, waiting: PoolState.snapshot(this.state).waiting, capacity })
-        }
-        case "PoolClosed":
-          return new PoolClosed({ pool, function: name })
-        case "BootFailed":
-          return new BootFailed({ pool, attempts: Math.max(1, command.attempts), cause: command.cause as BootFailure })
-        case "LeaseClosed":
-        case "RunnerLost":
-          return new RunnerLost({
-            pool,
-            function: name,
-            runner: ticket instanceof Call ? (ticket.terms.leasedRunner ?? "?") : "?",
-            exit: new Disconnected({
-              detail: command.why === "RunnerLost" ? "the runner of this withRunner is gone" : "its withRunner has ended"
-            }),
-            mayHaveRun: false,
-            gone: false
-          })
-      }
-    }
+  private reject(command: CallReasons.Rejection): void {
+    const { ticket } = command
+    const { waiting } = PoolState.snapshot(this.state)
+    const reason = CallReasons.rejected(this.pool, command, waiting, this.settings.queueCapacity)
     if (!(ticket instanceof Call)) {
-      return (ticket as LeaseTicket.LeaseTicket).rejected(Exit.fail(new FlameError({ reason: reason() })))
+      return (ticket as LeaseTicket.LeaseTicket).rejected(Exit.fail(new FlameError({ reason })))
     }
-    this.deadlines.remove(ticket)
+    this.timer.cancel(ticket)
     this.parts.metrics.failed(ticket.cast)
-    ticket.fail(reason())
+    ticket.fail(reason)
   }
 
   /** Runs `f` after some milliseconds of the pool's time, unless the pool has ended by then. */
   after(millis: number, f: () => void): Due {
-    const due: Due = { at: 0, place: -1, due: f }
-    this.schedule(due, this.now() + millis)
-    return due
+    return this.timer.after(millis, f)
   }
 
   cancelDue(due: Due): void {
-    this.deadlines.remove(due)
-  }
-
-  private schedule(due: Due, at: number): void {
-    if (due.place >= 0) this.deadlines.remove(due)
-    due.at = at
-    this.deadlines.insert(due)
-    if (at < this.timerAt) this.arm(at)
-  }
-
-  /** One fiber sleeps until the earliest time that anything is due; one that wakes for nothing sleeps again. */
-  private arm(at: number): void {
-    this.timerAt = at
-    this.timer?.interruptUnsafe()
-    const millis = Math.ceil(at - this.now())
-    // what is due already is so in a turn of its own: a test's clock would ring at once, in the midst of a submission
-    const sleep = millis > 0 ? this.clock.sleep(Duration.millis(millis)) : Effect.yieldNow
-    this.timer = Effect.runForkWith(this.parts.context)(Effect.flatMap(sleep, () => Effect.sync(() => this.ring())))
-  }
-
-  private ring(): void {
-    this.timer = undefined
-    this.timerAt = Infinity
-    const now = this.now()
-    for (let due = this.deadlines.takeDue(now); due !== undefined; due = this.deadlines.takeDue(now)) due.due(now)
-    const wake = PoolState.wakeAt(this.state)
-    if (wake !== undefined && wake <= now) this.step({ _tag: "Tick", now })
-    const next = Math.min(this.deadlines.first()?.at ?? Infinity, PoolState.wakeAt(this.state) ?? Infinity)
-    if (next < this.timerAt) this.arm(next)
+    this.timer.cancel(due)
   }
 
   private pingLater(): void {
@@ -504,23 +396,12 @@ export class PoolEngine implements CallOwner {
    * the answers that came in time.
    */
   private afterReading(judge: () => void): void {
-    if (this.isLive) setImmediate(judge)
+    if (this.timer.isLive) setImmediate(judge)
     else judge()
   }
 
   /** Stops the timer: nothing is due any more. */
   dispose(): void {
-    this.timer?.interruptUnsafe()
-    this.timerAt = -Infinity
-  }
-}
-
-/** What a Refused frame says; a body that is none counts as a payload that was not understood. */
-const refusalOf = (body: Buffer): { readonly why?: unknown; readonly size?: unknown; readonly limit?: unknown } => {
-  try {
-    const refusal: unknown = JSON.parse(body.toString("utf8"))
-    return typeof refusal === "object" && refusal !== null ? refusal : {}
-  } catch {
-    return {}
+    this.timer.dispose()
   }
 }
