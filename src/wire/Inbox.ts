@@ -1,0 +1,118 @@
+/** Large bodies on their way into a Link: put together in place, paced by the credit that their senders are granted. */
+import { inlineLimit, isFinal, Kind, kindName } from "./Frame.ts"
+
+/**
+ * Bytes of one large body that may be under way without the receiver's consent to more: at first, and while small
+ * frames come beside it, which would have to wait behind them. When none came for `lonelyGrants` consents it doubles
+ * at each up to `maxCreditWindow`, so that a connection with a long way is filled too.
+ */
+export const creditWindow = 128 * 1024
+export const maxCreditWindow = 4 * 1024 * 1024
+const lonelyGrants = 8
+
+interface Incoming {
+  readonly kind: number
+  readonly head: Buffer
+  readonly bytes: Uint8Array
+  filled: number
+  /** How far the sender may go. */
+  granted: number
+  window: number
+  /** Small frames that had come when it was granted more last, and how often in a row there were none. */
+  seen: number
+  lonely: number
+}
+
+export interface InboxHandlers {
+  /** A large body is whole. */
+  readonly complete: (kind: number, id: number, head: Buffer, bytes: Uint8Array) => void
+  /** Whether a large body of this size may come; a string says why not. */
+  readonly accept: (kind: number, id: number, total: number) => string | undefined
+  readonly violate: (detail: string) => void
+  /** The sender may send that many more bytes. */
+  readonly grant: (kind: Kind, id: number, more: number) => void
+}
+
+export class Inbox {
+  /** Small frames that have come: beside them a large body gets less credit. */
+  smallFrames = 0
+  private readonly incomingRequests = new Map<number, Incoming>()
+  private readonly incomingResponses = new Map<number, Incoming>()
+  private readonly handlers: InboxHandlers
+
+  constructor(handlers: InboxHandlers) {
+    this.handlers = handlers
+  }
+
+  /** Drops what has come of a large body of this call; false when none was under way. */
+  forget(id: number, direction: "request" | "response"): boolean {
+    const incoming = direction === "request" ? this.incomingRequests : this.incomingResponses
+    return incoming.size > 0 && incoming.delete(id)
+  }
+
+  clear(): void {
+    this.incomingRequests.clear()
+    this.incomingResponses.clear()
+  }
+
+  /** A large body begins. */
+  open(open: number, id: number, body: Buffer): void {
+    if (body.length < 9) return this.handlers.violate(`${kindName(open)} frame of ${body.length} bytes`)
+    const total = body.readDoubleBE(0)
+    const kind = body[8]!
+    const incoming = open === Kind.OpenRequest ? this.incomingRequests : this.incomingResponses
+    if (
+      !Number.isSafeInteger(total) ||
+      total <= 0 ||
+      total + body.length - 9 <= inlineLimit ||
+      isFinal(kind) !== (open === Kind.OpenResponse) ||
+      (open === Kind.OpenRequest && kind !== Kind.Request) ||
+      incoming.has(id)
+    ) {
+      return this.handlers.violate(`${kindName(open)} frame for ${total} bytes of ${kindName(kind)}`)
+    }
+    const refusal = this.handlers.accept(kind, id, total)
+    if (refusal !== undefined) return this.handlers.violate(refusal)
+    incoming.set(id, {
+      kind,
+      head: Buffer.from(body.subarray(9)),
+      // zeroed pages are only committed when bytes arrive, so that an announced length costs a liar's peer nothing
+      bytes: new Uint8Array(total),
+      filled: 0,
+      granted: creditWindow,
+      window: creditWindow,
+      seen: this.smallFrames,
+      lonely: 0
+    })
+  }
+
+  /** Bytes of a large body. */
+  part(kind: number, id: number, bytes: Buffer): void {
+    const map = kind === Kind.PartRequest ? this.incomingRequests : this.incomingResponses
+    const body = map.get(id)
+    // whoever gives up a large body stops sending it before it says so, so nothing of it can come later
+    if (body === undefined) return this.handlers.violate(`a ${kindName(kind)} frame for call ${id}, of which no large body is under way`)
+    const filled = body.filled + bytes.length
+    if (filled > body.bytes.length) return this.handlers.violate(`${kindName(kind)} frames beyond the announced ${body.bytes.length} bytes`)
+    if (filled > body.granted) return this.handlers.violate(`${kindName(kind)} frames beyond their credit`)
+    body.bytes.set(bytes, body.filled)
+    body.filled = filled
+    if (filled === body.bytes.length) {
+      map.delete(id)
+      return this.handlers.complete(body.kind, id, body.head, body.bytes)
+    }
+    if (body.granted - filled <= body.window / 2 && body.granted < body.bytes.length) this.grant(kind, id, body)
+  }
+
+  private grant(kind: number, id: number, body: Incoming): void {
+    if (body.seen !== this.smallFrames) {
+      body.seen = this.smallFrames
+      body.lonely = 0
+      body.window = creditWindow
+    } else if (++body.lonely > lonelyGrants) body.window = Math.min(maxCreditWindow, body.window * 2)
+    const more = body.filled + body.window - body.granted
+    if (more <= 0) return
+    body.granted += more
+    this.handlers.grant(kind === Kind.PartRequest ? Kind.CreditRequest : Kind.CreditResponse, id, more)
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * What leaves a Link: all frames of a turn in one write, small bodies copied into a slab, large ones by reference in
+ * parts that take turns, so that no more than a few parts stand between a small frame and the peer.
+ */
+import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
+import { creditWindow } from "./Inbox.ts"
+import type { Transport } from "./Transport.ts"
+
+/** Parts that leave in one turn: beyond it other events of the loop come first. */
+const partsPerTurn = 2
+
+const slabSize = 64 * 1024
+/** Above this a body is passed by reference: two more entries of a gathered write cost less than the copy. */
+const copyLimit = 8 * 1024
+
+interface Outgoing {
+  readonly part: number
+  readonly id: number
+  readonly bytes: Uint8Array
+  offset: number
+  credit: number
+}
+
+const none = new Uint8Array(0)
+
+export class Outbox {
+  /** Grows by one with each flush; a frame sent in turn n was handed to the transport when `flushed >= n`. */
+  turn = 1
+  flushed = 0
+  private slab = Buffer.allocUnsafeSlow(slabSize)
+  private start = 0
+  private at = 0
+  private gathered: Array<Uint8Array> | undefined
+  private scheduled = false
+  private congested = false
+  private isClosed = false
+  private readonly outgoing: Array<Outgoing> = []
+  private waiters: Array<() => void> = []
+  private readonly transport: Transport
+
+  constructor(transport: Transport) {
+    this.transport = transport
+  }
+
+  /** Sends a frame whose body is `head` and then `payload`; large ones in parts. Large payloads are not copied. */
+  send(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
+    if (this.isClosed) return
+    const length = head.length + payload.length
+    // the handshake is in whole frames: a Hello names every function of its runner
+    if (length > inlineLimit && kind >= Kind.Request) return this.sendLarge(kind, id, head, payload)
+    const copied = payload.length <= copyLimit
+    const room = headerSize + head.length + (copied ? payload.length : 0)
+    if (slabSize - this.at < room) this.nextSlab()
+    this.header(kind, id, length)
+    if (head.length > 0) {
+      this.slab.set(head, this.at)
+      this.at += head.length
+    }
+    if (copied) {
+      this.slab.set(payload, this.at)
+      this.at += payload.length
+    } else {
+      this.gatherSlab()
+      this.gathered!.push(payload)
+    }
+    this.schedule()
+  }
+
+  /** Sends a frame without head. */
+  control(kind: Kind, id: number, body: Uint8Array = none): void {
+    this.send(kind, id, none, body)
+  }
+
+  /** Drops what is unsent of a large body of this call; false when there was nothing of it left to send. */
+  abandon(id: number, direction: "request" | "response"): boolean {
+    if (this.outgoing.length === 0) return false
+    const part = direction === "request" ? Kind.PartRequest : Kind.PartResponse
+    const index = this.outgoing.findIndex((body) => body.part === part && body.id === id)
+    if (index < 0) return false
+    this.outgoing.splice(index, 1)
+    // somebody may wait for it to be out of the way
+    this.schedule()
+    return true
+  }
+
+  /** Runs `f` when no large body is under way any more; at once when none is, never when the link ends before. */
+  whenSent(f: () => void): void {
+    if (this.outgoing.length === 0) f()
+    else this.waiters.push(f)
+  }
+
+  /** The transport takes more again. */
+  drained(): void {
+    this.congested = false
+    this.flush()
+  }
+
+  /** The receiver of a large body takes that many more bytes of it. */
+  credit(part: Kind, id: number, more: number): void {
+    const body = this.outgoing.find((body) => body.part === part && body.id === id)
+    if (body === undefined) return
+    body.credit += more
+    if (!this.congested) this.schedule()
+  }
+
+  /** Sends what was sent so far, but for large bodies that are under way; nothing is taken afterwards. */
+  end(): void {
+    this.outgoing.length = 0
+    this.waiters = []
+    this.flush()
+  }
+
+  /** Takes and sends nothing any more. */
+  close(): void {
+    this.isClosed = true
+    this.outgoing.length = 0
+    this.waiters = []
+    this.gathered = undefined
+  }
+
+  private header(kind: number, id: number, length: number): void {
+    const { at, slab } = this
+    slab[at] = length >>> 24
+    slab[at + 1] = length >>> 16
+    slab[at + 2] = length >>> 8
+    slab[at + 3] = length
+    slab[at + 4] = kind
+    slab[at + 5] = id >>> 24
+    slab[at + 6] = id >>> 16
+    slab[at + 7] = id >>> 8
+    slab[at + 8] = id
+    this.at = at + headerSize
+  }
+
+  private nextSlab(): void {
+    this.gatherSlab()
+    this.slab = Buffer.allocUnsafeSlow(slabSize)
+    this.start = 0
+    this.at = 0
+  }
+
+  private gatherSlab(): void {
+    this.gathered ??= []
+    if (this.at > this.start) this.gathered.push(this.slab.subarray(this.start, this.at))
+    this.start = this.at
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return
+    this.scheduled = true
+    this.transport.atTurnEnd(this.flush)
+  }
+
+  private sendLarge(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
+    const response = isFinal(kind)
+    const open = Buffer.allocUnsafe(9 + head.length)
+    open.writeDoubleBE(payload.length, 0)
+    open[8] = kind
+    open.set(head, 9)
+    this.control(response ? Kind.OpenResponse : Kind.OpenRequest, id, open)
+    this.outgoing.push({
+      part: response ? Kind.PartResponse : Kind.PartRequest,
+      id,
+      bytes: payload,
+      offset: 0,
+      credit: creditWindow
+    })
+  }
+
+  private readonly flush = (): void => {
+    this.scheduled = false
+    if (this.isClosed) return
+    if (this.outgoing.length > 0 && !this.congested) this.gatherParts()
+    this.turn++
+    this.flushed = this.turn - 1
+    const tail = this.at > this.start ? this.slab.subarray(this.start, this.at) : undefined
+    const gathered = this.gathered
+    if (tail !== undefined) this.start = this.at
+    if (gathered !== undefined) {
+      this.gathered = undefined
+      if (tail !== undefined) gathered.push(tail)
+      this.congested = !this.transport.write(gathered)
+    } else if (tail !== undefined) {
+      this.congested = !this.transport.write([tail])
+    }
+    if (slabSize - this.at < 4096) {
+      this.slab = Buffer.allocUnsafeSlow(slabSize)
+      this.start = 0
+      this.at = 0
+    }
+    if (this.outgoing.length === 0 && this.waiters.length > 0) {
+      const waiters = this.waiters
+      this.waiters = []
+      for (const waiter of waiters) waiter()
+    }
+    if (!this.congested && this.outgoing.some((body) => body.credit > 0) && !this.scheduled) {
+      this.scheduled = true
+      this.transport.later(this.flush)
+    }
+  }
+
+  /** One part of each body in turn, so that two large values share the connection. */
+  private gatherParts(): void {
+    let left = partsPerTurn
+    let blocked = 0
+    while (left > 0 && this.outgoing.length > blocked) {
+      const body = this.outgoing.shift()!
+      const size = Math.min(partSize, body.credit, body.bytes.length - body.offset)
+      if (size === 0) {
+        blocked++
+        this.outgoing.push(body)
+        continue
+      }
+      blocked = 0
+      left--
+      if (slabSize - this.at < headerSize) this.nextSlab()
+      this.header(body.part, body.id, size)
+      this.gatherSlab()
+      this.gathered!.push(body.bytes.subarray(body.offset, body.offset + size))
+      body.offset += size
+      body.credit -= size
+      if (body.offset < body.bytes.length) this.outgoing.push(body)
+    }
+  }
+}
