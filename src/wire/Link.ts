@@ -149,7 +149,7 @@ export class Link {
       case Kind.CreditResponse:
         return this.onCredit(kind, id, body)
       default:
-        this.violate(`${kindName(kind)}`)
+        this.violate(kindName(kind))
     }
   }
 
@@ -162,7 +162,7 @@ export class Link {
     if (this.isClosed) return
     this.isClosed = true
     if (this.violated === undefined && error === undefined && !this.parser.isAtBoundary) {
-      this.violated = "the connection ended in the middle of a frame"
+      this.violated = "an end in the middle of a frame"
     }
     this.parser.stop()
     this.outbox.close()

@@ -348,7 +348,7 @@ describe("Link", () => {
         }
         const theirs = begun()
         theirs.transport.close()
-        assert.deepStrictEqual(theirs.closed, [{ violation: "the connection ended in the middle of a frame", error: undefined }])
+        assert.deepStrictEqual(theirs.closed, [{ violation: "an end in the middle of a frame", error: undefined }])
         const broken = begun()
         const error = new Error("reset")
         broken.transport.close(error)
