@@ -115,11 +115,7 @@ export const call = <
   fn: FlameFunction.FlameFunction<Name, P, S, E, PoolId>,
   ...args: CallArgs<P, O & AnyCallOptions>
 ): Effect.Effect<S["Type"], E["Type"] | FlameError, PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>> =>
-  withPool("call", fn, args[0], args[1]) as Effect.Effect<
-    S["Type"],
-    E["Type"] | FlameError,
-    PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>
-  >
+  withPool("call", fn, args[0], args[1])
 
 /**
  * Hands a call over to its pool without waiting for it: it returns once the pool has accepted the call.
@@ -217,7 +213,7 @@ export const main = <
   const entry = options.entry ?? Entry.callerFile()
   if (entry !== undefined) Entry.register(String(entry))
   return Effect.suspend((): Effect.Effect<void, unknown, unknown> => {
-    if (Role.current()._tag === "Runner") return asRunner(options.functions, options.services as Layer.Layer<never, ES, RS> | undefined)
+    if (Role.current()._tag === "Runner") return asRunner(options.functions, options.services)
     return asParent(options.app, options.flame)
   }) as Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS>
 }

@@ -1,7 +1,7 @@
 /** What an app provides: a backend and the default pool on it. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Backend } from "./backend/Backend.ts"
+import type { Backend } from "./backend/Backend.ts"
 import type { MemoryRunners } from "./backend/MemoryBackend.ts"
 import type { Options as ProcessOptions } from "./backend/ProcessBackend.ts"
 import { InvalidSpec } from "./BootFailure.ts"
@@ -98,5 +98,5 @@ const processOptions = (options: LocalOptions<never> | LocalOptions<unknown>): P
 
 const poolOptions = <RHooks>(options: LocalOptions<RHooks>): PoolOptions<RHooks> => {
   const { build: _b, cwd: _c, entry: _e, env: _v, execArgv: _x, killGrace: _k, outputLevel: _o, ...rest } = options
-  return rest as PoolOptions<RHooks>
+  return rest
 }

@@ -34,7 +34,7 @@ export { runMain } from "./runMain.ts"
 export const serve = <const Fs extends ReadonlyArray<Implemented<unknown>>>(
   functions: Fs
 ): Effect.Effect<void, FlameError, Fs[number]["~R"]> =>
-  Effect.contextWith((context) => run(functions, context)) as Effect.Effect<void, FlameError, Fs[number]["~R"]>
+  Effect.contextWith((context) => run(functions, context))
 
 /**
  * Serves functions whose services are built here: where that fails the parent is told so, and may try again.
@@ -56,7 +56,7 @@ export const serveWith = <ES, RS>(
       }
       yield* Effect.provideContext(serve(functions), built.value as Context.Context<unknown>)
     })
-  ) as Effect.Effect<void, ES | FlameError, RS>
+  )
 
 const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented>, context: Context.Context<never>) {
   const role = Role.current()

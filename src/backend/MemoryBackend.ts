@@ -113,7 +113,7 @@ class World<R> {
         exit: Deferred.await(runner.exit),
         bootFailure: ({ reason }) => new Crashed({ exitCode: null, detail: reason.message }),
         kill: (by) => Effect.sync(() => end(runner, new Killed({ signal: "SIGKILL", by })))
-      } satisfies RunnerProcess as RunnerProcess
+      } satisfies RunnerProcess
     })
 
   private start(spec: RunnerSpec, isMute: boolean): Living & { readonly transport: Transport } {
@@ -158,7 +158,7 @@ class World<R> {
 
   private each(id: string | undefined, f: (runner: Living) => void): Effect.Effect<void> {
     return Effect.sync(() => {
-      for (const runner of [...this.living.values()]) if (id === undefined || runner.id === id) f(runner)
+      for (const runner of Array.from(this.living.values())) if (id === undefined || runner.id === id) f(runner)
     })
   }
 

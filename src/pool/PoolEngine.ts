@@ -11,50 +11,15 @@ import * as Exit from "effect/Exit"
 import type { BootFailure } from "../BootFailure.ts"
 import { FlameError, type TimedOut } from "../FlameError.ts"
 import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
-import type { RunnerHandle } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
 import { Call, type CallOwner, type Due } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
+import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type * as LeaseTicket from "./LeaseTicket.ts"
-import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { Settings } from "./PoolOptions.ts"
 import * as PoolState from "./PoolState.ts"
+import { Pings } from "./Pings.ts"
 import { PoolTimer } from "./PoolTimer.ts"
-
-/** A runner from its boot to its end, as the engine sees it. */
-export interface EngineRunner {
-  readonly id: string
-  readonly startedAt: number
-  /** When its boot had succeeded. */
-  readyAt: number | undefined
-  /** How long the steps of its boot took, in milliseconds from its start. */
-  readonly phases: Readonly<Record<string, number>>
-  /** Its session; undefined while it boots. */
-  handle: RunnerHandle | undefined
-  /** Why it was told to go. */
-  why: PoolState.DrainReason | undefined
-  /** When it last fell silent. */
-  silentSince: number | undefined
-  /** Tells it to go, within the budget in milliseconds; a boot is given up. */
-  readonly leave: (why: PoolState.DrainReason, budget: number) => void
-  /** Ends it now. */
-  readonly kill: (by: string) => void
-  /** Asks it whether it may go; the answer comes by an event. */
-  readonly askIdle: () => void
-}
-
-/** What the engine has done by others. */
-export interface EngineParts {
-  readonly pool: string
-  readonly context: Context.Context<never>
-  readonly metrics: PoolMetrics
-  readonly boot: (index: number) => EngineRunner
-  readonly build: string
-  readonly stuck: (runner: EngineRunner, fn: string) => void
-}
-
-/** How often a runner with calls in flight is asked whether it answers, in milliseconds. */
-const pingInterval = 2_000
 
 /** How long a runner whose end is not confirmed may still run a call: keepalive of its connection and two more seconds. */
 const confirmMillis = 15_000 + 2_000
@@ -73,7 +38,7 @@ export class PoolEngine implements CallOwner {
   private readonly timer: PoolTimer
   private readonly backlog: Array<PoolState.Event> = []
   private isStepping = false
-  private isPinging = false
+  private readonly pings: Pings
   /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
   private readonly lost = new Map<Call, string>()
 
@@ -85,6 +50,7 @@ export class PoolEngine implements CallOwner {
       wakeAt: () => PoolState.wakeAt(this.state),
       wake: (now) => this.step({ _tag: "Tick", now })
     })
+    this.pings = new Pings(this.timer, this.runners, () => this.settings.silenceLimit)
   }
 
   /** Milliseconds of the pool's own time, which no change of the wall clock moves. */
@@ -165,7 +131,7 @@ export class PoolEngine implements CallOwner {
   }
 
   expired(call: Call, now: number): void {
-    if (call.phase === "stopping") return this.afterReading(() => call.phase === "stopping" && this.stuck(call))
+    if (call.phase === "stopping") return this.timer.afterReading(() => call.phase === "stopping" && this.stuck(call))
     const reason = (phase: TimedOut["phase"]) => {
       const runner = this.lost.get(call) ?? this.runners.get(call.runner)?.id
       return CallReasons.timedOut(this.pool, call, phase, now, runner)
@@ -339,7 +305,7 @@ export class PoolEngine implements CallOwner {
     call.ranOn = index
     const budget = call.expiry === undefined ? undefined : call.expiry - now
     handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload)
-    if (!this.isPinging) this.pingLater()
+    this.pings.start()
   }
 
   /** The runner does not have the function, or another one of that name. */
@@ -370,34 +336,6 @@ export class PoolEngine implements CallOwner {
 
   cancelDue(due: Due): void {
     this.timer.cancel(due)
-  }
-
-  private pingLater(): void {
-    this.isPinging = true
-    this.after(pingInterval, () => this.afterReading(() => this.ping()))
-  }
-
-  private ping(): void {
-    this.isPinging = false
-    const now = this.now()
-    for (const runner of this.runners.values()) {
-      const { handle } = runner
-      if (handle === undefined || handle.inFlight === 0) continue
-      if (runner.silentSince !== undefined && now - runner.silentSince >= this.settings.silenceLimit) {
-        runner.kill(`silent for ${Math.round(now - runner.silentSince)} ms`)
-      }
-      handle.ping()
-      if (!this.isPinging) this.pingLater()
-    }
-  }
-
-  /**
-   * Judges a runner once all that has come from it is read: a parent that computed finds its own timers due before
-   * the answers that came in time.
-   */
-  private afterReading(judge: () => void): void {
-    if (this.timer.isLive) setImmediate(judge)
-    else judge()
   }
 
   /** Stops the timer: nothing is due any more. */

@@ -1,5 +1,5 @@
 /** Builds the service of a pool. Loaded only where a pool is built, so that a runner need not load any of it. */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"

@@ -59,6 +59,15 @@ export class PoolTimer {
     this.deadlines.remove(due)
   }
 
+  /**
+   * Judges a runner once all that has come from it is read: a parent that computed finds its own timers due before
+   * the answers that came in time.
+   */
+  afterReading(judge: () => void): void {
+    if (this.isLive) setImmediate(judge)
+    else judge()
+  }
+
   /** The waker's time may have changed. */
   rearm(): void {
     const wake = this.waker.wakeAt()

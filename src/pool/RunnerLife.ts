@@ -4,7 +4,7 @@
  * The boot is interruptible and bounded; what it made exist belongs to a scope that is closed in any case.
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,7 +15,8 @@ import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverCon
 import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle } from "../runner/Runner.ts"
 import type { Call } from "./Call.ts"
-import type { EngineRunner, PoolEngine } from "./PoolEngine.ts"
+import type { EngineRunner } from "./EngineParts.ts"
+import type { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { BootOutcome, PoolOptions } from "./PoolOptions.ts"

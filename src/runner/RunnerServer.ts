@@ -10,19 +10,18 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { type BootFailure, NeverConnected } from "../BootFailure.ts"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
-import * as Propagate from "../Propagate.ts"
+import { withExtras } from "./CallExtras.ts"
 import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
 import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Hello, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
-import { decodeHead, type Extras, type RequestHead, type SpanIds } from "../wire/Request.ts"
+import { decodeHead, type RequestHead, type SpanIds } from "../wire/Request.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 export interface RunnerServerOptions {
@@ -352,19 +351,4 @@ export class RunnerServer {
     this.timers.push(timer)
     return timer
   }
-}
-
-const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
-  let out = context
-  if (extras.annotations !== undefined) {
-    out = Context.add(out, References.CurrentLogAnnotations, {
-      ...Context.get(context, References.CurrentLogAnnotations),
-      ...extras.annotations
-    })
-  }
-  if (extras.level !== undefined) out = Context.add(out, References.MinimumLogLevel, extras.level)
-  if (extras.references !== undefined) {
-    for (const [reference, value] of Propagate.restore(extras.references)) out = Context.add(out, reference, value)
-  }
-  return out
 }

@@ -79,7 +79,7 @@ export const checkHello = (
   // only the version is looked at before the versions are known to agree: the rest may have another shape in another one
   if (!Number.isInteger(said?.["protocol"])) return new NotARunner({ detail: "what dialled back is not a runner of this library" })
   if (said?.["protocol"] !== protocol) {
-    return new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: `${said?.["protocol"]}` })
+    return new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: String(said?.["protocol"]) })
   }
   const hello = asHello(said)
   if (hello === undefined) return new NotARunner({ detail: "it introduced itself in a way that is not understood here" })
