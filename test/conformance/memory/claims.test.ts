@@ -7,106 +7,172 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Forbidden, LaunchFailed, NeverConnected, VersionMismatch } from "../../../src/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
-import { BootFailed, FunctionMissing, InvalidPayload, PayloadTooLarge, PoolClosed, RemoteDefect, RunnerLost } from "../../../src/FlameError.ts"
+import {
+  BootFailed,
+  FunctionMissing,
+  InvalidPayload,
+  PayloadTooLarge,
+  PoolClosed,
+  RemoteDefect,
+  RunnerLost
+} from "../../../src/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { Exited, Killed } from "../../../src/RunnerExit.ts"
 import { Kind } from "../../../src/wire/Frame.ts"
 import { stubborn, tidy, twice, where, work } from "./functions.ts"
-import { burst, finish, isOpen, long, only, pass, poolTest, reason, settle, start, started, value, waiting } from "./harness.ts"
+import {
+  burst,
+  finish,
+  isOpen,
+  long,
+  only,
+  pass,
+  poolTest,
+  reason,
+  settle,
+  start,
+  started,
+  value,
+  waiting
+} from "./harness.ts"
 
 const outage = (count: number) => Array.from({ length: count }, () => new LaunchFailed({ detail: "no process slots" }))
 
 describe("boots", () => {
-  poolTest("[C52] reports a boot over bootTimeout, and leaves nothing of it", { bootTimeout: "10 seconds", before: (faults) => faults.muteBoots(true) }, function*({ events, faults, runners }) {
-    const a = yield* waiting("a")
-    yield* pass("9999 millis")
-    yield* isOpen(a)
-    assert.strictEqual(runners.now, 1)
-    yield* pass("1 millis")
-    const cause = new NeverConnected({
-      phase: "started",
-      hint: "its program runs but never served; does its entry call Flame.main or FlameRunner.serve, and is nothing in its way before that? else raise `bootTimeout`",
-      after: 10_000
-    })
-    const [failed] = only(events, "BootFailed")
-    assert.deepStrictEqual(failed?.cause, cause)
-    assert.deepStrictEqual(yield* reason(a), new BootFailed({ pool: Pool.key, attempts: 1, cause }))
-    assert.strictEqual(runners.now, 0)
-    assert.deepStrictEqual(yield* faults.list, [])
-  })
-
-  poolTest("[C52] counts beforeBoot and launch in bootTimeout", { bootTimeout: "10 seconds", beforeBoot: () => Effect.sleep("6 seconds"), before: (faults) => faults.delayBoots("6 seconds") }, function*({ runners }) {
-    const a = yield* waiting("a")
-    yield* pass("10 seconds")
-    const lost = yield* reason(a)
-    assert.strictEqual(lost._tag === "BootFailed" ? lost.cause._tag : lost._tag, "NeverConnected")
-    assert.strictEqual(runners.now, 0)
-  })
-
-  poolTest("[C54] makes one pause of several boots that fail at once, and no storm", { max: 5 }, function*({ events, faults, runners }) {
-    yield* faults.failBoots(...outage(1_000))
-    yield* burst("a", "b", "c", "d", "e")
-    assert.lengthOf(only(events, "BootFailed"), 5)
-    const pauses = [[1, 2], [2, 4], [4, 8], [8, 16], [15, 30], [15, 30]] as const
-    for (const [round, [least, most]] of pauses.entries()) {
-      const before = only(events, "BootStarted").length
-      assert.strictEqual(before, 5 * (round + 1))
-      yield* pass(least * 1_000 - 1)
-      assert.lengthOf(only(events, "BootStarted"), before, `no boot within ${least} s`)
-      for (let left = most - least; left >= 0 && only(events, "BootStarted").length === before; left -= 0.25) yield* pass("250 millis")
-      assert.lengthOf(only(events, "BootStarted"), before + 5, `the next round within ${most} s`)
+  poolTest(
+    "[C52] reports a boot over bootTimeout, and leaves nothing of it",
+    { bootTimeout: "10 seconds", before: (faults) => faults.muteBoots(true) },
+    function* ({ events, faults, runners }) {
+      const a = yield* waiting("a")
+      yield* pass("9999 millis")
+      yield* isOpen(a)
+      assert.strictEqual(runners.now, 1)
+      yield* pass("1 millis")
+      const cause = new NeverConnected({
+        phase: "started",
+        hint: "its program runs but never served; does its entry call Flame.main or FlameRunner.serve, and is nothing in its way before that? else raise `bootTimeout`",
+        after: 10_000
+      })
+      const [failed] = only(events, "BootFailed")
+      assert.deepStrictEqual(failed?.cause, cause)
+      assert.deepStrictEqual(yield* reason(a), new BootFailed({ pool: Pool.key, attempts: 1, cause }))
+      assert.strictEqual(runners.now, 0)
+      assert.deepStrictEqual(yield* faults.list, [])
     }
-    assert.strictEqual(runners.now, 0)
-  })
+  )
 
-  poolTest("[C54] begins the pauses anew once a boot has succeeded", { max: 1 }, function*({ events, faults, runners }) {
-    yield* faults.failBoots(...outage(4))
-    yield* waiting("a")
-    yield* pass("1 minute")
-    yield* started("a")
-    assert.lengthOf(only(events, "BootFailed"), 4)
-    yield* finish("a")
-    yield* faults.failBoots(...outage(1))
-    yield* faults.lose()
-    yield* waiting("b")
-    yield* pass("2 seconds")
-    yield* started("b")
-    yield* finish("b")
-    assert.deepStrictEqual(runners, { now: 1, peak: 1 })
-  })
-
-  poolTest("[C54] makes one pause of several boots that cannot heal, whose callers are all told", { max: 5 }, function*({ faults }) {
-    const cause = new Forbidden({ verb: "create", resource: "pods", detail: "no role" })
-    yield* faults.failBoots(...Array.from({ length: 5 }, () => cause))
-    const calls = yield* burst("a", "b", "c", "d", "e", "f", "g")
-    for (const call of calls) {
-      const told = yield* reason(call)
-      if (told._tag !== "BootFailed") return assert.fail(told._tag)
-      assert.deepStrictEqual(told.cause, cause)
+  poolTest(
+    "[C52] counts beforeBoot and launch in bootTimeout",
+    {
+      bootTimeout: "10 seconds",
+      beforeBoot: () => Effect.sleep("6 seconds"),
+      before: (faults) => faults.delayBoots("6 seconds")
+    },
+    function* ({ runners }) {
+      const a = yield* waiting("a")
+      yield* pass("10 seconds")
+      const lost = yield* reason(a)
+      assert.strictEqual(lost._tag === "BootFailed" ? lost.cause._tag : lost._tag, "NeverConnected")
+      assert.strictEqual(runners.now, 0)
     }
-    assert.strictEqual(yield* faults.launched, 5)
-    yield* pass("10 minutes")
-    assert.strictEqual(yield* faults.launched, 5)
-  })
+  )
 
-  poolTest("does not make a storm of a beforeBoot that interrupts itself", { beforeBoot: () => Effect.interrupt }, function*({ events }) {
-    yield* waiting("a", { timeout: "1 hour" })
-    assert.lengthOf(only(events, "BootStarted"), 1)
-    assert.strictEqual(only(events, "BootFailed")[0]?.cause._tag, "BeforeBootFailed")
-  })
+  poolTest(
+    "[C54] makes one pause of several boots that fail at once, and no storm",
+    { max: 5 },
+    function* ({ events, faults, runners }) {
+      yield* faults.failBoots(...outage(1_000))
+      yield* burst("a", "b", "c", "d", "e")
+      assert.lengthOf(only(events, "BootFailed"), 5)
+      const pauses = [
+        [1, 2],
+        [2, 4],
+        [4, 8],
+        [8, 16],
+        [15, 30],
+        [15, 30]
+      ] as const
+      for (const [round, [least, most]] of pauses.entries()) {
+        const before = only(events, "BootStarted").length
+        assert.strictEqual(before, 5 * (round + 1))
+        yield* pass(least * 1_000 - 1)
+        assert.lengthOf(only(events, "BootStarted"), before, `no boot within ${least} s`)
+        for (let left = most - least; left >= 0 && only(events, "BootStarted").length === before; left -= 0.25)
+          yield* pass("250 millis")
+        assert.lengthOf(only(events, "BootStarted"), before + 5, `the next round within ${most} s`)
+      }
+      assert.strictEqual(runners.now, 0)
+    }
+  )
+
+  poolTest(
+    "[C54] begins the pauses anew once a boot has succeeded",
+    { max: 1 },
+    function* ({ events, faults, runners }) {
+      yield* faults.failBoots(...outage(4))
+      yield* waiting("a")
+      yield* pass("1 minute")
+      yield* started("a")
+      assert.lengthOf(only(events, "BootFailed"), 4)
+      yield* finish("a")
+      yield* faults.failBoots(...outage(1))
+      yield* faults.lose()
+      yield* waiting("b")
+      yield* pass("2 seconds")
+      yield* started("b")
+      yield* finish("b")
+      assert.deepStrictEqual(runners, { now: 1, peak: 1 })
+    }
+  )
+
+  poolTest(
+    "[C54] makes one pause of several boots that cannot heal, whose callers are all told",
+    { max: 5 },
+    function* ({ faults }) {
+      const cause = new Forbidden({ verb: "create", resource: "pods", detail: "no role" })
+      yield* faults.failBoots(...Array.from({ length: 5 }, () => cause))
+      const calls = yield* burst("a", "b", "c", "d", "e", "f", "g")
+      for (const call of calls) {
+        const told = yield* reason(call)
+        if (told._tag !== "BootFailed") return assert.fail(told._tag)
+        assert.deepStrictEqual(told.cause, cause)
+      }
+      assert.strictEqual(yield* faults.launched, 5)
+      yield* pass("10 minutes")
+      assert.strictEqual(yield* faults.launched, 5)
+    }
+  )
+
+  poolTest(
+    "does not make a storm of a beforeBoot that interrupts itself",
+    { beforeBoot: () => Effect.interrupt },
+    function* ({ events }) {
+      yield* waiting("a", { timeout: "1 hour" })
+      assert.lengthOf(only(events, "BootStarted"), 1)
+      assert.strictEqual(only(events, "BootFailed")[0]?.cause._tag, "BeforeBootFailed")
+    }
+  )
 })
 
 describe("callers", () => {
   const outer = Flame.fn("outer", { success: Schema.String }, () =>
-    Effect.map(Effect.orDie(Effect.flip(Flame.call(twice, { n: 1 }))), ({ reason }) => `${reason._tag}: ${reason.message}`))
-  poolTest("[C53] tells a function that calls another one that it cannot yet, by name", { serve: [outer, twice] }, function*() {
-    assert.strictEqual(
-      yield* Flame.call(outer),
-      `PoolMissing: twice needs pool ${Pool.key}, which is not there: a function cannot call another one yet; let the parent make both calls`
+    Effect.map(
+      Effect.orDie(Effect.flip(Flame.call(twice, { n: 1 }))),
+      ({ reason }) => `${reason._tag}: ${reason.message}`
     )
-  })
+  )
+  poolTest(
+    "[C53] tells a function that calls another one that it cannot yet, by name",
+    { serve: [outer, twice] },
+    function* () {
+      assert.strictEqual(
+        yield* Flame.call(outer),
+        `PoolMissing: twice needs pool ${Pool.key}, which is not there: a function cannot call another one yet; let the parent make both calls`
+      )
+    }
+  )
 
-  poolTest("[C56] drops the result of a call whose caller has timed out", { max: 1 }, function*({ board, pool }) {
+  poolTest("[C56] drops the result of a call whose caller has timed out", { max: 1 }, function* ({ board, pool }) {
     const a = yield* start(Flame.call(stubborn, { name: "a" }, { timeout: "1 second" }))
     yield* started("a")
     const next = yield* start(Flame.call(twice, { n: 4 }))
@@ -119,7 +185,7 @@ describe("callers", () => {
     assert.deepStrictEqual(board.order, ["a"])
   })
 
-  poolTest("[C56] drops the result of a call whose caller was interrupted", { max: 1 }, function*({ pool }) {
+  poolTest("[C56] drops the result of a call whose caller was interrupted", { max: 1 }, function* ({ pool }) {
     const a = yield* start(Flame.call(stubborn, { name: "a" }))
     yield* started("a")
     const next = yield* start(Flame.call(twice, { n: 4 }))
@@ -134,7 +200,7 @@ describe("callers", () => {
     assert.deepInclude((yield* pool.status).totals, { calls: 2, succeeded: 1, failed: 0 })
   })
 
-  poolTest("waits for finalizers on the runner when a caller is interrupted", {}, function*({ board }) {
+  poolTest("waits for finalizers on the runner when a caller is interrupted", {}, function* ({ board }) {
     const a = yield* start(Flame.call(tidy, { name: "a" }))
     yield* started("a")
     const interrupting = yield* start(Fiber.interrupt(a))
@@ -145,51 +211,60 @@ describe("callers", () => {
     assert.isDefined(interrupting.pollUnsafe())
   })
 
-  poolTest("[C57] leaves nothing behind of a caller that is interrupted while it waits", { max: 1, before: (faults) => faults.delayBoots("5 seconds") }, function*({ board, events, pool, runners }) {
-    const booting = yield* waiting("a", { timeout: "1 minute" })
-    yield* Fiber.interrupt(booting)
-    assert.strictEqual((yield* pool.status).waiting, 0)
-    yield* pass("5 seconds")
-    assert.deepStrictEqual(board.order, [])
-    const b = yield* long("b")
-    const queued = yield* waiting("c", { timeout: "1 minute" })
-    yield* Fiber.interrupt(queued)
-    yield* pass("2 minutes")
-    yield* finish("b")
-    assert.strictEqual(yield* value(b), "b")
-    assert.deepStrictEqual(board.order, ["b"])
-    assert.deepInclude(yield* pool.status, { waiting: 0, busySlots: 0 })
-    yield* pass("30 seconds")
-    assert.strictEqual(runners.now, 0)
-    assert.lengthOf(only(events, "BootStarted"), 1)
-  })
+  poolTest(
+    "[C57] leaves nothing behind of a caller that is interrupted while it waits",
+    { max: 1, before: (faults) => faults.delayBoots("5 seconds") },
+    function* ({ board, events, pool, runners }) {
+      const booting = yield* waiting("a", { timeout: "1 minute" })
+      yield* Fiber.interrupt(booting)
+      assert.strictEqual((yield* pool.status).waiting, 0)
+      yield* pass("5 seconds")
+      assert.deepStrictEqual(board.order, [])
+      const b = yield* long("b")
+      const queued = yield* waiting("c", { timeout: "1 minute" })
+      yield* Fiber.interrupt(queued)
+      yield* pass("2 minutes")
+      yield* finish("b")
+      assert.strictEqual(yield* value(b), "b")
+      assert.deepStrictEqual(board.order, ["b"])
+      assert.deepInclude(yield* pool.status, { waiting: 0, busySlots: 0 })
+      yield* pass("30 seconds")
+      assert.strictEqual(runners.now, 0)
+      assert.lengthOf(only(events, "BootStarted"), 1)
+    }
+  )
 
   const idle = { max: 2, idleTimeToLive: "30 seconds" } as const
-  poolTest("[C58] lets a call succeed that comes at the moment of the idle stop", idle, function*({ faults, onFrame }) {
-    // before, in and after the turns in which the runner gets its Drain, says goodbye and is removed
-    for (let turn = 0; turn < 60; turn++) {
-      const call = Deferred.makeUnsafe<Fiber.Fiber<number, unknown>>()
-      const context = yield* Effect.context<Pool>()
-      yield* Flame.call(twice, { n: 1 })
-      onFrame(Kind.Drain, () => {
-        onFrame(Kind.Drain, () => {})
-        afterTurns(turn < 30 ? turn : 0, turn < 30 ? 0 : turn - 30, () =>
-          Deferred.doneUnsafe(call, Exit.succeed(Effect.runForkWith(context)(Flame.call(twice, { n: turn }))))
-        )
-      })
-      yield* pass("29999 millis")
-      assert.isFalse(Deferred.isDoneUnsafe(call))
-      yield* pass("1 millis")
-      assert.strictEqual(yield* value(yield* Deferred.await(call)), 2 * turn)
+  poolTest(
+    "[C58] lets a call succeed that comes at the moment of the idle stop",
+    idle,
+    function* ({ faults, onFrame }) {
+      // before, in and after the turns in which the runner gets its Drain, says goodbye and is removed
+      for (let turn = 0; turn < 60; turn++) {
+        const call = Deferred.makeUnsafe<Fiber.Fiber<number, unknown>>()
+        const context = yield* Effect.context<Pool>()
+        yield* Flame.call(twice, { n: 1 })
+        onFrame(Kind.Drain, () => {
+          onFrame(Kind.Drain, () => {})
+          afterTurns(turn < 30 ? turn : 0, turn < 30 ? 0 : turn - 30, () =>
+            Deferred.doneUnsafe(call, Exit.succeed(Effect.runForkWith(context)(Flame.call(twice, { n: turn }))))
+          )
+        })
+        yield* pass("29999 millis")
+        assert.isFalse(Deferred.isDoneUnsafe(call))
+        yield* pass("1 millis")
+        assert.strictEqual(yield* value(yield* Deferred.await(call)), 2 * turn)
+      }
+      assert.strictEqual(yield* faults.launched, 61)
     }
-    assert.strictEqual(yield* faults.launched, 61)
-  })
+  )
 
-  poolTest("[C58] lets a call succeed that comes with the same tick of the clock", idle, function*() {
+  poolTest("[C58] lets a call succeed that comes with the same tick of the clock", idle, function* () {
     for (const first of ["call", "stop"]) {
       yield* Flame.call(twice, { n: 1 })
       const early = "29999 millis"
-      const wait = first === "call" ? Effect.sleep("30 seconds") : Effect.andThen(Effect.sleep(early), Effect.sleep("1 millis"))
+      const wait =
+        first === "call" ? Effect.sleep("30 seconds") : Effect.andThen(Effect.sleep(early), Effect.sleep("1 millis"))
       const call = yield* start(Effect.andThen(wait, Flame.call(twice, { n: 2 })))
       yield* pass(early)
       yield* pass("1 millis")
@@ -206,219 +281,314 @@ const afterTurns = (microtasks: number, turns: number, f: () => void): void => {
 }
 
 describe("closing", () => {
-  poolTest("[C59] lets calls in flight finish within drainTimeout, then everything is gone", { max: 2, drainTimeout: "30 seconds" }, function*({ board, close, events, faults, pool, runners }) {
-    const a = yield* long("a")
-    const b = yield* long("b")
-    const queued = yield* waiting("c")
-    yield* start(close)
-    assert.deepStrictEqual(yield* reason(queued), new PoolClosed({ pool: Pool.key, function: "work" }))
-    yield* pass("29 seconds")
-    yield* isOpen(a)
-    const late = yield* Effect.flip(Flame.call(twice, { n: 1 }))
-    assert.deepStrictEqual(late.reason, new PoolClosed({ pool: Pool.key, function: "twice" }))
-    assert.strictEqual((yield* pool.status).state, "closing")
-    yield* finish("a", "b")
-    assert.deepStrictEqual([yield* value(a), yield* value(b)], ["a", "b"])
-    assert.deepStrictEqual(runners, { now: 0, peak: 2 })
-    assert.deepStrictEqual(board.interrupted, [])
-    assert.strictEqual((yield* pool.status).state, "closed")
-    assert.strictEqual(yield* faults.launched, 2)
-    assert.deepStrictEqual(only(events, "RunnerGone").map(({ why }) => why), ["close", "close"])
-  })
+  poolTest(
+    "[C59] lets calls in flight finish within drainTimeout, then everything is gone",
+    { max: 2, drainTimeout: "30 seconds" },
+    function* ({ board, close, events, faults, pool, runners }) {
+      const a = yield* long("a")
+      const b = yield* long("b")
+      const queued = yield* waiting("c")
+      yield* start(close)
+      assert.deepStrictEqual(yield* reason(queued), new PoolClosed({ pool: Pool.key, function: "work" }))
+      yield* pass("29 seconds")
+      yield* isOpen(a)
+      const late = yield* Effect.flip(Flame.call(twice, { n: 1 }))
+      assert.deepStrictEqual(late.reason, new PoolClosed({ pool: Pool.key, function: "twice" }))
+      assert.strictEqual((yield* pool.status).state, "closing")
+      yield* finish("a", "b")
+      assert.deepStrictEqual([yield* value(a), yield* value(b)], ["a", "b"])
+      assert.deepStrictEqual(runners, { now: 0, peak: 2 })
+      assert.deepStrictEqual(board.interrupted, [])
+      assert.strictEqual((yield* pool.status).state, "closed")
+      assert.strictEqual(yield* faults.launched, 2)
+      assert.deepStrictEqual(
+        only(events, "RunnerGone").map(({ why }) => why),
+        ["close", "close"]
+      )
+    }
+  )
 
-  poolTest("[C59] interrupts what still runs at drainTimeout, whose caller is told that its runner had to go", { drainTimeout: "30 seconds" }, function*({ board, close, pool, runners }) {
-    const a = yield* long("a")
-    const runner = yield* started("a")
-    yield* start(close)
-    yield* pass("29999 millis")
-    yield* isOpen(a)
-    yield* pass("1 millis")
-    assert.deepStrictEqual(
-      yield* reason(a),
-      new RunnerLost({
-        pool: Pool.key,
-        function: "work",
+  poolTest(
+    "[C59] interrupts what still runs at drainTimeout, whose caller is told that its runner had to go",
+    { drainTimeout: "30 seconds" },
+    function* ({ board, close, pool, runners }) {
+      const a = yield* long("a")
+      const runner = yield* started("a")
+      yield* start(close)
+      yield* pass("29999 millis")
+      yield* isOpen(a)
+      yield* pass("1 millis")
+      assert.deepStrictEqual(
+        yield* reason(a),
+        new RunnerLost({
+          pool: Pool.key,
+          function: "work",
+          runner,
+          exit: new Killed({ signal: "drain", by: "it had to go before the call ended" }),
+          mayHaveRun: true,
+          gone: false
+        })
+      )
+      assert.deepStrictEqual(board.interrupted, ["a"])
+      assert.strictEqual(runners.now, 0)
+      assert.strictEqual((yield* pool.status).state, "closed")
+    }
+  )
+
+  poolTest(
+    "[C59] gives finalizers cancelGrace at the end, and no more",
+    { drainTimeout: "30 seconds", cancelGrace: "5 seconds" },
+    function* ({ close, runners, board }) {
+      const a = yield* start(Flame.call(tidy, { name: "a" }))
+      const runner = yield* started("a")
+      const closing = yield* start(close)
+      yield* pass("34999 millis")
+      assert.isUndefined(closing.pollUnsafe())
+      assert.strictEqual(runners.now, 1)
+      yield* pass("1 millis")
+      assert.isDefined(closing.pollUnsafe())
+      assert.deepInclude(yield* reason(a), {
+        _tag: "RunnerLost",
         runner,
-        exit: new Killed({ signal: "drain", by: "it had to go before the call ended" }),
+        exit: new Exited({ code: 0 }),
         mayHaveRun: true,
-        gone: false
+        gone: true
       })
-    )
-    assert.deepStrictEqual(board.interrupted, ["a"])
-    assert.strictEqual(runners.now, 0)
-    assert.strictEqual((yield* pool.status).state, "closed")
-  })
+      assert.strictEqual(runners.now, 0)
+      // the function itself shares the process of this test
+      yield* finish("a")
+      assert.isFalse(board.running.has("a"))
+    }
+  )
 
-  poolTest("[C59] gives finalizers cancelGrace at the end, and no more", { drainTimeout: "30 seconds", cancelGrace: "5 seconds" }, function*({ close, runners, board }) {
-    const a = yield* start(Flame.call(tidy, { name: "a" }))
-    const runner = yield* started("a")
-    const closing = yield* start(close)
-    yield* pass("34999 millis")
-    assert.isUndefined(closing.pollUnsafe())
-    assert.strictEqual(runners.now, 1)
-    yield* pass("1 millis")
-    assert.isDefined(closing.pollUnsafe())
-    assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", runner, exit: new Exited({ code: 0 }), mayHaveRun: true, gone: true })
-    assert.strictEqual(runners.now, 0)
-    // the function itself shares the process of this test
-    yield* finish("a")
-    assert.isFalse(board.running.has("a"))
-  })
+  poolTest(
+    "[C59] gives up boots, and runs casts that wait on the slots that are there",
+    { max: 1, drainTimeout: "30 seconds" },
+    function* ({ board, close, events, pool }) {
+      yield* long("a")
+      yield* Flame.cast(work, { name: "b" })
+      yield* Flame.cast(work, { name: "c" })
+      const closing = yield* start(close)
+      yield* finish("a", "b")
+      assert.isUndefined(closing.pollUnsafe())
+      assert.deepStrictEqual(board.order, ["a", "b", "c"])
+      yield* finish("c")
+      assert.isDefined(closing.pollUnsafe())
+      assert.deepStrictEqual(only(events, "CastFailed"), [])
+      assert.deepInclude((yield* pool.status).totals, { succeeded: 3, castsFailed: 0 })
+    }
+  )
 
-  poolTest("[C59] gives up boots, and runs casts that wait on the slots that are there", { max: 1, drainTimeout: "30 seconds" }, function*({ board, close, events, pool }) {
-    yield* long("a")
-    yield* Flame.cast(work, { name: "b" })
-    yield* Flame.cast(work, { name: "c" })
-    const closing = yield* start(close)
-    yield* finish("a", "b")
-    assert.isUndefined(closing.pollUnsafe())
-    assert.deepStrictEqual(board.order, ["a", "b", "c"])
-    yield* finish("c")
-    assert.isDefined(closing.pollUnsafe())
-    assert.deepStrictEqual(only(events, "CastFailed"), [])
-    assert.deepInclude((yield* pool.status).totals, { succeeded: 3, castsFailed: 0 })
-  })
+  poolTest(
+    "[C59] closes at once while it only boots, and says so to those that wait",
+    { before: (faults) => faults.delayBoots("1 minute") },
+    function* ({ close, logs }) {
+      const a = yield* waiting("a")
+      yield* Flame.cast(work, { name: "b" })
+      const closing = yield* start(close)
+      assert.deepStrictEqual(yield* reason(a), new PoolClosed({ pool: Pool.key, function: "work" }))
+      assert.isDefined(closing.pollUnsafe())
+      assert.include(logs.join("\n"), "a cast of work failed")
+    }
+  )
 
-  poolTest("[C59] closes at once while it only boots, and says so to those that wait", { before: (faults) => faults.delayBoots("1 minute") }, function*({ close, logs }) {
-    const a = yield* waiting("a")
-    yield* Flame.cast(work, { name: "b" })
-    const closing = yield* start(close)
-    assert.deepStrictEqual(yield* reason(a), new PoolClosed({ pool: Pool.key, function: "work" }))
-    assert.isDefined(closing.pollUnsafe())
-    assert.include(logs.join("\n"), "a cast of work failed")
-  })
+  poolTest(
+    "[C59] closes by drain too, and the layer's end then has nothing to do",
+    { drainTimeout: "30 seconds" },
+    function* ({ pool, runners }) {
+      const a = yield* long("a")
+      const draining = yield* start(pool.drain)
+      yield* isOpen(draining)
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.isDefined(draining.pollUnsafe())
+      assert.strictEqual(runners.now, 0)
+      assert.strictEqual((yield* Effect.flip(Flame.call(twice, { n: 1 }))).reason._tag, "PoolClosed")
+      assert.strictEqual((yield* Effect.flip(Flame.cast(twice, { n: 1 }))).reason._tag, "PoolClosed")
+    }
+  )
 
-  poolTest("[C59] closes by drain too, and the layer's end then has nothing to do", { drainTimeout: "30 seconds" }, function*({ pool, runners }) {
-    const a = yield* long("a")
-    const draining = yield* start(pool.drain)
-    yield* isOpen(draining)
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-    assert.isDefined(draining.pollUnsafe())
-    assert.strictEqual(runners.now, 0)
-    assert.strictEqual((yield* Effect.flip(Flame.call(twice, { n: 1 }))).reason._tag, "PoolClosed")
-    assert.strictEqual((yield* Effect.flip(Flame.cast(twice, { n: 1 }))).reason._tag, "PoolClosed")
-  })
+  poolTest(
+    "[C59] goes on closing when the one who waits for a drain is interrupted",
+    { drainTimeout: "30 seconds" },
+    function* ({ close, pool, runners }) {
+      const a = yield* long("a")
+      const draining = yield* start(pool.drain)
+      yield* settle
+      const interrupting = yield* start(Fiber.interrupt(draining))
+      yield* settle
+      assert.isDefined(interrupting.pollUnsafe(), "a drain can be interrupted")
+      const closing = yield* start(close)
+      yield* isOpen(closing)
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.isDefined(closing.pollUnsafe())
+      assert.strictEqual(runners.now, 0)
+    }
+  )
 
-  poolTest("[C59] goes on closing when the one who waits for a drain is interrupted", { drainTimeout: "30 seconds" }, function*({ close, pool, runners }) {
-    const a = yield* long("a")
-    const draining = yield* start(pool.drain)
-    yield* settle
-    const interrupting = yield* start(Fiber.interrupt(draining))
-    yield* settle
-    assert.isDefined(interrupting.pollUnsafe(), "a drain can be interrupted")
-    const closing = yield* start(close)
-    yield* isOpen(closing)
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-    assert.isDefined(closing.pollUnsafe())
-    assert.strictEqual(runners.now, 0)
-  })
+  poolTest(
+    "[C59] lets the call run that got the runner whose boot succeeds as the pool closes",
+    {},
+    function* ({ close, onFrame, runners }) {
+      onFrame(Kind.Welcome, () => void Effect.runFork(close))
+      const a = yield* waiting("a")
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.deepStrictEqual(runners, { now: 0, peak: 1 })
+    }
+  )
 
-  poolTest("[C59] lets the call run that got the runner whose boot succeeds as the pool closes", {}, function*({ close, onFrame, runners }) {
-    onFrame(Kind.Welcome, () => void Effect.runFork(close))
-    const a = yield* waiting("a")
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-    assert.deepStrictEqual(runners, { now: 0, peak: 1 })
-  })
-
-  poolTest("[C59] ends the events with the last of what happened", {}, function*({ close, events, pool }) {
+  poolTest("[C59] ends the events with the last of what happened", {}, function* ({ close, events, pool }) {
     const all = yield* start(Stream.runCollect(pool.events))
     yield* Flame.call(twice, { n: 1 })
     yield* close
-    assert.deepStrictEqual((yield* value(all)).map(({ _tag }) => _tag), ["BootStarted", "RunnerReady", "PoolClosing", "RunnerDraining", "RunnerGone"])
+    assert.deepStrictEqual(
+      (yield* value(all)).map(({ _tag }) => _tag),
+      ["BootStarted", "RunnerReady", "PoolClosing", "RunnerDraining", "RunnerGone"]
+    )
     assert.deepStrictEqual(yield* value(all), events)
   })
 })
 
 describe("what crosses", () => {
-  poolTest("[C62] refuses a payload that does not fit before anything is sent, naming where", {}, function*({ faults }) {
-    const error = yield* Effect.flip(Flame.call(twice, { n: 1.5 }))
-    assert.deepStrictEqual(error.reason, new InvalidPayload({ function: "twice", issues: [{ path: "n", problem: "expected an integer" }] }))
-    const cast = yield* Effect.flip(Flame.cast(twice, { n: "1" as never }))
-    assert.strictEqual(cast.reason._tag, "InvalidPayload")
-    assert.strictEqual(yield* faults.launched, 0)
-  })
+  poolTest(
+    "[C62] refuses a payload that does not fit before anything is sent, naming where",
+    {},
+    function* ({ faults }) {
+      const error = yield* Effect.flip(Flame.call(twice, { n: 1.5 }))
+      assert.deepStrictEqual(
+        error.reason,
+        new InvalidPayload({ function: "twice", issues: [{ path: "n", problem: "expected an integer" }] })
+      )
+      const cast = yield* Effect.flip(Flame.cast(twice, { n: "1" as never }))
+      assert.strictEqual(cast.reason._tag, "InvalidPayload")
+      assert.strictEqual(yield* faults.launched, 0)
+    }
+  )
 
   const lies = Flame.fn("lies", { success: Schema.Int }, () => Effect.succeed(1.5))
   const misfails = Flame.fn("misfails", { error: Schema.Literal("no") }, () => Effect.fail("yes" as "no"))
-  poolTest("[C62] gives a result or an error that does not fit as a defect of the call", { serve: [lies, misfails, twice] }, function*({ faults }) {
-    const exits: ReadonlyArray<Exit.Exit<unknown, unknown>> = [yield* Effect.exit(Flame.call(lies)), yield* Effect.exit(Flame.call(misfails))]
-    for (const exit of exits) {
-      const died = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
-      assert.instanceOf(died?._tag === "Die" ? died.defect : undefined, RemoteDefect)
+  poolTest(
+    "[C62] gives a result or an error that does not fit as a defect of the call",
+    { serve: [lies, misfails, twice] },
+    function* ({ faults }) {
+      const exits: ReadonlyArray<Exit.Exit<unknown, unknown>> = [
+        yield* Effect.exit(Flame.call(lies)),
+        yield* Effect.exit(Flame.call(misfails))
+      ]
+      for (const exit of exits) {
+        const died = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
+        assert.instanceOf(died?._tag === "Die" ? died.defect : undefined, RemoteDefect)
+      }
+      assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
+      assert.strictEqual(yield* faults.launched, 1)
     }
-    assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
-    assert.strictEqual(yield* faults.launched, 1)
-  })
+  )
 
   class Point extends Schema.Class<Point>("test/Point")({ x: Schema.Number }) {}
-  const move = Flame.fn("move", { payload: { point: Point, tags: Schema.ReadonlyMap(Schema.String, Schema.Date) }, success: Point }, ({ point, tags }) =>
-    Effect.sync(() => {
-      assert.instanceOf(point, Point)
-      assert.instanceOf(tags.get("at"), Date)
-      return new Point({ x: point.x + 1 })
-    }))
-  poolTest("[C62] rebuilds classes, maps and dates on the other side, and shares no object with it", { serve: [move] }, function*() {
-    const point = new Point({ x: 1 })
-    const moved = yield* Flame.call(move, { point, tags: new Map([["at", new Date(0)]]) })
-    assert.instanceOf(moved, Point)
-    assert.notStrictEqual(moved, point)
-    assert.strictEqual(moved.x, 2)
-  })
+  const move = Flame.fn(
+    "move",
+    { payload: { point: Point, tags: Schema.ReadonlyMap(Schema.String, Schema.Date) }, success: Point },
+    ({ point, tags }) =>
+      Effect.sync(() => {
+        assert.instanceOf(point, Point)
+        assert.instanceOf(tags.get("at"), Date)
+        return new Point({ x: point.x + 1 })
+      })
+  )
+  poolTest(
+    "[C62] rebuilds classes, maps and dates on the other side, and shares no object with it",
+    { serve: [move] },
+    function* () {
+      const point = new Point({ x: 1 })
+      const moved = yield* Flame.call(move, { point, tags: new Map([["at", new Date(0)]]) })
+      assert.instanceOf(moved, Point)
+      assert.notStrictEqual(moved, point)
+      assert.strictEqual(moved.x, 2)
+    }
+  )
 
-  const echo = Flame.fn("echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) => Effect.succeed(bytes))
-  poolTest("[C62] refuses payloads and results above their limits, with size, limit and direction", { serve: [echo, twice], maxPayload: 100_000, maxResult: 50_000 }, function*({ faults }) {
-    const payload = yield* Effect.flip(Flame.call(echo, new Uint8Array(100_001)))
-    assert.deepStrictEqual(payload.reason, new PayloadTooLarge({ function: "echo", size: 100_001, limit: 100_000, direction: "payload" }))
-    const result = yield* Effect.flip(Flame.call(echo, new Uint8Array(50_001)))
-    assert.deepStrictEqual(result.reason, new PayloadTooLarge({ function: "echo", size: 50_001, limit: 50_000, direction: "result" }))
-    assert.strictEqual((yield* Flame.call(echo, new Uint8Array(50_000))).length, 50_000)
-    assert.strictEqual(yield* faults.launched, 1)
-  })
+  const echo = Flame.fn("echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) =>
+    Effect.succeed(bytes)
+  )
+  poolTest(
+    "[C62] refuses payloads and results above their limits, with size, limit and direction",
+    { serve: [echo, twice], maxPayload: 100_000, maxResult: 50_000 },
+    function* ({ faults }) {
+      const payload = yield* Effect.flip(Flame.call(echo, new Uint8Array(100_001)))
+      assert.deepStrictEqual(
+        payload.reason,
+        new PayloadTooLarge({ function: "echo", size: 100_001, limit: 100_000, direction: "payload" })
+      )
+      const result = yield* Effect.flip(Flame.call(echo, new Uint8Array(50_001)))
+      assert.deepStrictEqual(
+        result.reason,
+        new PayloadTooLarge({ function: "echo", size: 50_001, limit: 50_000, direction: "result" })
+      )
+      assert.strictEqual((yield* Flame.call(echo, new Uint8Array(50_000))).length, 50_000)
+      assert.strictEqual(yield* faults.launched, 1)
+    }
+  )
 
-  poolTest("[C62] carries large values beside small ones", { serve: [echo, twice], concurrency: 4, max: 1 }, function*() {
-    const large = Uint8Array.from({ length: 3_000_000 }, (_, i) => i % 251)
-    const [first, small, second] = yield* Effect.all([Flame.call(echo, large), Flame.call(twice, { n: 1 }), Flame.call(echo, large.subarray(7))], { concurrency: "unbounded" })
-    assert.strictEqual(small, 2)
-    assert.deepStrictEqual(Buffer.compare(first, large), 0)
-    assert.deepStrictEqual(Buffer.compare(second, large.subarray(7)), 0)
-  })
+  poolTest(
+    "[C62] carries large values beside small ones",
+    { serve: [echo, twice], concurrency: 4, max: 1 },
+    function* () {
+      const large = Uint8Array.from({ length: 3_000_000 }, (_, i) => i % 251)
+      const [first, small, second] = yield* Effect.all(
+        [Flame.call(echo, large), Flame.call(twice, { n: 1 }), Flame.call(echo, large.subarray(7))],
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(small, 2)
+      assert.deepStrictEqual(Buffer.compare(first, large), 0)
+      assert.deepStrictEqual(Buffer.compare(second, large.subarray(7)), 0)
+    }
+  )
 
   const otherTwice = Flame.contract("twice", { payload: { n: Schema.Int, m: Schema.Int }, success: Schema.Int })
-  poolTest("[C63] refuses a runner of another layout with both sides named, at its boot", {}, function*({ events }) {
+  poolTest("[C63] refuses a runner of another layout with both sides named, at its boot", {}, function* ({ events }) {
     const error = yield* Effect.flip(Flame.call(otherTwice, { n: 1, m: 2 }))
     const cause = error.reason._tag === "BootFailed" ? error.reason.cause : undefined
     if (!(cause instanceof VersionMismatch)) return assert.fail(error.message)
     assert.strictEqual(cause.what, "the schemas of twice")
     assert.strictEqual(cause.parent, `layout ${otherTwice.layout}`)
     assert.strictEqual(cause.runner, `layout ${twice.layout} (build test)`)
-    assert.deepStrictEqual(only(events, "BootFailed").map(({ transient }) => transient), [false])
+    assert.deepStrictEqual(
+      only(events, "BootFailed").map(({ transient }) => transient),
+      [false]
+    )
   })
 
-  poolTest("[C63] refuses a call of another layout on a runner that is up, and the runner goes on", {}, function*({ faults }) {
-    const runner = yield* Flame.call(where)
-    const { reason } = yield* Effect.flip(Flame.call(otherTwice, { n: 1, m: 2 }))
-    assert.deepInclude(reason, { _tag: "BootFailed", runner })
-    assert.strictEqual(reason._tag === "BootFailed" ? reason.cause._tag : "", "VersionMismatch")
-    assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
-    assert.strictEqual(yield* faults.launched, 1)
-  })
+  poolTest(
+    "[C63] refuses a call of another layout on a runner that is up, and the runner goes on",
+    {},
+    function* ({ faults }) {
+      const runner = yield* Flame.call(where)
+      const { reason } = yield* Effect.flip(Flame.call(otherTwice, { n: 1, m: 2 }))
+      assert.deepInclude(reason, { _tag: "BootFailed", runner })
+      assert.strictEqual(reason._tag === "BootFailed" ? reason.cause._tag : "", "VersionMismatch")
+      assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
+      assert.strictEqual(yield* faults.launched, 1)
+    }
+  )
 
   const unknown = Flame.contract("unknown", {})
-  poolTest("[C63] fails a call of a function that is not served by FunctionMissing", { build: "older" }, function*() {
+  poolTest("[C63] fails a call of a function that is not served by FunctionMissing", { build: "older" }, function* () {
     const runner = yield* Flame.call(where)
     const { reason } = yield* Effect.flip(Flame.call(unknown))
-    assert.deepStrictEqual(reason, new FunctionMissing({ pool: Pool.key, function: "unknown", runner, parentBuild: "test", runnerBuild: "older" }))
+    assert.deepStrictEqual(
+      reason,
+      new FunctionMissing({ pool: Pool.key, function: "unknown", runner, parentBuild: "test", runnerBuild: "older" })
+    )
   })
 
-  poolTest("[C63] only reports another build", { build: "older" }, function*({ events }) {
+  poolTest("[C63] only reports another build", { build: "older" }, function* ({ events }) {
     assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
     assert.strictEqual(only(events, "RunnerReady")[0]?.otherBuild, "older")
   })
 
-  poolTest("[C63] says nothing of a runner of the same build", { build: "test" }, function*({ events }) {
+  poolTest("[C63] says nothing of a runner of the same build", { build: "test" }, function* ({ events }) {
     yield* Flame.call(twice, { n: 1 })
     assert.isUndefined(only(events, "RunnerReady")[0]?.otherBuild)
   })

@@ -10,7 +10,7 @@ import { luggage, Tenant } from "./functions.ts"
 import { pass, poolTest, settle, start, value } from "./harness.ts"
 
 describe("what crosses with a call", () => {
-  poolTest("is nothing that is at its default", {}, function*() {
+  poolTest("is nothing that is at its default", {}, function* () {
     assert.deepStrictEqual(yield* Flame.call(luggage), {
       pool: Pool.key,
       parent: "this process",
@@ -21,30 +21,35 @@ describe("what crosses with a call", () => {
     })
   })
 
-  poolTest("is the remaining budget, less what was spent on waiting and booting", { before: (faults) => faults.delayBoots("4 seconds") }, function*() {
-    const call = yield* start(Flame.call(luggage, undefined, { timeout: "10 seconds" }))
-    yield* pass("4 seconds")
-    assert.strictEqual((yield* value(call)).remaining, 6_000)
-  })
+  poolTest(
+    "is the remaining budget, less what was spent on waiting and booting",
+    { before: (faults) => faults.delayBoots("4 seconds") },
+    function* () {
+      const call = yield* start(Flame.call(luggage, undefined, { timeout: "10 seconds" }))
+      yield* pass("4 seconds")
+      assert.strictEqual((yield* value(call)).remaining, 6_000)
+    }
+  )
 
   const waits = Flame.fn("waits", { success: Schema.Array(Schema.UndefinedOr(Schema.Number)) }, () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const current = yield* FlameRunner.Current
       const before = current.remaining
       yield* Effect.sleep("3 seconds")
       return [before, current.remaining]
-    }))
-  poolTest("is a budget that goes on shrinking", { serve: [waits] }, function*() {
+    })
+  )
+  poolTest("is a budget that goes on shrinking", { serve: [waits] }, function* () {
     const call = yield* start(Flame.call(waits, undefined, { timeout: "10 seconds" }))
     yield* pass("3 seconds")
     assert.deepStrictEqual(yield* value(call), [10_000, 7_000])
   })
 
-  poolTest("is no budget for a call without end", { timeout: "1 second" }, function*() {
+  poolTest("is no budget for a call without end", { timeout: "1 second" }, function* () {
     assert.isUndefined((yield* Flame.call(luggage, undefined, { timeout: "Infinity" })).remaining)
   })
 
-  poolTest("are log annotations, the minimum log level, and References that are propagated", {}, function*() {
+  poolTest("are log annotations, the minimum log level, and References that are propagated", {}, function* () {
     const call = Flame.call(luggage).pipe(
       Effect.annotateLogs({ request: "r1", user: "u1" }),
       Effect.provideService(References.MinimumLogLevel, "Debug"),
@@ -55,13 +60,13 @@ describe("what crosses with a call", () => {
     assert.deepInclude(yield* Flame.call(luggage), { annotations: {}, level: "Info", tenant: "nobody" })
   })
 
-  poolTest("crosses with a cast too", {}, function*({ logs }) {
+  poolTest("crosses with a cast too", {}, function* ({ logs }) {
     yield* Effect.annotateLogs(Flame.cast(luggage), { request: "r1" })
     yield* settle
     assert.deepStrictEqual(logs, [])
   })
 
-  poolTest("leaves annotations behind that would not fit, rather than fail the call", {}, function*() {
+  poolTest("leaves annotations behind that would not fit, rather than fail the call", {}, function* () {
     const crowded = Effect.annotateLogs(Flame.call(luggage), { note: "x".repeat(100_000) })
     assert.deepStrictEqual((yield* crowded).annotations, {})
     const circular: Record<string, unknown> = {}
@@ -70,29 +75,43 @@ describe("what crosses with a call", () => {
     assert.deepStrictEqual((yield* Effect.annotateLogs(Flame.call(luggage), { big: 1n })).annotations, {})
   })
 
-  poolTest("keeps each caller's own where many call at once", { concurrency: 10, max: 2 }, function*() {
-    const calls = yield* Effect.forEach(Array.from({ length: 50 }, (_, i) => `tenant ${i}`), (tenant) =>
-      Effect.map(Effect.provideService(Flame.call(luggage), Tenant, tenant), (_) => [tenant, _.tenant]), { concurrency: "unbounded" })
+  poolTest("keeps each caller's own where many call at once", { concurrency: 10, max: 2 }, function* () {
+    const calls = yield* Effect.forEach(
+      Array.from({ length: 50 }, (_, i) => `tenant ${i}`),
+      (tenant) => Effect.map(Effect.provideService(Flame.call(luggage), Tenant, tenant), (_) => [tenant, _.tenant]),
+      { concurrency: "unbounded" }
+    )
     for (const [mine, seen] of calls) assert.strictEqual(seen, mine)
   })
 
-  const spanned = Flame.fn("spanned", { success: Schema.Struct({ traceId: Schema.String, name: Schema.String, parent: Schema.String }) }, () =>
-    Effect.map(Effect.orDie(Effect.currentSpan), (span) => ({
-      traceId: span.traceId,
-      name: span.name,
-      parent: Option.match(span.parent, { onNone: () => "", onSome: ({ spanId }) => spanId })
-    })))
-  poolTest("is the trace, where a tracer is installed: the function's span is in the caller's trace", { serve: [spanned], tracer: true }, function*({ spans }) {
-    const inside = yield* Effect.withSpan(Flame.call(spanned), "request")
-    const [request, call] = [spans.find(({ name }) => name === "request"), spans.find(({ name }) => name === "Flame.call")]
-    assert.strictEqual(inside.traceId, request?.traceId)
-    assert.strictEqual(inside.name, "spanned.run")
-    assert.strictEqual(inside.parent, call?.spanId)
-    assert.deepInclude(Object.fromEntries(call!.attributes), { "flame.function": "spanned", "flame.pool": Pool.key })
-    assert.isTrue(spans.every(({ status }) => status._tag === "Ended"))
-  })
+  const spanned = Flame.fn(
+    "spanned",
+    { success: Schema.Struct({ traceId: Schema.String, name: Schema.String, parent: Schema.String }) },
+    () =>
+      Effect.map(Effect.orDie(Effect.currentSpan), (span) => ({
+        traceId: span.traceId,
+        name: span.name,
+        parent: Option.match(span.parent, { onNone: () => "", onSome: ({ spanId }) => spanId })
+      }))
+  )
+  poolTest(
+    "is the trace, where a tracer is installed: the function's span is in the caller's trace",
+    { serve: [spanned], tracer: true },
+    function* ({ spans }) {
+      const inside = yield* Effect.withSpan(Flame.call(spanned), "request")
+      const [request, call] = [
+        spans.find(({ name }) => name === "request"),
+        spans.find(({ name }) => name === "Flame.call")
+      ]
+      assert.strictEqual(inside.traceId, request?.traceId)
+      assert.strictEqual(inside.name, "spanned.run")
+      assert.strictEqual(inside.parent, call?.spanId)
+      assert.deepInclude(Object.fromEntries(call!.attributes), { "flame.function": "spanned", "flame.pool": Pool.key })
+      assert.isTrue(spans.every(({ status }) => status._tag === "Ended"))
+    }
+  )
 
-  poolTest("makes no spans without a tracer", { serve: [spanned, luggage] }, function*({ spans }) {
+  poolTest("makes no spans without a tracer", { serve: [spanned, luggage] }, function* ({ spans }) {
     yield* Effect.withSpan(Flame.call(luggage), "request")
     assert.deepStrictEqual(spans, [])
   })

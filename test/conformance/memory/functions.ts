@@ -61,39 +61,53 @@ export class Board extends Context.Service<Board, BoardState>()("test/Board") {
 
 const named = { name: Schema.String }
 const untilOpen = (name: string) => Effect.flatMap(Board, (board) => board.latch(name).await)
-const onBoard = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.flatMap(Board, (board) => board.run(name, effect))
+const onBoard = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Board, (board) => board.run(name, effect))
 
 /** Runs until the board lets it go, and gives its name back. */
 export const work = Flame.fn("work", { payload: named, success: Schema.String }, ({ name }) =>
-  onBoard(name, Effect.as(untilOpen(name), name)))
+  onBoard(name, Effect.as(untilOpen(name), name))
+)
 
 /** The same, declared as one that may simply run again. */
 export const again = Flame.fn("again", { payload: named, success: Schema.String, idempotent: true }, ({ name }) =>
-  onBoard(name, Effect.as(untilOpen(name), name)))
+  onBoard(name, Effect.as(untilOpen(name), name))
+)
 
 /** Runs until the board lets it go, whether or not it is interrupted. */
 export const stubborn = Flame.fn("stubborn", { payload: named, success: Schema.String }, ({ name }) =>
-  Effect.uninterruptible(onBoard(name, Effect.as(untilOpen(name), name))))
+  Effect.uninterruptible(onBoard(name, Effect.as(untilOpen(name), name)))
+)
 
 /** Runs until it is interrupted, and then cleans up until the board lets it go. */
 export const tidy = Flame.fn("tidy", { payload: named }, ({ name }) =>
-  onBoard(name, Effect.onInterrupt(Effect.never, () => untilOpen(name))))
+  onBoard(
+    name,
+    Effect.onInterrupt(Effect.never, () => untilOpen(name))
+  )
+)
 
 export class Refusal extends Schema.TaggedError<Refusal>()("test/Refusal", { why: Schema.String }) {}
 
 /** Fails with its own error, on the board first where it has a name. */
 export const refuse = Flame.fn("refuse", { payload: { why: Schema.String }, error: Refusal }, ({ why }) =>
-  Effect.fail(new Refusal({ why })))
+  Effect.fail(new Refusal({ why }))
+)
 
 /** Dies. */
 export const die = Flame.fn("die", { payload: { why: Schema.String }, success: Schema.Int }, ({ why }) =>
-  Effect.die(new RangeError(why)))
+  Effect.die(new RangeError(why))
+)
 
 /** Answers at once. */
-export const twice = Flame.fn("twice", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(2 * n))
+export const twice = Flame.fn("twice", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) =>
+  Effect.succeed(2 * n)
+)
 
 /** Where it runs. */
-export const where = Flame.fn("where", { success: Schema.String }, () => Effect.map(FlameRunner.Current, ({ id }) => id))
+export const where = Flame.fn("where", { success: Schema.String }, () =>
+  Effect.map(FlameRunner.Current, ({ id }) => id)
+)
 
 export const Tenant = Context.Reference<string>("test/Tenant", { defaultValue: () => "nobody" })
 Flame.propagate(Tenant, Schema.String)
@@ -112,7 +126,7 @@ export const luggage = Flame.fn(
     })
   },
   () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { parent, pool, remaining } = yield* FlameRunner.Current
       return {
         pool,
@@ -130,7 +144,8 @@ export const mayGo = Flame.fn("mayGo", { success: Schema.Boolean }, () =>
   Effect.flatMap(Board, (board) => {
     board.asked++
     return board.mayGo === undefined ? Effect.never : Effect.succeed(board.mayGo)
-  }))
+  })
+)
 
 /** All of them. */
 export const functions = [work, again, stubborn, tidy, refuse, die, twice, where, luggage, mayGo] as const

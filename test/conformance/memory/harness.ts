@@ -4,21 +4,20 @@
  */
 import { assert, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import { fromInputUnsafe, toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as TestClock from "effect/testing/TestClock"
-import { Backend } from "../../../src/backend/Backend.ts"
+import type { Backend } from "../../../src/backend/Backend.ts"
 import * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
 import * as Flame from "../../../src/Flame.ts"
 import type { Implemented } from "../../../src/FlameFunction.ts"
@@ -27,9 +26,9 @@ import { Pool } from "../../../src/pool/Pool.ts"
 import type { PoolEvent } from "../../../src/pool/PoolEvent.ts"
 import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
 import type { PoolShape } from "../../../src/pool/PoolShape.ts"
-import { type Kind, Parser } from "../../../src/wire/Frame.ts"
-import type { Transport } from "../../../src/wire/Transport.ts"
+import type { Kind } from "../../../src/wire/Frame.ts"
 import { Board, type BoardState, functions, work } from "./functions.ts"
+import { countingSleeps, recording, type Tally, watched } from "./watching.ts"
 
 export { MemoryRunners } from "../../../src/backend/MemoryBackend.ts"
 
@@ -51,11 +50,6 @@ export interface World {
   readonly close: Effect.Effect<void>
 }
 
-interface Tally {
-  now: number
-  peak: number
-}
-
 type Needs = Pool | Board | Backend | MemoryBackend.MemoryRunners | Scope.Scope
 
 /** Lets everything happen that needs no time to pass. */
@@ -63,7 +57,7 @@ export const settle: Effect.Effect<void> = Effect.repeat(Effect.yieldNow, { time
 
 /** Waits for a condition that needs no time to pass, and says what did not come. */
 export const until = <A>(condition: () => A, what: string): Effect.Effect<NonNullable<Exclude<A, false>>> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (let turn = 0; turn < 2_000; turn++) {
       const value = condition()
       if (value !== false && value !== undefined && value !== null) return value as NonNullable<Exclude<A, false>>
@@ -74,7 +68,7 @@ export const until = <A>(condition: () => A, what: string): Effect.Effect<NonNul
 
 /** Lets time pass, in small steps, so that what is begun in between is begun at its time. */
 export const pass = (duration: Duration.Input): Effect.Effect<void> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const steps = 25
     const millis = toMillis(fromInputUnsafe(duration))
     yield* settle
@@ -88,23 +82,29 @@ export const pass = (duration: Duration.Input): Effect.Effect<void> =>
   })
 
 /** Starts an effect beside the test; whatever is left of it is interrupted at the test's end. */
-export const start = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> =>
-  Effect.forkScoped(effect, { startImmediately: true })
+export const start = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> => Effect.forkScoped(effect, { startImmediately: true })
 
 /** Starts a call that runs until the board lets it go, and waits until it runs. */
 export const long = (
   name: string,
   options: { readonly timeout?: Duration.Input } = {}
 ): Effect.Effect<Fiber.Fiber<string, FlameError>, never, Needs> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const fiber = yield* start(Flame.call(work, { name }, options))
     yield* started(name)
     return fiber
   })
 
 /** Starts such calls in one turn, before any of them can have been served. */
-export const burst = (...names: ReadonlyArray<string>): Effect.Effect<Array<Fiber.Fiber<string, FlameError>>, never, Needs> =>
-  Effect.tap(Effect.forEach(names, (name) => start(Flame.call(work, { name }))), () => settle)
+export const burst = (
+  ...names: ReadonlyArray<string>
+): Effect.Effect<Array<Fiber.Fiber<string, FlameError>>, never, Needs> =>
+  Effect.tap(
+    Effect.forEach(names, (name) => start(Flame.call(work, { name }))),
+    () => settle
+  )
 
 /** Starts such a call without waiting for anything. */
 export const waiting = (
@@ -124,38 +124,45 @@ export const finish = (
   Effect.flatMap(Board, (board) =>
     Effect.sync(() => {
       for (const call of calls) if (typeof call === "string") board.open(call)
-    }).pipe(Effect.andThen(settle)))
+    }).pipe(Effect.andThen(settle))
+  )
 
 /** The reason for which a call has failed; it must have done so by now. */
 export const reason = <A>(fiber: Fiber.Fiber<A, FlameError>): Effect.Effect<Reason> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     yield* settle
     const exit = fiber.pollUnsafe()
     if (exit === undefined) return assert.fail("the call has not ended")
     const error = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
-    if (error?._tag !== "Fail" || !(error.error instanceof FlameError)) return assert.fail(`it did not fail with a FlameError but ended as ${JSON.stringify(exit)}`)
+    if (error?._tag !== "Fail" || !(error.error instanceof FlameError))
+      return assert.fail(`it did not fail with a FlameError but ended as ${JSON.stringify(exit)}`)
     return error.error.reason
   })
 
 /** What a call has given; it must have done so by now. */
 export const value = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     yield* settle
     const exit = fiber.pollUnsafe()
-    if (exit === undefined || Exit.isFailure(exit)) return assert.fail(`it did not succeed: ${exit}`)
+    if (exit === undefined || Exit.isFailure(exit)) return assert.fail(`it did not succeed: ${String(exit)}`)
     return exit.value
   })
 
 /** Fails unless a call still waits or runs. */
 export const isOpen = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
-  Effect.andThen(settle, Effect.sync(() => assert.isUndefined(fiber.pollUnsafe(), "the call has ended")))
+  Effect.andThen(
+    settle,
+    Effect.sync(() => assert.isUndefined(fiber.pollUnsafe(), "the call has ended"))
+  )
 
 /** The events of some kinds. */
 export const only = <T extends PoolEvent["_tag"]>(
   events: ReadonlyArray<PoolEvent>,
   ...tags: ReadonlyArray<T>
 ): Array<Extract<PoolEvent, { _tag: T }>> =>
-  events.filter((event): event is Extract<PoolEvent, { _tag: T }> => (tags as ReadonlyArray<string>).includes(event._tag))
+  events.filter((event): event is Extract<PoolEvent, { _tag: T }> =>
+    (tags as ReadonlyArray<string>).includes(event._tag)
+  )
 
 /** How a test's pool is made. */
 export interface Setup extends PoolOptions<never> {
@@ -188,16 +195,24 @@ export const withPool = <E>(
   body: (world: World) => Effect.Effect<void, E, Needs>
 ): Effect.Effect<void, E | FlameError, Scope.Scope> =>
   countingSleeps((sleepers) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { before, build, closesWithin, config, most, serve, tracer, ...options } = setup
       const logs: Array<string> = []
       const spans: Array<Tracer.Span> = []
       const runners: Tally = { now: 0, peak: 0 }
       const hooks = new Map<number, () => void>()
-      const backend = watched(runners, hooks, MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) }))
+      const backend = watched(
+        runners,
+        hooks,
+        MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) })
+      )
       const surroundings = Layer.mergeAll(
         Board.layer,
-        Logger.layer([Logger.make(({ cause, logLevel, message }) => void logs.push(`${logLevel} ${String(message)} ${Cause.pretty(cause)}`))]),
+        Logger.layer([
+          Logger.make(
+            ({ cause, logLevel, message }) => void logs.push(`${logLevel} ${String(message)} ${Cause.pretty(cause)}`)
+          )
+        ]),
         ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {})),
         tracer === true ? Layer.succeed(Tracer.Tracer, recording(spans)) : Layer.empty
       )
@@ -205,13 +220,26 @@ export const withPool = <E>(
       const early = yield* Layer.buildWithScope(Layer.fresh(Layer.provideMerge(backend, surroundings)), scope)
       const faults = Context.get(early, MemoryBackend.MemoryRunners)
       if (before !== undefined) yield* before(faults)
-      const built = yield* Layer.buildWithScope(Layer.provide(Layer.fresh(Pool.layer(options)), Layer.succeedContext(early)), scope)
+      const built = yield* Layer.buildWithScope(
+        Layer.provide(Layer.fresh(Pool.layer(options)), Layer.succeedContext(early)),
+        scope
+      )
       const pool = Context.get(built, Pool)
       const board = Context.get(early, Board)
       const events: Array<PoolEvent> = []
       yield* start(Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))))
       const close = Effect.asVoid(Effect.exit(Scope.close(scope, Exit.void)))
-      const world: World = { pool, board, faults, events, logs, spans, runners, close, onFrame: (kind, then) => hooks.set(kind, then) }
+      const world: World = {
+        pool,
+        board,
+        faults,
+        events,
+        logs,
+        spans,
+        runners,
+        close,
+        onFrame: (kind, then) => hooks.set(kind, then)
+      }
       const services = Context.merge(early, built)
       yield* Effect.provideContext(Effect.scoped(body(world)), services)
       const { leases, waiting } = yield* pool.status
@@ -219,7 +247,8 @@ export const withPool = <E>(
       const closing = yield* Effect.forkDetach(close, { startImmediately: true })
       yield* settle
       if (closesWithin !== undefined) yield* pass(closesWithin)
-      if (closing.pollUnsafe() === undefined) assert.fail(`the pool does not close: ${JSON.stringify(yield* pool.status)}`)
+      if (closing.pollUnsafe() === undefined)
+        assert.fail(`the pool does not close: ${JSON.stringify(yield* pool.status)}`)
       yield* settle
       assert.deepStrictEqual(yield* faults.list, [], "no runner is left")
       assert.strictEqual(runners.now, 0, "no runner is left at the backend")
@@ -231,67 +260,3 @@ export const withPool = <E>(
       assert.deepStrictEqual([...sleepers.values()], [], "nobody waits for time to pass")
     })
   )
-
-/** Counts runners between launch and the end of their scope, and looks at what is written to them. */
-const watched = <R>(
-  runners: Tally,
-  hooks: ReadonlyMap<number, () => void>,
-  layer: Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R>
-): Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R> =>
-  Layer.flatMap(layer, (context) => {
-    const backend = Context.get(context, Backend)
-    const launch: typeof backend.launch = (spec) =>
-      Effect.gen(function*() {
-        yield* Effect.acquireRelease(
-          Effect.sync(() => {
-            runners.now++
-            runners.peak = Math.max(runners.peak, runners.now)
-          }),
-          () => Effect.sync(() => void runners.now--)
-        )
-        const runner = yield* backend.launch(spec)
-        return { ...runner, connection: Effect.map(runner.connection, (transport) => tapped(transport, hooks)) }
-      })
-    return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
-  })
-
-const recording = (spans: Array<Tracer.Span>): Tracer.Tracer =>
-  Tracer.make({
-    span(options) {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
-
-const tapped = (transport: Transport, hooks: ReadonlyMap<number, () => void>): Transport => {
-  const parser = new Parser({ frame: (kind) => hooks.get(kind)?.(), part: () => {}, violation: assert.fail })
-  return {
-    start: (handlers) => transport.start(handlers),
-    write(chunks) {
-      const free = transport.write(chunks)
-      for (const chunk of chunks) parser.push(chunk.slice())
-      return free
-    },
-    end: () => transport.end(),
-    destroy: (error) => transport.destroy(error),
-    atTurnEnd: (flush) => transport.atTurnEnd(flush),
-    later: (flush) => transport.later(flush)
-  }
-}
-
-/** Runs an effect on a clock that knows who sleeps on it, and for how many milliseconds. */
-const countingSleeps = <A, E, R>(use: (sleepers: ReadonlyMap<object, number>) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Clock.clockWith((clock) => {
-    const sleepers = new Map<object, number>()
-    const counting: Clock.Clock = {
-      ...clock,
-      sleep: (duration) =>
-        Effect.suspend(() => {
-          const sleeper = {}
-          sleepers.set(sleeper, toMillis(duration))
-          return Effect.ensuring(clock.sleep(duration), Effect.sync(() => sleepers.delete(sleeper)))
-        })
-    }
-    return Effect.provideService(use(sleepers), Clock.Clock, counting)
-  })

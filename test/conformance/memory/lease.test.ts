@@ -12,40 +12,53 @@ import { again, refuse, twice, where, work } from "./functions.ts"
 import { finish, isOpen, long, pass, poolTest, reason, settle, start, started, until, value } from "./harness.ts"
 
 /** Holds a runner until the test lets it go; gives its id. */
-const holding = Effect.gen(function*() {
+const holding = Effect.gen(function* () {
   const held = yield* Deferred.make<string>()
   const end = yield* Deferred.make<void>()
-  const fiber = yield* start(Pool.withRunner(Effect.gen(function*() {
-    yield* Deferred.succeed(held, (yield* Runner).id)
-    yield* Deferred.await(end)
-  })))
+  const fiber = yield* start(
+    Pool.withRunner(
+      Effect.gen(function* () {
+        yield* Deferred.succeed(held, (yield* Runner).id)
+        yield* Deferred.await(end)
+      })
+    )
+  )
   return { id: Deferred.await(held), end: Effect.andThen(Deferred.succeed(end, undefined), settle), fiber }
 })
 
 describe("withRunner", () => {
-  poolTest("runs all calls inside on one runner, and says which", { max: 3 }, function*({ faults }) {
+  poolTest("runs all calls inside on one runner, and says which", { max: 3 }, function* ({ faults }) {
     yield* Effect.all([Flame.call(where), Flame.call(where), Flame.call(where)], { concurrency: "unbounded" })
     yield* settle
-    const [runner, ids] = yield* Pool.withRunner(Effect.gen(function*() {
-      const runner = yield* Runner
-      const ids = yield* Effect.forEach(Array.from({ length: 10 }), () => Flame.call(where), { concurrency: 3 })
-      yield* Effect.ignore(Flame.call(refuse, { why: "no" }))
-      return [runner, [...ids, yield* Flame.call(where)]] as const
-    }))
+    const [runner, ids] = yield* Pool.withRunner(
+      Effect.gen(function* () {
+        const runner = yield* Runner
+        const ids = yield* Effect.forEach(Array.from({ length: 10 }), () => Flame.call(where), { concurrency: 3 })
+        yield* Effect.ignore(Flame.call(refuse, { why: "no" }))
+        return [runner, [...ids, yield* Flame.call(where)]] as const
+      })
+    )
     assert.deepStrictEqual([...new Set(ids)], [runner.id])
     assert.deepStrictEqual([runner.pool, runner.labels], [Pool.key, { runner: runner.id }])
-    assert.include((yield* faults.list).map(({ id }) => id), runner.id)
+    assert.include(
+      (yield* faults.list).map(({ id }) => id),
+      runner.id
+    )
   })
 
-  poolTest("boots a runner where there is none, and gives what the effect gives or fails with", {}, function*({ faults, pool }) {
-    assert.strictEqual(yield* Pool.withRunner(Effect.succeed(1)), 1)
-    assert.strictEqual(yield* Effect.flip(Pool.withRunner(Effect.fail("no"))), "no")
-    yield* settle
-    assert.strictEqual((yield* pool.status).leases, 0)
-    assert.strictEqual(yield* faults.launched, 1)
-  })
+  poolTest(
+    "boots a runner where there is none, and gives what the effect gives or fails with",
+    {},
+    function* ({ faults, pool }) {
+      assert.strictEqual(yield* Pool.withRunner(Effect.succeed(1)), 1)
+      assert.strictEqual(yield* Effect.flip(Pool.withRunner(Effect.fail("no"))), "no")
+      yield* settle
+      assert.strictEqual((yield* pool.status).leases, 0)
+      assert.strictEqual(yield* faults.launched, 1)
+    }
+  )
 
-  poolTest("holds no slot between its calls", { max: 1 }, function*({ pool }) {
+  poolTest("holds no slot between its calls", { max: 1 }, function* ({ pool }) {
     const held = yield* holding
     const id = yield* held.id
     assert.deepInclude(yield* pool.status, { leases: 1, busySlots: 0, freeSlots: 1 })
@@ -54,210 +67,301 @@ describe("withRunner", () => {
     assert.strictEqual((yield* pool.status).leases, 0)
   })
 
-  poolTest("keeps its runner from going idle and from being consolidated, and no longer", { max: 2, idleTimeToLive: "10 seconds" }, function*({ faults }) {
-    const held = yield* holding
-    const id = yield* held.id
-    yield* pass("10 minutes")
-    assert.deepStrictEqual((yield* faults.list).map((_) => _.id), [id])
-    yield* held.end
-    yield* pass("9 seconds")
-    assert.lengthOf(yield* faults.list, 1)
-    yield* pass("1 second")
-    assert.lengthOf(yield* faults.list, 0)
-  })
-
-  poolTest("keeps its runner while it is recycled: the last of its calls still run there", { maxCalls: 2, max: 2 }, function*({ faults }) {
-    const [ids, after] = yield* Pool.withRunner(Effect.gen(function*() {
-      const ids = yield* Effect.forEach([1, 2, 3, 4], () => Flame.call(where))
-      return [ids, (yield* faults.list).map(({ id }) => id)] as const
-    }))
-    assert.strictEqual(new Set(ids).size, 1)
-    assert.deepStrictEqual(after, [ids[0]])
-    yield* settle
-    assert.notInclude((yield* faults.list).map(({ id }) => id), ids[0])
-  })
-
-  poolTest("lets its calls wait for a slot of its own runner, though another has one", { max: 2 }, function*({ board }) {
-    const a = yield* long("a")
-    const id = yield* started("a")
-    yield* Effect.all([Flame.call(where), Flame.call(where)], { concurrency: 2 })
-    const b = yield* long("b")
-    yield* finish("a")
-    yield* value(a)
-    yield* Pool.withRunner(Effect.gen(function*() {
-      assert.strictEqual((yield* Runner).id, id)
-      const c = yield* start(Flame.call(work, { name: "c" }))
-      assert.strictEqual(yield* started("c"), id)
-      const d = yield* start(Flame.call(work, { name: "d" }))
-      yield* finish("b")
-      yield* isOpen(d)
-      assert.deepStrictEqual(board.order, ["a", "b", "c"])
-      yield* finish("c", "d")
-      assert.deepStrictEqual([yield* value(c), yield* value(d)], ["c", "d"])
-    }))
-    assert.strictEqual(board.starts.at(-1)?.[1], id)
-    yield* value(b)
-  })
-
-  poolTest("gives two holders a runner each where there may be two, and one to share where not", { max: 2 }, function*({ runners }) {
-    const [first, second] = [yield* holding, yield* holding]
-    assert.notStrictEqual(yield* first.id, yield* second.id)
-    const third = yield* holding
-    assert.include([yield* first.id, yield* second.id], yield* third.id)
-    assert.strictEqual(runners.now, 2)
-    yield* Effect.all([first.end, second.end, third.end])
-  })
-
-  poolTest("can stand inside another one", { max: 1 }, function*() {
-    const ids = yield* Pool.withRunner(Effect.gen(function*() {
-      const outer = yield* Flame.call(where)
-      return [outer, yield* Pool.withRunner(Flame.call(where)), yield* Flame.call(where)]
-    }))
-    assert.strictEqual(new Set(ids).size, 1)
-  })
-
-  poolTest("fails calls by RunnerLost(mayHaveRun: false) once its runner is lost, which may be tried again", {}, function*({ faults, board }) {
-    yield* Pool.withRunner(Effect.gen(function*() {
-      const { id } = yield* Runner
-      const a = yield* start(Flame.call(work, { name: "a" }))
-      yield* started("a")
-      yield* faults.lose({ id })
+  poolTest(
+    "keeps its runner from going idle and from being consolidated, and no longer",
+    { max: 2, idleTimeToLive: "10 seconds" },
+    function* ({ faults }) {
+      const held = yield* holding
+      const id = yield* held.id
+      yield* pass("10 minutes")
       assert.deepStrictEqual(
-        yield* reason(a),
-        new RunnerLost({ pool: Pool.key, function: "work", runner: id, exit: new Killed({ signal: "SIGKILL" }), mayHaveRun: true, gone: true })
+        (yield* faults.list).map((_) => _.id),
+        [id]
       )
-      const error = yield* Effect.flip(Flame.call(work, { name: "b" }))
-      assert.deepStrictEqual(
-        error.reason,
-        new RunnerLost({
-          pool: Pool.key,
-          function: "work",
-          runner: id,
-          exit: new Disconnected({ detail: "the runner of this withRunner is gone" }),
-          mayHaveRun: false,
-          gone: false
+      yield* held.end
+      yield* pass("9 seconds")
+      assert.lengthOf(yield* faults.list, 1)
+      yield* pass("1 second")
+      assert.lengthOf(yield* faults.list, 0)
+    }
+  )
+
+  poolTest(
+    "keeps its runner while it is recycled: the last of its calls still run there",
+    { maxCalls: 2, max: 2 },
+    function* ({ faults }) {
+      const [ids, after] = yield* Pool.withRunner(
+        Effect.gen(function* () {
+          const ids = yield* Effect.forEach([1, 2, 3, 4], () => Flame.call(where))
+          return [ids, (yield* faults.list).map(({ id }) => id)] as const
         })
       )
-      assert.isTrue(Flame.isRetryable(error))
-    }))
-    assert.deepStrictEqual(board.order, ["a"])
-    assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
-  })
-
-  poolTest("fails by mayHaveRun: false what was not sent or still waited when its runner was lost", {}, function*({ board, faults }) {
-    yield* Pool.withRunner(Effect.gen(function*() {
-      const a = yield* start(Flame.call(work, { name: "a" }))
-      yield* started("a")
-      const waits = yield* start(Flame.call(work, { name: "waits" }))
-      yield* faults.lose()
-      assert.deepInclude(yield* reason(waits), { _tag: "RunnerLost", mayHaveRun: false })
-      assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", mayHaveRun: true })
-    }))
-    yield* Pool.withRunner(Effect.gen(function*() {
+      assert.strictEqual(new Set(ids).size, 1)
+      assert.deepStrictEqual(after, [ids[0]])
       yield* settle
-      yield* faults.lose()
-      const unsent = yield* start(Flame.call(work, { name: "unsent" }))
-      assert.deepInclude(yield* reason(unsent), { _tag: "RunnerLost", mayHaveRun: false })
-    }))
-    assert.deepStrictEqual(board.order, ["a"])
+      assert.notInclude(
+        (yield* faults.list).map(({ id }) => id),
+        ids[0]
+      )
+    }
+  )
+
+  poolTest(
+    "lets its calls wait for a slot of its own runner, though another has one",
+    { max: 2 },
+    function* ({ board }) {
+      const a = yield* long("a")
+      const id = yield* started("a")
+      yield* Effect.all([Flame.call(where), Flame.call(where)], { concurrency: 2 })
+      const b = yield* long("b")
+      yield* finish("a")
+      yield* value(a)
+      yield* Pool.withRunner(
+        Effect.gen(function* () {
+          assert.strictEqual((yield* Runner).id, id)
+          const c = yield* start(Flame.call(work, { name: "c" }))
+          assert.strictEqual(yield* started("c"), id)
+          const d = yield* start(Flame.call(work, { name: "d" }))
+          yield* finish("b")
+          yield* isOpen(d)
+          assert.deepStrictEqual(board.order, ["a", "b", "c"])
+          yield* finish("c", "d")
+          assert.deepStrictEqual([yield* value(c), yield* value(d)], ["c", "d"])
+        })
+      )
+      assert.strictEqual(board.starts.at(-1)?.[1], id)
+      yield* value(b)
+    }
+  )
+
+  poolTest(
+    "gives two holders a runner each where there may be two, and one to share where not",
+    { max: 2 },
+    function* ({ runners }) {
+      const [first, second] = [yield* holding, yield* holding]
+      assert.notStrictEqual(yield* first.id, yield* second.id)
+      const third = yield* holding
+      assert.include([yield* first.id, yield* second.id], yield* third.id)
+      assert.strictEqual(runners.now, 2)
+      yield* Effect.all([first.end, second.end, third.end])
+    }
+  )
+
+  poolTest("can stand inside another one", { max: 1 }, function* () {
+    const ids = yield* Pool.withRunner(
+      Effect.gen(function* () {
+        const outer = yield* Flame.call(where)
+        return [outer, yield* Pool.withRunner(Flame.call(where)), yield* Flame.call(where)]
+      })
+    )
+    assert.strictEqual(new Set(ids).size, 1)
   })
 
-  poolTest("tells a call that outlives it so, whether it waits or comes later", { max: 1 }, function*({ board, pool }) {
-    const ended = new RunnerLost({
-      pool: Pool.key,
-      function: "work",
-      runner: (yield* Flame.call(where)),
-      exit: new Disconnected({ detail: "its withRunner has ended" }),
-      mayHaveRun: false,
-      gone: false
-    })
-    const go = yield* Deferred.make<void>()
-    const [runs, waits, later] = yield* Pool.withRunner(Effect.gen(function*() {
-      const runs = yield* start(Flame.call(work, { name: "runs" }))
-      yield* started("runs")
-      const waits = yield* start(Flame.call(work, { name: "waits" }))
-      return [runs, waits, yield* start(Effect.andThen(Deferred.await(go), Flame.call(work, { name: "later" })))] as const
-    }))
-    assert.deepStrictEqual(yield* reason(waits), ended)
-    yield* Deferred.succeed(go, undefined)
-    assert.deepStrictEqual(yield* reason(later), ended)
-    yield* isOpen(runs)
-    yield* finish("runs")
-    assert.strictEqual(yield* value(runs), "runs")
-    assert.deepStrictEqual(board.order, ["runs"])
-    assert.strictEqual((yield* pool.status).leases, 0)
-  })
+  poolTest(
+    "fails calls by RunnerLost(mayHaveRun: false) once its runner is lost, which may be tried again",
+    {},
+    function* ({ faults, board }) {
+      yield* Pool.withRunner(
+        Effect.gen(function* () {
+          const { id } = yield* Runner
+          const a = yield* start(Flame.call(work, { name: "a" }))
+          yield* started("a")
+          yield* faults.lose({ id })
+          assert.deepStrictEqual(
+            yield* reason(a),
+            new RunnerLost({
+              pool: Pool.key,
+              function: "work",
+              runner: id,
+              exit: new Killed({ signal: "SIGKILL" }),
+              mayHaveRun: true,
+              gone: true
+            })
+          )
+          const error = yield* Effect.flip(Flame.call(work, { name: "b" }))
+          assert.deepStrictEqual(
+            error.reason,
+            new RunnerLost({
+              pool: Pool.key,
+              function: "work",
+              runner: id,
+              exit: new Disconnected({ detail: "the runner of this withRunner is gone" }),
+              mayHaveRun: false,
+              gone: false
+            })
+          )
+          assert.isTrue(Flame.isRetryable(error))
+        })
+      )
+      assert.deepStrictEqual(board.order, ["a"])
+      assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
+    }
+  )
 
-  poolTest("does not run an idempotent call again elsewhere: it belongs to its runner", {}, function*({ board, faults }) {
-    yield* Pool.withRunner(Effect.gen(function*() {
-      const a = yield* start(Flame.call(again, { name: "a" }))
-      yield* until(() => board.running.get("a"), "a runs")
-      yield* faults.lose()
-      assert.deepInclude(yield* reason(a), { _tag: "RunnerLost" })
-    }))
-    assert.deepStrictEqual(board.order, ["a"])
-  })
+  poolTest(
+    "fails by mayHaveRun: false what was not sent or still waited when its runner was lost",
+    {},
+    function* ({ board, faults }) {
+      yield* Pool.withRunner(
+        Effect.gen(function* () {
+          const a = yield* start(Flame.call(work, { name: "a" }))
+          yield* started("a")
+          const waits = yield* start(Flame.call(work, { name: "waits" }))
+          yield* faults.lose()
+          assert.deepInclude(yield* reason(waits), { _tag: "RunnerLost", mayHaveRun: false })
+          assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", mayHaveRun: true })
+        })
+      )
+      yield* Pool.withRunner(
+        Effect.gen(function* () {
+          yield* settle
+          yield* faults.lose()
+          const unsent = yield* start(Flame.call(work, { name: "unsent" }))
+          assert.deepInclude(yield* reason(unsent), { _tag: "RunnerLost", mayHaveRun: false })
+        })
+      )
+      assert.deepStrictEqual(board.order, ["a"])
+    }
+  )
 
-  poolTest("fails by PoolClosed while the pool closes, and those inside may end their calls first", { drainTimeout: "30 seconds" }, function*({ close }) {
-    const [inside, closing] = yield* Pool.withRunner(Effect.gen(function*() {
-      const inside = yield* start(Flame.call(work, { name: "inside" }))
-      yield* started("inside")
+  poolTest(
+    "tells a call that outlives it so, whether it waits or comes later",
+    { max: 1 },
+    function* ({ board, pool }) {
+      const ended = new RunnerLost({
+        pool: Pool.key,
+        function: "work",
+        runner: yield* Flame.call(where),
+        exit: new Disconnected({ detail: "its withRunner has ended" }),
+        mayHaveRun: false,
+        gone: false
+      })
+      const go = yield* Deferred.make<void>()
+      const [runs, waits, later] = yield* Pool.withRunner(
+        Effect.gen(function* () {
+          const runs = yield* start(Flame.call(work, { name: "runs" }))
+          yield* started("runs")
+          const waits = yield* start(Flame.call(work, { name: "waits" }))
+          return [
+            runs,
+            waits,
+            yield* start(Effect.andThen(Deferred.await(go), Flame.call(work, { name: "later" })))
+          ] as const
+        })
+      )
+      assert.deepStrictEqual(yield* reason(waits), ended)
+      yield* Deferred.succeed(go, undefined)
+      assert.deepStrictEqual(yield* reason(later), ended)
+      yield* isOpen(runs)
+      yield* finish("runs")
+      assert.strictEqual(yield* value(runs), "runs")
+      assert.deepStrictEqual(board.order, ["runs"])
+      assert.strictEqual((yield* pool.status).leases, 0)
+    }
+  )
+
+  poolTest(
+    "does not run an idempotent call again elsewhere: it belongs to its runner",
+    {},
+    function* ({ board, faults }) {
+      yield* Pool.withRunner(
+        Effect.gen(function* () {
+          const a = yield* start(Flame.call(again, { name: "a" }))
+          yield* until(() => board.running.get("a"), "a runs")
+          yield* faults.lose()
+          assert.deepInclude(yield* reason(a), { _tag: "RunnerLost" })
+        })
+      )
+      assert.deepStrictEqual(board.order, ["a"])
+    }
+  )
+
+  poolTest(
+    "fails by PoolClosed while the pool closes, and those inside may end their calls first",
+    { drainTimeout: "30 seconds" },
+    function* ({ close }) {
+      const [inside, closing] = yield* Pool.withRunner(
+        Effect.gen(function* () {
+          const inside = yield* start(Flame.call(work, { name: "inside" }))
+          yield* started("inside")
+          const closing = yield* start(close)
+          yield* settle
+          const late = yield* Effect.flip(Flame.call(twice, { n: 1 }))
+          assert.deepStrictEqual(late.reason, new PoolClosed({ pool: Pool.key, function: "twice" }))
+          yield* isOpen(inside)
+          yield* finish("inside")
+          return [inside, closing] as const
+        })
+      )
+      assert.strictEqual(yield* value(inside), "inside")
+      yield* settle
+      assert.isDefined(closing.pollUnsafe())
+      const refused = yield* Effect.flip(Pool.withRunner(Effect.void))
+      assert.deepStrictEqual(refused.reason, new PoolClosed({ pool: Pool.key, function: "withRunner" }))
+    }
+  )
+
+  poolTest(
+    "does not keep the pool from closing when nothing runs inside",
+    { drainTimeout: "30 seconds" },
+    function* ({ close, runners }) {
+      const held = yield* holding
+      yield* held.id
       const closing = yield* start(close)
       yield* settle
-      const late = yield* Effect.flip(Flame.call(twice, { n: 1 }))
-      assert.deepStrictEqual(late.reason, new PoolClosed({ pool: Pool.key, function: "twice" }))
-      yield* isOpen(inside)
-      yield* finish("inside")
-      return [inside, closing] as const
-    }))
-    assert.strictEqual(yield* value(inside), "inside")
-    yield* settle
-    assert.isDefined(closing.pollUnsafe())
-    const refused = yield* Effect.flip(Pool.withRunner(Effect.void))
-    assert.deepStrictEqual(refused.reason, new PoolClosed({ pool: Pool.key, function: "withRunner" }))
-  })
+      assert.isDefined(closing.pollUnsafe())
+      assert.strictEqual(runners.now, 0)
+      yield* held.end
+    }
+  )
 
-  poolTest("does not keep the pool from closing when nothing runs inside", { drainTimeout: "30 seconds" }, function*({ close, runners }) {
-    const held = yield* holding
-    yield* held.id
-    const closing = yield* start(close)
-    yield* settle
-    assert.isDefined(closing.pollUnsafe())
-    assert.strictEqual(runners.now, 0)
-    yield* held.end
-  })
+  poolTest(
+    "leaves nothing behind of one who is interrupted while waiting for a runner",
+    { before: (faults) => faults.delayBoots("5 seconds") },
+    function* ({ pool }) {
+      const held = yield* holding
+      assert.strictEqual((yield* pool.status).waiting, 1)
+      yield* Fiber.interrupt(held.fiber)
+      assert.strictEqual((yield* pool.status).waiting, 0)
+      yield* pass("5 seconds")
+      assert.strictEqual((yield* pool.status).leases, 0)
+    }
+  )
 
-  poolTest("leaves nothing behind of one who is interrupted while waiting for a runner", { before: (faults) => faults.delayBoots("5 seconds") }, function*({ pool }) {
-    const held = yield* holding
-    assert.strictEqual((yield* pool.status).waiting, 1)
-    yield* Fiber.interrupt(held.fiber)
-    assert.strictEqual((yield* pool.status).waiting, 0)
-    yield* pass("5 seconds")
-    assert.strictEqual((yield* pool.status).leases, 0)
-  })
+  poolTest(
+    "waits for a runner within the pool's timeout",
+    { timeout: "2 seconds", before: (faults) => faults.delayBoots("5 seconds") },
+    function* ({ pool }) {
+      const held = yield* holding
+      yield* pass("1999 millis")
+      yield* isOpen(held.fiber)
+      yield* pass("1 millis")
+      assert.deepInclude(yield* reason(held.fiber), {
+        _tag: "TimedOut",
+        function: "withRunner",
+        after: 2_000,
+        phase: "booting"
+      })
+      assert.strictEqual((yield* pool.status).waiting, 0)
+      yield* pass("5 seconds")
+    }
+  )
 
-  poolTest("waits for a runner within the pool's timeout", { timeout: "2 seconds", before: (faults) => faults.delayBoots("5 seconds") }, function*({ pool }) {
-    const held = yield* holding
-    yield* pass("1999 millis")
-    yield* isOpen(held.fiber)
-    yield* pass("1 millis")
-    assert.deepInclude(yield* reason(held.fiber), { _tag: "TimedOut", function: "withRunner", after: 2_000, phase: "booting" })
-    assert.strictEqual((yield* pool.status).waiting, 0)
-    yield* pass("5 seconds")
-  })
-
-  poolTest("fails by BootFailed and QueueFull as calls do", { max: 1, queueCapacity: 1 }, function*({ faults }) {
+  poolTest("fails by BootFailed and QueueFull as calls do", { max: 1, queueCapacity: 1 }, function* ({ faults }) {
     yield* faults.delayBoots("1 second")
     const first = yield* holding
     yield* settle
     const second = yield* Effect.flip(Pool.withRunner(Effect.void))
-    assert.deepStrictEqual(second.reason, new QueueFull({ pool: Pool.key, function: "withRunner", waiting: 1, capacity: 1 }))
+    assert.deepStrictEqual(
+      second.reason,
+      new QueueFull({ pool: Pool.key, function: "withRunner", waiting: 1, capacity: 1 })
+    )
     yield* pass("1 second")
     yield* first.id
     yield* first.end
   })
 
-  poolTest("gives its runner back when the effect inside dies or is interrupted", {}, function*({ pool }) {
+  poolTest("gives its runner back when the effect inside dies or is interrupted", {}, function* ({ pool }) {
     assert.isTrue(Exit.hasDies(yield* Effect.exit(Pool.withRunner(Effect.die("a bug")))))
     const held = yield* holding
     yield* held.id
@@ -267,19 +371,21 @@ describe("withRunner", () => {
   })
 
   class Other extends Flame.PoolService<Other>()("test/Other") {}
-  poolTest("is about its own pool only", {}, function*({ faults }) {
-    yield* Pool.withRunner(Effect.gen(function*() {
-      const { id } = yield* Runner
-      const other = yield* Effect.provide(
-        Effect.gen(function*() {
-          const id = yield* Flame.call(where, undefined, { pool: Other })
-          const pools = (yield* faults.list).map(({ pool }) => pool)
-          return { id, pools }
-        }),
-        Other.layer({ max: 1 })
-      )
-      assert.deepStrictEqual(other.pools, [Pool.key, "test/Other"])
-      assert.notStrictEqual(other.id, id)
-    }))
+  poolTest("is about its own pool only", {}, function* ({ faults }) {
+    yield* Pool.withRunner(
+      Effect.gen(function* () {
+        const { id } = yield* Runner
+        const other = yield* Effect.provide(
+          Effect.gen(function* () {
+            const id = yield* Flame.call(where, undefined, { pool: Other })
+            const pools = (yield* faults.list).map(({ pool }) => pool)
+            return { id, pools }
+          }),
+          Other.layer({ max: 1 })
+        )
+        assert.deepStrictEqual(other.pools, [Pool.key, "test/Other"])
+        assert.notStrictEqual(other.id, id)
+      })
+    )
   })
 })

@@ -5,28 +5,46 @@ import { RunnerLost, TimedOut } from "../../../src/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { Disconnected, Exited, Killed } from "../../../src/RunnerExit.ts"
 import { again, stubborn, twice, where, work } from "./functions.ts"
-import { finish, isOpen, long, only, pass, poolTest, reason, settle, start, started, until, value, waiting } from "./harness.ts"
+import {
+  finish,
+  isOpen,
+  long,
+  only,
+  pass,
+  poolTest,
+  reason,
+  settle,
+  start,
+  started,
+  until,
+  value,
+  waiting
+} from "./harness.ts"
 
 const lost = (fn: string, runner: string, exit: RunnerLost["exit"], gone: boolean) =>
   new RunnerLost({ pool: Pool.key, function: fn, runner, exit, mayHaveRun: true, gone })
 
 describe("a lost runner", () => {
-  poolTest("gives a call back of which nothing was written, to the head of the queue", { max: 1, concurrency: 2 }, function*({ board, faults, pool }) {
-    const a = yield* long("a")
-    const first = yield* started("a")
-    // both in one turn: the connection ends before anything of b can leave
-    yield* faults.lose()
-    const b = yield* start(Flame.call(work, { name: "b" }))
-    const c = yield* start(Flame.call(work, { name: "c" }))
-    assert.strictEqual((yield* pool.status).busySlots, 2)
-    assert.deepStrictEqual(yield* reason(a), lost("work", first, new Killed({ signal: "SIGKILL" }), true))
-    assert.notStrictEqual(yield* started("b"), first)
-    yield* finish("b", "c")
-    assert.deepStrictEqual([yield* value(b), yield* value(c)], ["b", "c"])
-    assert.deepStrictEqual(board.order, ["a", "b", "c"])
-  })
+  poolTest(
+    "gives a call back of which nothing was written, to the head of the queue",
+    { max: 1, concurrency: 2 },
+    function* ({ board, faults, pool }) {
+      const a = yield* long("a")
+      const first = yield* started("a")
+      // both in one turn: the connection ends before anything of b can leave
+      yield* faults.lose()
+      const b = yield* start(Flame.call(work, { name: "b" }))
+      const c = yield* start(Flame.call(work, { name: "c" }))
+      assert.strictEqual((yield* pool.status).busySlots, 2)
+      assert.deepStrictEqual(yield* reason(a), lost("work", first, new Killed({ signal: "SIGKILL" }), true))
+      assert.notStrictEqual(yield* started("b"), first)
+      yield* finish("b", "c")
+      assert.deepStrictEqual([yield* value(b), yield* value(c)], ["b", "c"])
+      assert.deepStrictEqual(board.order, ["a", "b", "c"])
+    }
+  )
 
-  poolTest("keeps the budget of a call that it gives back", { max: 1 }, function*({ faults }) {
+  poolTest("keeps the budget of a call that it gives back", { max: 1 }, function* ({ faults }) {
     yield* Flame.call(where)
     yield* faults.delayBoots("1 minute")
     yield* faults.lose()
@@ -34,90 +52,126 @@ describe("a lost runner", () => {
     yield* pass("6999 millis")
     yield* isOpen(b)
     yield* pass("1 millis")
-    assert.deepStrictEqual(yield* reason(b), new TimedOut({ pool: Pool.key, function: "work", phase: "booting", after: 7_000 }))
+    assert.deepStrictEqual(
+      yield* reason(b),
+      new TimedOut({ pool: Pool.key, function: "work", phase: "booting", after: 7_000 })
+    )
   })
 
-  poolTest("runs an idempotent call again at once when it is known to be gone", { max: 1 }, function*({ board, faults }) {
-    const a = yield* start(Flame.call(again, { name: "a" }))
-    const first = yield* started("a")
-    yield* faults.lose()
-    const second = yield* until(() => board.starts[1]?.[1], "a runs again")
-    assert.notStrictEqual(second, first)
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-    assert.deepStrictEqual(board.order, ["a", "a"])
-  })
-
-  poolTest("runs an idempotent call again as often as it takes, and ahead of those that came later", { max: 1 }, function*({ board, faults }) {
-    const a = yield* start(Flame.call(again, { name: "a" }))
-    const b = yield* waiting("b")
-    for (let times = 1; times <= 4; times++) {
-      yield* until(() => board.starts.length === times, `a runs for the ${times}. time`)
+  poolTest(
+    "runs an idempotent call again at once when it is known to be gone",
+    { max: 1 },
+    function* ({ board, faults }) {
+      const a = yield* start(Flame.call(again, { name: "a" }))
+      const first = yield* started("a")
       yield* faults.lose()
-      yield* settle
+      const second = yield* until(() => board.starts[1]?.[1], "a runs again")
+      assert.notStrictEqual(second, first)
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.deepStrictEqual(board.order, ["a", "a"])
     }
-    yield* finish("a", "b")
-    assert.deepStrictEqual(board.order, ["a", "a", "a", "a", "a", "b"])
-    assert.deepStrictEqual([yield* value(a), yield* value(b)], ["a", "b"])
-  })
+  )
 
-  poolTest("does not run an idempotent call again before it is known to be gone", { cancelGrace: "5 seconds" }, function*({ board, faults }) {
-    const a = yield* start(Flame.call(again, { name: "a" }))
-    yield* started("a")
-    yield* faults.disconnect({ tellAfter: "3 seconds" })
-    yield* pass("2999 millis")
-    assert.deepStrictEqual(board.order, ["a"])
-    yield* pass("1 millis")
-    assert.deepStrictEqual(board.order, ["a", "a"])
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-  })
+  poolTest(
+    "runs an idempotent call again as often as it takes, and ahead of those that came later",
+    { max: 1 },
+    function* ({ board, faults }) {
+      const a = yield* start(Flame.call(again, { name: "a" }))
+      const b = yield* waiting("b")
+      for (let times = 1; times <= 4; times++) {
+        yield* until(() => board.starts.length === times, `a runs for the ${times}. time`)
+        yield* faults.lose()
+        yield* settle
+      }
+      yield* finish("a", "b")
+      assert.deepStrictEqual(board.order, ["a", "a", "a", "a", "a", "b"])
+      assert.deepStrictEqual([yield* value(a), yield* value(b)], ["a", "b"])
+    }
+  )
 
-  poolTest("does not run an idempotent call again whose caller has timed out or is interrupted meanwhile", {}, function*({ board, faults, pool }) {
-    const a = yield* start(Flame.call(again, { name: "a" }, { timeout: "2 seconds" }))
-    const b = yield* start(Flame.call(again, { name: "b" }))
-    const first = yield* started("a")
-    yield* started("b")
-    yield* faults.disconnect({ tellAfter: "3 seconds" })
-    yield* pass("1 second")
-    yield* Fiber.interrupt(b)
-    yield* pass("1 second")
-    assert.deepStrictEqual(yield* reason(a), new TimedOut({ pool: Pool.key, function: "again", runner: first, phase: "running", after: 2_000 }))
-    yield* pass("1 minute")
-    assert.deepStrictEqual(board.order, ["a", "b"])
-    assert.deepInclude(yield* pool.status, { waiting: 0, busySlots: 0 })
-  })
+  poolTest(
+    "does not run an idempotent call again before it is known to be gone",
+    { cancelGrace: "5 seconds" },
+    function* ({ board, faults }) {
+      const a = yield* start(Flame.call(again, { name: "a" }))
+      yield* started("a")
+      yield* faults.disconnect({ tellAfter: "3 seconds" })
+      yield* pass("2999 millis")
+      assert.deepStrictEqual(board.order, ["a"])
+      yield* pass("1 millis")
+      assert.deepStrictEqual(board.order, ["a", "a"])
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+    }
+  )
 
-  poolTest("withdraws its slots at once, and is told of with the reason that comes within reasonGrace", { max: 1, reasonGrace: "3 seconds" }, function*({ events, faults, pool }) {
-    const a = yield* long("a")
-    const runner = yield* started("a")
-    yield* faults.disconnect({ tellAfter: "1 second" })
-    yield* isOpen(a)
-    assert.deepInclude(yield* pool.status, { ready: 0, busySlots: 0, freeSlots: 0 })
-    yield* pass("999 millis")
-    yield* isOpen(a)
-    yield* pass("1 millis")
-    assert.deepStrictEqual(yield* reason(a), lost("work", runner, new Exited({ code: 0 }), true))
-    assert.deepStrictEqual(only(events, "LateReason"), [])
-    assert.deepStrictEqual(only(events, "RunnerGone").map(({ exit }) => exit), [{ reason: new Exited({ code: 0 }), gone: true }])
-  })
+  poolTest(
+    "does not run an idempotent call again whose caller has timed out or is interrupted meanwhile",
+    {},
+    function* ({ board, faults, pool }) {
+      const a = yield* start(Flame.call(again, { name: "a" }, { timeout: "2 seconds" }))
+      const b = yield* start(Flame.call(again, { name: "b" }))
+      const first = yield* started("a")
+      yield* started("b")
+      yield* faults.disconnect({ tellAfter: "3 seconds" })
+      yield* pass("1 second")
+      yield* Fiber.interrupt(b)
+      yield* pass("1 second")
+      assert.deepStrictEqual(
+        yield* reason(a),
+        new TimedOut({ pool: Pool.key, function: "again", runner: first, phase: "running", after: 2_000 })
+      )
+      yield* pass("1 minute")
+      assert.deepStrictEqual(board.order, ["a", "b"])
+      assert.deepInclude(yield* pool.status, { waiting: 0, busySlots: 0 })
+    }
+  )
 
-  poolTest("is Disconnected to its callers after reasonGrace, and the reason that comes later is an event", { reasonGrace: "3 seconds" }, function*({ events, faults }) {
-    const a = yield* long("a")
-    const runner = yield* started("a")
-    yield* faults.disconnect({ tellAfter: "3500 millis" })
-    yield* pass("2999 millis")
-    yield* isOpen(a)
-    yield* pass("1 millis")
-    assert.deepStrictEqual(yield* reason(a), lost("work", runner, new Disconnected({}), false))
-    assert.deepStrictEqual(only(events, "LateReason"), [])
-    yield* pass("500 millis")
-    const exit = { reason: new Exited({ code: 0 }), gone: true }
-    assert.deepStrictEqual(only(events, "LateReason"), [{ _tag: "LateReason", pool: Pool.key, runner, exit }])
-    assert.deepStrictEqual(only(events, "RunnerGone").map(({ exit }) => exit), [exit])
-  })
+  poolTest(
+    "withdraws its slots at once, and is told of with the reason that comes within reasonGrace",
+    { max: 1, reasonGrace: "3 seconds" },
+    function* ({ events, faults, pool }) {
+      const a = yield* long("a")
+      const runner = yield* started("a")
+      yield* faults.disconnect({ tellAfter: "1 second" })
+      yield* isOpen(a)
+      assert.deepInclude(yield* pool.status, { ready: 0, busySlots: 0, freeSlots: 0 })
+      yield* pass("999 millis")
+      yield* isOpen(a)
+      yield* pass("1 millis")
+      assert.deepStrictEqual(yield* reason(a), lost("work", runner, new Exited({ code: 0 }), true))
+      assert.deepStrictEqual(only(events, "LateReason"), [])
+      assert.deepStrictEqual(
+        only(events, "RunnerGone").map(({ exit }) => exit),
+        [{ reason: new Exited({ code: 0 }), gone: true }]
+      )
+    }
+  )
 
-  poolTest("waits for its reason within a caller's budget only", { reasonGrace: "3 seconds" }, function*({ faults }) {
+  poolTest(
+    "is Disconnected to its callers after reasonGrace, and the reason that comes later is an event",
+    { reasonGrace: "3 seconds" },
+    function* ({ events, faults }) {
+      const a = yield* long("a")
+      const runner = yield* started("a")
+      yield* faults.disconnect({ tellAfter: "3500 millis" })
+      yield* pass("2999 millis")
+      yield* isOpen(a)
+      yield* pass("1 millis")
+      assert.deepStrictEqual(yield* reason(a), lost("work", runner, new Disconnected({}), false))
+      assert.deepStrictEqual(only(events, "LateReason"), [])
+      yield* pass("500 millis")
+      const exit = { reason: new Exited({ code: 0 }), gone: true }
+      assert.deepStrictEqual(only(events, "LateReason"), [{ _tag: "LateReason", pool: Pool.key, runner, exit }])
+      assert.deepStrictEqual(
+        only(events, "RunnerGone").map(({ exit }) => exit),
+        [exit]
+      )
+    }
+  )
+
+  poolTest("waits for its reason within a caller's budget only", { reasonGrace: "3 seconds" }, function* ({ faults }) {
     const a = yield* long("a", { timeout: "2 seconds" })
     yield* started("a")
     yield* faults.disconnect({ tellAfter: "10 seconds" })
@@ -128,73 +182,100 @@ describe("a lost runner", () => {
     yield* pass("10 seconds")
   })
 
-  poolTest("lets an interrupted caller go that waits for its reason", { reasonGrace: "3 seconds" }, function*({ faults }) {
-    const a = yield* long("a")
-    yield* faults.disconnect({ tellAfter: "10 seconds" })
-    yield* pass("1 second")
-    yield* Fiber.interrupt(a)
-    yield* pass("10 seconds")
-  })
+  poolTest(
+    "lets an interrupted caller go that waits for its reason",
+    { reasonGrace: "3 seconds" },
+    function* ({ faults }) {
+      const a = yield* long("a")
+      yield* faults.disconnect({ tellAfter: "10 seconds" })
+      yield* pass("1 second")
+      yield* Fiber.interrupt(a)
+      yield* pass("10 seconds")
+    }
+  )
 
-  poolTest("is told to callers that wait for its reason when the pool closes", { reasonGrace: "3 seconds" }, function*({ close, faults, pool }) {
-    const a = yield* long("a")
-    const b = yield* start(Flame.call(again, { name: "b" }))
-    const [first, second] = [yield* started("a"), yield* started("b")]
-    yield* faults.disconnect({ tellAfter: "2 seconds" })
-    yield* pass("1 second")
-    const closing = yield* start(close)
-    yield* settle
-    const told = [a.pollUnsafe(), b.pollUnsafe(), (yield* pool.status).totals]
-    yield* pass("2 seconds")
-    assert.isDefined(closing.pollUnsafe())
-    assert.isDefined(told[0], "at once")
-    assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", runner: first, mayHaveRun: true })
-    assert.deepInclude(yield* reason(b), { _tag: "RunnerLost", runner: second, mayHaveRun: true })
-    assert.deepInclude(told[2], { calls: 2, failed: 2 })
-  })
+  poolTest(
+    "is told to callers that wait for its reason when the pool closes",
+    { reasonGrace: "3 seconds" },
+    function* ({ close, faults, pool }) {
+      const a = yield* long("a")
+      const b = yield* start(Flame.call(again, { name: "b" }))
+      const [first, second] = [yield* started("a"), yield* started("b")]
+      yield* faults.disconnect({ tellAfter: "2 seconds" })
+      yield* pass("1 second")
+      const closing = yield* start(close)
+      yield* settle
+      const told = [a.pollUnsafe(), b.pollUnsafe(), (yield* pool.status).totals]
+      yield* pass("2 seconds")
+      assert.isDefined(closing.pollUnsafe())
+      assert.isDefined(told[0], "at once")
+      assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", runner: first, mayHaveRun: true })
+      assert.deepInclude(yield* reason(b), { _tag: "RunnerLost", runner: second, mayHaveRun: true })
+      assert.deepInclude(told[2], { calls: 2, failed: 2 })
+    }
+  )
 })
 
 describe("a function that does not stop", () => {
-  const setup = { max: 2, concurrency: 2, strategy: "pack", cancelGrace: "5 seconds", drainTimeout: "30 seconds" } as const
+  const setup = {
+    max: 2,
+    concurrency: 2,
+    strategy: "pack",
+    cancelGrace: "5 seconds",
+    drainTimeout: "30 seconds"
+  } as const
 
-  poolTest("costs its runner once its neighbours have finished, where the loop still answers", setup, function*({ events, pool, runners }) {
-    const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
-    const runner = yield* started("bad")
-    const mate = yield* long("mate")
-    assert.strictEqual(yield* started("mate"), runner)
-    yield* pass("10 seconds")
-    assert.deepInclude(yield* reason(bad), { _tag: "TimedOut", phase: "running", runner })
-    yield* pass("4999 millis")
-    assert.deepStrictEqual(only(events, "RunnerStuck"), [])
-    yield* pass("1 millis")
-    assert.deepStrictEqual(only(events, "RunnerStuck"), [{ _tag: "RunnerStuck", pool: Pool.key, runner, function: "stubborn" }])
-    assert.deepInclude((yield* pool.status).runners.find(({ id }) => id === runner), { state: "draining", calls: 2 })
-    assert.notStrictEqual(yield* Flame.call(where), runner)
-    yield* isOpen(mate)
-    yield* finish("mate")
-    assert.strictEqual(yield* value(mate), "mate")
-    const [gone] = only(events, "RunnerGone")
-    assert.deepInclude(gone, { runner, why: "stuck" })
-    assert.deepStrictEqual(gone?.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call stubborn" }))
-    assert.strictEqual(runners.now, 1)
-    yield* finish("bad")
-  })
+  poolTest(
+    "costs its runner once its neighbours have finished, where the loop still answers",
+    setup,
+    function* ({ events, pool, runners }) {
+      const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
+      const runner = yield* started("bad")
+      const mate = yield* long("mate")
+      assert.strictEqual(yield* started("mate"), runner)
+      yield* pass("10 seconds")
+      assert.deepInclude(yield* reason(bad), { _tag: "TimedOut", phase: "running", runner })
+      yield* pass("4999 millis")
+      assert.deepStrictEqual(only(events, "RunnerStuck"), [])
+      yield* pass("1 millis")
+      assert.deepStrictEqual(only(events, "RunnerStuck"), [
+        { _tag: "RunnerStuck", pool: Pool.key, runner, function: "stubborn" }
+      ])
+      assert.deepInclude(
+        (yield* pool.status).runners.find(({ id }) => id === runner),
+        { state: "draining", calls: 2 }
+      )
+      assert.notStrictEqual(yield* Flame.call(where), runner)
+      yield* isOpen(mate)
+      yield* finish("mate")
+      assert.strictEqual(yield* value(mate), "mate")
+      const [gone] = only(events, "RunnerGone")
+      assert.deepInclude(gone, { runner, why: "stuck" })
+      assert.deepStrictEqual(gone?.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call stubborn" }))
+      assert.strictEqual(runners.now, 1)
+      yield* finish("bad")
+    }
+  )
 
-  poolTest("is not taken for a blocked loop where its grace ends with the tick of a ping", setup, function*({ events }) {
-    const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "1 second" }))
-    yield* started("bad")
-    const mate = yield* long("mate")
-    // pings at 2, 4, 6 s; cancelled at 1 s, its grace ends at 6 s
-    yield* pass("6 seconds")
-    assert.deepInclude(yield* reason(bad), { _tag: "TimedOut" })
-    assert.lengthOf(only(events, "RunnerStuck"), 1)
-    yield* isOpen(mate)
-    yield* finish("mate")
-    assert.strictEqual(yield* value(mate), "mate")
-    yield* finish("bad")
-  })
+  poolTest(
+    "is not taken for a blocked loop where its grace ends with the tick of a ping",
+    setup,
+    function* ({ events }) {
+      const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "1 second" }))
+      yield* started("bad")
+      const mate = yield* long("mate")
+      // pings at 2, 4, 6 s; cancelled at 1 s, its grace ends at 6 s
+      yield* pass("6 seconds")
+      assert.deepInclude(yield* reason(bad), { _tag: "TimedOut" })
+      assert.lengthOf(only(events, "RunnerStuck"), 1)
+      yield* isOpen(mate)
+      yield* finish("mate")
+      assert.strictEqual(yield* value(mate), "mate")
+      yield* finish("bad")
+    }
+  )
 
-  poolTest("costs its runner at drainTimeout at the latest", setup, function*({ board, events, faults }) {
+  poolTest("costs its runner at drainTimeout at the latest", setup, function* ({ board, events, faults }) {
     const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
     const runner = yield* started("bad")
     const mate = yield* long("mate")
@@ -205,42 +286,56 @@ describe("a function that does not stop", () => {
     assert.deepStrictEqual(only(events, "RunnerGone"), [])
     yield* pass("1 millis")
     assert.deepInclude(yield* reason(mate), { _tag: "RunnerLost", runner, mayHaveRun: true })
-    assert.deepStrictEqual(only(events, "RunnerGone")[0]?.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call stubborn" }))
+    assert.deepStrictEqual(
+      only(events, "RunnerGone")[0]?.exit.reason,
+      new Killed({ signal: "SIGKILL", by: "stuck call stubborn" })
+    )
     assert.deepStrictEqual(yield* faults.list, [])
     board.open("bad")
     yield* settle
   })
 
-  poolTest("costs its runner at once where the loop does not answer, and its neighbours are told by whom", setup, function*({ events, faults }) {
-    const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
-    const runner = yield* started("bad")
-    const mate = yield* long("mate")
-    yield* pass("9 seconds")
-    yield* faults.freeze(true)
-    yield* pass("5999 millis")
-    yield* isOpen(mate)
-    yield* pass("1 millis")
-    yield* reason(bad)
-    assert.deepStrictEqual(yield* reason(mate), lost("work", runner, new Killed({ signal: "SIGKILL", by: "stuck call stubborn" }), true))
-    assert.deepInclude(only(events, "RunnerGone")[0], { runner, why: "stuck" })
-    yield* finish("bad")
-  })
+  poolTest(
+    "costs its runner at once where the loop does not answer, and its neighbours are told by whom",
+    setup,
+    function* ({ events, faults }) {
+      const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
+      const runner = yield* started("bad")
+      const mate = yield* long("mate")
+      yield* pass("9 seconds")
+      yield* faults.freeze(true)
+      yield* pass("5999 millis")
+      yield* isOpen(mate)
+      yield* pass("1 millis")
+      yield* reason(bad)
+      assert.deepStrictEqual(
+        yield* reason(mate),
+        lost("work", runner, new Killed({ signal: "SIGKILL", by: "stuck call stubborn" }), true)
+      )
+      assert.deepInclude(only(events, "RunnerGone")[0], { runner, why: "stuck" })
+      yield* finish("bad")
+    }
+  )
 
-  poolTest("keeps an interrupted caller for cancelGrace, and its slot until the end", { ...setup, max: 1 }, function*({ events, pool }) {
-    const bad = yield* start(Flame.call(stubborn, { name: "bad" }))
-    yield* started("bad")
-    const interrupting = yield* start(Fiber.interrupt(bad))
-    yield* pass("4999 millis")
-    assert.isUndefined(interrupting.pollUnsafe())
-    yield* pass("1 millis")
-    assert.isDefined(interrupting.pollUnsafe())
-    assert.lengthOf(only(events, "RunnerStuck"), 1)
-    assert.lengthOf(only(events, "RunnerGone"), 1)
-    assert.deepInclude(yield* pool.status, { busySlots: 0 })
-    yield* finish("bad")
-  })
+  poolTest(
+    "keeps an interrupted caller for cancelGrace, and its slot until the end",
+    { ...setup, max: 1 },
+    function* ({ events, pool }) {
+      const bad = yield* start(Flame.call(stubborn, { name: "bad" }))
+      yield* started("bad")
+      const interrupting = yield* start(Fiber.interrupt(bad))
+      yield* pass("4999 millis")
+      assert.isUndefined(interrupting.pollUnsafe())
+      yield* pass("1 millis")
+      assert.isDefined(interrupting.pollUnsafe())
+      assert.lengthOf(only(events, "RunnerStuck"), 1)
+      assert.lengthOf(only(events, "RunnerGone"), 1)
+      assert.deepInclude(yield* pool.status, { busySlots: 0 })
+      yield* finish("bad")
+    }
+  )
 
-  poolTest("costs nothing when it stops within cancelGrace", setup, function*({ events, faults }) {
+  poolTest("costs nothing when it stops within cancelGrace", setup, function* ({ events, faults }) {
     const slow = yield* start(Flame.call(stubborn, { name: "slow" }, { timeout: "10 seconds" }))
     const runner = yield* started("slow")
     yield* pass("14 seconds")
@@ -254,94 +349,123 @@ describe("a function that does not stop", () => {
 })
 
 describe("a runner that does not answer", () => {
-  poolTest("gets no calls until it answers again", { max: 2, concurrency: 2, strategy: "pack" }, function*({ events, faults, pool }) {
-    const a = yield* long("a")
-    const runner = yield* started("a")
-    yield* faults.freeze(true)
-    // its last ping was answered at 0 s at the latest; that of 2 s is not when the next is due
-    yield* pass("3999 millis")
-    assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
-    yield* pass("1 millis")
-    assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [{ _tag: "RunnerUnresponsive", pool: Pool.key, runner }])
-    assert.strictEqual((yield* pool.status).runners[0]?.state, "unresponsive")
-    assert.notStrictEqual(yield* Flame.call(where), runner)
-    yield* pass("1 minute")
-    yield* isOpen(a)
-    yield* faults.freeze(false, runner)
-    yield* settle
-    assert.deepStrictEqual(only(events, "RunnerResponsive"), [{ _tag: "RunnerResponsive", pool: Pool.key, runner }])
-    assert.strictEqual(yield* Flame.call(where), runner)
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-    assert.deepStrictEqual(only(events, "RunnerGone").filter((_) => _.runner === runner), [])
-  })
+  poolTest(
+    "gets no calls until it answers again",
+    { max: 2, concurrency: 2, strategy: "pack" },
+    function* ({ events, faults, pool }) {
+      const a = yield* long("a")
+      const runner = yield* started("a")
+      yield* faults.freeze(true)
+      // its last ping was answered at 0 s at the latest; that of 2 s is not when the next is due
+      yield* pass("3999 millis")
+      assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
+      yield* pass("1 millis")
+      assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [
+        { _tag: "RunnerUnresponsive", pool: Pool.key, runner }
+      ])
+      assert.strictEqual((yield* pool.status).runners[0]?.state, "unresponsive")
+      assert.notStrictEqual(yield* Flame.call(where), runner)
+      yield* pass("1 minute")
+      yield* isOpen(a)
+      yield* faults.freeze(false, runner)
+      yield* settle
+      assert.deepStrictEqual(only(events, "RunnerResponsive"), [{ _tag: "RunnerResponsive", pool: Pool.key, runner }])
+      assert.strictEqual(yield* Flame.call(where), runner)
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.deepStrictEqual(
+        only(events, "RunnerGone").filter((_) => _.runner === runner),
+        []
+      )
+    }
+  )
 
-  poolTest("serves those that waited for it as soon as it answers", { max: 1, concurrency: 2 }, function*({ board, faults }) {
-    yield* long("a")
-    yield* faults.freeze(true)
-    yield* pass("4 seconds")
-    const b = yield* waiting("b")
-    yield* pass("1 minute")
-    assert.deepStrictEqual(board.order, ["a"])
-    yield* faults.freeze(false)
-    yield* started("b")
-    yield* finish("a", "b")
-    assert.strictEqual(yield* value(b), "b")
-  })
+  poolTest(
+    "serves those that waited for it as soon as it answers",
+    { max: 1, concurrency: 2 },
+    function* ({ board, faults }) {
+      yield* long("a")
+      yield* faults.freeze(true)
+      yield* pass("4 seconds")
+      const b = yield* waiting("b")
+      yield* pass("1 minute")
+      assert.deepStrictEqual(board.order, ["a"])
+      yield* faults.freeze(false)
+      yield* started("b")
+      yield* finish("a", "b")
+      assert.strictEqual(yield* value(b), "b")
+    }
+  )
 
-  poolTest("is given up after silenceLimit, with its callers told how long it was silent", { silenceLimit: "1 minute", max: 1 }, function*({ events, faults }) {
-    const a = yield* long("a")
-    const runner = yield* started("a")
-    yield* faults.freeze(true)
-    yield* pass("1 minute")
-    yield* isOpen(a)
-    yield* pass("6 seconds")
-    const told = yield* reason(a)
-    if (told._tag !== "RunnerLost" || told.exit._tag !== "Killed") return assert.fail(told.message)
-    assert.strictEqual(told.runner, runner)
-    assert.match(told.exit.by!, /^silent for 6\d{4} ms$/)
-    assert.isUndefined(only(events, "RunnerGone")[0]?.why)
-    assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
-  })
+  poolTest(
+    "is given up after silenceLimit, with its callers told how long it was silent",
+    { silenceLimit: "1 minute", max: 1 },
+    function* ({ events, faults }) {
+      const a = yield* long("a")
+      const runner = yield* started("a")
+      yield* faults.freeze(true)
+      yield* pass("1 minute")
+      yield* isOpen(a)
+      yield* pass("6 seconds")
+      const told = yield* reason(a)
+      if (told._tag !== "RunnerLost" || told.exit._tag !== "Killed") return assert.fail(told.message)
+      assert.strictEqual(told.runner, runner)
+      assert.match(told.exit.by!, /^silent for 6\d{4} ms$/)
+      assert.isUndefined(only(events, "RunnerGone")[0]?.why)
+      assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
+    }
+  )
 
-  poolTest("is not taken for silent when it is asked twice in a row because of a cancelled call", { max: 1, concurrency: 2 }, function*({ events, faults }) {
-    yield* long("a")
-    const b = yield* long("b")
-    yield* pass("1999 millis")
-    // the ping of this cancellation and the regular one are a millisecond apart, and the answer takes longer than that
-    yield* faults.freeze(true)
-    yield* start(Fiber.interrupt(b))
-    yield* pass("1 millis")
-    yield* faults.freeze(false)
-    yield* settle
-    assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
-    yield* faults.freeze(true)
-    yield* pass("3999 millis")
-    assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
-    yield* pass("1 millis")
-    assert.lengthOf(only(events, "RunnerUnresponsive"), 1)
-    yield* faults.freeze(false)
-    yield* finish("a")
-  })
+  poolTest(
+    "is not taken for silent when it is asked twice in a row because of a cancelled call",
+    { max: 1, concurrency: 2 },
+    function* ({ events, faults }) {
+      yield* long("a")
+      const b = yield* long("b")
+      yield* pass("1999 millis")
+      // the ping of this cancellation and the regular one are a millisecond apart, and the answer takes longer than that
+      yield* faults.freeze(true)
+      yield* start(Fiber.interrupt(b))
+      yield* pass("1 millis")
+      yield* faults.freeze(false)
+      yield* settle
+      assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
+      yield* faults.freeze(true)
+      yield* pass("3999 millis")
+      assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
+      yield* pass("1 millis")
+      assert.lengthOf(only(events, "RunnerUnresponsive"), 1)
+      yield* faults.freeze(false)
+      yield* finish("a")
+    }
+  )
 })
 
 describe("a runner that is terminated from outside", () => {
-  poolTest("gets no new calls, and those in flight finish", { max: 2, concurrency: 2, strategy: "pack" }, function*({ events, faults }) {
-    const a = yield* long("a")
-    const runner = yield* started("a")
-    yield* faults.terminate(runner)
-    // in the same turn: the parent has not heard of it, and the runner gives the call back
-    const b = yield* start(Flame.call(where))
-    assert.notStrictEqual(yield* value(b), runner)
-    assert.notStrictEqual(yield* Flame.call(where), runner)
-    yield* pass("29 seconds")
-    yield* isOpen(a)
-    yield* finish("a")
-    assert.strictEqual(yield* value(a), "a")
-    assert.deepInclude(only(events, "RunnerGone")[0], { runner, why: "draining", exit: { reason: new Exited({ code: 0 }), gone: true } })
-  })
+  poolTest(
+    "gets no new calls, and those in flight finish",
+    { max: 2, concurrency: 2, strategy: "pack" },
+    function* ({ events, faults }) {
+      const a = yield* long("a")
+      const runner = yield* started("a")
+      yield* faults.terminate(runner)
+      // in the same turn: the parent has not heard of it, and the runner gives the call back
+      const b = yield* start(Flame.call(where))
+      assert.notStrictEqual(yield* value(b), runner)
+      assert.notStrictEqual(yield* Flame.call(where), runner)
+      yield* pass("29 seconds")
+      yield* isOpen(a)
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.deepInclude(only(events, "RunnerGone")[0], {
+        runner,
+        why: "draining",
+        exit: { reason: new Exited({ code: 0 }), gone: true }
+      })
+    }
+  )
 
-  poolTest("interrupts what still runs at drainTimeout", { drainTimeout: "30 seconds" }, function*({ board, faults }) {
+  poolTest("interrupts what still runs at drainTimeout", { drainTimeout: "30 seconds" }, function* ({ board, faults }) {
     const a = yield* long("a")
     yield* faults.terminate()
     yield* pass("29999 millis")

@@ -22,8 +22,16 @@ type Job = { readonly id: number; readonly millis: number; readonly ends: "well"
 
 const run = ({ ends, id, millis }: Job) =>
   Effect.flatMap(Board, (board) => {
-    const work = Effect.andThen(Effect.sleep(millis), Effect.suspend((): Effect.Effect<number, Refusal> =>
-      ends === "badly" ? Effect.fail(new Refusal({ why: `${id}` })) : ends === "dead" ? Effect.die(new Error(`${id}`)) : Effect.succeed(id)))
+    const work = Effect.andThen(
+      Effect.sleep(millis),
+      Effect.suspend((): Effect.Effect<number, Refusal> =>
+        ends === "badly"
+          ? Effect.fail(new Refusal({ why: `${id}` }))
+          : ends === "dead"
+            ? Effect.die(new Error(`${id}`))
+            : Effect.succeed(id)
+      )
+    )
     // `late` takes its time when it is interrupted, but less than cancelGrace
     return board.run(`${id}`, ends === "late" ? Effect.onInterrupt(work, () => Effect.sleep("700 millis")) : work)
   })
@@ -39,9 +47,19 @@ interface Made {
 }
 
 describe("random schedules", () => {
-  it.effect("[C55] holds max exactly, loses and mixes up nothing, whatever boots, runners and callers do", () =>
-    Effect.forEach(Array.from({ length: seeds }, (_, i) => firstSeed + i), (seed) =>
-      Effect.catchCause(schedule(seed), (cause) => Effect.die(new Error(`seed ${seed}`, { cause: cause.reasons[0] }))), { discard: true }), 600_000)
+  it.effect(
+    "[C55] holds max exactly, loses and mixes up nothing, whatever boots, runners and callers do",
+    () =>
+      Effect.forEach(
+        Array.from({ length: seeds }, (_, i) => firstSeed + i),
+        (seed) =>
+          Effect.catchCause(schedule(seed), (cause) =>
+            Effect.die(new Error(`seed ${seed}`, { cause: cause.reasons[0] }))
+          ),
+        { discard: true }
+      ),
+    600_000
+  )
 })
 
 const schedule = (seed: number) => {
@@ -71,40 +89,73 @@ const schedule = (seed: number) => {
   return withPool(setup, (world) => play(world, setup, below, among))
 }
 
-const play = (world: World, setup: Setup, below: (n: number) => number, among: <A>(values: ReadonlyArray<A>) => A): Effect.Effect<void, never, Pool | Board | Scope.Scope> =>
-  Effect.gen(function*() {
+const play = (
+  world: World,
+  setup: Setup,
+  below: (n: number) => number,
+  among: <A>(values: ReadonlyArray<A>) => A
+): Effect.Effect<void, never, Pool | Board | Scope.Scope> =>
+  Effect.gen(function* () {
     const { faults, pool, board, runners } = world
     const made: Array<Made> = []
     const casts: Array<number> = []
     let ids = 0
     let most = setup.max!
     let widest = setup.concurrency!
-    const job = (): Job => ({ id: ids++, millis: among([0, 1, 10, 300, 2_500]), ends: among(["well", "well", "well", "badly", "dead", "late"]) })
-    const call = Effect.gen(function*() {
+    const job = (): Job => ({
+      id: ids++,
+      millis: among([0, 1, 10, 300, 2_500]),
+      ends: among(["well", "well", "well", "badly", "dead", "late"])
+    })
+    const call = Effect.gen(function* () {
       const idempotent = below(4) === 0
       const one = job()
       const timeout = below(3) === 0 ? among([0, 50, 1_000, 2_000, 5_000]) : "Infinity"
-      made.push({ job: one, idempotent, interrupted: false, fiber: yield* start(Flame.call(idempotent ? often : once, one, { timeout })) })
+      made.push({
+        job: one,
+        idempotent,
+        interrupted: false,
+        fiber: yield* start(Flame.call(idempotent ? often : once, one, { timeout }))
+      })
     })
     const anybody = Effect.map(faults.list, (list) => (list.length === 0 ? undefined : among(list).id))
     const some = (use: (id: string) => Effect.Effect<void>) =>
       Effect.flatMap(anybody, (id) => (id === undefined ? Effect.void : use(id)))
 
-    const actions: ReadonlyArray<readonly [weight: number, action: () => Effect.Effect<unknown, never, Pool | Board | Scope.Scope>]> = [
+    const actions: ReadonlyArray<
+      readonly [weight: number, action: () => Effect.Effect<unknown, never, Pool | Board | Scope.Scope>]
+    > = [
       [30, () => call],
       [4, () => Effect.repeat(call, { times: 6 })],
-      [4, () => {
-        const one = job()
-        return Effect.matchEffect(Flame.cast(once, one), { onFailure: () => Effect.void, onSuccess: () => Effect.sync(() => casts.push(one.id)) })
-      }],
-      [6, () => {
-        const open = made.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
-        if (open.length === 0) return Effect.void
-        const victim = among(open)
-        victim.interrupted = true
-        return start(Fiber.interrupt(victim.fiber))
-      }],
-      [4, () => start(Effect.ignore(Pool.withRunner(Effect.andThen(call, Effect.andThen(Effect.sleep(among([0, 100, 2_000])), call)))))],
+      [
+        4,
+        () => {
+          const one = job()
+          return Effect.matchEffect(Flame.cast(once, one), {
+            onFailure: () => Effect.void,
+            onSuccess: () => Effect.sync(() => casts.push(one.id))
+          })
+        }
+      ],
+      [
+        6,
+        () => {
+          const open = made.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
+          if (open.length === 0) return Effect.void
+          const victim = among(open)
+          victim.interrupted = true
+          return start(Fiber.interrupt(victim.fiber))
+        }
+      ],
+      [
+        4,
+        () =>
+          start(
+            Effect.ignore(
+              Pool.withRunner(Effect.andThen(call, Effect.andThen(Effect.sleep(among([0, 100, 2_000])), call)))
+            )
+          )
+      ],
       [5, () => some((id) => faults.lose({ id }))],
       [2, () => some((id) => faults.disconnect({ id, tellAfter: among([0, 20, 300, 3_000]) }))],
       [1, () => some((id) => faults.disconnect({ id }))],
@@ -115,13 +166,16 @@ const play = (world: World, setup: Setup, below: (n: number) => number, among: <
       [1, () => faults.failBoots(new EntryMissing({ entry: "no" }))],
       [2, () => faults.delayBoots(among([0, 0, 100, 5_000]))],
       [1, () => faults.muteBoots(below(2) === 0)],
-      [2, () => {
-        const concurrency = 1 + below(3)
-        const max = Math.max(setup.min!, 1 + below(setup.max! + 1))
-        most = Math.max(most, max)
-        widest = Math.max(widest, concurrency)
-        return pool.resize({ max, concurrency })
-      }],
+      [
+        2,
+        () => {
+          const concurrency = 1 + below(3)
+          const max = Math.max(setup.min!, 1 + below(setup.max! + 1))
+          most = Math.max(most, max)
+          widest = Math.max(widest, concurrency)
+          return pool.resize({ max, concurrency })
+        }
+      ],
       [25, () => Effect.andThen(TestClock.adjust(among([1, 10, 100, 1_000, 2_000])), yields(1 + below(20)))],
       [10, () => yields(1 + below(8))]
     ]
@@ -185,8 +239,8 @@ const check = ({ fiber, idempotent, interrupted, job }: Made, runs: number): voi
     assert.strictEqual(error.why, `${job.id}`)
     return assert.strictEqual(job.ends, "badly")
   }
-  assert.instanceOf(error, FlameError, name)
-  const why = (error as FlameError).reason
+  if (!(error instanceof FlameError)) return assert.fail(`${name} failed with ${String(error)}`)
+  const why = error.reason
   assert.include(["TimedOut", "RunnerLost", "QueueFull", "BootFailed"], why._tag, why.message)
   if (idempotent) return
   if (why._tag === "RunnerLost" && why.mayHaveRun) return

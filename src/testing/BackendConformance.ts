@@ -1,0 +1,68 @@
+/**
+ * Whether a backend keeps its contract: one suite for every backend, whoever wrote it.
+ *
+ * Two halves: runners without a pool, as `Backend.launch` gives them, and calls through a pool on the backend.
+ */
+import * as Assert from "node:assert/strict"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type { Backend } from "../backend/Backend.ts"
+import type { IsGone, Test } from "./Conformance.ts"
+import * as CallConformance from "./CallConformance.ts"
+import * as RunnerConformance from "./RunnerConformance.ts"
+
+/** What a test runner gives, and the backend under test. */
+export interface ConformanceOptions<E> {
+  /** Groups tests, as that of vitest and of `node:test` does. */
+  readonly describe: (name: string, body: () => void) => void
+  /** Registers a test with its limit in milliseconds, as that of vitest does. */
+  readonly it: (name: string, test: () => Promise<void>, limit: number) => void
+  /** The backend; its runners serve `conformanceFunctions`. */
+  readonly layer: Layer.Layer<Backend, E>
+  /** The same whose runners live but never say anything; tests of that are left out without it. */
+  readonly silent?: Layer.Layer<Backend, E>
+  /** The same whose runners end before they serve; tests of that are left out without it. */
+  readonly ending?: Layer.Layer<Backend, E>
+  /** Whether anything is left of a runner with these labels, such as its process. */
+  readonly remains?: (labels: Readonly<Record<string, string>>) => boolean | Promise<boolean>
+  /** How long a test may take, in milliseconds. Default 30 s; boots of some backends take longer. */
+  readonly limit?: number
+}
+
+/**
+ * Registers the tests of a backend.
+ *
+ * @example
+ * ```ts
+ * import { backendConformance } from "effect-flame/testing"
+ * import { describe, it } from "vitest"
+ * import { MyBackend } from "./MyBackend.ts"
+ *
+ * // runner.ts: FlameRunner.serve(conformanceFunctions).pipe(Flame.runMain)
+ * backendConformance("MyBackend", { describe, it, layer: MyBackend.layer({ entry: "./runner.ts" }) })
+ * ```
+ */
+export const backendConformance = <E>(name: string, options: ConformanceOptions<E>): void =>
+  options.describe(`${name} keeps the contract of a backend`, () => {
+    const limit = options.limit ?? 30_000
+    const on =
+      (layer: Layer.Layer<Backend, E> | undefined) =>
+      (title: string, test: Test): void => {
+        if (layer === undefined) return
+        const quiet = Layer.merge(layer, Logger.layer([]))
+        options.it(
+          title,
+          () => Effect.runPromise(Effect.scoped(test).pipe(Effect.provide(quiet), Effect.timeout(limit))),
+          limit + 5_000
+        )
+      }
+    const isGone: IsGone = (labels) =>
+      Effect.map(
+        Effect.promise(async () => options.remains?.(labels)),
+        (left) => Assert.notEqual(left, true, `something is left of ${JSON.stringify(labels)}`)
+      )
+    RunnerConformance.runners(on(options.layer), on(options.ending), isGone)
+    CallConformance.boots(on(options.layer), on(options.silent), on(options.ending))
+    CallConformance.calls(on(options.layer), isGone)
+  })

@@ -1,0 +1,27 @@
+/** What the halves of the suite share: a test, a name nobody else has, a wait. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { Backend } from "../backend/Backend.ts"
+
+/** One test on a backend. */
+export type Test = Effect.Effect<void, unknown, Backend | Scope.Scope>
+
+/** Registers a test. */
+export type Register = (title: string, test: Test) => void
+
+/** Fails if anything is left of the runner with these labels. */
+export type IsGone = (labels: Readonly<Record<string, string>>) => Effect.Effect<void>
+
+/** Name of this life of the suite. */
+export const life: string = crypto.randomUUID().slice(0, 8)
+let names = 0
+
+/** A name that nothing else in this life has. */
+export const nextName = (): string => `conformance-${life}-${names++}`
+
+/** Waits for a condition that another process makes true. */
+export const eventually = <E, R>(look: Effect.Effect<boolean, E, R>, what: string): Effect.Effect<void, E, R> =>
+  Effect.asVoid(Effect.repeat(look, { until: (found) => found, schedule: Schedule.spaced("5 millis") })).pipe(
+    Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.die(new Error(`it never came that ${what}`)) })
+  )

@@ -1,0 +1,98 @@
+/** The functions by which `backendConformance` tests a backend: its runners must serve them. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Flame from "../Flame.ts"
+import * as FlameRunner from "../FlameRunner.ts"
+
+/** The error with which `refuse` fails. */
+export class Refusal extends Schema.TaggedError<Refusal>()("effect-flame/testing/Refusal", {
+  why: Schema.String,
+  at: Schema.Date
+}) {}
+
+/** A class that crosses. */
+export class Point extends Schema.Class<Point>("effect-flame/testing/Point")({ x: Schema.Number, y: Schema.Number }) {}
+
+/** A value of many kinds. */
+export const Parcel = Schema.Struct({
+  point: Point,
+  sent: Schema.Date,
+  weight: Schema.BigInt,
+  labels: Schema.ReadonlyMap(Schema.String, Schema.Array(Schema.Int)),
+  note: Schema.optionalKey(Schema.String),
+  content: Schema.Uint8Array,
+  priority: Schema.Union([Schema.Literals(["low", "high"]), Schema.Null])
+})
+
+/** A Reference that crosses with every call. */
+export const Tenant = Context.Reference<string>("effect-flame/testing/Tenant", { defaultValue: () => "nobody" })
+Flame.propagate(Tenant, Schema.String)
+
+// of this process: that of a runner, or of the test itself where runners are in memory; entries have unique names
+const journal: Array<string> = []
+
+/** Gives bytes back. */
+export const echo = Flame.fn("conformance/echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) =>
+  Effect.succeed(bytes)
+)
+
+/** Moves a parcel, which must have arrived whole. */
+export const forward = Flame.fn("conformance/forward", { payload: { parcel: Parcel }, success: Parcel }, ({ parcel }) =>
+  Effect.sync(() => {
+    if (!(parcel.point instanceof Point)) throw new Error("the point is no instance of its class")
+    return { ...parcel, point: new Point({ x: parcel.point.x + 1, y: parcel.point.y }) }
+  })
+)
+
+/** Fails with its own error. */
+export const refuse = Flame.fn("conformance/refuse", { payload: { why: Schema.String }, error: Refusal }, ({ why }) =>
+  Effect.fail(new Refusal({ why, at: new Date(0) }))
+)
+
+/** Throws. */
+export const collapse = Flame.fn("conformance/collapse", { payload: { why: Schema.String } }, ({ why }) =>
+  Effect.sync(() => {
+    throw new RangeError(why)
+  })
+)
+
+/** Gives nothing. */
+export const nothing = Flame.fn("conformance/nothing", {}, () => Effect.void)
+
+/** Says where it runs, and what crossed with its call. */
+export const whoami = Flame.fn(
+  "conformance/whoami",
+  {
+    success: Schema.Struct({ id: Schema.String, pool: Schema.String, tenant: Schema.String, hasBudget: Schema.Boolean })
+  },
+  () =>
+    Effect.gen(function* () {
+      const { id, pool, remaining } = yield* FlameRunner.Current
+      return { id, pool, tenant: yield* Tenant, hasBudget: remaining !== undefined }
+    })
+)
+
+/** Runs until it is interrupted, and takes so many milliseconds to clean up. */
+export const hold = Flame.fn(
+  "conformance/hold",
+  { payload: { name: Schema.String, cleanup: Schema.Int } },
+  ({ cleanup, name }) =>
+    Effect.andThen(
+      Effect.sync(() => journal.push(`${name} runs`)),
+      Effect.onInterrupt(Effect.never, () =>
+        Effect.andThen(
+          Effect.sleep(cleanup),
+          Effect.sync(() => journal.push(`${name} is cleaned up`))
+        )
+      )
+    )
+)
+
+/** What functions of its process have noted. */
+export const read = Flame.fn("conformance/read", { success: Schema.Array(Schema.String) }, () =>
+  Effect.sync(() => [...journal])
+)
+
+/** All of them: what the runners of a backend under test serve. */
+export const conformanceFunctions = [echo, forward, refuse, collapse, nothing, whoami, hold, read] as const
