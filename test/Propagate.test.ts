@@ -55,7 +55,13 @@ describe("Propagate", () => {
   })
 
   it("leaves out what it does not know and what does not fit, and keeps the others", () => {
-    const restored: unknown = Propagate.restore({ "somebody/else": 1, [Limit.key]: "many", [Tenant.key]: "acme", toString: 1, __proto__: { a: 1 } })
+    const restored: unknown = Propagate.restore({
+      "somebody/else": 1,
+      [Limit.key]: "many",
+      [Tenant.key]: "acme",
+      toString: 1,
+      __proto__: { a: 1 }
+    })
     assert.deepStrictEqual(restored, [[Tenant, "acme"]])
     assert.deepStrictEqual(Propagate.restore(JSON.parse(`{"__proto__":{"a":1},"constructor":1}`)), [])
   })

@@ -21,7 +21,8 @@ class TooHeavy extends Schema.TaggedError<TooHeavy>()("TooHeavy", { limit: Schem
 const double = Flame.fn("double", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * 2))
 const bytes = Flame.fn("bytes", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, Effect.succeed)
 const size = Flame.fn("size", { payload: { size: Schema.Int }, success: Schema.Uint8Array }, ({ size }) =>
-  Effect.succeed(noise(size, 1)))
+  Effect.succeed(noise(size, 1))
+)
 
 /** A function that does what the test wants. */
 const doing = <R = never>(effect: Effect.Effect<unknown, TooHeavy, R>) =>
@@ -49,8 +50,12 @@ describe("a function on its runner", () => {
     Effect.gen(function* () {
       const parent = yield* session([double, bytes])
       assert.deepStrictEqual(yield* parent.call(double, { n: 21 }), { kind: "Success", value: 42 })
-      assert.deepStrictEqual(yield* parent.call(bytes, noise(5, 1)), { kind: "Success", value: new Uint8Array(noise(5, 1)) })
-    }))
+      assert.deepStrictEqual(yield* parent.call(bytes, noise(5, 1)), {
+        kind: "Success",
+        value: new Uint8Array(noise(5, 1))
+      })
+    })
+  )
 
   it.effect("takes and gives large values", () =>
     Effect.gen(function* () {
@@ -58,21 +63,24 @@ describe("a function on its runner", () => {
       const { kind, value } = yield* parent.call(bytes, noise(3_000_000, 1))
       assert.strictEqual(kind, "Success")
       assert.isTrue(noise(3_000_000, 1).equals(value as Uint8Array))
-    }))
+    })
+  )
 
   it.effect("fails with instances of its errors", () =>
     Effect.gen(function* () {
       const final = yield* finalOf(Effect.fail(new TooHeavy({ limit: 5 })))
       assert.deepStrictEqual(final, { kind: "Failure", value: new TooHeavy({ limit: 5 }) })
       assert.instanceOf(final.value, TooHeavy)
-    }))
+    })
+  )
 
   it.effect("dies with name, message and stack", () =>
     Effect.gen(function* () {
       const final = yield* finalOf(Effect.die(new RangeError("too far")))
       assert.deepStrictEqual(defect(final), { kind: "Defect", name: "RangeError", message: "too far" })
       assert.match((final.value as { readonly stack: string }).stack, /RunnerServer\.test\.ts/)
-    }))
+    })
+  )
 
   it.effect("dies where its code throws before it gives an Effect, or gives none", () =>
     Effect.gen(function* () {
@@ -81,10 +89,15 @@ describe("a function on its runner", () => {
       })
       const promising = Flame.fn("promising", {}, (() => Promise.resolve(1)) as unknown as () => Effect.Effect<void>)
       const parent = yield* session([throwing, promising])
-      assert.deepStrictEqual(defect(yield* parent.call(throwing, undefined)), { kind: "Defect", name: "Error", message: "thrown" })
+      assert.deepStrictEqual(defect(yield* parent.call(throwing, undefined)), {
+        kind: "Defect",
+        name: "Error",
+        message: "thrown"
+      })
       assert.strictEqual((yield* parent.call(promising, undefined)).kind, "Defect")
       assert.deepStrictEqual(parent.probe.closed, [])
-    }))
+    })
+  )
 
   it.effect("dies where it dies and fails at once", () =>
     Effect.gen(function* () {
@@ -92,39 +105,54 @@ describe("a function on its runner", () => {
         Cause.combine(Cause.fail(new TooHeavy({ limit: 1 })), Cause.die(new Error("worse")))
       )
       assert.strictEqual(defect(yield* finalOf(both)).message, "worse")
-    }))
+    })
+  )
 
   it.effect("dies of a value that its schema does not fit, and of a payload that cannot be read", () =>
     Effect.gen(function* () {
       const lying = Flame.fn("lying", { success: Schema.Int }, () => Effect.succeed("text" as unknown as number))
       const parent = yield* session([lying, double])
-      assert.match(defect(yield* parent.call(lying, undefined)).message, /the result of lying does not match its schema/)
+      assert.match(
+        defect(yield* parent.call(lying, undefined)).message,
+        /the result of lying does not match its schema/
+      )
       const id = parent.request(double, { n: 1 })
       yield* parent.final(id)
       parent.link.send(Kind.Request, 77, encodeHead(1, undefined, undefined, undefined), noise(30, 1))
       yield* when(() => parent.finals(77).length > 0)
       assert.strictEqual(parent.finals(77)[0]?.kind, Kind.Defect)
-      assert.match(`${parent.finals(77)[0]?.body}`, /the payload of double cannot be read/)
-    }))
+      assert.match(String(parent.finals(77)[0]?.body), /the payload of double cannot be read/)
+    })
+  )
 
   it.effect("that interrupts itself has died: nobody else did it", () =>
     Effect.gen(function* () {
       for (const self of [Effect.interrupt, Effect.flatMap(Effect.yieldNow, () => Effect.interrupt)]) {
-        assert.deepStrictEqual(defect(yield* finalOf(self)), { kind: "Defect", name: "Error", message: "the function interrupted itself" })
+        assert.deepStrictEqual(defect(yield* finalOf(self)), {
+          kind: "Defect",
+          name: "Error",
+          message: "the function interrupted itself"
+        })
       }
-    }))
+    })
+  )
 
   it.effect("runs beside others, each with its own payload and answer", () =>
     Effect.gen(function* () {
       const slow = Flame.fn("slow", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) =>
-        Effect.as(Effect.sleep(1_000 - n), n))
+        Effect.as(Effect.sleep(1_000 - n), n)
+      )
       const parent = yield* session([slow, double])
       const ids = Array.from({ length: 500 }, (_, n) => parent.request(n % 2 === 0 ? slow : double, { n }))
       yield* settled
       yield* TestClock.adjust(1_000)
       const finals = yield* Effect.forEach(ids, (id) => parent.final(id))
-      assert.deepStrictEqual(finals.map(({ value }) => value), ids.map((_, n) => (n % 2 === 0 ? n : 2 * n)))
-    }))
+      assert.deepStrictEqual(
+        finals.map(({ value }) => value),
+        ids.map((_, n) => (n % 2 === 0 ? n : 2 * n))
+      )
+    })
+  )
 
   it.effect("dies alone: its neighbours go on", () =>
     Effect.gen(function* () {
@@ -136,7 +164,8 @@ describe("a function on its runner", () => {
       assert.strictEqual((yield* parent.call(dying, undefined)).kind, "Defect")
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(yield* parent.final(neighbour), { kind: "Success", value: "fine" })
-    }))
+    })
+  )
 
   it.effect("is refused a result larger than its parent takes, with both sizes", () =>
     Effect.gen(function* () {
@@ -146,7 +175,8 @@ describe("a function on its runner", () => {
         kind: "Refused",
         value: { why: "PayloadTooLarge", size: 100_001, limit: 100_000 }
       })
-    }))
+    })
+  )
 })
 
 describe("the Scope of a function", () => {
@@ -156,7 +186,12 @@ describe("the Scope of a function", () => {
       const log: Array<string> = []
       const fn = doing(
         Effect.gen(function* () {
-          yield* Effect.addFinalizer(() => Effect.andThen(Deferred.await(gate), Effect.sync(() => log.push("first in, last out"))))
+          yield* Effect.addFinalizer(() =>
+            Effect.andThen(
+              Deferred.await(gate),
+              Effect.sync(() => log.push("first in, last out"))
+            )
+          )
           yield* Effect.addFinalizer(() => Effect.sync(() => log.push("last in, first out")))
           return "value"
         })
@@ -169,15 +204,18 @@ describe("the Scope of a function", () => {
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Success", value: "value" })
       assert.deepStrictEqual(log, ["last in, first out", "first in, last out"])
-    }))
+    })
+  )
 
   it.effect("is its own", () =>
     Effect.gen(function* () {
       const scopes = new Set<unknown>()
       const fn = doing(Effect.map(Effect.scope, (scope) => scopes.add(scope).size))
       const parent = yield* session([fn])
-      for (const n of [1, 2, 3]) assert.deepStrictEqual(yield* parent.call(fn, undefined), { kind: "Success", value: n })
-    }))
+      for (const n of [1, 2, 3])
+        assert.deepStrictEqual(yield* parent.call(fn, undefined), { kind: "Success", value: n })
+    })
+  )
 
   it.effect("tells the finalizers how the function ended", () =>
     Effect.gen(function* () {
@@ -186,7 +224,8 @@ describe("the Scope of a function", () => {
       yield* finalOf(noting)
       yield* finalOf(Effect.andThen(noting, Effect.fail(new TooHeavy({ limit: 1 }))))
       assert.deepStrictEqual(exits, ["Success", "Failure"])
-    }))
+    })
+  )
 
   it.effect("makes a success a defect where a finalizer dies, and leaves a failure what it was", () =>
     Effect.gen(function* () {
@@ -194,7 +233,8 @@ describe("the Scope of a function", () => {
       assert.deepStrictEqual(defect(yield* finalOf(dying)).message, "finalizer")
       const failing = Effect.andThen(dying, Effect.fail(new TooHeavy({ limit: 1 })))
       assert.strictEqual((yield* finalOf(failing)).kind, "Failure")
-    }))
+    })
+  )
 })
 
 class Ffmpeg extends Context.Service<Ffmpeg, { readonly version: string }>()("test/Ffmpeg") {}
@@ -205,13 +245,17 @@ describe("what a function finds on its runner", () => {
     finalOf(Effect.map(Ffmpeg, ({ version }) => version)).pipe(
       Effect.provideService(Ffmpeg, { version: "7.1" }),
       Effect.map((final) => assert.deepStrictEqual(final, { kind: "Success", value: "7.1" }))
-    ))
+    )
+  )
 
   it.effect("is where it runs", () =>
     Effect.gen(function* () {
-      const final = yield* finalOf(Effect.map(Current, ({ id, parent, pool, remaining }) => [id, pool, parent, remaining ?? null]))
+      const final = yield* finalOf(
+        Effect.map(Current, ({ id, parent, pool, remaining }) => [id, pool, parent, remaining ?? null])
+      )
       assert.deepStrictEqual(final.value, ["r1", "app/Pool", "process 7", null])
-    }))
+    })
+  )
 
   it.effect("is what remains of its budget, down to nothing", () =>
     Effect.gen(function* () {
@@ -232,7 +276,8 @@ describe("what a function finds on its runner", () => {
       yield* settled
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual((yield* parent.final(id)).value, [5_000, 3_000, 0])
-    }))
+    })
+  )
 
   it.effect("is the caller's log annotations beside the runner's own, and its minimum log level", () =>
     Effect.gen(function* () {
@@ -247,18 +292,21 @@ describe("what a function finds on its runner", () => {
       assert.deepStrictEqual(value, [{ runner: "own", user: "ann", where: "caller" }, "Debug"])
       // nothing of it is left to the next call
       assert.deepStrictEqual((yield* parent.call(fn, undefined)).value, [{ runner: "own", where: "runner" }, "Info"])
-    }).pipe(Effect.annotateLogs({ runner: "own", where: "runner" })))
+    }).pipe(Effect.annotateLogs({ runner: "own", where: "runner" }))
+  )
 
   it.effect("is the References that are propagated; unknown ones are left out", () =>
     Effect.gen(function* () {
       Flame.propagate(Tenant, Schema.String)
       const fn = doing(Tenant)
       const parent = yield* session([fn])
-      const call = (references: Record<string, unknown>) => Effect.map(parent.call(fn, undefined, { extras: { references } }), ({ value }) => value)
+      const call = (references: Record<string, unknown>) =>
+        Effect.map(parent.call(fn, undefined, { extras: { references } }), ({ value }) => value)
       assert.strictEqual(yield* call({ [Tenant.key]: "acme", "other/Reference": 5 }), "acme")
       assert.strictEqual(yield* call({ [Tenant.key]: 5 }), "nobody")
       assert.strictEqual(yield* call({}), "nobody")
-    }))
+    })
+  )
 
   it.effect("is the caller's span as its parent", () =>
     Effect.gen(function* () {
@@ -266,7 +314,8 @@ describe("what a function finds on its runner", () => {
       const fn = doing(Effect.map(Effect.orDie(Effect.currentParentSpan), ({ spanId, traceId }) => [traceId, spanId]))
       const parent = yield* session([fn])
       assert.deepStrictEqual((yield* parent.call(fn, undefined, { span })).value, [span.traceId, span.spanId])
-    }))
+    })
+  )
 
   it.effect("is a span of its own below the caller's, where a tracer is installed", () => {
     const spans: Array<Tracer.Span> = []
@@ -284,8 +333,18 @@ describe("what a function finds on its runner", () => {
       assert.deepStrictEqual((yield* parent.call(fn, undefined, { span })).value, "doing.run")
       const [run] = spans
       assert.deepStrictEqual(
-        { traceId: run?.traceId, kind: run?.kind, attributes: Object.fromEntries(run?.attributes ?? []), status: run?.status._tag },
-        { traceId: span.traceId, kind: "server", attributes: { "flame.runner": "r1", "flame.pool": "app/Pool" }, status: "Ended" }
+        {
+          traceId: run?.traceId,
+          kind: run?.kind,
+          attributes: Object.fromEntries(run?.attributes ?? []),
+          status: run?.status._tag
+        },
+        {
+          traceId: span.traceId,
+          kind: "server",
+          attributes: { "flame.runner": "r1", "flame.pool": "app/Pool" },
+          status: "Ended"
+        }
       )
     }).pipe(Effect.withTracer(tracer))
   })
@@ -295,20 +354,31 @@ describe("codecs that need services or suspend", () => {
   const Word = Schema.String.pipe(
     Schema.decodeTo(Schema.String, {
       decode: SchemaGetter.transformEffect((s: string) => Ffmpeg.useSync(({ version }) => `${s} read by ${version}`)),
-      encode: SchemaGetter.transformEffect((s: string) => Effect.map(Effect.sleep("1 second"), () => `${s} written late`))
+      encode: SchemaGetter.transformEffect((s: string) =>
+        Effect.map(Effect.sleep("1 second"), () => `${s} written late`)
+      )
     })
   )
   class Late extends Schema.TaggedError<Late>()("Late", { word: Word }) {}
-  const speak = Flame.fn("speak", { payload: { word: Schema.String, fails: Schema.Boolean }, success: Word, error: Late }, ({ fails, word }) =>
-    fails ? Effect.fail(new Late({ word })) : Effect.succeed(word))
+  const speak = Flame.fn(
+    "speak",
+    { payload: { word: Schema.String, fails: Schema.Boolean }, success: Word, error: Late },
+    ({ fails, word }) => (fails ? Effect.fail(new Late({ word })) : Effect.succeed(word))
+  )
   const Heard = Schema.String.pipe(
     Schema.decodeTo(Schema.String, {
       decode: SchemaGetter.transformEffect((s: string) =>
-        Effect.delay(Ffmpeg.useSync(({ version }) => `${s} heard by ${version}`), "1 second")),
+        Effect.delay(
+          Ffmpeg.useSync(({ version }) => `${s} heard by ${version}`),
+          "1 second"
+        )
+      ),
       encode: SchemaGetter.passthrough()
     })
   )
-  const hear = Flame.fn("hear", { payload: { word: Heard }, success: Schema.String }, ({ word }) => Effect.succeed(word))
+  const hear = Flame.fn("hear", { payload: { word: Heard }, success: Schema.String }, ({ word }) =>
+    Effect.succeed(word)
+  )
   const withFfmpeg = Effect.provideService(Ffmpeg, { version: "7.1" })
 
   it.effect("work for a payload, which waits for them", () =>
@@ -317,12 +387,14 @@ describe("codecs that need services or suspend", () => {
       const ids = [1, 2].map((n) => parent.request(hear, { word: `hi ${n}` }))
       yield* settled
       yield* TestClock.adjust("1 second")
-      for (const id of ids) assert.deepStrictEqual(yield* parent.final(id), { kind: "Success", value: `hi ${id} heard by 7.1` })
+      for (const id of ids)
+        assert.deepStrictEqual(yield* parent.final(id), { kind: "Success", value: `hi ${id} heard by 7.1` })
       const cancelled = parent.request(hear, { word: "never mind" })
       yield* settled
       parent.cancel(cancelled)
       assert.deepStrictEqual(yield* parent.final(cancelled), { kind: "Interrupted" })
-    }).pipe(withFfmpeg))
+    }).pipe(withFfmpeg)
+  )
 
   it.effect("work for a success and for an error", () =>
     Effect.gen(function* () {
@@ -334,9 +406,13 @@ describe("codecs that need services or suspend", () => {
         yield* TestClock.adjust("1 second")
         const final = yield* parent.final(id)
         const word = "hi written late read by 7.1"
-        assert.deepStrictEqual(final, fails ? { kind: "Failure", value: new Late({ word }) } : { kind: "Success", value: word })
+        assert.deepStrictEqual(
+          final,
+          fails ? { kind: "Failure", value: new Late({ word }) } : { kind: "Success", value: word }
+        )
       }
-    }).pipe(withFfmpeg))
+    }).pipe(withFfmpeg)
+  )
 
   it.effect("are interrupted by a cancel", () =>
     Effect.gen(function* () {
@@ -347,7 +423,8 @@ describe("codecs that need services or suspend", () => {
         parent.cancel(id)
         assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
       }
-    }).pipe(withFfmpeg))
+    }).pipe(withFfmpeg)
+  )
 
   it.effect("die with what they fail with", () =>
     Effect.gen(function* () {
@@ -359,8 +436,13 @@ describe("codecs that need services or suspend", () => {
       )
       const mute = Flame.fn("mute", { success: Never }, () => Effect.succeed("x"))
       const parent = yield* session([mute])
-      assert.deepStrictEqual(defect(yield* parent.call(mute, undefined)), { kind: "Defect", name: "Error", message: "cannot say" })
-    }))
+      assert.deepStrictEqual(defect(yield* parent.call(mute, undefined)), {
+        kind: "Defect",
+        name: "Error",
+        message: "cannot say"
+      })
+    })
+  )
 })
 
 describe("a cancel", () => {
@@ -370,7 +452,12 @@ describe("a cancel", () => {
       const log: Array<string> = []
       const fn = doing(
         Effect.gen(function* () {
-          yield* Effect.addFinalizer(() => Effect.andThen(Deferred.await(gate), Effect.sync(() => log.push("closed"))))
+          yield* Effect.addFinalizer(() =>
+            Effect.andThen(
+              Deferred.await(gate),
+              Effect.sync(() => log.push("closed"))
+            )
+          )
           log.push("started")
           yield* Effect.onInterrupt(Effect.never, () => Effect.sync(() => log.push("interrupted")))
         })
@@ -388,7 +475,8 @@ describe("a cancel", () => {
       assert.deepStrictEqual(log, ["started", "interrupted", "closed"])
       yield* settled
       assert.strictEqual(parent.finals(id).length, 1)
-    }))
+    })
+  )
 
   it.effect("in the turn of its Request stops it too", () =>
     Effect.gen(function* () {
@@ -397,7 +485,8 @@ describe("a cancel", () => {
       const id = parent.request(fn, undefined)
       parent.cancel(id)
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
-    }))
+    })
+  )
 
   it.effect("of a function that ends all the same gives nothing but the acknowledgement", () =>
     Effect.gen(function* () {
@@ -411,7 +500,8 @@ describe("a cancel", () => {
       assert.deepStrictEqual(parent.finals(id), [])
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
-    }))
+    })
+  )
 
   it.effect("that crosses the answer gets no second one", () =>
     Effect.gen(function* () {
@@ -422,7 +512,8 @@ describe("a cancel", () => {
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Success", value: 2 })
       yield* settled
       assert.deepStrictEqual([parent.finals(id).length, parent.finals(99).length], [1, 0])
-    }))
+    })
+  )
 
   it.effect("of a large Request that has not come whole keeps it from running", () =>
     Effect.gen(function* () {
@@ -439,7 +530,8 @@ describe("a cancel", () => {
       yield* parent.call(fn, noise(100_000, 2), { id })
       yield* when(() => ran === 1)
       assert.deepStrictEqual(parent.probe.closed, [])
-    }))
+    })
+  )
 
   it.effect("of a large result that is still leaving ends it", () =>
     Effect.gen(function* () {
@@ -455,7 +547,8 @@ describe("a cancel", () => {
       assert.isTrue(parent.link.forget(id, "response"))
       assert.strictEqual((yield* parent.call(size, { size: 300_000 }, { id: 5 })).kind, "Success")
       assert.deepStrictEqual(parent.probe.closed, [])
-    }))
+    })
+  )
 
   it.effect("is answered although another call of the runner never ends", () =>
     Effect.gen(function* () {
@@ -467,7 +560,8 @@ describe("a cancel", () => {
       yield* settled
       parent.cancel(id)
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
-    }))
+    })
+  )
 })
 
 describe("a ping", () => {
@@ -481,5 +575,6 @@ describe("a ping", () => {
       const fiber = yield* Effect.forkChild(parent.done)
       assert.isUndefined(fiber.pollUnsafe())
       yield* Fiber.interrupt(fiber)
-    }))
+    })
+  )
 })

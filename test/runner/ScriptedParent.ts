@@ -13,7 +13,12 @@ import { none, u32 } from "../wire/kit.ts"
 import { type Message, type Probe, probe } from "../wire/probe.ts"
 import { until } from "../wire/sockets.ts"
 
-export const terms: Welcome = { cancelGrace: 5_000, drainTimeout: 30_000, maxPayload: 10_000_000, maxResult: 10_000_000 }
+export const terms: Welcome = {
+  cancelGrace: 5_000,
+  drainTimeout: 30_000,
+  maxPayload: 10_000_000,
+  maxResult: 10_000_000
+}
 
 export interface RequestOptions {
   readonly id?: number
@@ -100,11 +105,17 @@ export class ScriptedParent {
       const kind = kindName(first.kind)
       switch (first.kind) {
         case Kind.Success:
-          return { kind, value: yield* Effect.orDie(codec.decodeSuccessEffect(first.body, true)) as Effect.Effect<unknown> }
+          return {
+            kind,
+            value: yield* Effect.orDie(codec.decodeSuccessEffect(first.body, true)) as Effect.Effect<unknown>
+          }
         case Kind.Failure:
-          return { kind, value: yield* Effect.orDie(codec.decodeErrorEffect(first.body, true)) as Effect.Effect<unknown> }
+          return {
+            kind,
+            value: yield* Effect.orDie(codec.decodeErrorEffect(first.body, true)) as Effect.Effect<unknown>
+          }
         default:
-          return first.body.length === 0 ? { kind } : { kind, value: JSON.parse(`${first.body}`) }
+          return first.body.length === 0 ? { kind } : { kind, value: JSON.parse(String(first.body)) }
       }
     })
   }
@@ -139,7 +150,7 @@ export const introduced = <R = never>(
 ): Effect.Effect<ScriptedParent, never, R> =>
   Effect.contextWith((context) =>
     Effect.gen(function* () {
-      const parent = new ScriptedParent(functions, context as RunnerServer["options"]["context"])
+      const parent = new ScriptedParent(functions, context)
       parent.server.start(patience)
       yield* when(() => parent.heard.length > 0)
       return parent

@@ -37,7 +37,10 @@ class StressCall implements RunnerCall {
   final(kind: number, body: Buffer, large: Uint8Array | undefined) {
     assert.isTrue(isFinal(kind))
     if (kind === Kind.Success) {
-      assert.isTrue(this.expected.equals(codec.decodeSuccess(large ?? body, large !== undefined) as Uint8Array), "another result")
+      assert.isTrue(
+        this.expected.equals(codec.decodeSuccess(large ?? body, large !== undefined) as Uint8Array),
+        "another result"
+      )
     }
     this.finals.push(kindName(kind))
   }
@@ -64,7 +67,12 @@ const both = (parents: Transport, runners: Transport) =>
 const stress = async (handle: RunnerHandle, seed: number) => {
   const random = Random.make(seed)
   const calls: Array<StressCall> = []
-  const someSize = () => (random() < 0.7 ? int(random, 1, 500) : random() < 0.8 ? int(random, 20_000, 90_000) : int(random, 500_000, 2_000_000))
+  const someSize = () =>
+    random() < 0.7
+      ? int(random, 1, 500)
+      : random() < 0.8
+        ? int(random, 20_000, 90_000)
+        : int(random, 500_000, 2_000_000)
   while (calls.length < 400) {
     const [bytes, size] = [noise(someSize(), calls.length), someSize()]
     const call = new StressCall(Buffer.alloc(size, bytes.toReversed()))
@@ -115,7 +123,8 @@ const check = (seed: number, parents: Transport, runners: Transport) =>
 
 describe("parent and runner together", () => {
   it.live("answer every one of many calls of any size once, cancelled ones too, in memory", () =>
-    Effect.forEach([1, 2, 3], (seed) => check(seed, ...memoryPair())))
+    Effect.forEach([1, 2, 3], (seed) => check(seed, ...memoryPair()))
+  )
 
   for (const kind of ["unix", "tcp"] as const) {
     it.live(`answer every one of them over ${kind}`, () =>
@@ -125,7 +134,9 @@ describe("parent and runner together", () => {
             const [near, far] = yield* socketPair(kind)
             yield* check(seed, fromDuplex(near), fromDuplex(far))
           })
-        )))
+        )
+      )
+    )
   }
 
   it.live("lose each other in the middle of everything, and hold nothing", () =>
@@ -150,5 +161,6 @@ describe("parent and runner together", () => {
           assert.isFalse(handle.link.forget(id, "response"))
         }
       }
-    }))
+    })
+  )
 })

@@ -53,7 +53,9 @@ describe("Parser", () => {
     withSeeds(150, (random, seed) => {
       const frames = Array.from({ length: int(random, 1, 12) }, (_, i) => randomFrame(random, seed * 100 + i))
       const stream = Buffer.concat(frames.map(({ body, id, kind }) => frame(kind, id, body)))
-      const expected = joined(frames.map((one) => ({ at: isPart(one.kind) ? ("part" as const) : ("frame" as const), ...one })))
+      const expected = joined(
+        frames.map(({ body, id, kind }) => ({ at: isPart(kind) ? "part" : "frame", kind, id, body }))
+      )
       for (const largest of [1, 10, 3_000, 70_000, stream.length]) {
         const { found, parser } = collect()
         for (const piece of pieces(stream, random, largest)) parser.push(piece)
@@ -79,7 +81,10 @@ describe("Parser", () => {
       sizes.push(found.reduce((sum, one) => sum + (one.at === "part" ? one.body.length : 0), 0))
     }
     // after each push all that came of the part is out
-    assert.deepStrictEqual(sizes, sizes.map((_, i) => Math.min(100_000, (i + 1) * 1_000 - headerSize)))
+    assert.deepStrictEqual(
+      sizes,
+      sizes.map((_, i) => Math.min(100_000, (i + 1) * 1_000 - headerSize))
+    )
   })
 
   it("gives a part as a view of what was pushed", () => {
@@ -183,7 +188,13 @@ describe("Frame", () => {
     assert.strictEqual(new Set(kinds).size, kinds.length)
     assert.deepStrictEqual(kinds.map(kindName), Object.keys(Kind))
     assert.strictEqual(kindName(77), "unknown kind 77")
-    assert.deepStrictEqual(kinds.filter(isFinal).map(kindName), ["Success", "Failure", "Defect", "Interrupted", "Refused"])
+    assert.deepStrictEqual(kinds.filter(isFinal).map(kindName), [
+      "Success",
+      "Failure",
+      "Defect",
+      "Interrupted",
+      "Refused"
+    ])
   })
 
   it("writes JSON as UTF-8", () => {

@@ -50,7 +50,8 @@ const check = ({ closed, messages }: Probe, sender: number) => {
   }
 }
 
-const isDone = (...ends: ReadonlyArray<Probe>) => ends.every(({ closed, messages }) => closed.length > 0 || messages.length === 2 * sizes.length)
+const isDone = (...ends: ReadonlyArray<Probe>) =>
+  ends.every(({ closed, messages }) => closed.length > 0 || messages.length === 2 * sizes.length)
 
 /** Both at once, until all has come. */
 const exchange = async (left: Transport, right: Transport) => {
@@ -60,7 +61,7 @@ const exchange = async (left: Transport, right: Transport) => {
   await until(() => isDone(...ends))
   check(ends[0], 2)
   check(ends[1], 1)
-  return ends
+  return ends.every(({ closed }) => closed.length === 0)
 }
 
 describe("bodies of every size", () => {
@@ -70,12 +71,13 @@ describe("bodies of every size", () => {
     send(ends[0], 1)
     send(ends[1], 2)
     converse(left, right)
+    assert.isTrue(isDone(...ends))
     check(ends[0], 2)
     check(ends[1], 1)
   })
 
   it("arrive in memory", async () => {
-    await exchange(...memoryPair())
+    assert.isTrue(await exchange(...memoryPair()))
   })
 
   for (const kind of ["unix", "tcp"] as const) {
@@ -83,7 +85,8 @@ describe("bodies of every size", () => {
       Effect.gen(function* () {
         const [left, right] = yield* socketPair(kind)
         yield* Effect.promise(() => exchange(fromDuplex(left), fromDuplex(right)))
-      }))
+      })
+    )
   }
 
   it.live("end early where their sender ends, and nothing of them is delivered", () =>
@@ -96,13 +99,20 @@ describe("bodies of every size", () => {
       left.link.destroy()
       yield* Effect.promise(() => until(() => left.closed.length + right.closed.length === 2))
       yield* Effect.promise(turn)
-      assert.deepStrictEqual(right.messages.map(({ kind }) => kind), [Kind.Ping])
+      assert.deepStrictEqual(
+        right.messages.map(({ kind }) => kind),
+        [Kind.Ping]
+      )
       // Node may tell the writes that are given up as an error
-      assert.deepStrictEqual(left.closed.map(({ violation }) => violation), [undefined])
+      assert.deepStrictEqual(
+        left.closed.map(({ violation }) => violation),
+        [undefined]
+      )
       assert.strictEqual(right.closed.length, 1)
       assert.isFalse(right.link.forget(1, "response"))
       assert.isFalse(left.link.abandon(1, "response"))
-    }))
+    })
+  )
 
   it.live("let a small frame pass within a few parts, over a socket that nobody reads fast", () =>
     Effect.gen(function* () {
@@ -117,8 +127,15 @@ describe("bodies of every size", () => {
       const before: Array<number> = []
       far.prependListener("data", (chunk: Buffer) => before.push(right.messages.length === 0 ? chunk.length : 0))
       yield* Effect.promise(() => until(() => right.messages.length === 2))
-      assert.deepStrictEqual(right.messages.map(({ kind }) => kind), [Kind.Ping, Kind.Success])
+      assert.deepStrictEqual(
+        right.messages.map(({ kind }) => kind),
+        [Kind.Ping, Kind.Success]
+      )
       // what was on its way, and what else was in the chunk that holds the Ping
-      assert.isBelow(before.reduce((sum, size) => sum + size, 0), creditWindow + 65_536)
-    }))
+      assert.isBelow(
+        before.reduce((sum, size) => sum + size, 0),
+        creditWindow + 65_536
+      )
+    })
+  )
 })

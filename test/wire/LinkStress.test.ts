@@ -82,7 +82,13 @@ const ocean = noise(6 * 1024 * 1024, 42)
 const someBytes = (random: Random.Random): Buffer => {
   const chance = random()
   const size =
-    chance < 0.6 ? int(random, 0, 300) : chance < 0.8 ? int(random, 7_000, 70_000) : chance < 0.97 ? int(random, 70_000, 600_000) : int(random, 1e6, 3e6)
+    chance < 0.6
+      ? int(random, 0, 300)
+      : chance < 0.8
+        ? int(random, 7_000, 70_000)
+        : chance < 0.97
+          ? int(random, 70_000, 600_000)
+          : int(random, 1e6, 3e6)
   const at = int(random, 0, ocean.length - size)
   return ocean.subarray(at, at + size)
 }
@@ -138,7 +144,13 @@ class Model {
 
   call() {
     const id = this.freeIds.pop() ?? this.held.size + 1
-    const call: ModelCall = { number: this.calls.length, payload: someBytes(this.random), answer: undefined, isCancelled: false, final: undefined }
+    const call: ModelCall = {
+      number: this.calls.length,
+      payload: someBytes(this.random),
+      answer: undefined,
+      isCancelled: false,
+      final: undefined
+    }
     assert.isFalse(this.held.has(id))
     this.calls.push(call)
     this.held.set(id, call)
@@ -165,7 +177,10 @@ class Model {
   private readonly atRunner = (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => {
     if (kind === Kind.Cancel) {
       const call = this.served.get(id)
-      const isStopped = call === undefined ? this.runner.forget(id, "request") || this.runner.abandon(id, "response") : this.served.delete(id)
+      const isStopped =
+        call === undefined
+          ? this.runner.forget(id, "request") || this.runner.abandon(id, "response")
+          : this.served.delete(id)
       if (isStopped) this.runner.control(Kind.Interrupted, id)
       return
     }
@@ -225,7 +240,7 @@ describe("Link, under stress", () => {
         }
       }
     })
-    assert.deepStrictEqual([...finals.keys()].toSorted(), [Kind.Success, Kind.Failure, Kind.Interrupted])
+    assert.deepStrictEqual(new Set(finals.keys()), new Set([Kind.Success, Kind.Failure, Kind.Interrupted]))
     assert.isAbove(finals.get(Kind.Interrupted) ?? 0, 50)
   })
 })

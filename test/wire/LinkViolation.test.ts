@@ -17,14 +17,27 @@ const openResponse = (total: number, kind: number = Kind.Success, head?: Uint8Ar
 const parts = (total: number, id = 1) =>
   Buffer.concat(
     Array.from({ length: Math.ceil(total / 30_000) }, (_, i) =>
-      frame(Kind.PartRequest, id, noise(Math.min(30_000, total - i * 30_000), i)))
+      frame(Kind.PartRequest, id, noise(Math.min(30_000, total - i * 30_000), i))
+    )
   )
 
 /** What a peer may send, and what is said about it. */
 const violations: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint8Array>, said: string]> = [
-  ["garbage", [Buffer.from("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")], "unknown kind 47 frame of 1195725856 bytes, the limit is 262144"],
-  ["a frame above the limit", [frame(Kind.Request, 1, none, frameLimit + 1)], "Request frame of 262145 bytes, the limit is 262144"],
-  ["a part above the limit", [openRequest(1e6), frame(Kind.PartRequest, 1, none, 0xffffffff)], "PartRequest frame of 4294967295 bytes, the limit is 262144"],
+  [
+    "garbage",
+    [Buffer.from("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")],
+    "unknown kind 47 frame of 1195725856 bytes, the limit is 262144"
+  ],
+  [
+    "a frame above the limit",
+    [frame(Kind.Request, 1, none, frameLimit + 1)],
+    "Request frame of 262145 bytes, the limit is 262144"
+  ],
+  [
+    "a part above the limit",
+    [openRequest(1e6), frame(Kind.PartRequest, 1, none, 0xffffffff)],
+    "PartRequest frame of 4294967295 bytes, the limit is 262144"
+  ],
   ["a kind that is unknown", [frame(54, 1)], "unknown kind 54"],
   ["the last kind there could be", [frame(255, 1, noise(100, 1))], "unknown kind 255"],
   ["an Open without size", [frame(Kind.OpenRequest, 1)], "OpenRequest frame of 0 bytes"],
@@ -33,22 +46,58 @@ const violations: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint
   ["infinitely many bytes", [openRequest(Infinity)], "OpenRequest frame for Infinity bytes of Request"],
   ["half a byte more", [openRequest(100_000.5)], "OpenRequest frame for 100000.5 bytes of Request"],
   ["fewer than no bytes", [openRequest(-100_000)], "OpenRequest frame for -100000 bytes of Request"],
-  ["fewer than no bytes behind a long head", [openRequest(-1, Kind.Request, noise(40_000, 1))], "OpenRequest frame for -1 bytes of Request"],
-  ["no bytes behind a long head", [openResponse(0, Kind.Success, noise(40_000, 1))], "OpenResponse frame for 0 bytes of Success"],
-  ["more bytes than can be counted", [openResponse(2 ** 53)], "OpenResponse frame for 9007199254740992 bytes of Success"],
+  [
+    "fewer than no bytes behind a long head",
+    [openRequest(-1, Kind.Request, noise(40_000, 1))],
+    "OpenRequest frame for -1 bytes of Request"
+  ],
+  [
+    "no bytes behind a long head",
+    [openResponse(0, Kind.Success, noise(40_000, 1))],
+    "OpenResponse frame for 0 bytes of Success"
+  ],
+  [
+    "more bytes than can be counted",
+    [openResponse(2 ** 53)],
+    "OpenResponse frame for 9007199254740992 bytes of Success"
+  ],
   ["a body that would fit in a frame", [openResponse(32_768)], "OpenResponse frame for 32768 bytes of Success"],
   ["a large Success as a request", [openRequest(1e6, Kind.Success)], "OpenRequest frame for 1000000 bytes of Success"],
-  ["a large Request as a response", [openResponse(1e6, Kind.Request)], "OpenResponse frame for 1000000 bytes of Request"],
+  [
+    "a large Request as a response",
+    [openResponse(1e6, Kind.Request)],
+    "OpenResponse frame for 1000000 bytes of Request"
+  ],
   ["a large Cancel", [openRequest(1e6, Kind.Cancel)], "OpenRequest frame for 1000000 bytes of Cancel"],
   ["a large Hello", [openRequest(1e6, Kind.Hello)], "OpenRequest frame for 1000000 bytes of Hello"],
   ["a large Part", [openRequest(1e6, Kind.PartRequest)], "OpenRequest frame for 1000000 bytes of PartRequest"],
   ["a second body of one call", [openRequest(1e6), openRequest(1e6)], "OpenRequest frame for 1000000 bytes of Request"],
   ["more bytes than this side takes", [openRequest(3e6)], "3000000 are too many"],
-  ["a part of nothing", [frame(Kind.PartRequest, 1, noise(10, 1))], "a PartRequest frame for call 1, of which no large body is under way"],
-  ["a part of another call", [openRequest(1e6), parts(10, 2)], "a PartRequest frame for call 2, of which no large body is under way"],
-  ["a part of the other direction", [openResponse(1e6), parts(10)], "a PartRequest frame for call 1, of which no large body is under way"],
-  ["a part after the last", [openRequest(100_000), parts(100_000), parts(1)], "a PartRequest frame for call 1, of which no large body is under way"],
-  ["a part beyond the size", [openRequest(100_000), parts(99_999), parts(2)], "PartRequest frames beyond the announced 100000 bytes"],
+  [
+    "a part of nothing",
+    [frame(Kind.PartRequest, 1, noise(10, 1))],
+    "a PartRequest frame for call 1, of which no large body is under way"
+  ],
+  [
+    "a part of another call",
+    [openRequest(1e6), parts(10, 2)],
+    "a PartRequest frame for call 2, of which no large body is under way"
+  ],
+  [
+    "a part of the other direction",
+    [openResponse(1e6), parts(10)],
+    "a PartRequest frame for call 1, of which no large body is under way"
+  ],
+  [
+    "a part after the last",
+    [openRequest(100_000), parts(100_000), parts(1)],
+    "a PartRequest frame for call 1, of which no large body is under way"
+  ],
+  [
+    "a part beyond the size",
+    [openRequest(100_000), parts(99_999), parts(2)],
+    "PartRequest frames beyond the announced 100000 bytes"
+  ],
   ["credit of nothing", [frame(Kind.CreditRequest, 1)], "CreditRequest frame of 0 bytes"],
   ["credit of five bytes", [frame(Kind.CreditResponse, 1, noise(5, 1))], "CreditResponse frame of 5 bytes"],
   ["what its handler chokes on", [frame(Kind.Defect, 1)], "what could not be handled: no defects today"]
@@ -63,7 +112,7 @@ const options: ProbeOptions = {
 
 describe("a session ends, with its reason, at", () => {
   for (const [name, sent, said] of violations) {
-    it(name, () => {
+    it(`${name}, at once`, () => {
       const { closed, link, messages, transport } = scripted(options)
       // in one chunk, with more behind it: nothing after the violation counts
       transport.feed(frame(Kind.Ping, 9), ...sent, frame(Kind.Pong, 9))
@@ -125,7 +174,8 @@ describe("a session goes on at", () => {
   it("credit for what is not under way, and more credit than could be used", () => {
     const { closed, link, transport } = scripted()
     link.send(Kind.Success, 1, none, noise(3e6, 1))
-    for (let i = 0; i < 5; i++) transport.feed(frame(Kind.CreditResponse, 1, u32(0xffffffff)), frame(Kind.CreditRequest, 7, u32(5)))
+    for (let i = 0; i < 5; i++)
+      transport.feed(frame(Kind.CreditResponse, 1, u32(0xffffffff)), frame(Kind.CreditRequest, 7, u32(5)))
     transport.settle()
     assert.strictEqual(transport.frames().length, 1 + Math.ceil(3e6 / partSize))
     assert.deepStrictEqual(closed, [])
@@ -136,7 +186,11 @@ describe("what a peer announces", () => {
   it("costs no memory before it comes", () => {
     const { closed, link, transport } = scripted()
     const before = process.memoryUsage().rss
-    for (let id = 1; id <= 16; id++) transport.feed(frame(Kind.OpenResponse, id, open(1024 ** 3, Kind.Success)), frame(Kind.PartResponse, id, noise(1_000, 1)))
+    for (let id = 1; id <= 16; id++)
+      transport.feed(
+        frame(Kind.OpenResponse, id, open(1024 ** 3, Kind.Success)),
+        frame(Kind.PartResponse, id, noise(1_000, 1))
+      )
     const after = process.memoryUsage().rss
     assert.deepStrictEqual(closed, [])
     // 16 GiB were announced

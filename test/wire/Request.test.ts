@@ -47,7 +47,9 @@ describe("the head of a Request", () => {
   })
 
   it("has a budget in whole milliseconds, rounded up, never below 0 nor above what fits", () => {
-    const budgets = [0.2, 1, 1.5, 0, -3, 2 ** 32, Infinity].map((budget) => decodeHead(encoded(0, budget, undefined, undefined))?.budget)
+    const budgets = [0.2, 1, 1.5, 0, -3, 2 ** 32, Infinity].map(
+      (budget) => decodeHead(encoded(0, budget, undefined, undefined))?.budget
+    )
     assert.deepStrictEqual(budgets, [1, 1, 2, 0, 0, 0xffffffff, 0xffffffff])
   })
 
@@ -119,16 +121,29 @@ describe("the head of a Request", () => {
 
   it("leaves out a span whose ids are none of W3C, rather than sending another one's", () => {
     encodeHead(1, undefined, { ...span, traceId: "ff".repeat(16), spanId: "ee".repeat(8) }, undefined)
-    for (const ids of [{ traceId: "12" }, { traceId: "" }, { spanId: "99" }, { traceId: "z".repeat(32) }, { spanId: "1".repeat(15) }]) {
+    for (const ids of [
+      { traceId: "12" },
+      { traceId: "" },
+      { spanId: "99" },
+      { traceId: "z".repeat(32) },
+      { spanId: "1".repeat(15) }
+    ]) {
       const head = encoded(1, 9, { ...span, ...ids }, undefined)
-      assert.deepStrictEqual(decodeHead(head), { functionIndex: 1, budget: 9, span: undefined, extras: undefined, end: 7 })
+      assert.deepStrictEqual(decodeHead(head), {
+        functionIndex: 1,
+        budget: 9,
+        span: undefined,
+        extras: undefined,
+        end: 7
+      })
     }
   })
 
   it("keeps a __proto__ among the annotations from being one", () => {
     const text = `{"annotations":{"__proto__":{"polluted":true}}}`
     const head = decodeHead(Buffer.concat([Buffer.from([0, 1, 4, 0, text.length]), Buffer.from(text)]))
-    assert.isUndefined((head?.extras?.annotations as { polluted?: boolean }).polluted)
+    assert.isDefined(head?.extras?.annotations)
+    assert.isUndefined(head?.extras?.annotations?.["polluted"])
     assert.isUndefined(({} as { polluted?: boolean }).polluted)
   })
 })

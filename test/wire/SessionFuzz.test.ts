@@ -38,7 +38,9 @@ const head = (index: number, random: Random.Random) =>
 
 const large = (opening: Kind, part: Kind, kind: Kind, id: number, first: Uint8Array, size: number) => [
   frame(opening, id, open(size, kind, first)),
-  ...Array.from({ length: Math.ceil(size / 30_000) }, (_, i) => frame(part, id, noise(Math.min(30_000, size - i * 30_000), i)))
+  ...Array.from({ length: Math.ceil(size / 30_000) }, (_, i) =>
+    frame(part, id, noise(Math.min(30_000, size - i * 30_000), i))
+  )
 ]
 
 /** What a parent may say. */
@@ -47,7 +49,9 @@ const parents = (random: Random.Random): Array<Buffer> => {
   for (let id = 1; id <= int(random, 1, 6); id++) {
     const index = int(random, 0, 2)
     if (index === 0 && random() < 0.2) {
-      frames.push(...large(Kind.OpenRequest, Kind.PartRequest, Kind.Request, id, head(0, random), int(random, 33_000, 90_000)))
+      frames.push(
+        ...large(Kind.OpenRequest, Kind.PartRequest, Kind.Request, id, head(0, random), int(random, 33_000, 90_000))
+      )
     } else frames.push(frame(Kind.Request, id, Buffer.concat([head(index, random), noise(int(random, 0, 60), id)])))
     if (random() < 0.3) frames.push(frame(Kind.Cancel, id))
     if (random() < 0.2) frames.push(frame(Kind.CreditResponse, id, u32(1_000)))
@@ -64,7 +68,8 @@ const runners = (random: Random.Random): Array<Buffer> => {
   const finals = [Kind.Success, Kind.Failure, Kind.Defect, Kind.Interrupted, Kind.Refused]
   for (let id = 1; id <= int(random, 1, 6); id++) {
     const kind = Random.pick(finals, random()) ?? Kind.Success
-    if (random() < 0.2) frames.push(...large(Kind.OpenResponse, Kind.PartResponse, kind, id, none, int(random, 33_000, 90_000)))
+    if (random() < 0.2)
+      frames.push(...large(Kind.OpenResponse, Kind.PartResponse, kind, id, none, int(random, 33_000, 90_000)))
     else frames.push(frame(kind, id, noise(int(random, 0, 60), id)))
     if (random() < 0.2) frames.push(frame(Kind.Pong, 0))
     if (random() < 0.2) frames.push(frame(Kind.CreditRequest, id, u32(1_000)))
@@ -97,13 +102,18 @@ const mutate = (frames: Array<Buffer>, random: Random.Random): void => {
     case 5:
       return void (bytes.length >= headerSize && bytes.writeUInt8(Random.pick(kinds, random()) ?? 0, 4))
     case 6:
-      return void (bytes.length >= headerSize && bytes.writeUInt32BE(random() < 0.5 ? int(random, 0, 9) : 0xffffffff, 5))
+      return void (
+        bytes.length >= headerSize && bytes.writeUInt32BE(random() < 0.5 ? int(random, 0, 9) : 0xffffffff, 5)
+      )
     case 7:
       return void (bytes.length >= headerSize && bytes.writeUInt32BE(Random.pick(lengths, random()) ?? 0, 0))
     case 8:
-      return void (bytes.length >= headerSize + 8 && bytes.writeDoubleBE(Random.pick(numbers, random()) ?? 0, headerSize))
+      return void (
+        bytes.length >= headerSize + 8 && bytes.writeDoubleBE(Random.pick(numbers, random()) ?? 0, headerSize)
+      )
     default:
-      if (bytes.length > 0) for (let i = int(random, 1, 3); i > 0; i--) bytes[int(random, 0, bytes.length - 1)] = int(random, 0, 255)
+      if (bytes.length > 0)
+        for (let i = int(random, 1, 3); i > 0; i--) bytes[int(random, 0, bytes.length - 1)] = int(random, 0, 255)
   }
 }
 
@@ -127,7 +137,7 @@ const say = (transport: ScriptedTransport, bytes: Buffer, random: Random.Random)
 const logged: Array<string> = []
 const context = Effect.runSync(
   Effect.context<never>().pipe(
-    Effect.provide(Logger.layer([Logger.make<unknown, void>(({ message }) => void logged.push(`${message}`))]))
+    Effect.provide(Logger.layer([Logger.make<unknown, void>(({ message }) => void logged.push(String(message)))]))
   )
 )
 
@@ -187,7 +197,10 @@ const receive = (random: Random.Random): boolean => {
   const hello = headerSize + (bytes.length >= 4 ? Math.min(bytes.readUInt32BE(0), 1_000) : 0)
   say(transport, bytes.subarray(0, hello), random)
   say(transport, bytes.subarray(hello), random)
-  assert.isTrue(finals.every((count) => count === 1), "a call had two final frames")
+  assert.isTrue(
+    finals.every((count) => count === 1),
+    "a call had two final frames"
+  )
   if (handle !== undefined) {
     assert.strictEqual(handle.inFlight, 6 - finals.filter(() => true).length)
     assert.strictEqual(closed, 0)
@@ -198,7 +211,7 @@ const receive = (random: Random.Random): boolean => {
   if (handle !== undefined) assert.strictEqual(closed, 1)
   else {
     const exit = fiber.pollUnsafe()
-    checkViolation(exit === undefined ? undefined : `${exit}`)
+    checkViolation(exit === undefined ? undefined : String(exit))
     fiber.interruptUnsafe()
   }
   return ended
@@ -206,7 +219,10 @@ const receive = (random: Random.Random): boolean => {
 
 describe("a session of which anything may be changed", () => {
   const sessions = 10_000
-  for (const [name, run] of [["a runner", serve], ["its parent", receive]] as const) {
+  for (const [name, run] of [
+    ["a runner", serve],
+    ["its parent", receive]
+  ] as const) {
     it(`never throws into ${name}, which ends it or goes on, and memory stays bounded`, () => {
       const before = process.memoryUsage()
       let ended = 0

@@ -30,8 +30,8 @@ describe("memoryPair", () => {
     right.write(text("d"))
     assert.strictEqual(atRight.bytes.length, 0)
     for (let i = 0; i < 5; i++) await Promise.resolve()
-    assert.strictEqual(`${atRight.bytes}`, "abc")
-    assert.strictEqual(`${atLeft.bytes}`, "d")
+    assert.strictEqual(String(atRight.bytes), "abc")
+    assert.strictEqual(String(atLeft.bytes), "d")
   })
 
   it("keeps what comes before its start", async () => {
@@ -40,7 +40,7 @@ describe("memoryPair", () => {
     await turn()
     const heard = listen(right)
     await turn()
-    assert.strictEqual(`${heard.bytes}`, "early")
+    assert.strictEqual(String(heard.bytes), "early")
   })
 
   it("carries the bytes as they were when they were written, Buffers too", async () => {
@@ -52,7 +52,7 @@ describe("memoryPair", () => {
     buffer.fill(0)
     plain.fill(0)
     await turn()
-    assert.strictEqual(`${heard.bytes}`, "abcd")
+    assert.strictEqual(String(heard.bytes), "abcd")
   })
 
   it("ends after what was written, and says so once at both ends", async () => {
@@ -67,7 +67,7 @@ describe("memoryPair", () => {
     await turn()
     right.destroy(new Error("late"))
     await turn()
-    assert.strictEqual(`${atRight.bytes}`, "last")
+    assert.strictEqual(String(atRight.bytes), "last")
     assert.deepStrictEqual([atLeft.closed.length, atRight.closed.length], [1, 1])
     assert.deepStrictEqual([atLeft.after, atRight.after], [0, 0])
   })
@@ -90,7 +90,7 @@ describe("memoryPair", () => {
     await turn()
     const heard = listen(right)
     await turn()
-    assert.deepStrictEqual([`${heard.bytes}`, heard.closed], ["words", [undefined]])
+    assert.deepStrictEqual([String(heard.bytes), heard.closed], ["words", [undefined]])
   })
 
   it("holds back while it is frozen, its end included", async () => {
@@ -103,7 +103,7 @@ describe("memoryPair", () => {
     assert.deepStrictEqual([atRight.bytes.length, atRight.closed.length, atLeft.closed.length], [0, 0, 1])
     right.freeze(false)
     await turn()
-    assert.deepStrictEqual([`${atRight.bytes}`, atRight.closed.length], ["a", 1])
+    assert.deepStrictEqual([String(atRight.bytes), atRight.closed.length], ["a", 1])
   })
 
   it("starts once", () => {
@@ -126,8 +126,12 @@ describe("fromDuplex", () => {
         yield* Effect.promise(() => until(() => atLeft.closed.length + atRight.closed.length === 2))
         assert.isTrue(atRight.bytes.equals(bytes))
         assert.isTrue(atLeft.bytes.equals(bytes))
-        assert.deepStrictEqual([atLeft.closed, atRight.closed, atLeft.after + atRight.after], [[undefined], [undefined], 0])
-      }))
+        assert.deepStrictEqual(
+          [atLeft.closed, atRight.closed, atLeft.after + atRight.after],
+          [[undefined], [undefined], 0]
+        )
+      })
+    )
   }
 
   it.live("says when it is congested, and when not any more", () =>
@@ -144,7 +148,8 @@ describe("fromDuplex", () => {
       far.on("data", (chunk: Buffer) => void (read += chunk.length))
       yield* Effect.promise(() => until(() => heard.drained > 0 && read === written))
       assert.isTrue(transport.write(text("x")))
-    }))
+    })
+  )
 
   it.live("is destroyed with its error here and as an end there", () =>
     Effect.gen(function* () {
@@ -156,7 +161,8 @@ describe("fromDuplex", () => {
       left.destroy(error)
       yield* Effect.promise(() => until(() => atLeft.closed.length + atRight.closed.length === 2))
       assert.deepStrictEqual([atLeft.closed, atRight.closed], [[error], [undefined]])
-    }))
+    })
+  )
 
   it.live("tells its end once to whoever starts it after that", () =>
     Effect.gen(function* () {
@@ -168,7 +174,8 @@ describe("fromDuplex", () => {
       const late = listen(fromDuplex(near))
       yield* Effect.promise(turn)
       assert.deepStrictEqual([early.closed, late.closed], [[undefined], [undefined]])
-    }))
+    })
+  )
 
   it.live("drops what is written after its end, and what was written before arrives", () =>
     Effect.gen(function* () {
@@ -181,7 +188,8 @@ describe("fromDuplex", () => {
       left.write(text("late"))
       yield* Effect.promise(() => until(() => atLeft.closed.length + atRight.closed.length === 2))
       assert.deepStrictEqual([atRight.bytes.length, atLeft.closed], [bytes.length, [undefined]])
-    }))
+    })
+  )
 
   it("hands all chunks of a write over at once", () => {
     const writes: Array<number> = []

@@ -30,7 +30,12 @@ export const probe = (transport: Transport, options: ProbeOptions = {}): Probe =
   const asked: Array<readonly [number, number, number]> = []
   const link = new Link(transport, {
     message(kind, id, body, large) {
-      const message = { kind, id, body: large === undefined ? Buffer.from(body) : Buffer.concat([body, large]), large: large !== undefined }
+      const message = {
+        kind,
+        id,
+        body: large === undefined ? Buffer.from(body) : Buffer.concat([body, large]),
+        large: large !== undefined
+      }
       messages.push(message)
       options.message?.(self, message)
     },
