@@ -189,10 +189,11 @@ const settle = (state: PoolState): void => {
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
   for (;;) {
     if (wishes.size > 0) Leasing.grant(state)
-    while (calls.size > 0) {
+    for (let left = Infinity; calls.size > 0 && calls.size < left;) {
+      // a runner that is offered takes a call; were it not so, callers had better wait than the parent hang
+      left = calls.size
       const runner = table.placement.pick()
-      if (runner === undefined) break
-      Dispatch.serve(state, runner)
+      if (runner !== undefined) Dispatch.serve(state, runner)
     }
     const missing = Growth.missing(state)
     // also if a boot under way covers those that wait: a runner that is there serves them sooner

@@ -114,7 +114,9 @@ export class PoolDriver {
   }
 
   private roundsUntil(condition: () => boolean, rule: string): void {
-    for (let round = 0; round < 300; round++) {
+    // where one runner serves one call, each takes a boot, a call and an end
+    const rounds = 300 + 3 * this.world.in("waiting").length
+    for (let round = 0; round < rounds; round++) {
       if (condition()) return
       this.round()
     }

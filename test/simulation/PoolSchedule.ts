@@ -7,6 +7,8 @@ import * as Random from "./Random.ts"
 /** A rule that a schedule broke. */
 export interface Finding {
   readonly seed: number
+  /** Moves of the schedule as it was. */
+  readonly length: number
   readonly message: string
   /** The fewest moves found that still break it, and what happened in them. */
   readonly moves: ReadonlyArray<PoolMove.Move>
@@ -28,8 +30,12 @@ export const run = (
 const shown = 80
 
 /** A finding for people. */
-export const render = ({ log, message, moves, seed }: Finding): string =>
-  [message, `seed ${seed}, again: npm run sim -- --seed ${seed} --schedules 1`, `${moves.length} moves:`]
+export const render = ({ length, log, message, moves, seed }: Finding): string =>
+  [
+    message,
+    `seed ${seed}, again: npm run sim -- --seed ${seed} --schedules 1 --moves ${length}`,
+    `shrunk to ${moves.length} moves:`
+  ]
     .concat(
       log.slice(0, shown).map((_) => `  ${_}`),
       log.length > shown ? ["  …"] : []
@@ -62,7 +68,7 @@ const shrink = (options: PoolState.Options, seed: number, moves: ReadonlyArray<P
     }
   }
   const { error, log } = attempt(options, seed, best, true)
-  return { seed, message: error?.message ?? "not broken again", moves: best, log }
+  return { seed, length: moves.length, message: error?.message ?? "not broken again", moves: best, log }
 }
 
 const optionsOf = (random: Random.Random): PoolState.Options => {
