@@ -18,6 +18,9 @@ export const settings = {
   maxResult: 12 * 1024 * 1024
 }
 
+/** `cancelGrace` of the calm pool: so much that only a cancellation which is lost takes as long. */
+export const calmGrace = 10_000
+
 const largest = 8 * 1024 * 1024
 const noise = randomFillSync(Buffer.allocUnsafe(largest * 2))
 const words = ["", "word", "Größe ☃", "a\u0000b", "x".repeat(2_000), "👩‍🚀".repeat(300)]
@@ -45,7 +48,11 @@ export class Calls {
       ...Array<() => Called<unknown>>(20).fill(() => this.echo(random)),
       ...Array<() => Called<unknown>>(6).fill(() => this.wait(random)),
       ...Array<() => Called<unknown>>(6).fill(() => this.mark(random)),
-      ...Array<() => Called<unknown>>(4).fill(() => this.interrupted(random)),
+      ...Array<() => Called<unknown>>(4).fill(() => {
+        const nonce = nonces++
+        const call = Flame.call(Functions.mark, { nonce, millis: random() * 500 })
+        return this.interrupted(nonce, call, random() * 300, settings.cancelGrace)
+      }),
       ...Array<() => Called<unknown>>(3).fill(() => this.compute(random)),
       ...Array<() => Called<unknown>>(3).fill(() => this.mirror(random)),
       ...Array<() => Called<unknown>>(3).fill(() => this.carry(random)),
@@ -89,6 +96,16 @@ export class Calls {
           { ...strict, what: `calm refuse ${nonce}`, error },
           Flame.call(Functions.refuse, { nonce }, on)
         )
+      },
+      () => {
+        const nonce = nonces++
+        const call = Flame.call(Functions.mark, { nonce, millis: random() * 500 }, on)
+        return this.interrupted(nonce, call, random() * 300, calmGrace)
+      },
+      () => {
+        const nonce = nonces++
+        const call = Flame.call(Functions.never, { nonce }, on)
+        return this.interrupting(`calm never ${nonce}`, call, random() * 300, calmGrace)
       }
     ])
   }
@@ -241,7 +258,8 @@ export class Calls {
       : Flame.call(Functions.mark, payload, { timeout })
     const expected = { what: `mark ${nonce}`, timeout, idempotent, value: (value: number) => value === nonce }
     return Effect.map(this.make(expected, call), ({ exit, reason }) => {
-      const outcome = Exit.isSuccess(exit) ? "ran" : outcomeOf(reason)
+      // an idempotent call that waits may have run already, on a runner that was lost
+      const outcome = Exit.isSuccess(exit) ? "ran" : idempotent ? "unknown" : outcomeOf(reason)
       this.marks.tell({ nonce, idempotent, outcome, message: reason?.message ?? "", at: Date.now() })
     })
   }
@@ -257,31 +275,27 @@ export class Calls {
   }
 
   /** A call whose caller is interrupted: the word comes after the finalizers on the runner. */
-  private interrupted(random: Random.Random) {
-    const nonce = nonces++
-    const call = Flame.call(Functions.mark, { nonce, millis: random() * 500 })
-    return Effect.map(
-      this.interrupting(`interrupted mark ${nonce}`, call, random() * 300),
-      ({ reason, took, value }) => {
-        const given = took >= settings.cancelGrace ? "given up" : "interrupted"
-        const outcome = value !== undefined ? "ran" : reason !== undefined ? outcomeOf(reason) : given
-        this.marks.tell({ nonce, idempotent: false, outcome, message: reason?.message ?? "", at: Date.now() })
-      }
-    )
+  private interrupted(nonce: number, call: Called<number>, after: number, grace: number) {
+    return Effect.map(this.interrupting(`interrupted mark ${nonce}`, call, after, grace), ({ reason, took, value }) => {
+      const given = took >= grace ? "given up" : "interrupted"
+      const outcome = value !== undefined ? "ran" : reason !== undefined ? outcomeOf(reason) : given
+      this.marks.tell({ nonce, idempotent: false, outcome, message: reason?.message ?? "", at: Date.now() })
+    })
   }
 
   /** A large call that ends in the middle of its way. */
   private hangUp(random: Random.Random) {
     const bytes = this.bytes(random)
-    return this.interrupting(`hang-up on ${bytes.length} bytes`, Flame.call(Functions.mirror, bytes), random() * 30)
+    const call = Flame.call(Functions.mirror, bytes)
+    return this.interrupting(`hang-up on ${bytes.length} bytes`, call, random() * 30, settings.cancelGrace)
   }
 
-  private interrupting<A>(what: string, call: Called<A>, after: number) {
+  private interrupting<A>(what: string, call: Called<A>, after: number, grace: number) {
     return Effect.gen({ self: this }, function* () {
       const fiber = yield* Effect.forkDetach(call, { startImmediately: true })
       yield* Effect.sleep(after)
       const asked = performance.now()
-      const close = this.ledger.begin(what, settings.cancelGrace)
+      const close = this.ledger.begin(what, grace)
       yield* Fiber.interrupt(fiber)
       close()
       const took = performance.now() - asked

@@ -60,6 +60,19 @@ export class Fates {
     }
   }
 
+  /** On the pool that nothing is done to, nothing may happen. */
+  calmEvent(event: PoolEvent): void {
+    const isQuiet =
+      event._tag === "BootStarted" ||
+      event._tag === "RunnerReady" ||
+      event._tag === "PoolClosing" ||
+      // the machine may be so busy that a runner has no turn for seconds
+      event._tag === "RunnerUnresponsive" ||
+      event._tag === "RunnerResponsive" ||
+      ((event._tag === "RunnerDraining" || event._tag === "RunnerGone") && event.why === "close")
+    if (!isQuiet) this.ledger.violation(`in the calm pool: ${JSON.stringify(event)}`)
+  }
+
   private bootFailed(runner: string, cause: BootFailure.BootFailure): void {
     const { signals } = this.of(runner)
     this.failedBoots.set(cause._tag, (this.failedBoots.get(cause._tag) ?? 0) + 1)
