@@ -24,7 +24,7 @@ process.once("exit", () => {
   if (server.exitCode === null) process.kill(-server.pid!, "SIGKILL")
 })
 
-const said = (pattern: RegExp) => until(() => log.match(pattern) ?? false, `the server says ${pattern}`)
+const said = (pattern: RegExp) => until(() => log.match(pattern) ?? false, `the server says ${pattern}`, 60_000)
 const stopped = (below: number) => said(new RegExp(`stopped counting primes below ${below}`))
 let port = "?"
 
