@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
-import { ServicesFailed } from "./BootFailure.ts"
+import { NeverConnected, ServicesFailed } from "./BootFailure.ts"
 import { bootTimeLeft, current, report } from "./runner/Role.ts"
 import * as Shutdown from "./Shutdown.ts"
 
@@ -35,8 +35,14 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   }
 
   // nobody would end a runner that waits for its services when its parent is gone
-  const isBooting = () => draining === undefined && !Shutdown.wasUsed()
-  if (role._tag === "Runner") setTimeout(() => isBooting() && onSignal(), bootTimeLeft(role)).unref()
+  const giveUp = (after: number) => {
+    if (draining !== undefined || Shutdown.wasUsed()) return
+    // a parent that is there gives up at the same moment, and must not hear another reason when it is late
+    const hint = "its program runs but never served; are its services slow to build? raise `bootTimeout`"
+    report(new NeverConnected({ phase: "started", hint, after }))
+    onSignal()
+  }
+  if (role._tag === "Runner") setTimeout(() => giveUp(role.bootTimeout), bootTimeLeft(role)).unref()
 
   process.on("SIGTERM", onSignal)
   process.on("SIGINT", isRunner ? () => {} : onSignal)
