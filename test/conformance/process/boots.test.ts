@@ -20,6 +20,7 @@ import { variables } from "../../../src/runner/Role.ts"
 import { children, exists, isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, place, unserved } from "../../fixtures/conformance-process/functions.ts"
 import {
+  compiled,
   fixture,
   leavesNothing,
   onPool,
@@ -49,7 +50,7 @@ const spawnRunner = (entry: URL, bootTimeout: number, parent = process.pid) =>
     Effect.sync(() => {
       const role = { id: "lonely-1", pool: "test", life: "1", bootTimeout, drainTimeout: 1000, cancelGrace: 500 }
       const child = spawn(process.execPath, [entry.pathname], {
-        env: { ...process.env, ...variables(role, parent) },
+        env: { ...process.env, ...compiled, ...variables(role, parent) },
         stdio: ["ignore", "pipe", "pipe", "pipe"]
       })
       let said = ""
@@ -167,6 +168,7 @@ describe("a boot", () => {
     bootOf({ entry: boots("slow-services"), bootTimeout: "700 millis" }, (cause) => {
       assert.instanceOf(cause, NeverConnected)
       assert.strictEqual(cause.after, 700)
+      assert.match(cause.message, /its program runs but never served/)
     })
   )
 

@@ -205,14 +205,14 @@ describe("a call on a child process", () => {
   )
 
   it.live("[C85] never takes longer than its timeout: waiting, booting and running are one budget", () =>
-    onPool({ beforeBoot: () => Effect.sleep("150 millis") }, ({ stage }) =>
+    onPool({ beforeBoot: () => Effect.sleep("50 millis") }, ({ stage }) =>
       Effect.gen(function* () {
         // long enough for the boot, too short for boot and run
-        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "2 seconds" })))
+        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "1200 millis" })))
         yield* stage.said("a", "started")
-        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 2000 })
-        assert.isAtLeast(took, 1999)
-        assert.isBelow(took, 2000 + noise)
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 1200 })
+        assert.isAtLeast(took, 1199)
+        assert.isBelow(took, 1200 + noise)
       })
     )
   )

@@ -8,7 +8,7 @@ import { start } from "../../fixtures/conformance-process/program.ts"
 
 /** What a timer may be late by on a busy machine. */
 const noise = 1500
-const cancelGrace = 500
+const cancelGrace = 300
 const options = { max: 2, cancelGrace, drainTimeout: "10 seconds" } as const
 
 describe("a parent that is killed", () => {
