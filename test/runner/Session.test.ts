@@ -73,7 +73,7 @@ const stress = async (handle: RunnerHandle, seed: number) => {
       : random() < 0.8
         ? int(random, 20_000, 90_000)
         : int(random, 500_000, 2_000_000)
-  while (calls.length < 400) {
+  while (calls.length < 200) {
     const [bytes, size] = [noise(someSize(), calls.length), someSize()]
     const call = new StressCall(Buffer.alloc(size, bytes.toReversed()))
     calls.push(call)
@@ -105,7 +105,7 @@ const check = (seed: number, parents: Transport, runners: Transport) =>
       if (!isCancelled) assert.deepStrictEqual(finals, ["Success"])
     }
     const interrupted = calls.filter(({ finals }) => finals[0] === "Interrupted")
-    assert.isAbove(interrupted.length, 10)
+    assert.isAbove(interrupted.length, 5)
     // ids were used again, and nothing is held
     assert.isBelow(handle.calls.length, 65)
     assert.isTrue(handle.calls.every((call) => call === undefined))
@@ -123,7 +123,7 @@ const check = (seed: number, parents: Transport, runners: Transport) =>
 
 describe("parent and runner together", () => {
   it.live("answer every one of many calls of any size once, cancelled ones too, in memory", () =>
-    Effect.forEach([1, 2, 3], (seed) => check(seed, ...memoryPair()))
+    Effect.forEach([1, 2], (seed) => check(seed, ...memoryPair()))
   )
 
   for (const kind of ["unix", "tcp"] as const) {
