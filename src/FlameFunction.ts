@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { checkCopy, checkNode } from "./Requirements.ts"
 import type { Current } from "./runner/Current.ts"
 import { fingerprint, refusal } from "./SchemaLayout.ts"
 
@@ -140,6 +141,7 @@ export const make = <
   name: Name,
   contract: Contract<P, S, E, PoolId> & { readonly pool: PoolKey<PoolId> }
 ): FlameFunction<Name, SchemaOf<P>, S, E, PoolId> => {
+  checkNode()
   checkName(name)
   const fn = new Declared(
     name,
@@ -151,6 +153,7 @@ export const make = <
     contract.idempotent === true,
     undefined
   )
+  for (const side of sides) checkCopy(name, fn[side])
   refuseUntyped(fn)
   return fn as AnyFunction as FlameFunction<Name, SchemaOf<P>, S, E, PoolId>
 }

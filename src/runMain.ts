@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import { NeverConnected, ServicesFailed } from "./BootFailure.ts"
+import { checkNode } from "./Requirements.ts"
 import { bootTimeLeft, current, report } from "./runner/Role.ts"
 import * as Shutdown from "./Shutdown.ts"
 
@@ -17,6 +18,7 @@ import * as Shutdown from "./Shutdown.ts"
  * open. Errors are logged, and decide the exit code, as with `NodeRuntime.runMain`.
  */
 export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+  checkNode()
   const role = current()
   const isRunner = role._tag === "Runner"
   let draining: Fiber.Fiber<void> | undefined

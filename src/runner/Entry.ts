@@ -1,5 +1,6 @@
 /** The file that runners of this app run, where `Flame.main` has said so. */
-import { getCallSites } from "node:util"
+// not by name: a Node that does not have it is to be told so in a better sentence than that of the linker
+import * as util from "node:util"
 
 let registered: string | undefined
 
@@ -12,4 +13,4 @@ export const register = (entry: string): void => {
 export const current = (): string | undefined => registered
 
 /** The file in which the caller of the function that calls this stands. */
-export const callerFile = (): string | undefined => getCallSites(3, { sourceMap: false })[2]?.scriptName
+export const callerFile = (): string | undefined => util.getCallSites(3, { sourceMap: false })[2]?.scriptName

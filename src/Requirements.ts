@@ -1,0 +1,27 @@
+/** What a program needs before anything else makes sense: a Node that is new enough, and one copy of effect. */
+import * as Schema from "effect/Schema"
+
+/** The oldest Node that runs this library. */
+const oldest = [22, 19] as const
+
+/** Throws one sentence where Node is too old; found out later it would be an obscure one. */
+export const checkNode = (version: string = process.versions.node): void => {
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
+  throw new Error(`effect-flame needs Node ${oldest.join(".")} or newer, this is Node ${version}: run the program on a newer one`)
+}
+
+/** Throws where a schema was made by another copy of effect than ours, whose values would not be known here. */
+export const checkCopy = (name: string, schema: Schema.Top): void => {
+  if (rootOf(schema.ast) === rootOf(Schema.Void.ast)) return
+  throw new Error(
+    `function ${name}: a schema of it comes from another copy of effect than effect-flame uses; see \`npm ls effect\`, and keep one version in the tree`
+  )
+}
+
+// the prototype that all nodes of a copy's schemas share
+const rootOf = (node: object): unknown => {
+  let root: unknown
+  for (let next: unknown = node; next !== null && next !== Object.prototype; next = Object.getPrototypeOf(next)) root = next
+  return root
+}
