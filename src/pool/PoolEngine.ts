@@ -255,7 +255,8 @@ export class PoolEngine implements CallOwner {
       if (!call.fn.idempotent || this.state.closed) this.giveUp(call, runner, exit)
       else if (exit.gone) this.again(call)
     }
-    if (!exit.gone) this.after(confirmMillis + this.settings.cancelGrace, () => calls.forEach((call) => this.again(call)))
+    const unsure = exit.gone ? [] : calls.filter((call) => call.phase === "lost")
+    if (unsure.length > 0) this.after(confirmMillis + this.settings.cancelGrace, () => unsure.forEach((call) => this.again(call)))
   }
 
   private again(call: Call): void {

@@ -12,9 +12,9 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Backend, RunnerProcess } from "../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
-import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
+import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle } from "../runner/Runner.ts"
-import type { Call } from "./Call.ts"
+import type { Call, Due } from "./Call.ts"
 import type { EngineRunner } from "./EngineParts.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
@@ -50,7 +50,9 @@ export class LivingRunner implements EngineRunner {
   readonly over = Deferred.makeUnsafe<void>()
   /** Completes when a boot is given up. */
   readonly givenUp = Deferred.makeUnsafe<void>()
-  private killedBy: string | undefined
+  /** Who ended it here, for want of an answer. */
+  killedBy: string | undefined = undefined
+  private patience: Due | undefined
   private readonly index: number
   private readonly parts: LifeParts
   private readonly engine: PoolEngine
@@ -72,7 +74,8 @@ export class LivingRunner implements EngineRunner {
     this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
     this.handle.drain(budget)
     // a runner that does not say goodbye in time is not waited for
-    this.engine.after(budget + this.engine.settings.cancelGrace + 1_000, () => this.kill(`not gone after its drain (${why})`))
+    const limit = budget + this.engine.settings.cancelGrace + 1_000
+    this.patience = this.engine.after(limit, () => this.kill(`not gone after its drain (${why})`))
   }
 
   kill(by: string): void {
@@ -83,6 +86,11 @@ export class LivingRunner implements EngineRunner {
       // the link of a backend whose kill does not close it must not outlive the kill
       Effect.ensuring(this.process.kill(by), Effect.sync(() => handle?.link.destroy()))
     )
+  }
+
+  /** It is gone: lets go of what would keep it in memory. */
+  gone(): void {
+    if (this.patience !== undefined) this.engine.cancelDue(this.patience)
   }
 
   askIdle(): void {
@@ -99,6 +107,7 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     const end = Exit.isSuccess(exit) ? exit.value : undefined
     const lost = end === givenUp ? undefined : end
     if (lost?.exit === unknown) yield* tellLate(runner, lost, parts, engine)
+    runner.gone()
     engine.runners.delete(index)
     engine.step({ _tag: "Gone", now: engine.now(), runner: index })
     // not before: whoever is told that it is gone finds nothing of it, neither in the system nor in the status
@@ -277,7 +286,11 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   if (process === undefined) return undefined
   const lost: Lost = { calls: engine.sessionOver(index), why, exit: unknown }
   lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace)
-  engine.tell(lost.calls, runner.id, lost.exit)
+  // whom we killed ourselves needs no witness, however long the system takes
+  const { killedBy } = runner
+  const killed: RunnerExit | undefined =
+    killedBy === undefined ? undefined : { reason: new Killed({ signal: "SIGKILL", by: killedBy }), gone: false }
+  engine.tell(lost.calls, runner.id, lost.exit === unknown ? (killed ?? unknown) : lost.exit)
   // the end of the scope would wait for it anyway; whatever holds out that long is killed there
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace)
