@@ -1,4 +1,5 @@
 import { assert, describe } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -37,6 +38,17 @@ import {
 } from "./harness.ts"
 
 const outage = (count: number) => Array.from({ length: count }, () => new LaunchFailed({ detail: "no process slots" }))
+
+/** Options of a pool that note when each boot begins. */
+const bootTimes = (beforeBoot: (nth: number) => Effect.Effect<void, unknown> = () => Effect.void) => {
+  const times: Array<number> = []
+  return {
+    times,
+    setup: {
+      beforeBoot: () => Effect.flatMap(Clock.currentTimeMillis, (now) => beforeBoot(times.push(now)))
+    }
+  }
+}
 
 describe("boots", () => {
   poolTest(
@@ -77,31 +89,49 @@ describe("boots", () => {
     }
   )
 
+  const atOnce = bootTimes()
   poolTest(
     "[C54] makes one pause of several boots that fail at once, and no storm",
-    { max: 5 },
-    function* ({ events, faults, runners }) {
+    { max: 5, ...atOnce.setup },
+    function* ({ events, faults }) {
       yield* faults.failBoots(...outage(1_000))
       yield* burst("a", "b", "c", "d", "e")
-      assert.lengthOf(only(events, "BootFailed"), 5)
-      const pauses = [
+      yield* pass("75 seconds")
+      const rounds = [...new Set(atOnce.times)]
+      for (const at of rounds)
+        assert.lengthOf(
+          atOnce.times.filter((time) => time === at),
+          5
+        )
+      assert.lengthOf(only(events, "BootFailed"), atOnce.times.length)
+      const pauses = rounds.slice(1).map((at, i) => at - rounds[i]!)
+      for (const [i, [least, most]] of [
         [1, 2],
         [2, 4],
         [4, 8],
         [8, 16],
-        [15, 30],
         [15, 30]
-      ] as const
-      for (const [round, [least, most]] of pauses.entries()) {
-        const before = only(events, "BootStarted").length
-        assert.strictEqual(before, 5 * (round + 1))
-        yield* pass(least * 1_000 - 1)
-        assert.lengthOf(only(events, "BootStarted"), before, `no boot within ${least} s`)
-        for (let left = most - least; left >= 0 && only(events, "BootStarted").length === before; left -= 0.25)
-          yield* pass("250 millis")
-        assert.lengthOf(only(events, "BootStarted"), before + 5, `the next round within ${most} s`)
+      ].entries()) {
+        assert.isAtLeast(pauses[i]!, least! * 1_000)
+        assert.isAtMost(pauses[i]!, most! * 1_000)
       }
-      assert.strictEqual(runners.now, 0)
+    }
+  )
+
+  const apart = bootTimes((nth) =>
+    Effect.andThen(Effect.sleep(nth === 2 ? 950 : 0), nth <= 2 ? Effect.fail("no") : Effect.void)
+  )
+  poolTest(
+    "[C54] makes one pause of boots of one outage that fail one after the other",
+    { max: 2, ...apart.setup },
+    function* () {
+      yield* burst("a", "b")
+      yield* pass("5 seconds")
+      const [first, second, third, fourth] = apart.times
+      assert.deepStrictEqual([first, second, third], [0, 0, fourth])
+      assert.isAtLeast(third!, 1_000)
+      assert.isAtMost(third!, 2_000)
+      yield* finish("a", "b")
     }
   )
 
