@@ -1,5 +1,5 @@
 /**
- * What leaves a Link: all frames of a turn in one write, small bodies copied into a slab, large ones by reference in
+ * What leaves a Link: the frames of a turn in few writes, small bodies copied into a slab, large ones by reference in
  * parts that take turns, so that no more than a few parts stand between a small frame and the peer.
  */
 import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
@@ -10,6 +10,14 @@ import type { Transport } from "./Transport.ts"
 const partsPerTurn = 2
 
 const slabSize = 64 * 1024
+
+/**
+ * Small frames of a turn leave together, but not all at its end: once so many bytes wait they leave, so that the peer
+ * works on the first while the last are made. Measured with 64 calls in flight: half as many calls a second more than
+ * with one write a turn, for the same CPU time.
+ */
+const eagerSize = 1_400
+
 /** Above this a body is passed by reference: two more entries of a gathered write cost less than the copy. */
 const copyLimit = 8 * 1024
 
@@ -146,9 +154,10 @@ export class Outbox {
   }
 
   private schedule(): void {
+    if (this.at - this.start >= eagerSize && this.outgoing.length === 0) return this.flush()
     if (this.scheduled) return
     this.scheduled = true
-    this.transport.atTurnEnd(this.flush)
+    this.transport.atTurnEnd(this.turnEnd)
   }
 
   private sendLarge(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
@@ -167,8 +176,12 @@ export class Outbox {
     })
   }
 
-  private readonly flush = (): void => {
+  private readonly turnEnd = (): void => {
     this.scheduled = false
+    this.flush()
+  }
+
+  private readonly flush = (): void => {
     if (this.isClosed) return
     if (this.outgoing.length > 0 && !this.congested) this.gatherParts()
     this.turn++
@@ -195,7 +208,7 @@ export class Outbox {
     }
     if (!this.congested && this.outgoing.some((body) => body.credit > 0) && !this.scheduled) {
       this.scheduled = true
-      this.transport.later(this.flush)
+      this.transport.later(this.turnEnd)
     }
   }
 
