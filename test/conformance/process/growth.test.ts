@@ -106,14 +106,15 @@ describe("a pool of child processes", () => {
   )
 
   it.live("[C28] lets a runner go `idleTimeToLive` after its last call", () =>
-    onPool({ idleTimeToLive: "300 millis" }, ({ events }) =>
+    onPool({ idleTimeToLive: "300 millis" }, (scene) =>
       Effect.gen(function* () {
-        const { pid } = yield* Flame.call(place)
+        const { end, pid } = yield* begin(scene, "a")
         const since = performance.now()
-        const draining = yield* events.nth("RunnerDraining")
+        yield* end
+        const draining = yield* scene.events.nth("RunnerDraining")
         assert.strictEqual(draining.why, "idle")
-        assert.isAtLeast(events.at(draining) - since, 290)
-        const gone = yield* events.nth("RunnerGone")
+        assert.isAtLeast(scene.events.at(draining) - since, 290)
+        const gone = yield* scene.events.nth("RunnerGone")
         assert.deepInclude(gone.exit.reason, { _tag: "Exited", code: 0 })
         assert.isFalse(isAlive(pid))
       })
