@@ -60,7 +60,8 @@ const refuseInRunner = (id: string): Effect.Effect<void, FlameError> =>
       role._tag === "Refused"
         ? role.detail
         : `this process was started as runner ${role.id}, but it builds pool ${id} of its own: let Flame.main choose the role, or give the FlameLayer an \`entry\` that only serves`
-    if (role._tag === "Runner") Role.refuse(detail)
+    // once it serves, it is a function that builds one: that call fails, and no other
+    if (role._tag === "Runner" && !Shutdown.wasUsed()) Role.refuse(detail)
     return Effect.fail(
       new FlameError({ reason: new BootFailed({ pool: id, attempts: 0, cause: new NotARunner({ detail }) }) })
     )
