@@ -14,6 +14,7 @@ import {
   pattern,
   place,
   play,
+  pools,
   throwsLater,
   weigh
 } from "../../fixtures/conformance-process/functions.ts"
@@ -109,6 +110,23 @@ describe("a parent that computes and cannot answer", () => {
 })
 
 describe("a function", () => {
+  it.live("[C65] that builds a pool of its own is refused by name, and its neighbours go on", () =>
+    onPool({ concurrency: 2 }, (scene) =>
+      Effect.gen(function* () {
+        const neighbour = yield* begin(scene, "a")
+        const exit = yield* Effect.exit(Flame.call(pools))
+        const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+        assert.instanceOf(defect, RemoteDefect)
+        assert.match(
+          defect.message,
+          /this process was started as runner \S+, but it builds pool effect-flame\/Pool of its own/
+        )
+        assert.strictEqual(yield* neighbour.end, neighbour.pid)
+        assert.strictEqual((yield* Flame.call(place)).pid, neighbour.pid)
+      })
+    )
+  )
+
   it.live("that throws in the background ends its runner, with its last words", () =>
     onPool({}, () =>
       Effect.gen(function* () {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { isAlive } from "../../fixtures/conformance-process/census.ts"
-import { leavesNothing } from "../../fixtures/conformance-process/harness.ts"
+import { fixture, leavesNothing } from "../../fixtures/conformance-process/harness.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 import { start } from "../../fixtures/conformance-process/program.ts"
 
@@ -90,7 +90,37 @@ describe("a parent that is killed", () => {
   )
 })
 
+describe("a parent that exits without a word", () => {
+  it.live("leaves runners that interrupt their calls and end", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-two.ts", { options, keys: ["a"], finish: "exit" })
+        yield* program.stage.said("a", "started")
+        yield* program.kill("SIGUSR2")
+        yield* program.stage.said("a", "finalized")
+        assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
+        assert.deepStrictEqual(yield* program.ended, { code: 3, signal: null })
+      })
+    )
+  )
+})
+
 describe("a program under Flame.runMain", () => {
+  it.live("[C61] on SIGTERM while it waits for its first runners gives their boots up, and exits with 0", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const entry = fixture("silent.ts").pathname
+        const program = yield* start("parent-two.ts", { options: { ...options, entry, min: 2, awaitMin: true } })
+        // itself, two runners, and the reaper
+        yield* until(() => program.running.length === 4, "two runners boot")
+        yield* program.kill("SIGTERM")
+        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(program.running, [])
+        assert.isFalse(existsSync(program.finalized))
+      })
+    )
+  )
+
   it.live.each(["SIGTERM", "SIGINT"] as const)(
     "[C61] on %s takes no new calls, lets those in flight end, and exits with 0",
     (signal) =>
