@@ -5,9 +5,8 @@
  */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Effect } from "effect"
+import { Effect, type Latch } from "effect"
 import { Flame, type FlameError, Pool, type PoolStatus } from "../../src/index.ts"
-import type { Calls } from "./Calls.ts"
 import type { Fates } from "./Fates.ts"
 import type { Faults } from "./Faults.ts"
 import { Calm, where } from "./Functions.ts"
@@ -36,20 +35,19 @@ export class Checkpoint {
   private readonly ledger: Ledger
   private readonly fates: Fates
   private readonly faults: Faults
-  private readonly calls: Calls
+  private readonly gate: Latch.Latch
   private readonly marks: Marks
 
-  constructor(ledger: Ledger, fates: Fates, faults: Faults, calls: Calls, marks: Marks) {
+  constructor(ledger: Ledger, fates: Fates, faults: Faults, gate: Latch.Latch, marks: Marks) {
     this.ledger = ledger
     this.fates = fates
     this.faults = faults
-    this.calls = calls
+    this.gate = gate
     this.marks = marks
   }
 
   readonly run: Effect.Effect<void, FlameError.FlameError, Pool | Calm> = Effect.gen({ self: this }, function* () {
-    const { gate } = this.calls
-    yield* gate.close
+    yield* this.gate.close
     yield* this.faults.release
     yield* this.until(
       "every call has ended",

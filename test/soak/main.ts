@@ -10,7 +10,9 @@ import { parseArgs } from "node:util"
 import { Console, Effect, Layer, Logger, Schedule, Schema, Stream } from "effect"
 import { Flame, type FlameError, FlameLayer, Pool, type PoolEvent, type PoolShape } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"
-import { calmGrace, Calls, settings } from "./Calls.ts"
+import { Calling, calmGrace, settings } from "./Calling.ts"
+import { Calls } from "./Calls.ts"
+import * as CalmCalls from "./CalmCalls.ts"
 import { Checkpoint } from "./Checkpoint.ts"
 import { Fates } from "./Fates.ts"
 import { Faults } from "./Faults.ts"
@@ -34,9 +36,10 @@ const millis = Number(values.minutes) * 60_000
 const ledger = new Ledger()
 const fates = new Fates(ledger)
 const marks = new Marks(ledger, fates)
-const calls = new Calls(ledger, new Judge(ledger, fates), marks)
-const faults = new Faults(fates, calls.gate)
-const checkpoint = new Checkpoint(ledger, fates, faults, calls, marks)
+const calling = new Calling(ledger, new Judge(ledger, fates), marks)
+const calls = new Calls(calling)
+const faults = new Faults(fates, calling.gate)
+const checkpoint = new Checkpoint(ledger, fates, faults, calling.gate, marks)
 
 const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
 
@@ -66,13 +69,13 @@ const soak = Effect.gen(function* () {
     watch(yield* Calm, (event) => fates.calmEvent(event)),
     faults.signals(random(0)),
     faults.resizes(random(1)),
-    ...Array.from({ length: 3 }, (_, index) => calls.calm(random(2 + index))),
+    ...Array.from({ length: 3 }, (_, index) => CalmCalls.caller(calling, random(2 + index))),
     ...Array.from({ length: Number(values.callers) }, (_, index) => calls.caller(random(10 + index))),
     Effect.repeat(line, Schedule.spaced("10 seconds"))
   ]
   for (const effect of endless) yield* Effect.forkScoped(effect, { startImmediately: true })
   while (performance.now() - started < millis) {
-    yield* calls.gate.open
+    yield* calling.gate.open
     yield* Effect.sleep(Math.min(20_000, millis - (performance.now() - started)))
     yield* checkpoint.run
   }
