@@ -41,6 +41,7 @@ export class LivingRunner implements EngineRunner {
   readonly id: string
   handle: RunnerHandle | undefined = undefined
   why: PoolState.DrainReason | undefined = undefined
+  isStuck = false
   silentSince: number | undefined = undefined
   process: RunnerProcess | undefined = undefined
   readyAt: number | undefined = undefined
@@ -73,8 +74,8 @@ export class LivingRunner implements EngineRunner {
     }
     this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
     this.handle.drain(budget)
-    // a runner that does not say goodbye in time is not waited for
-    const limit = budget + this.engine.settings.cancelGrace + 1_000
+    // a runner that does not say goodbye in time is not waited for; without calls it has no other use for the time
+    const limit = (this.handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
     this.patience = this.engine.after(limit, () => this.kill(`not gone after its drain (${why})`))
   }
 
@@ -103,7 +104,9 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const exit = yield* Effect.exit(serve(runner, index, parts, engine, scope))
-    yield* Scope.close(scope, exit)
+    // whatever a backend does there, the pool must learn that the runner is no more
+    const closed = yield* Effect.exit(Scope.close(scope, exit))
+    if (Exit.isFailure(closed)) yield* Effect.logError(`runner ${runner.id} could not be removed`, closed.cause)
     const end = Exit.isSuccess(exit) ? exit.value : undefined
     const lost = end === givenUp ? undefined : end
     if (lost?.exit === unknown) yield* tellLate(runner, lost, parts, engine)
@@ -319,7 +322,9 @@ const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeP
 
 const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<RunnerExit> =>
   // a turn later: a parent that computed is told of the end of a process after its own timers
-  Effect.raceFirst(process.exit, Effect.delay(Effect.as(Effect.yieldNow, unknown), millis))
+  Effect.raceFirst(process.exit, Effect.delay(Effect.as(Effect.yieldNow, unknown), millis)).pipe(
+    Effect.catchCause((cause) => Effect.as(Effect.logError("a backend could not tell how a runner ended", cause), unknown))
+  )
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
   const { afterBoot } = parts.hooks
