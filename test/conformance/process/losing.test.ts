@@ -52,6 +52,24 @@ describe("a runner that goes", () => {
     )
   )
 
+  it.live("[C85] has an idempotent call sent again within the one budget it has", () =>
+    onPool({}, ({ stage }) =>
+      Effect.gen(function* () {
+        yield* Flame.call(place)
+        const call = reasonOf(Flame.call(replay, { key: "a" }, { timeout: "1200 millis" }))
+        const fiber = yield* Effect.forkScoped(timed(call), { startImmediately: true })
+        const first = yield* stage.said("a", "started")
+        process.kill(first.pid, "SIGKILL")
+        const second = yield* stage.said("a", "started")
+        assert.notStrictEqual(second.pid, first.pid)
+        const [reason, took] = yield* Fiber.join(fiber)
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 1200 })
+        assert.isBelow(took, 1200 + 500)
+        yield* stage.said("a", "finalized")
+      })
+    )
+  )
+
   it.live("[C80] with its calls leaves the pool, its neighbours and their calls as they are", () =>
     onPool({ max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {

@@ -235,6 +235,18 @@ describe("a pool that closes", () => {
     )
   )
 
+  it.live("[C59] does not wait for `drainTimeout` where an idle runner does not answer", () =>
+    onPool({ drainTimeout: "1 minute", cancelGrace: "200 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const { pid } = yield* Flame.call(place)
+        process.kill(pid, "SIGSTOP")
+        const [, took] = yield* timed(scene.close)
+        assert.isBelow(took, 200 + 1000 + 200 + noise)
+        assert.deepStrictEqual(children(), [])
+      })
+    )
+  )
+
   it.live("[C59] lets casts that wait run on the slots that are there", () =>
     onPool({}, (scene) =>
       Effect.gen(function* () {
