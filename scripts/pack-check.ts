@@ -59,6 +59,33 @@ const checkDoors = (doors: ReadonlyArray<string>): void => {
   run(app, "node", "doors.mjs")
 }
 
+/** What an app exports without an annotation. */
+const library = `
+  import * as Effect from "effect/Effect"
+  import * as Schema from "effect/Schema"
+  import { Flame, FlameLayer, FlameRunner, Pool } from "effect-flame"
+
+  export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
+  export class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
+
+  const contract = { payload: { n: Schema.Int }, success: Schema.Int, error: Odd }
+  export const half = Flame.fn("half", contract, ({ n }) => n % 2 ? Effect.fail(new Odd({ n })) : Effect.succeed(n / 2))
+  export const twice = Flame.contract("twice", { payload: { n: Schema.Int }, success: Schema.Int, pool: Gpu })
+  export const twiceLive = Flame.implement(twice, ({ n }) => Effect.succeed(n * 2))
+  export const calls = (n: number) => Effect.all([Flame.call(half, { n }), Flame.call(twice, { n })])
+  export const accepted = Flame.cast(half, { n: 2 })
+  export const leased = Pool.withRunner(Flame.call(half, { n: 2 }))
+  export const leasedElsewhere = Gpu.withRunner(Flame.call(twice, { n: 2 }))
+  export const here = FlameRunner.Current
+  export const status = Effect.flatMap(Pool, (pool) => pool.status)
+  export const flame = FlameLayer.auto()
+  export const local = FlameLayer.local()
+  export const gpu = Gpu.layer({ max: 2 })
+  export const inMemory = FlameLayer.test([half, twiceLive])
+  export const main = Flame.main({ functions: [half, twiceLive], app: calls(2), flame: FlameLayer.auto() })
+  export const serve = FlameRunner.serve([half, twiceLive])
+`
+
 const checkTypes = (doors: ReadonlyArray<string>): void => {
   const compilerOptions = {
     module: "NodeNext",
@@ -68,12 +95,17 @@ const checkTypes = (doors: ReadonlyArray<string>): void => {
     strict: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: false,
-    noEmit: true,
+    // every type that an app infers from ours must have a name behind a door, or the app cannot export it
+    declaration: true,
+    emitDeclarationOnly: true,
+    outDir: "types",
     types: ["node"]
   }
   const program = doors.map((door, i) => `import * as door${i} from "${door}"\nvoid door${i}\n`).join("")
   Fs.writeFileSync(Path.join(app, "doors.ts"), program)
-  Fs.writeFileSync(Path.join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["doors.ts"] }))
+  Fs.writeFileSync(Path.join(app, "library.ts"), library)
+  const files = ["doors.ts", "library.ts"]
+  Fs.writeFileSync(Path.join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files }))
   run(app, "tsc")
 }
 
