@@ -35,6 +35,9 @@
  *   }).pipe(Effect.provide(Test)))
  * ```
  *
+ * A pool that closes lets the calls in flight end, within `drainTimeout` of a test's clock, which stands still once the
+ * test has failed: `drainTimeout: 0` lets such a test end at once, with what it failed with.
+ *
  * **A backend** is tested by `backendConformance`: the same suite for the ones of this package and for anybody's.
  */
 export { type MemoryRunner, MemoryRunners } from "../backend/MemoryBackend.ts"

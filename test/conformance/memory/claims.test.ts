@@ -18,9 +18,9 @@ import {
   RunnerLost
 } from "../../../src/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
-import { Exited, Killed } from "../../../src/RunnerExit.ts"
+import { Disconnected, Exited } from "../../../src/RunnerExit.ts"
 import { Kind } from "../../../src/wire/Frame.ts"
-import { stubborn, tidy, twice, where, work } from "./functions.ts"
+import { Board, stubborn, tidy, twice, where, work } from "./functions.ts"
 import {
   burst,
   finish,
@@ -354,7 +354,7 @@ describe("closing", () => {
           pool: Pool.key,
           function: "work",
           runner,
-          exit: new Killed({ signal: "drain", by: "it had to go before the call ended" }),
+          exit: new Disconnected({ detail: "it had to go before the call ended" }),
           mayHaveRun: true,
           gone: false
         })
@@ -558,6 +558,28 @@ describe("what crosses", () => {
       )
       assert.strictEqual((yield* Flame.call(echo, new Uint8Array(50_000))).length, 50_000)
       assert.strictEqual(yield* faults.launched, 1)
+    }
+  )
+
+  const leaves = Flame.fn("leaves", { payload: { how: Schema.String }, success: Schema.String }, ({ how }) =>
+    Effect.flatMap(Board, (board) =>
+      Effect.as(
+        Effect.addFinalizer(() =>
+          how === "badly" ? Effect.die(new Error("the disk is full")) : Effect.sync(() => board.interrupted.push(how))
+        ),
+        how
+      )
+    )
+  )
+  poolTest(
+    "[C62] tells a result once the function's Scope has closed, whose defect is the call's",
+    { serve: [leaves] },
+    function* ({ board }) {
+      assert.strictEqual(yield* Flame.call(leaves, { how: "well" }), "well")
+      assert.deepStrictEqual(board.interrupted, ["well"])
+      const exit = yield* Effect.exit(Flame.call(leaves, { how: "badly" }))
+      assert.include(String(exit), "the disk is full")
+      assert.isTrue(Exit.hasDies(exit))
     }
   )
 

@@ -147,6 +147,22 @@ describe("withRunner", () => {
     }
   )
 
+  poolTest("serves what waited inside while its runner did not answer", {}, function* ({ faults }) {
+    yield* Pool.withRunner(
+      Effect.gen(function* () {
+        yield* start(Flame.call(work, { name: "a" }))
+        yield* started("a")
+        yield* faults.freeze(true)
+        yield* pass("4 seconds")
+        const waits = yield* start(Flame.call(twice, { n: 1 }))
+        yield* finish("a")
+        yield* isOpen(waits)
+        yield* faults.freeze(false)
+        assert.strictEqual(yield* value(waits), 2)
+      })
+    )
+  })
+
   poolTest("can stand inside another one", { max: 1 }, function* () {
     const ids = yield* Pool.withRunner(
       Effect.gen(function* () {
