@@ -120,8 +120,8 @@ export const call = <
 /**
  * Hands a call over to its pool without waiting for it: it returns once the pool has accepted the call.
  *
- * The payload is encoded before it returns. The call belongs to the pool's scope; what it fails with is logged, counted
- * and told in the pool's events.
+ * The payload is encoded before it returns. The call belongs to the pool's scope, also inside of a `withRunner`, so that
+ * any runner may run it; what it fails with is logged, counted and told in the pool's events.
  */
 export const cast = <
   Name extends string,

@@ -117,8 +117,17 @@ export class Call implements Ticket, RunnerCall, Due {
   settle(exit: CallExit, phase: "stopping" | "over"): void {
     this.phase = phase
     // what is still to be decoded is no failure of the call
-    this.trace?.end(this, Exit.isExit(exit) ? exit : Exit.void)
+    this.observe(Exit.isExit(exit) ? exit : Exit.void)
     this.resume(exit)
+  }
+
+  /** Tells the observer how it ended; one that throws must cost nobody an answer. */
+  observe(exit: Exit.Exit<unknown, unknown>): void {
+    try {
+      this.trace?.end(this, exit)
+    } catch {
+      // a tracer's own fault
+    }
   }
 
   fail(reason: Reason, phase: "stopping" | "over" = "over"): void {

@@ -75,6 +75,8 @@ export const cast = (
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
+    // bytes are their own encoding: nobody waits for a cast, so its caller may change them before they are sent
+    const own = bytes === payload ? bytes.slice() : bytes
     let accepted = false
     let refusal: CallExit | undefined
     const resume = (exit: CallExit) => {
@@ -82,7 +84,7 @@ export const cast = (
       else if (Exit.isExit(exit)) failed(exit)
       else Effect.runForkWith(caller.context as Context.Context<unknown>)(exit).addObserver(failed)
     }
-    engine.submit(new Call(engine, fn, codec, bytes, terms, engine.now(), resume))
+    engine.submit(new Call(engine, fn, codec, own, terms, engine.now(), resume))
     accepted = true
     return refusal ?? Effect.void
   })
@@ -149,8 +151,9 @@ const termsOf = (
   const extras = extrasOf(fiber)
   // asked for by the call, no end is one: it stands over what the function or the pool says
   const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
-  const runner = Context.getOrUndefined(fiber.context, Runner)
-  const leased = runner?.engine === engine ? runner : undefined
+  // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere
+  let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
+  while (leased !== undefined && leased.engine !== engine) leased = leased.outer
   if (extras === undefined && span === undefined && leased === undefined && !cast) {
     // fibers that share a context call again and again: the next of them need not look all this up
     engine.plainContext = fiber.context

@@ -33,7 +33,7 @@ export class CallTrace implements CallObserver {
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
     const runner = this.engine.bootOf(call.ranOn)
     if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
-    const until = call.dispatchedAt === 0 ? this.engine.now() : call.dispatchedAt
+    const until = call.ranOn < 0 ? this.engine.now() : call.dispatchedAt
     if (until - call.submittedAt > shown) {
       this.child("queue", call.submittedAt, until, {})
       if (runner?.readyAt !== undefined && runner.readyAt > call.submittedAt) {

@@ -16,6 +16,8 @@ export interface EngineRunner {
   handle: RunnerHandle | undefined
   /** Why it was told to go. */
   why: DrainReason | undefined
+  /** Whether it has, or had, a call that did not stop. */
+  isStuck: boolean
   /** When it last fell silent. */
   silentSince: number | undefined
   /** Tells it to go, within the budget in milliseconds; a boot is given up. */

@@ -10,8 +10,16 @@ export class Pings {
   private readonly timer: PoolTimer
   private readonly runners: ReadonlyMap<number, EngineRunner>
   private readonly silenceLimit: () => number
+  private readonly rested: () => void
 
-  constructor(timer: PoolTimer, runners: ReadonlyMap<number, EngineRunner>, silenceLimit: () => number) {
+  /** `rested` is told when no runner has had a call for a while. */
+  constructor(
+    timer: PoolTimer,
+    runners: ReadonlyMap<number, EngineRunner>,
+    silenceLimit: () => number,
+    rested: () => void
+  ) {
+    this.rested = rested
     this.timer = timer
     this.runners = runners
     this.silenceLimit = silenceLimit
@@ -36,5 +44,6 @@ export class Pings {
       handle.ping()
       this.start()
     }
+    if (!this.isRunning) this.rested()
   }
 }

@@ -21,7 +21,8 @@ export interface PoolClass<Self, Id extends string> extends Context.Key<Self, Po
   /**
    * Runs all calls of this pool inside the effect on one runner, which stays for as long as the effect runs.
    *
-   * It holds no slot between calls. Once the runner is lost, further calls fail with `RunnerLost`.
+   * It holds no slot between calls. Once the runner is lost, every further call inside fails with `RunnerLost`: retry
+   * around it, not inside.
    */
   readonly withRunner: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FlameError, Exclude<R, Runner> | Self>
 }

@@ -9,8 +9,8 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { BootFailure } from "../BootFailure.ts"
-import { FlameError, type TimedOut } from "../FlameError.ts"
-import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
+import { FlameError, type Reason, type TimedOut } from "../FlameError.ts"
+import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
 import { Kind } from "../wire/Frame.ts"
 import { Call, type CallOwner, type Due } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
@@ -24,7 +24,7 @@ import { PoolTimer } from "./PoolTimer.ts"
 /** How long a runner whose end is not confirmed may still run a call: keepalive of its connection and two more seconds. */
 const confirmMillis = 15_000 + 2_000
 
-const wentEarly = new Killed({ signal: "drain", by: "it had to go before the call ended" })
+const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
 
 export class PoolEngine implements CallOwner {
   readonly state: PoolState.PoolState
@@ -38,6 +38,8 @@ export class PoolEngine implements CallOwner {
   private readonly timer: PoolTimer
   private readonly backlog: Array<PoolState.Event> = []
   private isStepping = false
+  /** Answers decided in a step. They run users' code, which must not meet a state that is ahead of what was sent. */
+  private answers: Array<() => void> = []
   private readonly pings: Pings
   /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
   private readonly lost = new Map<Call, string>()
@@ -50,7 +52,10 @@ export class PoolEngine implements CallOwner {
       wakeAt: () => PoolState.wakeAt(this.state),
       wake: (now) => this.step({ _tag: "Tick", now })
     })
-    this.pings = new Pings(this.timer, this.runners, () => this.settings.silenceLimit)
+    this.pings = new Pings(this.timer, this.runners, () => this.settings.silenceLimit, () => {
+      // not to keep what a caller of long ago had in its context
+      this.plainContext = undefined
+    })
   }
 
   /** Milliseconds of the pool's own time, which no change of the wall clock moves. */
@@ -84,6 +89,10 @@ export class PoolEngine implements CallOwner {
       this.isStepping = false
     }
     this.timer.rearm()
+    if (this.answers.length === 0) return
+    const answers = this.answers
+    this.answers = []
+    for (const answer of answers) answer()
   }
 
   /** Starts a call. */
@@ -101,7 +110,7 @@ export class PoolEngine implements CallOwner {
     if (call.phase === "stopping") return this.untilStopped(call)
     const now = this.now()
     this.timer.cancel(call)
-    call.trace?.end(call, Exit.interrupt())
+    call.observe(Exit.interrupt())
     if (call.phase === "lost" || call.state !== "running") {
       call.phase = "over"
       this.lost.delete(call)
@@ -125,8 +134,9 @@ export class PoolEngine implements CallOwner {
     const handle = this.runners.get(call.runner)?.handle
     if (handle === undefined) return call.end()
     handle.cancel(call)
+    // the answer to a ping that is out already may have left before the loop was blocked
+    call.pongs = handle.pongs + (handle.isPinged ? 1 : 0)
     handle.probe()
-    call.pongs = handle.pongs
     this.timer.schedule(call, now + this.settings.cancelGrace)
   }
 
@@ -165,10 +175,11 @@ export class PoolEngine implements CallOwner {
     const runner = this.runners.get(call.runner)
     if (runner?.handle === undefined) return
     const by = `stuck call ${call.fn.name}`
+    runner.isStuck = true
     this.step({ _tag: "Stuck", now: this.now(), runner: call.runner })
     this.parts.stuck(runner, call.fn.name)
     // any answer since it was cancelled counts: a regular ping may have left just now
-    if (runner.handle.pongs === call.pongs) return runner.kill(by)
+    if (runner.handle.pongs <= call.pongs) return runner.kill(by)
     this.killIfOnlyStuck(runner)
     this.after(this.settings.drainTimeout, () => runner.kill(by))
   }
@@ -192,7 +203,7 @@ export class PoolEngine implements CallOwner {
       // nobody waits for it any more, whatever it is: only its slot matters
       this.step({ _tag: "Released", now, ticket: call })
       call.end()
-      if (runner?.why === "stuck") this.killIfOnlyStuck(runner)
+      if (runner?.isStuck === true) this.killIfOnlyStuck(runner)
       return
     }
     if (kind === Kind.Success || kind === Kind.Failure || kind === Kind.Defect) {
@@ -209,7 +220,7 @@ export class PoolEngine implements CallOwner {
       this.parts.metrics.failed(call.cast)
       call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: wentEarly, gone: false }))
     }
-    if (runner?.why === "stuck") this.killIfOnlyStuck(runner)
+    if (runner?.isStuck === true) this.killIfOnlyStuck(runner)
   }
 
   private refused(call: Call, now: number, body: Buffer, runner: string): void {
@@ -252,7 +263,7 @@ export class PoolEngine implements CallOwner {
   tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
     for (const call of calls) {
       if (call.phase !== "lost") continue
-      if (!call.fn.idempotent || this.state.closed) this.giveUp(call, runner, exit)
+      if (!call.fn.idempotent || call.lease >= 0 || this.state.closed) this.giveUp(call, runner, exit)
       else if (exit.gone) this.again(call)
     }
     const unsure = exit.gone ? [] : calls.filter((call) => call.phase === "lost")
@@ -260,7 +271,7 @@ export class PoolEngine implements CallOwner {
   }
 
   private again(call: Call): void {
-    if (call.phase !== "lost" || !call.fn.idempotent) return
+    if (call.phase !== "lost" || !call.fn.idempotent || call.lease >= 0) return
     call.phase = "open"
     this.lost.delete(call)
     this.step({ _tag: "Requeue", now: this.now(), ticket: call })
@@ -296,13 +307,19 @@ export class PoolEngine implements CallOwner {
       case "AskIdle":
         return this.runners.get(command.runner)?.askIdle()
       case "LeaseGranted":
-        return (command.ticket as LeaseTicket.LeaseTicket).granted(command.lease, command.runner)
+        this.answers.push(() => (command.ticket as LeaseTicket.LeaseTicket).granted(command.lease, command.runner))
+        return
     }
   }
 
   private dispatch(call: Call, index: number, now: number): void {
     const runner = this.runners.get(index)
     const handle = runner?.handle
+    if (call.phase !== "open") {
+      // given up since it was decided: nothing of it is sent
+      this.step({ _tag: "Released", now, ticket: call })
+      return call.end()
+    }
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
     const functionIndex = handle.indexOf(call.fn)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
@@ -315,23 +332,28 @@ export class PoolEngine implements CallOwner {
 
   /** The runner does not have the function, or another one of that name. */
   private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
-    this.timer.cancel(call)
-    const { pool } = this.parts
-    this.parts.metrics.failed(call.cast)
     this.step({ _tag: "Released", now, ticket: call })
-    call.fail(CallReasons.misfit(pool, call, runner.id, failure, this.parts.build, runner.handle?.hello.build))
+    const { build, pool } = this.parts
+    this.answer(call, CallReasons.misfit(pool, call, runner.id, failure, build, runner.handle?.hello.build))
   }
 
   private reject(command: CallReasons.Rejection): void {
     const { ticket } = command
     const { waiting } = PoolState.snapshot(this.state)
     const reason = CallReasons.rejected(this.pool, command, waiting, this.settings.queueCapacity)
-    if (!(ticket instanceof Call)) {
-      return (ticket as LeaseTicket.LeaseTicket).rejected(Exit.fail(new FlameError({ reason })))
-    }
-    this.timer.cancel(ticket)
-    this.parts.metrics.failed(ticket.cast)
-    ticket.fail(reason)
+    if (ticket instanceof Call) return this.answer(ticket, reason)
+    const exit = Exit.fail(new FlameError({ reason }))
+    this.answers.push(() => (ticket as LeaseTicket.LeaseTicket).rejected(exit))
+  }
+
+  /** Fails a call once the step that decided so is over, unless its caller has gone by then. */
+  private answer(call: Call, reason: Reason): void {
+    this.timer.cancel(call)
+    this.answers.push(() => {
+      if (call.phase !== "open") return
+      this.parts.metrics.failed(call.cast)
+      call.fail(reason)
+    })
   }
 
   /** Runs `f` after some milliseconds of the pool's time, unless the pool has ended by then. */

@@ -1,9 +1,8 @@
 /** What can be set on a pool, its defaults, and what the policy needs of them. */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Schema from "effect/Schema"
 import type { BootFailure } from "../BootFailure.ts"
-import type { AnyFunction } from "../FlameFunction.ts"
+import type { IdleFunction } from "../FlameFunction.ts"
 import type { RunnerExit } from "../RunnerExit.ts"
 import type { Options as StateOptions } from "./PoolStep.ts"
 
@@ -39,7 +38,7 @@ export interface PoolOptions<RHooks = never> {
    * A function that a runner is asked with before it is stopped for want of work: `false` keeps it for another
    * `idleTimeToLive`. It must answer within 1 s; failing or silent, it does not object. Default none.
    */
-  readonly idleWhen?: AnyFunction & { readonly payload: Schema.Void; readonly success: Schema.Boolean }
+  readonly idleWhen?: IdleFunction
   /** Calls after which a runner is replaced; 1 gives every call a fresh runner. Default none. */
   readonly maxCalls?: number
   /** Age at which a runner is replaced. Default none. */
@@ -140,6 +139,9 @@ export const resolve = (
   return settings
 }
 
+/** A slot costs the policy a little memory even while nobody has it. */
+const maxConcurrency = 65_536
+
 const validate = (settings: Settings): void => {
   const whole = (name: keyof Settings, least: number) => {
     const value = settings[name]
@@ -155,10 +157,16 @@ const validate = (settings: Settings): void => {
   whole("maxPayload", 0)
   whole("maxResult", 0)
   if (!(settings.spare >= 0)) throw new TypeError(`the pool option spare must be at least 0, it is ${settings.spare}`)
+  if (settings.concurrency > maxConcurrency) {
+    throw new TypeError(`the pool option concurrency must be at most ${maxConcurrency}, it is ${settings.concurrency}`)
+  }
+  if (settings.maxLifetime !== undefined && !(settings.maxLifetime > 0)) {
+    throw new TypeError(`the pool option maxLifetime must be above 0, it is ${settings.maxLifetime} ms`)
+  }
   if (settings.min > settings.max) {
     throw new TypeError(`the pool option min (${settings.min}) is above max (${settings.max})`)
   }
-  for (const name of ["bootTimeout", "drainTimeout", "cancelGrace", "silenceLimit"] as const) {
+  for (const name of ["bootTimeout", "drainTimeout", "cancelGrace", "silenceLimit", "reasonGrace"] as const) {
     if (!(settings[name] >= 0 && Number.isFinite(settings[name]))) {
       throw new TypeError(`the pool option ${name} must be a finite duration, it is ${settings[name]} ms`)
     }

@@ -116,7 +116,9 @@ export class PoolRuntime {
     return Effect.gen({ self: this }, function* () {
       while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
       this.engine.dispose()
-      yield* Fiber.interruptAll([...this.others])
+      for (const fiber of this.others) fiber.interruptUnsafe()
+      // a hook that cannot be interrupted is not waited for
+      yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)
       this.unregister()
       yield* PubSub.shutdown(this.events)
       Deferred.doneUnsafe(this.closed, Exit.void)
@@ -178,7 +180,14 @@ export class PoolRuntime {
         leased = runner
       })
       return Effect.onExit(
-        restore(Effect.flatMap(acquire, (runner) => Effect.provideService(effect, Runner, runner))),
+        restore(
+          Effect.flatMap(acquire, (runner) =>
+            Effect.withFiber<A, E, R>((fiber) => {
+              const outer = Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
+              return Effect.provideService(effect, Runner, { ...runner, outer }) as Effect.Effect<A, E, R>
+            })
+          )
+        ) as Effect.Effect<A, E | FlameError, Exclude<R, Runner>>,
         () => (leased === undefined ? Effect.void : this.release(leased))
       )
     })
@@ -187,17 +196,24 @@ export class PoolRuntime {
   private lease(granted: (runner: LeasedRunner) => void): Effect.Effect<LeasedRunner, FlameError> {
     const { engine, id } = this
     const acquire = Effect.callback<LeasedRunner, FlameError>((resume) => {
+      let isGivenUp = false
       const ticket = new LeaseTicket(
         ({ lease, runner: index }) => {
           const runner = engine.runners.get(index) as LivingRunner
-          const leased = { id: runner.id, pool: id, labels: runner.process?.labels ?? {}, lease, engine }
+          // granted in the very step in which whoever wanted it was interrupted
+          if (isGivenUp) return engine.step({ _tag: "LeaseClose", now: engine.now(), lease })
+          const labels = runner.process?.labels ?? {}
+          const leased = { id: runner.id, pool: id, labels, lease, engine, outer: undefined }
           granted(leased)
           resume(Effect.succeed(leased))
         },
         (exit) => resume(exit)
       )
       engine.step({ _tag: "LeaseOpen", now: engine.now(), ticket })
-      return Effect.sync(() => engine.step({ _tag: "Withdraw", now: engine.now(), ticket }))
+      return Effect.sync(() => {
+        isGivenUp = true
+        engine.step({ _tag: "Withdraw", now: engine.now(), ticket })
+      })
     })
     const { timeout } = engine.settings
     if (timeout === undefined) return acquire

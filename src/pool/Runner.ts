@@ -12,6 +12,8 @@ export interface LeasedRunner {
   readonly lease: number
   /** @internal */
   readonly engine: PoolEngine
+  /** The runner of another pool whose `withRunner` is around this one. @internal */
+  readonly outer: LeasedRunner | undefined
 }
 
 /** The runner on which the calls inside of a `withRunner` run. */

@@ -123,10 +123,14 @@ export class RunnerHandle {
 
   /** Asks out of turn: it may take until the next ping but one is due to answer. */
   probe(): void {
-    if (this.pinged) return
+    if (!this.pinged) this.isDue = false
     this.pinged = true
-    this.isDue = false
     this.link.control(Kind.Ping, 0)
+  }
+
+  /** Whether a ping is out that has not been answered. */
+  get isPinged(): boolean {
+    return this.pinged
   }
 
   /** Whether the last ping that was due has been answered. */

@@ -283,7 +283,8 @@ export class RunnerServer {
   private reply(id: number, call: ServedCall, kind: Kind, body: Uint8Array): void {
     this.calls.delete(id)
     const limit = this.welcome?.maxResult ?? 0
-    if (body.length > limit) {
+    // what a function died with is bounded by itself, and must not be hidden by a limit for values
+    if (body.length > limit && kind !== Kind.Defect) {
       this.link.send(Kind.Refused, id, none, json({ why: "PayloadTooLarge", size: body.length, limit }))
     } else if (call.isCancelled && kind === Kind.Success) {
       this.link.control(Kind.Interrupted, id)

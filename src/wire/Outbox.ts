@@ -86,8 +86,8 @@ export class Outbox {
     const index = this.outgoing.findIndex((body) => body.part === part && body.id === id)
     if (index < 0) return false
     this.outgoing.splice(index, 1)
-    // somebody may wait for it to be out of the way
-    this.schedule()
+    // somebody may wait for it to be out of the way; not at once, or their frames would overtake the one that says so
+    this.scheduleEnd()
     return true
   }
 
@@ -154,7 +154,11 @@ export class Outbox {
   }
 
   private schedule(): void {
-    if (this.at - this.start >= eagerSize && this.outgoing.length === 0) return this.flush()
+    if (this.at - this.start >= eagerSize && this.outgoing.length === 0) this.flush()
+    else this.scheduleEnd()
+  }
+
+  private scheduleEnd(): void {
     if (this.scheduled) return
     this.scheduled = true
     this.transport.atTurnEnd(this.turnEnd)
