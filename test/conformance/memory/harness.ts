@@ -176,6 +176,8 @@ export interface Setup extends PoolOptions<never> {
   readonly config?: Readonly<Record<string, string>>
   /** Whether a tracer is installed. */
   readonly tracer?: boolean
+  /** Whether the backend never learns how a runner ended, nor that it did. */
+  readonly untold?: boolean
   /** The most runners there may be, where that is not `max` at the start. */
   readonly most?: number
   /** How much time the pool may need to close. Default none. */
@@ -196,7 +198,7 @@ export const withPool = <E>(
 ): Effect.Effect<void, E | FlameError, Scope.Scope> =>
   countingSleeps((sleepers) =>
     Effect.gen(function* () {
-      const { before, build, closesWithin, config, most, serve, tracer, ...options } = setup
+      const { before, build, closesWithin, config, most, serve, tracer, untold, ...options } = setup
       const logs: Array<string> = []
       const spans: Array<Tracer.Span> = []
       const runners: Tally = { now: 0, peak: 0 }
@@ -204,6 +206,7 @@ export const withPool = <E>(
       const backend = watched(
         runners,
         hooks,
+        untold === true,
         MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) })
       )
       const surroundings = Layer.mergeAll(

@@ -107,6 +107,38 @@ describe("a lost runner", () => {
   )
 
   poolTest(
+    "runs an idempotent call again 15 s + cancelGrace + 2 s after its loss where nobody can say that it is gone",
+    {
+      max: 1,
+      concurrency: 2,
+      cancelGrace: "4 seconds",
+      reasonGrace: "1 second",
+      untold: true,
+      closesWithin: "10 seconds"
+    },
+    function* ({ board, events, faults }) {
+      const a = yield* start(Flame.call(again, { name: "a" }))
+      const b = yield* long("b")
+      const runner = yield* started("b")
+      yield* faults.disconnect()
+      yield* pass("1 second")
+      assert.deepStrictEqual(yield* reason(b), lost("work", runner, new Disconnected({}), false))
+      yield* pass("19999 millis")
+      assert.deepStrictEqual(board.order, ["a", "b"])
+      // counted from the loss or from the end of reasonGrace
+      yield* pass("1001 millis")
+      assert.deepStrictEqual(board.order, ["a", "b", "a"])
+      yield* finish("a")
+      assert.strictEqual(yield* value(a), "a")
+      assert.deepStrictEqual(
+        only(events, "RunnerGone").map(({ exit }) => exit),
+        [{ reason: new Disconnected({}), gone: false }]
+      )
+      assert.deepStrictEqual(only(events, "LateReason"), [])
+    }
+  )
+
+  poolTest(
     "does not run an idempotent call again whose caller has timed out or is interrupted meanwhile",
     {},
     function* ({ board, faults, pool }) {

@@ -21,6 +21,7 @@ export interface Tally {
 export const watched = <R>(
   runners: Tally,
   hooks: ReadonlyMap<number, () => void>,
+  isUntold: boolean,
   layer: Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R>
 ): Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R> =>
   Layer.flatMap(layer, (context) => {
@@ -35,7 +36,11 @@ export const watched = <R>(
           () => Effect.sync(() => void runners.now--)
         )
         const runner = yield* backend.launch(spec)
-        return { ...runner, connection: Effect.map(runner.connection, (transport) => tapped(transport, hooks)) }
+        return {
+          ...runner,
+          exit: isUntold ? Effect.never : runner.exit,
+          connection: Effect.map(runner.connection, (transport) => tapped(transport, hooks))
+        }
       })
     return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
   })
