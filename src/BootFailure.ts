@@ -144,7 +144,7 @@ export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec"
   detail: Schema.String
 }) {
   override get message() {
-    return `the runner as specified was refused: ${this.detail}`
+    return this.detail
   }
 }
 

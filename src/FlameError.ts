@@ -47,7 +47,10 @@ export class BootFailed extends Schema.TaggedError<BootFailed>()("BootFailed", {
   cause: BootFailure
 }) {
   override get message() {
-    return `pool ${this.pool} could not boot a runner (${this.attempts === 1 ? "first attempt" : `${this.attempts} attempts`}): ${this.cause.message}`
+    // without any attempt the program itself is wrong, and the cause says all there is to say
+    if (this.attempts === 0) return this.cause.message
+    const attempts = this.attempts === 1 ? "first attempt" : `${this.attempts} attempts`
+    return `pool ${this.pool} could not boot a runner (${attempts}): ${this.cause.message}`
   }
 }
 
@@ -61,11 +64,12 @@ export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
   gone: Schema.Boolean
 }) {
   override get message() {
-    return `runner ${this.runner} of pool ${this.pool} was lost with ${this.function}: ${this.exit.message}. ${
-      this.mayHaveRun
-        ? "The call may have run; declare the function `idempotent` if it may simply run again"
-        : "The call did not run, it is safe to try again"
-    }`
+    const advice = this.mayHaveRun
+      ? "The call may have run; declare the function `idempotent` if it may simply run again"
+      : "The call did not run, it is safe to try again"
+    // after the last words of a runner the advice would be taken for one of them
+    const separator = this.exit.message.includes("\n") ? "\n" : ". "
+    return `runner ${this.runner} of pool ${this.pool} was lost with ${this.function}: ${this.exit.message}${separator}${advice}`
   }
 }
 

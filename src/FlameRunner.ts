@@ -62,9 +62,10 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
   const role = Role.current()
   if (role._tag === "Refused") Role.complain(role.detail)
   if (role._tag !== "Runner") return yield* notARunner(role)
-  const names = new Set(functions.map((fn) => fn.name))
-  if (names.size < functions.length) {
-    const detail = "two functions of a runner have the same name: names are how calls find them"
+  const names = functions.map((fn) => fn.name)
+  const twice = names.find((name, index) => names.indexOf(name) < index)
+  if (twice !== undefined) {
+    const detail = `two functions of a runner have the name ${twice}: names are how calls find them`
     Role.report(new NotARunner({ detail }))
     return yield* Effect.die(new Error(detail))
   }
@@ -105,4 +106,4 @@ const notARunner = (role: Role.Parent | Role.Refused): Effect.Effect<never, Flam
   )
 
 const failed = (pool: string, runner: string | undefined, cause: BootFailure): FlameError =>
-  new FlameError({ reason: new BootFailed({ pool, attempts: 1, cause, ...(runner === undefined ? {} : { runner }) }) })
+  new FlameError({ reason: new BootFailed({ pool, attempts: runner === undefined ? 0 : 1, cause, ...(runner === undefined ? {} : { runner }) }) })

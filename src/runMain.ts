@@ -27,6 +27,11 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   const onSignal = () => {
     if (draining === undefined) {
       end = isRunner && !Shutdown.wasUsed() ? "booting" : "drained"
+      if (!isRunner && Shutdown.wasUsed()) {
+        // a drain may take a while, and must not look like a program that ignores Ctrl-C
+        const log = Effect.logInfo("stopping: calls in flight may end first; a second signal interrupts them")
+        Effect.runForkWith(fiber.context)(log)
+      }
       draining = Effect.runFork(Shutdown.drain)
       draining.addObserver(() => fiber.interruptUnsafe(fiber.id))
     } else {

@@ -87,7 +87,7 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
     false,
     "the parent may not create pods: RBAC; grant it that right"
   ],
-  [new Boot.InvalidSpec({ detail: "bad name" }), false, "the runner as specified was refused: bad name"]
+  [new Boot.InvalidSpec({ detail: "bad name" }), false, "bad name"]
 ]
 
 const lost = { ...call, runner, exit: deleted, gone: true }

@@ -50,7 +50,8 @@ describe("runMain", () => {
     await after("draining")
     child.kill("SIGINT")
     const { code, said } = await end()
-    assert.sameMembers(said, ["running", "draining", "given up", "finalized"])
+    const words = said.map((line) => (line.includes("stopping: ") ? "stopping" : line))
+    assert.sameMembers(words, ["running", "stopping", "draining", "given up", "finalized"])
     assert.strictEqual(code, 130)
   })
 

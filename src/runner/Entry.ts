@@ -13,4 +13,8 @@ export const register = (entry: string): void => {
 export const current = (): string | undefined => registered
 
 /** The file in which the caller of the function that calls this stands. */
-export const callerFile = (): string | undefined => util.getCallSites(3, { sourceMap: false })[2]?.scriptName
+export const callerFile = (): string | undefined => {
+  const name = util.getCallSites(3, { sourceMap: false })[2]?.scriptName
+  // code that was typed in, or piped, is in no file that a runner could run
+  return name === undefined || name === "" || name.startsWith("[") ? undefined : name
+}

@@ -270,7 +270,7 @@ describe("a boot", () => {
     bootOf({ entry: boots("same-name") }, (cause) =>
       assert.deepStrictEqual(
         cause,
-        new NotARunner({ detail: "two functions of a runner have the same name: names are how calls find them" })
+        new NotARunner({ detail: "two functions of a runner have the name add: names are how calls find them" })
       )
     )
   )
