@@ -5,7 +5,9 @@ import { checkCopy, checkNode } from "../src/Requirements.ts"
 
 describe("Requirements", () => {
   it("lets every Node from 22.19 on pass", () => {
-    for (const version of ["22.19.0", "22.20.1", "24.0.0", "26.10.0", process.versions.node]) checkNode(version)
+    for (const version of ["22.19.0", "22.20.1", "24.0.0", "26.10.0", process.versions.node]) {
+      assert.doesNotThrow(() => checkNode(version))
+    }
   })
 
   it("refuses an older one in one sentence that names both", () => {
@@ -20,7 +22,7 @@ describe("Requirements", () => {
   it("knows the schemas of its own copy of effect", () => {
     class Failed extends Schema.TaggedError<Failed>()("Failed", {}) {}
     const schemas = [Schema.String, Schema.Struct({ a: Schema.Int }), Schema.Union([Schema.Void, Schema.Never]), Failed]
-    for (const schema of schemas) checkCopy("own", schema)
+    for (const schema of schemas) assert.doesNotThrow(() => checkCopy("own", schema))
   })
 
   it("refuses those of another copy, and says how to find it", async () => {

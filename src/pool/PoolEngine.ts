@@ -16,13 +16,11 @@ import { Call, type CallOwner, type Due } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type * as LeaseTicket from "./LeaseTicket.ts"
+import { LostCalls } from "./LostCalls.ts"
 import type { Settings } from "./PoolOptions.ts"
 import * as PoolState from "./PoolState.ts"
 import { Pings } from "./Pings.ts"
 import { PoolTimer } from "./PoolTimer.ts"
-
-/** How long a runner whose end is not confirmed may still run a call: keepalive of its connection and two more seconds. */
-const confirmMillis = 15_000 + 2_000
 
 const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
 
@@ -42,7 +40,7 @@ export class PoolEngine implements CallOwner {
   private answers: Array<() => void> = []
   private readonly pings: Pings
   /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
-  private readonly lost = new Map<Call, string>()
+  private readonly lost: LostCalls
 
   constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
     this.parts = parts
@@ -51,6 +49,10 @@ export class PoolEngine implements CallOwner {
     this.timer = new PoolTimer(clock, parts.context, {
       wakeAt: () => PoolState.wakeAt(this.state),
       wake: (now) => this.step({ _tag: "Tick", now })
+    })
+    this.lost = new LostCalls(parts.pool, this.timer, parts.metrics, {
+      cancelGrace: () => this.settings.cancelGrace,
+      again: (call) => this.step({ _tag: "Requeue", now: this.now(), ticket: call })
     })
     this.pings = new Pings(this.timer, this.runners, () => this.settings.silenceLimit, () => {
       // not to keep what a caller of long ago had in its context
@@ -143,7 +145,7 @@ export class PoolEngine implements CallOwner {
   expired(call: Call, now: number): void {
     if (call.phase === "stopping") return this.timer.afterReading(() => call.phase === "stopping" && this.stuck(call))
     const reason = (phase: TimedOut["phase"]) => {
-      const runner = this.lost.get(call) ?? this.runners.get(call.runner)?.id
+      const runner = this.lost.runnerOf(call) ?? this.runners.get(call.runner)?.id
       return CallReasons.timedOut(this.pool, call, phase, now, runner)
     }
     this.parts.metrics.failed(call.cast)
@@ -250,8 +252,7 @@ export class PoolEngine implements CallOwner {
       } else if (call.phase === "open") {
         if (handle.isUnsent(call)) this.step({ _tag: "Requeue", now, ticket: call })
         else {
-          call.phase = "lost"
-          this.lost.set(call, runner.id)
+          this.lost.add(call, runner.id)
           mayHaveRun.push(call)
         }
       }
@@ -261,32 +262,12 @@ export class PoolEngine implements CallOwner {
 
   /** Tells the callers of a lost runner why it went; an idempotent call has its turn again once nothing can still run. */
   tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
-    for (const call of calls) {
-      if (call.phase !== "lost") continue
-      if (!call.fn.idempotent || call.lease >= 0 || this.state.closed) this.giveUp(call, runner, exit)
-      else if (exit.gone) this.again(call)
-    }
-    const unsure = exit.gone ? [] : calls.filter((call) => call.phase === "lost")
-    if (unsure.length > 0) this.after(confirmMillis + this.settings.cancelGrace, () => unsure.forEach((call) => this.again(call)))
-  }
-
-  private again(call: Call): void {
-    if (call.phase !== "lost" || !call.fn.idempotent || call.lease >= 0) return
-    call.phase = "open"
-    this.lost.delete(call)
-    this.step({ _tag: "Requeue", now: this.now(), ticket: call })
+    this.lost.tell(calls, runner, exit, this.state.closed)
   }
 
   /** Whatever still waits for a lost runner is told now: the pool is closing. */
   tellAll(): void {
-    for (const [call, runner] of this.lost) this.giveUp(call, runner, { reason: new Disconnected({}), gone: false })
-  }
-
-  private giveUp(call: Call, runner: string, exit: RunnerExit): void {
-    this.lost.delete(call)
-    this.timer.cancel(call)
-    this.parts.metrics.failed(call.cast)
-    call.fail(CallReasons.runnerLost(this.pool, call, runner, exit))
+    this.lost.tellAll()
   }
 
   private carryOut(command: PoolState.Command, now: number): void {

@@ -184,7 +184,7 @@ export class PoolRuntime {
           Effect.flatMap(acquire, (runner) =>
             Effect.withFiber<A, E, R>((fiber) => {
               const outer = Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
-              return Effect.provideService(effect, Runner, { ...runner, outer }) as Effect.Effect<A, E, R>
+              return Effect.provideService(effect, Runner, { ...runner, outer })
             })
           )
         ) as Effect.Effect<A, E | FlameError, Exclude<R, Runner>>,

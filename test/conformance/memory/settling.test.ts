@@ -63,10 +63,7 @@ describe("withRunner", () => {
     Effect.gen(function* () {
       const faults = yield* MemoryRunners
       const fiber = yield* Effect.forkChild(Effect.flip(Pool.withRunner(Flame.call(again))), { startImmediately: true })
-      yield* Effect.repeat(
-        status,
-        { until: ({ busySlots }) => busySlots === 1 }
-      )
+      yield* Effect.repeat(status, { until: ({ busySlots }) => busySlots === 1 })
       yield* faults.lose()
       const { reason } = yield* Fiber.join(fiber)
       assert(reason._tag === "RunnerLost")
