@@ -45,4 +45,7 @@ export const isTraced = (context: Context.Context<never>): boolean =>
   Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer && Context.get(context, References.TracerEnabled)
 
 const isSampled = (context: Context.Context<never>): boolean =>
-  !LogLevel.isGreaterThan(Context.get(context, Tracer.MinimumTraceLevel), Context.get(context, Tracer.CurrentTraceLevel))
+  !LogLevel.isGreaterThan(
+    Context.get(context, Tracer.MinimumTraceLevel),
+    Context.get(context, Tracer.CurrentTraceLevel)
+  )

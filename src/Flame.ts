@@ -73,7 +73,13 @@ export {
   implement
 } from "./FlameFunction.ts"
 
-const declare = <const Name extends string, P extends Schema.Top | Fields, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool>(
+const declare = <
+  const Name extends string,
+  P extends Schema.Top | Fields,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool
+>(
   name: Name,
   contract: FlameFunction.Contract<P, S, E, PoolId>
 ): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> => {

@@ -59,8 +59,9 @@ export const test = <const Fs extends ReadonlyArray<Implemented<unknown>>, RHook
   options: PoolOptions<RHooks> = {}
 ): Layer.Layer<Pool | Backend | MemoryRunners, FlameError, Fs[number]["~R"] | RHooks> =>
   Layer.unwrap(
-    Effect.map(Effect.promise(() => import("./backend/MemoryBackend.ts")), (MemoryBackend) =>
-      Layer.provideMerge(Pool.layer(options), MemoryBackend.layer<Fs[number]["~R"]>({ functions }))
+    Effect.map(
+      Effect.promise(() => import("./backend/MemoryBackend.ts")),
+      (MemoryBackend) => Layer.provideMerge(Pool.layer(options), MemoryBackend.layer<Fs[number]["~R"]>({ functions }))
     )
   )
 
@@ -72,7 +73,7 @@ const failure = (detail: string): Effect.Effect<never, FlameError> =>
   )
 
 const noEntry = failure(
-  "no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL(\"./runner.ts\", import.meta.url) })"
+  'no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL("./runner.ts", import.meta.url) })'
 )
 
 const noKubernetes = failure(

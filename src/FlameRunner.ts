@@ -33,8 +33,7 @@ export { runMain } from "./runMain.ts"
  */
 export const serve = <const Fs extends ReadonlyArray<Implemented<unknown>>>(
   functions: Fs
-): Effect.Effect<void, FlameError, Fs[number]["~R"]> =>
-  Effect.contextWith((context) => run(functions, context))
+): Effect.Effect<void, FlameError, Fs[number]["~R"]> => Effect.contextWith((context) => run(functions, context))
 
 /**
  * Serves functions whose services are built here: where that fails the parent is told so, and may try again.
@@ -106,4 +105,11 @@ const notARunner = (role: Role.Parent | Role.Refused): Effect.Effect<never, Flam
   )
 
 const failed = (pool: string, runner: string | undefined, cause: BootFailure): FlameError =>
-  new FlameError({ reason: new BootFailed({ pool, attempts: runner === undefined ? 0 : 1, cause, ...(runner === undefined ? {} : { runner }) }) })
+  new FlameError({
+    reason: new BootFailed({
+      pool,
+      attempts: runner === undefined ? 0 : 1,
+      cause,
+      ...(runner === undefined ? {} : { runner })
+    })
+  })

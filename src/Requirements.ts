@@ -8,7 +8,9 @@ const oldest = [22, 19] as const
 export const checkNode = (version: string = process.versions.node): void => {
   const [major = 0, minor = 0] = version.split(".").map(Number)
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
-  throw new Error(`effect-flame needs Node ${oldest.join(".")} or newer, this is Node ${version}: run the program on a newer one`)
+  throw new Error(
+    `effect-flame needs Node ${oldest.join(".")} or newer, this is Node ${version}: run the program on a newer one`
+  )
 }
 
 /** Throws where a schema was made by another copy of effect than ours, whose values would not be known here. */
@@ -22,6 +24,7 @@ export const checkCopy = (name: string, schema: Schema.Top): void => {
 // the prototype that all nodes of a copy's schemas share
 const rootOf = (node: object): unknown => {
   let root: unknown
-  for (let next: unknown = node; next !== null && next !== Object.prototype; next = Object.getPrototypeOf(next)) root = next
+  for (let next: unknown = node; next !== null && next !== Object.prototype; next = Object.getPrototypeOf(next))
+    root = next
   return root
 }

@@ -65,23 +65,51 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
     false,
     `after 60000 ms it had got as far as "started": does it call Flame.main?`
   ],
-  [new Boot.Crashed({ exitCode: null, detail: "no such module" }), false, "it crashed: no such module; look at its output"],
-  [new Boot.Crashed({ exitCode: 9, detail: "no such module" }), false, "it crashed with exit code 9: no such module; look at its output"],
+  [
+    new Boot.Crashed({ exitCode: null, detail: "no such module" }),
+    false,
+    "it crashed: no such module; look at its output"
+  ],
+  [
+    new Boot.Crashed({ exitCode: 9, detail: "no such module" }),
+    false,
+    "it crashed with exit code 9: no such module; look at its output"
+  ],
   [
     new Boot.ServicesFailed({ detail: "no database" }),
     true,
     "the services of its functions could not be built: no database; see to what they need there, the boot is tried again"
   ],
-  [new Boot.BeforeBootFailed({ detail: "no licence" }), true, "the beforeBoot hook failed: no licence; mend the hook, the boot is tried again"],
-  [new Boot.LaunchFailed({ detail: "spawn EAGAIN" }), true, "it could not be started: spawn EAGAIN; check the limits of processes, files and memory, the boot is tried again"],
+  [
+    new Boot.BeforeBootFailed({ detail: "no licence" }),
+    true,
+    "the beforeBoot hook failed: no licence; mend the hook, the boot is tried again"
+  ],
+  [
+    new Boot.LaunchFailed({ detail: "spawn EAGAIN" }),
+    true,
+    "it could not be started: spawn EAGAIN; check the limits of processes, files and memory, the boot is tried again"
+  ],
   [
     new Exit.OutOfMemory({ limit: "512Mi" }),
     true,
     "it ran out of memory (limit 512Mi): give runners more, or lower `concurrency`"
   ],
-  [new Boot.ImagePull({ image: "app:1", detail: "not found" }), false, "image app:1 could not be pulled: not found; push it, or correct its name or the pull secrets"],
-  [new Boot.Unschedulable({ detail: "0/3 nodes fit" }), true, "no place was found for it: 0/3 nodes fit; make room, or request less for a runner"],
-  [new Boot.QuotaExceeded({ detail: "pods 10/10" }), true, "a quota does not allow another runner: pods 10/10; lower `max`, or raise the quota"],
+  [
+    new Boot.ImagePull({ image: "app:1", detail: "not found" }),
+    false,
+    "image app:1 could not be pulled: not found; push it, or correct its name or the pull secrets"
+  ],
+  [
+    new Boot.Unschedulable({ detail: "0/3 nodes fit" }),
+    true,
+    "no place was found for it: 0/3 nodes fit; make room, or request less for a runner"
+  ],
+  [
+    new Boot.QuotaExceeded({ detail: "pods 10/10" }),
+    true,
+    "a quota does not allow another runner: pods 10/10; lower `max`, or raise the quota"
+  ],
   [
     new Boot.Forbidden({ verb: "create", resource: "pods", detail: "RBAC" }),
     false,

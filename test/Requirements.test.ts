@@ -30,6 +30,9 @@ describe("Requirements", () => {
     const address = `${import.meta.resolve("effect/SchemaAST")}?another`
     const other = (await import(address)) as typeof SchemaAST
     const theirs = { ...Schema.String, ast: other.string }
-    assert.throws(() => checkCopy("thumb", theirs as unknown as Schema.Top), /function thumb: .* another copy of effect .*npm ls effect/)
+    assert.throws(
+      () => checkCopy("thumb", theirs as unknown as Schema.Top),
+      /function thumb: .* another copy of effect .*npm ls effect/
+    )
   })
 })

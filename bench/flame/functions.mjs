@@ -19,7 +19,9 @@ export const functions = {
   sink: Flame.fn("sink", { payload: Schema.Uint8Array, success: Schema.Number }, (bytes) =>
     Effect.succeed(bytes.byteLength)
   ),
-  prepare: Flame.fn("prepare", { payload: size, success: Schema.Number }, ({ size }) => Effect.sync(() => prepare(size))),
+  prepare: Flame.fn("prepare", { payload: size, success: Schema.Number }, ({ size }) =>
+    Effect.sync(() => prepare(size))
+  ),
   spin: Flame.fn("spin", { payload: { iters: Schema.Number }, success: Spun }, ({ iters }) =>
     Effect.sync(() => timedSpin(iters))
   ),

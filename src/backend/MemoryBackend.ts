@@ -39,7 +39,10 @@ export class MemoryRunners extends Context.Service<
     /** Ends runners as if from outside, all that exist where none is named; the reason is SIGKILL where none is given. */
     readonly lose: (options?: { readonly id?: string; readonly exit?: ExitReason }) => Effect.Effect<void>
     /** Cuts the connection of a runner, or of all; how it ended is told after the delay, or never. */
-    readonly disconnect: (options?: { readonly id?: string; readonly tellAfter?: Duration.Input }) => Effect.Effect<void>
+    readonly disconnect: (options?: {
+      readonly id?: string
+      readonly tellAfter?: Duration.Input
+    }) => Effect.Effect<void>
     /** Makes a runner drain as SIGTERM does, or all. */
     readonly terminate: (id?: string) => Effect.Effect<void>
     /** Makes a runner, or all, stop to read what its parent sends, as a blocked event loop does; or read again. */
@@ -141,7 +144,8 @@ class World<R> {
     if (!isMute) server.start()
     // as a process: it exits once its session is over and its calls have ended
     const told = Effect.flatMap(Effect.exit(Deferred.await(server.done)), () =>
-      runner.tellAfter === 0 ? Effect.void : Effect.sleep(runner.tellAfter))
+      runner.tellAfter === 0 ? Effect.void : Effect.sleep(runner.tellAfter)
+    )
     Effect.runForkWith(this.context)(Effect.raceFirst(told, Deferred.await(exit))).addObserver(() => {
       Deferred.doneUnsafe(exit, Exit.succeed({ reason: new Exited({ code: 0 }), gone: true }))
     })
@@ -178,7 +182,8 @@ class World<R> {
       this.each(options?.id, (runner) => end(runner, options?.exit ?? new Killed({ signal: "SIGKILL" }))),
     disconnect: (options) =>
       this.each(options?.id, (runner) => {
-        runner.tellAfter = options?.tellAfter === undefined ? Infinity : Duration.toMillis(Duration.fromInputUnsafe(options.tellAfter))
+        runner.tellAfter =
+          options?.tellAfter === undefined ? Infinity : Duration.toMillis(Duration.fromInputUnsafe(options.tellAfter))
         runner.cut()
       }),
     terminate: (id) => this.each(id, (runner) => runner.server.drain()),

@@ -51,7 +51,7 @@ const start = (
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
   if (caller.context === engine.plainContext && !Propagate.hasAny()) {
     // asked for by the call, no end is one: it stands over what the function or the pool says
-  const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
+    const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
     return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
   }
   if (!CallSpan.isTraced(caller.context)) {

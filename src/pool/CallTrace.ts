@@ -37,8 +37,14 @@ export class CallTrace implements CallObserver {
     if (until - call.submittedAt > shown) {
       this.child("queue", call.submittedAt, until, {})
       if (runner?.readyAt !== undefined && runner.readyAt > call.submittedAt) {
-        const phases = Object.entries(runner.phases).map(([name, millis]) => [`flame.boot.${name}_ms`, Math.round(millis)])
-        this.child("boot", runner.startedAt, runner.readyAt, { "flame.runner": runner.id, ...Object.fromEntries(phases) })
+        const phases = Object.entries(runner.phases).map(([name, millis]) => [
+          `flame.boot.${name}_ms`,
+          Math.round(millis)
+        ])
+        this.child("boot", runner.startedAt, runner.readyAt, {
+          "flame.runner": runner.id,
+          ...Object.fromEntries(phases)
+        })
       }
     }
     CallSpan.end(this.context, this.span, exit)

@@ -24,7 +24,9 @@ export interface PoolClass<Self, Id extends string> extends Context.Key<Self, Po
    * It holds no slot between calls. Once the runner is lost, every further call inside fails with `RunnerLost`: retry
    * around it, not inside.
    */
-  readonly withRunner: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FlameError, Exclude<R, Runner> | Self>
+  readonly withRunner: <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | FlameError, Exclude<R, Runner> | Self>
 }
 
 /**
@@ -46,7 +48,10 @@ export const PoolService =
     return Object.assign(key, {
       layer: <RHooks = never>(options?: PoolOptions<RHooks>) =>
         Layer.unwrap(
-          Effect.map(Effect.promise(() => import("./PoolLayer.ts")), ({ make }) => Layer.effect(key, make(id, options)))
+          Effect.map(
+            Effect.promise(() => import("./PoolLayer.ts")),
+            ({ make }) => Layer.effect(key, make(id, options))
+          )
         ),
       withRunner: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flatMap(key, (pool) => pool.withRunner(effect))
     }) as unknown as PoolClass<Self, Id>

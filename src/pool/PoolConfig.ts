@@ -13,7 +13,8 @@ import { prefixOf } from "./PoolPrefix.ts"
  */
 export const fromConfig = (pool: string): Effect.Effect<PoolOptions<never>, Config.ConfigError> => {
   const prefix = prefixOf(pool)
-  const read = <A>(name: string, config: (name: string) => Config.Config<A>) => Config.option(config(`${prefix}_${name}`))
+  const read = <A>(name: string, config: (name: string) => Config.Config<A>) =>
+    Config.option(config(`${prefix}_${name}`))
   return Effect.map(
     Config.all({
       min: read("MIN", Config.Int),

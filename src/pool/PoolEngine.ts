@@ -54,10 +54,15 @@ export class PoolEngine implements CallOwner {
       cancelGrace: () => this.settings.cancelGrace,
       again: (call) => this.step({ _tag: "Requeue", now: this.now(), ticket: call })
     })
-    this.pings = new Pings(this.timer, this.runners, () => this.settings.silenceLimit, () => {
-      // not to keep what a caller of long ago had in its context
-      this.plainContext = undefined
-    })
+    this.pings = new Pings(
+      this.timer,
+      this.runners,
+      () => this.settings.silenceLimit,
+      () => {
+        // not to keep what a caller of long ago had in its context
+        this.plainContext = undefined
+      }
+    )
   }
 
   /** Milliseconds of the pool's own time, which no change of the wall clock moves. */

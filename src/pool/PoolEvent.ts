@@ -28,7 +28,12 @@ export type PoolEvent =
       readonly runners: number
     }
   /** Nobody needs a runner any more that still boots; nothing is left of it. */
-  | { readonly _tag: "BootGivenUp"; readonly pool: string; readonly runner: string; readonly why: DrainReason | undefined }
+  | {
+      readonly _tag: "BootGivenUp"
+      readonly pool: string
+      readonly runner: string
+      readonly why: DrainReason | undefined
+    }
   | { readonly _tag: "RunnerUnresponsive"; readonly pool: string; readonly runner: string }
   | { readonly _tag: "RunnerResponsive"; readonly pool: string; readonly runner: string }
   | { readonly _tag: "RunnerStuck"; readonly pool: string; readonly runner: string; readonly function: string }

@@ -114,7 +114,9 @@ export class PoolMetrics {
     }
     const gauge = (name: string, description: string, get: () => number) => {
       const metric = Metric.gauge(name, { description, attributes })
-      registrations.push(Metric.registerUnsafe(metric, context, { get: () => ({ value: get() }), update() {}, modify() {} }))
+      registrations.push(
+        Metric.registerUnsafe(metric, context, { get: () => ({ value: get() }), update() {}, modify() {} })
+      )
     }
     const histogram = (name: string, description: string, get: () => Metric.HistogramState) => {
       const metric = Metric.histogram(name, { description, boundaries: bounds, attributes })

@@ -5,7 +5,10 @@ import type * as Context from "effect/Context"
 export const prefixOf = (pool: string): string =>
   pool === "effect-flame/Pool"
     ? "FLAME"
-    : `FLAME_${pool.slice(pool.lastIndexOf("/") + 1).replace(/[^A-Za-z0-9]+/g, "_").toUpperCase()}`
+    : `FLAME_${pool
+        .slice(pool.lastIndexOf("/") + 1)
+        .replace(/[^A-Za-z0-9]+/g, "_")
+        .toUpperCase()}`
 
 /** Whether the environment, or a `ConfigProvider` of the program's own, may set options of the pool. */
 export const mayBeConfigured = (pool: string, context: Context.Context<never>): boolean =>

@@ -149,7 +149,13 @@ export class PoolRuntime {
 
   private statusOf(view: PoolState.RunnerView): RunnerStatus {
     const runner = this.engine.runners.get(view.runner) as LivingRunner | undefined
-    const states = { booting: "booting", ready: "ready", retiring: "draining", draining: "draining", lost: "draining" } as const
+    const states = {
+      booting: "booting",
+      ready: "ready",
+      retiring: "draining",
+      draining: "draining",
+      lost: "draining"
+    } as const
     const state = states[view.phase]
     return {
       id: runner?.id ?? "?",
@@ -221,7 +227,9 @@ export class PoolRuntime {
       duration: timeout,
       orElse: () =>
         Effect.fail(
-          new FlameError({ reason: new TimedOut({ pool: id, function: "withRunner", phase: engine.waitsFor, after: timeout }) })
+          new FlameError({
+            reason: new TimedOut({ pool: id, function: "withRunner", phase: engine.waitsFor, after: timeout })
+          })
         )
     })
   }
@@ -268,7 +276,9 @@ export class PoolRuntime {
     }
     const runner = new LivingRunner(`${shortName(this.id)}-${life}-${runnersNamed++}`, index, parts, this.engine)
     // begun in a turn of its own: a boot that fails at once would step the policy inside of its own step
-    const fiber = Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine)))
+    const fiber = Effect.runForkWith(this.context)(
+      Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine))
+    )
     this.lives.add(fiber)
     fiber.addObserver(() => this.lives.delete(fiber))
     return runner
@@ -294,7 +304,8 @@ export class PoolRuntime {
     const call: RunnerCall = {
       linkId: 0,
       turn: 0,
-      final: (kind, body) => answer(kind !== Kind.Success || fn === undefined || FunctionCodec.of(fn).decodeSuccess(body, false) !== false)
+      final: (kind, body) =>
+        answer(kind !== Kind.Success || fn === undefined || FunctionCodec.of(fn).decodeSuccess(body, false) !== false)
     }
     // silent or failing, it does not object: a check that is broken must not keep runners for ever
     const silence = engine.after(objectionTime, () => {
@@ -304,7 +315,11 @@ export class PoolRuntime {
     })
     const functionIndex = fn === undefined ? undefined : handle.indexOf(fn)
     if (typeof functionIndex !== "number") {
-      this.beside(Effect.logWarning(`idleWhen of pool ${this.id} is not served by its runners: add ${fn?.name} to their functions`))
+      this.beside(
+        Effect.logWarning(
+          `idleWhen of pool ${this.id} is not served by its runners: add ${fn?.name} to their functions`
+        )
+      )
       return answer(true)
     }
     handle.request(call, functionIndex, objectionTime, undefined, undefined, none)

@@ -85,7 +85,10 @@ export class LivingRunner implements EngineRunner {
     const { handle } = this
     this.parts.beside(
       // the link of a backend whose kill does not close it must not outlive the kill
-      Effect.ensuring(this.process.kill(by), Effect.sync(() => handle?.link.destroy()))
+      Effect.ensuring(
+        this.process.kill(by),
+        Effect.sync(() => handle?.link.destroy())
+      )
     )
   }
 
@@ -114,7 +117,8 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     engine.runners.delete(index)
     engine.step({ _tag: "Gone", now: engine.now(), runner: index })
     // not before: whoever is told that it is gone finds nothing of it, neither in the system nor in the status
-    if (lost !== undefined) parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
+    if (lost !== undefined)
+      parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
     if (end === givenUp) parts.publish({ _tag: "BootGivenUp", pool: parts.pool, runner: runner.id, why: runner.why })
   })
 
@@ -137,10 +141,17 @@ const serve = Effect.fnUntraced(function* (
     // nobody interrupts a boot from outside: one that ends so did it itself, and must be followed by a pause too
     const cause = Cause.hasInterruptsOnly(booted.cause)
       ? new LaunchFailed({ detail: "its boot was interrupted" })
-      : squashed as BootFailure
+      : (squashed as BootFailure)
     parts.metrics.booted(took, false)
     const transient = isTransient(cause)
-    parts.publish({ _tag: "BootFailed", pool, runner: id, cause, transient, runners: PoolState.snapshot(engine.state).runners - 1 })
+    parts.publish({
+      _tag: "BootFailed",
+      pool,
+      runner: id,
+      cause,
+      transient,
+      runners: PoolState.snapshot(engine.state).runners - 1
+    })
     yield* Effect.logWarning(`runner ${id} of pool ${pool} did not boot: ${cause.message}`)
     runAfterBoot(parts, { pool, runner: id, failure: cause, took })
     engine.step({ _tag: "BootFailed", now: engine.now(), runner: index, transient, cause })
@@ -170,8 +181,10 @@ const boot = (
   }
   const launch = Effect.gen(function* () {
     if (beforeBoot !== undefined) {
-      yield* Effect.catchCause(Effect.suspend(() => beforeBoot(runner.id)), (cause) =>
-        Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" })))
+      yield* Effect.catchCause(
+        Effect.suspend(() => beforeBoot(runner.id)),
+        (cause) => Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" }))
+      )
       reached("beforeBoot")
     }
     const process = yield* Scope.provide(
@@ -252,7 +265,8 @@ const ready = (
       parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
     },
     closed: ({ violation }) => {
-      if (violation !== undefined) parts.beside(Effect.logError(`the connection of runner ${id} was ended: it sent ${violation}`))
+      if (violation !== undefined)
+        parts.beside(Effect.logError(`the connection of runner ${id} was ended: it sent ${violation}`))
       Deferred.doneUnsafe(runner.over, Exit.void)
     }
   }
@@ -263,7 +277,12 @@ const ready = (
   if (runner.process !== undefined) {
     // a connection can outlive its process, where something else holds it open
     parts.beside(
-      Effect.flatMap(runner.process.exit, () => Effect.delay(Effect.sync(() => handle.link.destroy()), 100))
+      Effect.flatMap(runner.process.exit, () =>
+        Effect.delay(
+          Effect.sync(() => handle.link.destroy()),
+          100
+        )
+      )
     )
   }
   engine.step({ _tag: "Ready", now: engine.now(), runner: index })
@@ -323,7 +342,9 @@ const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeP
 const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<RunnerExit> =>
   // a turn later: a parent that computed is told of the end of a process after its own timers
   Effect.raceFirst(process.exit, Effect.delay(Effect.as(Effect.yieldNow, unknown), millis)).pipe(
-    Effect.catchCause((cause) => Effect.as(Effect.logError("a backend could not tell how a runner ended", cause), unknown))
+    Effect.catchCause((cause) =>
+      Effect.as(Effect.logError("a backend could not tell how a runner ended", cause), unknown)
+    )
   )
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
@@ -334,5 +355,6 @@ const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
 const runHook = (parts: LifeParts, name: string, runner: string, hook: () => Effect.Effect<void, unknown>): void =>
   parts.beside(
     Effect.catchCause(Effect.suspend(hook), (cause) =>
-      Effect.logWarning(`${name} of pool ${parts.pool} failed for runner ${runner}`, cause))
+      Effect.logWarning(`${name} of pool ${parts.pool} failed for runner ${runner}`, cause)
+    )
   )

@@ -212,7 +212,8 @@ export const connect = (transport: Transport, terms: RunnerTerms): Effect.Effect
         resume(Effect.succeed(handle))
       },
       accept(kind, id, total) {
-        if (!isFinal(kind) || handle?.calls[id] === undefined) return `a large ${kindName(kind)} for call ${id}, which it does not hold`
+        if (!isFinal(kind) || handle?.calls[id] === undefined)
+          return `a large ${kindName(kind)} for call ${id}, which it does not hold`
         return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
       },
       closed(how) {

@@ -213,7 +213,11 @@ export class RunnerServer {
   }
 
   /** The span of the function, below the caller's; without a tracer here its own spans are still below that one. */
-  private spanOf(call: ServedCall, context: Context.Context<never>, ids: SpanIds | undefined): Tracer.AnySpan | undefined {
+  private spanOf(
+    call: ServedCall,
+    context: Context.Context<never>,
+    ids: SpanIds | undefined
+  ): Tracer.AnySpan | undefined {
     const caller = ids === undefined ? undefined : Tracer.externalSpan(ids)
     if (!this.isTraced) return caller
     call.span = CallSpan.begin(context, `${call.served.fn.name}.run`, "server", caller)
@@ -239,7 +243,8 @@ export class RunnerServer {
       if (Exit.isSuccess(exit)) {
         // nobody waits for it any more: its acknowledgement is all that is wanted
         if (call.isCancelled) return this.reply(id, call, Kind.Interrupted, none)
-        if (!codec.isSuccessSync) return this.respondLater(id, call, Kind.Success, codec.encodeSuccessEffect(exit.value))
+        if (!codec.isSuccessSync)
+          return this.respondLater(id, call, Kind.Success, codec.encodeSuccessEffect(exit.value))
         return this.reply(id, call, Kind.Success, codec.encodeSuccess(exit.value))
       }
       // a defect elects itself over a typed error, as it does in Effect
@@ -274,7 +279,8 @@ export class RunnerServer {
     call.fiber = fiber
     fiber.addObserver((exit) => {
       if (Exit.isSuccess(exit)) return this.reply(id, call, kind, exit.value)
-      if (Cause.hasInterruptsOnly(exit.cause) && this.isStopped(call)) return this.reply(id, call, Kind.Interrupted, none)
+      if (Cause.hasInterruptsOnly(exit.cause) && this.isStopped(call))
+        return this.reply(id, call, Kind.Interrupted, none)
       this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(Cause.squash(exit.cause)))
     })
   }
@@ -332,7 +338,9 @@ export class RunnerServer {
   /** The session is over: whatever still runs is interrupted, and has `cancelGrace` for its finalizers. */
   private closed(violation: string | undefined): void {
     if (violation !== undefined) {
-      Effect.runForkWith(this.options.context)(Effect.logError(`the connection to the parent was ended: it sent ${violation}`))
+      Effect.runForkWith(this.options.context)(
+        Effect.logError(`the connection to the parent was ended: it sent ${violation}`)
+      )
     }
     this.isDraining = true
     this.isLeaving = true

@@ -67,7 +67,9 @@ let decodeCause: ((value: unknown) => Exit.Exit<BootFailure, unknown>) | undefin
 export const decodeFailure = (bytes: Uint8Array): BootFailure => {
   decodeCause ??= Schema.decodeUnknownExit(Schema.toCodecJson(BootFailure))
   const exit = decodeCause(parse(bytes, (_, value) => (isText(value) ? printable(value) : value)))
-  return Exit.isSuccess(exit) ? exit.value : new NotARunner({ detail: "it refused in a way that is not understood here" })
+  return Exit.isSuccess(exit)
+    ? exit.value
+    : new NotARunner({ detail: "it refused in a way that is not understood here" })
 }
 
 /** Checks a runner's Hello against who it should be. */
@@ -77,12 +79,14 @@ export const checkHello = (
 ): Hello | BootFailure => {
   const said = parse(bytes)
   // only the version is looked at before the versions are known to agree: the rest may have another shape in another one
-  if (!Number.isInteger(said?.["protocol"])) return new NotARunner({ detail: "what dialled back is not a runner of this library" })
+  if (!Number.isInteger(said?.["protocol"]))
+    return new NotARunner({ detail: "what dialled back is not a runner of this library" })
   if (said?.["protocol"] !== protocol) {
     return new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: String(said?.["protocol"]) })
   }
   const hello = asHello(said)
-  if (hello === undefined) return new NotARunner({ detail: "it introduced itself in a way that is not understood here" })
+  if (hello === undefined)
+    return new NotARunner({ detail: "it introduced itself in a way that is not understood here" })
   if (hello.runner !== expected.runner || hello.life !== expected.life) {
     return new NotARunner({
       detail: `it is runner ${hello.runner} of life ${hello.life}, expected was ${expected.runner} of ${expected.life}`
@@ -90,11 +94,16 @@ export const checkHello = (
   }
   for (const [name, fingerprint] of hello.functions) {
     const ours = expected.fingerprints.get(name)
-    if (ours !== undefined && ours !== fingerprint) return layoutMismatch(name, ours, printable(fingerprint), hello.build)
+    if (ours !== undefined && ours !== fingerprint)
+      return layoutMismatch(name, ours, printable(fingerprint), hello.build)
   }
   return hello
 }
 
 /** The refusal of a function whose schemas have another layout on the runner. */
 export const layoutMismatch = (name: string, parent: string, runner: string, runnerBuild: string): VersionMismatch =>
-  new VersionMismatch({ what: `the schemas of ${name}`, parent: `layout ${parent}`, runner: `layout ${runner} (build ${runnerBuild})` })
+  new VersionMismatch({
+    what: `the schemas of ${name}`,
+    parent: `layout ${parent}`,
+    runner: `layout ${runner} (build ${runnerBuild})`
+  })

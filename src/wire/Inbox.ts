@@ -91,9 +91,11 @@ export class Inbox {
     const map = kind === Kind.PartRequest ? this.incomingRequests : this.incomingResponses
     const body = map.get(id)
     // whoever gives up a large body stops sending it before it says so, so nothing of it can come later
-    if (body === undefined) return this.handlers.violate(`a ${kindName(kind)} frame for call ${id}, of which no large body is under way`)
+    if (body === undefined)
+      return this.handlers.violate(`a ${kindName(kind)} frame for call ${id}, of which no large body is under way`)
     const filled = body.filled + bytes.length
-    if (filled > body.bytes.length) return this.handlers.violate(`${kindName(kind)} frames beyond the announced ${body.bytes.length} bytes`)
+    if (filled > body.bytes.length)
+      return this.handlers.violate(`${kindName(kind)} frames beyond the announced ${body.bytes.length} bytes`)
     if (filled > body.granted) return this.handlers.violate(`${kindName(kind)} frames beyond their credit`)
     body.bytes.set(bytes, body.filled)
     body.filled = filled
