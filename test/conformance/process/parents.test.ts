@@ -257,6 +257,26 @@ describe("a program under Flame.runMain", () => {
   )
 })
 
+describe("a program under another runMain", () => {
+  it.live("on SIGTERM interrupts its calls at once, waits for their finalizers, and leaves nothing", () =>
+    leavesNothing(
+      Effect.gen(function* () {
+        const program = yield* start("parent-node.ts", { options, keys: ["a"], stubborn: true })
+        yield* program.stage.said("a", "started")
+        yield* program.kill("SIGTERM")
+        yield* program.stage.said("a", "interrupted")
+        yield* program.stage.tell("a", "let go")
+        yield* program.stage.said("a", "finalized")
+        yield* program.has({ key: "a", outcome: "interrupted" })
+        const { code } = yield* program.ended
+        assert.strictEqual(code, 130)
+        assert.isTrue(existsSync(program.finalized))
+        assert.deepStrictEqual(program.running, [])
+      })
+    )
+  )
+})
+
 describe("a program that uses a pool", () => {
   it.live("[C59] [C89] ends by itself once the pool is closed: no timer, no handle, no process is left", () =>
     leavesNothing(
