@@ -64,6 +64,7 @@ const loads: Readonly<
       "runner/Current",
       "runner/Role",
       "runner/RunnerServer",
+      "runner/Served",
       "wire/Frame",
       "wire/Handshake",
       "wire/Inbox",

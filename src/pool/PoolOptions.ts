@@ -20,7 +20,7 @@ export interface BootOutcome {
 export interface PoolOptions<RHooks = never> {
   /** Runners kept at all times, not only at the start. Default 0. */
   readonly min?: number
-  /** Runners that may exist at a time, booting and leaving ones included. Default 10. */
+  /** Runners that may exist at a time, booting and leaving ones included. Default 10, or `min` where that is larger. */
   readonly max?: number
   /** Calls that a runner runs at a time. Default 1; raise it for functions that mostly wait. */
   readonly concurrency?: number
@@ -104,10 +104,21 @@ export interface Settings {
   readonly maxResult: number
 }
 
-const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
-const optionalMillis = (input: Duration.Input | undefined): number | undefined => {
+const millis = (name: keyof Settings, input: Duration.Input): number => {
+  let value: number
+  try {
+    // not a number is no time at all to Duration
+    value = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
+  } catch {
+    value = NaN
+  }
+  if (Number.isNaN(value)) throw new TypeError(`the pool option ${name} is not a duration: ${String(input)}`)
+  if (value < 0) throw new TypeError(`the pool option ${name} must not be negative, it is ${value} ms`)
+  return value
+}
+const optionalMillis = (name: keyof Settings, input: Duration.Input | undefined): number | undefined => {
   if (input === undefined) return undefined
-  const value = millis(input)
+  const value = millis(name, input)
   return Number.isFinite(value) ? value : undefined
 }
 
@@ -122,16 +133,16 @@ export const resolve = (
     concurrency: options.concurrency ?? defaults.concurrency,
     spare: options.spare ?? defaults.spare,
     queueCapacity: options.queueCapacity ?? defaults.queueCapacity,
-    timeout: optionalMillis(options.timeout),
-    bootTimeout: options.bootTimeout === undefined ? backend.bootTimeout : millis(options.bootTimeout),
-    idleTimeToLive: options.idleTimeToLive === undefined ? defaults.idleTimeToLive : millis(options.idleTimeToLive),
+    timeout: optionalMillis("timeout", options.timeout),
+    bootTimeout: millis("bootTimeout", options.bootTimeout ?? backend.bootTimeout),
+    idleTimeToLive: millis("idleTimeToLive", options.idleTimeToLive ?? defaults.idleTimeToLive),
     maxCalls: options.maxCalls,
-    maxLifetime: optionalMillis(options.maxLifetime),
+    maxLifetime: optionalMillis("maxLifetime", options.maxLifetime),
     strategy: options.strategy ?? defaults.strategy,
-    drainTimeout: options.drainTimeout === undefined ? defaults.drainTimeout : millis(options.drainTimeout),
-    cancelGrace: options.cancelGrace === undefined ? defaults.cancelGrace : millis(options.cancelGrace),
-    silenceLimit: options.silenceLimit === undefined ? defaults.silenceLimit : millis(options.silenceLimit),
-    reasonGrace: options.reasonGrace === undefined ? backend.reasonGrace : millis(options.reasonGrace),
+    drainTimeout: millis("drainTimeout", options.drainTimeout ?? defaults.drainTimeout),
+    cancelGrace: millis("cancelGrace", options.cancelGrace ?? defaults.cancelGrace),
+    silenceLimit: millis("silenceLimit", options.silenceLimit ?? defaults.silenceLimit),
+    reasonGrace: millis("reasonGrace", options.reasonGrace ?? backend.reasonGrace),
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxResult: options.maxResult ?? defaults.maxResult
   }
@@ -162,6 +173,10 @@ const validate = (settings: Settings): void => {
   }
   if (settings.maxLifetime !== undefined && !(settings.maxLifetime > 0)) {
     throw new TypeError(`the pool option maxLifetime must be above 0, it is ${settings.maxLifetime} ms`)
+  }
+  // a program without types, or one that reads its options from somewhere
+  if (settings.strategy !== "spread" && settings.strategy !== "pack") {
+    throw new TypeError(`the pool option strategy must be spread or pack, it is ${String(settings.strategy)}`)
   }
   if (settings.min > settings.max) {
     throw new TypeError(`the pool option min (${settings.min}) is above max (${settings.max})`)

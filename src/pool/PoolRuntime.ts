@@ -13,6 +13,7 @@ import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import type { RunnerCall, RunnerHandle } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
+import { describe } from "./CastError.ts"
 import { LeaseTicket } from "./LeaseTicket.ts"
 import { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent, PoolStatus, RunnerStatus } from "./PoolEvent.ts"
@@ -323,14 +324,6 @@ export class PoolRuntime {
       return answer(true)
     }
     handle.request(call, functionIndex, objectionTime, undefined, undefined, none)
-  }
-}
-
-const describe = (error: unknown): string => {
-  try {
-    return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
-  } catch {
-    return "something that cannot be shown"
   }
 }
 

@@ -12,7 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Backend, RunnerProcess } from "../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
-import { Disconnected, Killed, type RunnerExit } from "../RunnerExit.ts"
+import { Killed, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle } from "../runner/Runner.ts"
 import type { Call, Due } from "./Call.ts"
 import type { EngineRunner } from "./EngineParts.ts"
@@ -20,6 +20,8 @@ import type { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent } from "./PoolEvent.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { BootOutcome, PoolOptions } from "./PoolOptions.ts"
+import { hintOf } from "./BootHint.ts"
+import { reasonWithin, unknown } from "./EndReason.ts"
 import * as PoolState from "./PoolState.ts"
 
 /** What the life of a runner needs of its pool. */
@@ -233,17 +235,6 @@ const boot = (
   )
 }
 
-const hintOf = (phase: string): string => {
-  switch (phase) {
-    case "beforeBoot":
-      return "the beforeBoot hook or the launch took the whole bootTimeout"
-    case "connected":
-      return "it connected but never served; are its services slow to build? raise `bootTimeout`"
-    default:
-      return "its program runs but never served; does its entry call Flame.main or FlameRunner.serve, and is nothing in its way before that? else raise `bootTimeout`"
-  }
-}
-
 const ready = (
   runner: LivingRunner,
   index: number,
@@ -300,8 +291,6 @@ interface Lost {
   exit: RunnerExit
 }
 
-const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
-
 /** The session is over: its callers are told why, as soon as that is known or `reasonGrace` has passed. */
 const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine) {
   const { process, why } = runner
@@ -338,14 +327,6 @@ const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeP
   if (why === undefined) parts.publish({ _tag: "LateReason", pool: parts.pool, runner: runner.id, exit })
   if (exit.gone) engine.tell(calls, runner.id, exit)
 }
-
-const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<RunnerExit> =>
-  // a turn later: a parent that computed is told of the end of a process after its own timers
-  Effect.raceFirst(process.exit, Effect.delay(Effect.as(Effect.yieldNow, unknown), millis)).pipe(
-    Effect.catchCause((cause) =>
-      Effect.as(Effect.logError("a backend could not tell how a runner ended", cause), unknown)
-    )
-  )
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {
   const { afterBoot } = parts.hooks

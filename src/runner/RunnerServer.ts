@@ -16,6 +16,7 @@ import { type BootFailure, NeverConnected } from "../BootFailure.ts"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
+import * as Served from "./Served.ts"
 import { withExtras } from "./CallExtras.ts"
 import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
 import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
@@ -34,13 +35,8 @@ export interface RunnerServerOptions {
   readonly context: Context.Context<never>
 }
 
-interface Served {
-  readonly fn: AnyImplemented
-  readonly codec: FunctionCodec.FunctionCodec
-}
-
 interface ServedCall {
-  readonly served: Served
+  readonly served: Served.Served
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   span: Tracer.Span | undefined
   isCancelled: boolean
@@ -53,7 +49,7 @@ export class RunnerServer {
   /** Completes when the last call has ended and the link is closed; fails when the parent refuses this runner. */
   readonly done: Deferred.Deferred<void, BootFailure> = Deferred.makeUnsafe()
   private readonly calls = new Map<number, ServedCall>()
-  private readonly functions: ReadonlyArray<Served>
+  private readonly functions: ReadonlyArray<Served.Served>
   private readonly link: Link
   private readonly options: RunnerServerOptions
   private readonly isTraced: boolean
@@ -170,19 +166,8 @@ export class RunnerServer {
       return this.link.violate(`a Request that is not understood here`)
     }
     if (this.isDraining) return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
-    const { codec, fn } = served
-    let effect: Effect.Effect<unknown, unknown, unknown>
-    try {
-      const bytes = large ?? body.subarray(head.end)
-      if (codec.isPayloadSync) {
-        effect = fn.implementation(codec.decodePayload(bytes, large !== undefined))
-      } else {
-        const own = large ?? Buffer.from(bytes)
-        effect = Effect.flatMap(Effect.orDie(codec.decodePayloadEffect(own, true)), fn.implementation)
-      }
-    } catch (defect) {
-      effect = Effect.die(defect)
-    }
+    const { codec } = served
+    const effect = Served.run(served, body, head.end, large)
     const call: ServedCall = { served, fiber: undefined, span: undefined, isCancelled: false }
     const scope = Scope.makeUnsafe()
     let context = this.contextOf(head, scope)

@@ -1,0 +1,16 @@
+/** Why a runner ended, as far as its backend tells in time. */
+import * as Effect from "effect/Effect"
+import type { RunnerProcess } from "../backend/Backend.ts"
+import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
+
+/** Nothing is known but that its connection is gone. */
+export const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
+
+/** What the backend says within some milliseconds, else `unknown`. */
+export const reasonWithin = (process: RunnerProcess, millis: number): Effect.Effect<RunnerExit> =>
+  // a turn later: a parent that computed is told of the end of a process after its own timers
+  Effect.raceFirst(process.exit, Effect.delay(Effect.as(Effect.yieldNow, unknown), millis)).pipe(
+    Effect.catchCause((cause) =>
+      Effect.as(Effect.logError("a backend could not tell how a runner ended", cause), unknown)
+    )
+  )

@@ -1,0 +1,27 @@
+/** A function as its runner serves it. */
+import * as Effect from "effect/Effect"
+import type { AnyImplemented } from "../FlameFunction.ts"
+import type * as FunctionCodec from "../FunctionCodec.ts"
+
+export interface Served {
+  readonly fn: AnyImplemented
+  readonly codec: FunctionCodec.FunctionCodec
+}
+
+/** Runs the function with the payload that follows `start` in a Request, or with the one that came in parts. */
+export const run = (
+  { codec, fn }: Served,
+  body: Buffer,
+  start: number,
+  large: Uint8Array | undefined
+): Effect.Effect<unknown, unknown, unknown> => {
+  try {
+    const bytes = large ?? body.subarray(start)
+    if (codec.isPayloadSync) return fn.implementation(codec.decodePayload(bytes, large !== undefined))
+    // it may be decoded after this turn, when what is not ours is used again
+    const own = large ?? Buffer.from(bytes)
+    return Effect.flatMap(Effect.orDie(codec.decodePayloadEffect(own, true)), fn.implementation)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
