@@ -106,19 +106,21 @@ describe("a parent that exits without a word", () => {
 })
 
 describe("a program under Flame.runMain", () => {
-  it.live("[C61] on SIGTERM while it waits for its first runners gives their boots up, and exits with 0", () =>
-    leavesNothing(
-      Effect.gen(function* () {
-        const entry = fixture("silent.ts").pathname
-        const program = yield* start("parent-two.ts", { options: { ...options, entry, min: 2, awaitMin: true } })
-        // itself, two runners, and the reaper
-        yield* until(() => program.running.length === 4, "two runners boot")
-        yield* program.kill("SIGTERM")
-        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
-        assert.deepStrictEqual(program.running, [])
-        assert.isFalse(existsSync(program.finalized))
-      })
-    )
+  it.live.each(["SIGTERM", "SIGINT"] as const)(
+    "[C61] on %s to all of its processes, while the first runners boot, gives them up and exits with 0",
+    (signal) =>
+      leavesNothing(
+        Effect.gen(function* () {
+          const entry = fixture("silent.ts").pathname
+          const program = yield* start("parent-two.ts", { options: { ...options, entry, min: 2, awaitMin: true } })
+          // itself, two runners, and the reaper
+          yield* until(() => program.running.length === 4, "two runners boot")
+          yield* program.killGroup(signal)
+          assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+          assert.deepStrictEqual(program.running, [])
+          assert.isFalse(existsSync(program.finalized))
+        })
+      )
   )
 
   it.live.each(["SIGTERM", "SIGINT"] as const)(
