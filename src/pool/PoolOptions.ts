@@ -104,21 +104,24 @@ export interface Settings {
   readonly maxResult: number
 }
 
-const millis = (name: keyof Settings, input: Duration.Input): number => {
+const millis = (name: keyof Settings, input: Duration.Input | undefined, fallback: number): number => {
+  if (input === undefined) return fallback
   let value: number
   try {
-    // not a number is no time at all to Duration
+    // to Duration a number that is none is no time at all
     value = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
   } catch {
     value = NaN
   }
-  if (Number.isNaN(value)) throw new TypeError(`the pool option ${name} is not a duration: ${String(input)}`)
+  if (Number.isNaN(value)) throw new TypeError(`the pool option ${name} is not a duration: ${shown(input)}`)
   if (value < 0) throw new TypeError(`the pool option ${name} must not be negative, it is ${value} ms`)
   return value
 }
+
+const shown = (input: Duration.Input): string => (typeof input === "object" ? JSON.stringify(input) : `${input}`)
+
 const optionalMillis = (name: keyof Settings, input: Duration.Input | undefined): number | undefined => {
-  if (input === undefined) return undefined
-  const value = millis(name, input)
+  const value = millis(name, input, Infinity)
   return Number.isFinite(value) ? value : undefined
 }
 
@@ -134,15 +137,15 @@ export const resolve = (
     spare: options.spare ?? defaults.spare,
     queueCapacity: options.queueCapacity ?? defaults.queueCapacity,
     timeout: optionalMillis("timeout", options.timeout),
-    bootTimeout: millis("bootTimeout", options.bootTimeout ?? backend.bootTimeout),
-    idleTimeToLive: millis("idleTimeToLive", options.idleTimeToLive ?? defaults.idleTimeToLive),
+    bootTimeout: millis("bootTimeout", options.bootTimeout, backend.bootTimeout),
+    idleTimeToLive: millis("idleTimeToLive", options.idleTimeToLive, defaults.idleTimeToLive),
     maxCalls: options.maxCalls,
     maxLifetime: optionalMillis("maxLifetime", options.maxLifetime),
     strategy: options.strategy ?? defaults.strategy,
-    drainTimeout: millis("drainTimeout", options.drainTimeout ?? defaults.drainTimeout),
-    cancelGrace: millis("cancelGrace", options.cancelGrace ?? defaults.cancelGrace),
-    silenceLimit: millis("silenceLimit", options.silenceLimit ?? defaults.silenceLimit),
-    reasonGrace: millis("reasonGrace", options.reasonGrace ?? backend.reasonGrace),
+    drainTimeout: millis("drainTimeout", options.drainTimeout, defaults.drainTimeout),
+    cancelGrace: millis("cancelGrace", options.cancelGrace, defaults.cancelGrace),
+    silenceLimit: millis("silenceLimit", options.silenceLimit, defaults.silenceLimit),
+    reasonGrace: millis("reasonGrace", options.reasonGrace, backend.reasonGrace),
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxResult: options.maxResult ?? defaults.maxResult
   }
@@ -176,7 +179,7 @@ const validate = (settings: Settings): void => {
   }
   // a program without types, or one that reads its options from somewhere
   if (settings.strategy !== "spread" && settings.strategy !== "pack") {
-    throw new TypeError(`the pool option strategy must be spread or pack, it is ${String(settings.strategy)}`)
+    throw new TypeError(`the pool option strategy must be spread or pack, it is ${settings.strategy as string}`)
   }
   if (settings.min > settings.max) {
     throw new TypeError(`the pool option min (${settings.min}) is above max (${settings.max})`)
