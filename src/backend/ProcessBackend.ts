@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "effect/LogLevel"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type BootFailure, EntryMissing, InvalidSpec } from "../BootFailure.ts"
@@ -43,8 +44,15 @@ export interface Options {
 /** After the end of its parent a healthy runner ends within `cancelGrace`; one that has not by then and this, is killed. */
 const reaperSlack = 500
 
+/**
+ * Starts runners as child processes, from the scope on until its end, which ends them all.
+ *
+ * Dies with a TypeError where an option makes no sense for any runner. An entry or a directory that is not there fails
+ * the boots instead, because it may come.
+ */
 export const make: (options: Options) => Effect.Effect<Backend["Service"], never, Scope.Scope> = Effect.fnUntraced(
   function* (options) {
+    const { killGrace, outputLevel } = yield* Effect.sync(() => checked(options))
     const reaper = yield* Reaper.acquire
 
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
@@ -52,8 +60,8 @@ export const make: (options: Options) => Effect.Effect<Backend["Service"], never
       yield* checkDirectory(options.cwd)
       const role = variables(spec, process.pid)
       const command = RunnerCommand.make(process, options, role, entry)
-      const log = yield* logger(spec, options.outputLevel)
-      const grace = Duration.fromInputUnsafe(options.killGrace ?? spec.cancelGrace)
+      const log = yield* logger(spec, outputLevel)
+      const grace = killGrace ?? Duration.millis(spec.cancelGrace)
       const child = yield* Effect.acquireRelease(
         start(command, {
           cwd: options.cwd,
@@ -86,6 +94,27 @@ export const make: (options: Options) => Effect.Effect<Backend["Service"], never
 /** The backend whose runners are child processes. */
 export const layer = (options: Options): Layer.Layer<Backend> => Layer.effect(Backend, make(options))
 
+const severities: ReadonlyArray<unknown> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]
+
+/** Once for all runners: each boot would fail of the same mistake, and as if it could heal. */
+const checked = ({ killGrace, outputLevel = "Info" }: Options) => {
+  if (!severities.includes(outputLevel)) {
+    throw new TypeError(`the option outputLevel must be one of ${severities.join(", ")}, it is ${outputLevel}`)
+  }
+  return { killGrace: killGrace === undefined ? undefined : grace(killGrace), outputLevel }
+}
+
+const grace = (input: Duration.Input): Duration.Duration => {
+  const parsed = Option.getOrUndefined(Duration.fromInput(input))
+  if (parsed === undefined || Number.isNaN(input)) {
+    throw new TypeError(`the option killGrace is not a duration: ${shown(input)}`)
+  }
+  if (Duration.isNegative(parsed)) throw new TypeError(`the option killGrace must not be negative: ${shown(input)}`)
+  return parsed
+}
+
+const shown = (input: Duration.Input): string => (typeof input === "object" ? JSON.stringify(input) : `${input}`)
+
 // looked for at each launch: the file may be built later, or be gone
 const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
   Effect.suspend((): Effect.Effect<string, BootFailure> => {
@@ -95,7 +124,7 @@ const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
   })
 
 const pathOf = (entry: string | URL): string | undefined => {
-  if (typeof entry === "string" && !entry.startsWith("file:")) return resolve(entry)
+  if (typeof entry === "string" && !/^[a-z][a-z0-9+.-]*:/i.test(entry)) return resolve(entry)
   try {
     return fileURLToPath(entry)
   } catch {
@@ -113,7 +142,7 @@ const checkDirectory = (cwd: string | undefined): Effect.Effect<void, BootFailur
       : Effect.fail(new InvalidSpec({ detail: `its directory ${cwd} does not exist` }))
   )
 
-const logger = (spec: RunnerSpec, level: Severity = "Info"): Effect.Effect<LogLine> =>
+const logger = (spec: RunnerSpec, level: Severity): Effect.Effect<LogLine> =>
   Effect.contextWith((context) => {
     const run = Effect.runForkWith(context)
     const log = Effect.logWithLevel(level)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
@@ -89,6 +90,23 @@ describe("ProcessBackend", () => {
     )
   })
 
+  it.live.each<readonly [Readonly<Record<string, unknown>>, string]>([
+    [{ killGrace: "12 parsecs" }, "the option killGrace is not a duration: 12 parsecs"],
+    [{ killGrace: NaN }, "the option killGrace is not a duration: NaN"],
+    [{ killGrace: "-1 second" }, "the option killGrace must not be negative: -1 second"],
+    [
+      { outputLevel: "Loud" },
+      "the option outputLevel must be one of Fatal, Error, Warn, Info, Debug, Trace, it is Loud"
+    ]
+  ])("refuses %j where it is made, by name", ([options, message]) =>
+    Effect.gen(function* () {
+      const before = children()
+      const exit = yield* Effect.exit(Effect.scoped(ProcessBackend.make({ entry: fixture("probe.ts"), ...options })))
+      assert.deepStrictEqual(exit, Exit.die(new TypeError(message)))
+      assert.deepStrictEqual(children(), before)
+    })
+  )
+
   describe("a boot that fails", () => {
     it.live("names an entry that does not exist, before anything is started", () =>
       Effect.gen(function* () {
@@ -100,10 +118,12 @@ describe("ProcessBackend", () => {
 
     it.live("names what is no file, and a directory that does not exist", () =>
       Effect.gen(function* () {
-        assert.deepStrictEqual(
-          yield* Effect.flip(boot({ entry: new URL("https://example.org/runner.js") })),
-          new InvalidSpec({ detail: "its entry https://example.org/runner.js is not a file" })
-        )
+        for (const entry of [new URL("https://example.org/runner.js"), "https://example.org/runner.js", "data:,1"]) {
+          assert.deepStrictEqual(
+            yield* Effect.flip(boot({ entry })),
+            new InvalidSpec({ detail: `its entry ${String(entry)} is not a file` })
+          )
+        }
         assert.deepStrictEqual(
           yield* Effect.flip(boot({ entry: fixture("probe.ts"), cwd: "/does/not/exist" })),
           new InvalidSpec({ detail: "its directory /does/not/exist does not exist" })
