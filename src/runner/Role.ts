@@ -1,11 +1,12 @@
 /**
  * How this process was started: as a parent, or as a runner of one.
  *
- * A parent gives a runner its role in `FLAME_RUNNER_*` variables. They hold for that one process, and are taken out
+ * A parent gives a runner its role in variables, such as `FLAME_RUNNER_ID`. They hold for that one process, and are taken out
  * of the environment before user code loads, so that nothing a function starts is ever taken for a runner.
  */
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
+import { isMainThread } from "node:worker_threads"
 import { type BootFailure, NotARunner } from "../BootFailure.ts"
 import { fail } from "../wire/Frame.ts"
 import { fromDuplex, type Transport } from "../wire/Transport.ts"
@@ -40,6 +41,9 @@ export type Role = Parent | Runner | Refused
 /** What the names of the role's variables begin with. */
 export const prefix = "FLAME_RUNNER_"
 
+/** What the names go on with. Any other variable with that prefix is of a pool called `Runner`, such as its `max`. */
+const names = ["ID", "POOL", "LIFE", "PARENT", "BOOT_TIMEOUT", "DRAIN_TIMEOUT", "CANCEL_GRACE"] as const
+
 /** The descriptor of the socketpair whose other end the parent holds. */
 const fd = 3
 
@@ -56,7 +60,7 @@ const key = Symbol.for("effect-flame/role")
 export const preload =
   "--import=data:text/javascript,/* effect-flame runner */" +
   "const e=process.env,t={ppid:process.ppid};" +
-  `for(const k of Object.keys(e))if(k.startsWith("${prefix}")){t[k.slice(${prefix.length})]=e[k];delete e[k]}` +
+  `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
   `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
   'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'
 
@@ -67,22 +71,21 @@ export interface Taken {
 }
 
 const takeFromEnvironment = (): Taken | undefined => {
+  // without an id there is no role: a pool called `Runner` has a boot timeout too
+  if (!process.env[`${prefix}ID`]) return undefined
   const taken: Record<string, string | number | undefined> & { ppid: number } = { ppid: process.ppid }
-  let some = false
-  for (const name of Object.keys(process.env)) {
-    if (!name.startsWith(prefix)) continue
-    taken[name.slice(prefix.length)] = process.env[name]
-    delete process.env[name]
-    some = true
+  for (const name of names) {
+    taken[name] = process.env[prefix + name]
+    delete process.env[prefix + name]
   }
-  return some ? taken : undefined
+  return taken
 }
 
 /** The variables that make a process started by process `parent` a runner. */
 export const variables = (
   spec: { readonly id: string; readonly pool: string; readonly life: string } & Durations,
   parent: number
-): Record<string, string> => ({
+): Record<`${typeof prefix}${(typeof names)[number]}`, string> => ({
   [`${prefix}ID`]: spec.id,
   [`${prefix}POOL`]: spec.pool,
   [`${prefix}LIFE`]: spec.life,
@@ -94,14 +97,16 @@ export const variables = (
 
 type Durations = Pick<Runner, "bootTimeout" | "drainTimeout" | "cancelGrace">
 
-/** The role that the variables stand for in a process with that parent. */
-export const decode = (taken: Taken | undefined): Role => {
+/** The role that the variables stand for in a process with that parent, or in a thread of it. */
+export const decode = (taken: Taken | undefined, isMain: boolean = isMainThread): Role => {
   if (taken === undefined) return { _tag: "Parent" }
-  const text = (name: string) => (typeof taken[name] === "string" ? taken[name] : "")
-  const id = text("ID")
-  if (id === "") {
+  if (!isMain) {
     return { _tag: "Refused", detail: "this is a worker thread of a runner, which cannot be a runner or have any" }
   }
+  const text = (name: (typeof names)[number]) => (typeof taken[name] === "string" ? taken[name] : "")
+  const id = text("ID")
+  // started with a runner's options of Node, but not as one
+  if (id === "") return { _tag: "Parent" }
   if (text("PARENT") !== `${taken.ppid}`) {
     return {
       _tag: "Refused",

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ProcessBackend from "../../src/backend/ProcessBackend.ts"
-import { current, decode, prefix, variables } from "../../src/runner/Role.ts"
+import { current, decode, prefix, preload, variables } from "../../src/runner/Role.ts"
 import { capture, fixture, launch, spec } from "../fixtures/process/kit.ts"
 
 /** What a runner of that entry prints: one line of JSON. */
@@ -43,18 +43,45 @@ describe("Role", () => {
   })
 
   it("holds for the process whose parent gave it", () => {
-    const { transport, ...role } = decode(taken()) as unknown as typeof runner & { transport: unknown }
+    const { transport, ...role } = decode(taken(), true) as unknown as typeof runner & { transport: unknown }
     assert.deepStrictEqual(role, runner)
     assert.isFunction(transport)
   })
 
   it("is refused to a process that somebody else started, by name", () => {
-    assert.deepStrictEqual(decode({ ...taken(), ppid: 101 }), {
+    assert.deepStrictEqual(decode({ ...taken(), ppid: 101 }, true), {
       _tag: "Refused",
       detail:
         "the FLAME_RUNNER_* variables here are those of runner app-1, which process 100 started, " +
         "but this process was started by 101: do not pass a runner's environment on"
     })
+  })
+
+  it("is refused to a worker thread, whatever it was given", () => {
+    const detail = "this is a worker thread of a runner, which cannot be a runner or have any"
+    for (const of of [taken(), taken({ ID: undefined })]) {
+      assert.deepStrictEqual(decode(of, false), { _tag: "Refused", detail })
+    }
+  })
+
+  it("is that of a parent without an id, on the main thread", () => {
+    assert.deepStrictEqual(decode(taken({ ID: undefined }), true), { _tag: "Parent" })
+    assert.deepStrictEqual(decode(taken({ ID: "" }), true), { _tag: "Parent" })
+  })
+
+  it.each([[[]], [[preload]]])("is not given by the variables of a pool called Runner, with options %j", (options) => {
+    const env = { ...process.env, FLAME_RUNNER_MAX: "3", FLAME_RUNNER_SPARE: "1" }
+    const args = [...options, fileURLToPath(fixture("role.ts"))]
+    const { left, role } = JSON.parse(execFileSync(process.execPath, args, { env, encoding: "utf8" }))
+    assert.deepStrictEqual(role, { _tag: "Parent" })
+    assert.deepStrictEqual(left.toSorted(), ["FLAME_RUNNER_MAX", "FLAME_RUNNER_SPARE"])
+  })
+
+  it("is not given by a boot timeout of such a pool either, which stays", () => {
+    const env = { ...process.env, FLAME_RUNNER_BOOT_TIMEOUT: "1 minute" }
+    const text = execFileSync(process.execPath, [fileURLToPath(fixture("role.ts"))], { env, encoding: "utf8" })
+    const { left, role } = JSON.parse(text)
+    assert.deepStrictEqual([role, left], [{ _tag: "Parent" }, ["FLAME_RUNNER_BOOT_TIMEOUT"]])
   })
 
   it.live("is out of the environment before the first module of the program is evaluated", () =>
