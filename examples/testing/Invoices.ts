@@ -43,5 +43,8 @@ export const printOnce = (invoice: Invoice) =>
     Effect.retry({ while: Flame.isRetryable, times: 3, schedule: Schedule.spaced("1 second") }),
     Effect.as<Outcome>("printed"),
     Effect.catchReason("FlameError", "RunnerLost", () => Effect.succeed<Outcome>("to be looked at")),
-    Effect.catchReason("FlameError", "TimedOut", () => Effect.succeed<Outcome>("later"))
+    // one that ran when its time was over may have printed before it was stopped
+    Effect.catchReason("FlameError", "TimedOut", ({ phase }) =>
+      Effect.succeed<Outcome>(phase === "running" ? "to be looked at" : "later")
+    )
   )

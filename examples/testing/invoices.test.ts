@@ -13,6 +13,8 @@ import { Invoice, NoPaper, print, Printer, printOnce } from "./Invoices.ts"
 
 const invoice = new Invoice({ number: 7, customer: "Ada", due: new Date("2026-01-31"), cents: 12_00 })
 
+const options = { max: 2, idleTimeToLive: "10 seconds", bootTimeout: "15 minutes" } as const
+
 /** The pool, with a printer that does what a test says; it remembers what it was given. */
 const setup = (onPrint: Effect.Effect<void, NoPaper> = Effect.void) => {
   const printed: Array<string> = []
@@ -26,7 +28,7 @@ const setup = (onPrint: Effect.Effect<void, NoPaper> = Effect.void) => {
         { pages: 2 }
       )
   })
-  return { printed, Test: FlameLayer.test([print], { max: 2, idleTimeToLive: "10 seconds" }).pipe(Layer.provide(Mock)) }
+  return { printed, Test: FlameLayer.test([print], options).pipe(Layer.provide(Mock)) }
 }
 
 describe("functions", () => {
@@ -60,7 +62,7 @@ describe("functions", () => {
 })
 
 describe("printOnce", () => {
-  it.effect("prints later what took too long, and stops the printer", () =>
+  it.effect("leaves to a person what took too long on the printer, and stops it", () =>
     Effect.gen(function* () {
       const stopped = yield* Deferred.make<void>()
       const { Test } = setup(Effect.onInterrupt(Effect.never, () => Deferred.succeed(stopped, undefined)))
@@ -69,11 +71,26 @@ describe("printOnce", () => {
         yield* TestClock.adjust("59 seconds")
         assert.isUndefined(printing.pollUnsafe())
         yield* TestClock.adjust("1 second")
-        assert.strictEqual(yield* Fiber.join(printing), "later")
+        assert.strictEqual(yield* Fiber.join(printing), "to be looked at")
         yield* Deferred.await(stopped)
       }).pipe(Effect.provide(Test))
     })
   )
+
+  it.effect("prints later what never got to a printer, after four tries", () => {
+    const { printed, Test } = setup()
+    return Effect.gen(function* () {
+      const runners = yield* MemoryRunners
+      yield* runners.delayBoots("10 minutes")
+      const printing = yield* Effect.forkChild(printOnce(invoice))
+      // a minute each, a second between them
+      yield* TestClock.adjust("242 seconds")
+      assert.isUndefined(printing.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(printing), "later")
+      assert.deepStrictEqual(printed, [])
+    }).pipe(Effect.provide(Test))
+  })
 
   it.effect("leaves to a person what a lost runner may have printed", () =>
     Effect.gen(function* () {

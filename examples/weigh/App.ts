@@ -80,6 +80,12 @@ class RunnersFailed extends Schema.TaggedError<RunnersFailed>()("RunnersFailed",
   }
 }
 
+const atLeast = (least: number) =>
+  Flag.filter(
+    (count: number) => count >= least,
+    () => `at least ${least}`
+  )
+
 const flags = {
   folder: Argument.String("folder").pipe(
     Argument.withDescription("A node_modules folder; that of this project where it is left out"),
@@ -93,9 +99,9 @@ const flags = {
     Flag.withDefault(false),
     Flag.withDescription("Do it both ways, which must give the same table")
   ),
-  runners: Flag.Int("runners").pipe(Flag.withDescription("How many runners at most"), Flag.optional),
-  limit: Flag.Int("limit").pipe(Flag.withDescription("Weigh only so many packages"), Flag.optional),
-  top: Flag.Int("top").pipe(Flag.withDescription("How many packages the table names"), Flag.withDefault(20))
+  runners: Flag.Int("runners").pipe(atLeast(1), Flag.withDescription("How many runners at most"), Flag.optional),
+  limit: Flag.Int("limit").pipe(atLeast(0), Flag.withDescription("Weigh only so many packages"), Flag.optional),
+  top: Flag.Int("top").pipe(atLeast(0), Flag.withDescription("How many packages the table names"), Flag.withDefault(20))
 }
 
 const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof flags>) {

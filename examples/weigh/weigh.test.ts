@@ -85,6 +85,19 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
     assert.include(text, `${missing} cannot be read (NotFound): give the path of a node_modules folder`)
   })
 
+  it("says which number makes no sense", async () => {
+    const wrong = [
+      ["--runners", "0", "1"],
+      ["--limit", "-1", "0"]
+    ] as const
+    for (const [flag, value, least] of wrong) {
+      const { code, text } = await run([folder, flag, value]).ended
+      assert.strictEqual(code, 1)
+      assert.include(text, `Invalid value for flag ${flag}: "${value}". Expected: at least ${least}`)
+      assert.notInclude(text, "weighing")
+    }
+  })
+
   it("fails when its runners do", async () => {
     const env = { FLAME_BOOT_TIMEOUT: "1 millis", FLAME_TIMEOUT: "100 millis" }
     const { code, text } = await run([folder, "--limit", "1"], env).ended
