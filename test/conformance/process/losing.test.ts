@@ -53,9 +53,8 @@ describe("a runner that goes", () => {
   )
 
   it.live("[C85] has an idempotent call sent again within the one budget it has", () =>
-    onPool({}, ({ stage }) =>
+    onPool({ min: 2, max: 2, awaitMin: true }, ({ stage }) =>
       Effect.gen(function* () {
-        yield* Flame.call(place)
         const call = reasonOf(Flame.call(replay, { key: "a" }, { timeout: "1200 millis" }))
         const fiber = yield* Effect.forkScoped(timed(call), { startImmediately: true })
         const first = yield* stage.said("a", "started")
