@@ -168,6 +168,7 @@ const members = [
 
 /** Every cause of a failed boot. */
 export const BootFailure: Schema.Union<typeof members> = Schema.Union(members)
+/** Any cause of a failed boot; `_tag` tells which. */
 export type BootFailure = (typeof members)[number]["Type"]
 
 /** Whether trying the boot again later can help without anybody changing anything. */

@@ -157,6 +157,7 @@ const members = [
 
 /** Every reason of a `FlameError`. */
 export const Reason: Schema.Union<typeof members> = Schema.Union(members)
+/** Any reason of a `FlameError`; `_tag` tells which. */
 export type Reason = (typeof members)[number]["Type"]
 
 /** What a call can fail with besides the function's own error; `reason` says what happened and what to do. */

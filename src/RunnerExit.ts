@@ -84,6 +84,7 @@ export const ExitReason: Schema.Union<
     typeof Disconnected
   ]
 > = Schema.Union([OutOfMemory, Evicted, Preempted, Deleted, NodeLost, Killed, Exited, Disconnected])
+/** Any way in which a runner went; `_tag` tells which. */
 export type ExitReason = typeof ExitReason.Type
 
 /** How a runner ended. `gone` says whether it is known to have ended, so that nothing of it can still run. */
