@@ -8,6 +8,7 @@ import type { Transport } from "./Transport.ts"
 
 /** Parts that leave in one turn: beyond it other events of the loop come first. */
 const partsPerTurn = 2
+const partsAlone = 8
 
 const slabSize = 64 * 1024
 
@@ -218,7 +219,10 @@ export class Outbox {
 
   /** One part of each body in turn, so that two large values share the connection. */
   private gatherParts(): void {
-    let left = partsPerTurn
+    const first = this.outgoing[0]
+    // so much credit is given only to a body beside which nothing small has come for a while
+    let left =
+      this.outgoing.length === 1 && first !== undefined && first.credit > creditWindow ? partsAlone : partsPerTurn
     let blocked = 0
     while (left > 0 && this.outgoing.length > blocked) {
       const body = this.outgoing.shift()!
