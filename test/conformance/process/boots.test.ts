@@ -11,10 +11,11 @@ import {
   ServicesFailed
 } from "../../../src/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
+import { BootFailed } from "../../../src/FlameError.ts"
 import { bootOf, boots, causeOf, spawnRunner } from "../../fixtures/conformance-process/boots.ts"
 import { children, exists } from "../../fixtures/conformance-process/census.ts"
 import { add } from "../../fixtures/conformance-process/functions.ts"
-import { fixture, leavesNothing, onPool, timed } from "../../fixtures/conformance-process/harness.ts"
+import { fixture, inPool, leavesNothing, onPool, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 
 describe("a boot", () => {
@@ -93,6 +94,15 @@ describe("a boot", () => {
         assert.isAtLeast(scene.events.of("BootStarted").length, 2)
       })
     )
+  )
+
+  it.live("that fails for good fails a layer that waits for its `min` runners", () =>
+    Effect.gen(function* () {
+      const layer = inPool({ entry: boots("throws"), min: 2, max: 2, awaitMin: true }, () => Effect.void)
+      const reason = yield* leavesNothing(Effect.scoped(reasonOf(layer)))
+      assert.instanceOf(reason, BootFailed)
+      assert.instanceOf(reason.cause, ProcessExited)
+    })
   )
 
   it.live("[C52] [C89] over `bootTimeout` is reported, and nothing is left of its process", () =>

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { type RunnerLost, RemoteDefect } from "../../../src/FlameError.ts"
-import { Exited } from "../../../src/RunnerExit.ts"
+import { Exited, Killed } from "../../../src/RunnerExit.ts"
 import { isAlive } from "../../fixtures/conformance-process/census.ts"
 import {
   add,
@@ -72,6 +72,22 @@ describe("a large value under way", () => {
         assert.deepStrictEqual(yield* Flame.call(weigh, { data }), { size, intact: true })
         assert.strictEqual(Buffer.compare(yield* Flame.call(bytes, { size }), data), 0)
         assert.deepInclude(yield* pool.status, { busySlots: 0, waiting: 0, ready: 1 })
+      })
+    )
+  )
+
+  it.live("is given up when its runner does not read it, which costs that runner", () =>
+    onPool({ concurrency: 2, cancelGrace: "300 millis" }, (scene) =>
+      Effect.gen(function* () {
+        const blocked = yield* begin(scene, "a")
+        yield* scene.stage.tell("a", "block /never")
+        yield* scene.stage.said("a", "blocking")
+        const call = yield* Effect.forkScoped(Flame.call(weigh, { data: pattern(size) }), { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* Fiber.interrupt(call)
+        const { exit } = (yield* reasonOf(Fiber.join(blocked.fiber))) as RunnerLost
+        assert.deepStrictEqual(exit, new Killed({ signal: "SIGKILL", by: "stuck call weigh" }))
+        assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
       })
     )
   )
