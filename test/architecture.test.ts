@@ -27,7 +27,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // bytes
   ["wire/"],
   // one runner: how it comes to exist, and both ends of its link
-  ["backend/", "runner/"],
+  ["backend/", "kubernetes/", "runner/"],
   // many runners
   ["pool/"],
   // what an app calls, what it provides, what a runner is

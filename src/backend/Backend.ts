@@ -25,13 +25,28 @@ export interface RunnerSpec {
   readonly drainTimeout: number
   /** How long finalizers may take after an interruption. */
   readonly cancelGrace: number
+  /** Whether it is to be kept at hand (`min`, `spare`) rather than booted for calls that wait. */
+  readonly isKept?: boolean
+  /** How long it may live, where the pool limits that. */
+  readonly maxLifetime?: number | undefined
 }
 
-/** A step on the way to serving, in the order in which it was reached. */
+/**
+ * A step on the way to serving, in the order in which it was reached. `waiting` is none: it tells what the boot waits for,
+ * such as a free place, in `detail`.
+ */
 export interface BootPhase {
-  readonly name: "created" | "scheduled" | "pulled" | "started" | "connected"
+  readonly name: "waiting" | "created" | "scheduled" | "pulled" | "started" | "connected"
   /** What a person may want to know about it, such as the node's name. */
   readonly detail?: string
+}
+
+/** What a backend knows of a runner that is to go, before it goes. */
+export interface Leaving {
+  /** Who or what wants it gone, for people: an eviction, a deletion, a node that does not answer. */
+  readonly why: string
+  /** Milliseconds that are left for its calls to end. */
+  readonly budget: number
 }
 
 /** One runner as its backend sees it. */
@@ -40,6 +55,13 @@ export interface RunnerProcess {
   readonly labels: Readonly<Record<string, string>>
   /** The steps of its boot; ends when it is connected or has ended. */
   readonly phases: Stream.Stream<BootPhase>
+  /**
+   * Completes once it has a place to run at, for a backend where finding one can take long: `bootTimeout` counts from
+   * there, and the backend itself gives up on finding one, by failing `connection`.
+   */
+  readonly scheduled?: Effect.Effect<void>
+  /** Completes when it is told to go by somebody else than its pool, which sends it nothing new from then on. */
+  readonly leaving?: Effect.Effect<Leaving>
   /** The authenticated byte pipe to it, once it has dialled back. */
   readonly connection: Effect.Effect<Transport, BootFailure>
   /** Why it ended; never fails, and every waiter gets the same answer. */
@@ -60,6 +82,8 @@ export class Backend extends Context.Service<
     readonly build: string
     /** Defaults of pools on this backend, in milliseconds. */
     readonly defaults: { readonly bootTimeout: number; readonly reasonGrace: number }
+    /** What of a pool's `drainTimeout` can be had before this process itself is ended; all of it where not given. */
+    readonly drainBudget?: (drainTimeout: number) => Effect.Effect<number>
     /**
      * Makes one runner exist. Its scope owns the runner: closing it removes every trace of it,
      * by SIGTERM first where it still lives.

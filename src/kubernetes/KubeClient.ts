@@ -1,0 +1,62 @@
+/**
+ * The few calls to the API server that runners need, all in one namespace.
+ *
+ * Every call is interruptible and bounded in time. Single calls try again by themselves where that is safe and the error
+ * is retryable; a watch does not, because only its reader knows where to go on.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { Transport } from "../wire/Transport.ts"
+import type { ClusterEvent, List, Pod, Secret, WatchEvent } from "./Kube.ts"
+import type { KubeError } from "./KubeError.ts"
+
+/** What a subject may do in the namespace, as the API server sums it up. */
+export interface Rules {
+  /** The server could not list everything: what is not there may still be allowed. */
+  readonly incomplete: boolean
+  readonly rules: ReadonlyArray<{
+    readonly verbs: ReadonlyArray<string>
+    readonly apiGroups?: ReadonlyArray<string>
+    readonly resources?: ReadonlyArray<string>
+    readonly resourceNames?: ReadonlyArray<string>
+  }>
+}
+
+export interface DeleteOptions {
+  /** Deletes it only while it is this very object. */
+  readonly uid?: string
+  /** Seconds from SIGTERM to SIGKILL; what the pod says where not given. */
+  readonly gracePeriodSeconds?: number
+}
+
+export class KubeClient extends Context.Service<
+  KubeClient,
+  {
+    /** The API server's address, for messages. */
+    readonly server: string
+    /** The namespace that everything here is in. */
+    readonly namespace: string
+    /** Name of the cluster's user or service account as far as known here, for messages. */
+    readonly user: string | undefined
+    readonly getPod: (name: string) => Effect.Effect<Pod, KubeError>
+    /** Creates a pod, tried again by its name: one that is there already with the same `flame.dev/runner` and life is the answer to our own earlier try. */
+    readonly createPod: (pod: Pod, options?: { readonly dryRun?: boolean }) => Effect.Effect<Pod, KubeError>
+    /** Deletes a pod; one that is not there (404), or is another one by now (409), is deleted. */
+    readonly deletePod: (name: string, options?: DeleteOptions) => Effect.Effect<void, KubeError>
+    /** Lists pods by a label selector, from the watch cache (`resourceVersion=0`) unless told otherwise. */
+    readonly listPods: (selector: string, options?: { readonly exact?: boolean }) => Effect.Effect<List<Pod>, KubeError>
+    /** One watch, from a resource version on; ends when the server ends it, fails when the connection breaks or is silent for 75 s. */
+    readonly watchPods: (selector: string, resourceVersion: string) => Stream.Stream<WatchEvent<Pod>, KubeError>
+    /** What the cluster tells about one object, oldest first. */
+    readonly events: (uid: string) => Effect.Effect<ReadonlyArray<ClusterEvent>, KubeError>
+    /** The last lines of a container's output. */
+    readonly podLog: (name: string, container: string, lines: number) => Effect.Effect<string, KubeError>
+    readonly createSecret: (secret: Secret) => Effect.Effect<Secret, KubeError>
+    readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<void, KubeError>
+    readonly rulesReview: Effect.Effect<Rules, KubeError>
+    /** A pipe to a port on a pod's own loopback, through the API server. */
+    readonly portForward: (pod: string, port: number) => Effect.Effect<Transport, KubeError, Scope.Scope>
+  }
+>()("effect-flame/KubeClient") {}

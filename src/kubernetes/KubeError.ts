@@ -1,0 +1,27 @@
+/** Why the API server did not do what was asked: its own no, or no answer. */
+import * as Schema from "effect/Schema"
+
+/** One request to the API server that failed. */
+export class KubeError extends Schema.TaggedError<KubeError>()("KubeError", {
+  /** What was asked, such as `create pods`. */
+  verb: Schema.String,
+  resource: Schema.String,
+  /** The HTTP code; undefined where no answer came. */
+  status: Schema.optionalKey(Schema.Int),
+  /** The reason that the API server gives, such as `Forbidden`; for want of an answer `Unreachable` or `TimedOut`. */
+  reason: Schema.String,
+  detail: Schema.String,
+  /** Fields that an `Invalid` names. */
+  fields: Schema.optionalKey(Schema.Array(Schema.String)),
+  /** The object's name, where the API server names one. */
+  name: Schema.optionalKey(Schema.String),
+  /** How long the server asks to wait, in milliseconds. */
+  retryAfter: Schema.optionalKey(Schema.Number),
+  /** Whether the same request may succeed later without anybody changing anything. */
+  retryable: Schema.Boolean
+}) {
+  override get message() {
+    const code = this.status === undefined ? this.reason : `${this.status} ${this.reason}`
+    return `the Kubernetes API did not ${this.verb} ${this.resource} (${code}): ${this.detail}`
+  }
+}
