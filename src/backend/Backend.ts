@@ -60,6 +60,8 @@ export interface RunnerProcess {
    * there, and the backend itself gives up on finding one, by failing `connection`.
    */
   readonly scheduled?: Effect.Effect<void>
+  /** What to look at when it does not come to serve in time, where the backend knows more than the step it reached. */
+  readonly hint?: () => string | undefined
   /** Completes when it is told to go by somebody else than its pool, which sends it nothing new from then on. */
   readonly leaving?: Effect.Effect<Leaving>
   /** The authenticated byte pipe to it, once it has dialled back. */

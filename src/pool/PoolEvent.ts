@@ -37,6 +37,8 @@ export type PoolEvent =
   | { readonly _tag: "RunnerUnresponsive"; readonly pool: string; readonly runner: string }
   | { readonly _tag: "RunnerResponsive"; readonly pool: string; readonly runner: string }
   | { readonly _tag: "RunnerStuck"; readonly pool: string; readonly runner: string; readonly function: string }
+  /** Somebody else than the pool wants a runner gone, and who: it gets no new calls from then on. */
+  | { readonly _tag: "RunnerLeaving"; readonly pool: string; readonly runner: string; readonly why: string }
   | { readonly _tag: "RunnerDraining"; readonly pool: string; readonly runner: string; readonly why: DrainReason }
   | {
       readonly _tag: "RunnerGone"

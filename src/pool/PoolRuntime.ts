@@ -10,10 +10,9 @@ import { Backend } from "../backend/Backend.ts"
 import { isTransient } from "../BootFailure.ts"
 import { BootFailed, FlameError, TimedOut } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
-import * as FunctionCodec from "../FunctionCodec.ts"
-import type { RunnerCall, RunnerHandle } from "../runner/Runner.ts"
-import { Kind } from "../wire/Frame.ts"
+import { life } from "../runner/Life.ts"
 import { describe } from "./CastError.ts"
+import { askIdle } from "./IdleCheck.ts"
 import { LeaseTicket } from "./LeaseTicket.ts"
 import { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent, PoolStatus, RunnerStatus } from "./PoolEvent.ts"
@@ -21,18 +20,12 @@ import { PoolMetrics } from "./PoolMetrics.ts"
 import { type PoolOptions, resolve, toState } from "./PoolOptions.ts"
 import * as PoolState from "./PoolState.ts"
 import { type LeasedRunner, Runner } from "./Runner.ts"
-import { type LifeParts, live, LivingRunner } from "./RunnerLife.ts"
+import { type LifeParts, LivingRunner } from "./LivingRunner.ts"
+import { live } from "./RunnerLife.ts"
 
 /** Events that a slow reader may fall behind by before it misses the oldest. */
 const eventBuffer = 1_024
 
-/** How long a runner has to object to being stopped, in milliseconds. */
-const objectionTime = 1_000
-
-const none = new Uint8Array(0)
-
-/** Name of this life of this process: runners of another one are not ours. */
-const life: string = crypto.randomUUID().slice(0, 8)
 let runnersNamed = 0
 
 const shortName = (pool: string): string =>
@@ -101,12 +94,16 @@ export class PoolRuntime {
       this.publish({ _tag: "PoolClosing", pool: this.id })
       engine.step({ _tag: "Close", now: engine.now() })
       engine.tellAll()
-      engine.after(drainTimeout, () => {
-        for (const runner of engine.runners.values()) runner.handle?.drain(0)
-        engine.after(cancelGrace + 1_000, () => {
-          for (const runner of engine.runners.values()) runner.kill("the pool closed")
+      const cutAfter = (millis: number) =>
+        engine.after(millis, () => {
+          for (const runner of engine.runners.values()) runner.handle?.drain(0)
+          engine.after(cancelGrace + 1_000, () => {
+            for (const runner of engine.runners.values()) runner.kill("the pool closed")
+          })
         })
-      })
+      const { drainBudget } = this.backend
+      if (drainBudget === undefined) cutAfter(drainTimeout)
+      else this.beside(Effect.map(drainBudget(drainTimeout), cutAfter))
       // not on the fiber of whoever asks first: it may be interrupted, and others wait for the same end
       Effect.runForkWith(this.context)(this.seeOff)
       return Deferred.await(this.closed)
@@ -273,9 +270,12 @@ export class PoolRuntime {
       hooks: this.options,
       publish: (event) => this.publish(event),
       beside: (effect) => this.beside(effect),
-      askIdle: (index, handle) => this.askIdle(index, handle)
+      askIdle: (index, handle) =>
+        askIdle(this.engine, this.id, this.options.idleWhen, index, handle, (effect) => this.beside(effect))
     }
-    const runner = new LivingRunner(`${shortName(this.id)}-${life}-${runnersNamed++}`, index, parts, this.engine)
+    const id = `${shortName(this.id)}-${life}-${runnersNamed++}`
+    const isKept = PoolState.snapshot(this.engine.state).waiting === 0
+    const runner = new LivingRunner(id, index, isKept, parts, this.engine)
     // begun in a turn of its own: a boot that fails at once would step the policy inside of its own step
     const fiber = Effect.runForkWith(this.context)(
       Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine))
@@ -290,40 +290,6 @@ export class PoolRuntime {
     const fiber = Effect.runForkWith(this.context)(Effect.ignoreCause(effect, { log: true }))
     this.others.add(fiber)
     fiber.addObserver(() => this.others.delete(fiber))
-  }
-
-  private askIdle(index: number, handle: RunnerHandle): void {
-    const { engine } = this
-    const fn = this.options.idleWhen
-    let answered = false
-    const answer = (idle: boolean) => {
-      if (answered) return
-      answered = true
-      engine.cancelDue(silence)
-      engine.step({ _tag: "IdleAnswer", now: engine.now(), runner: index, idle })
-    }
-    const call: RunnerCall = {
-      linkId: 0,
-      turn: 0,
-      final: (kind, body) =>
-        answer(kind !== Kind.Success || fn === undefined || FunctionCodec.of(fn).decodeSuccess(body, false) !== false)
-    }
-    // silent or failing, it does not object: a check that is broken must not keep runners for ever
-    const silence = engine.after(objectionTime, () => {
-      // else the runner would take its drain for a reason to wait for it
-      handle.cancel(call)
-      answer(true)
-    })
-    const functionIndex = fn === undefined ? undefined : handle.indexOf(fn)
-    if (typeof functionIndex !== "number") {
-      this.beside(
-        Effect.logWarning(
-          `idleWhen of pool ${this.id} is not served by its runners: add ${fn?.name} to their functions`
-        )
-      )
-      return answer(true)
-    }
-    handle.request(call, functionIndex, objectionTime, undefined, undefined, none)
   }
 }
 

@@ -4,105 +4,22 @@
  * The boot is interruptible and bounded; what it made exist belongs to a scope that is closed in any case.
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Backend, RunnerProcess } from "../backend/Backend.ts"
+import type { RunnerProcess } from "../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
 import { Killed, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle } from "../runner/Runner.ts"
-import type { Call, Due } from "./Call.ts"
-import type { EngineRunner } from "./EngineParts.ts"
+import type { Call } from "./Call.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
-import type { PoolEvent } from "./PoolEvent.ts"
-import type { PoolMetrics } from "./PoolMetrics.ts"
-import type { BootOutcome, PoolOptions } from "./PoolOptions.ts"
+import type { BootOutcome } from "./PoolOptions.ts"
 import { hintOf } from "./BootHint.ts"
 import { reasonWithin, unknown } from "./EndReason.ts"
+import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import * as PoolState from "./PoolState.ts"
-
-/** What the life of a runner needs of its pool. */
-export interface LifeParts {
-  readonly pool: string
-  readonly life: string
-  readonly build: string
-  readonly backend: Context.Service.Shape<typeof Backend>
-  readonly metrics: PoolMetrics
-  readonly hooks: Pick<PoolOptions<never>, "beforeBoot" | "afterBoot" | "onRunnerLost">
-  readonly publish: (event: PoolEvent) => void
-  /** Runs an effect beside the pool, until the pool ends. */
-  readonly beside: (effect: Effect.Effect<unknown, unknown>) => void
-  readonly askIdle: (index: number, handle: RunnerHandle) => void
-}
-
-/** A runner with what its status shows. */
-export class LivingRunner implements EngineRunner {
-  readonly id: string
-  handle: RunnerHandle | undefined = undefined
-  why: PoolState.DrainReason | undefined = undefined
-  isStuck = false
-  silentSince: number | undefined = undefined
-  process: RunnerProcess | undefined = undefined
-  readyAt: number | undefined = undefined
-  readonly startedAt: number
-  readonly phases: Record<string, number> = {}
-  /** Completes when its session is over. */
-  readonly over = Deferred.makeUnsafe<void>()
-  /** Completes when a boot is given up. */
-  readonly givenUp = Deferred.makeUnsafe<void>()
-  /** Who ended it here, for want of an answer. */
-  killedBy: string | undefined = undefined
-  private patience: Due | undefined
-  private readonly index: number
-  private readonly parts: LifeParts
-  private readonly engine: PoolEngine
-
-  constructor(id: string, index: number, parts: LifeParts, engine: PoolEngine) {
-    this.id = id
-    this.index = index
-    this.parts = parts
-    this.engine = engine
-    this.startedAt = engine.now()
-  }
-
-  leave(why: PoolState.DrainReason, budget: number): void {
-    const { pool } = this.parts
-    if (this.handle === undefined) {
-      Deferred.doneUnsafe(this.givenUp, Exit.void)
-      return
-    }
-    this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
-    this.handle.drain(budget)
-    // a runner that does not say goodbye in time is not waited for; without calls it has no other use for the time
-    const limit = (this.handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
-    this.patience = this.engine.after(limit, () => this.kill(`not gone after its drain (${why})`))
-  }
-
-  kill(by: string): void {
-    if (this.killedBy !== undefined || this.process === undefined) return
-    this.killedBy = by
-    const { handle } = this
-    this.parts.beside(
-      // the link of a backend whose kill does not close it must not outlive the kill
-      Effect.ensuring(
-        this.process.kill(by),
-        Effect.sync(() => handle?.link.destroy())
-      )
-    )
-  }
-
-  /** It is gone: lets go of what would keep it in memory. */
-  gone(): void {
-    if (this.patience !== undefined) this.engine.cancelDue(this.patience)
-  }
-
-  askIdle(): void {
-    if (this.handle !== undefined) this.parts.askIdle(this.index, this.handle)
-  }
-}
 
 /** Boots a runner, sees it through its session, and removes every trace of it. */
 export const live = (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine): Effect.Effect<void> =>
@@ -196,37 +113,52 @@ const boot = (
         life: parts.life,
         bootTimeout: settings.bootTimeout,
         drainTimeout: settings.drainTimeout,
-        cancelGrace: settings.cancelGrace
+        cancelGrace: settings.cancelGrace,
+        isKept: runner.isKept,
+        maxLifetime: settings.maxLifetime
       }),
       scope
     )
     runner.process = process
     reached("launched")
     parts.beside(Stream.runForEach(process.phases, ({ name }) => Effect.sync(() => reached(name))))
-    const terms = {
-      runner: runner.id,
-      life: parts.life,
-      fingerprints: engine.fingerprints,
-      cancelGrace: settings.cancelGrace,
-      drainTimeout: settings.drainTimeout,
-      maxPayload: settings.maxPayload,
-      maxResult: settings.maxResult
-    }
-    const handle = yield* Effect.raceFirst(
-      Effect.flatMap(process.connection, (transport) => connect(transport, terms)),
+    return process
+  })
+  const session = (process: RunnerProcess) =>
+    Effect.raceFirst(
+      Effect.flatMap(process.connection, (transport) =>
+        connect(transport, {
+          runner: runner.id,
+          life: parts.life,
+          fingerprints: engine.fingerprints,
+          cancelGrace: settings.cancelGrace,
+          drainTimeout: settings.drainTimeout,
+          maxPayload: settings.maxPayload,
+          maxResult: settings.maxResult
+        })
+      ),
       Effect.flatMap(process.exit, (exit) => Effect.fail(process.bootFailure(exit)))
     )
+  const late = () => {
+    const hint = runner.process?.hint?.() ?? hintOf(phase)
+    return Effect.fail(new NeverConnected({ phase, hint, after: settings.bootTimeout }))
+  }
+  const booted = Effect.gen(function* () {
+    const process = yield* Effect.timeoutOrElse(launch, { duration: settings.bootTimeout, orElse: late })
+    // a place may be long in coming, and is waited for by the backend; the time for the boot itself counts from there
+    const deadline = Effect.flatMap(process.scheduled ?? Effect.void, () => {
+      const left =
+        process.scheduled === undefined ? started + settings.bootTimeout - engine.now() : settings.bootTimeout
+      return Effect.flatMap(Effect.sleep(Math.max(0, left)), late)
+    })
+    const handle = yield* Effect.raceFirst(session(process), deadline)
     reached("ready")
     return handle
   })
   return Effect.raceFirst(
-    launch,
+    booted,
     Effect.flatMap(Deferred.await(runner.givenUp), () => Effect.die(givenUp))
   ).pipe(
-    Effect.timeoutOrElse({
-      duration: settings.bootTimeout,
-      orElse: () => Effect.fail(new NeverConnected({ phase, hint: hintOf(phase), after: settings.bootTimeout }))
-    }),
     Effect.catchDefect((defect) =>
       defect === givenUp
         ? Effect.die(defect)
@@ -276,6 +208,18 @@ const ready = (
       )
     )
   }
+  const leaving = runner.process?.leaving
+  if (leaving !== undefined) {
+    const until = Effect.raceFirst(leaving, Effect.andThen(Deferred.await(runner.over), Effect.undefined))
+    parts.beside(
+      Effect.map(until, (news) => {
+        if (news === undefined) return
+        runner.leavesBy = engine.now() + news.budget
+        parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
+        engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
+      })
+    )
+  }
   engine.step({ _tag: "Ready", now: engine.now(), runner: index })
   const labels = runner.process?.labels ?? {}
   parts.publish({ _tag: "RunnerReady", pool, runner: id, labels, phases: { ...runner.phases }, otherBuild })
@@ -316,11 +260,17 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   return lost
 })
 
-/** It held out until its scope was closed, which has ended it. */
+/** It held out until its scope was closed, which has ended it; or its place is lost with it, of which news come later. */
 const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, parts: LifeParts, engine: PoolEngine) {
-  if (runner.process === undefined) return
-  lost.exit = yield* reasonWithin(runner.process, engine.settings.reasonGrace)
-  if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
+  const { process } = runner
+  if (process === undefined) return
+  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace)
+  if (lost.exit !== unknown) return toldLate(runner, lost, parts, engine)
+  parts.beside(
+    Effect.map(process.exit, (exit) => {
+      if (exit.gone || exit.reason._tag !== "Disconnected") toldLate(runner, { ...lost, exit }, parts, engine)
+    })
+  )
 })
 
 const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeParts, engine: PoolEngine): void => {
