@@ -10,6 +10,7 @@ import { BootFailed, FlameError } from "./FlameError.ts"
 import type { AnyImplemented, Implemented } from "./FlameFunction.ts"
 import * as Build from "./runner/Build.ts"
 import * as Role from "./runner/Role.ts"
+import * as Steps from "./runner/Steps.ts"
 import { RunnerServer } from "./runner/RunnerServer.ts"
 import * as Shutdown from "./Shutdown.ts"
 
@@ -74,7 +75,8 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
     life: role.life,
     build: Build.of(process.argv[1]),
     functions,
-    context
+    context,
+    steps: Steps.now
   })
   const unregister = Shutdown.onSignal(
     Effect.suspend(() => {

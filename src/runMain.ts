@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import { NeverConnected, ServicesFailed } from "./BootFailure.ts"
 import { checkNode } from "./Requirements.ts"
+import * as Steps from "./runner/Steps.ts"
 import { bootTimeLeft, current, report } from "./runner/Role.ts"
 import * as Shutdown from "./Shutdown.ts"
 
@@ -19,6 +20,7 @@ import * as Shutdown from "./Shutdown.ts"
  */
 export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   checkNode()
+  Steps.ran()
   const role = current()
   const isRunner = role._tag === "Runner"
   let draining: Fiber.Fiber<void> | undefined

@@ -65,6 +65,7 @@ const loads: Readonly<
       "runner/Role",
       "runner/RunnerServer",
       "runner/Served",
+      "runner/Steps",
       "wire/Frame",
       "wire/Handshake",
       "wire/Inbox",
@@ -109,6 +110,7 @@ const loads: Readonly<
       "runner/Current",
       "runner/Entry",
       "runner/Role",
+      "runner/Steps",
       "wire/Frame",
       "wire/Transport"
     ],

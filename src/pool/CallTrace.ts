@@ -41,17 +41,21 @@ export class CallTrace implements CallObserver {
           `flame.boot.${name}_ms`,
           Math.round(millis)
         ])
-        this.child("boot", runner.startedAt, runner.readyAt, {
-          "flame.runner": runner.id,
-          ...Object.fromEntries(phases)
-        })
+        const attributes = { "flame.runner": runner.id, ...Object.fromEntries(phases) }
+        this.child("boot", runner.startedAt, runner.readyAt, attributes, runner.phases)
       }
     }
     CallSpan.end(this.context, this.span, exit)
   }
 
   /** A span of the past, between two times of the pool. */
-  private child(name: string, from: number, to: number, attributes: Readonly<Record<string, unknown>>): void {
+  private child(
+    name: string,
+    from: number,
+    to: number,
+    attributes: Readonly<Record<string, unknown>>,
+    steps: Readonly<Record<string, number>> = {}
+  ): void {
     const wall = Context.get(this.context, Clock.Clock).currentTimeNanosUnsafe()
     const now = this.engine.now()
     const at = (time: number) => wall - BigInt(Math.round((now - time) * 1e6))
@@ -66,6 +70,9 @@ export class CallTrace implements CallObserver {
       sampled: this.span.sampled
     })
     for (const key of Object.keys(attributes)) span.attribute(key, attributes[key])
+    for (const [step, millis] of Object.entries(steps).toSorted(([, a], [, b]) => a - b)) {
+      span.event(step, at(from + millis))
+    }
     span.end(at(to), Exit.void)
   }
 }

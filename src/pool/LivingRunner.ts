@@ -5,10 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Backend, RunnerProcess } from "../backend/Backend.ts"
 import type { RunnerHandle } from "../runner/Runner.ts"
+import { BootProgress } from "./BootProgress.ts"
 import type { Due } from "./Call.ts"
 import type { EngineRunner } from "./EngineParts.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
-import type { PoolEvent } from "./PoolEvent.ts"
+import type { BootPhases, PoolEvent } from "./PoolEvent.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { PoolOptions } from "./PoolOptions.ts"
 import type * as PoolState from "./PoolState.ts"
@@ -37,7 +38,7 @@ export class LivingRunner implements EngineRunner {
   process: RunnerProcess | undefined = undefined
   readyAt: number | undefined = undefined
   readonly startedAt: number
-  readonly phases: Record<string, number> = {}
+  readonly progress: BootProgress
   /** Completes when its session is over. */
   readonly over = Deferred.makeUnsafe<void>()
   /** Completes when a boot is given up. */
@@ -60,6 +61,11 @@ export class LivingRunner implements EngineRunner {
     this.parts = parts
     this.engine = engine
     this.startedAt = engine.now()
+    this.progress = new BootProgress(parts.pool, id, () => engine.now(), parts.publish)
+  }
+
+  get phases(): BootPhases {
+    return this.progress.phases
   }
 
   leave(why: PoolState.DrainReason, drainTimeout: number): void {

@@ -3,12 +3,26 @@ import type { BootFailure } from "../BootFailure.ts"
 import type { RunnerExit } from "../RunnerExit.ts"
 import type { DrainReason } from "./PoolStep.ts"
 
-/** How long the steps of a boot took, in milliseconds from its start: beforeBoot, launched, connected, ready and the backend's own. */
+/**
+ * How long the steps of a boot took, in milliseconds from its start: `beforeBoot`, `launched`, the backend's own (such as
+ * `scheduled`, `pulled`, `started`), `importing` and `imported` of the runner's program, `connected`, `ready`.
+ */
 export type BootPhases = Readonly<Record<string, number>>
 
 /** Something that happened in a pool. */
 export type PoolEvent =
   | { readonly _tag: "BootStarted"; readonly pool: string; readonly runner: string }
+  /** A boot got further; `waiting` is no step, but tells what it waits for. */
+  | {
+      readonly _tag: "BootProgress"
+      readonly pool: string
+      readonly runner: string
+      readonly phase: string
+      /** What a person may want to know of it, such as the words of a scheduler. */
+      readonly detail: string | undefined
+      /** Milliseconds from the start of the boot. */
+      readonly at: number
+    }
   | {
       readonly _tag: "RunnerReady"
       readonly pool: string
@@ -62,6 +76,10 @@ export interface RunnerStatus {
   /** Milliseconds since it became ready; undefined while it boots. */
   readonly age: number | undefined
   readonly phases: BootPhases
+  /** The step of its boot that it reached last; `ready` once it serves. */
+  readonly phase: string
+  /** What its boot waits for, for people; undefined where nothing is known of that. */
+  readonly waitsFor: string | undefined
 }
 
 /** A pool at a time. All counts are of this parent process only. */

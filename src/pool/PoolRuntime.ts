@@ -15,13 +15,14 @@ import { describe } from "./CastError.ts"
 import { askIdle } from "./IdleCheck.ts"
 import { LeaseTicket } from "./LeaseTicket.ts"
 import { PoolEngine } from "./PoolEngine.ts"
-import type { PoolEvent, PoolStatus, RunnerStatus } from "./PoolEvent.ts"
+import type { PoolEvent, PoolStatus } from "./PoolEvent.ts"
 import { PoolMetrics } from "./PoolMetrics.ts"
 import { type PoolOptions, resolve, toState } from "./PoolOptions.ts"
 import * as PoolState from "./PoolState.ts"
 import { type LeasedRunner, Runner } from "./Runner.ts"
 import { type LifeParts, LivingRunner } from "./LivingRunner.ts"
 import { live } from "./RunnerLife.ts"
+import { statusOf } from "./StatusOf.ts"
 
 /** Events that a slow reader may fall behind by before it misses the oldest. */
 const eventBuffer = 1_024
@@ -133,7 +134,9 @@ export class PoolRuntime {
       min: engine.settings.min,
       max: engine.settings.max,
       concurrency: engine.settings.concurrency,
-      runners: PoolState.runners(engine.state).map((view) => this.statusOf(view)),
+      runners: PoolState.runners(engine.state).map((view) =>
+        statusOf(view, engine.runners.get(view.runner) as LivingRunner | undefined, engine.now())
+      ),
       booting: figures.booting,
       ready: figures.ready,
       draining: figures.draining,
@@ -142,26 +145,6 @@ export class PoolRuntime {
       waiting: figures.waiting,
       leases: figures.leases,
       totals: this.metrics.totals
-    }
-  }
-
-  private statusOf(view: PoolState.RunnerView): RunnerStatus {
-    const runner = this.engine.runners.get(view.runner) as LivingRunner | undefined
-    const states = {
-      booting: "booting",
-      ready: "ready",
-      retiring: "draining",
-      draining: "draining",
-      lost: "draining"
-    } as const
-    const state = states[view.phase]
-    return {
-      id: runner?.id ?? "?",
-      state: state === "ready" && !view.responsive ? "unresponsive" : state,
-      labels: runner?.process?.labels ?? {},
-      calls: view.used,
-      age: runner?.readyAt === undefined ? undefined : this.engine.now() - runner.readyAt,
-      phases: { ...runner?.phases }
     }
   }
 

@@ -93,18 +93,14 @@ const boot = (
 ): Effect.Effect<RunnerHandle, BootFailure> => {
   const { settings } = engine
   const { beforeBoot } = parts.hooks
-  let phase = "beforeBoot"
-  const reached = (name: string) => {
-    phase = name
-    runner.phases[name] = engine.now() - started
-  }
+  const { progress } = runner
   const launch = Effect.gen(function* () {
     if (beforeBoot !== undefined) {
       yield* Effect.catchCause(
         Effect.suspend(() => beforeBoot(runner.id)),
         (cause) => Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" }))
       )
-      reached("beforeBoot")
+      progress.reached("beforeBoot")
     }
     const process = yield* Scope.provide(
       parts.backend.launch({
@@ -120,8 +116,8 @@ const boot = (
       scope
     )
     runner.process = process
-    reached("launched")
-    parts.beside(Stream.runForEach(process.phases, ({ name }) => Effect.sync(() => reached(name))))
+    progress.reached("launched")
+    parts.beside(Stream.runForEach(process.phases, (phase) => Effect.sync(() => progress.backend(phase))))
     return process
   })
   const session = (process: RunnerProcess) =>
@@ -140,6 +136,7 @@ const boot = (
       Effect.flatMap(process.exit, (exit) => Effect.fail(process.bootFailure(exit)))
     )
   const late = () => {
+    const { phase } = progress
     const hint = runner.process?.hint?.() ?? hintOf(phase)
     return Effect.fail(new NeverConnected({ phase, hint, after: settings.bootTimeout }))
   }
@@ -152,7 +149,7 @@ const boot = (
       return Effect.flatMap(Effect.sleep(Math.max(0, left)), late)
     })
     const handle = yield* Effect.raceFirst(session(process), deadline)
-    reached("ready")
+    progress.serves(handle.hello.steps)
     return handle
   })
   return Effect.raceFirst(

@@ -59,7 +59,7 @@ const key = Symbol.for("effect-flame/role")
  */
 export const preload =
   "--import=data:text/javascript,/* effect-flame runner */" +
-  "const e=process.env,t={ppid:process.ppid};" +
+  "const e=process.env,t={ppid:process.ppid,at:performance.now()};" +
   `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
   `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
   'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'

@@ -20,7 +20,7 @@ import * as Served from "./Served.ts"
 import { withExtras } from "./CallExtras.ts"
 import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
 import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
-import { decodeFailure, decodeWelcome, type Hello, type Welcome } from "../wire/Handshake.ts"
+import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
 import { decodeHead, type RequestHead, type SpanIds } from "../wire/Request.ts"
 import type { Transport } from "../wire/Transport.ts"
@@ -33,6 +33,8 @@ export interface RunnerServerOptions {
   readonly functions: ReadonlyArray<AnyImplemented>
   /** What the functions need, and what is provided around them. */
   readonly context: Context.Context<never>
+  /** How this process came here, asked when it says Hello. */
+  readonly steps?: () => HelloSteps
 }
 
 interface ServedCall {
@@ -93,7 +95,8 @@ export class RunnerServer {
       build,
       runner: info.id,
       life,
-      functions: functions.map((fn) => [fn.name, fn.layout] as const)
+      functions: functions.map((fn) => [fn.name, fn.layout] as const),
+      ...(this.options.steps === undefined ? {} : { steps: this.options.steps() })
     }
     this.link.open()
     this.link.send(Kind.Hello, 0, none, json(hello))

@@ -16,6 +16,18 @@ export interface Hello {
   readonly runner: string
   readonly life: string
   readonly functions: ReadonlyArray<readonly [name: string, fingerprint: string]>
+  /** How its process came here, where it has one of its own. */
+  readonly steps?: HelloSteps
+}
+
+/** Milliseconds from the start of a runner's process. */
+export interface HelloSteps {
+  /** Node runs, and the program begins to be loaded. */
+  readonly importing: number
+  /** The program is loaded, and runs. */
+  readonly imported: number
+  /** Its services are built, and it says Hello. */
+  readonly said: number
 }
 
 /** The parent's answer: the limits of this session. Sizes in bytes, durations in milliseconds. */
@@ -49,8 +61,19 @@ const asHello = (value: Readonly<Record<string, unknown>>): Hello | undefined =>
   const { build, functions, life, runner } = value
   if (!isText(build) || !isText(runner) || !isText(life) || !Array.isArray(functions)) return undefined
   if (!functions.every(isServed)) return undefined
-  return { protocol, build: printable(build), runner: printable(runner), life: printable(life), functions }
+  const steps = asSteps(value["steps"])
+  const hello = { protocol, build: printable(build), runner: printable(runner), life: printable(life), functions }
+  return steps === undefined ? hello : { ...hello, steps }
 }
+
+/** Only for people: what makes no sense is left out. */
+const asSteps = (value: unknown): HelloSteps | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
+  const { imported, importing, said } = value as Record<string, unknown>
+  return isTime(importing) && isTime(imported) && isTime(said) ? { importing, imported, said } : undefined
+}
+
+const isTime = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e12
 
 /** What a Welcome frame says; undefined when it is not one. */
 export const decodeWelcome = (bytes: Uint8Array): Welcome | undefined => {

@@ -308,8 +308,26 @@ describe("status, events, metrics", () => {
         max: 4,
         concurrency: 1,
         runners: [
-          { id: first!.id, state: "ready", labels: { runner: first!.id }, calls: 1, age: 5_000, phases: first!.phases },
-          { id: second!.id, state: "booting", labels: {}, calls: 0, age: undefined, phases: second!.phases }
+          {
+            id: first!.id,
+            state: "ready",
+            labels: { runner: first!.id },
+            calls: 1,
+            age: 5_000,
+            phases: first!.phases,
+            phase: "ready",
+            waitsFor: undefined
+          },
+          {
+            id: second!.id,
+            state: "booting",
+            labels: {},
+            calls: 0,
+            age: undefined,
+            phases: second!.phases,
+            phase: "beforeBoot",
+            waitsFor: undefined
+          }
         ],
         booting: 1,
         ready: 1,
@@ -331,7 +349,13 @@ describe("status, events, metrics", () => {
           runMillis: 0
         }
       })
-      assert.deepStrictEqual(Object.keys(first!.phases).toSorted(), ["beforeBoot", "launched", "ready", "started"])
+      assert.deepStrictEqual(Object.keys(first!.phases).toSorted(), [
+        "beforeBoot",
+        "connected",
+        "launched",
+        "ready",
+        "started"
+      ])
       yield* finish("a", "b")
       yield* value(a)
       yield* value(b)
@@ -359,15 +383,22 @@ describe("status, events, metrics", () => {
     yield* Flame.call(twice, { n: 1 })
     yield* settle
     const runner = events[0]?._tag === "BootStarted" ? events[0].runner : ""
-    const [, ready] = events
+    const [ready] = only(events, "RunnerReady")
     assert.deepStrictEqual(
       events.map((event) => [event._tag, event.pool, "runner" in event ? event.runner : ""]),
       [
         ["BootStarted", Pool.key, runner],
+        ["BootProgress", Pool.key, runner],
+        ["BootProgress", Pool.key, runner],
+        ["BootProgress", Pool.key, runner],
         ["RunnerReady", Pool.key, runner],
         ["RunnerDraining", Pool.key, runner],
         ["RunnerGone", Pool.key, runner]
       ]
+    )
+    assert.deepStrictEqual(
+      only(events, "BootProgress").map(({ phase }) => phase),
+      ["launched", "started", "connected"]
     )
     assert.deepInclude(ready, { labels: { runner }, otherBuild: undefined })
   })

@@ -99,8 +99,21 @@ describe("a traced call", () => {
           assert.isAtMost(span.end, call.end + 5)
         }
         assert.isAtLeast(queue.end - queue.start, boot.end - boot.start - 5)
+        const names = ["launched", "started", "importing", "imported", "connected", "ready"]
         const phases = Object.keys(boot.attributes).filter((name) => name.startsWith("flame.boot."))
-        assert.includeMembers(phases, ["flame.boot.launched_ms", "flame.boot.started_ms", "flame.boot.ready_ms"])
+        assert.includeMembers(
+          phases,
+          names.map((name) => `flame.boot.${name}_ms`)
+        )
+        // and as events at their times, in that order
+        assert.deepStrictEqual(
+          boot.events.map(({ name }) => name),
+          names
+        )
+        for (const event of boot.events) {
+          assert.isAtLeast(event.at, boot.start)
+          assert.isAtMost(event.at, boot.end)
+        }
         assert.isAtMost(Number(boot.attributes["flame.boot.ready_ms"]), boot.end - boot.start + 5)
       })
     )
