@@ -1,0 +1,20 @@
+/** Bundles programs for images: one small file per entry, chunks for what is loaded lazily. */
+import { build } from "rolldown"
+
+/** Writes `<name>.mjs` for each entry into a folder. */
+export const bundle = async (entries: Readonly<Record<string, string>>, folder: string): Promise<void> => {
+  await build({
+    input: entries,
+    platform: "node",
+    // loaded lazily, and only outside of a cluster; rolldown itself has a native part
+    external: [/^node:/, /^@kubernetes\//, /^rolldown(\/|$)/],
+    logLevel: "silent",
+    output: {
+      dir: folder,
+      format: "esm",
+      minify: true,
+      entryFileNames: "[name].mjs",
+      chunkFileNames: "[name]-[hash].mjs"
+    }
+  })
+}

@@ -1,0 +1,101 @@
+/**
+ * How a test steers a parent in the cluster: it asks over HTTP, and the parent dials nothing of the test's.
+ *
+ * `POST /call` answers with what came of the call, `GET /status` with the pool's status, `GET /events` with its events,
+ * one JSON line each, from the first on.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Flame from "../../../src/Flame.ts"
+import { Pool } from "../../../src/pool/Pool.ts"
+import { all } from "./functions.ts"
+
+/** A call to make. */
+export interface Order {
+  readonly function: string
+  readonly payload?: unknown
+  /** Milliseconds. */
+  readonly timeout?: number
+}
+
+/** What came of a call: a value, a reason of a FlameError or a typed error by its tag, or a defect. */
+export type Outcome =
+  | { readonly _tag: "Success"; readonly value: unknown }
+  | { readonly _tag: "Failure"; readonly error: string; readonly message: string; readonly fields: unknown }
+  | { readonly _tag: "Died"; readonly message: string }
+
+export const port = 8080
+
+const tagOf = (u: unknown): string => (typeof u === "object" && u !== null && "_tag" in u ? String(u._tag) : typeof u)
+
+const outcome = (exit: Exit.Exit<unknown, unknown>): Outcome => {
+  if (Exit.isSuccess(exit)) return { _tag: "Success", value: exit.value }
+  const failure = exit.cause.reasons.find(Cause.isFailReason)?.error
+  if (failure === undefined) return { _tag: "Died", message: Cause.pretty(exit.cause) }
+  const error = tagOf(failure) === "FlameError" ? (failure as { reason: unknown }).reason : failure
+  return { _tag: "Failure", error: tagOf(error), message: (error as Error).message, fields: { ...(error as object) } }
+}
+
+const text = async (request: IncomingMessage): Promise<string> => {
+  let body = ""
+  for await (const chunk of request) body += String(chunk)
+  return body
+}
+
+// which function it is, its test knows: here all are alike
+type AnyCall = (fn: unknown, payload: unknown, options: object) => Effect.Effect<unknown, unknown, Pool>
+
+const call = ({ function: name, payload, timeout }: Order): Effect.Effect<Outcome, never, Pool> => {
+  const fn = all.find((fn) => fn.name === name)
+  const made = (Flame.call as AnyCall)(fn, payload, timeout === undefined ? {} : { timeout })
+  return Effect.map(Effect.exit(made), outcome)
+}
+
+const serve = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
+  Effect.acquireRelease(
+    Effect.callback<ReturnType<typeof createServer>>((resume) => {
+      const server = createServer(answer)
+      server.listen(port, () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        // those who follow the events would keep it open
+        server.closeAllConnections()
+      })
+  )
+
+/** Serves its test until the process ends. */
+export const app: Effect.Effect<void, never, Pool | Scope.Scope> = Effect.gen(function* () {
+  const pool = yield* Pool
+  const context = yield* Effect.context<Pool>()
+  const run = Effect.runPromiseWith(context)
+  const seen: Array<string> = []
+  const readers = new Set<ServerResponse>()
+  yield* Effect.forkScoped(
+    Stream.runForEach(pool.events, (event) =>
+      Effect.sync(() => {
+        const line = `${JSON.stringify(event)}\n`
+        seen.push(line)
+        for (const reader of readers) reader.write(line)
+      })
+    ),
+    { startImmediately: true }
+  )
+  yield* serve((request, response) => {
+    if (request.url === "/events") {
+      response.write(seen.join(""))
+      readers.add(response)
+      return void response.on("close", () => readers.delete(response))
+    }
+    const json = (value: unknown) => response.end(JSON.stringify(value))
+    if (request.url === "/status") return void run(pool.status).then(json)
+    void text(request).then(async (body) => json(await run(call(JSON.parse(body) as Order))))
+  })
+  yield* Effect.sync(() => console.log("listening"))
+  yield* Effect.never
+})

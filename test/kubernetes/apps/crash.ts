@@ -1,0 +1,16 @@
+/** A runner that shall not come to serve, as its environment says. Every entry imports it first. */
+export const crashes = ((): true | undefined => {
+  if (process.env["FLAME_RUNNER_ID"] === undefined) return undefined
+  const crash = process.env["TEST_CRASH"]
+  if (crash !== undefined) throw new Error(crash)
+  const exit = process.env["TEST_EXIT"]
+  if (exit !== undefined) process.exit(Number(exit))
+  const hold = process.env["TEST_HOLD"]
+  // boots for as long: what a slow import looks like from outside
+  if (hold !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(hold))
+  if (process.env["TEST_HOARD"] !== undefined) {
+    const hoard: Array<Buffer> = []
+    for (;;) hoard.push(Buffer.alloc(8 * 1024 * 1024, hoard.length + 1))
+  }
+  return true
+})()

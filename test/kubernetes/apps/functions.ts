@@ -1,0 +1,45 @@
+/** The functions of the tests on a cluster: those of the conformance tests, which do what their test tells them. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Flame from "../../../src/Flame.ts"
+import { add, burn, bytes, place, play, print, replay, weigh } from "../../fixtures/conformance-process/functions.ts"
+
+export {
+  add,
+  burn,
+  bytes,
+  place,
+  play,
+  print,
+  replay,
+  TooLong,
+  weigh
+} from "../../fixtures/conformance-process/functions.ts"
+
+/** Gives back what it gets. */
+export const echo = Flame.fn("echo", { payload: { text: Schema.String }, success: Schema.String }, ({ text }) =>
+  Effect.succeed(text)
+)
+
+/** What a runner may do at the API server: tries to, with whatever token it finds. */
+export const tryApi = Flame.fn(
+  "try-api",
+  { success: Schema.Struct({ token: Schema.Boolean, status: Schema.Int }) },
+  () =>
+    Effect.promise(async () => {
+      const [{ existsSync, readFileSync }, { get }] = await Promise.all([import("node:fs"), import("node:https")])
+      const file = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+      const token = existsSync(file)
+      const headers = token ? { authorization: `Bearer ${readFileSync(file, "utf8")}` } : {}
+      const host = process.env["KUBERNETES_SERVICE_HOST"]
+      const status = await new Promise<number>((resolve, reject) => {
+        get({ host, path: "/api/v1/namespaces/default/pods", rejectUnauthorized: false, headers }, (response) => {
+          response.resume()
+          resolve(response.statusCode ?? 0)
+        }).on("error", reject)
+      })
+      return { token, status }
+    })
+)
+
+export const all = [add, burn, bytes, echo, place, play, print, replay, tryApi, weigh] as const

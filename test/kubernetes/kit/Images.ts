@@ -1,0 +1,35 @@
+/** Images of the test apps: bundled as a deployment would be, each run with tags of its own. */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Tools } from "./Tools.ts"
+import { bundle } from "../../../scripts/bundle.ts"
+
+export interface Images {
+  /** Parent and runner in one entry, `app.mjs`; a runner only in `runner.mjs`. */
+  readonly app: string
+  /** The same program as another build of it. */
+  readonly other: string
+  /** Where the bundles are on this machine. */
+  readonly folder: string
+}
+
+const apps = join(import.meta.dirname, "../apps")
+
+/** Bundles the test apps and gives the images to all nodes. */
+export const make = async (tools: Tools, run: string): Promise<Images> => {
+  const folder = mkdtempSync(join(tmpdir(), "flame-images-"))
+  await bundle({ app: join(apps, "app.ts"), runner: join(apps, "runner.ts") }, folder)
+  const image = (name: string, ...args: ReadonlyArray<string>): string => {
+    const tagged = `localhost/flame-test-${name}:${run}`
+    execFileSync(tools.kube, ["image", tagged, folder, "--entrypoint", '["node","app.mjs"]', ...args], {
+      stdio: ["ignore", "ignore", "inherit"]
+    })
+    return tagged
+  }
+  return { app: image("app"), other: image("other", "--env", "TEST_OTHER=1"), folder }
+}
+
+/** Deletes the bundles; the images stay on the nodes, which have no way to forget one. */
+export const forget = ({ folder }: Images): void => rmSync(folder, { recursive: true, force: true })

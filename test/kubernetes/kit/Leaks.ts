@@ -1,0 +1,80 @@
+/** What a test leaves behind in its namespace and on this machine: pods, Secrets, processes; counted before and after. */
+import { readdirSync, readFileSync } from "node:fs"
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { until as eventually } from "../../fixtures/conformance-process/patience.ts"
+import { type KubeObject, until } from "./Api.ts"
+import { collection, list } from "./Cluster.ts"
+
+/** Names of what there is. */
+export interface Census {
+  readonly pods: ReadonlyArray<string>
+  readonly secrets: ReadonlyArray<string>
+  /** Processes in pods of the namespace, by pid and command. */
+  readonly processes: ReadonlyArray<string>
+}
+
+/** What every pod of a test has in its environment, so that its processes are known for what they are. */
+export const mark = "FLAME_TEST_NAMESPACE"
+
+const read = (file: string): string => {
+  try {
+    return readFileSync(file, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** The kubelet runs on this machine too: the processes of pods are there for all to see. */
+export const processes = (namespace: string): ReadonlyArray<string> =>
+  readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid) && `\0${read(`/proc/${pid}/environ`)}`.includes(`\0${mark}=${namespace}\0`))
+    .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()}`)
+
+const names = (objects: ReadonlyArray<KubeObject>): ReadonlyArray<string> =>
+  objects.map(({ metadata }) => metadata.name as string).toSorted()
+
+export const census = (namespace: string): Effect.Effect<Census> =>
+  Effect.gen(function* () {
+    return {
+      pods: names(yield* list(namespace, "pods")),
+      secrets: names(yield* list(namespace, "secrets")),
+      processes: processes(namespace)
+    }
+  })
+
+const added = (before: ReadonlyArray<string>, now: ReadonlyArray<string>) =>
+  now.filter((name) => !before.includes(name))
+
+/** Waits until nothing is there that was not before; fails by name of what stays. */
+const settled = (namespace: string, before: Census, limit: number | undefined): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (const resource of ["pods", "secrets"] as const) {
+      yield* until(
+        collection(namespace, resource),
+        {},
+        (objects) => added(before[resource], names(objects)).length === 0,
+        `no ${resource} are left behind`,
+        limit
+      )
+    }
+    const left = () => added(before.processes, processes(namespace))
+    yield* eventually(() => left().length === 0, `no processes are left behind in pods of ${namespace}`)
+    assert.deepStrictEqual(left(), [])
+  })
+
+/** Runs a test in its namespace and, where it passes, fails it for what it leaves there once its Scope is closed and `limit` is over. */
+export const leavesNothing = <A, E>(
+  namespace: string,
+  effect: Effect.Effect<A, E, Scope.Scope>,
+  limit?: number
+): Effect.Effect<A, E> =>
+  Effect.gen(function* () {
+    const before = yield* census(namespace)
+    const exit = yield* Effect.exit(Effect.scoped(effect))
+    // a failed test says what failed, not what it left behind
+    if (Exit.isSuccess(exit)) yield* settled(namespace, before, limit)
+    return yield* exit
+  })

@@ -1,0 +1,91 @@
+/** Namespaces of their own for test files, each with accounts that may do a part of what runners need. */
+import * as Effect from "effect/Effect"
+import { afterAll, beforeAll, inject } from "vitest"
+import { type KubeObject, request, until } from "./Api.ts"
+import { collection, create } from "./Cluster.ts"
+
+/** What a parent may do: only what pods need, also make Secrets, also read what helps to explain a failure. */
+export type Rights = "pods" | "secrets" | "full"
+
+const pods = { apiGroups: [""], resources: ["pods"], verbs: ["create", "get", "list", "watch", "delete"] }
+const secrets = { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"] }
+const events = { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["list"] }
+const logs = { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
+const portForward = { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create"] }
+
+/** The three Roles of the README, and what a parent outside of the cluster needs besides. */
+export const roles: Readonly<Record<Rights | "forward", ReadonlyArray<KubeObject>>> = {
+  pods: [pods],
+  secrets: [pods, secrets],
+  full: [pods, secrets, events, logs],
+  forward: [pods, secrets, events, logs, portForward]
+}
+
+/** The account of a parent with these rights. */
+export const account = (rights: keyof typeof roles = "full"): string => (rights === "full" ? "app" : `app-${rights}`)
+
+/** Namespaces of a test file: there from its first test to its last. */
+export class Namespace {
+  name = ""
+
+  /** An object of the core API, or of apps, in this namespace. */
+  create(resource: string, object: KubeObject): Effect.Effect<KubeObject> {
+    return create(this.name, resource, object)
+  }
+}
+
+const grant = (namespace: string, rights: keyof typeof roles): Effect.Effect<unknown> =>
+  Effect.gen(function* () {
+    const name = `flame-${rights}`
+    yield* create(namespace, "serviceaccounts", { metadata: { name: account(rights) } })
+    yield* create(namespace, "roles", { metadata: { name }, rules: roles[rights] })
+    yield* create(namespace, "rolebindings", {
+      metadata: { name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name },
+      subjects: [{ kind: "ServiceAccount", name: account(rights), namespace }]
+    })
+  })
+
+/** Makes a namespace; `labels` such as those of Pod Security. */
+export const make = (name: string, labels: Readonly<Record<string, string>> = {}): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { run } = inject("cluster")
+    yield* Effect.orDie(
+      request("POST", "/api/v1/namespaces", { metadata: { name, labels: { "effect-flame-test": run, ...labels } } })
+    )
+    // it has no rights at all
+    yield* create(name, "serviceaccounts", { metadata: { name: "runner" } })
+    const all = Object.keys(roles) as ReadonlyArray<keyof typeof roles>
+    yield* Effect.forEach(all, (rights) => grant(name, rights), { concurrency: "unbounded", discard: true })
+    // a pod that names no account needs this one, and is refused before it is there
+    const isThere = ([found]: ReadonlyArray<KubeObject>) => found !== undefined
+    yield* until(collection(name, "serviceaccounts"), { name: "default" }, isThere, "the account default is there")
+  })
+
+/** Deletes a namespace with all that is in it; does not wait for its end. */
+export const remove = (name: string): Effect.Effect<void> =>
+  Effect.asVoid(Effect.orDie(request("DELETE", `/api/v1/namespaces/${name}`)))
+
+/** Gives a test file a namespace, which is deleted at its end. */
+export const ofFile = (topic: string, labels: Readonly<Record<string, string>> = {}): Namespace => {
+  const namespace = new Namespace()
+  beforeAll(async () => {
+    namespace.name = `flame-${inject("cluster").run}-${topic}`
+    await Effect.runPromise(make(namespace.name, labels))
+  })
+  afterAll(() => Effect.runPromise(remove(namespace.name)))
+  return namespace
+}
+
+/** A token of an account, good for an hour: what a person's kubeconfig would hold. */
+export const token = (namespace: string, account: string): Effect.Effect<string> =>
+  Effect.map(
+    Effect.orDie(
+      request("POST", `${collection(namespace, "serviceaccounts")}/${account}/token`, {
+        apiVersion: "authentication.k8s.io/v1",
+        kind: "TokenRequest",
+        spec: { expirationSeconds: 3600 }
+      })
+    ),
+    ({ status }) => status.token as string
+  )

@@ -1,0 +1,45 @@
+/** Tests against a real cluster. `npm run test:kubernetes`; those that take minutes run by `test:kubernetes:nightly`. */
+import { defineConfig } from "vitest/config"
+
+const nightly = process.env["NIGHTLY"] === "1"
+const folder = "test/kubernetes/cluster"
+const serial = `${folder}/serial/**/*${nightly ? ".nightly" : ""}.test.ts`
+
+const shared = {
+  allowOnly: false,
+  testTimeout: nightly ? 1_200_000 : 120_000,
+  // a namespace, and a cluster that has others to serve
+  hookTimeout: 120_000,
+  env: { TEST_PATIENCE: "40000" }
+}
+
+export default defineConfig({
+  test: {
+    globalSetup: "test/kubernetes/kit/setup.ts",
+    allowOnly: false,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: "parallel",
+          include: [`${folder}/**/*${nightly ? ".nightly" : ""}.test.ts`],
+          exclude: [`${folder}/serial/**`, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
+          // they mostly wait for the cluster, each file in a namespace of its own
+          maxWorkers: 4,
+          sequence: { groupOrder: 0 }
+        }
+      },
+      {
+        test: {
+          ...shared,
+          name: "serial",
+          // these stop what all others need
+          include: [serial],
+          exclude: nightly ? [] : ["**/*.nightly.test.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 }
+        }
+      }
+    ]
+  }
+})
