@@ -1,0 +1,57 @@
+/** Who wants to know of which pod: each is told every change in order, and what one throws hurts nobody else. */
+import type { PodChange } from "./PodTable.ts"
+
+export type Listener = (change: PodChange) => void
+
+interface Follower {
+  readonly listener: Listener
+  /** Changes up to this one were told as the state that it began with. */
+  readonly since: number
+}
+
+export class PodFollowers {
+  private readonly followers = new Map<string, Set<Follower>>()
+  private readonly waiting: Array<readonly [number, PodChange]> = []
+  private readonly threw: (cause: unknown) => void
+  private count = 0
+  private isTelling = false
+
+  constructor(threw: (cause: unknown) => void) {
+    this.threw = threw
+  }
+
+  add(name: string, listener: Listener): () => void {
+    const follower = { listener, since: this.count }
+    const those = this.followers.get(name) ?? new Set()
+    this.followers.set(name, those.add(follower))
+    return () => {
+      those.delete(follower)
+      if (those.size === 0 && this.followers.get(name) === those) this.followers.delete(name)
+    }
+  }
+
+  /** Tells of changes; of those that a listener itself brings about, once all were told of the earlier ones. */
+  tell(changes: ReadonlyArray<PodChange>): void {
+    for (const change of changes) {
+      this.count++
+      if (this.followers.has(change.pod.metadata.name!)) this.waiting.push([this.count, change])
+    }
+    if (this.isTelling || this.waiting.length === 0) return
+    this.isTelling = true
+    for (const [number, change] of this.waiting) {
+      for (const { listener, since } of this.followers.get(change.pod.metadata.name!) ?? []) {
+        if (since < number) this.safely(() => listener(change))
+      }
+    }
+    this.waiting.length = 0
+    this.isTelling = false
+  }
+
+  safely(run: () => void): void {
+    try {
+      run()
+    } catch (cause) {
+      this.threw(cause)
+    }
+  }
+}
