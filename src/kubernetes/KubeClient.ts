@@ -4,12 +4,13 @@
  * Every call is interruptible and bounded in time. Single calls try again by themselves where that is safe and the error
  * is retryable; a watch does not, because only its reader knows where to go on.
  */
+import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { Transport } from "../wire/Transport.ts"
 import type { ClusterEvent, List, Pod, Secret, WatchEvent } from "./Kube.ts"
+import type { Self } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
 
 /** What a subject may do in the namespace, as the API server sums it up. */
@@ -40,8 +41,15 @@ export class KubeClient extends Context.Service<
     readonly namespace: string
     /** Name of the cluster's user or service account as far as known here, for messages. */
     readonly user: string | undefined
+    /** The pod that this process is in, where its own token says so. */
+    readonly self: Self | undefined
+    /** How many requests were sent so far, by verb and resource, such as `create pods`. */
+    readonly requests: () => Readonly<Record<string, number>>
     readonly getPod: (name: string) => Effect.Effect<Pod, KubeError>
-    /** Creates a pod, tried again by its name: one that is there already with the same `flame.dev/runner` and life is the answer to our own earlier try. */
+    /**
+     * Creates a pod, tried again by its name: one that is there already with the same annotations `flame.dev/life` and
+     * `flame.dev/runner` is the answer to our own earlier try. At most 10 a second, after 20 at once.
+     */
     readonly createPod: (pod: Pod, options?: { readonly dryRun?: boolean }) => Effect.Effect<Pod, KubeError>
     /** Deletes a pod; one that is not there (404), or is another one by now (409), is deleted. */
     readonly deletePod: (name: string, options?: DeleteOptions) => Effect.Effect<void, KubeError>
@@ -57,6 +65,6 @@ export class KubeClient extends Context.Service<
     readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<void, KubeError>
     readonly rulesReview: Effect.Effect<Rules, KubeError>
     /** A pipe to a port on a pod's own loopback, through the API server. */
-    readonly portForward: (pod: string, port: number) => Effect.Effect<Transport, KubeError, Scope.Scope>
+    readonly portForward: (pod: string, port: number) => Effect.Effect<Duplex, KubeError, Scope.Scope>
   }
 >()("effect-flame/KubeClient") {}

@@ -1,4 +1,4 @@
-/** Why the API server did not do what was asked: its own no, or no answer. */
+/** Why the API server did not do what was asked: its own no, no answer, or no way to it. */
 import * as Schema from "effect/Schema"
 
 /** One request to the API server that failed. */
@@ -8,7 +8,11 @@ export class KubeError extends Schema.TaggedError<KubeError>()("KubeError", {
   resource: Schema.String,
   /** The HTTP code; undefined where no answer came. */
   status: Schema.optionalKey(Schema.Int),
-  /** The reason that the API server gives, such as `Forbidden`; for want of an answer `Unreachable` or `TimedOut`. */
+  /**
+   * The reason that the API server gives, such as `Forbidden`, or the name of the code where it gives none; for want of
+   * an answer `Unreachable`, `TimedOut`, `Untrusted` (its certificate) or `NoCredentials`; `Garbled` where what came is
+   * not what was asked for, `TooLarge` where it is more than is taken.
+   */
   reason: Schema.String,
   detail: Schema.String,
   /** Fields that an `Invalid` names. */
@@ -23,5 +27,14 @@ export class KubeError extends Schema.TaggedError<KubeError>()("KubeError", {
   override get message() {
     const code = this.status === undefined ? this.reason : `${this.status} ${this.reason}`
     return `the Kubernetes API did not ${this.verb} ${this.resource} (${code}): ${this.detail}`
+  }
+}
+
+/** There is no usable configuration of a way to an API server. */
+export class KubeUnconfigured extends Schema.TaggedError<KubeUnconfigured>()("KubeUnconfigured", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `no way to a Kubernetes API server: ${this.detail}`
   }
 }

@@ -72,6 +72,8 @@ export class FakeApi {
     server: "https://fake",
     namespace: "default",
     user: undefined,
+    self: undefined,
+    requests: () => ({}),
     listPods: (_selector, options) =>
       Effect.suspend(() => {
         this.calls.push(options?.exact === true ? "list exact" : "list")

@@ -1,0 +1,132 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Pod, WatchEvent } from "../../../src/kubernetes/Kube.ts"
+import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
+import * as KubeClientLive from "../../../src/kubernetes/KubeClientLive.ts"
+
+const kubectlIn =
+  (namespace: string) =>
+  (...args: ReadonlyArray<string>): string =>
+    execFileSync("kubectl", ["-n", namespace, ...args], { encoding: "utf8" })
+
+/** A namespace with a service account that may do what a parent does, until the end of the scope. */
+const makeNamespace = (name: string) =>
+  Effect.gen(function* () {
+    const namespace = `client-${name}-${process.pid}`
+    const kubectl = kubectlIn(namespace)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => kubectl("create", "namespace", namespace)),
+      () => Effect.sync(() => kubectl("delete", "namespace", namespace, "--wait=false"))
+    )
+    kubectl("create", "serviceaccount", "parent")
+    kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=10s")
+    const verbs = "--verb=create,get,list,watch,delete"
+    kubectl("create", "role", "parent", verbs, "--resource=pods,secrets,events,pods/log,pods/portforward")
+    kubectl("create", "rolebinding", "parent", "--role=parent", `--serviceaccount=${namespace}:parent`)
+    return namespace
+  })
+
+const ByKubeconfig = Layer.unwrap(
+  Effect.map(makeNamespace("config"), (namespace) => KubeClientLive.layer({ namespace }))
+)
+
+/** As in a pod: the files that a kubelet would mount, and the variables that it would set. */
+const ByServiceAccount = Layer.unwrap(
+  Effect.gen(function* () {
+    const namespace = yield* makeNamespace("account")
+    const directory = mkdtempSync(join(tmpdir(), "account-"))
+    yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { recursive: true })))
+    const kubectl = kubectlIn(namespace)
+    const { authority, server } = cluster()
+    writeFileSync(join(directory, "ca.crt"), authority)
+    writeFileSync(join(directory, "token"), kubectl("create", "token", "parent"))
+    writeFileSync(join(directory, "namespace"), namespace)
+    const KUBECONFIG = process.env.KUBECONFIG!
+    process.env.KUBERNETES_SERVICE_HOST = server.hostname
+    process.env.KUBERNETES_SERVICE_PORT = server.port || "443"
+    // looked at once, when the layer is built; kubectl needs it again
+    delete process.env.KUBECONFIG
+    const live = yield* Layer.build(KubeClientLive.layer({ serviceAccount: directory }))
+    process.env.KUBECONFIG = KUBECONFIG
+    return Layer.succeedContext(live)
+  })
+)
+
+const cluster = () => {
+  const [view] = (
+    JSON.parse(kubectlIn("default")("config", "view", "--raw", "--minify", "-o", "json")) as {
+      clusters: ReadonlyArray<{ cluster: { server: string; "certificate-authority-data": string } }>
+    }
+  ).clusters
+  const { server, "certificate-authority-data": authority } = view!.cluster
+  return { server: new URL(server), authority: Buffer.from(authority, "base64") }
+}
+
+const podNamed = (name: string, more: Partial<Pod["spec"]> = {}, script = "setInterval(() => {}, 1000)"): Pod => ({
+  metadata: {
+    name,
+    labels: { app: "client-test" },
+    annotations: { "flame.dev/life": "life", "flame.dev/runner": name }
+  },
+  spec: {
+    restartPolicy: "Never",
+    automountServiceAccountToken: false,
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: "main", image: "localhost/node:24", command: ["node", "-e", script] }],
+    ...more
+  }
+})
+
+/** Events of the test's pods from now on, until the one that is waited for. */
+const following = Effect.fnUntraced(function* (until: (event: WatchEvent<Pod>) => boolean) {
+  const kube = yield* KubeClient
+  const { metadata } = yield* kube.listPods("app=client-test", { exact: true })
+  const watch = kube.watchPods("app=client-test", metadata.resourceVersion!)
+  return yield* Effect.forkScoped(watch.pipe(Stream.takeUntil(until), Stream.runCollect))
+})
+
+const suite = (name: string, way: typeof ByKubeconfig) =>
+  layer(way, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
+    it.effect("it creates a pod, once by its name, watches it run and go, and reads its log", () =>
+      Effect.gen(function* () {
+        const kube = yield* KubeClient
+        const events = yield* following((event) => event.type === "DELETED")
+        const pod = podNamed("one", {}, "console.log('hello'); setInterval(() => {}, 1000)")
+        const created = yield* kube.createPod(pod)
+        const again = yield* kube.createPod(pod)
+        assert.strictEqual(again.metadata.uid, created.metadata.uid)
+        const other = yield* Effect.flip(
+          kube.createPod({ ...pod, metadata: { ...pod.metadata, annotations: { "flame.dev/life": "another" } } })
+        )
+        assert.deepInclude(other, { status: 409, reason: "AlreadyExists", name: "one", retryable: false })
+
+        const logged = yield* kube.podLog("one", "main", 10).pipe(
+          // refused with 400 until its container has been created
+          Effect.filterOrFail((text) => text !== ""),
+          Effect.retry({ times: 100, schedule: Schedule.spaced("100 millis") })
+        )
+        assert.strictEqual(logged, "hello\n")
+
+        // another one by the same name is not ours to delete
+        yield* kube.deletePod("one", { uid: "11111111-2222-3333-4444-555555555555", gracePeriodSeconds: 0 })
+        assert.strictEqual((yield* kube.getPod("one")).metadata.deletionTimestamp, undefined)
+        yield* kube.deletePod("one", { uid: created.metadata.uid!, gracePeriodSeconds: 1 })
+        const seen = yield* Fiber.join(events)
+        assert.strictEqual(seen[0]?.type, "ADDED")
+        assert.strictEqual(seen.at(-1)?.type, "DELETED")
+        assert.deepInclude(yield* Effect.flip(kube.getPod("one")), {
+          status: 404,
+          reason: "NotFound",
+          retryable: false
+        })
+        yield* kube.deletePod("one")
+      })
+    )
+  })
+
+suite("by a kubeconfig with client certificates", ByKubeconfig)
+suite("by a service account", ByServiceAccount)
