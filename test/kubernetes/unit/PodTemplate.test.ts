@@ -11,6 +11,12 @@ import * as PodTemplate from "../../../src/kubernetes/PodTemplate.ts"
 const digest = `sha256:${"ab".repeat(32)}`
 const uid = "8c1f8ef0-dc97-476b-a999-357ef0432582"
 
+/** Fields of a container that are not even known here. */
+const onlyTheParents: object = {
+  livenessProbe: { httpGet: { port: 8080 } },
+  lifecycle: { preStop: { sleep: { seconds: 5 } } }
+}
+
 /** A parent as the API server tells of it, defaults that it added included. */
 const parentPod = (
   container: Partial<Container> = {},
@@ -90,8 +96,7 @@ const parentPod = (
             mountPath: "/var/run/secrets/kubernetes.io/serviceaccount"
           }
         ],
-        livenessProbe: { httpGet: { port: 8080 } },
-        lifecycle: { preStop: { sleep: { seconds: 5 } } },
+        ...onlyTheParents,
         ...container
       }
     ],
