@@ -71,7 +71,7 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
   }
   const server = new RunnerServer({
     transport: role.transport(),
-    info: { id: role.id, pool: role.pool, parent: `process ${process.ppid}` },
+    info: { id: role.id, pool: role.pool, parent: role.parent },
     life: role.life,
     build: Build.of(process.argv[1]),
     functions,

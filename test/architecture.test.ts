@@ -69,6 +69,7 @@ const loads: Readonly<
       "wire/Frame",
       "wire/Handshake",
       "wire/Inbox",
+      "wire/LateTransport",
       "wire/Link",
       "wire/Outbox",
       "wire/Request",
@@ -112,6 +113,7 @@ const loads: Readonly<
       "runner/Role",
       "runner/Steps",
       "wire/Frame",
+      "wire/LateTransport",
       "wire/Transport"
     ],
     effect: [

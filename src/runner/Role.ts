@@ -4,11 +4,12 @@
  * A parent gives a runner its role in variables, such as `FLAME_RUNNER_ID`. They hold for that one process, and are taken out
  * of the environment before user code loads, so that nothing a function starts is ever taken for a runner.
  */
-import { writeSync } from "node:fs"
+import { existsSync, writeFileSync, writeSync } from "node:fs"
 import { Socket } from "node:net"
 import { isMainThread } from "node:worker_threads"
-import { type BootFailure, NotARunner } from "../BootFailure.ts"
+import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import { fail } from "../wire/Frame.ts"
+import * as LateTransport from "../wire/LateTransport.ts"
 import { fromDuplex, type Transport } from "../wire/Transport.ts"
 
 /** An ordinary process: it may have runners of its own. */
@@ -26,8 +27,12 @@ export interface Runner {
   readonly bootTimeout: number
   readonly drainTimeout: number
   readonly cancelGrace: number
-  /** The byte pipe to its parent, the same at every call. */
+  /** Its parent, for people. */
+  readonly parent: string
+  /** The byte pipe to its parent, the same at every call; over a network it is there at once and connects by itself. */
   readonly transport: () => Transport
+  /** Tells its parent why it will not serve. */
+  readonly report: (cause: BootFailure) => void
 }
 
 /** A process that carries the role of another one: it is neither a runner nor allowed to have any. */
@@ -42,7 +47,33 @@ export type Role = Parent | Runner | Refused
 export const prefix = "FLAME_RUNNER_"
 
 /** What the names go on with. Any other variable with that prefix is of a pool called `Runner`, such as its `max`. */
-const names = ["ID", "POOL", "LIFE", "PARENT", "BOOT_TIMEOUT", "DRAIN_TIMEOUT", "CANCEL_GRACE"] as const
+const names = [
+  "ID",
+  "POOL",
+  "LIFE",
+  "PARENT",
+  "BOOT_TIMEOUT",
+  "DRAIN_TIMEOUT",
+  "CANCEL_GRACE",
+  "ADDRESS",
+  "LISTEN",
+  "IDENTITY",
+  "KEY",
+  "REPORT"
+] as const
+
+/** What stands for the parent's pid where that is on another machine. */
+const network = "network"
+
+/** The variable with the key of a runner that is reached over a network; a secret, unlike the others. */
+export const keyVariable = `${prefix}KEY`
+
+/** Where a container's last words go, unless `FLAME_RUNNER_REPORT` names another file, and how many bytes are kept. */
+const terminationLog = "/dev/termination-log"
+const reportLimit = 4_096
+
+/** What a report in such a file begins with. */
+export const reportPrefix = "effect-flame:"
 
 /** The descriptor of the socketpair whose other end the parent holds. */
 const fd = 3
@@ -81,21 +112,30 @@ const takeFromEnvironment = (): Taken | undefined => {
   return taken
 }
 
-/** The variables that make a process started by process `parent` a runner. */
-export const variables = (
-  spec: { readonly id: string; readonly pool: string; readonly life: string } & Durations,
-  parent: number
-): Record<`${typeof prefix}${(typeof names)[number]}`, string> => ({
+type Spec = Pick<Runner, "id" | "pool" | "life" | "bootTimeout" | "drainTimeout" | "cancelGrace">
+
+const common = (spec: Spec, parent: string): Record<string, string> => ({
   [`${prefix}ID`]: spec.id,
   [`${prefix}POOL`]: spec.pool,
   [`${prefix}LIFE`]: spec.life,
-  [`${prefix}PARENT`]: `${parent}`,
+  [`${prefix}PARENT`]: parent,
   [`${prefix}BOOT_TIMEOUT`]: `${spec.bootTimeout}`,
   [`${prefix}DRAIN_TIMEOUT`]: `${spec.drainTimeout}`,
   [`${prefix}CANCEL_GRACE`]: `${spec.cancelGrace}`
 })
 
-type Durations = Pick<Runner, "bootTimeout" | "drainTimeout" | "cancelGrace">
+/** The variables that make a process started by process `parent` a runner. */
+export const variables = (spec: Spec, parent: number): Record<string, string> => common(spec, `${parent}`)
+
+/** How a runner and its parent come together over a network: the runner dials, or listens where its parent comes to it. */
+export type Way = { readonly address: string } | { readonly listen: number }
+
+/** The variables that make a process on any machine a runner, but for its key: that goes into `keyVariable`. */
+export const networkVariables = (spec: Spec, identity: string, way: Way): Record<string, string> => ({
+  ...common(spec, network),
+  [`${prefix}IDENTITY`]: identity,
+  ...("address" in way ? { [`${prefix}ADDRESS`]: way.address } : { [`${prefix}LISTEN`]: `${way.listen}` })
+})
 
 /** The role that the variables stand for in a process with that parent, or in a thread of it. */
 export const decode = (taken: Taken | undefined, isMain: boolean = isMainThread): Role => {
@@ -107,6 +147,23 @@ export const decode = (taken: Taken | undefined, isMain: boolean = isMainThread)
   const id = text("ID")
   // started with a runner's options of Node, but not as one
   if (id === "") return { _tag: "Parent" }
+  const spec = {
+    _tag: "Runner" as const,
+    id,
+    pool: text("POOL"),
+    life: text("LIFE"),
+    bootTimeout: Number(text("BOOT_TIMEOUT")),
+    drainTimeout: Number(text("DRAIN_TIMEOUT")),
+    cancelGrace: Number(text("CANCEL_GRACE"))
+  }
+  if (text("PARENT") === network) {
+    const way = { address: text("ADDRESS"), listen: text("LISTEN"), identity: text("IDENTITY"), key: text("KEY") }
+    if (way.identity !== "" && way.key !== "" && (way.address !== "" || way.listen !== "")) {
+      return overNetwork(spec, way, text("REPORT"))
+    }
+    const detail = `runner ${id} was started without all of ${prefix}ADDRESS (or LISTEN), IDENTITY and KEY: it cannot reach its parent`
+    return { _tag: "Refused", detail }
+  }
   if (text("PARENT") !== `${taken.ppid}`) {
     return {
       _tag: "Refused",
@@ -117,25 +174,67 @@ export const decode = (taken: Taken | undefined, isMain: boolean = isMainThread)
   }
   let transport: Transport | undefined
   return {
-    _tag: "Runner",
-    id,
-    pool: text("POOL"),
-    life: text("LIFE"),
-    bootTimeout: Number(text("BOOT_TIMEOUT")),
-    drainTimeout: Number(text("DRAIN_TIMEOUT")),
-    cancelGrace: Number(text("CANCEL_GRACE")),
-    transport: () => (transport ??= fromDuplex(new Socket({ fd, readable: true, writable: true })))
+    ...spec,
+    parent: `process ${taken.ppid}`,
+    transport: () => (transport ??= fromDuplex(new Socket({ fd, readable: true, writable: true }))),
+    report: (cause) => void writeSync(fd, fail(cause))
+  }
+}
+
+/** The role of a runner whose parent is on another machine. The key stays in here, where nothing prints it. */
+const overNetwork = (
+  spec: Omit<Runner, "parent" | "transport" | "report">,
+  way: Readonly<Record<"address" | "listen" | "identity" | "key", string>>,
+  file: string
+): Runner => {
+  const isDialling = way.address !== ""
+  // TLS is loaded where it is needed only: the boot of a local runner does not pay for it
+  const connect = async (signal: AbortSignal): Promise<Transport> => {
+    const { connectParent } = await import("../wire/ConnectParent.ts")
+    try {
+      // before the others that wait for the same moment, who know less of what went wrong
+      return await connectParent(way, Math.max(0, bootTimeLeft(spec) - 250), signal)
+    } catch (error) {
+      // its parent, which does not hear it, may find it where the container's last words are
+      if (error instanceof NeverConnected) {
+        report(error)
+        complain(`runner ${spec.id} ends: ${error.hint}`)
+      }
+      throw error
+    }
+  }
+  let transport: Transport | undefined
+  return {
+    ...spec,
+    parent: isDialling ? way.address : `whoever connects to port ${way.listen}`,
+    transport: () => (transport ??= LateTransport.make(connect)),
+    report: (cause) => {
+      const path = file !== "" ? file : terminationLog
+      if (file !== "" || existsSync(path)) writeFileSync(path, reportText(cause))
+    }
+  }
+}
+
+/** A report as text of at most 4 KiB, which is all that is kept: details are cut rather than the end of it. */
+const reportText = (cause: BootFailure): string => {
+  for (let length = reportLimit; ; length = length >> 1) {
+    const cut = (_: string, value: unknown) => (typeof value === "string" ? value.slice(0, length) : value)
+    const text = reportPrefix + JSON.stringify({ ...cause }, cut)
+    if (Buffer.byteLength(text) <= reportLimit || length === 0) return text
   }
 }
 
 /** Milliseconds that are left of a runner's boot. */
-export const bootTimeLeft = (role: Runner): number =>
+export const bootTimeLeft = (role: Pick<Runner, "bootTimeout">): number =>
   Math.max(0, Math.round(role.bootTimeout - process.uptime() * 1000))
 
 let role: Role | undefined
 
 /** The role of this process; the same at every call. */
 export const current = (): Role => (role ??= decode((globalThis as { [key]?: Taken })[key] ?? takeFromEnvironment()))
+
+// at once, where nothing was loaded ahead of the program: what it runs next must not find a key
+if (process.env[`${prefix}ID`]) current()
 
 /**
  * Ends a process that was started as a runner and turns out not to be one, such as an app that starts apps.
@@ -152,10 +251,11 @@ let reported = false
 
 /** Tells the parent of a runner, before that serves, why it will not. The first reason counts. */
 export const report = (cause: BootFailure): void => {
-  if (reported || current()._tag !== "Runner") return
+  const role = current()
+  if (reported || role._tag !== "Runner") return
   reported = true
   try {
-    writeSync(fd, fail(cause))
+    role.report(cause)
   } catch {
     // the parent is gone, or has closed: nobody to tell
   }

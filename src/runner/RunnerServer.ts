@@ -83,7 +83,7 @@ export class RunnerServer {
         const limit = this.welcome?.maxPayload ?? 0
         return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
       },
-      closed: ({ violation }) => this.closed(violation)
+      closed: ({ error, violation }) => this.closed(violation, error)
     })
   }
 
@@ -324,7 +324,9 @@ export class RunnerServer {
   }
 
   /** The session is over: whatever still runs is interrupted, and has `cancelGrace` for its finalizers. */
-  private closed(violation: string | undefined): void {
+  private closed(violation: string | undefined, error: Error | undefined): void {
+    // a pipe that never came about, of a runner that had to find its parent first
+    if (error instanceof NeverConnected) Deferred.doneUnsafe(this.done, Exit.fail(error))
     if (violation !== undefined) {
       Effect.runForkWith(this.options.context)(
         Effect.logError(`the connection to the parent was ended: it sent ${violation}`)

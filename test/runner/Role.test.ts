@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ProcessBackend from "../../src/backend/ProcessBackend.ts"
-import { current, decode, prefix, preload, variables } from "../../src/runner/Role.ts"
+import { current, decode, prefix, preload, type Runner, variables } from "../../src/runner/Role.ts"
 import { capture, fixture, launch, spec } from "../fixtures/process/kit.ts"
 
 /** What a runner of that entry prints: one line of JSON. */
@@ -43,9 +43,10 @@ describe("Role", () => {
   })
 
   it("holds for the process whose parent gave it", () => {
-    const { transport, ...role } = decode(taken(), true) as unknown as typeof runner & { transport: unknown }
-    assert.deepStrictEqual(role, runner)
+    const { report, transport, ...role } = decode(taken(), true) as Runner
+    assert.deepStrictEqual(role, { ...runner, parent: "process 100" })
     assert.isFunction(transport)
+    assert.isFunction(report)
   })
 
   it("is refused to a process that somebody else started, by name", () => {
@@ -87,7 +88,7 @@ describe("Role", () => {
   it.live("is out of the environment before the first module of the program is evaluated", () =>
     Effect.gen(function* () {
       const { execArgv, left, role } = yield* printed("role.ts")
-      assert.deepStrictEqual(role, runner)
+      assert.deepStrictEqual(role, { ...runner, parent: `process ${process.pid}` })
       assert.deepStrictEqual(left, [])
       assert.deepStrictEqual(execArgv, process.execArgv)
     })
@@ -139,7 +140,7 @@ describe("Role", () => {
           encoding: "utf8"
         })
       )
-    assert.deepStrictEqual(run(process.pid).role, runner)
+    assert.deepStrictEqual(run(process.pid).role, { ...runner, parent: `process ${process.pid}` })
     assert.strictEqual(run(1).role._tag, "Refused")
   })
 })

@@ -8,13 +8,11 @@ import { all } from "./functions.ts"
 // the package says that its modules do nothing by themselves: a bundler would leave out what nobody names
 void crashes
 
-const options = JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.LocalOptions
-
 Flame.main({
   functions: all,
   app: Effect.flatMap(
     Effect.promise(() => import("./control.ts")),
     ({ app }) => app
   ),
-  flame: process.env["TEST_BACKEND"] === "local" ? FlameLayer.local(options) : FlameLayer.auto(options)
+  flame: FlameLayer.auto(JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.LocalOptions)
 }).pipe(Flame.runMain)
