@@ -68,3 +68,12 @@ export class KubeClient extends Context.Service<
     readonly portForward: (pod: string, port: number) => Effect.Effect<Duplex, KubeError, Scope.Scope>
   }
 >()("effect-flame/KubeClient") {}
+
+const life = "flame.dev/life"
+const runner = "flame.dev/runner"
+
+/** Whether a pod of the same name is the one that was to be created: made by this life, for this runner. */
+export const isSame = ({ metadata: wanted }: Pod, { metadata: there }: Pod): boolean =>
+  wanted.annotations?.[life] !== undefined &&
+  wanted.annotations[life] === there.annotations?.[life] &&
+  wanted.annotations[runner] === there.annotations[runner]

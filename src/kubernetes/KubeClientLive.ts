@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ClusterEvent, List, Pod, WatchEvent } from "./Kube.ts"
 import { noAnswer } from "./KubeAnswer.ts"
-import { KubeClient, type DeleteOptions, type Rules } from "./KubeClient.ts"
+import { isSame, KubeClient, type DeleteOptions, type Rules } from "./KubeClient.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
 import * as KubeDiscovery from "./KubeDiscovery.ts"
 import type { KubeError, KubeUnconfigured } from "./KubeError.ts"
@@ -200,15 +200,6 @@ export const layer = (options?: Options): Layer.Layer<KubeClient, KubeUnconfigur
 interface Review {
   readonly status?: { readonly incomplete?: boolean; readonly resourceRules?: Rules["rules"] | null }
 }
-
-const life = "flame.dev/life"
-const runner = "flame.dev/runner"
-
-/** Whether a pod of the same name is the one that was to be created: made by this life, for this runner. */
-const isSame = ({ metadata: wanted }: Pod, { metadata: there }: Pod): boolean =>
-  wanted.annotations?.[life] !== undefined &&
-  wanted.annotations[life] === there.annotations?.[life] &&
-  wanted.annotations[runner] === there.annotations[runner]
 
 /** Which of its three times an event has, depends on who wrote it; the others are null. */
 const timeOf = ({ eventTime, firstTimestamp, lastTimestamp }: ClusterEvent): number =>

@@ -91,7 +91,7 @@ const following = Effect.fnUntraced(function* (until: (event: WatchEvent<Pod>) =
 
 const suite = (name: string, way: typeof ByKubeconfig) =>
   layer(way, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
-    it.effect("it creates a pod, once by its name, watches it run and go, and reads its log", () =>
+    it.effect("creates a pod, once by its name, watches it run and go, and reads its log", () =>
       Effect.gen(function* () {
         const kube = yield* KubeClient
         const events = yield* following((event) => event.type === "DELETED")

@@ -1,0 +1,142 @@
+/**
+ * What becomes of a pod of `KubeMock`, step by step, in the words of real clusters.
+ *
+ * ```ts
+ * import { PodScript } from "effect-flame/testing"
+ *
+ * // the image cannot be pulled
+ * const broken = [
+ *   PodScript.scheduled("10 millis"),
+ *   PodScript.waiting("500 millis", "ErrImagePull", "not found"),
+ *   PodScript.waiting("16 seconds", "ImagePullBackOff", "Back-off pulling image")
+ * ]
+ * // it runs, and is killed for its memory after a minute
+ * const killed = [...PodScript.boots, PodScript.terminated("1 minute", { exitCode: 137, reason: "OOMKilled" })]
+ * ```
+ */
+import type * as Duration from "effect/Duration"
+import type { Condition, ContainerState, Pod, PodStatus } from "../kubernetes/Kube.ts"
+
+/** One change of a pod, so long after the one before it; undefined takes the pod away. */
+export interface Step {
+  readonly after: Duration.Input
+  readonly change: (pod: Pod, now: string) => Pod | undefined
+}
+
+/** A pod's life from its creation on. */
+export type Script = ReadonlyArray<Step>
+
+const withStatus = (pod: Pod, status: Partial<PodStatus>): Pod => ({ ...pod, status: { ...pod.status, ...status } })
+
+const withCondition = (pod: Pod, condition: Condition): Pod =>
+  withStatus(pod, {
+    conditions: [...(pod.status?.conditions ?? []).filter(({ type }) => type !== condition.type), condition]
+  })
+
+const withState = (pod: Pod, state: ContainerState): Pod =>
+  withStatus(pod, {
+    containerStatuses: pod.spec.containers.map(({ image = "", name }) => ({
+      name,
+      image,
+      imageID: "",
+      ready: state.running !== undefined,
+      started: state.running !== undefined,
+      restartCount: 0,
+      state
+    }))
+  })
+
+/** Any change. */
+export const step = (after: Duration.Input, change: Step["change"]): Step => ({ after, change })
+
+/** The scheduler found it a node. */
+export const scheduled = (after: Duration.Input, node = "node1"): Step =>
+  step(after, (pod, now) =>
+    withCondition(
+      { ...pod, spec: { ...pod.spec, nodeName: node } },
+      { type: "PodScheduled", status: "True", lastTransitionTime: now }
+    )
+  )
+
+/** The scheduler finds it no node, and says why. */
+export const unschedulable = (
+  after: Duration.Input,
+  message = "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible."
+): Step =>
+  step(after, (pod, lastTransitionTime) =>
+    withCondition(pod, { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime })
+  )
+
+/** Its containers wait, for a reason such as `ContainerCreating`, `ErrImagePull` or `CreateContainerConfigError`. */
+export const waiting = (after: Duration.Input, reason: string, message?: string): Step =>
+  step(after, (pod) => withState(pod, { waiting: message === undefined ? { reason } : { reason, message } }))
+
+/** Its containers run, and it has an address. */
+export const running = (after: Duration.Input, podIP = "10.0.0.1"): Step =>
+  step(after, (pod, now) =>
+    withState(
+      withCondition(withStatus(pod, { phase: "Running", podIP, podIPs: [{ ip: podIP }], startTime: now }), {
+        type: "Ready",
+        status: "True",
+        lastTransitionTime: now
+      }),
+      { running: { startedAt: now } }
+    )
+  )
+
+/** How a container ended. */
+export interface Ended {
+  readonly exitCode: number
+  /** `Completed` or `Error` by the exit code where not given. */
+  readonly reason?: string
+  readonly signal?: number
+  readonly message?: string
+}
+
+/** Its containers end; the phase follows a second later, as with a kubelet. */
+export const terminated = (after: Duration.Input, ended: Ended): Step =>
+  step(after, (pod, now) => withState(pod, terminatedState(ended, pod, now)))
+
+/** The phase after `terminated`. */
+export const finished = (after: Duration.Input = "1 second"): Step =>
+  step(after, (pod) => {
+    const codes = (pod.status?.containerStatuses ?? []).map(({ state }) => state?.terminated?.exitCode)
+    return withStatus(pod, { phase: codes.every((code) => code === 0) ? "Succeeded" : "Failed" })
+  })
+
+/** What `terminated` makes of a container. */
+export const terminatedState = (
+  { exitCode, message, reason, signal }: Ended,
+  pod: Pod,
+  now: string
+): ContainerState => ({
+  terminated: {
+    exitCode,
+    reason: reason ?? (exitCode === 0 ? "Completed" : "Error"),
+    ...(signal === undefined ? {} : { signal }),
+    ...(message === undefined ? {} : { message }),
+    ...(pod.status?.startTime === undefined ? {} : { startedAt: pod.status.startTime }),
+    finishedAt: now
+  }
+})
+
+/** The pod as such fails, such as by `Evicted`, `OutOfcpu` or `NodeShutdown`; its containers are told no more. */
+export const failed = (after: Duration.Input, reason: string, message = ""): Step =>
+  step(after, (pod) => withStatus(pod, { phase: "Failed", reason, message, containerStatuses: [] }))
+
+/** It has to go, such as by `EvictionByEvictionAPI`, `PreemptionByScheduler` or `DeletionByTaintManager`. */
+export const disrupted = (after: Duration.Input, reason: string, message = ""): Step =>
+  step(after, (pod, now) => {
+    const grace = pod.spec.terminationGracePeriodSeconds ?? 30
+    const deletionTimestamp = new Date(Date.parse(now) + grace * 1000).toISOString()
+    return withCondition(
+      { ...pod, metadata: { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace } },
+      { type: "DisruptionTarget", status: "True", reason, message, lastTransitionTime: now }
+    )
+  })
+
+/** The object is no more. */
+export const gone = (after: Duration.Input): Step => step(after, () => undefined)
+
+/** A pod that starts as fast as on a cluster that has its image, and runs. */
+export const boots: Script = [scheduled("10 millis"), waiting("20 millis", "ContainerCreating"), running("300 millis")]
