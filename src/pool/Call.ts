@@ -12,7 +12,7 @@ import type { RunnerCall } from "../runner/Runner.ts"
 import { Kind } from "../wire/Frame.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
 import type { Deadline } from "./Deadlines.ts"
-import type { Ticket, TicketQueue } from "./Ticket.ts"
+import type { Slot, Ticket, TicketQueue } from "./Ticket.ts"
 
 /** Something the pool's one timer can be set for. */
 export interface Due extends Deadline {
@@ -50,6 +50,10 @@ export class Call implements Ticket, RunnerCall, Due {
   runner = -1
   lease: number
   readonly cast: boolean
+  readonly nested: boolean = false
+  readonly caller: Call | undefined = undefined
+  slot: Slot | undefined = undefined
+  isSuspended = false
   seq = -1
   queue: TicketQueue | undefined = undefined
   prev: Ticket | undefined = undefined

@@ -1,5 +1,6 @@
 /** Calls: who gets a slot, who waits, and who is next when one is free. */
 import * as Leasing from "./Leasing.ts"
+import * as Nesting from "./Nesting.ts"
 import * as PoolModel from "./PoolModel.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
@@ -10,12 +11,13 @@ type Pool = PoolModel.PoolModel
 
 /** A call wants a slot. */
 export const submit = (pool: Pool, ticket: Ticket): void => {
+  if (ticket.nested) return Nesting.submit(pool, ticket)
   if (pool.closed) return PoolModel.reject(pool, ticket, "PoolClosed")
   ticket.seq = pool.nextSeq++
   if (ticket.lease >= 0) return submitPinned(pool, ticket)
   const runner = pool.calls.size === 0 ? pool.table.placement.pick() : undefined
   if (runner !== undefined) return dispatch(pool, ticket, runner)
-  if (pool.waits >= pool.options.queueCapacity) return PoolModel.reject(pool, ticket, "QueueFull")
+  if (PoolModel.isFull(pool)) return PoolModel.reject(pool, ticket, "QueueFull")
   pool.calls.push(ticket)
   pool.waits++
 }
@@ -32,7 +34,16 @@ export const release = (pool: Pool, ticket: Ticket): void => {
 export const requeue = (pool: Pool, ticket: Ticket): void => {
   if (ticket.state !== "running") return
   const runner = free(pool, ticket)
-  if (runner !== undefined) Retirement.leave(pool, runner, "draining")
+  if (runner !== undefined) {
+    if (ticket.nested) runner.isShut = true
+    Retirement.leave(pool, runner, "draining")
+    pool.table.lending.review(runner)
+  }
+  if (ticket.nested) {
+    pool.nested.putBack(ticket)
+    pool.waits++
+    return
+  }
   if (pool.closed && !ticket.cast) return PoolModel.reject(pool, ticket, "PoolClosed")
   if (ticket.lease >= 0) return PoolModel.reject(pool, ticket, "RunnerLost")
   pool.calls.putBack(ticket)
@@ -41,6 +52,7 @@ export const requeue = (pool: Pool, ticket: Ticket): void => {
 
 /** Gives the free slots of a runner to those that wait, the earliest first, be it pinned to the runner or not. */
 export const serve = (pool: Pool, runner: RunnerEntry): void => {
+  if (pool.nested.size > 0) Nesting.serve(pool)
   // before the calls: a lease takes no slot from them, whereas a queue that never ends would take every runner from it
   if (pool.wishes.size > 0) Leasing.grant(pool)
   while (runner.responsive && runner.used < pool.options.concurrency) {
@@ -62,7 +74,7 @@ const submitPinned = (pool: Pool, ticket: Ticket): void => {
   if (queue.size === 0 && runner.responsive && runner.used < pool.options.concurrency) {
     return dispatch(pool, ticket, runner)
   }
-  if (pool.waits >= pool.options.queueCapacity) return PoolModel.reject(pool, ticket, "QueueFull")
+  if (PoolModel.isFull(pool)) return PoolModel.reject(pool, ticket, "QueueFull")
   queue.push(ticket)
   lease.waiting.add(ticket)
   pool.waits++
@@ -86,7 +98,10 @@ const free = (pool: Pool, ticket: Ticket): RunnerEntry | undefined => {
   const runner = pool.table.all.get(ticket.runner)
   ticket.state = "idle"
   ticket.runner = -1
-  if (runner === undefined || runner.phase === "lost") return undefined
-  pool.table.occupy(runner, -1)
+  if (runner === undefined || runner.phase === "lost") {
+    pool.table.lending.forget(ticket)
+    return undefined
+  }
+  if (ticket.slot === undefined || pool.table.lending.leave(runner, ticket)) pool.table.occupy(runner, -1)
   return runner
 }

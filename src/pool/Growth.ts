@@ -10,8 +10,9 @@ type Pool = PoolModel.PoolModel
  * free slot nor a boot under way covers, plus the spare slots. May be negative.
  */
 export const missing = (pool: Pool): number => {
-  const { calls, table, wishes } = pool
-  const slots = calls.size + PoolModel.spareFor(pool, table.used + calls.size) - table.free
+  const { table, wishes } = pool
+  const waiting = PoolModel.waitingCalls(pool)
+  const slots = waiting + PoolModel.spareFor(pool, table.used + waiting) - table.free
   // a free slot that is promised to a lease serves a call, but does not spare a wish its runner
   const forDemand = Math.ceil((Math.max(0, slots) + wishes.size) / table.width) - table.booting
   return Math.max(forDemand, PoolModel.minOf(pool) - table.live)

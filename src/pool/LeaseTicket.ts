@@ -1,7 +1,7 @@
 /** A wish for a runner of one's own, as `withRunner` makes it. */
 import type * as Exit from "effect/Exit"
 import type { FlameError } from "../FlameError.ts"
-import type { Ticket, TicketQueue } from "./Ticket.ts"
+import type { Slot, Ticket, TicketQueue } from "./Ticket.ts"
 
 /** What a wish comes to: the lease's number and the index of its runner. */
 export interface Granted {
@@ -14,6 +14,10 @@ export class LeaseTicket implements Ticket {
   runner = -1
   lease = -1
   readonly cast = false
+  readonly nested = false
+  readonly caller = undefined
+  slot: Slot | undefined = undefined
+  isSuspended = false
   seq = -1
   queue: TicketQueue | undefined = undefined
   prev: Ticket | undefined = undefined

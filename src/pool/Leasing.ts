@@ -14,7 +14,7 @@ export const open = (pool: Pool, ticket: Ticket): void => {
   if (pool.closed) return PoolModel.reject(pool, ticket, "PoolClosed")
   ticket.seq = pool.nextSeq++
   ticket.lease = -1
-  if (pool.waits >= pool.options.queueCapacity) {
+  if (PoolModel.isFull(pool)) {
     // a place in the queue is needed only if no runner is there
     if (next(pool) === undefined) return PoolModel.reject(pool, ticket, "QueueFull")
   }
@@ -55,8 +55,5 @@ export const close = (pool: Pool, id: number): void => {
 
 const next = (pool: Pool) => {
   const roomy = pool.table.placement.roomy()
-  return roomy !== undefined || mayGrow(pool) ? roomy : pool.table.placement.crowded()
+  return roomy !== undefined || PoolModel.mayGrow(pool) ? roomy : pool.table.placement.crowded()
 }
-
-const mayGrow = (pool: Pool): boolean =>
-  !pool.closed && (pool.table.booting > 0 || (pool.table.all.size < pool.options.max && !pool.backoff.runs(pool.now)))

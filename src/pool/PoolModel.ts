@@ -31,6 +31,8 @@ export interface PoolModel {
   waits: number
   /** Calls that may run anywhere. */
   readonly calls: WaitQueue
+  /** Nested calls: first of all that wait. */
+  readonly nested: WaitQueue
   /** Wishes for a lease. Apart from the calls, because granting one takes nothing from them. */
   readonly wishes: WaitQueue
   readonly table: RunnerTable
@@ -50,6 +52,7 @@ export const make = (options: Options, seed: number): PoolModel => ({
   nextLease: 0,
   waits: 0,
   calls: new WaitQueue(),
+  nested: new WaitQueue(),
   wishes: new WaitQueue(),
   table: new RunnerTable(options),
   leases: new Map(),
@@ -103,7 +106,17 @@ export const rejectAll = (pool: PoolModel, queue: WaitQueue | undefined, why: Re
 
 /** Calls that run or wait and leases that are open, in slots: what the pool's size is judged by. */
 export const loadOf = (pool: PoolModel): number =>
-  pool.table.used + pool.calls.size + pool.wishes.size + pool.leases.size
+  pool.table.used + waitingCalls(pool) + pool.wishes.size + pool.leases.size
+
+/** Calls that wait for any slot. */
+export const waitingCalls = (pool: PoolModel): number => pool.calls.size + pool.nested.size
+
+/** Whether another root call finds no place to wait. */
+export const isFull = (pool: PoolModel): boolean => pool.waits + pool.table.suspended >= pool.options.queueCapacity
+
+/** Whether a boot is under way, or may begin once somebody needs it. */
+export const mayGrow = (pool: PoolModel): boolean =>
+  !pool.closed && (pool.table.booting > 0 || (pool.table.all.size < pool.options.max && !pool.backoff.runs(pool.now)))
 
 /** Free slots to keep while `busy` slots are taken or waited for. */
 export const spareFor = (pool: PoolModel, busy: number): number => {

@@ -13,6 +13,7 @@
 import * as Dispatch from "./Dispatch.ts"
 import * as Growth from "./Growth.ts"
 import * as Leasing from "./Leasing.ts"
+import * as Nesting from "./Nesting.ts"
 import * as PoolModel from "./PoolModel.ts"
 import type { Command, Event, Options } from "./PoolStep.ts"
 import * as Resizing from "./Resizing.ts"
@@ -38,6 +39,8 @@ export interface Snapshot {
   /** Slots that any call may have at once, and slots that calls have. */
   readonly free: number
   readonly used: number
+  /** Running calls that wait for nested ones. */
+  readonly suspended: number
   /** Waiting calls and wishes for a lease. */
   readonly waiting: number
   readonly leases: number
@@ -88,6 +91,7 @@ export const snapshot = (state: PoolState): Snapshot => {
     unresponsive: table.mute,
     free: table.free,
     used: table.used,
+    suspended: table.suspended,
     waiting: state.waits,
     leases: state.leases.size,
     failedBoots: backoff.failures,
@@ -119,6 +123,10 @@ const take = (state: PoolState, event: Event): void => {
       return PoolModel.dequeue(state, event.ticket)
     case "Requeue":
       return Dispatch.requeue(state, event.ticket)
+    case "Suspend":
+      return Nesting.suspend(state, event.ticket)
+    case "Resume":
+      return Nesting.resume(state, event.ticket)
     case "LeaseOpen":
       return Leasing.open(state, event.ticket)
     case "LeaseClose":
@@ -185,9 +193,10 @@ const ring = (state: PoolState): void => {
 
 /** Brings the pool to rest after an event: serves, calls back, boots, gives up, in this order. */
 const settle = (state: PoolState): void => {
-  const { backoff, calls, table, wishes } = state
+  const { backoff, calls, nested, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
   for (;;) {
+    if (nested.size > 0) Nesting.serve(state)
     if (wishes.size > 0) Leasing.grant(state)
     for (let left = Infinity; calls.size > 0 && calls.size < left;) {
       // a runner that is offered takes a call; were it not so, callers had better wait than the parent hang
@@ -197,7 +206,7 @@ const settle = (state: PoolState): void => {
     }
     const missing = Growth.missing(state)
     // also if a boot under way covers those that wait: a runner that is there serves them sooner
-    const isWanted = missing > 0 || calls.size > 0 || wishes.size > 0
+    const isWanted = missing > 0 || calls.size > 0 || nested.size > 0 || wishes.size > 0
     if (isWanted && Growth.takeBack(state)) continue
     if (missing > 0) Growth.boot(state, missing)
     break
@@ -212,4 +221,5 @@ const giveUp = (state: PoolState): void => {
   if (why === undefined) return
   PoolModel.rejectAll(state, state.calls, why)
   PoolModel.rejectAll(state, state.wishes, why)
+  if (!Nesting.mayBeServed(state)) PoolModel.rejectAll(state, state.nested, why)
 }

@@ -11,11 +11,14 @@ export interface Options {
   readonly concurrency: number
   /** Free slots to keep while any call runs or waits: a number, or below 1 a fraction of the busy and waiting ones. */
   readonly spare: number
-  /** Tickets that may wait, pinned ones and wishes for a lease included. */
+  /**
+   * Tickets that may wait, pinned ones and wishes for a lease included; suspended ones count too. Of nested ones as many
+   * may wait, whatever else does.
+   */
   readonly queueCapacity: number
   /** Least busy runner first, or fullest first. */
   readonly strategy: "spread" | "pack"
-  /** Calls after which a runner is replaced. */
+  /** Calls after which a runner is replaced; nested ones do not count. */
   readonly maxCalls: number | undefined
   /** Age at which a runner is replaced, counted from `Ready`. */
   readonly maxLifetime: number | undefined
@@ -40,6 +43,10 @@ export type Event =
    * draining, or about to say so; dispatching to it again would send the ticket round in circles.
    */
   | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket }
+  /** A running ticket waits for nested calls from now on: its slot may be lent to nested ones. */
+  | { readonly _tag: "Suspend"; readonly now: number; readonly ticket: Ticket }
+  /** It waits for none any more, and goes on at once, even where somebody borrows its slot. */
+  | { readonly _tag: "Resume"; readonly now: number; readonly ticket: Ticket }
   /** A boot succeeded. */
   | { readonly _tag: "Ready"; readonly now: number; readonly runner: number }
   /** A boot failed; `transient` causes may heal by themselves. `Gone` follows once nothing is left of it. */

@@ -78,8 +78,8 @@ export const remove = (pool: Pool, runner: RunnerEntry): void => {
 }
 
 const leaveAtClose = (pool: Pool, runner: RunnerEntry): void => {
-  // casts that wait may still run here, unless it cannot answer: then nothing would ever tell it to go
-  const needed = runner.phase === "ready" && runner.responsive && pool.calls.size > 0
+  // casts and nested calls that wait may still run here, unless it cannot answer: then nothing would ever tell it to go
+  const needed = runner.phase === "ready" && runner.responsive && PoolModel.waitingCalls(pool) > 0
   if (!needed && (runner.pinned === undefined || runner.pinned.size === 0 || !runner.responsive)) {
     leave(pool, runner, runner.why ?? "close")
   }

@@ -11,13 +11,15 @@
  *               lost <----------------------Lost--------------------+        and from anywhere: Gone
  */
 import type { Deadline } from "./Deadlines.ts"
+import { Lending } from "./Lending.ts"
 import { type Placed, Placement } from "./Placement.ts"
 import type { DrainReason, Options } from "./PoolStep.ts"
+import type { Slot } from "./Ticket.ts"
 import type { WaitQueue } from "./WaitQueue.ts"
 
 /**
  * `ready`: takes calls. `retiring`: takes only calls of its open leases, and is told to go after the last.
- * `draining`: takes none. `lost`: has no slots any more. All of them exist and count in `max`.
+ * `draining`: takes none. Both take nested ones on the slots of their suspended calls. `lost`: has no slots any more. All of them exist and count in `max`.
  */
 export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
 
@@ -36,16 +38,20 @@ export interface RunnerEntry extends Placed<RunnerEntry> {
   /** Why it retires. */
   why: DrainReason | undefined
   responsive: boolean
-  /** Slots taken. */
+  /** Slots taken; a call on a slot that it borrows takes none. */
   used: number
   /** Slots it offers to any call; 0 unless it is ready and responsive. */
   free: number
-  /** Calls it ever got. */
+  /** Calls it ever got, but for nested ones. */
   calls: number
   /** Open leases. */
   leases: number
   /** Waiting calls that must run on it. */
   pinned: WaitQueue | undefined
+  /** Its slots that were lent, or may be. */
+  slots: Set<Slot> | undefined
+  /** It has handed back a nested call, which it does when its own have ended or are being stopped: it gets none any more. */
+  isShut: boolean
   readyAt: number
   /** When it became ready, or said last that it is not idle: the policy lets it be for a while from then on. */
   keptAt: number
@@ -68,6 +74,8 @@ const makeEntry = (index: number, epoch: number): RunnerEntry => {
     calls: 0,
     leases: 0,
     pinned: undefined,
+    slots: undefined,
+    isShut: false,
     readyAt: 0,
     keptAt: 0,
     idleSince: 0,
@@ -88,7 +96,10 @@ export class RunnerTable {
   readonly all = new Map<number, RunnerEntry>()
   /** Those that retire because fewer would do; they are called back before another one boots. */
   readonly consolidating = new Set<RunnerEntry>()
+  /** Those that retire once their leases end, with a free slot until then. */
+  readonly reserved = new Set<RunnerEntry>()
   placement!: Placement<RunnerEntry>
+  readonly lending = new Lending()
   booting = 0
   ready = 0
   /** Ready ones that are unresponsive. */
@@ -107,6 +118,11 @@ export class RunnerTable {
   /** Runners that serve or are about to. */
   get live(): number {
     return this.booting + this.ready
+  }
+
+  /** Calls that wait for nested ones. */
+  get suspended(): number {
+    return this.lending.suspended
   }
 
   /** Calls one fresh runner can take at once. */
@@ -150,6 +166,7 @@ export class RunnerTable {
       this.used -= runner.used
       runner.used = 0
     }
+    this.lending.review(runner)
     this.reseat(runner)
   }
 
@@ -157,6 +174,7 @@ export class RunnerTable {
     this.count(runner, -1)
     runner.responsive = responsive
     this.count(runner, 1)
+    this.lending.review(runner)
     this.reseat(runner)
   }
 
@@ -173,12 +191,19 @@ export class RunnerTable {
     const free = offers ? Math.max(0, Math.min(this.concurrency - runner.used, this.maxCalls - runner.calls)) : 0
     this.free += free - runner.free
     runner.free = free
+    if (runner.phase === "retiring") this.reserve(runner)
+    else if (this.reserved.size > 0) this.reserved.delete(runner)
     this.placement.move(runner, free === 0 ? -1 : this.loadOf(runner))
   }
 
   /** Puts a ready runner that never had a call behind all that are as busy. */
   seatLast(runner: RunnerEntry): void {
     if (runner.free > 0) this.placement.moveLast(runner, this.loadOf(runner))
+  }
+
+  private reserve(runner: RunnerEntry): void {
+    if (runner.leases > 0 && runner.responsive && runner.used < this.concurrency) this.reserved.add(runner)
+    else this.reserved.delete(runner)
   }
 
   private loadOf(runner: RunnerEntry): number {

@@ -71,8 +71,7 @@ export const windowDue = (pool: Pool): void => {
 }
 
 const isSurplus = (pool: Pool, runner: RunnerEntry): boolean => {
-  const { calls, table } = pool
-  return (
-    table.live > PoolModel.minOf(pool) && table.free - runner.free >= PoolModel.spareFor(pool, table.used + calls.size)
-  )
+  const { table } = pool
+  const busy = table.used + PoolModel.waitingCalls(pool)
+  return table.live > PoolModel.minOf(pool) && table.free - runner.free >= PoolModel.spareFor(pool, busy)
 }

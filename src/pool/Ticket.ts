@@ -3,12 +3,24 @@
  * running and leaving cost no allocation and no look-up.
  */
 
+/**
+ * A slot that was lent at some time: its calls are its owner and those that borrowed it while all before them waited. A
+ * call that never waited for a nested one has a slot too, which need not be named.
+ */
+export interface Slot {
+  /** The runner's index. */
+  readonly runner: number
+  /** Calls that hold it, and how many of them are suspended: where all are, it may be lent. */
+  calls: number
+  suspended: number
+}
+
 /** A queue that holds tickets, as one of them sees it. */
 export interface TicketQueue {
   readonly remove: (ticket: Ticket) => void
 }
 
-/** One call, or one wish for a lease; every field but `lease` and `cast` is written by the policy only. */
+/** One call, or one wish for a lease; every field that is not read-only, but for `lease`, is written by the policy only. */
 export interface Ticket {
   /** `idle`: the policy does not hold it; `waiting`: in a queue; `running`: it has a slot. */
   state: "idle" | "waiting" | "running"
@@ -18,6 +30,14 @@ export interface Ticket {
   lease: number
   /** Nobody waits for its result: a closing pool goes on serving it while it has slots. */
   readonly cast: boolean
+  /** It was made by a function: it is served before others, and may borrow the slot of a suspended call. */
+  readonly nested: boolean
+  /** The call that made it, where that runs in the same pool: its slot is the first to be borrowed. */
+  readonly caller: Ticket | undefined
+  /** The slot it has while it runs, if that was ever lent. */
+  slot: Slot | undefined
+  /** It runs, but waits for nested calls. */
+  isSuspended: boolean
   /** Its turn: given once, at `Submit`, and kept when it comes back unserved. */
   seq: number
   /** The queue it waits in, with its neighbours there. */
@@ -27,11 +47,15 @@ export interface Ticket {
 }
 
 /** The fields of a ticket that nobody holds yet. */
-export const make = (fields?: { readonly lease?: number; readonly cast?: boolean }): Ticket => ({
+export const make = (fields?: Partial<Pick<Ticket, "lease" | "cast" | "nested" | "caller">>): Ticket => ({
   state: "idle",
   runner: -1,
   lease: fields?.lease ?? -1,
   cast: fields?.cast ?? false,
+  nested: fields?.nested ?? false,
+  caller: fields?.caller,
+  slot: undefined,
+  isSuspended: false,
   seq: -1,
   queue: undefined,
   prev: undefined,

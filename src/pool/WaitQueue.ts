@@ -23,7 +23,10 @@ export class WaitQueue {
 
   /** The ticket whose turn is next, which stays. */
   peek(): Ticket | undefined {
-    return this.returned.first()?.ticket ?? this.head
+    const { head } = this
+    const back = this.returned.first()?.ticket
+    // a nested call may have had its turn, on the slot of its caller, before others that came earlier
+    return back !== undefined && (head === undefined || back.seq < head.seq) ? back : head
   }
 
   /** Adds a ticket at the end; its `seq` must be higher than that of every ticket added before. */
@@ -35,7 +38,7 @@ export class WaitQueue {
     this.tail = ticket
   }
 
-  /** Adds a ticket that had its turn before: it is next, unless others with an earlier turn came back too. */
+  /** Adds a ticket that had its turn before: it is next, unless others have an earlier turn. */
   putBack(ticket: Ticket): void {
     this.hold(ticket)
     const returned = { ticket, at: ticket.seq, place: -1 }

@@ -42,7 +42,20 @@ export class PoolDriver {
       case "withdraw":
         return this.withdraw(pick(this.world.in("waiting"), whom))
       case "release":
-        return this.release(pick(this.world.in("running"), whom))
+        return this.release(pick(how < 0.05 ? this.world.in("running") : this.goingOn(), whom))
+      case "nest":
+        return this.nest(pick(how < 0.3 ? this.world.in("running") : this.goingOn(), whom))
+      case "nestAbroad":
+        return this.step({ _tag: "Submit", now, ticket: this.world.makeCall({ nested: true }) })
+      case "abroad":
+        return this.goAbroad(pick(this.goingOn(), whom))
+      case "home":
+        return this.comeHome(
+          pick(
+            this.world.suspended().filter((_) => _.isAbroad),
+            whom
+          )
+        )
       case "ready":
         return this.ready(runnerOf("booting"))
       case "failTransient":
@@ -126,11 +139,14 @@ export class PoolDriver {
   private round(): void {
     for (const runner of this.runners()) {
       if (runner.phase === "booting") this.ready(runner)
-      if (runner.phase === "up" && !runner.responsive) this.respond(runner, true)
+      if ((runner.phase === "up" || runner.phase === "told") && !runner.responsive) this.respond(runner, true)
       if (runner.isAsked) this.answer(runner, true)
     }
     for (const call of this.world.in("orphan")) this.adopt(call, true)
-    for (const call of this.world.in("running")) this.release(call)
+    for (const call of this.world.suspended()) if (call.isAbroad) this.comeHome(call)
+    // a runner refuses nested calls only when it stops its own
+    for (const call of this.world.suspended()) if (call.on?.isShut === true) this.release(call)
+    for (const call of this.goingOn()) this.release(call)
     for (const lease of this.world.leases.keys()) this.closeLease(lease)
     for (const runner of this.runners()) {
       if (runner.phase === "ended" || (runner.phase === "told" && runner.running.size === 0)) this.bury(runner)
@@ -142,7 +158,50 @@ export class PoolDriver {
     return [...this.world.runners.values()]
   }
 
+  /** Running calls that wait for nothing. */
+  private goingOn(): Array<Call> {
+    return this.world.in("running").filter((_) => !_.waits)
+  }
+
+  private nest(caller: Call | undefined): void {
+    if (caller === undefined) return
+    this.suspend(caller)
+    this.step({ _tag: "Submit", now: this.world.now, ticket: this.world.makeCall({ nested: true, caller }) })
+  }
+
+  private goAbroad(call: Call | undefined): void {
+    if (call === undefined) return
+    call.isAbroad = true
+    this.suspend(call)
+  }
+
+  private comeHome(call: Call | undefined): void {
+    if (call === undefined) return
+    call.isAbroad = false
+    this.resumeAll()
+  }
+
+  private suspend(call: Call): void {
+    call.waits = true
+    this.step({ _tag: "Suspend", now: this.world.now, ticket: call })
+  }
+
+  /** Calls that wait for nothing any more go on. */
+  private resumeAll(): void {
+    for (const call of this.world.suspended()) if (call.open.size === 0 && !call.isAbroad) this.resume(call)
+  }
+
+  private resume(call: Call): void {
+    call.waits = false
+    this.step({ _tag: "Resume", now: this.world.now, ticket: call })
+  }
+
   private step(event: PoolState.Event): void {
+    this.apply(event)
+    if (event._tag !== "Suspend" && event._tag !== "Resume") this.resumeAll()
+  }
+
+  private apply(event: PoolState.Event): void {
     this.steps++
     this.log?.push(PoolMove.describe(event))
     const before = PoolState.runners(this.world.pool)
@@ -150,7 +209,7 @@ export class PoolDriver {
     check(this.world)
     if (event._tag === "Tick") checkTick(this.world, before, this.history)
     if (event._tag === "Submit" && event.ticket.state === "waiting") {
-      const waiting = this.world.in("waiting").length
+      const waiting = event.ticket.nested ? this.world.nested().length : this.world.in("waiting").length
       expect(waiting <= this.world.options.queueCapacity, "a newcomer does not wait beyond queueCapacity")
     }
     this.history.note(this.world)
@@ -171,9 +230,31 @@ export class PoolDriver {
 
   private take(call: Call): void {
     const runner = call.on
+    const caller = call.caller as Call | undefined
+    // whoever waited for this one only goes on before its slot is offered to others
+    if (caller?.place === "running" && caller.open.size === 1 && caller.open.delete(call) && !caller.isAbroad) {
+      this.resume(caller)
+    }
     call.on = undefined
+    this.unseat(call, runner)
     runner?.running.delete(call)
     if (runner !== undefined && runner.running.size + runner.leases.size === 0) runner.emptySince = this.world.now
+  }
+
+  /** A call ends, or has its turn again: nobody waits for what it had called. */
+  private disown(call: Call): void {
+    const open = [...call.open]
+    call.open.clear()
+    Object.assign(call, { isAbroad: false, waits: false })
+    for (const nested of open) if (nested.place === "waiting") this.withdraw(nested)
+  }
+
+  private unseat(call: Call, runner: Runner | undefined): void {
+    const slot = call.has
+    call.has = undefined
+    if (slot === undefined) return
+    slot.calls.delete(call)
+    if (slot.calls.size === 0) runner?.slots.delete(slot)
   }
 
   private release(call: Call | undefined): void {
@@ -181,6 +262,7 @@ export class PoolDriver {
     this.take(call)
     call.place = "over"
     this.step({ _tag: "Released", now: this.world.now, ticket: call })
+    this.disown(call)
   }
 
   private withdraw(call: Call | undefined): void {
@@ -236,10 +318,18 @@ export class PoolDriver {
       call.place = "orphan"
       call.on = undefined
     }
+    const lost = [...runner.running]
     runner.running.clear()
+    runner.slots.clear()
     runner.phase = "ended"
     if (_tag === "Gone") this.world.runners.delete(runner.index)
+    for (const call of lost) {
+      call.has = undefined
+      call.waits = false
+      call.isAbroad = false
+    }
     this.step({ _tag, now: this.world.now, runner: runner.index })
+    for (const call of lost) this.disown(call)
   }
 
   private bury(runner: Runner | undefined): void {
@@ -258,9 +348,16 @@ export class PoolDriver {
   private handBack(call: Call | undefined): void {
     if (call === undefined) return
     const runner = call.on
-    this.take(call)
-    call.place = "new"
+    call.on = undefined
+    this.unseat(call, runner)
+    runner?.running.delete(call)
+    if (runner !== undefined && call.nested) runner.isShut = true
+    Object.assign(call, { place: "new", isAbroad: false })
+    call.waits = false
+    const open = [...call.open]
+    call.open.clear()
     this.step({ _tag: "Requeue", now: this.world.now, ticket: call })
+    for (const nested of open) if (nested.place === "waiting") this.withdraw(nested)
     expect(runner?.phase === "told", "a runner that hands a call back gets no more")
   }
 

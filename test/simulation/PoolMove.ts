@@ -12,6 +12,10 @@ export const kinds = [
   "leaseClose",
   "withdraw",
   "release",
+  "nest",
+  "nestAbroad",
+  "abroad",
+  "home",
   "ready",
   "failTransient",
   "failPermanent",
@@ -48,6 +52,10 @@ const weights: Record<Move["kind"], number> = {
   leaseClose: 3,
   withdraw: 3,
   release: 26,
+  nest: 0,
+  nestAbroad: 0,
+  abroad: 0,
+  home: 0,
   ready: 20,
   failTransient: 1,
   failPermanent: 0.5,
@@ -71,6 +79,14 @@ const weights: Record<Move["kind"], number> = {
 /** A schedule of that many moves. */
 export const make = (random: Random, count: number): ReadonlyArray<Move> => {
   const bent = kinds.map((kind) => weights[kind] * 4 ** (2 * random() - 1))
+  if (random() < 0.5) {
+    // functions that call others, in this pool and through another one
+    const much = 12 * random()
+    bent[kinds.indexOf("nest")] = much
+    bent[kinds.indexOf("nestAbroad")] = much * random()
+    bent[kinds.indexOf("abroad")] = much * random()
+    bent[kinds.indexOf("home")] = much * random()
+  }
   if (random() < 0.25) bent[kinds.indexOf("resize")] = 0.5
   if (random() < 0.25) bent[kinds.indexOf("close")] = 0.2
   const total = bent.reduce((sum, _) => sum + _, 0)

@@ -24,6 +24,7 @@ export class LoadHistory {
 }
 
 export const check = (world: PoolWorld): void => {
+  checkNested(world)
   checkBooks(world)
   checkPinned(world)
   checkWaiting(world)
@@ -45,7 +46,8 @@ const checkBooks = (world: PoolWorld): void => {
     ready: serving.length,
     unresponsive: serving.filter((_) => !_.responsive).length,
     free: offers.reduce((total, _) => total + _, 0),
-    used: all.reduce((total, _) => total + _.running.size, 0),
+    used: all.reduce((total, _) => total + _.slots.size, 0),
+    suspended: world.suspended().length,
     waiting: world.in("waiting").length,
     leases: world.leases.size,
     closed: world.closed
@@ -55,12 +57,39 @@ const checkBooks = (world: PoolWorld): void => {
   }
   for (const view of views) {
     const runner = world.runners.get(view.runner)
-    expect(runner?.running.size === view.used && runner.calls === view.calls, "the books agree on each runner")
+    expect(runner?.slots.size === view.used && runner.calls === view.calls, "the books agree on each runner")
     expect((view.phase === "ready" || view.phase === "retiring") === (runner?.phase === "up"), "phases agree")
   }
   for (const call of world.calls) {
+    if (call.place === "running") expect(call.isSuspended === call.waits, "a ticket says whether it is suspended")
     if (call.place !== "orphan") expect(call.state === call.place, `a ticket that is ${call.place} says ${call.state}`)
   }
+}
+
+/**
+ * Whoever waits in a function is served as soon as a slot is free, or all calls on one wait too. So where nobody is
+ * served nobody waits only for another: some call goes on, or a runner comes, goes, or does not answer.
+ */
+const checkNested = (world: PoolWorld): void => {
+  if (world.nested().length === 0) return
+  for (const runner of world.runners.values()) {
+    const isReady = world.isReady(runner)
+    expect(!(world.takesAny(runner) && isReady), "no nested call is forgotten while a slot is free")
+    if (world.takesPinned(runner) && runner.leases.size > 0) {
+      expect(world.mayGrow(), "a runner that is kept by a lease gives its free slots where no other can come")
+    }
+    for (const slot of runner.slots) {
+      if (!world.isLent(runner, slot)) continue
+      expect(!isReady, "no nested call is forgotten while a suspended call has a slot")
+      expect(world.mayGrow(), "a runner that leaves lends its slots where no other can come")
+    }
+  }
+  const runners = [...world.runners.values()]
+  const goesOn = world.in("running").some((_) => !_.waits) || world.in("orphan").length > 0
+  const changes = runners.some((_) => _.phase !== "up" || !_.responsive || _.isShut)
+  const grows = world.mayGrow() || PoolState.snapshot(world.pool).backoffUntil !== undefined
+  expect(goesOn || changes || grows, "nested calls do not wait for each other only")
+  if (world.closed) expect(world.mayServe(), "a closed pool gives up nested calls that nobody can serve")
 }
 
 const checkPinned = (world: PoolWorld): void => {
@@ -80,15 +109,15 @@ const checkWaiting = (world: PoolWorld): void => {
   const open = [...world.runners.values()].filter((_) => offers(world, _))
   if (roots.length > 0) expect(open.length === 0, "no waiter is forgotten while a slot is free")
   if (wishes.length > 0) {
-    const roomy = open.some((_) => _.running.size + _.leases.size < world.options.concurrency)
+    const roomy = open.some((_) => _.slots.size + _.leases.size < world.options.concurrency)
     expect(!roomy, "no wish for a lease is forgotten while a runner has room")
     const grows = booting > 0 || (world.runners.size < world.options.max && backoffUntil === undefined)
     expect(open.length === 0 || grows, "leases share a runner if no other can come")
   }
   if (world.closed) {
     expect(
-      world.in("waiting").every((_) => _.cast),
-      "a closed pool keeps only casts waiting"
+      world.in("waiting").every((_) => _.cast || _.nested),
+      "a closed pool keeps only casts and nested calls waiting"
     )
     expect(booting === 0, "a closed pool gives its boots up")
     expect(roots.length === 0 || world.live() > 0, "a closed pool gives up casts that nobody can serve")
@@ -106,7 +135,7 @@ const offers = (world: PoolWorld, runner: Runner): boolean => {
 
 const checkGrowth = (world: PoolWorld): void => {
   const { backoffUntil, booting, free, used } = PoolState.snapshot(world.pool)
-  const roots = world.roots().length
+  const roots = world.roots().length + world.nested().length
   const wishes = world.wishes().length
   const width = Math.min(world.options.concurrency, world.options.maxCalls ?? Infinity)
   const needed = Math.ceil((Math.max(0, roots + world.spare(used + roots) - free) + wishes) / width)

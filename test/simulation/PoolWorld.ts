@@ -20,6 +20,19 @@ export interface Call extends Ticket.Ticket {
   /** `orphan`: its runner is lost, and nobody has said yet what becomes of it. */
   place: "new" | "waiting" | "running" | "orphan" | "over"
   on: Runner | undefined
+  /** The slot it has, as it is booked here. */
+  has: BookedSlot | undefined
+  /** Its nested calls that have not ended. */
+  readonly open: Set<Call>
+  /** It waits for a call of another pool. */
+  isAbroad: boolean
+  /** It was suspended, and not resumed since. */
+  waits: boolean
+}
+
+/** A slot that calls have: one, or others that borrowed it too. */
+export interface BookedSlot {
+  readonly calls: Set<Call>
 }
 
 export interface Runner {
@@ -29,6 +42,9 @@ export interface Runner {
   phase: "booting" | "up" | "told" | "ended"
   responsive: boolean
   readonly running: Set<Call>
+  readonly slots: Set<BookedSlot>
+  /** It has handed a call back. */
+  isShut: boolean
   readonly leases: Set<number>
   calls: number
   readyAt: number
@@ -74,7 +90,17 @@ export class PoolWorld {
 
   /** Waiting calls that may run anywhere. */
   roots(): Array<Call> {
-    return this.in("waiting").filter((_) => _.lease < 0 && !_.wish)
+    return this.in("waiting").filter((_) => _.lease < 0 && !_.wish && !_.nested)
+  }
+
+  /** Waiting calls of functions. */
+  nested(): Array<Call> {
+    return this.in("waiting").filter((_) => _.nested)
+  }
+
+  /** Running calls that wait for nested ones. */
+  suspended(): Array<Call> {
+    return this.in("running").filter((_) => _.waits)
   }
 
   /** Waiting wishes for a lease. */
@@ -82,9 +108,26 @@ export class PoolWorld {
     return this.in("waiting").filter((_) => _.wish)
   }
 
-  makeCall(fields: { readonly lease?: number; readonly cast?: boolean; readonly wish?: boolean }): Call {
+  makeCall(fields: {
+    readonly lease?: number
+    readonly cast?: boolean
+    readonly wish?: boolean
+    readonly nested?: boolean
+    readonly caller?: Call | undefined
+  }): Call {
     const turn = this.turns++
-    const call: Call = { ...Ticket.make(fields), turn, wish: fields.wish ?? false, place: "new", on: undefined }
+    const call: Call = {
+      ...Ticket.make(fields),
+      turn,
+      wish: fields.wish ?? false,
+      place: "new",
+      on: undefined,
+      has: undefined,
+      open: new Set(),
+      isAbroad: false,
+      waits: false
+    }
+    fields.caller?.open.add(call)
     this.calls.add(call)
     return call
   }
@@ -98,7 +141,9 @@ export class PoolWorld {
     for (const command of PoolState.step(this.pool, event)) this.carryOut(command, event)
     for (const call of this.calls) {
       if (call.place === "new") call.place = "waiting"
-      if (call.place === "over") this.calls.delete(call)
+      if (call.place !== "over") continue
+      this.calls.delete(call)
+      ;(call.caller as Call | undefined)?.open.delete(call)
     }
   }
 
@@ -113,7 +158,19 @@ export class PoolWorld {
   }
 
   takesPinned(runner: Runner): boolean {
-    return runner.phase === "up" && runner.responsive && runner.running.size < this.options.concurrency
+    return runner.phase === "up" && runner.responsive && runner.slots.size < this.options.concurrency
+  }
+
+  /** Whether a slot may be lent: all its calls wait for nested ones, and its runner still serves those. */
+  isLent(runner: Runner, slot: BookedSlot): boolean {
+    const isThere = runner.phase === "up" || runner.phase === "told"
+    return isThere && runner.responsive && !runner.isShut && [...slot.calls].every((_) => _.waits)
+  }
+
+  /** Whether another runner is on its way, or may be. */
+  mayGrow(): boolean {
+    const { backoffUntil, booting } = PoolState.snapshot(this.pool)
+    return !this.closed && (booting > 0 || (this.runners.size < this.options.max && backoffUntil === undefined))
   }
 
   /** Whether the pool itself counts a runner among those that take calls. */
@@ -165,6 +222,8 @@ export class PoolWorld {
       phase: "booting",
       responsive: true,
       running: new Set(),
+      slots: new Set(),
+      isShut: false,
       leases: new Set(),
       calls: 0,
       readyAt: 0,
@@ -178,16 +237,26 @@ export class PoolWorld {
 
   private dispatched(call: Call, runner: Runner): void {
     expect(call.place === "waiting" || call.place === "new", `no dispatch of a call that is ${call.place}`)
-    expect(runner.phase === "up", `no dispatch to a runner that is ${runner.phase}`)
     expect(runner.responsive, "no dispatch to an unresponsive runner")
-    expect(runner.running.size < this.options.concurrency, "never over concurrency")
-    const ahead = this.in("waiting").filter((_) => !_.wish && _.turn < call.turn)
+    if (call.slot !== undefined) return this.lent(call, runner)
+    expect(runner.phase === "up", `no dispatch to a runner that is ${runner.phase}`)
+    expect(runner.slots.size < this.options.concurrency, "never over concurrency")
+    if (call.nested) {
+      const isLast = runner.leases.size > 0 && !this.mayGrow()
+      expect(this.takesAny(runner) || isLast, "a runner that leaves gives its free slots only where no other can come")
+      this.checkNestedTurn(call)
+      return this.seat(call, runner, { calls: new Set() })
+    }
+    // one that goes keeps its free slots for the calls of its leases
+    const isOpen = this.takesAny(runner) && this.isReady(runner)
+    expect(!isOpen || this.nested().length === 0, "nested calls are served before others")
+    const ahead = this.in("waiting").filter((_) => !_.wish && !_.nested && _.turn < call.turn)
     const rootAhead = ahead.some((_) => _.lease < 0)
     if (call.lease < 0) {
       expect(this.takesAny(runner), "a recycled runner gets no new calls")
       expect(!rootAhead, "first in, first out")
       if (call.place === "new") this.checkPlace(runner)
-      const isRoomy = runner.running.size + runner.leases.size < this.options.concurrency
+      const isRoomy = runner.slots.size + runner.leases.size < this.options.concurrency
       expect(!isRoomy || this.wishes().length === 0, "a wish for a lease is granted before calls take the room for it")
     } else {
       expect(this.leases.get(call.lease) === runner, "a pinned call runs on its lease's runner only")
@@ -198,17 +267,46 @@ export class PoolWorld {
     }
     const pinnedAhead = ahead.some((_) => _.lease >= 0 && this.leases.get(_.lease) === runner)
     expect(!pinnedAhead, "no call overtakes an earlier one that is pinned to the runner")
+    runner.calls++
+    this.seat(call, runner, { calls: new Set() })
+  }
+
+  /** A nested call goes on the slot of a suspended one. */
+  private lent(call: Call, runner: Runner): void {
+    expect(call.nested, "only nested calls borrow slots")
+    const slot = [...runner.slots].find((_) => [...(_.calls ?? [])].some((other) => other.slot === call.slot))
+    if (slot === undefined) throw new Violation("a slot is borrowed from a call of the same runner")
+    expect(this.isLent(runner, slot), "only the slot of a suspended call is lent")
+    const isOwn = call.caller !== undefined && slot.calls.has(call.caller as Call)
+    if (!isOwn) {
+      this.checkNestedTurn(call)
+      const leaves = runner.phase === "told" || !this.ready.has(runner.index)
+      expect(
+        !leaves || !this.mayGrow() || this.boots > 0,
+        "a runner that leaves gets strangers only where no other can come"
+      )
+    }
+    this.seat(call, runner, slot)
+  }
+
+  private checkNestedTurn(call: Call): void {
+    expect(!this.nested().some((_) => _.turn < call.turn), "nested calls are served in order")
+  }
+
+  private seat(call: Call, runner: Runner, slot: BookedSlot): void {
     call.place = "running"
     call.on = runner
+    call.has = slot
+    slot.calls.add(call)
+    runner.slots.add(slot)
     runner.running.add(call)
-    runner.calls++
     runner.askCounts = false
   }
 
   /** A newcomer goes to the least busy runner, or to the fullest; to one whose slots are promised only for want of others. */
   private checkPlace(runner: Runner): void {
     const { concurrency, strategy } = this.options
-    const loadOf = (_: Runner) => Math.min(concurrency, _.running.size + _.leases.size)
+    const loadOf = (_: Runner) => Math.min(concurrency, _.slots.size + _.leases.size)
     const rankOf = (_: Runner) => (strategy === "pack" && loadOf(_) < concurrency ? -loadOf(_) : loadOf(_))
     const others = [...this.runners.values()].filter((_) => this.takesAny(_) && this.ready.has(_.index))
     expect(
@@ -222,9 +320,11 @@ export class PoolWorld {
     if (why === "QueueFull") {
       const isNew = event._tag === "Submit" || event._tag === "LeaseOpen"
       expect(isNew && event.ticket === call, "only the newcomer finds the queue full")
-      expect(this.in("waiting").length >= this.options.queueCapacity, "QueueFull when it is full")
+      const count = call.nested ? this.nested().length : this.in("waiting").length + this.suspended().length
+      expect(count >= this.options.queueCapacity, "QueueFull when it is full")
     } else if (why === "PoolClosed") {
       expect(this.closed, "PoolClosed when closed")
+      if (call.nested) expect(!this.mayServe(), "nested calls are served while a slot is there")
       const isServed = call.lease < 0 ? this.live() > 0 : this.leases.get(call.lease)?.phase === "up"
       expect(!(call.cast && call.place === "waiting" && isServed), "casts are served while somebody is there")
     } else if (why === "LeaseClosed") expect(!this.leases.has(call.lease), "LeaseClosed after the lease")
@@ -233,8 +333,15 @@ export class PoolWorld {
     } else {
       expect(this.permanent, "BootFailed for a permanent cause")
       expect(this.live() === 0, "BootFailed only where nobody can serve")
+      if (call.nested) expect(!this.mayServe(), "nested calls are served while a slot is there")
     }
     call.place = "over"
+  }
+
+  /** Whether somebody is there who serves nested calls, if not now. */
+  mayServe(): boolean {
+    const isLeft = (_: Runner) => (_.phase === "up" || _.phase === "told") && _.slots.size > 0 && !_.isShut
+    return this.live() > 0 || [...this.runners.values()].some(isLeft)
   }
 
   private drained(runner: Runner, why: PoolState.DrainReason, event: PoolState.Event): void {

@@ -1,0 +1,111 @@
+/**
+ * Slots of suspended calls: lent to nested calls until one of their own calls goes on.
+ *
+ * A slot may be lent where all its calls are suspended, so that no schedule can deadlock: of the calls on a runner one
+ * goes on, or its slot is here. A suspended call goes on at once when it has its answers, also where a nested call of
+ * somebody else has borrowed its slot; then a runner runs more calls than it has slots until one of the two has ended.
+ */
+import type { Slot, Ticket } from "./Ticket.ts"
+
+/** A runner, as far as lending goes. */
+interface Lender {
+  readonly index: number
+  readonly phase: string
+  readonly responsive: boolean
+  readonly isShut: boolean
+  slots: Set<Slot> | undefined
+}
+
+export class Lending {
+  /** Calls that wait for nested ones, on all runners. */
+  suspended = 0
+  /** Slots to lend: on runners that stay, and on those that are on their way out. */
+  private readonly staying = new Set<Slot>()
+  private readonly leaving = new Set<Slot>()
+
+  suspend(runner: Lender, ticket: Ticket): void {
+    const slot = (ticket.slot ??= { runner: runner.index, calls: 1, suspended: 0 })
+    ;(runner.slots ??= new Set()).add(slot)
+    ticket.isSuspended = true
+    slot.suspended++
+    this.suspended++
+    this.offer(runner, slot)
+  }
+
+  resume(runner: Lender, ticket: Ticket): void {
+    const { slot } = ticket
+    ticket.isSuspended = false
+    this.suspended--
+    if (slot === undefined) return
+    slot.suspended--
+    this.withdraw(slot)
+    if (slot.calls > 1) return
+    // alone on it again: it need not be named any more
+    ticket.slot = undefined
+    runner.slots?.delete(slot)
+  }
+
+  borrow(slot: Slot, ticket: Ticket): void {
+    ticket.slot = slot
+    slot.calls++
+    this.withdraw(slot)
+  }
+
+  /** A call has ended; whether that frees its slot. */
+  leave(runner: Lender, ticket: Ticket): boolean {
+    const { slot } = ticket
+    if (slot === undefined) return true
+    if (ticket.isSuspended) {
+      slot.suspended--
+      this.suspended--
+    }
+    this.forget(ticket)
+    slot.calls--
+    if (slot.calls === 0) {
+      this.withdraw(slot)
+      runner.slots?.delete(slot)
+      return true
+    }
+    this.offer(runner, slot)
+    return false
+  }
+
+  /** The ticket has no slot any more. */
+  forget(ticket: Ticket): void {
+    ticket.slot = undefined
+    ticket.isSuspended = false
+  }
+
+  /** Judges the slots of a runner anew: its phase has changed, or whether it answers. */
+  review(runner: Lender): void {
+    if (runner.slots === undefined) return
+    for (const slot of runner.slots) {
+      this.withdraw(slot)
+      if (runner.phase === "lost") this.suspended -= slot.suspended
+      else this.offer(runner, slot)
+    }
+    if (runner.phase === "lost") runner.slots = undefined
+  }
+
+  has(slot: Slot | undefined): slot is Slot {
+    return slot !== undefined && (this.staying.has(slot) || this.leaving.has(slot))
+  }
+
+  /** The slot that has been here longest, of a runner that stays, or also of one that leaves. */
+  pick(alsoLeaving: boolean): Slot | undefined {
+    for (const slot of this.staying) return slot
+    if (alsoLeaving) for (const slot of this.leaving) return slot
+    return undefined
+  }
+
+  private offer(runner: Lender, slot: Slot): void {
+    if (slot.calls > slot.suspended || !runner.responsive || runner.isShut) return
+    if (runner.phase === "ready") this.staying.add(slot)
+    else if (runner.phase === "retiring" || runner.phase === "draining") this.leaving.add(slot)
+  }
+
+  private withdraw(slot: Slot): void {
+    this.staying.delete(slot)
+    this.leaving.delete(slot)
+  }
+}
