@@ -128,7 +128,11 @@ export class ApiProxy {
     const upstream = this.ask(request)
     request.pipe(upstream)
     response.on("close", () => upstream.destroy())
-    upstream.on("error", () => request.socket.destroy())
+    // not once all is said: the connection may have the next request by then
+    const broken = () => {
+      if (!response.writableEnded) request.socket.destroy()
+    }
+    upstream.on("error", broken)
     upstream.on("response", (from) => {
       asked.status = from.statusCode
       if (fault?.kind === "lose answer") {
@@ -139,7 +143,7 @@ export class ApiProxy {
       response.writeHead(from.statusCode!, endToEnd(from.headers))
       // a watch has an answer before anything happens
       response.flushHeaders()
-      from.on("error", () => request.socket.destroy())
+      from.on("error", broken)
       from.pipe(response)
       if (asked.verb === "watch") {
         this.watches.add(response)
