@@ -5,10 +5,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { type BootFailure, NotARunner, ServicesFailed } from "./BootFailure.ts"
 import { BootFailed, FlameError } from "./FlameError.ts"
 import type { AnyImplemented, Implemented } from "./FlameFunction.ts"
 import * as Build from "./runner/Build.ts"
+import * as LastWords from "./runner/LastWords.ts"
+import { LogForward } from "./runner/LogForward.ts"
 import * as Role from "./runner/Role.ts"
 import * as Steps from "./runner/Steps.ts"
 import { RunnerServer } from "./runner/RunnerServer.ts"
@@ -47,7 +50,7 @@ export const serveWith = <ES, RS>(
 ): Effect.Effect<void, ES | FlameError, RS> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const built = yield* Effect.exit(Layer.build(services))
+      const built = yield* Effect.exit(Effect.updateContext(Layer.build(services), forwarded<RS | Scope.Scope>))
       if (Exit.isFailure(built)) {
         if (!Cause.hasInterruptsOnly(built.cause)) {
           Role.report(new ServicesFailed({ detail: Cause.pretty(built.cause).slice(0, 2_000) }))
@@ -57,6 +60,18 @@ export const serveWith = <ES, RS>(
       yield* Effect.provideContext(serve(functions), built.value as Context.Context<unknown>)
     })
   )
+
+let logs: LogForward | undefined
+
+/** The context of a runner, in which what is logged goes to its parent. */
+const forwarded = <R>(context: Context.Context<R>): Context.Context<R> => {
+  if (Role.current()._tag !== "Runner") return context
+  if (logs === undefined) {
+    const own = (logs = new LogForward())
+    LastWords.keep(() => own.takeUnsent())
+  }
+  return logs.around(context)
+}
 
 const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented>, context: Context.Context<never>) {
   const role = Role.current()
@@ -75,7 +90,8 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
     life: role.life,
     build: Build.of(process.argv[1]),
     functions,
-    context,
+    context: forwarded(context),
+    ...(logs === undefined ? {} : { logs }),
     steps: Steps.now
   })
   const unregister = Shutdown.onSignal(

@@ -7,6 +7,7 @@ import * as Runtime from "effect/Runtime"
 import { NeverConnected, ServicesFailed } from "./BootFailure.ts"
 import { checkNode } from "./Requirements.ts"
 import * as Steps from "./runner/Steps.ts"
+import * as LastWords from "./runner/LastWords.ts"
 import { bootTimeLeft, current, report } from "./runner/Role.ts"
 import * as Shutdown from "./Shutdown.ts"
 
@@ -69,6 +70,7 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
 })
 
 const dieOf = (signal: "SIGTERM", listener: () => void): void => {
+  LastWords.say()
   process.removeListener(signal, listener)
   process.kill(process.pid, signal)
 }

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { type BootFailure, Crashed } from "../BootFailure.ts"
 import type { Implemented } from "../FlameFunction.ts"
 import { Exited, type ExitReason, Killed, type RunnerExit } from "../RunnerExit.ts"
+import { LogForward } from "../runner/LogForward.ts"
 import { RunnerServer } from "../runner/RunnerServer.ts"
 import { memoryPair, type Transport } from "../wire/Transport.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
@@ -122,13 +123,15 @@ class World<R> {
   private start(spec: RunnerSpec, isMute: boolean): Living & { readonly transport: Transport } {
     const [parent, own] = memoryPair()
     const exit = Deferred.makeUnsafe<RunnerExit>()
+    const logs = new LogForward()
     const server = new RunnerServer({
       transport: own,
       info: { id: spec.id, pool: spec.pool, parent: "this process" },
       life: spec.life,
       build: this.options.build ?? "test",
       functions: this.options.functions,
-      context: this.context
+      context: logs.instead(this.context),
+      logs
     })
     const runner: Living & { readonly transport: Transport } = {
       id: spec.id,

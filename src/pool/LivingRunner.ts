@@ -12,6 +12,7 @@ import type { PoolEngine } from "./PoolEngine.ts"
 import type { BootPhases, PoolEvent } from "./PoolEvent.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { PoolOptions } from "./PoolOptions.ts"
+import { LogArrival } from "./LogArrival.ts"
 import type * as PoolState from "./PoolState.ts"
 
 /** What the life of a runner needs of its pool. */
@@ -39,6 +40,7 @@ export class LivingRunner implements EngineRunner {
   readyAt: number | undefined = undefined
   readonly startedAt: number
   readonly progress: BootProgress
+  readonly log: LogArrival
   /** Completes when its session is over. */
   readonly over = Deferred.makeUnsafe<void>()
   /** Completes when a boot is given up. */
@@ -61,6 +63,7 @@ export class LivingRunner implements EngineRunner {
     this.parts = parts
     this.engine = engine
     this.startedAt = engine.now()
+    this.log = new LogArrival(parts.pool, id)
     this.progress = new BootProgress(parts.pool, id, () => engine.now(), parts.publish)
   }
 

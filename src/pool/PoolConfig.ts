@@ -34,6 +34,7 @@ export const fromConfig = (pool: string): Effect.Effect<PoolOptions<never>, Conf
       reasonGrace: read("REASON_GRACE", Config.Duration),
       maxPayload: read("MAX_PAYLOAD", Config.Int),
       maxResult: read("MAX_RESULT", Config.Int),
+      logLevel: read("LOG_LEVEL", Config.LogLevel),
       awaitMin: read("AWAIT_MIN", Config.Boolean)
     }),
     someOnly

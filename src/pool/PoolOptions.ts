@@ -1,6 +1,7 @@
 /** What can be set on a pool, its defaults, and what the policy needs of them. */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
 import type { BootFailure } from "../BootFailure.ts"
 import type { IdleFunction } from "../FlameFunction.ts"
 import type { RunnerExit } from "../RunnerExit.ts"
@@ -57,6 +58,11 @@ export interface PoolOptions<RHooks = never> {
   readonly maxPayload?: number
   /** Largest result, in bytes. Default 1 GiB. */
   readonly maxResult?: number
+  /**
+   * Least level of what runners log that comes to this log; `None` for nothing. What a function logs is held to the
+   * minimum level of its caller before. Default: all that its caller lets pass, and the pool's minimum level outside of calls.
+   */
+  readonly logLevel?: LogLevel.LogLevel
   /** Whether the layer is built only when `min` runners serve, and fails if they cannot. Default false. */
   readonly awaitMin?: boolean
   /** The first part of every boot and inside `bootTimeout`; its failure fails that boot. */
@@ -102,6 +108,7 @@ export interface Settings {
   readonly reasonGrace: number
   readonly maxPayload: number
   readonly maxResult: number
+  readonly logLevel: LogLevel.LogLevel | undefined
 }
 
 const millis = (name: keyof Settings, input: Duration.Input | undefined, fallback: number): number => {
@@ -147,7 +154,8 @@ export const resolve = (
     silenceLimit: millis("silenceLimit", options.silenceLimit, defaults.silenceLimit),
     reasonGrace: millis("reasonGrace", options.reasonGrace, backend.reasonGrace),
     maxPayload: options.maxPayload ?? defaults.maxPayload,
-    maxResult: options.maxResult ?? defaults.maxResult
+    maxResult: options.maxResult ?? defaults.maxResult,
+    logLevel: options.logLevel
   }
   validate(settings)
   return settings
@@ -180,6 +188,11 @@ const validate = (settings: Settings): void => {
   // a program without types, or one that reads its options from somewhere
   if (settings.strategy !== "spread" && settings.strategy !== "pack") {
     throw new TypeError(`the pool option strategy must be spread or pack, it is ${settings.strategy as string}`)
+  }
+  if (settings.logLevel !== undefined && !LogLevel.values.includes(settings.logLevel)) {
+    throw new TypeError(
+      `the pool option logLevel must be one of ${LogLevel.values.join(", ")}, it is ${settings.logLevel as string}`
+    )
   }
   if (settings.min > settings.max) {
     throw new TypeError(`the pool option min (${settings.min}) is above max (${settings.max})`)

@@ -12,7 +12,7 @@ import * as Stream from "effect/Stream"
 import type { RunnerProcess } from "../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
 import { Killed, type RunnerExit } from "../RunnerExit.ts"
-import { connect, type RunnerHandle } from "../runner/Runner.ts"
+import { connect, type RunnerHandle, type RunnerTerms } from "../runner/Runner.ts"
 import type { Call } from "./Call.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import type { BootOutcome } from "./PoolOptions.ts"
@@ -123,15 +123,7 @@ const boot = (
   const session = (process: RunnerProcess) =>
     Effect.raceFirst(
       Effect.flatMap(process.connection, (transport) =>
-        connect(transport, {
-          runner: runner.id,
-          life: parts.life,
-          fingerprints: engine.fingerprints,
-          cancelGrace: settings.cancelGrace,
-          drainTimeout: settings.drainTimeout,
-          maxPayload: settings.maxPayload,
-          maxResult: settings.maxResult
-        })
+        connect(transport, termsOf(runner, parts, engine), (body) => runner.log.take(body, parts.beside))
       ),
       Effect.flatMap(process.exit, (exit) => Effect.fail(process.bootFailure(exit)))
     )
@@ -162,6 +154,20 @@ const boot = (
         : Effect.fail(new LaunchFailed({ detail: defect instanceof Error ? defect.message : String(defect) }))
     )
   )
+}
+
+const termsOf = (runner: LivingRunner, parts: LifeParts, engine: PoolEngine): RunnerTerms => {
+  const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = engine.settings
+  return {
+    runner: runner.id,
+    life: parts.life,
+    fingerprints: engine.fingerprints,
+    cancelGrace,
+    drainTimeout,
+    maxPayload,
+    maxResult,
+    ...(logLevel === undefined ? {} : { logLevel })
+  }
 }
 
 const ready = (

@@ -16,13 +16,16 @@ export class CurrentCall implements RunnerInfo {
   readonly id: string
   readonly pool: string
   readonly parent: string
+  /** Name of the function that runs. */
+  readonly function: string
   private readonly deadline: number | undefined
   private readonly now: () => number
 
-  constructor(info: RunnerInfo, budget: number | undefined, now: () => number) {
+  constructor(info: RunnerInfo, fn: string, budget: number | undefined, now: () => number) {
     this.id = info.id
     this.pool = info.pool
     this.parent = info.parent
+    this.function = fn
     this.now = now
     this.deadline = budget === undefined ? undefined : now() + budget
   }

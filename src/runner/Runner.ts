@@ -28,6 +28,8 @@ export interface RunnerEvents {
   readonly closed: (how: LinkClosed) => void
 }
 
+type TakeLogs = (body: Buffer) => string | undefined
+
 /** Who is expected to dial back, and on which terms. */
 export interface RunnerTerms extends Welcome {
   readonly runner: string
@@ -47,6 +49,8 @@ export class RunnerHandle {
   /** Whether it has said that it takes nothing new. */
   isDraining = false
   events: RunnerEvents
+  /** Takes what it logs; a string says what is wrong with it. */
+  logs: TakeLogs | undefined
   private hasLeft = false
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
@@ -158,6 +162,11 @@ export class RunnerHandle {
         }
         return
       }
+      case Kind.Logs: {
+        const wrong = this.logs?.(body)
+        if (wrong !== undefined) this.link.violate(wrong)
+        return
+      }
       case Kind.Draining:
         this.isDraining = true
         return this.events.draining()
@@ -186,7 +195,11 @@ export class RunnerHandle {
  * Fails at once when what is there is no runner or one that does not fit. A pipe that closes before is left to the
  * backend, which knows why the runner ended, for a second.
  */
-export const connect = (transport: Transport, terms: RunnerTerms): Effect.Effect<RunnerHandle, BootFailure> =>
+export const connect = (
+  transport: Transport,
+  terms: RunnerTerms,
+  logs?: TakeLogs
+): Effect.Effect<RunnerHandle, BootFailure> =>
   Effect.callback<RunnerHandle, BootFailure>((resume) => {
     let handle: RunnerHandle | undefined
     const before: RunnerEvents = { draining() {}, responsive() {}, closed: () => {} }
@@ -206,9 +219,10 @@ export const connect = (transport: Transport, terms: RunnerTerms): Effect.Effect
           link.end()
           return resume(Effect.fail(hello))
         }
-        const { cancelGrace, drainTimeout, maxPayload, maxResult } = terms
-        link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, maxPayload, maxResult }))
+        const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = terms
+        link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, logLevel, maxPayload, maxResult }))
         handle = new RunnerHandle(link, hello, before)
+        handle.logs = logs
         resume(Effect.succeed(handle))
       },
       accept(kind, id, total) {

@@ -18,6 +18,7 @@ import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import * as Served from "./Served.ts"
 import { withExtras } from "./CallExtras.ts"
+import type { LogForward } from "./LogForward.ts"
 import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
 import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
@@ -35,6 +36,8 @@ export interface RunnerServerOptions {
   readonly context: Context.Context<never>
   /** How this process came here, asked when it says Hello. */
   readonly steps?: () => HelloSteps
+  /** Where what is logged in that context waits for the parent. */
+  readonly logs?: LogForward
 }
 
 interface ServedCall {
@@ -150,6 +153,7 @@ export class RunnerServer {
       case Kind.Welcome: {
         this.welcome = decodeWelcome(body)
         if (this.welcome === undefined) this.link.violate("a Welcome that is not understood here")
+        else this.options.logs?.open(this.link, this.welcome.logLevel)
         this.unwelcomed?.interruptUnsafe()
         return
       }
@@ -173,7 +177,7 @@ export class RunnerServer {
     const effect = Served.run(served, body, head.end, large)
     const call: ServedCall = { served, fiber: undefined, span: undefined, isCancelled: false }
     const scope = Scope.makeUnsafe()
-    let context = this.contextOf(head, scope)
+    let context = this.contextOf(head, served.fn.name, scope)
     const span = this.isTraced || head.span !== undefined ? this.spanOf(call, context, head.span) : undefined
     if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
     this.isInside = true
@@ -190,9 +194,9 @@ export class RunnerServer {
     else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
   }
 
-  private contextOf(head: RequestHead, scope: Scope.Scope): Context.Context<never> {
+  private contextOf(head: RequestHead, fn: string, scope: Scope.Scope): Context.Context<never> {
     let context: Context.Context<never> = Context.add(
-      Context.add(this.options.context, Current, new CurrentCall(this.options.info, head.budget, this.now)),
+      Context.add(this.options.context, Current, new CurrentCall(this.options.info, fn, head.budget, this.now)),
       Scope.Scope,
       scope
     )
@@ -310,6 +314,7 @@ export class RunnerServer {
     if (this.isLeaving) return
     this.isLeaving = true
     this.link.whenSent(() => {
+      this.options.logs?.close()
       this.link.control(Kind.Bye, 0)
       this.link.end()
     })
@@ -319,6 +324,7 @@ export class RunnerServer {
   private cut(): void {
     this.isGraceOver = true
     this.isLeaving = true
+    this.options.logs?.close()
     this.link.end()
     this.finish()
   }

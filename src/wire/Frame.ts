@@ -59,7 +59,9 @@ export const Kind = {
   PartResponse: 51,
   /** u32: that many more bytes of your large body may come. */
   CreditRequest: 52,
-  CreditResponse: 53
+  CreditResponse: 53,
+  /** Runner to parent, JSON: lines of its log. */
+  Logs: 96
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 

@@ -4,6 +4,7 @@
  * A runner says Hello when it can serve, its parent answers Welcome or Refuse; a runner that cannot serve says Fail.
  */
 import * as Exit from "effect/Exit"
+import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import { BootFailure, NotARunner, VersionMismatch } from "../BootFailure.ts"
 import { printable } from "../DefectCodec.ts"
@@ -36,6 +37,8 @@ export interface Welcome {
   readonly drainTimeout: number
   readonly maxPayload: number
   readonly maxResult: number
+  /** The least level of the log lines that the parent wants; all that its runner logs where not given. */
+  readonly logLevel?: LogLevel.LogLevel
 }
 
 // by hand, not by Schema: compiling two codecs would be a good part of a runner's boot
@@ -77,12 +80,17 @@ const isTime = (value: unknown): value is number => typeof value === "number" &&
 
 /** What a Welcome frame says; undefined when it is not one. */
 export const decodeWelcome = (bytes: Uint8Array): Welcome | undefined => {
-  const { cancelGrace, drainTimeout, maxPayload, maxResult } = parse(bytes) ?? {}
+  const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = parse(bytes) ?? {}
   const isNumber = (value: unknown): value is number => typeof value === "number" && value >= 0
-  return isNumber(cancelGrace) && isNumber(drainTimeout) && isNumber(maxPayload) && isNumber(maxResult)
-    ? { cancelGrace, drainTimeout, maxPayload, maxResult }
-    : undefined
+  if (!(isNumber(cancelGrace) && isNumber(drainTimeout) && isNumber(maxPayload) && isNumber(maxResult)))
+    return undefined
+  const welcome = { cancelGrace, drainTimeout, maxPayload, maxResult }
+  if (logLevel === undefined) return welcome
+  return isLevel(logLevel) ? { ...welcome, logLevel } : undefined
 }
+
+const isLevel = (value: unknown): value is LogLevel.LogLevel =>
+  (LogLevel.values as ReadonlyArray<unknown>).includes(value)
 
 let decodeCause: ((value: unknown) => Exit.Exit<BootFailure, unknown>) | undefined
 

@@ -93,6 +93,11 @@ export class Link {
     this.outbox.whenSent(f)
   }
 
+  /** Runs `f` at the end of this turn, or once the transport takes more again: for what may wait. */
+  whenFree(f: () => void): void {
+    this.outbox.whenFree(f)
+  }
+
   /** The turn in which what is sent now leaves: it was handed to the transport when `flushed` is as high. */
   get turn(): number {
     return this.outbox.turn
@@ -148,6 +153,8 @@ export class Link {
       case Kind.CreditRequest:
       case Kind.CreditResponse:
         return this.onCredit(kind, id, body)
+      case Kind.Logs:
+        return this.handlers.message(kind, id, body, undefined)
       default:
         this.violate(kindName(kind))
     }

@@ -45,6 +45,7 @@ export class Outbox {
   private isClosed = false
   private readonly outgoing: Array<Outgoing> = []
   private waiters: Array<() => void> = []
+  private patient: Array<() => void> = []
   private readonly transport: Transport
 
   constructor(transport: Transport) {
@@ -98,6 +99,14 @@ export class Outbox {
     else this.waiters.push(f)
   }
 
+  /** Runs `f` at the end of this turn, or once the transport takes more again; never when the link ends before. */
+  whenFree(f: () => void): void {
+    this.transport.atTurnEnd(() => {
+      if (this.congested) this.patient.push(f)
+      else f()
+    })
+  }
+
   /** The transport takes more again. */
   drained(): void {
     this.congested = false
@@ -125,6 +134,7 @@ export class Outbox {
     this.outgoing.length = 0
     this.waiters = []
     this.gathered = undefined
+    this.patient = []
   }
 
   private header(kind: number, id: number, length: number): void {
@@ -210,6 +220,9 @@ export class Outbox {
       const waiters = this.waiters
       this.waiters = []
       for (const waiter of waiters) waiter()
+    }
+    if (!this.congested && this.patient.length > 0) {
+      for (const f of this.patient.splice(0)) this.transport.atTurnEnd(f)
     }
     if (!this.congested && this.outgoing.some((body) => body.credit > 0) && !this.scheduled) {
       this.scheduled = true

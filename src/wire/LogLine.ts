@@ -1,0 +1,105 @@
+/**
+ * What a runner logs, as it travels: JSON lines, a few in a frame, all of them small.
+ *
+ * A Logs frame is a JSON array of lines; a number in it says that so many were left out there.
+ */
+import type { Severity } from "effect/LogLevel"
+
+/** No Logs frame is larger, in bytes, and so no line. */
+export const logsLimit = 16 * 1024
+
+/** One line of a log. */
+export interface LogLine {
+  readonly level: Severity
+  /** Milliseconds since 1970, by the runner's clock. */
+  readonly at: number
+  readonly message: ReadonlyArray<unknown>
+  readonly annotations?: Readonly<Record<string, unknown>>
+  /** Log spans: label, and when they began. */
+  readonly spans?: ReadonlyArray<readonly [label: string, at: number]>
+  /** The cause, as it is shown to people. */
+  readonly cause?: string
+  /** The function whose call it belongs to. */
+  readonly function?: string
+  readonly traceId?: string
+  readonly spanId?: string
+}
+
+/** Characters of message and cause that are kept of a line that is too large; the second where each takes many bytes. */
+const cuts = [
+  [10_000, 4_000],
+  [1_500, 500]
+] as const
+
+/** A line as JSON, always within a frame: one that is too large, or that JSON cannot say, is cut to its text. */
+export const encodeLine = (line: LogLine): string => {
+  const whole = stringify(line)
+  if (whole !== undefined && fits(whole)) return whole
+  const message = line.message.map(textOf).join(" ")
+  for (const [most, mostCause] of cuts) {
+    const cut = stringify({
+      level: line.level,
+      at: line.at,
+      message: [clip(message, most)],
+      cause: line.cause === undefined ? undefined : clip(line.cause, mostCause),
+      function: line.function,
+      traceId: line.traceId,
+      spanId: line.spanId
+    })
+    if (cut !== undefined && fits(cut)) return cut
+  }
+  return JSON.stringify({ level: line.level, at: line.at, message: ["(a line that cannot be sent)"] })
+}
+
+/** Takes from the front what fits into one frame, and makes its body; `dropped` lines are missing before it. */
+export const takeFrame = (lines: Array<string>, dropped: number): Buffer => {
+  let text = dropped === 0 ? "[" : `[${dropped}`
+  let bytes = text.length + 1
+  let taken = 0
+  for (const line of lines) {
+    const size = Buffer.byteLength(line) + 1
+    if (taken > 0 && bytes + size > logsLimit) break
+    text += text.length === 1 ? line : `,${line}`
+    bytes += size
+    taken++
+  }
+  lines.splice(0, taken)
+  return Buffer.from(`${text}]`)
+}
+
+// leaves room for the brackets, and for how many are missing
+const fits = (text: string): boolean => Buffer.byteLength(text) <= logsLimit - 20
+
+const clip = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}… (cut)` : text)
+
+const stringify = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value, sayable)
+  } catch {
+    return undefined
+  }
+}
+
+/** What JSON would drop, or refuse, as text. */
+const sayable = (_: string, value: unknown): unknown => {
+  switch (typeof value) {
+    case "bigint":
+      return `${value}n`
+    case "function":
+    case "symbol":
+      return String(value)
+    case "object":
+      return value instanceof Error ? (value.stack ?? String(value)) : value
+    default:
+      return value
+  }
+}
+
+const textOf = (value: unknown): string => {
+  if (typeof value === "string") return value
+  try {
+    return stringify(value) ?? String(value)
+  } catch {
+    return "(a value that cannot be shown)"
+  }
+}
