@@ -104,7 +104,8 @@ const flags = {
   top: Flag.Int("top").pipe(atLeast(0), Flag.withDescription("How many packages the table names"), Flag.withDefault(20))
 }
 
-const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof flags>) {
+/** Weighs in the ways that are asked for, and tells the result on the console. */
+export const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof flags>) {
   const { compare, folder, limit, runners, serial, top } = options
   const found = yield* Packages.find(folder)
   const packages = found.slice(0, Option.getOrUndefined(limit))

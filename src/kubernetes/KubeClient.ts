@@ -62,7 +62,8 @@ export class KubeClient extends Context.Service<
     /** The last lines of a container's output. */
     readonly podLog: (name: string, container: string, lines: number) => Effect.Effect<string, KubeError>
     readonly createSecret: (secret: Secret) => Effect.Effect<Secret, KubeError>
-    readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<void, KubeError>
+    /** Deletes a Secret; false where there was none of that name, or another one by now. */
+    readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
     readonly rulesReview: Effect.Effect<Rules, KubeError>
     /** A pipe to a port on a pod's own loopback, through the API server. */
     readonly portForward: (pod: string, port: number) => Effect.Effect<Duplex, KubeError, Scope.Scope>

@@ -110,10 +110,10 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
           ...(uid === undefined ? {} : { preconditions: { uid } })
         }
       }).pipe(
-        Effect.asVoid,
+        Effect.as(true),
         Effect.catchIf(
           ({ detail, status }) => status === 404 || (status === 409 && detail.includes("UID in the precondition")),
-          () => Effect.void
+          () => Effect.succeed(false)
         )
       )
 
@@ -145,7 +145,7 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
       requests: http.counts,
       getPod: (name) => call(get(name)),
       createPod,
-      deletePod: (name, options) => remove("pods", name, options),
+      deletePod: (name, options) => Effect.asVoid(remove("pods", name, options)),
       listPods: (selector, { exact = false } = {}) => {
         const query = new URLSearchParams({ labelSelector: selector, ...(exact ? {} : { resourceVersion: "0" }) })
         return call<List<Pod>>({

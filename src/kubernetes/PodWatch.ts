@@ -23,6 +23,8 @@ import { isNewer } from "./ResourceVersion.ts"
 export interface PodWatch {
   /** The pod of that name as far as known, without `env`, volumes, tolerations and affinity. */
   readonly get: (name: string) => Pod | undefined
+  /** All pods that are known, by name. */
+  readonly pods: () => ReadonlyMap<string, Pod>
   /**
    * Tells of a pod's changes, and its present state at once if it is known; the answer ends that. An end is told once.
    * Follow a name before its pod is created: who comes after the end hears nothing.
@@ -273,6 +275,7 @@ const watchOf = (watching: Watching): PodWatch => {
   const { counters, followers, relist, relistListeners, table } = watching
   return {
     get: (name) => table.pods.get(name),
+    pods: () => table.pods,
     follow: (name, listener) => {
       const pod = table.pods.get(name)
       const unfollow = followers.add(name, listener)

@@ -8,11 +8,13 @@ import { all } from "./functions.ts"
 // the package says that its modules do nothing by themselves: a bundler would leave out what nobody names
 void crashes
 
+const options = JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.LocalOptions
+
 Flame.main({
   functions: all,
   app: Effect.flatMap(
     Effect.promise(() => import("./control.ts")),
     ({ app }) => app
   ),
-  flame: FlameLayer.auto(JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.LocalOptions)
+  flame: process.env["TEST_BACKEND"] === "local" ? FlameLayer.local(options) : FlameLayer.auto(options)
 }).pipe(Flame.runMain)

@@ -3,6 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
+import * as Fiber from "effect/Fiber"
+import * as Stage from "../../fixtures/conformance-process/stage.ts"
+import * as ParentPod from "../kit/ParentPod.ts"
 import { inject } from "vitest"
 import { create, exec, pod, remove, says } from "../kit/Cluster.ts"
 import { leavesNothing, mark, processes } from "../kit/Leaks.ts"
@@ -90,6 +93,31 @@ describe("the kit", () => {
         assert.strictEqual(yield* may(account, verb, resource, subresource), expected, `${account} ${verb} ${resource}`)
       }
     })
+  )
+
+  it.live("steers a parent in a pod, which has child processes here", () =>
+    leavesNothing(
+      space.name,
+      Effect.gen(function* () {
+        const stage = yield* Stage.makeFor("10.244.0.1")
+        const { control, name } = yield* ParentPod.start(space.name, "parent", {
+          stage: stage.path,
+          env: { TEST_BACKEND: "local" },
+          flame: { max: 1 }
+        })
+        assert.deepStrictEqual(yield* control.call("add", { a: 1, b: 2 }), { _tag: "Success", value: 3 })
+        assert.deepInclude(yield* control.status, { backend: "process", max: 1, ready: 1 })
+        assert.strictEqual((yield* control.events.nth("RunnerReady")).pool, "effect-flame/Pool")
+        const failing = yield* Effect.forkScoped(control.call("play", { key: "a", stubborn: false }))
+        assert.strictEqual((yield* stage.said("a", "started")).host, name)
+        yield* stage.tell("a", "fail")
+        assert.deepInclude(yield* Fiber.join(failing), { _tag: "Failure", error: "TooLong", message: "longer than 7" })
+        const cut = yield* Effect.forkScoped(control.call("play", { key: "b", stubborn: false }))
+        yield* stage.said("b", "started")
+        yield* remove(space.name, "pods", name, { grace: 0 })
+        assert.deepStrictEqual(yield* Fiber.join(cut), { _tag: "NoAnswer" })
+      })
+    )
   )
 
   it("has two nodes", () => {
