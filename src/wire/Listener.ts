@@ -174,8 +174,13 @@ class Door {
 
   private find(identity: string, address: string): Uint8Array | undefined {
     const expected = this.expected.get(identity)
-    if (expected === undefined) this.complain(address, this.strange(identity))
+    if (expected === undefined && !this.isLate(identity)) this.complain(address, this.strange(identity))
     return expected?.key
+  }
+
+  /** A second connection whose session has ended meanwhile: nobody's fault, and it has no other key to try. */
+  private isLate(identity: string): boolean {
+    return identity.startsWith(`${this.options.life}.`) && identity.endsWith(SilentConnection.suffix)
   }
 
   private strange(identity: string): string {
@@ -226,7 +231,7 @@ class Door {
   private refused(address: string, identity: string | undefined): void {
     this.counters.refused++
     this.sightings.note(address, "tls refused")
-    if (identity === undefined) return
+    if (identity === undefined || this.isLate(identity)) return
     this.expected.get(identity)?.wasRefused()
     this.complain(address, `a handshake by the key ${shown(identity)} was not completed`)
   }

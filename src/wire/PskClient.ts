@@ -27,14 +27,16 @@ export const secure = (
     const failed = (refused: boolean, detail: string) => resume(Effect.fail(new HandshakeFailed({ refused, detail })))
     const socket = Tls.connect({ ...Psk.clientOptions(identity, key), socket: stream })
     let cause: NodeJS.ErrnoException | undefined
+    let isRefused = false
     // TLS tells only some of what happens to what is below it
     stream.on("error", (error) => {
       cause ??= error
     })
     socket.on("error", (error) => {
+      if (cause === undefined) isRefused = isRefusal(error)
       cause ??= error
     })
-    const closed = () => failed(isRefusal(cause), cause?.message ?? "the connection was closed during the handshake")
+    const closed = () => failed(isRefused, cause?.message ?? "the connection was closed during the handshake")
     socket.once("close", closed)
     socket.once("secureConnect", () => {
       socket.removeListener("close", closed)
@@ -48,9 +50,9 @@ export const secure = (
     })
   })
 
-// an alert of the other side, or an answer that is no TLS; anything else may be better next time
-const isRefusal = (cause: NodeJS.ErrnoException | undefined): boolean =>
-  cause?.code === "EPROTO" || cause?.code?.startsWith("ERR_SSL_") === true
+// an alert of the other side, a certificate, an answer that is no TLS; what the system says may be better next time
+const isRefusal = (error: NodeJS.ErrnoException): boolean =>
+  error.code === "EPROTO" || (error.syscall === undefined && error.code !== "ECONNRESET")
 
 /**
  * The pipe to a runner that waits for its parent, over a stream to its port such as that of a port-forward.
