@@ -148,6 +148,34 @@ export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec"
   }
 }
 
+/** A policy of the cluster does not allow the runner. `by` names it: `PodSecurity`, a webhook, a LimitRange. */
+export class AdmissionDenied extends Schema.TaggedError<AdmissionDenied>()("AdmissionDenied", {
+  by: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.by} does not allow it: ${this.detail}; change the runner by the options of the layer, or the policy`
+  }
+}
+
+/** The runner was taken away before it served: evicted, preempted, deleted, or with the place it ran at. */
+export class Removed extends Schema.TaggedError<Removed>()("Removed", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `it was taken away before it served: ${this.detail}; the boot is tried again`
+  }
+}
+
+/** What makes runners exist could not be asked, or did not answer. */
+export class ApiUnavailable extends Schema.TaggedError<ApiUnavailable>()("ApiUnavailable", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.detail}; the boot is tried again`
+  }
+}
+
 const members = [
   ProcessExited,
   NotARunner,
@@ -163,7 +191,10 @@ const members = [
   Unschedulable,
   QuotaExceeded,
   Forbidden,
-  InvalidSpec
+  InvalidSpec,
+  AdmissionDenied,
+  Removed,
+  ApiUnavailable
 ] as const
 
 /** Every cause of a failed boot. */
@@ -182,6 +213,8 @@ export const isTransient = (cause: BootFailure): boolean => {
     case "OutOfMemory":
     case "Unschedulable":
     case "QuotaExceeded":
+    case "Removed":
+    case "ApiUnavailable":
       return true
     default:
       return false
