@@ -78,3 +78,15 @@ export const leavesNothing = <A, E>(
     if (Exit.isSuccess(exit)) yield* settled(namespace, before, limit)
     return yield* exit
   })
+
+/** SIGKILL to the program of a pod: process 1 of a container gets none from inside, but it does from the machine. */
+export const kill = (namespace: string, pod: string): Effect.Effect<void> =>
+  Effect.map(
+    eventually(() => processes(namespace).find((line) => isIn(pod, line)), `a process of pod ${pod} runs`),
+    (line) => void process.kill(pidOf(line), "SIGKILL")
+  )
+
+const pidOf = (line: string): number => Number(line.split(" ")[0])
+
+const isIn = (pod: string, line: string): boolean =>
+  `\0${read(`/proc/${pidOf(line)}/environ`)}`.includes(`\0HOSTNAME=${pod}\0`)
