@@ -14,7 +14,7 @@ import * as ParentPod from "../kit/ParentPod.ts"
 
 const space = Namespaces.ofFile("pods")
 
-const three = { _tag: "Success", value: 3 }
+const three = { _tag: "Success", value: 3 } as const
 const add = { a: 1, b: 2 }
 
 /** A parent with a call that runs on a runner, and the name of that runner's pod. */
