@@ -28,7 +28,8 @@ export type Outcome =
   | { readonly _tag: "Failure"; readonly error: string; readonly message: string; readonly fields: unknown }
   | { readonly _tag: "Died"; readonly message: string }
 
-export const port = 8080
+// containers of one pod share its ports
+const port = Number(process.env["TEST_PORT"] ?? 8080)
 
 const tagOf = (u: unknown): string => (typeof u === "object" && u !== null && "_tag" in u ? String(u._tag) : typeof u)
 

@@ -7,21 +7,29 @@ import { Watch } from "../../fixtures/conformance-process/harness.ts"
 import { patience } from "../../fixtures/conformance-process/patience.ts"
 import type { Order, Outcome } from "../apps/control.ts"
 
-/** What came of a call, or that its parent went without a word. */
-export type Result = Outcome | { readonly _tag: "NoAnswer" }
+/** What came of a call, or that its parent was not there to take it, or went without a word while it had it. */
+export type Result = Outcome | { readonly _tag: "NotReached" | "NoAnswer" }
 
-const port = 8080
+/** Where a parent listens to its test. */
+export interface Place {
+  readonly host: string
+  readonly port: number
+}
 
-const ask = (host: string, path: string, body?: string): Effect.Effect<string | undefined> =>
-  Effect.callback<string | undefined>((resume) => {
-    const none = () => resume(Effect.succeed(undefined))
-    const sent = request({ host, port, path, method: body === undefined ? "GET" : "POST", agent: false })
-    sent.on("error", none)
+type Answer = { readonly text: string } | "NotReached" | "NoAnswer"
+
+const ask = (at: Place, path: string, body?: string): Effect.Effect<Answer> =>
+  Effect.callback<Answer>((resume) => {
+    let connected = false
+    const sent = request({ ...at, path, method: body === undefined ? "GET" : "POST", agent: false })
+    sent.on("socket", (socket) => socket.once("connect", () => (connected = true)))
+    sent.on("error", () => resume(Effect.succeed(connected ? "NoAnswer" : "NotReached")))
     sent.on("response", (response) => {
       let text = ""
       response.setEncoding("utf8")
       response.on("data", (chunk: string) => (text += chunk))
-      response.on("close", () => resume(Effect.succeed(response.complete ? text : undefined)))
+      response.on("error", () => {})
+      response.on("close", () => resume(Effect.succeed(response.complete ? { text } : "NoAnswer")))
     })
     sent.end(body)
     return Effect.sync(() => sent.destroy())
@@ -29,30 +37,33 @@ const ask = (host: string, path: string, body?: string): Effect.Effect<string | 
 
 /** Steers one life of a parent. */
 export class Control {
-  readonly host: string
   readonly events: Watch
+  private readonly at: Place
 
-  constructor(host: string, events: Watch) {
-    this.host = host
+  constructor(at: Place, events: Watch) {
+    this.at = at
     this.events = events
   }
 
   /** Makes a call there and gives what came of it. */
   call(name: string, payload?: unknown, options: { readonly timeout?: number } = {}): Effect.Effect<Result> {
     const order: Order = { function: name, payload, ...options }
-    return Effect.map(ask(this.host, "/call", JSON.stringify(order)), (text): Result =>
-      text === undefined ? { _tag: "NoAnswer" } : (JSON.parse(text) as Outcome)
+    return Effect.map(ask(this.at, "/call", JSON.stringify(order)), (answer): Result =>
+      typeof answer === "string" ? { _tag: answer } : (JSON.parse(answer.text) as Outcome)
     )
   }
 
   /** The status of its pool. */
   get status(): Effect.Effect<PoolStatus> {
-    return Effect.map(ask(this.host, "/status"), (text) => JSON.parse(text ?? "null") as PoolStatus)
+    return Effect.map(ask(this.at, "/status"), (answer) => {
+      if (typeof answer === "string") throw new Error(`the parent at ${this.at.host} says no status: ${answer}`)
+      return JSON.parse(answer.text) as PoolStatus
+    })
   }
 }
 
 /** Waits until a parent listens, and follows its events for as long as the Scope is open or it lives. */
-export const connect = (host: string): Effect.Effect<Control, never, Scope.Scope> =>
+export const connect = (host: string, port = 8080): Effect.Effect<Control, never, Scope.Scope> =>
   Effect.gen(function* () {
     const events = new Watch()
     const connected = Effect.callback<() => void>((resume) => {
@@ -85,5 +96,5 @@ export const connect = (host: string): Effect.Effect<Control, never, Scope.Scope
       })
     }).pipe(patience(() => `the parent at ${host} listens`))
     yield* Effect.acquireRelease(connected, (stop) => Effect.sync(stop))
-    return new Control(host, events)
+    return new Control({ host, port }, events)
   })

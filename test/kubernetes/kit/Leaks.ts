@@ -27,10 +27,14 @@ const read = (file: string): string => {
   }
 }
 
+/** Whether a process was started with a variable, as NAME=VALUE. */
+const has = (pid: number | string, variable: string): boolean =>
+  `\0${read(`/proc/${pid}/environ`)}`.includes(`\0${variable}\0`)
+
 /** The kubelet runs on this machine too: the processes of pods are there for all to see. */
 export const processes = (namespace: string): ReadonlyArray<string> =>
   readdirSync("/proc")
-    .filter((pid) => /^\d+$/.test(pid) && `\0${read(`/proc/${pid}/environ`)}`.includes(`\0${mark}=${namespace}\0`))
+    .filter((pid) => /^\d+$/.test(pid) && has(pid, `${mark}=${namespace}`))
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()}`)
 
 const names = (objects: ReadonlyArray<KubeObject>): ReadonlyArray<string> =>
@@ -79,14 +83,18 @@ export const leavesNothing = <A, E>(
     return yield* exit
   })
 
-/** SIGKILL to the program of a pod: process 1 of a container gets none from inside, but it does from the machine. */
-export const kill = (namespace: string, pod: string): Effect.Effect<void> =>
+/**
+ * SIGKILL to the program of a pod: process 1 of a container gets none from inside, but it does from the machine.
+ * `variable` as NAME=VALUE tells the containers of a pod apart.
+ */
+export const kill = (namespace: string, pod: string, variable?: string): Effect.Effect<void> =>
   Effect.map(
-    eventually(() => processes(namespace).find((line) => isIn(pod, line)), `a process of pod ${pod} runs`),
-    (line) => void process.kill(pidOf(line), "SIGKILL")
+    eventually(
+      () =>
+        processes(namespace)
+          .map((line) => Number(line.split(" ")[0]))
+          .find((pid) => has(pid, `HOSTNAME=${pod}`) && (variable === undefined || has(pid, variable))),
+      `a process of pod ${pod} runs`
+    ),
+    (pid) => void process.kill(pid, "SIGKILL")
   )
-
-const pidOf = (line: string): number => Number(line.split(" ")[0])
-
-const isIn = (pod: string, line: string): boolean =>
-  `\0${read(`/proc/${pidOf(line)}/environ`)}`.includes(`\0HOSTNAME=${pod}\0`)
