@@ -20,6 +20,7 @@ import * as Role from "./runner/Role.ts"
 
 export { isRetryable, RemoteDefect } from "./FlameError.ts"
 export { PoolService } from "./pool/Pool.ts"
+export { type CallTimes, explain } from "./pool/CallTimes.ts"
 export { propagate } from "./Propagate.ts"
 export { runMain } from "./runMain.ts"
 

@@ -77,8 +77,10 @@ export class Call implements Ticket, RunnerCall, Due {
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
   ranOn = -1
-  /** Its span, where a tracer is installed. */
+  /** Its span, or whoever else wants to know where its time went. */
   trace: CallObserver | undefined = undefined
+  /** Milliseconds that the function ran, where the runner was asked and has answered. */
+  ranFor: number | undefined = undefined
   /** End of its budget in the pool's time. */
   readonly expiry: number | undefined
   readonly fn: AnyFunction
@@ -111,6 +113,14 @@ export class Call implements Ticket, RunnerCall, Due {
 
   final(kind: number, body: Buffer, large: Uint8Array | undefined): void {
     this.owner.final(this, kind, body, large)
+  }
+
+  get isTimed(): boolean {
+    return this.trace !== undefined
+  }
+
+  ran(millis: number): void {
+    this.ranFor = millis
   }
 
   due(now: number): void {

@@ -11,7 +11,9 @@ import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import * as Propagate from "../Propagate.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
-import { Call, type CallExit, type CallTerms } from "./Call.ts"
+import { Call, type CallExit, type CallObserver, type CallTerms } from "./Call.ts"
+import { CallExplain } from "./CallExplain.ts"
+import { Explain } from "./CallTimes.ts"
 import { CallTrace } from "./CallTrace.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import { Runner } from "./Runner.ts"
@@ -54,10 +56,12 @@ const start = (
     const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
     return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
   }
+  const tell = Context.getOrUndefined(caller.context as Context.Context<Explain>, Explain)
+  const explain = tell === undefined ? undefined : new CallExplain(engine, tell)
   if (!CallSpan.isTraced(caller.context)) {
-    return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false), undefined)
+    return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false), explain)
   }
-  const trace = new CallTrace(engine, caller.context, fn)
+  const trace = new CallTrace(engine, caller.context, fn, explain)
   return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, trace.span, false), trace)
 }
 
@@ -108,7 +112,7 @@ const run = (
   codec: FunctionCodec.FunctionCodec,
   bytes: Uint8Array,
   terms: CallTerms,
-  trace: CallTrace | undefined
+  trace: CallObserver | undefined
 ): Outcome =>
   Effect.callback<unknown, unknown, unknown>((resume) => {
     const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
@@ -154,7 +158,8 @@ const termsOf = (
   // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere
   let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
   while (leased !== undefined && leased.engine !== engine) leased = leased.outer
-  if (extras === undefined && span === undefined && leased === undefined && !cast) {
+  const isExplained = fiber.context.mapUnsafe.has(Explain.key)
+  if (extras === undefined && span === undefined && leased === undefined && !cast && !isExplained) {
     // fibers that share a context call again and again: the next of them need not look all this up
     engine.plainContext = fiber.context
     if (budget === undefined) return plain

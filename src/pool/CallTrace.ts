@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
+import type { CallExplain } from "./CallExplain.ts"
 import type { Call, CallObserver } from "./Call.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 
@@ -20,10 +21,12 @@ export class CallTrace implements CallObserver {
   readonly span: Tracer.Span
   private readonly engine: PoolEngine
   private readonly context: Context.Context<never>
+  private readonly explain: CallExplain | undefined
 
-  constructor(engine: PoolEngine, context: Context.Context<never>, fn: AnyFunction) {
+  constructor(engine: PoolEngine, context: Context.Context<never>, fn: AnyFunction, explain?: CallExplain) {
     this.engine = engine
     this.context = context
+    this.explain = explain
     this.span = CallSpan.begin(context, "Flame.call", "client")
     this.span.attribute("flame.function", fn.name)
     this.span.attribute("flame.pool", engine.pool)
@@ -33,7 +36,13 @@ export class CallTrace implements CallObserver {
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
     const runner = this.engine.bootOf(call.ranOn)
     if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
-    const until = call.ranOn < 0 ? this.engine.now() : call.dispatchedAt
+    const now = this.engine.now()
+    const until = call.ranOn < 0 ? now : call.dispatchedAt
+    this.span.attribute("flame.waited_ms", until - call.submittedAt)
+    if (call.ranFor !== undefined) {
+      this.span.attribute("flame.ran_ms", call.ranFor)
+      this.span.attribute("flame.carried_ms", Math.max(0, now - until - call.ranFor))
+    }
     if (until - call.submittedAt > shown) {
       this.child("queue", call.submittedAt, until, {})
       if (runner?.readyAt !== undefined && runner.readyAt > call.submittedAt) {
@@ -46,6 +55,7 @@ export class CallTrace implements CallObserver {
       }
     }
     CallSpan.end(this.context, this.span, exit)
+    this.explain?.end(call, exit)
   }
 
   /** A span of the past, between two times of the pool. */

@@ -311,6 +311,7 @@ export class PoolEngine implements CallOwner {
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
     call.dispatchedAt = now
     call.ranOn = index
+    call.ranFor = undefined
     const budget = call.expiry === undefined ? undefined : call.expiry - now
     handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload)
     this.pings.start()

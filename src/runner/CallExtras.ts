@@ -1,8 +1,23 @@
 /** What crosses with a call besides its payload, put into the context that its function runs in. */
 import * as Context from "effect/Context"
 import * as References from "effect/References"
+import * as Scope from "effect/Scope"
 import * as Propagate from "../Propagate.ts"
-import type { Extras } from "../wire/Request.ts"
+import type { Extras, RequestHead } from "../wire/Request.ts"
+import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
+
+/** The context that the function of a call runs in: that of its runner with what is the call's own. */
+export const contextOf = (
+  runner: { readonly context: Context.Context<never>; readonly info: RunnerInfo },
+  head: RequestHead,
+  fn: string,
+  now: () => number,
+  scope: Scope.Scope
+): Context.Context<never> => {
+  const current = new CurrentCall(runner.info, fn, head.budget, now)
+  const context: Context.Context<never> = Context.add(Context.add(runner.context, Current, current), Scope.Scope, scope)
+  return head.extras === undefined ? context : withExtras(context, head.extras)
+}
 
 /** The context with the caller's log annotations, minimum log level and propagated References. */
 export const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {

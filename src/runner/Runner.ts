@@ -18,6 +18,9 @@ export interface RunnerCall {
   linkId: number
   /** The turn in which its Request was sent; see `Link.flushed`. */
   turn: number
+  /** Whether the runner is asked how long the function runs; it says so by `ran`, right before `final`. */
+  readonly isTimed?: boolean
+  readonly ran?: (millis: number) => void
   readonly final: (kind: number, body: Buffer, large: Uint8Array | undefined) => void
 }
 
@@ -95,7 +98,7 @@ export class RunnerHandle {
     call.linkId = id
     call.turn = this.link.turn
     this.inFlight++
-    this.link.send(Kind.Request, id, encodeHead(functionIndex, budget, span, extras), payload)
+    this.link.send(Kind.Request, id, encodeHead(functionIndex, budget, span, extras, call.isTimed), payload)
   }
 
   /** Asks the runner to stop a call; its final frame is the acknowledgement. */
@@ -162,6 +165,8 @@ export class RunnerHandle {
         }
         return
       }
+      case Kind.Ran:
+        return this.ran(id, body)
       case Kind.Logs: {
         const wrong = this.logs?.(body)
         if (wrong !== undefined) this.link.violate(wrong)
@@ -176,6 +181,14 @@ export class RunnerHandle {
       default:
         this.link.violate(`a ${kindName(kind)} frame, which a runner must not send`)
     }
+  }
+
+  private ran(id: number, body: Buffer): void {
+    const call = this.calls[id]
+    const millis = body.length === 8 ? body.readDoubleBE(0) : NaN
+    if (call?.isTimed !== true || !(millis >= 0))
+      return this.link.violate(`a Ran frame for call ${id}, which did not ask`)
+    call.ran?.(millis)
   }
 
   private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {

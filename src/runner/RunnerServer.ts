@@ -17,13 +17,13 @@ import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import * as Served from "./Served.ts"
-import { withExtras } from "./CallExtras.ts"
+import { contextOf } from "./CallExtras.ts"
 import type { LogForward } from "./LogForward.ts"
-import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
+import type { RunnerInfo } from "./Current.ts"
 import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
-import { decodeHead, type RequestHead, type SpanIds } from "../wire/Request.ts"
+import { decodeHead, type SpanIds } from "../wire/Request.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 export interface RunnerServerOptions {
@@ -45,6 +45,8 @@ interface ServedCall {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   span: Tracer.Span | undefined
   isCancelled: boolean
+  /** When it began, where its caller wants to know how long it ran. */
+  readonly since: number | undefined
 }
 
 const none = new Uint8Array(0)
@@ -175,9 +177,15 @@ export class RunnerServer {
     if (this.isDraining) return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
     const { codec } = served
     const effect = Served.run(served, body, head.end, large)
-    const call: ServedCall = { served, fiber: undefined, span: undefined, isCancelled: false }
+    const call: ServedCall = {
+      served,
+      fiber: undefined,
+      span: undefined,
+      isCancelled: false,
+      since: head.isTimed ? this.now() : undefined
+    }
     const scope = Scope.makeUnsafe()
-    let context = this.contextOf(head, served.fn.name, scope)
+    let context = contextOf(this.options, head, served.fn.name, this.now, scope)
     const span = this.isTraced || head.span !== undefined ? this.spanOf(call, context, head.span) : undefined
     if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
     this.isInside = true
@@ -192,16 +200,6 @@ export class RunnerServer {
     this.calls.set(id, call)
     if (exit !== undefined) this.ended(id, call, scope, exit)
     else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
-  }
-
-  private contextOf(head: RequestHead, fn: string, scope: Scope.Scope): Context.Context<never> {
-    let context: Context.Context<never> = Context.add(
-      Context.add(this.options.context, Current, new CurrentCall(this.options.info, fn, head.budget, this.now)),
-      Scope.Scope,
-      scope
-    )
-    if (head.extras !== undefined) context = withExtras(context, head.extras)
-    return context
   }
 
   /** The span of the function, below the caller's; without a tracer here its own spans are still below that one. */
@@ -280,6 +278,11 @@ export class RunnerServer {
   /** Sends the final frame of a call; what is larger than the parent takes is refused with its size. */
   private reply(id: number, call: ServedCall, kind: Kind, body: Uint8Array): void {
     this.calls.delete(id)
+    if (call.since !== undefined) {
+      const ran = Buffer.allocUnsafe(8)
+      ran.writeDoubleBE(Math.max(0, this.now() - call.since), 0)
+      this.link.control(Kind.Ran, id, ran)
+    }
     const limit = this.welcome?.maxResult ?? 0
     // what a function died with is bounded by itself, and must not be hidden by a limit for values
     if (body.length > limit && kind !== Kind.Defect) {

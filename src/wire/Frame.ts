@@ -61,7 +61,9 @@ export const Kind = {
   CreditRequest: 52,
   CreditResponse: 53,
   /** Runner to parent, JSON: lines of its log. */
-  Logs: 96
+  Logs: 96,
+  /** Runner to parent, f64 milliseconds: so long the function of that call has run; its final frame is next. */
+  Ran: 97
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 

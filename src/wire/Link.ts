@@ -154,6 +154,7 @@ export class Link {
       case Kind.CreditResponse:
         return this.onCredit(kind, id, body)
       case Kind.Logs:
+      case Kind.Ran:
         return this.handlers.message(kind, id, body, undefined)
       default:
         this.violate(kindName(kind))

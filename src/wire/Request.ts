@@ -1,7 +1,7 @@
 /**
  * The head of a Request: which function, with which budget, and what else crosses with a call.
  *
- * `u16 function | u8 flags | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
+ * `u16 function | u8 flags (budget, span, extras, whether to say how long it ran) | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
  */
 import * as LogLevel from "effect/LogLevel"
 
@@ -26,11 +26,13 @@ export interface RequestHead {
   readonly budget: number | undefined
   readonly span: SpanIds | undefined
   readonly extras: Extras | undefined
+  /** Whether the caller wants to know how long the function ran. */
+  readonly isTimed: boolean
   /** Where the payload begins. */
   readonly end: number
 }
 
-const flag = { budget: 1, span: 2, extras: 4 }
+const flag = { budget: 1, span: 2, extras: 4, timed: 8 }
 const extrasLimit = 8 * 1024
 const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
 
@@ -44,9 +46,10 @@ export const encodeHead = (
   functionIndex: number,
   budget: number | undefined,
   span: SpanIds | undefined,
-  extras: Extras | undefined
+  extras: Extras | undefined,
+  isTimed = false
 ): Uint8Array => {
-  let flags = 0
+  let flags = isTimed ? flag.timed : 0
   let at = 3
   scratch.writeUInt16BE(functionIndex, 0)
   if (budget !== undefined) {
@@ -97,7 +100,7 @@ const isExtras = (u: unknown): u is Extras =>
 export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
   if (bytes.length < 3) return undefined
   const flags = bytes[2]!
-  if (flags > 7) return undefined
+  if (flags > 15) return undefined
   let at = 3
   let budget: number | undefined
   let span: SpanIds | undefined
@@ -131,5 +134,5 @@ export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
     extras = parsed
     at += length
   }
-  return { functionIndex: bytes.readUInt16BE(0), budget, span, extras, end: at }
+  return { functionIndex: bytes.readUInt16BE(0), budget, span, extras, isTimed: (flags & flag.timed) !== 0, end: at }
 }

@@ -247,7 +247,14 @@ describe("RunnerHandle", () => {
       yield* when(() => probe.messages.length === 2)
       const body = probe.messages[1]?.body ?? Buffer.alloc(0)
       const head = decodeHead(body)
-      assert.deepStrictEqual(head, { functionIndex: 7, budget: 1_500, span, extras, end: body.length - 7 })
+      assert.deepStrictEqual(head, {
+        functionIndex: 7,
+        budget: 1_500,
+        span,
+        extras,
+        isTimed: false,
+        end: body.length - 7
+      })
       assert.strictEqual(String(body.subarray(head?.end)), "payload")
     })
   )

@@ -30,13 +30,15 @@ describe("the head of a Request", () => {
       const budget = random() < 0.5 ? undefined : int(random, 0, 0xffffffff)
       const someSpan = random() < 0.5 ? undefined : randomSpan(random)
       const extras = random() < 0.5 ? undefined : randomExtras(random)
-      const head = encoded(functionIndex, budget, someSpan, extras)
+      const isTimed = random() < 0.5
+      const head = encoded(functionIndex, budget, someSpan, extras, isTimed)
       const payload = noise(int(random, 0, 50), seed)
       assert.deepStrictEqual(decodeHead(Buffer.concat([head, payload])), {
         functionIndex,
         budget,
         span: someSpan,
         extras,
+        isTimed,
         end: head.length
       })
     })
@@ -62,7 +64,7 @@ describe("the head of a Request", () => {
   })
 
   it("is undefined with flags that are unknown here", () => {
-    for (const flags of [8, 16, 128, 255]) assert.isUndefined(decodeHead(Buffer.from([0, 1, flags, ...noise(60, 1)])))
+    for (const flags of [16, 32, 128, 255]) assert.isUndefined(decodeHead(Buffer.from([0, 1, flags, ...noise(60, 1)])))
   })
 
   it("is undefined with extras that are not what they should be", () => {
@@ -98,6 +100,7 @@ describe("the head of a Request", () => {
         budget: 5,
         span,
         extras: { level: "Debug", references: { "app/Tenant": "acme" } },
+        isTimed: false,
         end: head.length
       })
     }
@@ -134,6 +137,7 @@ describe("the head of a Request", () => {
         budget: 9,
         span: undefined,
         extras: undefined,
+        isTimed: false,
         end: 7
       })
     }

@@ -119,6 +119,33 @@ describe("a traced call", () => {
     )
   )
 
+  it.live("says where its time went, on its span and to whoever asks", () =>
+    traced({}, ({ events }, exports) =>
+      Effect.gen(function* () {
+        const times: Array<Flame.CallTimes> = []
+        yield* Flame.explain(Flame.call(inner), (one) => times.push(one))
+        const [{ runner } = { runner: "" }] = events.of("RunnerReady")
+        const [one] = times
+        assert.deepInclude(one, { function: "inner", outcome: "succeeded", runner })
+        assert.deepStrictEqual(
+          one?.boot.map(([step]) => step),
+          ["launched", "started", "importing", "imported", "connected", "ready"]
+        )
+        const { carried = NaN, queued = NaN, ran = NaN, total = NaN } = one ?? {}
+        const booted = (one?.boot ?? []).reduce((sum, [, millis]) => sum + millis, 0)
+        assert.closeTo(queued + booted + carried + ran, total, 1)
+        assert.isAbove(ran, 0)
+        const { attributes } = named(exports.here(), "Flame.call")
+        assert.strictEqual(attributes["flame.ran_ms"], ran)
+        assert.closeTo(Number(attributes["flame.waited_ms"]), queued + booted, 1)
+        assert.match(
+          String(one),
+          /^inner succeeded after \d+ ms on .*: queued .* ms, boot \d+ ms \(launched .*, imported .*\), carried .* ms, ran .* ms$/
+        )
+      })
+    )
+  )
+
   it.live("that is warm has none of them", () =>
     traced({ min: 1, awaitMin: true }, (_, exports) =>
       Effect.gen(function* () {

@@ -1,0 +1,67 @@
+/** Where the time of a call went. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+
+/** Where the time of one call went, in milliseconds; as a string, one line for people. */
+export class CallTimes {
+  readonly pool: string
+  readonly function: string
+  /** The runner that it was sent to last; undefined for a call that was never sent. */
+  readonly runner: string | undefined
+  readonly outcome: "succeeded" | "failed" | "interrupted"
+  /** From the call to its answer. */
+  readonly total: number
+  /** Its wait for a free slot, the boot below not counted. */
+  readonly queued: number
+  /**
+   * The boot that it waited for, step by step, such as `scheduled`, `pulled`, `started`, `imported`, `connected`: how long
+   * it waited for each of them. Empty where its runner was there already.
+   */
+  readonly boot: ReadonlyArray<readonly [step: string, millis: number]>
+  /** The way to the runner and back, coding included: what is left of the time since it was sent. Undefined where `ran` is. */
+  readonly carried: number | undefined
+  /** How long the function ran, by its runner's clock; undefined where no runner has said so. */
+  readonly ran: number | undefined
+
+  constructor(times: { readonly [Key in Exclude<keyof CallTimes, "toString">]: CallTimes[Key] }) {
+    this.pool = times.pool
+    this.function = times.function
+    this.runner = times.runner
+    this.outcome = times.outcome
+    this.total = times.total
+    this.queued = times.queued
+    this.boot = times.boot
+    this.carried = times.carried
+    this.ran = times.ran
+  }
+
+  toString(): string {
+    const parts = [`queued ${shown(this.queued)}`]
+    if (this.boot.length > 0) {
+      const whole = this.boot.reduce((sum, [, millis]) => sum + millis, 0)
+      const steps = this.boot.map(([step, millis]) => `${step} ${shown(millis)}`).join(", ")
+      parts.push(`boot ${shown(whole)} (${steps})`)
+    }
+    if (this.ran === undefined) parts.push(this.runner === undefined ? "never sent" : "sent, without an answer")
+    else parts.push(`carried ${shown(this.carried ?? 0)}`, `ran ${shown(this.ran)}`)
+    const where = this.runner === undefined ? this.pool : this.runner
+    return `${this.function} ${this.outcome} after ${shown(this.total)} on ${where}: ${parts.join(", ")}`
+  }
+}
+
+const shown = (millis: number): string =>
+  millis < 10 ? `${Math.round(millis * 100) / 100} ms` : `${Math.round(millis)} ms`
+
+/** Who is told of the calls that are made here. */
+export class Explain extends Context.Service<Explain, (times: CallTimes) => void>()("effect-flame/Explain") {}
+
+/** Tells of every call inside of an effect where its time went, when it has its answer. */
+export const explain: {
+  (tell: (times: CallTimes) => void): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, tell: (times: CallTimes) => void): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(effect: Effect.Effect<A, E, R>, tell: (times: CallTimes) => void): Effect.Effect<A, E, R> =>
+    Effect.provideService(effect, Explain, tell) as Effect.Effect<A, E, R>
+)
