@@ -21,6 +21,8 @@ import { TcpProxy } from "./TcpProxy.ts"
 export type Fault =
   /** Answers this instead of asking; `retryAfter` in seconds. */
   | { readonly kind: "answer"; readonly status: number; readonly retryAfter?: number; readonly reason?: string }
+  /** Tells a watch that its place was forgotten, in the words of the API server. */
+  | { readonly kind: "expire" }
   /** Never answers. */
   | { readonly kind: "hang" }
   /** Resets the connection instead of asking. */
@@ -58,7 +60,8 @@ export class ApiProxy {
   /** The file for KUBECONFIG. */
   readonly kubeconfig: string
   private readonly rules = new Set<Rule>()
-  private readonly watches = new Set<ServerResponse>()
+  /** Open watches, and what the API server tells in them. */
+  private readonly watches = new Map<ServerResponse, IncomingMessage>()
   private readonly access: Access
   private readonly withCertificate: Agent
   private readonly withToken: Agent
@@ -101,7 +104,8 @@ export class ApiProxy {
 
   /** Ends every watch that is open, as the server does it under load, or by a reset. */
   cutWatches(how: "end" | "reset" = "end"): void {
-    for (const response of this.watches) {
+    for (const [response, from] of this.watches) {
+      from.unpipe(response)
       if (how === "end") response.end()
       else response.socket?.destroy()
     }
@@ -122,6 +126,7 @@ export class ApiProxy {
     const asked = this.note(request)
     const fault = this.faultFor(asked)
     if (fault?.kind === "answer") return answer(asked, response, fault)
+    if (fault?.kind === "expire") return expire(asked, response)
     if (fault?.kind === "hang") return
     if (fault?.kind === "reset") return void request.socket.destroy()
     if (fault?.kind === "delay") await new Promise((done) => setTimeout(done, fault.millis))
@@ -146,7 +151,7 @@ export class ApiProxy {
       from.on("error", broken)
       from.pipe(response)
       if (asked.verb === "watch") {
-        this.watches.add(response)
+        this.watches.set(response, from)
         response.on("close", () => this.watches.delete(response))
       }
     })
@@ -229,6 +234,22 @@ const answer = (asked: ApiRequest, response: ServerResponse, fault: Fault & { re
   const details = retryAfter === undefined ? {} : { details: { retryAfterSeconds: retryAfter } }
   const message = "a test wants it so"
   response.end(JSON.stringify({ kind: "Status", apiVersion: "v1", code: status, reason, message, ...details }))
+}
+
+const expire = (asked: ApiRequest, response: ServerResponse): void => {
+  asked.status = 200
+  response.writeHead(200, { "content-type": "application/json" })
+  const message = "too old resource version: 1 (2)"
+  const object = {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    reason: "Expired",
+    code: 410
+  }
+  response.end(`${JSON.stringify({ type: "ERROR", object })}\n`)
 }
 
 /** A key and a certificate for a name, which is its own authority. */

@@ -16,6 +16,7 @@ export type Welcome = "pass" | "refuse" | "reset" | "hang"
 const held = 4 * 1024 * 1024
 
 class Line {
+  isStalled = false
   readonly client: Socket
   readonly server: Socket
   private readonly proxy: TcpProxy
@@ -41,6 +42,8 @@ class Line {
       const turn = async () => {
         await before
         await this.proxy.passage(due)
+        // for good: who waits behind it is collected with the line
+        if (this.isStalled) await new Promise<never>(() => {})
         await pass()
       }
       last = turn()
@@ -112,6 +115,11 @@ export class TcpProxy {
   reset(): void {
     for (const line of this.lines) line.reset()
     this.drop(this.hanging)
+  }
+
+  /** Nothing passes any more on connections that are there, and neither end is told; those that come are met as ever. */
+  stall(): void {
+    for (const line of this.lines) line.isStalled = true
   }
 
   /** From now on nothing passes, of connections that are there and of those that come: both ends see silence. */

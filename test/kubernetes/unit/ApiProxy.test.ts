@@ -255,10 +255,18 @@ describe("ApiProxy", () => {
         "answered 200"
       ])
 
+      // who has a connection that is dead without a word learns nothing; who comes anew is served
+      line.stall()
+      const stalled = failure("GET", pods)
+      assert.strictEqual(proxy.requests.length, seen + 2)
+      agent.destroy()
+      assert.strictEqual(yield* Effect.promise(() => stalled), "ECONNRESET")
+      assert.strictEqual(yield* Effect.promise(() => failure("GET", pods)), "answered 200")
+
       agent.destroy()
       yield* Effect.promise(() => line.meet("hang"))
       const unanswered = failure("GET", pods)
-      yield* Effect.promise(() => until(() => line.accepted === 5, "a connection comes"))
+      yield* Effect.promise(() => until(() => line.accepted === 6, "a connection comes"))
       line.reset()
       assert.strictEqual(yield* Effect.promise(() => unanswered), "ECONNRESET")
     })
