@@ -53,6 +53,8 @@ export const reading = (transport: Transport) => {
 export const stranger = (port: number, from = "127.0.0.1"): Net.Socket => {
   const socket = Net.connect({ port, host: "127.0.0.1", localAddress: from })
   socket.on("error", () => {})
+  // its end comes behind what was sent to it
+  socket.resume()
   return socket
 }
 
