@@ -11,6 +11,7 @@ import { isSame, KubeClient, type DeleteOptions, type Rules } from "./KubeClient
 import type { KubeConnection } from "./KubeConnection.ts"
 import * as KubeDiscovery from "./KubeDiscovery.ts"
 import type { KubeError, KubeUnconfigured } from "./KubeError.ts"
+import * as KubeForward from "./KubeForward.ts"
 import * as KubeHttp from "./KubeHttp.ts"
 import * as KubeLines from "./KubeLines.ts"
 import * as KubePace from "./KubePace.ts"
@@ -189,7 +190,13 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
         }),
         ({ status = {} }): Rules => ({ incomplete: status.incomplete ?? false, rules: status.resourceRules ?? [] })
       ),
-      portForward: () => Effect.die(new Error("port-forward comes with the next change"))
+      portForward: (pod, port) =>
+        retrying(total, (left) =>
+          Effect.suspend(() => {
+            http.count(KubeForward.asked)
+            return KubeForward.open(connection, pod, port)
+          }).pipe(KubeHttp.bounded(KubeForward.asked, server, Math.min(requestTimeout, left)))
+        )
     })
   })
 

@@ -23,6 +23,8 @@ export interface KubeHttp {
   readonly text: (request: KubeRequest, timeout: number) => Effect.Effect<string, KubeError>
   /** A 2xx answer over a connection of its own, whose headers came within so many milliseconds; ends with the scope. */
   readonly open: (request: KubeRequest, timeout: number) => Effect.Effect<IncomingMessage, KubeError, Scope.Scope>
+  /** Counts a request that was sent by other means. */
+  readonly count: (asked: Asked) => void
   /** How many requests were sent, by verb and resource, such as `create pods`. */
   readonly counts: () => Readonly<Record<string, number>>
 }
@@ -56,9 +58,12 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
     const counts: Record<string, number> = {}
     const told = new Set<string>()
 
+    const count = ({ resource, verb }: Asked): void => {
+      counts[`${verb} ${resource}`] = (counts[`${verb} ${resource}`] ?? 0) + 1
+    }
+
     const send = (request: KubeRequest, credentials: Credentials, shared: boolean): ClientRequest => {
-      const what = `${request.verb} ${request.resource}`
-      counts[what] = (counts[what] ?? 0) + 1
+      count(request)
       const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
       const sent = (secure ? Https : Http).request(root, {
         ...credentials.tls,
@@ -137,14 +142,7 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
         () => Effect.andThen(connection.refresh(sending.generation), attempt)
       )
 
-    const within =
-      (request: KubeRequest, duration: number) =>
-      <A, R>(effect: Effect.Effect<A, KubeError, R>): Effect.Effect<A, KubeError, R> =>
-        Effect.timeoutOrElse(effect, {
-          duration,
-          orElse: () =>
-            Effect.fail(noAnswer(request, "TimedOut", `${server} did not answer within ${duration} ms`, true))
-        })
+    const within = (request: KubeRequest, millis: number) => bounded(request, server, millis)
 
     return {
       text: (request, timeout) =>
@@ -161,6 +159,7 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
         yield* Effect.addFinalizer(() => Effect.sync(() => void sending.sent?.destroy()))
         return yield* refreshed(sending, ask(request, sending)).pipe(within(request, timeout))
       }),
+      count,
       counts: () => ({ ...counts })
     }
   })
@@ -172,3 +171,12 @@ interface Sending {
   generation: number
   sent: ClientRequest | undefined
 }
+
+/** Fails an effect that takes too long. */
+export const bounded =
+  (asked: Asked, server: string, duration: number) =>
+  <A, R>(effect: Effect.Effect<A, KubeError, R>): Effect.Effect<A, KubeError, R> =>
+    Effect.timeoutOrElse(effect, {
+      duration,
+      orElse: () => Effect.fail(noAnswer(asked, "TimedOut", `${server} did not answer within ${duration} ms`, true))
+    })

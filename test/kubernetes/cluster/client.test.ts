@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { once } from "node:events"
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -89,6 +90,29 @@ const following = Effect.fnUntraced(function* (until: (event: WatchEvent<Pod>) =
   return yield* Effect.forkScoped(watch.pipe(Stream.takeUntil(until), Stream.runCollect))
 })
 
+/** Echoes what starts with an e; takes the rest in slowly and tells how much it was; closes at once after a c. */
+const portScript = `
+  require("node:net").createServer((socket) => {
+    let size = 0
+    socket.once("data", (first) => {
+      if (first[0] === 99) return socket.end("bye")
+      if (first[0] === 101) { socket.write(first); socket.pipe(socket); return }
+      size = first.length
+      socket.on("data", (chunk) => {
+        size += chunk.length
+        if (chunk.at(-1) === 33) socket.end(String(size))
+      })
+    })
+    socket.on("error", () => {})
+  }).listen(7000, "127.0.0.1", () => console.log("listening"))`
+
+const untilListening = (name: string) =>
+  Effect.flatMap(KubeClient, (kube) => kube.podLog(name, "main", 1)).pipe(
+    // refused with 400 until its container has been created
+    Effect.filterOrFail((text) => text.includes("listening")),
+    Effect.retry({ times: 200, schedule: Schedule.spaced("50 millis") })
+  )
+
 const suite = (name: string, way: typeof ByKubeconfig) =>
   layer(way, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
     it.effect("creates a pod, once by its name, watches it run and go, and reads its log", () =>
@@ -124,6 +148,67 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
           retryable: false
         })
         yield* kube.deletePod("one")
+      })
+    )
+
+    it.effect("forwards a port: both ways, as fast as it is taken, to the end", () =>
+      Effect.gen(function* () {
+        const kube = yield* KubeClient
+        yield* kube.createPod(podNamed("ports", {}, portScript))
+        yield* untilListening("ports")
+
+        const closing = yield* kube.portForward("ports", 7000)
+        closing.write("c")
+        const text = yield* Effect.promise(async () => {
+          let text = ""
+          for await (const chunk of closing) text += String(chunk)
+          return text
+        })
+        assert.strictEqual(text, "bye")
+        assert.isTrue(closing.destroyed)
+
+        const refused = yield* kube.portForward("ports", 7001)
+        refused.resume()
+        yield* Effect.promise(() => (refused.closed ? Promise.resolve() : once(refused, "close").catch(() => {})))
+        assert.match(refused.errored?.message ?? "no error", /7001|refused/)
+
+        const gone = yield* Effect.flip(Effect.scoped(kube.portForward("nobody", 7000)))
+        assert.deepInclude(gone, { status: 404, reason: "NotFound", retryable: false })
+
+        const megabytes = 50
+        const piece = Buffer.alloc(1024 * 1024, 1)
+        const upload = yield* kube.portForward("ports", 7000)
+        const started = performance.now()
+        yield* Effect.promise(async () => {
+          for (let sent = 0; sent < megabytes; sent++) if (!upload.write(piece)) await once(upload, "drain")
+          upload.write("!")
+          const [answer] = (await once(upload, "data")) as [Buffer]
+          assert.strictEqual(answer.toString(), `${megabytes * piece.length + 1}`)
+        })
+        const uploaded = performance.now()
+
+        // nobody reads what comes back: it must stop to come, and what goes there must stop to go
+        const echo = yield* kube.portForward("ports", 7000)
+        echo.write("e")
+        yield* Effect.promise(() => once(echo, "data"))
+        echo.pause()
+        let isStuck = false
+        let sent = 0
+        while (!isStuck && sent < 200) {
+          sent++
+          if (echo.write(piece)) continue
+          const drained = Effect.promise(() => once(echo, "drain"))
+          isStuck = yield* Effect.as(drained, false).pipe(
+            Effect.timeoutOrElse({ duration: "2 seconds", orElse: () => Effect.succeed(true) })
+          )
+        }
+        assert.isTrue(isStuck, "200 MB were taken while nobody read")
+        assert.isBelow(echo.readableLength, 2 * 1024 * 1024)
+        echo.resume()
+        yield* Effect.promise(() => once(echo, "drain"))
+
+        yield* Effect.log(`up ${((megabytes * 1000) / (uploaded - started)).toFixed(0)} MB/s`)
+        yield* kube.deletePod("ports", { gracePeriodSeconds: 0 })
       })
     )
   })
