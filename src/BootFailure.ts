@@ -135,7 +135,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   detail: Schema.String
 }) {
   override get message() {
-    return `the parent may not ${this.verb} ${this.resource}: ${this.detail}; grant it that right`
+    return `the parent may not ${this.verb} ${this.resource}, grant it that right: ${this.detail}`
   }
 }
 

@@ -113,9 +113,20 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
   [
     new Boot.Forbidden({ verb: "create", resource: "pods", detail: "RBAC" }),
     false,
-    "the parent may not create pods: RBAC; grant it that right"
+    "the parent may not create pods, grant it that right: RBAC"
   ],
-  [new Boot.InvalidSpec({ detail: "bad name" }), false, "bad name"]
+  [new Boot.InvalidSpec({ detail: "bad name" }), false, "bad name"],
+  [
+    new Boot.AdmissionDenied({ by: "PodSecurity", detail: "it may escalate" }),
+    false,
+    "PodSecurity does not allow it: it may escalate; change the runner by the options of the layer, or the policy"
+  ],
+  [
+    new Boot.Removed({ detail: "it was evicted" }),
+    true,
+    "it was taken away before it served: it was evicted; the boot is tried again"
+  ],
+  [new Boot.ApiUnavailable({ detail: "no answer" }), true, "no answer; the boot is tried again"]
 ]
 
 const lost = { ...call, runner, exit: deleted, gone: true }

@@ -175,7 +175,10 @@ describe("the failure in a Fail or Refuse frame", () => {
     new BootFailures.Unschedulable({ detail }),
     new BootFailures.QuotaExceeded({ detail }),
     new BootFailures.Forbidden({ verb: "create", resource: "pods", detail }),
-    new BootFailures.InvalidSpec({ detail })
+    new BootFailures.InvalidSpec({ detail }),
+    new BootFailures.AdmissionDenied({ by: "PodSecurity", detail }),
+    new BootFailures.Removed({ detail }),
+    new BootFailures.ApiUnavailable({ detail })
   ]
 
   it("comes back as an instance of its class, with its message", () => {
