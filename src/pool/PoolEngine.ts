@@ -118,6 +118,7 @@ export class PoolEngine implements CallOwner {
     const now = this.now()
     this.timer.cancel(call)
     call.observe(Exit.interrupt())
+    this.parts.metrics.interrupted++
     if (call.phase === "lost" || call.state !== "running") {
       call.phase = "over"
       this.lost.delete(call)

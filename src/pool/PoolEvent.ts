@@ -107,6 +107,8 @@ export interface Totals {
   readonly calls: number
   readonly succeeded: number
   readonly failed: number
+  /** Calls whose callers were interrupted before they had an answer. */
+  readonly interrupted: number
   readonly casts: number
   readonly castsFailed: number
   readonly boots: number

@@ -53,6 +53,7 @@ export class PoolMetrics {
   casts = 0
   succeeded = 0
   failures = 0
+  interrupted = 0
   castsFailed = 0
   boots = 0
   bootsFailed = 0
@@ -89,6 +90,7 @@ export class PoolMetrics {
       calls: this.calls,
       succeeded: this.succeeded,
       failed: this.failures,
+      interrupted: this.interrupted,
       casts: this.casts,
       castsFailed: this.castsFailed,
       boots: this.boots,
@@ -103,7 +105,7 @@ export class PoolMetrics {
   register(
     pool: string,
     context: Context.Context<never>,
-    now: () => { readonly waiting: number; readonly used: number; readonly ready: number; readonly booting: number }
+    now: () => Readonly<Record<"waiting" | "used" | "free" | "ready" | "booting", number>>
   ): () => void {
     const attributes = { pool }
     const registrations: Array<{ remove(): void }> = []
@@ -122,14 +124,17 @@ export class PoolMetrics {
       const metric = Metric.histogram(name, { description, boundaries: bounds, attributes })
       registrations.push(Metric.registerUnsafe(metric, context, { get, update() {}, modify() {} }))
     }
-    counter("flame_calls", "Calls that were made, casts included", () => this.calls)
-    counter("flame_calls_failed", "Calls that failed, for whatever reason", () => this.failures)
-    counter("flame_casts_failed", "Casts that failed, which nobody awaited", () => this.castsFailed)
-    counter("flame_boots", "Boots that were tried", () => this.boots)
-    counter("flame_boots_failed", "Boots that failed", () => this.bootsFailed)
-    counter("flame_runners_lost", "Runners that went without being told to", () => this.runnersLost)
+    counter("flame_calls_total", "Calls that were made, casts included", () => this.calls)
+    counter("flame_calls_succeeded_total", "Calls that succeeded", () => this.succeeded)
+    counter("flame_calls_failed_total", "Calls that failed, for whatever reason", () => this.failures)
+    counter("flame_calls_interrupted_total", "Calls whose callers were interrupted", () => this.interrupted)
+    counter("flame_casts_failed_total", "Casts that failed, which nobody awaited", () => this.castsFailed)
+    counter("flame_boots_total", "Boots that were tried", () => this.boots)
+    counter("flame_boots_failed_total", "Boots that failed", () => this.bootsFailed)
+    counter("flame_runners_lost_total", "Runners that went without being told to", () => this.runnersLost)
     gauge("flame_waiting", "Calls that wait for a slot now", () => now().waiting)
     gauge("flame_busy_slots", "Slots that calls have now", () => now().used)
+    gauge("flame_free_slots", "Slots that calls could have at once now", () => now().free)
     gauge("flame_runners", "Runners that serve now", () => now().ready)
     gauge("flame_booting", "Runners that boot now", () => now().booting)
     histogram("flame_queue_ms", "Milliseconds that calls waited", () => this.queue.state)

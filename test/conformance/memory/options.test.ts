@@ -340,6 +340,7 @@ describe("status, events, metrics", () => {
           calls: 2,
           succeeded: 0,
           failed: 0,
+          interrupted: 0,
           casts: 0,
           castsFailed: 0,
           boots: 1,
@@ -423,13 +424,13 @@ describe("status, events, metrics", () => {
       const now = yield* find
       assert.deepStrictEqual(
         [
-          "flame_calls",
-          "flame_calls_failed",
+          "flame_calls_total",
+          "flame_calls_failed_total",
           "flame_waiting",
           "flame_busy_slots",
           "flame_runners",
           "flame_booting",
-          "flame_boots"
+          "flame_boots_total"
         ].map((id) => figure(now, id)),
         [4, 1, 1, 1, 1, 0, 1]
       )
