@@ -3,13 +3,16 @@
  *
  * The door of function modules: it loads neither the pool nor what runs inside a runner until one of them is built.
  */
+import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import { fromInputUnsafe, toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Pull from "effect/Pull"
 import type * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { FlameError, PoolMissing } from "./FlameError.ts"
 import * as FlameFunction from "./FlameFunction.ts"
 import { Pool } from "./pool/Pool.ts"
@@ -31,7 +34,9 @@ type Fields = Schema.Struct.Fields
  * Declares a function with its code: a piece of the app that runs on a runner of its pool when it is called.
  *
  * `payload` is fields or any schema, `error` its own typed error, `timeout` the budget of a call that sets none,
- * `idempotent: true` lets a call run again when its runner is lost. Services it needs are built on the runner.
+ * `idempotent: true` lets a call run again when its runner is lost. Services it needs are built on the runner. With
+ * `stream: true` its code gives a Stream, or an Effect of one; `success` is the schema of an item, and `Flame.stream`
+ * takes it.
  *
  * @example
  * ```ts
@@ -42,51 +47,69 @@ type Fields = Schema.Struct.Fields
  * const nine = Flame.call(square, { n: 3 })
  * ```
  */
-export const fn = <
-  const Name extends string,
-  R,
-  P extends Schema.Top | Fields = Schema.Void,
-  S extends Schema.Top = Schema.Void,
-  E extends Schema.Top = Schema.Never,
-  PoolId extends AnyPool = Pool
->(
-  name: Name,
-  contract: FlameFunction.Contract<P, S, E, PoolId>,
-  implementation: (payload: FlameFunction.SchemaOf<P>["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
-): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
-  FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>> =>
-  FlameFunction.implement(declare(name, contract), implementation)
+export const fn: {
+  <
+    const Name extends string,
+    R,
+    P extends Schema.Top | Fields = Schema.Void,
+    S extends Schema.Top = Schema.Void,
+    E extends Schema.Top = Schema.Never,
+    PoolId extends AnyPool = Pool
+  >(
+    name: Name,
+    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Plain,
+    implementation: (payload: FlameFunction.SchemaOf<P>["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
+  ): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
+    FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>>
+  <
+    const Name extends string,
+    R,
+    P extends Schema.Top | Fields = Schema.Void,
+    S extends Schema.Top = Schema.Void,
+    E extends Schema.Top = Schema.Never,
+    PoolId extends AnyPool = Pool
+  >(
+    name: Name,
+    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Streaming,
+    implementation: FlameFunction.StreamCode<FlameFunction.SchemaOf<P>, S, E, R>
+  ): FlameFunction.FlameStream<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
+    FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>>
+} = (name: string, contract: AnyContract, implementation: (payload: never) => unknown): never =>
+  FlameFunction.implement(declare(name, contract) as never, implementation as never) as never
 
 /** Declares a function without its code, so that a parent need not load it; `implement` gives it the code. */
-export const contract = <
-  const Name extends string,
-  P extends Schema.Top | Fields = Schema.Void,
-  S extends Schema.Top = Schema.Void,
-  E extends Schema.Top = Schema.Never,
-  PoolId extends AnyPool = Pool
->(
-  name: Name,
-  contract: FlameFunction.Contract<P, S, E, PoolId>
-): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> => declare(name, contract)
+export const contract: {
+  <
+    const Name extends string,
+    P extends Schema.Top | Fields = Schema.Void,
+    S extends Schema.Top = Schema.Void,
+    E extends Schema.Top = Schema.Never,
+    PoolId extends AnyPool = Pool
+  >(
+    name: Name,
+    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Plain
+  ): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId>
+  <
+    const Name extends string,
+    P extends Schema.Top | Fields = Schema.Void,
+    S extends Schema.Top = Schema.Void,
+    E extends Schema.Top = Schema.Never,
+    PoolId extends AnyPool = Pool
+  >(
+    name: Name,
+    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Streaming
+  ): FlameFunction.FlameStream<Name, FlameFunction.SchemaOf<P>, S, E, PoolId>
+} = (name: string, contract: AnyContract): never => declare(name, contract) as never
 
 export {
   /** Gives a declared function its code, in a module that only runners load. */
   implement
 } from "./FlameFunction.ts"
 
-const declare = <
-  const Name extends string,
-  P extends Schema.Top | Fields,
-  S extends Schema.Top,
-  E extends Schema.Top,
-  PoolId extends AnyPool
->(
-  name: Name,
-  contract: FlameFunction.Contract<P, S, E, PoolId>
-): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> => {
-  const pool = (contract.pool ?? Pool) as FlameFunction.PoolKey<PoolId>
-  return FlameFunction.make(name, { ...contract, pool })
-}
+type AnyContract = FlameFunction.Contract<Schema.Top | Fields, Schema.Top, Schema.Top, AnyPool>
+
+const declare = (name: string, contract: AnyContract): FlameFunction.AnyFunction =>
+  FlameFunction.make(name, { ...contract, pool: contract.pool ?? Pool } as never)
 
 /** How one call differs from its function's contract. */
 export interface CallOptions<PoolId> {
@@ -146,6 +169,45 @@ export const cast = <
     FlameError,
     PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>
   >
+
+/**
+ * Runs a streaming function on a runner of its pool and gives its items as they come.
+ *
+ * A slow consumer holds the function back: it is ahead by at most the window of its channel, 128 KiB of encoded items,
+ * up to 4 MiB where the consumer keeps up and nothing else is under way. Its end before the last item interrupts the
+ * function and waits for its finalizers, as `call` does. Errors come after the items before them. Runs again where the
+ * function is `idempotent` and no item has come; never later. `timeout` is the budget of the whole stream, from the call
+ * to its last item, the consumer's own time included: at its end what was not pulled yet is dropped.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema, Stream } from "effect"
+ * import { Flame } from "effect-flame"
+ *
+ * const count = Flame.fn("count", { payload: { to: Schema.Int }, success: Schema.Int, stream: true }, ({ to }) =>
+ *   Stream.range(1, to)
+ * )
+ * const sum = Stream.runFold(Flame.stream(count, { to: 10 }), () => 0, (sum, n) => sum + n)
+ * ```
+ */
+export const stream = <
+  Name extends string,
+  P extends Schema.Top,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool,
+  const O extends AnyCallOptions = {}
+>(
+  fn: FlameFunction.FlameStream<Name, P, S, E, PoolId>,
+  ...args: CallArgs<P, O & AnyCallOptions>
+): Stream.Stream<S["Type"], E["Type"] | FlameError, PoolOf<O, PoolId> | FlameFunction.Client<P, S, E>> =>
+  Stream.fromChannel(
+    Channel.fromTransformBracket((_upstream, _scope, own) =>
+      Effect.provideService(withPool("call", fn, args[0], args[1]) as Pulling, Scope.Scope, own)
+    )
+  )
+
+type Pulling = Effect.Effect<Pull.Pull<readonly [unknown, ...Array<unknown>]>, unknown, unknown>
 
 const withPool = (
   how: "call" | "cast",

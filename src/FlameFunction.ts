@@ -6,9 +6,10 @@
  */
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import { checkCopy, checkNode } from "./Requirements.ts"
 import type { Current } from "./runner/Current.ts"
 import { fingerprint, refusal } from "./SchemaLayout.ts"
@@ -60,6 +61,16 @@ export interface Contract<
   readonly timeout?: Duration.Input | undefined
   /** Whether a call may simply run again when its runner is lost. Default false. */
   readonly idempotent?: boolean | undefined
+  /** Whether it gives a stream, of which `success` is the item. Default false. */
+  readonly stream?: boolean | undefined
+}
+
+/** The part of a contract that makes a function give one value, or a stream of them. */
+export interface Plain {
+  readonly stream?: false | undefined
+}
+export interface Streaming {
+  readonly stream: true
 }
 
 /** A function of any type, as the engine sees it. */
@@ -72,6 +83,8 @@ export interface AnyFunction {
   /** Milliseconds. */
   readonly timeout: number | undefined
   readonly idempotent: boolean
+  /** Whether it gives a stream, of which `success` is the item. */
+  readonly stream: boolean
   /** Fingerprints of what its payload, success and error look like; the same in every process that has the same schemas. */
   readonly layout: string
 }
@@ -89,7 +102,29 @@ export interface FlameFunction<
   readonly success: S
   readonly error: E
   readonly pool: PoolKey<PoolId>
+  readonly stream: false
 }
+
+/** A declared function that gives a stream: what `Flame.stream` takes. `success` is the item. */
+export interface FlameStream<
+  in out Name extends string,
+  out P extends Schema.Top,
+  out S extends Schema.Top,
+  out E extends Schema.Top,
+  out PoolId extends AnyPool
+> extends AnyFunction {
+  readonly name: Name
+  readonly payload: P
+  readonly success: S
+  readonly error: E
+  readonly pool: PoolKey<PoolId>
+  readonly stream: true
+}
+
+/** The code of a function that gives a stream: the stream, or an effect that makes it. */
+export type StreamCode<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, R> = (
+  payload: P["Type"]
+) => Stream.Stream<S["Type"], E["Type"], R> | Effect.Effect<Stream.Stream<S["Type"], E["Type"], R>, E["Type"], R>
 
 /**
  * A function with its code, which needs `R` from the runner: what `Flame.main` and `FlameRunner.serve` take.
@@ -101,7 +136,8 @@ export interface Implemented<out R> {
   readonly "~R": R
   readonly name: string
   readonly layout: string
-  /** Its requirements are those in `R` and what every runner provides. */
+  readonly stream: boolean
+  /** Its requirements are those in `R` and what every runner provides. What it gives is a stream where it is declared so. */
   readonly implementation: (payload: unknown) => Effect.Effect<unknown, unknown, unknown>
 }
 
@@ -121,6 +157,9 @@ export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schem
 
 const sides = ["payload", "success", "error"] as const
 
+/** What the layout of a streaming function ends with. */
+const streaming = ["stream"] as const
+
 /** Which schemas differ between two layouts of one function, for the message about it. */
 export const differingSides = (layout: string, other: string): ReadonlyArray<(typeof sides)[number]> => {
   const theirs = other.split("-")
@@ -131,16 +170,33 @@ export const differingSides = (layout: string, other: string): ReadonlyArray<(ty
 export const maxNameLength = 200
 
 /** Declares a function; throws when its name or one of its schemas cannot be used. */
-export const make = <
-  const Name extends string,
-  P extends Schema.Top | Schema.Struct.Fields,
-  S extends Schema.Top,
-  E extends Schema.Top,
-  PoolId extends AnyPool
->(
-  name: Name,
-  contract: Contract<P, S, E, PoolId> & { readonly pool: PoolKey<PoolId> }
-): FlameFunction<Name, SchemaOf<P>, S, E, PoolId> => {
+export const make: {
+  <
+    const Name extends string,
+    P extends Schema.Top | Schema.Struct.Fields,
+    S extends Schema.Top,
+    E extends Schema.Top,
+    PoolId extends AnyPool
+  >(
+    name: Name,
+    contract: Contract<P, S, E, PoolId> & Streaming & { readonly pool: PoolKey<PoolId> }
+  ): FlameStream<Name, SchemaOf<P>, S, E, PoolId>
+  <
+    const Name extends string,
+    P extends Schema.Top | Schema.Struct.Fields,
+    S extends Schema.Top,
+    E extends Schema.Top,
+    PoolId extends AnyPool
+  >(
+    name: Name,
+    contract: Contract<P, S, E, PoolId> & Plain & { readonly pool: PoolKey<PoolId> }
+  ): FlameFunction<Name, SchemaOf<P>, S, E, PoolId>
+} = (
+  name: string,
+  contract: Contract<Schema.Top | Schema.Struct.Fields, Schema.Top, Schema.Top, AnyPool> & {
+    readonly pool: PoolKey<AnyPool>
+  }
+): never => {
   checkNode()
   checkName(name)
   const fn = new Declared(
@@ -151,25 +207,25 @@ export const make = <
     contract.pool,
     millis(contract.timeout),
     contract.idempotent === true,
+    contract.stream === true,
     undefined
   )
   for (const side of sides) checkCopy(name, fn[side])
   refuseUntyped(fn)
-  return fn as AnyFunction as FlameFunction<Name, SchemaOf<P>, S, E, PoolId>
+  return fn as never
 }
 
 /** Gives a declared function its code; the result is the same function, to call and to serve. */
-export const implement = <
-  Name extends string,
-  P extends Schema.Top,
-  S extends Schema.Top,
-  E extends Schema.Top,
-  PoolId extends AnyPool,
-  R
->(
-  contract: FlameFunction<Name, P, S, E, PoolId>,
-  implementation: (payload: P["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
-): FlameFunction<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>> =>
+export const implement: {
+  <Name extends string, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool, R>(
+    contract: FlameFunction<Name, P, S, E, PoolId>,
+    implementation: (payload: P["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
+  ): FlameFunction<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
+  <Name extends string, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool, R>(
+    contract: FlameStream<Name, P, S, E, PoolId>,
+    implementation: StreamCode<P, S, E, R>
+  ): FlameStream<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
+} = (contract: AnyFunction, implementation: (payload: never) => unknown): never =>
   new Declared(
     contract.name,
     contract.payload,
@@ -178,8 +234,17 @@ export const implement = <
     contract.pool,
     contract.timeout,
     contract.idempotent,
-    implementation
-  ) as AnyFunction as FlameFunction<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
+    contract.stream,
+    contract.stream ? effectOf(implementation) : (implementation as AnyImplemented["implementation"])
+  ) as never
+
+/** A stream, or an effect that makes it, as the latter. */
+const effectOf =
+  (code: (payload: never) => unknown): AnyImplemented["implementation"] =>
+  (payload) => {
+    const made = code(payload as never)
+    return Effect.isEffect(made) ? made : Effect.succeed(made)
+  }
 
 class Declared implements AnyFunction {
   readonly name: string
@@ -189,6 +254,7 @@ class Declared implements AnyFunction {
   readonly pool: PoolKey<AnyPool>
   readonly timeout: number | undefined
   readonly idempotent: boolean
+  readonly stream: boolean
   readonly implementation: AnyImplemented["implementation"] | undefined
   #layout: string | undefined
 
@@ -200,6 +266,7 @@ class Declared implements AnyFunction {
     pool: PoolKey<AnyPool>,
     timeout: number | undefined,
     idempotent: boolean,
+    stream: boolean,
     implementation: AnyImplemented["implementation"] | undefined
   ) {
     this.name = name
@@ -209,12 +276,15 @@ class Declared implements AnyFunction {
     this.pool = pool
     this.timeout = timeout
     this.idempotent = idempotent
+    this.stream = stream
     this.implementation = implementation
   }
 
   // computed when a runner is met, not at declaration: a suspended schema may not be there yet
   get layout(): string {
-    return (this.#layout ??= sides.map((side) => fingerprint(this[side])).join("-"))
+    return (this.#layout ??= [...sides.map((side) => fingerprint(this[side])), ...(this.stream ? streaming : [])].join(
+      "-"
+    ))
   }
 }
 

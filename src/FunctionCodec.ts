@@ -8,7 +8,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
-import { CodecError, makeSchemaCodec, type SchemaCodec } from "./SchemaCodec.ts"
+import { type ItemCodec, makeItemCodec } from "./ItemCodec.ts"
+import { CodecError, isBare, makeSchemaCodec, type SchemaCodec } from "./SchemaCodec.ts"
 import type { Problem } from "./SchemaProblems.ts"
 
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
@@ -42,6 +43,7 @@ export class FunctionCodec {
   private payloadSide: SchemaCodec | undefined
   private successSide: SchemaCodec | undefined
   private errorSide: SchemaCodec | undefined
+  private itemSide: ItemCodec | undefined
 
   constructor(fn: AnyFunction) {
     this.fn = fn
@@ -51,10 +53,24 @@ export class FunctionCodec {
     return (this.payloadSide ??= makeSchemaCodec(this.fn.payload, `the payload of ${this.fn.name}`, true))
   }
   private get success(): SchemaCodec {
-    return (this.successSide ??= makeSchemaCodec(this.fn.success, `the result of ${this.fn.name}`, false))
+    return (this.successSide ??= makeSchemaCodec(
+      this.fn.success,
+      `${this.fn.stream ? "an item" : "the result"} of ${this.fn.name}`,
+      false
+    ))
   }
   private get error(): SchemaCodec {
     return (this.errorSide ??= makeSchemaCodec(this.fn.error, `the error of ${this.fn.name}`, false))
+  }
+
+  /** Whether an item has no length of its own before it. */
+  get isItemBare(): boolean {
+    return isBare(this.fn.success)
+  }
+
+  /** How the items of a stream travel together; only where successes are sync. */
+  get items(): ItemCodec {
+    return (this.itemSide ??= makeItemCodec(this.fn.success, `an item of ${this.fn.name}`))
   }
 
   /** Fingerprint of the function's schemas. */

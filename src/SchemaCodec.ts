@@ -69,6 +69,11 @@ const attempt = <A>(f: () => A): Effect.Effect<A, CodecError> => {
   }
 }
 
+/** Whether values of the schema are sent without a frame of `SchemaBinary` around them. */
+export const isBare = (schema: Schema.Top): boolean =>
+  (schema.ast._tag === "Void" && schema.ast.encoding === undefined) ||
+  (isBytes(schema.ast) && schema.ast.checks === undefined)
+
 const nothing = new Uint8Array(0)
 const voidSide = side(
   () => nothing,
@@ -142,10 +147,10 @@ const schemaSide = (schema: Schema.Top, what: string, isMade: boolean): SchemaCo
   }
 }
 
-const mismatch = (issue: SchemaIssue.Issue, schema: Schema.Top, what: string): CodecError =>
+export const mismatch = (issue: SchemaIssue.Issue, schema: Schema.Top, what: string): CodecError =>
   new CodecError(`${what} does not match its schema`, problemsOf(issue, schema))
 
-const unreadable = (what: string) => `${what} cannot be read`
+export const unreadable = (what: string) => `${what} cannot be read`
 const truncated: Problem = { path: "", problem: "it is not one whole frame" }
 
 /** The value of an effect that is known to be sync. */
@@ -161,7 +166,7 @@ const now = <A>(effect: Effect.Effect<A, SchemaIssue.Issue>): A => {
 }
 
 /** Plain bytes rather than a Buffer, whose `slice` is a view: a value must not alias the buffer it was read from. */
-const plain = (bytes: Uint8Array): Uint8Array =>
+export const plain = (bytes: Uint8Array): Uint8Array =>
   bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Whether the bytes are exactly one frame of `SchemaBinary`: a varint length, and as many bytes. */
@@ -183,7 +188,7 @@ const arenaSize = 64 * 1024
  * `SchemaBinary` writes into an arena that grows with the largest message and is then filled to its end: 1 GiB would
  * stay around long after the message has gone. Encoding inside an encoding makes it start a new arena.
  */
-const released = (bytes: Uint8Array): Uint8Array => {
+export const released = (bytes: Uint8Array): Uint8Array => {
   if (bytes.buffer.byteLength > arenaSize)
     outer.encode({
       get inner() {

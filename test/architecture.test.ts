@@ -15,6 +15,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
     "FlameError",
     "FlameFunction",
     "FunctionCodec",
+    "ItemCodec",
     "Propagate",
     "Requirements",
     "RunnerExit",
@@ -22,6 +23,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
     "SchemaLayout",
     "SchemaProblems",
     "Shutdown",
+    "Varint",
     "runner/Current"
   ],
   // bytes
@@ -51,6 +53,7 @@ const loads: Readonly<
       "FlameError",
       "FlameRunner",
       "FunctionCodec",
+      "ItemCodec",
       "Propagate",
       "Requirements",
       "RunnerExit",
@@ -58,7 +61,9 @@ const loads: Readonly<
       "SchemaLayout",
       "SchemaProblems",
       "Shutdown",
+      "Varint",
       "runMain",
+      "runner/Answer",
       "runner/Build",
       "runner/CallExtras",
       "runner/Current",
@@ -68,6 +73,9 @@ const loads: Readonly<
       "runner/RunnerServer",
       "runner/Served",
       "runner/Steps",
+      "runner/StreamServer",
+      "wire/Channel",
+      "wire/Flow",
       "wire/Frame",
       "wire/Handshake",
       "wire/Inbox",
@@ -89,6 +97,7 @@ const loads: Readonly<
       "effect/LogLevel",
       "effect/Option",
       "effect/Predicate",
+      "effect/Pull",
       "effect/References",
       "effect/Runtime",
       "effect/Schema",
@@ -123,6 +132,7 @@ const loads: Readonly<
     ],
     effect: [
       "effect/Cause",
+      "effect/Channel",
       "effect/Context",
       "effect/Duration",
       "effect/Effect",
@@ -131,7 +141,9 @@ const loads: Readonly<
       "effect/Layer",
       "effect/Predicate",
       "effect/Runtime",
-      "effect/Schema"
+      "effect/Schema",
+      "effect/Scope",
+      "effect/Stream"
     ]
   }
 }

@@ -9,6 +9,7 @@ import { FlameError, type Reason, RemoteDefect } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import type { RunnerCall } from "../runner/Runner.ts"
+import type { Channel, ChannelHandlers } from "../wire/Channel.ts"
 import { Kind } from "../wire/Frame.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
 import type { Deadline } from "./Deadlines.ts"
@@ -28,6 +29,12 @@ export interface CallOwner {
 /** Who wants to know when the caller has its answer. */
 export interface CallObserver {
   readonly end: (call: Call, exit: Exit.Exit<unknown, unknown>) => void
+}
+
+/** Who takes the items of a stream. */
+export interface CallMessages extends ChannelHandlers {
+  /** Whether any has come. */
+  readonly isBegun: boolean
 }
 
 /** What a caller gives besides function and payload. */
@@ -81,6 +88,9 @@ export class Call implements Ticket, RunnerCall, Due {
   trace: CallObserver | undefined = undefined
   /** Milliseconds that the function ran, where the runner was asked and has answered. */
   ranFor: number | undefined = undefined
+  /** Who takes its items, when it is a stream. */
+  messages: CallMessages | undefined = undefined
+  channel: Channel | undefined = undefined
   /** End of its budget in the pool's time. */
   readonly expiry: number | undefined
   readonly fn: AnyFunction
@@ -127,6 +137,14 @@ export class Call implements Ticket, RunnerCall, Due {
     this.owner.expired(this, now)
   }
 
+  /**
+   * Whether it may simply run again when its runner is lost: never one that is pinned to its runner by a withRunner, nor
+   * a stream of which somebody has items already.
+   */
+  get mayRunAgain(): boolean {
+    return this.fn.idempotent && this.lease < 0 && this.messages?.isBegun !== true
+  }
+
   /** Gives the caller its answer; whatever comes later is dropped. */
   settle(exit: CallExit, phase: "stopping" | "over"): void {
     this.phase = phase
@@ -163,6 +181,7 @@ export class Call implements Ticket, RunnerCall, Due {
     try {
       switch (kind) {
         case Kind.Success: {
+          if (this.messages !== undefined) return Exit.void
           if (codec.isSuccessSync) return Exit.succeed(codec.decodeSuccess(bytes, large !== undefined))
           return Effect.orDie(codec.decodeSuccessEffect(large ?? Buffer.from(body), true))
         }

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
+import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../CallSpan.ts"
 import { FlameError, InvalidPayload, PayloadTooLarge } from "../FlameError.ts"
@@ -15,13 +16,17 @@ import { Call, type CallExit, type CallObserver, type CallTerms } from "./Call.t
 import { CallExplain } from "./CallExplain.ts"
 import { Explain } from "./CallTimes.ts"
 import { CallTrace } from "./CallTrace.ts"
+import { Items } from "./Items.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import { Runner } from "./Runner.ts"
 
 type Outcome = Effect.Effect<unknown, unknown, unknown>
 type Caller = Fiber.Fiber<unknown, unknown>
 
-/** Calls a function on a runner of the pool for the fiber that runs this, and gives what it gives. */
+/**
+ * Calls a function on a runner of the pool for the fiber that runs this, and gives what it gives; of one that gives a
+ * stream it is a Pull, and the call belongs to the Scope.
+ */
 export const call = (
   engine: PoolEngine,
   caller: Caller,
@@ -113,13 +118,42 @@ const run = (
   bytes: Uint8Array,
   terms: CallTerms,
   trace: CallObserver | undefined
-): Outcome =>
-  Effect.callback<unknown, unknown, unknown>((resume) => {
+): Outcome => {
+  if (fn.stream) return open(engine, fn, codec, bytes, terms, trace)
+  return Effect.callback<unknown, unknown, unknown>((resume) => {
     const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
     call.trace = trace
     engine.submit(call)
     return Effect.suspend(() => engine.interrupt(call))
   })
+}
+
+/** Calls a streaming function: gives its items, to be taken until they end or the Scope of whoever takes them does. */
+const open = (
+  engine: PoolEngine,
+  fn: AnyFunction,
+  codec: FunctionCodec.FunctionCodec,
+  bytes: Uint8Array,
+  terms: CallTerms,
+  trace: CallObserver | undefined
+): Outcome =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.suspend(() => {
+        const items = new Items(codec)
+        const call = new Call(engine, fn, codec, bytes, terms, engine.now(), (exit) => items.end(exit))
+        items.call = call
+        call.trace = trace
+        call.messages = items
+        engine.submit(call)
+        const close = Effect.suspend(() => {
+          items.close()
+          return engine.interrupt(call)
+        })
+        return Effect.as(Scope.addFinalizer(scope, close), items.pull)
+      })
+    )
+  )
 
 const fail = (reason: InvalidPayload | PayloadTooLarge) => Effect.fail(new FlameError({ reason }))
 

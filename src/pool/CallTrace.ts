@@ -1,6 +1,6 @@
 /**
- * The spans of a call, made only where a tracer is installed: `Flame.call`, and below it `queue` and `boot` where the
- * call waited for more than a millisecond. The function's own span, below `Flame.call` too, is made by its runner.
+ * The spans of a call, made only where a tracer is installed: `Flame.call` or `Flame.stream`, and below it `queue` and `boot` where the
+ * call waited for more than a millisecond. The function's own span, below it too, is made by its runner.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -27,7 +27,7 @@ export class CallTrace implements CallObserver {
     this.engine = engine
     this.context = context
     this.explain = explain
-    this.span = CallSpan.begin(context, "Flame.call", "client")
+    this.span = CallSpan.begin(context, fn.stream ? "Flame.stream" : "Flame.call", "client")
     this.span.attribute("flame.function", fn.name)
     this.span.attribute("flame.pool", engine.pool)
   }

@@ -47,7 +47,7 @@ export class LostCalls {
   tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit, isClosed: boolean): void {
     for (const call of calls) {
       if (call.phase !== "lost") continue
-      if (!mayRunAgain(call) || isClosed) this.giveUp(call, runner, exit)
+      if (!call.mayRunAgain || isClosed) this.giveUp(call, runner, exit)
       else if (exit.gone) this.again(call)
     }
     const unsure = exit.gone ? [] : calls.filter((call) => call.phase === "lost")
@@ -61,7 +61,7 @@ export class LostCalls {
   }
 
   private again(call: Call): void {
-    if (call.phase !== "lost" || !mayRunAgain(call)) return
+    if (call.phase !== "lost" || !call.mayRunAgain) return
     call.phase = "open"
     this.runners.delete(call)
     this.owner.again(call)
@@ -74,6 +74,3 @@ export class LostCalls {
     call.fail(CallReasons.runnerLost(this.pool, call, runner, exit))
   }
 }
-
-/** One that is pinned to its runner by a withRunner cannot run anywhere else. */
-const mayRunAgain = (call: Call): boolean => call.fn.idempotent && call.lease < 0

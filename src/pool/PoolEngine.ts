@@ -219,7 +219,7 @@ export class PoolEngine implements CallOwner {
       this.step({ _tag: "Released", now, ticket: call })
       call.settle(call.decode(kind, body, large, id), "over")
     } else if (kind === Kind.Refused) this.refused(call, now, body, id)
-    else if (call.fn.idempotent && call.lease < 0 && !this.state.closed) {
+    else if (call.mayRunAgain && !this.state.closed) {
       // its runner had to go before it ended, and says that nothing of it runs any more
       if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
       this.step({ _tag: "Requeue", now, ticket: call })

@@ -2,8 +2,10 @@
 import * as Context from "effect/Context"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../CallSpan.ts"
 import * as Propagate from "../Propagate.ts"
-import type { Extras, RequestHead } from "../wire/Request.ts"
+import type { Extras, RequestHead, SpanIds } from "../wire/Request.ts"
 import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
 
 /** The context that the function of a call runs in: that of its runner with what is the call's own. */
@@ -19,8 +21,8 @@ export const contextOf = (
   return head.extras === undefined ? context : withExtras(context, head.extras)
 }
 
-/** The context with the caller's log annotations, minimum log level and propagated References. */
-export const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
+/** With the caller's log annotations, minimum log level and propagated References. */
+const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
   let out = context
   if (extras.annotations !== undefined) {
     out = Context.add(out, References.CurrentLogAnnotations, {
@@ -33,4 +35,21 @@ export const withExtras = (context: Context.Context<never>, extras: Extras): Con
     for (const [reference, value] of Propagate.restore(extras.references)) out = Context.add(out, reference, value)
   }
   return out
+}
+
+/** The caller's span. */
+export const callerOf = (ids: SpanIds | undefined): Tracer.AnySpan | undefined =>
+  ids === undefined ? undefined : Tracer.externalSpan(ids)
+
+/** The span of the function, below the caller's; without a tracer here its own spans are still below that one. */
+export const spanOf = (
+  { id, pool }: RunnerInfo,
+  fn: string,
+  context: Context.Context<never>,
+  ids: SpanIds | undefined
+): Tracer.Span => {
+  const span = CallSpan.begin(context, `${fn}.run`, "server", callerOf(ids))
+  span.attribute("flame.runner", id)
+  span.attribute("flame.pool", pool)
+  return span
 }

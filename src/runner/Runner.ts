@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
+import { Channel, type ChannelHandlers } from "../wire/Channel.ts"
 import { isFinal, json, Kind, kindName } from "../wire/Frame.ts"
 import { checkHello, decodeFailure, type Hello, layoutMismatch, type Welcome } from "../wire/Handshake.ts"
 import { Link, type LinkClosed } from "../wire/Link.ts"
@@ -21,6 +22,10 @@ export interface RunnerCall {
   /** Whether the runner is asked how long the function runs; it says so by `ran`, right before `final`. */
   readonly isTimed?: boolean
   readonly ran?: (millis: number) => void
+  /** Who gets the messages of the call, when it is a channel. */
+  readonly messages?: ChannelHandlers | undefined
+  /** Its channel, from its Request to its final frame; set by the handle. */
+  channel?: Channel | undefined
   readonly final: (kind: number, body: Buffer, large: Uint8Array | undefined) => void
 }
 
@@ -54,6 +59,8 @@ export class RunnerHandle {
   events: RunnerEvents
   /** Takes what it logs; a string says what is wrong with it. */
   logs: TakeLogs | undefined
+  /** The largest result or message that it may send, in bytes. */
+  private readonly maxResult: number
   private hasLeft = false
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
@@ -66,7 +73,8 @@ export class RunnerHandle {
   private isDue = false
   private answers = true
 
-  constructor(link: Link, hello: Hello, events: RunnerEvents) {
+  constructor(link: Link, hello: Hello, events: RunnerEvents, maxResult: number) {
+    this.maxResult = maxResult
     this.link = link
     this.hello = hello
     this.events = events
@@ -98,6 +106,10 @@ export class RunnerHandle {
     call.linkId = id
     call.turn = this.link.turn
     this.inFlight++
+    if (call.messages !== undefined) {
+      const { link, maxResult: limit } = this
+      call.channel = new Channel({ link, side: "parent", id, limit }, call.messages)
+    }
     this.link.send(Kind.Request, id, encodeHead(functionIndex, budget, span, extras, call.isTimed), payload)
   }
 
@@ -105,6 +117,7 @@ export class RunnerHandle {
   cancel(call: RunnerCall): void {
     if (this.calls[call.linkId] !== call) return
     this.link.abandon(call.linkId, "request")
+    call.channel?.drop()
     this.link.control(Kind.Cancel, call.linkId)
   }
 
@@ -191,6 +204,22 @@ export class RunnerHandle {
     call.ran?.(millis)
   }
 
+  items(kind: number, id: number, bytes: Buffer): void {
+    const channel = kind === Kind.ItemsResponse ? this.calls[id]?.channel : undefined
+    if (channel === undefined) return this.violateBy(kind, id)
+    channel.onItems(bytes)
+  }
+
+  grant(kind: number, id: number, more: number): void {
+    const channel = kind === Kind.GrantRequest ? this.calls[id]?.channel : undefined
+    if (channel === undefined) return this.violateBy(kind, id)
+    channel.onGrant(more)
+  }
+
+  private violateBy(kind: number, id: number): void {
+    this.link.violate(`a ${kindName(kind)} frame for call ${id}, which is no channel here`)
+  }
+
   private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const call = this.calls[id]
     if (call === undefined) return this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it does not hold`)
@@ -198,6 +227,11 @@ export class RunnerHandle {
     this.freeIds.push(id)
     this.inFlight--
     this.link.forget(id, "response")
+    if (call.channel !== undefined) {
+      call.channel.end()
+      if (kind === Kind.Success && call.channel.isBetween)
+        return this.link.violate(`a ${kindName(kind)} frame of call ${id} in the middle of a message`)
+    }
     call.final(kind, body, large)
   }
 }
@@ -234,7 +268,7 @@ export const connect = (
         }
         const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = terms
         link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, logLevel, maxPayload, maxResult }))
-        handle = new RunnerHandle(link, hello, before)
+        handle = new RunnerHandle(link, hello, before, maxResult)
         handle.logs = logs
         resume(Effect.succeed(handle))
       },
@@ -243,6 +277,10 @@ export const connect = (
           return `a large ${kindName(kind)} for call ${id}, which it does not hold`
         return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
       },
+      items: (kind, id, bytes) =>
+        handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.items(kind, id, bytes),
+      grant: (kind, id, more) =>
+        handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.grant(kind, id, more),
       closed(how) {
         if (handle !== undefined) return handle.events.closed(how)
         if (how.violation !== undefined) {

@@ -15,15 +15,16 @@ import * as Tracer from "effect/Tracer"
 import { type BootFailure, NeverConnected } from "../BootFailure.ts"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
-import * as FunctionCodec from "../FunctionCodec.ts"
+import * as Answer from "./Answer.ts"
 import * as Served from "./Served.ts"
-import { contextOf } from "./CallExtras.ts"
+import { callerOf, contextOf, spanOf } from "./CallExtras.ts"
+import type { ChannelServer } from "./ChannelServer.ts"
 import type { LogForward } from "./LogForward.ts"
 import type { RunnerInfo } from "./Current.ts"
 import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
-import { decodeHead, type SpanIds } from "../wire/Request.ts"
+import { decodeHead } from "../wire/Request.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 export interface RunnerServerOptions {
@@ -47,6 +48,8 @@ interface ServedCall {
   isCancelled: boolean
   /** When it began, where its caller wants to know how long it ran. */
   readonly since: number | undefined
+  /** What its messages go by, when it is a channel. */
+  readonly open: ChannelServer | undefined
 }
 
 const none = new Uint8Array(0)
@@ -74,7 +77,7 @@ export class RunnerServer {
 
   constructor(options: RunnerServerOptions) {
     this.options = options
-    this.functions = options.functions.map((fn) => ({ fn, codec: FunctionCodec.of(fn) }))
+    this.functions = options.functions.map(Served.of)
     const clock = Context.get(options.context, Clock.Clock)
     this.now =
       clock === Clock.Clock.defaultValue()
@@ -88,8 +91,24 @@ export class RunnerServer {
         const limit = this.welcome?.maxPayload ?? 0
         return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
       },
+      // what crosses the final frame of its call is for nobody any more
+      items: (kind, id, bytes) => {
+        if (kind !== Kind.ItemsRequest) return this.misplaced(kind)
+        const call = this.calls.get(id)
+        if (call === undefined) return
+        if (call.open === undefined) this.link.violate(`a ${kindName(kind)} frame for call ${id}, which is no channel`)
+        else call.open.channel.onItems(bytes)
+      },
+      grant: (kind, id, more) => {
+        if (kind !== Kind.GrantResponse) return this.misplaced(kind)
+        this.calls.get(id)?.open?.channel.onGrant(more)
+      },
       closed: ({ error, violation }) => this.closed(violation, error)
     })
+  }
+
+  private misplaced(kind: number): void {
+    this.link.violate(`a ${kindName(kind)} frame, which a parent must not send`)
   }
 
   /** Introduces this runner to its parent, which has so many milliseconds to let it in. */
@@ -164,7 +183,7 @@ export class RunnerServer {
         return this.link.end()
       }
       default:
-        this.link.violate(`a ${kindName(kind)} frame, which a parent must not send`)
+        this.misplaced(kind)
     }
   }
 
@@ -176,24 +195,25 @@ export class RunnerServer {
     }
     if (this.isDraining) return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
     const { codec } = served
-    const effect = Served.run(served, body, head.end, large)
-    const call: ServedCall = {
-      served,
-      fiber: undefined,
-      span: undefined,
-      isCancelled: false,
-      since: head.isTimed ? this.now() : undefined
-    }
+    const { link } = this
+    const { maxPayload, maxResult } = this.welcome
+    const open = served.open?.({ link, side: "runner", id, limit: maxPayload }, maxResult)
+    const run = Served.run(served, body, head.end, large)
+    const effect = open === undefined ? run : open.run(run)
+    const since = head.isTimed ? this.now() : undefined
+    const call: ServedCall = { served, fiber: undefined, span: undefined, isCancelled: false, since, open }
     const scope = Scope.makeUnsafe()
     let context = contextOf(this.options, head, served.fn.name, this.now, scope)
-    const span = this.isTraced || head.span !== undefined ? this.spanOf(call, context, head.span) : undefined
+    if (this.isTraced) call.span = spanOf(this.options.info, served.fn.name, context, head.span)
+    const span = call.span ?? callerOf(head.span)
     if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
     this.isInside = true
     const fiber = Effect.runForkWith(context)(effect as Effect.Effect<unknown, unknown>)
     this.isInside = false
     const exit = fiber.pollUnsafe()
     // one that ends at once, with nothing to close and nothing to wait for, cannot be cancelled: nobody need find it
-    if (exit !== undefined && scope.state._tag === "Empty" && codec.isSuccessSync && codec.isErrorSync) {
+    const isPlain = open === undefined && codec.isSuccessSync && codec.isErrorSync
+    if (exit !== undefined && scope.state._tag === "Empty" && isPlain) {
       return this.ended(id, call, scope, exit)
     }
     call.fiber = fiber
@@ -202,55 +222,32 @@ export class RunnerServer {
     else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
   }
 
-  /** The span of the function, below the caller's; without a tracer here its own spans are still below that one. */
-  private spanOf(
-    call: ServedCall,
-    context: Context.Context<never>,
-    ids: SpanIds | undefined
-  ): Tracer.AnySpan | undefined {
-    const caller = ids === undefined ? undefined : Tracer.externalSpan(ids)
-    if (!this.isTraced) return caller
-    call.span = CallSpan.begin(context, `${call.served.fn.name}.run`, "server", caller)
-    call.span.attribute("flame.runner", this.options.info.id)
-    call.span.attribute("flame.pool", this.options.info.pool)
-    return call.span
-  }
-
   /** The function has ended: its Scope closes before anything is told, so that a caller may rely on it. */
   private ended(id: number, call: ServedCall, scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): void {
     if (call.span !== undefined) CallSpan.end(this.options.context, call.span, exit)
     const closing = Scope.closeUnsafe(scope, exit)
-    if (closing === undefined) return this.respond(id, call, exit)
+    if (closing === undefined) return this.conclude(id, call, exit)
     const fiber = Effect.runForkWith(this.options.context)(closing)
     fiber.addObserver((closed) => {
-      this.respond(id, call, Exit.isFailure(closed) && Exit.isSuccess(exit) ? closed : exit)
+      this.conclude(id, call, Exit.isFailure(closed) && Exit.isSuccess(exit) ? closed : exit)
+    })
+  }
+
+  /** The final frame of a stream comes after all its items. */
+  private conclude(id: number, call: ServedCall, exit: Exit.Exit<unknown, unknown>): void {
+    if (call.open === undefined) return this.respond(id, call, exit)
+    const { channel } = call.open
+    channel.flushed(() => {
+      // some of its items were dropped: that may not look like its end
+      if (channel.dropped && Exit.isSuccess(exit)) this.reply(id, call, ...Answer.interrupted)
+      else this.respond(id, call, exit)
     })
   }
 
   private respond(id: number, call: ServedCall, exit: Exit.Exit<unknown, unknown>): void {
-    const { codec } = call.served
-    try {
-      if (Exit.isSuccess(exit)) {
-        // nobody waits for it any more: its acknowledgement is all that is wanted
-        if (call.isCancelled) return this.reply(id, call, Kind.Interrupted, none)
-        if (!codec.isSuccessSync)
-          return this.respondLater(id, call, Kind.Success, codec.encodeSuccessEffect(exit.value))
-        return this.reply(id, call, Kind.Success, codec.encodeSuccess(exit.value))
-      }
-      // a defect elects itself over a typed error, as it does in Effect
-      const reasons = exit.cause.reasons
-      const die = reasons.find(Cause.isDieReason)
-      if (die !== undefined) return this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(die.defect))
-      const fail = reasons.find(Cause.isFailReason)
-      if (fail !== undefined) {
-        if (!codec.isErrorSync) return this.respondLater(id, call, Kind.Failure, codec.encodeErrorEffect(fail.error))
-        return this.reply(id, call, Kind.Failure, codec.encodeError(fail.error))
-      }
-      if (this.isStopped(call)) return this.reply(id, call, Kind.Interrupted, none)
-      this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(new Error("the function interrupted itself")))
-    } catch (defect) {
-      this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(defect))
-    }
+    const [kind, body] = Answer.of(call.served, exit, this.isStopped(call), call.isCancelled)
+    if (body instanceof Uint8Array) return this.reply(id, call, kind, body)
+    this.respondLater(id, call, kind, body)
   }
 
   /** Whether an interruption of the call is ours. */
@@ -269,9 +266,8 @@ export class RunnerServer {
     call.fiber = fiber
     fiber.addObserver((exit) => {
       if (Exit.isSuccess(exit)) return this.reply(id, call, kind, exit.value)
-      if (Cause.hasInterruptsOnly(exit.cause) && this.isStopped(call))
-        return this.reply(id, call, Kind.Interrupted, none)
-      this.reply(id, call, Kind.Defect, FunctionCodec.encodeDefect(Cause.squash(exit.cause)))
+      const isOurs = Cause.hasInterruptsOnly(exit.cause) && this.isStopped(call)
+      this.reply(id, call, ...(isOurs ? Answer.interrupted : Answer.died(Cause.squash(exit.cause))))
     })
   }
 
@@ -283,10 +279,12 @@ export class RunnerServer {
       ran.writeDoubleBE(Math.max(0, this.now() - call.since), 0)
       this.link.control(Kind.Ran, id, ran)
     }
+    call.open?.channel.end()
     const limit = this.welcome?.maxResult ?? 0
     // what a function died with is bounded by itself, and must not be hidden by a limit for values
     if (body.length > limit && kind !== Kind.Defect) {
-      this.link.send(Kind.Refused, id, none, json({ why: "PayloadTooLarge", size: body.length, limit }))
+      const [refused, why] = Answer.tooLarge(body.length, limit)
+      this.link.control(refused, id, why)
     } else if (call.isCancelled && kind === Kind.Success) {
       this.link.control(Kind.Interrupted, id)
     } else {
@@ -301,15 +299,21 @@ export class RunnerServer {
     const call = this.calls.get(id)
     if (call !== undefined) {
       call.isCancelled = true
-      return call.fiber?.interruptUnsafe()
+      return this.stop(call)
     }
     // its payload had not come whole, or its result is still leaving in parts: either ends here. Otherwise its final
     // frame has left already and crosses the Cancel
     if (this.link.forget(id, "request") || this.link.abandon(id, "response")) this.link.control(Kind.Interrupted, id)
   }
 
+  /** Its function is interrupted; nobody waits for items that have not left. */
+  private stop(call: ServedCall): void {
+    call.fiber?.interruptUnsafe()
+    call.open?.channel.drop()
+  }
+
   private interruptAll(): void {
-    for (const call of this.calls.values()) call.fiber?.interruptUnsafe()
+    for (const call of this.calls.values()) this.stop(call)
   }
 
   /** Says goodbye once everything is written: whatever was asked of this runner has been answered then. */

@@ -1,11 +1,21 @@
 /** A function as its runner serves it. */
 import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../FlameFunction.ts"
-import type * as FunctionCodec from "../FunctionCodec.ts"
+import * as FunctionCodec from "../FunctionCodec.ts"
+import type { ChannelPlace } from "../wire/Channel.ts"
+import type { ChannelServer } from "./ChannelServer.ts"
+import { Outlet } from "./StreamServer.ts"
 
 export interface Served {
   readonly fn: AnyImplemented
   readonly codec: FunctionCodec.FunctionCodec
+  /** Where each call of it is a channel: makes this end, before the function runs; no message may be larger than `max`. */
+  readonly open: ((place: ChannelPlace, max: number) => ChannelServer) | undefined
+}
+
+export const of = (fn: AnyImplemented): Served => {
+  const codec = FunctionCodec.of(fn)
+  return { fn, codec, open: fn.stream ? (place, max) => new Outlet(place, codec, max) : undefined }
 }
 
 /** Runs the function with the payload that follows `start` in a Request, or with the one that came in parts. */

@@ -2,12 +2,13 @@
  * The frames of the wire: `u32 length | u8 kind | u32 id | body`, big-endian, length of the body only.
  *
  * A call is one Request and exactly one final frame of the same id. Bodies above `inlineLimit` travel as one
- * Open frame and Parts, paced by Credits, so that a large value never stands in the way of a small call.
+ * Open frame and Parts, paced by Credits, so that a large value never stands in the way of a small call. Between the
+ * Request of a channel and its final frame messages go both ways in Items frames, paced by Grants.
  */
 import type { BootFailure } from "../BootFailure.ts"
 
 /** Version of everything in this folder and of the handshake; two sides of different versions refuse each other. */
-export const protocol = 1
+export const protocol = 2
 
 /** Bytes before the body. */
 export const headerSize = 9
@@ -60,6 +61,12 @@ export const Kind = {
   /** u32: that many more bytes of your large body may come. */
   CreditRequest: 52,
   CreditResponse: 53,
+  /** Bytes of the messages of a channel, cut anywhere: each message is a varint length and as many bytes. */
+  ItemsRequest: 54,
+  ItemsResponse: 55,
+  /** u32: that many more bytes of your messages may come. */
+  GrantRequest: 56,
+  GrantResponse: 57,
   /** Runner to parent, JSON: lines of its log. */
   Logs: 96,
   /** Runner to parent, f64 milliseconds: so long the function of that call has run; its final frame is next. */
@@ -74,9 +81,15 @@ export const kindName = (kind: number): string =>
 /** Whether a frame of this kind ends a call. */
 export const isFinal = (kind: number): boolean => kind >= Kind.Success && kind <= Kind.Refused
 
-const isPart = (kind: number): boolean => kind === Kind.PartRequest || kind === Kind.PartResponse
+/** Whether a frame of this kind carries messages of a channel. */
+export const isItems = (kind: number): boolean => kind === Kind.ItemsRequest || kind === Kind.ItemsResponse
 
-/** What a parser finds. `part` gets a Part's bytes as they come; what arrives is a view that holds until the next push. */
+const isPart = (kind: number): boolean => kind === Kind.PartRequest || kind === Kind.PartResponse || isItems(kind)
+
+/**
+ * What a parser finds. `part` gets the bytes of Parts and Items as they come; what arrives is a view that holds until the
+ * next push.
+ */
 export interface ParserHandlers {
   readonly frame: (kind: number, id: number, body: Buffer) => void
   readonly part: (kind: number, id: number, bytes: Buffer) => void

@@ -4,7 +4,8 @@
  * What leaves is an Outbox's affair, large bodies that come an Inbox's. A peer that breaks a rule loses its connection,
  * and nothing else.
  */
-import { Kind, kindName, Parser } from "./Frame.ts"
+import type { Flow } from "./Flow.ts"
+import { isItems, Kind, kindName, Parser } from "./Frame.ts"
 import { Inbox } from "./Inbox.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Transport } from "./Transport.ts"
@@ -23,6 +24,10 @@ export interface LinkHandlers {
   readonly message: (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => void
   /** Whether a large body of this size may come; a string says why not and ends the session. */
   readonly accept: (kind: number, id: number, total: number) => string | undefined
+  /** Bytes of the messages of a channel: a view that holds only during the call. Without it they are a violation. */
+  readonly items?: (kind: number, id: number, bytes: Buffer) => void
+  /** That many more bytes of a channel's messages may be sent. Without it that is a violation. */
+  readonly grant?: (kind: number, id: number, more: number) => void
   /** Comes once, last. */
   readonly closed: (how: LinkClosed) => void
 }
@@ -54,7 +59,7 @@ export class Link {
     })
     this.parser = new Parser({
       frame: (kind, id, body) => this.onFrame(kind, id, body),
-      part: (kind, id, bytes) => this.inbox.part(kind, id, bytes),
+      part: (kind, id, bytes) => (isItems(kind) ? this.onItems(kind, id, bytes) : this.inbox.part(kind, id, bytes)),
       violation: (detail) => this.violate(detail)
     })
   }
@@ -86,6 +91,26 @@ export class Link {
   /** Drops what has come of a large body of this call; false when none was under way. */
   forget(id: number, direction: "request" | "response"): boolean {
     return this.inbox.forget(id, direction)
+  }
+
+  /** Sends bytes of a channel's messages when its turn comes; they are not copied if there are many of them. */
+  flow(flow: Flow, bytes: Uint8Array): void {
+    this.outbox.flow(flow, bytes)
+  }
+
+  /** The receiver of a channel's messages takes that many more bytes of them. */
+  granted(flow: Flow, more: number): void {
+    this.outbox.granted(flow, more)
+  }
+
+  /** Drops what is unsent of a channel's messages. */
+  dropFlow(flow: Flow): void {
+    this.outbox.drop(flow)
+  }
+
+  /** How many frames of calls have come so far: beside them nothing large gets much credit. */
+  get smallFrames(): number {
+    return this.inbox.smallFrames
   }
 
   /** Runs `f` when no large body is under way any more; at once when none is, never when the link ends before. */
@@ -143,7 +168,8 @@ export class Link {
 
   private onFrame(kind: number, id: number, body: Buffer): void {
     if (kind < Kind.OpenRequest) {
-      this.inbox.smallFrames++
+      // not for those that come all the time, whatever else does
+      if (kind < Kind.Ping) this.inbox.smallFrames++
       return this.handlers.message(kind, id, body, undefined)
     }
     switch (kind) {
@@ -152,6 +178,8 @@ export class Link {
         return this.inbox.open(kind, id, body)
       case Kind.CreditRequest:
       case Kind.CreditResponse:
+      case Kind.GrantRequest:
+      case Kind.GrantResponse:
         return this.onCredit(kind, id, body)
       case Kind.Logs:
       case Kind.Ran:
@@ -163,7 +191,16 @@ export class Link {
 
   private onCredit(kind: number, id: number, body: Buffer): void {
     if (body.length !== 4) return this.violate(`${kindName(kind)} frame of ${body.length} bytes`)
-    this.outbox.credit(kind === Kind.CreditRequest ? Kind.PartRequest : Kind.PartResponse, id, body.readUInt32BE(0))
+    const more = body.readUInt32BE(0)
+    if (kind === Kind.CreditRequest) return this.outbox.credit(Kind.PartRequest, id, more)
+    if (kind === Kind.CreditResponse) return this.outbox.credit(Kind.PartResponse, id, more)
+    if (this.handlers.grant === undefined) return this.violate(`${kindName(kind)} where there are no channels`)
+    this.handlers.grant(kind, id, more)
+  }
+
+  private onItems(kind: number, id: number, bytes: Buffer): void {
+    if (this.handlers.items === undefined) return this.violate(`${kindName(kind)} where there are no channels`)
+    this.handlers.items(kind, id, bytes)
   }
 
   private onClosed(error: Error | undefined): void {

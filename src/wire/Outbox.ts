@@ -2,6 +2,7 @@
  * What leaves a Link: the frames of a turn in few writes, small bodies copied into a slab, large ones by reference in
  * parts that take turns, so that no more than a few parts stand between a small frame and the peer.
  */
+import { Flow } from "./Flow.ts"
 import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
 import { creditWindow } from "./Inbox.ts"
 import type { Transport } from "./Transport.ts"
@@ -22,12 +23,38 @@ const eagerSize = 1_400
 /** Above this a body is passed by reference: two more entries of a gathered write cost less than the copy. */
 const copyLimit = 8 * 1024
 
+/** Something that leaves in parts, as its receiver's credit allows. */
 interface Outgoing {
   readonly part: number
   readonly id: number
-  readonly bytes: Uint8Array
-  offset: number
   credit: number
+  /** Bytes that are not sent yet. */
+  readonly left: number
+  /** Appends its next bytes to what is written. */
+  readonly take: (size: number, into: Array<Uint8Array>) => void
+}
+
+class LargeBody implements Outgoing {
+  credit = creditWindow
+  private offset = 0
+  readonly part: number
+  readonly id: number
+  private readonly bytes: Uint8Array
+
+  constructor(part: number, id: number, bytes: Uint8Array) {
+    this.part = part
+    this.id = id
+    this.bytes = bytes
+  }
+
+  get left(): number {
+    return this.bytes.length - this.offset
+  }
+
+  take(size: number, into: Array<Uint8Array>): void {
+    into.push(this.bytes.subarray(this.offset, this.offset + size))
+    this.offset += size
+  }
 }
 
 const none = new Uint8Array(0)
@@ -46,6 +73,8 @@ export class Outbox {
   private readonly outgoing: Array<Outgoing> = []
   private waiters: Array<() => void> = []
   private patient: Array<() => void> = []
+  /** Channels of which something was sent in this flush: they may have room for more. */
+  private relieved: Array<Flow> = []
   private readonly transport: Transport
 
   constructor(transport: Transport) {
@@ -53,7 +82,7 @@ export class Outbox {
   }
 
   /** Sends a frame whose body is `head` and then `payload`; large ones in parts. Large payloads are not copied. */
-  send(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
+  send(kind: number, id: number, head: Uint8Array, payload: Uint8Array): void {
     if (this.isClosed) return
     const length = head.length + payload.length
     // the handshake is in whole frames: a Hello names every function of its runner
@@ -79,6 +108,32 @@ export class Outbox {
   /** Sends a frame without head. */
   control(kind: Kind, id: number, body: Uint8Array = none): void {
     this.send(kind, id, none, body)
+  }
+
+  /** Sends bytes of a channel's messages, after those that wait already. */
+  flow(flow: Flow, bytes: Uint8Array): void {
+    if (this.isClosed || bytes.length === 0) return
+    if (flow.left === 0 && !this.congested && bytes.length <= Math.min(flow.credit, copyLimit)) {
+      // as cheap as any small frame; what is under way of other calls may not delay it
+      flow.credit -= bytes.length
+      return this.send(flow.part, flow.id, none, bytes)
+    }
+    if (flow.left === 0) this.outgoing.push(flow)
+    flow.push(bytes)
+    if (!this.congested && flow.credit > 0) this.scheduleEnd()
+  }
+
+  granted(flow: Flow, more: number): void {
+    flow.credit += more
+    if (!this.congested && flow.left > 0) this.scheduleEnd()
+  }
+
+  drop(flow: Flow): void {
+    flow.clear()
+    const index = this.outgoing.indexOf(flow)
+    if (index < 0) return
+    this.outgoing.splice(index, 1)
+    this.scheduleEnd()
   }
 
   /** Drops what is unsent of a large body of this call; false when there was nothing of it left to send. */
@@ -175,20 +230,14 @@ export class Outbox {
     this.transport.atTurnEnd(this.turnEnd)
   }
 
-  private sendLarge(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
+  private sendLarge(kind: number, id: number, head: Uint8Array, payload: Uint8Array): void {
     const response = isFinal(kind)
     const open = Buffer.allocUnsafe(9 + head.length)
     open.writeDoubleBE(payload.length, 0)
     open[8] = kind
     open.set(head, 9)
     this.control(response ? Kind.OpenResponse : Kind.OpenRequest, id, open)
-    this.outgoing.push({
-      part: response ? Kind.PartResponse : Kind.PartRequest,
-      id,
-      bytes: payload,
-      offset: 0,
-      credit: creditWindow
-    })
+    this.outgoing.push(new LargeBody(response ? Kind.PartResponse : Kind.PartRequest, id, payload))
   }
 
   private readonly turnEnd = (): void => {
@@ -224,10 +273,17 @@ export class Outbox {
     if (!this.congested && this.patient.length > 0) {
       for (const f of this.patient.splice(0)) this.transport.atTurnEnd(f)
     }
+    if (this.relieved.length > 0) this.relieve()
     if (!this.congested && this.outgoing.some((body) => body.credit > 0) && !this.scheduled) {
       this.scheduled = true
       this.transport.later(this.turnEnd)
     }
+  }
+
+  private relieve(): void {
+    const flows = this.relieved
+    this.relieved = []
+    for (const flow of flows) flow.relieved()
   }
 
   /** One part of each body in turn, so that two large values share the connection. */
@@ -239,7 +295,7 @@ export class Outbox {
     let blocked = 0
     while (left > 0 && this.outgoing.length > blocked) {
       const body = this.outgoing.shift()!
-      const size = Math.min(partSize, body.credit, body.bytes.length - body.offset)
+      const size = Math.min(partSize, body.credit, body.left)
       if (size === 0) {
         blocked++
         this.outgoing.push(body)
@@ -250,10 +306,10 @@ export class Outbox {
       if (slabSize - this.at < headerSize) this.nextSlab()
       this.header(body.part, body.id, size)
       this.gatherSlab()
-      this.gathered!.push(body.bytes.subarray(body.offset, body.offset + size))
-      body.offset += size
+      body.take(size, this.gathered!)
       body.credit -= size
-      if (body.offset < body.bytes.length) this.outgoing.push(body)
+      if (body.left > 0) this.outgoing.push(body)
+      if (body instanceof Flow) this.relieved.push(body)
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What the calling surface infers, and what must not compile. Nothing here is run: `tsc` is the test.
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { NodeRuntime } from "@effect/platform-node"
 import { Flame, type FlameError, FlameLayer, FlameRunner, Pool, Runner } from "../../src/index.ts"
 import type { AnyImplemented, FlameFunction, Implemented } from "../../src/FlameFunction.ts"
@@ -84,8 +84,54 @@ Flame.contract("nowhere", { pool: Ffmpeg })
 Flame.fn("liar", { success: Schema.Int }, () => Effect.succeed("1"))
 // @ts-expect-error the implementation fails with something else
 Flame.fn("failing", { success: Schema.Int }, () => Effect.fail("no"))
-// @ts-expect-error streams are still to come
-Flame.contract("stream", { success: Schema.Int, stream: true })
+
+// streams: their own way to call them, the rest as with calls
+const counted = Flame.fn(
+  "counted",
+  { payload: { to: Schema.Int }, success: Schema.Int, error: TooBig, pool: Gpu, stream: true },
+  ({ to }) =>
+    Stream.range(1, to).pipe(
+      Stream.mapEffect((n) =>
+        Effect.as(
+          Ffmpeg.use((_) => _.run("x")),
+          n
+        )
+      )
+    )
+)
+same<(typeof counted)["~R"], Ffmpeg>()
+const unfolded = Flame.fn("unfolded", { success: Schema.Int, stream: true }, () =>
+  Effect.map(
+    Ffmpeg.use((_) => _.run("x")),
+    () => Stream.make(1, 2)
+  )
+)
+same<(typeof unfolded)["~R"], Ffmpeg>()
+const items = Flame.stream(counted, { to: 3 })
+same<typeof items, Stream.Stream<number, TooBig | FlameFailure, Gpu>>()
+const itemsElsewhere = Flame.stream(counted, { to: 3 }, { pool: Pool, timeout: "1 minute" })
+same<typeof itemsElsewhere, Stream.Stream<number, TooBig | FlameFailure, Pool>>()
+const streamContract = Flame.contract("streaming", { success: Schema.String, stream: true })
+const streamed = Flame.implement(streamContract, () => Stream.make("a"))
+same<(typeof streamed)["~R"], never>()
+const texts = Flame.stream(streamed)
+same<typeof texts, Stream.Stream<string, FlameFailure, Pool>>()
+// @ts-expect-error a stream is no call
+Flame.call(counted, { to: 3 })
+// @ts-expect-error a stream cannot be cast
+Flame.cast(counted, { to: 3 })
+// @ts-expect-error one value is no stream
+Flame.stream(train, { n: 1 })
+// @ts-expect-error the payload is missing
+Flame.stream(counted)
+// @ts-expect-error the items are something else
+Flame.fn("odd", { success: Schema.Int, stream: true }, () => Stream.make("1"))
+// @ts-expect-error a streaming function gives a stream
+Flame.fn("odd", { success: Schema.Int, stream: true }, () => Effect.succeed(1))
+// @ts-expect-error a function gives a value
+Flame.fn("odd", { success: Schema.Int }, () => Stream.make(1))
+// @ts-expect-error the code of a stream fails with something else
+Flame.implement(streamContract, () => Stream.fail("no"))
 
 // contract and implementation apart are the same function
 const contract = Flame.contract("apart", { payload: Schema.String, success: Schema.Int, error: TooBig })

@@ -35,7 +35,8 @@ const joined = (found: ReadonlyArray<Found>): ReadonlyArray<unknown> => {
   return out.map(({ bodies, of }) => ({ of, body: Buffer.concat(bodies).toString("latin1") }))
 }
 
-const isPart = (kind: number) => kind === Kind.PartRequest || kind === Kind.PartResponse
+const isPart = (kind: number) =>
+  kind === Kind.PartRequest || kind === Kind.PartResponse || kind === Kind.ItemsRequest || kind === Kind.ItemsResponse
 
 const randomFrame = (random: Random, seed: number) => {
   const kinds = [...Object.values(Kind), 0, 99, 255]

@@ -38,7 +38,7 @@ const violations: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint
     [openRequest(1e6), frame(Kind.PartRequest, 1, none, 0xffffffff)],
     "PartRequest frame of 4294967295 bytes, the limit is 262144"
   ],
-  ["a kind that is unknown", [frame(54, 1)], "unknown kind 54"],
+  ["a kind that is unknown", [frame(58, 1)], "unknown kind 58"],
   ["the last kind there could be", [frame(255, 1, noise(100, 1))], "unknown kind 255"],
   ["an Open without size", [frame(Kind.OpenRequest, 1)], "OpenRequest frame of 0 bytes"],
   ["an Open cut short", [frame(Kind.OpenResponse, 1, noise(8, 1))], "OpenResponse frame of 8 bytes"],

@@ -79,7 +79,7 @@ const runners = (random: Random.Random): Array<Buffer> => {
   return frames
 }
 
-const kinds = [...Object.values(Kind), 0, 5, 40, 54, 255]
+const kinds = [...Object.values(Kind), 0, 5, 40, 58, 255]
 const lengths = [0, 1, 8, 9, 100, 32_768, 262_144, 262_145, 0x7fffffff, 0xffffffff]
 const numbers = [Number.NaN, Infinity, -1, -0, 0.5, 2 ** 31, 2 ** 53, 1e300, 32_768, 100_000, 300_000, 300_001]
 

@@ -1,0 +1,116 @@
+/** The items of one stream on the parent: kept as they came, encoded, until they are pulled. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import { FlameError } from "../FlameError.ts"
+import type { FunctionCodec } from "../FunctionCodec.ts"
+import { eachMessage } from "../Varint.ts"
+import type { Call, CallExit, CallMessages } from "./Call.ts"
+
+type Chunk = readonly [unknown, ...Array<unknown>]
+type Pulled = Effect.Effect<Chunk, unknown, unknown>
+
+export class Items implements CallMessages {
+  isBegun = false
+  /** The call that they are of; set before anything can come. */
+  call: Call | undefined
+  readonly keepsLength: boolean
+  private readonly codec: FunctionCodec
+  private waiting: Array<{ readonly messages: Uint8Array; readonly isSingle: boolean }> = []
+  private next = 0
+  private exit: CallExit | undefined
+  private isClosed = false
+  private resume: (() => void) | undefined
+
+  constructor(codec: FunctionCodec) {
+    this.codec = codec
+    this.keepsLength = !codec.isItemBare
+  }
+
+  batch(messages: Buffer): void {
+    // the view is not ours: this is the one copy of them here
+    this.take(new Uint8Array(messages), false)
+  }
+
+  large(message: Uint8Array): void {
+    this.take(message, this.codec.isItemBare)
+  }
+
+  ready(): void {}
+
+  private take(messages: Uint8Array, isSingle: boolean): void {
+    this.isBegun = true
+    if (this.isClosed) return
+    this.waiting.push({ messages, isSingle })
+    this.wake()
+  }
+
+  /** The call is over; what came before is pulled first, but at the end of its budget. */
+  end(exit: CallExit): void {
+    this.exit = exit
+    if (isTimeout(exit)) this.waiting = []
+    this.wake()
+  }
+
+  /** Nobody pulls any more. */
+  close(): void {
+    this.isClosed = true
+    this.waiting = []
+  }
+
+  private wake(): void {
+    const { resume } = this
+    this.resume = undefined
+    resume?.()
+  }
+
+  /** The next items, at most as many as came at once; `Done` after the last. */
+  readonly pull: Pull.Pull<Chunk, unknown, void, unknown> = Effect.suspend(() => this.pulled())
+
+  private pulled(): Pulled {
+    const first = this.waiting[this.next]
+    if (first !== undefined) {
+      if (++this.next === this.waiting.length) {
+        this.waiting = []
+        this.next = 0
+      }
+      return this.decode(first.messages, first.isSingle)
+    }
+    const { exit } = this
+    if (exit !== undefined) return Effect.flatMap(exit, () => Cause.done())
+    return Effect.callback((resume) => {
+      this.resume = () => resume(this.pull)
+      return Effect.sync(() => {
+        this.resume = undefined
+      })
+    })
+  }
+
+  private decode(messages: Uint8Array, isSingle: boolean): Pulled {
+    const { codec } = this
+    this.call?.channel?.consumed(messages.length)
+    if (!codec.isSuccessSync) return this.decodeLater(messages, isSingle)
+    if (isSingle) return Exit.succeed([codec.decodeSuccess(messages, true)])
+    const { failure, items } = codec.items.decodeMany(messages)
+    if (failure !== undefined) {
+      this.waiting = []
+      this.exit = Exit.die(failure.error)
+    }
+    return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
+  }
+
+  private decodeLater(messages: Uint8Array, isSingle: boolean): Pulled {
+    const each: Array<Uint8Array> = []
+    if (isSingle) each.push(messages)
+    else eachMessage(messages, (message) => each.push(message), !this.codec.isItemBare)
+    const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.decodeSuccessEffect(bytes, true)))
+    return decoded as unknown as Pulled
+  }
+}
+
+const isTimeout = (exit: CallExit): boolean => {
+  if (!Exit.isExit(exit) || Exit.isSuccess(exit)) return false
+  const reason = exit.cause.reasons[0]
+  return reason?._tag === "Fail" && reason.error instanceof FlameError && reason.error.reason._tag === "TimedOut"
+}
