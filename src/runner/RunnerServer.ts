@@ -93,11 +93,9 @@ export class RunnerServer {
       },
       // what crosses the final frame of its call is for nobody any more
       items: (kind, id, bytes) => {
-        if (kind !== Kind.ItemsRequest) return this.misplaced(kind)
         const call = this.calls.get(id)
-        if (call === undefined) return
-        if (call.open === undefined) this.link.violate(`a ${kindName(kind)} frame for call ${id}, which is no channel`)
-        else call.open.channel.onItems(bytes)
+        if (kind !== Kind.ItemsRequest || (call !== undefined && call.open === undefined)) return this.misplaced(kind)
+        call?.open?.channel.onItems(bytes)
       },
       grant: (kind, id, more) => {
         if (kind !== Kind.GrantResponse) return this.misplaced(kind)
@@ -246,8 +244,8 @@ export class RunnerServer {
 
   private respond(id: number, call: ServedCall, exit: Exit.Exit<unknown, unknown>): void {
     const [kind, body] = Answer.of(call.served, exit, this.isStopped(call), call.isCancelled)
-    if (body instanceof Uint8Array) return this.reply(id, call, kind, body)
-    this.respondLater(id, call, kind, body)
+    if (body instanceof Uint8Array) this.reply(id, call, kind, body)
+    else this.respondLater(id, call, kind, body)
   }
 
   /** Whether an interruption of the call is ours. */
@@ -255,12 +253,7 @@ export class RunnerServer {
     return call.isCancelled || this.isDraining || this.link.closed
   }
 
-  private respondLater(
-    id: number,
-    call: ServedCall,
-    kind: Kind,
-    encoding: Effect.Effect<Uint8Array, unknown, unknown>
-  ): void {
+  private respondLater(id: number, call: ServedCall, kind: Kind, encoding: Answer.Later[1]): void {
     const fiber = Effect.runForkWith(this.options.context)(encoding as Effect.Effect<Uint8Array, unknown>)
     // what an encoding waits for must not outlast a cancel
     call.fiber = fiber
