@@ -27,6 +27,15 @@ export const boot = (pool: Pool, count: number): void => {
   }
 }
 
+/** Gives up as many of the boots that wait for a place: nobody needs them any more. */
+export const surrender = (pool: Pool, count: number): void => {
+  let left = count
+  for (const runner of pool.table.unplaced) {
+    if (left-- <= 0) return
+    Retirement.leave(pool, runner, "idle")
+  }
+}
+
 /** Puts a runner that is being consolidated back to work, if there is one. */
 export const takeBack = (pool: Pool): boolean => {
   // above max (after a resize) every runner that goes is one that must

@@ -152,6 +152,10 @@ const takeAbout = (state: PoolState, runner: RunnerEntry, event: RunnerEvent): v
       return Growth.ready(state, runner)
     case "BootFailed":
       return Growth.failed(state, runner, event.transient, event.cause)
+    case "Unplaced":
+      return state.table.displace(runner)
+    case "Placed":
+      return void state.table.unplaced.delete(runner)
     case "Unresponsive":
       return state.table.respond(runner, false)
     case "Responsive":
@@ -209,6 +213,7 @@ const settle = (state: PoolState): void => {
     const isWanted = missing > 0 || calls.size > 0 || nested.size > 0 || wishes.size > 0
     if (isWanted && Growth.takeBack(state)) continue
     if (missing > 0) Growth.boot(state, missing)
+    else if (missing < 0 && table.unplaced.size > 0) Growth.surrender(state, -missing)
     break
   }
   if (state.waits > 0 && table.live === 0) giveUp(state)

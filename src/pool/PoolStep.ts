@@ -57,6 +57,10 @@ export type Event =
       readonly transient: boolean
       readonly cause: unknown
     }
+  /** A boot waits for a place, which may be long in coming: it goes when nobody needs it any more. */
+  | { readonly _tag: "Unplaced"; readonly now: number; readonly runner: number }
+  /** It has one. */
+  | { readonly _tag: "Placed"; readonly now: number; readonly runner: number }
   | { readonly _tag: "Unresponsive"; readonly now: number; readonly runner: number }
   | { readonly _tag: "Responsive"; readonly now: number; readonly runner: number }
   /** The runner announced that it drains. */
@@ -109,7 +113,7 @@ export type Command =
     }
   /**
    * The runner goes, once at most for each. Its slots are empty, but for `draining` and `stuck`, where calls may still
-   * run; for a runner that still boots (`resize`, `close`) it means giving up the boot.
+   * run; for a runner that still boots (`resize`, `close`, and `idle` for one without a place) it means giving up the boot.
    */
   | { readonly _tag: "Drain"; readonly runner: number; readonly why: DrainReason }
   | { readonly _tag: "AskIdle"; readonly runner: number }

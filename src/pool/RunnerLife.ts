@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { RunnerProcess } from "../backend/Backend.ts"
+import type { BootPhase, RunnerProcess } from "../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverConnected } from "../BootFailure.ts"
 import { Killed, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle, type RunnerTerms } from "../runner/Runner.ts"
@@ -52,7 +52,7 @@ const serve = Effect.fnUntraced(function* (
   const { pool } = parts
   const started = runner.startedAt
   parts.publish({ _tag: "BootStarted", pool, runner: id })
-  const booted = yield* Effect.exit(boot(runner, parts, engine, scope, started))
+  const booted = yield* Effect.exit(boot(runner, index, parts, engine, scope, started))
   const took = engine.now() - started
   if (Exit.isFailure(booted)) {
     const squashed = Cause.squash(booted.cause)
@@ -86,6 +86,7 @@ const givenUp: unique symbol = Symbol("the boot was given up")
 
 const boot = (
   runner: LivingRunner,
+  index: number,
   parts: LifeParts,
   engine: PoolEngine,
   scope: Scope.Scope,
@@ -117,7 +118,22 @@ const boot = (
     )
     runner.process = process
     progress.reached("launched")
-    parts.beside(Stream.runForEach(process.phases, (phase) => Effect.sync(() => progress.backend(phase))))
+    const step = (tag: "Placed" | "Unplaced") => engine.step({ _tag: tag, now: engine.now(), runner: index })
+    const follow = (phase: BootPhase) =>
+      Effect.sync(() => {
+        progress.backend(phase)
+        if (phase.name === "waiting" && !isPlaced) step("Unplaced")
+      })
+    let isPlaced = process.scheduled === undefined
+    if (process.scheduled !== undefined) {
+      parts.beside(
+        Effect.map(Effect.raceFirst(process.scheduled, Effect.asVoid(process.exit)), () => {
+          isPlaced = true
+          step("Placed")
+        })
+      )
+    }
+    parts.beside(Stream.runForEach(process.phases, follow))
     return process
   })
   const session = (process: RunnerProcess) =>

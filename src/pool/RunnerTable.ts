@@ -98,6 +98,8 @@ export class RunnerTable {
   readonly consolidating = new Set<RunnerEntry>()
   /** Those that retire once their leases end, with a free slot until then. */
   readonly reserved = new Set<RunnerEntry>()
+  /** Those whose boot waits for a place. */
+  readonly unplaced = new Set<RunnerEntry>()
   placement!: Placement<RunnerEntry>
   readonly lending = new Lending()
   booting = 0
@@ -162,12 +164,17 @@ export class RunnerTable {
     runner.phase = phase
     this.count(runner, 1)
     if (phase !== "retiring") this.consolidating.delete(runner)
+    if (phase !== "booting") this.unplaced.delete(runner)
     if (phase === "lost") {
       this.used -= runner.used
       runner.used = 0
     }
     this.lending.review(runner)
     this.reseat(runner)
+  }
+
+  displace(runner: RunnerEntry): void {
+    if (runner.phase === "booting") this.unplaced.add(runner)
   }
 
   respond(runner: RunnerEntry, responsive: boolean): void {

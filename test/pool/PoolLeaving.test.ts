@@ -26,6 +26,27 @@ describe("PoolState, idle runners", () => {
     assert.deepStrictEqual(probe.wait(1), ["drain 0 idle"])
   })
 
+  it("gives up the boots that wait for a place when nobody needs them, and no others", () => {
+    const probe = new PoolProbe({ min: 1, max: 4 })
+    probe.send({ _tag: "Tick" })
+    probe.submitAll("a", "b", "c")
+    for (const runner of [0, 1]) probe.send({ _tag: "Unplaced", runner })
+    assert.deepStrictEqual(probe.withdraw("a"), ["drain 0 idle"])
+    probe.gone(0)
+    assert.deepStrictEqual(probe.send({ _tag: "Placed", runner: 1 }), [])
+    assert.deepStrictEqual([...probe.withdraw("b"), ...probe.withdraw("c")], [])
+    assert.strictEqual(probe.phases, "1 booting, 2 booting")
+  })
+
+  it("keeps a boot for min although it waits for a place", () => {
+    const probe = new PoolProbe({ min: 1 })
+    probe.send({ _tag: "Tick" })
+    probe.send({ _tag: "Unplaced", runner: 0 })
+    probe.submit("a")
+    assert.deepStrictEqual(probe.withdraw("a"), [])
+    assert.strictEqual(probe.phases, "0 booting")
+  })
+
   it("counts idle time from the end of the last call [C28]", () => {
     const probe = warm(1, { idleTimeToLive: 500 })
     probe.wait(400)
