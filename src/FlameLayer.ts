@@ -5,6 +5,7 @@ import type { Backend } from "./backend/Backend.ts"
 import type { MemoryRunners } from "./backend/MemoryBackend.ts"
 import type { Options as ProcessOptions } from "./backend/ProcessBackend.ts"
 import { InvalidSpec } from "./BootFailure.ts"
+import type { Options as ClusterOptions } from "./kubernetes/KubernetesBackend.ts"
 import { BootFailed, FlameError } from "./FlameError.ts"
 import type { Implemented } from "./FlameFunction.ts"
 import { Pool } from "./pool/Pool.ts"
@@ -29,23 +30,59 @@ export const local = <RHooks = never>(
       const entry = options.entry ?? Entry.current()
       if (entry === undefined) return yield* noEntry
       const ProcessBackend = yield* Effect.promise(() => import("./backend/ProcessBackend.ts"))
-      const backend = ProcessBackend.layer({ build: Build.of(pathOf(entry)), ...processOptions(options), entry })
-      return Layer.provideMerge(Pool.layer(poolOptions(options)), backend)
+      const { ofBackend, ofPool } = split(options, processOptions)
+      const backend = ProcessBackend.layer({ build: Build.of(pathOf(entry)), ...ofBackend, entry })
+      return Layer.provideMerge(Pool.layer(ofPool), backend)
     })
   )
 
+/** Options of pods and of the way to the cluster. */
+export type KubernetesOptions<RHooks = never> = PoolOptions<RHooks> & ClusterOptions
+
 /**
- * Runners where the app runs: child processes, and pods inside a Kubernetes cluster once that backend exists.
+ * Runners are pods: with nothing configured, the container of this process once more.
  *
- * Inside a cluster it fails for now, rather than to start processes in a pod that was not made for them.
+ * In a pod it needs a service account that may create, get, list, watch and delete pods, and create and delete Secrets
+ * (but see `key`); elsewhere a kubeconfig, and `image`. Fails where there is no way to an API server.
  */
-export const auto = <RHooks = never>(
-  options: LocalOptions<RHooks> = {}
+export const kubernetes = <RHooks = never>(
+  options: KubernetesOptions<RHooks> = {}
 ): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
   Layer.unwrap(
-    Effect.suspend(() =>
-      process.env["KUBERNETES_SERVICE_HOST"] === undefined ? Effect.succeed(local(options)) : noKubernetes
-    )
+    Effect.gen(function* () {
+      const KubernetesBackend = yield* Effect.promise(() => import("./kubernetes/KubernetesBackend.ts"))
+      const { ofBackend, ofPool } = split(options, podOptions)
+      const program = pathOf(options.entry ?? Entry.current() ?? process.argv[1] ?? "")
+      const backend = KubernetesBackend.layer({ build: Build.of(program), program, ...ofBackend })
+      return Layer.provideMerge(
+        Pool.layer(ofPool),
+        backend.pipe(Layer.catch(({ message }) => Layer.effectContext(failure(message))))
+      )
+    })
+  )
+
+/** Options of child processes, and beside them what holds for pods only. */
+export type AutoOptions<RHooks = never> = LocalOptions<RHooks> & {
+  readonly kubernetes?: ClusterOptions
+}
+
+/**
+ * Runners where the app runs: pods inside a Kubernetes cluster, child processes elsewhere.
+ *
+ * In a cluster `env`, `build` and `entry` hold for pods too, unless `kubernetes` has its own; the other options of child
+ * processes do not.
+ */
+export const auto = <RHooks = never>(
+  options: AutoOptions<RHooks> = {}
+): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      const { kubernetes: ofPods, ...ofProcesses } = options
+      if (process.env["KUBERNETES_SERVICE_HOST"] === undefined) return local<RHooks>(ofProcesses)
+      const { ofBackend, ofPool } = split(ofProcesses, processOptions)
+      const { build, entry, env } = ofBackend as Partial<ProcessOptions>
+      return kubernetes<RHooks>({ ...ofPool, ...defined({ build, entry, env }), ...ofPods })
+    })
   )
 
 /**
@@ -76,28 +113,40 @@ const noEntry = failure(
   'no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL("./runner.ts", import.meta.url) })'
 )
 
-const noKubernetes = failure(
-  "this app runs in a Kubernetes cluster, and this version has no Kubernetes backend yet: FlameLayer.auto will not start processes in a pod unasked, use FlameLayer.local for that"
-)
-
 const pathOf = (entry: string | URL): string => {
   const text = String(entry)
   return text.startsWith("file:") ? decodeURIComponent(new URL(text).pathname) : text
 }
 
-const processOptions = (options: LocalOptions<never> | LocalOptions<unknown>): Partial<ProcessOptions> => {
-  const { build, cwd, env, execArgv, killGrace, outputLevel } = options as Partial<ProcessOptions>
+/** Which options are of a backend: the others are the pool's. */
+const processOptions: ReadonlySet<string> = new Set<keyof ProcessOptions>([
+  "entry",
+  "execArgv",
+  "env",
+  "cwd",
+  "outputLevel",
+  "build",
+  "killGrace"
+])
+
+const podOptions: ReadonlySet<string> = new Set<keyof ClusterOptions>([
+  ...(["manifest", "container", "image", "command", "args", "env", "secretEnv", "volumes", "resources"] as const),
+  ...(["labels", "annotations", "nodeSelector", "tolerations", "affinity", "priorityClassName"] as const),
+  ...(["serviceAccountName", "imagePullSecrets", "securityContext", "podSecurityContext", "ownerReference"] as const),
+  ...(["advertise", "port", "key", "instance", "scheduleTimeout", "build", "entry"] as const),
+  ...(["kubeconfig", "context", "namespace", "serviceAccount", "requestTimeout", "retryFor"] as const)
+])
+
+const split = <RHooks, Own>(
+  options: PoolOptions<RHooks> & Own,
+  names: ReadonlySet<string>
+): { readonly ofBackend: Own; readonly ofPool: PoolOptions<RHooks> } => {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
   return {
-    ...(build === undefined ? {} : { build }),
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env }),
-    ...(execArgv === undefined ? {} : { execArgv }),
-    ...(killGrace === undefined ? {} : { killGrace }),
-    ...(outputLevel === undefined ? {} : { outputLevel })
+    ofBackend: Object.fromEntries(entries.filter(([name]) => names.has(name))) as Own,
+    ofPool: Object.fromEntries(entries.filter(([name]) => !names.has(name)))
   }
 }
 
-const poolOptions = <RHooks>(options: LocalOptions<RHooks>): PoolOptions<RHooks> => {
-  const { build: _b, cwd: _c, entry: _e, env: _v, execArgv: _x, killGrace: _k, outputLevel: _o, ...rest } = options
-  return rest
-}
+const defined = <A extends object>(options: A): { readonly [K in keyof A]?: Exclude<A[K], undefined> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never

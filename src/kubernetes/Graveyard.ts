@@ -1,0 +1,152 @@
+/**
+ * Pods that are given up: deleted now, and again whenever they show up, until they are seen gone.
+ *
+ * A create whose answer never came may still make a pod minutes later, and a delete may not reach the API server: neither
+ * may leave anything behind, nor hold up whoever gave the pod up.
+ */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { Pod } from "./Kube.ts"
+import type { KubeClient } from "./KubeClient.ts"
+import type { PodWatch } from "./PodWatch.ts"
+
+/** How long a name is remembered after the last attempt to delete it, in milliseconds. */
+const memory = 5 * 60_000
+
+/** How often an attempt that failed is made again by itself, in milliseconds: a watch that is cut off tells nothing. */
+const again = 15_000
+
+interface Grave {
+  readonly name: string
+  uid: string | undefined
+  readonly gracePeriodSeconds: number | undefined
+  attempt: Fiber.Fiber<boolean> | undefined
+  /** Whether the API server has accepted a delete of it. */
+  accepted: boolean
+  unfollow: () => void
+  readonly expiry: { at: number }
+}
+
+export class Graveyard {
+  private readonly graves = new Map<string, Grave>()
+  private emptied = Deferred.makeUnsafe<void>()
+  private readonly client: Context.Service.Shape<typeof KubeClient>
+  private readonly watch: Pick<PodWatch, "follow">
+  private readonly context: Context.Context<never>
+  private readonly now: () => number
+  private readonly onGone: () => void
+
+  constructor(
+    client: Context.Service.Shape<typeof KubeClient>,
+    watch: Pick<PodWatch, "follow">,
+    context: Context.Context<never>,
+    now: () => number,
+    onGone: () => void
+  ) {
+    this.client = client
+    this.watch = watch
+    this.context = context
+    this.now = now
+    this.onGone = onGone
+  }
+
+  /** Names of pods that are not known to be gone. */
+  get names(): ReadonlyArray<string> {
+    return [...this.graves.keys()]
+  }
+
+  has(name: string): boolean {
+    return this.graves.has(name)
+  }
+
+  /** Gives a pod up. Completes when the first attempt to delete it has ended; true if the API server took it. */
+  bury(name: string, uid: string | undefined, gracePeriodSeconds?: number): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const known = this.graves.get(name)
+      if (known !== undefined)
+        return known.attempt === undefined ? Effect.succeed(known.accepted) : Fiber.join(known.attempt)
+      const grave: Grave = {
+        name,
+        uid,
+        gracePeriodSeconds,
+        attempt: undefined,
+        accepted: false,
+        unfollow: () => {},
+        expiry: { at: this.now() + memory }
+      }
+      this.graves.set(name, grave)
+      const attempt = this.attempt(grave)
+      grave.unfollow = this.watch.follow(name, ({ gone, pod }) => this.seen(grave, pod, gone))
+      return Fiber.join(attempt)
+    })
+  }
+
+  /** After a relist: what is not there and has been deleted, or looked for long enough, is forgotten. */
+  relisted(present: ReadonlyMap<string, Pod>): void {
+    for (const grave of this.graves.values()) {
+      const pod = present.get(grave.name)
+      if (pod !== undefined) this.seen(grave, pod, false)
+      else if (this.now() > grave.expiry.at) this.forget(grave)
+      else if (!grave.accepted) this.attempt(grave)
+    }
+  }
+
+  private seen(grave: Grave, pod: Pod, gone: boolean): void {
+    if (gone) return this.forget(grave)
+    grave.uid ??= pod.metadata.uid
+    // a deletion that is under way needs no other one
+    if (pod.metadata.deletionTimestamp === undefined) this.attempt(grave)
+  }
+
+  /** Completes when no pod is left that may still be there. */
+  get empty(): Effect.Effect<void> {
+    return Effect.suspend(() => (this.graves.size === 0 ? Effect.void : Deferred.await(this.emptied)))
+  }
+
+  private forget(grave: Grave): void {
+    if (this.graves.get(grave.name) === grave) this.graves.delete(grave.name)
+    grave.unfollow()
+    this.onGone()
+    if (this.graves.size > 0) return
+    Deferred.doneUnsafe(this.emptied, Effect.void)
+    this.emptied = Deferred.makeUnsafe()
+  }
+
+  private attempt(grave: Grave): Fiber.Fiber<boolean> {
+    if (grave.attempt !== undefined) return grave.attempt
+    grave.expiry.at = this.now() + memory
+    const { gracePeriodSeconds, name, uid } = grave
+    const deletion = this.client.deletePod(name, {
+      ...(uid === undefined ? {} : { uid }),
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds })
+    })
+    const attempt = Effect.runForkWith(this.context)(
+      Effect.match(deletion, {
+        onSuccess: () => {
+          grave.accepted = true
+          return true
+        },
+        onFailure: () => false
+      })
+    )
+    grave.attempt = attempt
+    attempt.addObserver(() => {
+      grave.attempt = undefined
+      if (!grave.accepted && this.graves.get(name) === grave) this.later(grave)
+    })
+    return attempt
+  }
+
+  private later(grave: Grave): void {
+    Effect.runForkWith(this.context)(
+      Effect.delay(
+        Effect.sync(() => {
+          if (this.graves.get(grave.name) === grave && !grave.accepted) this.attempt(grave)
+        }),
+        again
+      )
+    )
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * What all pools of a process share in a namespace: who the parent is, its listener, keys, the one watch, and the dead.
+ *
+ * It is begun beside the start of the app, by which the first call need not wait for it; a start that failed is made again
+ * by the next boot, because an API server that is away for a minute must not end an app for good.
+ */
+import { hostname, userInfo } from "node:os"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import { type BootFailure, InvalidSpec, LaunchFailed } from "../BootFailure.ts"
+import { life } from "../runner/Life.ts"
+import * as Listener from "../wire/Listener.ts"
+import * as Psk from "../wire/Psk.ts"
+import * as Advertise from "./Advertise.ts"
+import { Graveyard } from "./Graveyard.ts"
+import type { OwnerReference, Pod } from "./Kube.ts"
+import { KubeClient } from "./KubeClient.ts"
+import * as KubeFailure from "./KubeFailure.ts"
+import { Once } from "./Once.ts"
+import * as PodLabels from "./PodLabels.ts"
+import * as PodNames from "./PodNames.ts"
+import * as PodParent from "./PodParent.ts"
+import * as PodWatch from "./PodWatch.ts"
+import { QuotaGate } from "./QuotaGate.ts"
+import { reap } from "./Reaping.ts"
+import { RunnerKeys } from "./RunnerKeys.ts"
+
+/** How runners and their parent find each other. */
+export interface HubOptions {
+  /**
+   * Addresses at which runners reach this process, with a port or without; that of its own pod where not given. A parent
+   * outside the cluster that gives none reaches its runners through the API server's port-forward.
+   */
+  readonly advertise?: string | ReadonlyArray<string>
+  /** The port that runners dial; 9345 where not given. Processes that share a pod need one each. */
+  readonly port?: number
+  /**
+   * Where a runner's key stands: in a Secret, or in its pod's own specification, for a parent that may not create Secrets;
+   * whoever may read pods can read it there. `secret` where not given.
+   */
+  readonly key?: "secret" | "env"
+  /** The container of the parent's pod that this program is. */
+  readonly container?: string
+  /** Tells processes in one container apart; the variable `FLAME_INSTANCE`, else 0, where not given. */
+  readonly instance?: string
+  /** The program, for a parent outside the cluster: the same user who starts it again finds what it left behind. */
+  readonly program?: string
+}
+
+export interface Hub {
+  readonly client: Context.Service.Shape<typeof KubeClient>
+  readonly life: string
+  readonly parent: PodParent.ParentPod | undefined
+  readonly identity: PodNames.ParentIdentity
+  readonly watch: PodWatch.PodWatch
+  readonly graveyard: Graveyard
+  readonly quota: QuotaGate
+  /** Where runners dial; undefined where they are reached through the API server. */
+  readonly reach: { readonly listener: Listener.Listener; readonly address: string } | undefined
+  readonly keyOf: (index: number) => Redacted.Redacted<string>
+  /** undefined where keys stand in the pods. */
+  readonly keys: RunnerKeys
+  /** Names of runners that are in use, so that those of nobody can be told. */
+  readonly living: Set<string>
+  readonly nextIndex: () => number
+  readonly now: () => number
+}
+
+type Client = Context.Service.Shape<typeof KubeClient>
+
+const defaultPort = 9345
+
+/** How long the own pod may take to have an address, in milliseconds. */
+const addressTime = 10_000
+
+/** How long an end may wait for the API server, in milliseconds. */
+const lastRites = 5_000
+
+/** The hub of a client, begun at its first use. */
+export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
+  new Once(
+    Effect.suspend(() => begin(client, options)).pipe(
+      Effect.provideService(Scope.Scope, scope),
+      Effect.provideService(KubeClient, client)
+    ),
+    scope
+  )
+
+const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
+  const context = yield* Effect.context<never>()
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const now = () => clock.currentTimeMillisUnsafe()
+  const parent = yield* findParent(client, options)
+  const identity = identityOf(parent, options)
+  const master = Psk.makeMaster()
+  const keyOf = (index: number) => Psk.keyOf(master, life, index)
+  const reach = yield* reachOf(parent, options, master)
+  const quota = new QuotaGate()
+  const keys = new RunnerKeys({
+    client,
+    identity,
+    labels: { [PodLabels.managedBy]: "effect-flame", [PodLabels.parent]: identity.label },
+    annotations: { [PodLabels.life]: life },
+    owner: parent === undefined ? undefined : ownerOf(parent.pod),
+    keyOf,
+    scope
+  })
+  // before the watch and what deletes by it, so that both are still there when the last pods are seen off
+  const parts: { hub?: Hub } = {}
+  yield* Effect.addFinalizer(() => (parts.hub === undefined ? Effect.void : removeKeys(parts.hub)))
+  const watch = yield* Effect.mapError(PodWatch.make({ selector: PodLabels.selector(identity) }), KubeFailure.causeOf)
+  const graveyard = new Graveyard(client, watch, context, now, () => quota.wake())
+  let index = 0
+  const hub: Hub = {
+    client,
+    life,
+    parent,
+    identity,
+    watch,
+    graveyard,
+    quota,
+    reach,
+    keyOf,
+    keys,
+    living: new Set(),
+    nextIndex: () => index++,
+    now
+  }
+  parts.hub = hub
+  yield* Effect.addFinalizer(() => seeOff(hub))
+  yield* reap(hub)
+  return hub
+})
+
+/** Waits, for a while, until the pods that were given up are gone. */
+const seeOff = (hub: Hub): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* Effect.timeoutOption(hub.graveyard.empty, lastRites)
+    const { names } = hub.graveyard
+    if (names.length > 0) {
+      yield* Effect.logWarning(
+        `the API server could not be told to delete, or has not deleted yet: pods ${names.join(", ")}; they go with their owner, or at the next start`
+      )
+    }
+  })
+
+const removeKeys = (hub: Hub): Effect.Effect<void> =>
+  Effect.timeout(hub.keys.remove, lastRites).pipe(
+    Effect.catch((error) =>
+      Effect.logWarning(`Secrets ${hub.keys.names.join(", ")} could not be deleted: ${error.message}`)
+    )
+  )
+
+/** The pod that this process runs in; undefined outside the cluster. */
+const findParent = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
+  const name = client.self?.name ?? (isInCluster(client) ? process.env["POD_NAME"] : undefined)
+  if (name === undefined) return undefined
+  const read = Effect.mapError(client.getPod(name), KubeFailure.causeOf)
+  let pod = yield* read
+  const until = (yield* Clock.currentTimeMillis) + addressTime
+  // the kubelet may tell the API server of the address after it has started the program
+  while (options.advertise === undefined && addressesOf(pod).length === 0 && (yield* Clock.currentTimeMillis) < until) {
+    yield* Effect.sleep(200)
+    pod = yield* read
+  }
+  const parent = PodParent.find(pod, options.container)
+  return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
+})
+
+const isInCluster = ({ server }: Client): boolean => {
+  const host = process.env["KUBERNETES_SERVICE_HOST"]
+  return host !== undefined && host !== "" && server.includes(host)
+}
+
+const addressesOf = (pod: Pod): ReadonlyArray<string> => {
+  const own = process.env["POD_IP"]
+  return own === undefined || own === "" ? Advertise.podIPs(pod) : own.split(",")
+}
+
+const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): PodNames.ParentIdentity => {
+  const instance = options.instance ?? process.env["FLAME_INSTANCE"]
+  return parent === undefined
+    ? PodNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
+    : PodNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)
+}
+
+const reachOf = Effect.fnUntraced(function* (
+  parent: PodParent.ParentPod | undefined,
+  options: HubOptions,
+  master: Redacted.Redacted<Uint8Array>
+) {
+  const advertised = options.advertise ?? process.env["FLAME_ADVERTISE"]
+  if (advertised === undefined && parent === undefined) return undefined
+  const places =
+    advertised === undefined
+      ? addressesOf(parent!.pod).map((host) => ({ host, port: undefined }))
+      : Advertise.parse(advertised)
+  if (places instanceof InvalidSpec) return yield* Effect.fail(places)
+  if (places.length === 0) {
+    return yield* Effect.fail(
+      new LaunchFailed({
+        detail: `the parent's pod ${parent?.pod.metadata.name} has no address yet: set \`advertise\``
+      })
+    )
+  }
+  const listener = yield* Effect.mapError(
+    Listener.make({
+      master,
+      life,
+      port: options.port ?? defaultPort,
+      // on the host's network another parent may have the port, and no policy names ports there
+      orAnyPort: options.port === undefined && parent?.pod.spec.hostNetwork === true
+    }),
+    (error) => new InvalidSpec({ detail: error.message })
+  )
+  const address = places.map(({ host, port }) => Advertise.withPort(host, port ?? listener.port)).join(",")
+  return { listener, address }
+})
+
+const ownerOf = ({ metadata: { name = "", uid = "" } }: Pod): OwnerReference => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  name,
+  uid,
+  controller: true,
+  blockOwnerDeletion: false
+})

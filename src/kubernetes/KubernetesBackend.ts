@@ -1,0 +1,110 @@
+/**
+ * Runners that are pods: with nothing configured, the parent's own container once more, for as long as it is needed.
+ *
+ * The parent makes, watches and deletes them by its service account; runners have no rights at all.
+ */
+import { fileURLToPath } from "node:url"
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import { Backend, type BootPhase, type RunnerSpec } from "../backend/Backend.ts"
+import { InvalidSpec, type BootFailure } from "../BootFailure.ts"
+import * as NodeArguments from "../backend/NodeArguments.ts"
+import * as DrainBudget from "./DrainBudget.ts"
+import * as HubPool from "./HubPool.ts"
+import type * as KubeClientLive from "./KubeClientLive.ts"
+import type { KubeUnconfigured } from "./KubeError.ts"
+import type { Hub, HubOptions } from "./KubeHub.ts"
+import { Once } from "./Once.ts"
+import type { RunnerPodParts } from "./PodCreation.ts"
+import type { PodOptions } from "./PodOptions.ts"
+import * as PodTemplate from "./PodTemplate.ts"
+import * as Clearance from "./Clearance.ts"
+import { RunnerPod } from "./RunnerPod.ts"
+
+/** How the cluster is reached, what runners' pods are, and how they find their parent. */
+export interface Options extends PodOptions, Omit<HubOptions, "container">, KubeClientLive.Options {
+  /**
+   * The file that runners run, at the same path in their image as here: for an app whose runners have an entry of their
+   * own. Where not given they run what this process runs.
+   */
+  readonly entry?: string | URL
+  /** How long finding a place for a runner may take; 10 minutes where not given. `bootTimeout` counts from there. */
+  readonly scheduleTimeout?: Duration.Input
+  /** What code this process runs, as its runners name theirs. */
+  readonly build?: string
+}
+
+const defaults = { bootTimeout: 120_000, reasonGrace: 3_000 } as const
+
+const scheduleTimeout = Duration.minutes(10)
+
+/**
+ * Starts runners as pods, from the scope on until its end, which deletes them all.
+ *
+ * Fails where there is no way to an API server. What the API server says fails the boots instead, because it may be mended
+ * while the app runs.
+ */
+export const make: (options?: Options) => Effect.Effect<Backend["Service"], KubeUnconfigured, Scope.Scope> =
+  Effect.fnUntraced(function* (options: Options = {}) {
+    const scope = yield* Effect.scope
+    const hub = yield* HubPool.acquire(options)
+    const parts = new Once(prepare(hub, options), scope)
+    // beside the start of the app: what is found out before the first call is not waited for by it
+    yield* Effect.forkIn(Effect.exit(parts.get), scope)
+
+    const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
+      const ready = yield* parts.get
+      const phases = yield* Queue.unbounded<BootPhase, Cause.Done>()
+      const run = yield* FiberSet.makeRuntime<never>()
+      return yield* new RunnerPod(ready, spec, phases, run).start
+    })
+
+    return Backend.of({
+      name: "kubernetes",
+      build: options.build ?? "unnamed",
+      defaults,
+      drainBudget: (drainTimeout) => DrainBudget.left(hub, drainTimeout),
+      launch
+    })
+  })
+
+/** The backend whose runners are pods. A `KubeClient` of the context is used where there is one, as in tests. */
+export const layer = (options: Options = {}): Layer.Layer<Backend, KubeUnconfigured> =>
+  Layer.effect(Backend, make(options))
+
+/** What all pods of a layer have in common, once it is known that the cluster will have them. */
+const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<RunnerPodParts, BootFailure> =>
+  Effect.gen(function* () {
+    const known = yield* hub.get
+    const template = PodTemplate.make(
+      withEntry(options, known.parent !== undefined),
+      known.parent,
+      known.identity,
+      known.reach?.listener.port
+    )
+    if (template instanceof InvalidSpec) return yield* Effect.fail(template)
+    const key = options.key ?? "secret"
+    const may = yield* Clearance.ask(known, template, key)
+    yield* Effect.forEach(template.warnings, (warning) => Effect.logWarning(warning), { discard: true })
+    return {
+      hub: known,
+      template,
+      key,
+      may,
+      scheduleTimeout: Duration.toMillis(options.scheduleTimeout ?? scheduleTimeout),
+      compare: () => {}
+    }
+  })
+
+/** Outside the cluster the entry is a file of this machine, which says nothing of the image. */
+const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
+  const { command, entry } = options
+  if (entry === undefined || command !== undefined || !isInCluster) return options
+  const path = String(entry).startsWith("file:") ? fileURLToPath(entry) : String(entry)
+  return { ...options, command: [process.execPath, ...NodeArguments.filter(process.execArgv), path], args: [] }
+}

@@ -1,0 +1,32 @@
+/** Something that is done once for all who need it, whoever of them is interrupted; a failure is told to all, and tried again by the next. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+export class Once<A, E> {
+  /** What came of it, once it has. */
+  done: A | undefined
+  private flight: Deferred.Deferred<A, E> | undefined
+  private readonly effect: Effect.Effect<A, E>
+  private readonly scope: Scope.Scope
+
+  /** The work belongs to the scope, not to the fiber that asks first. */
+  constructor(effect: Effect.Effect<A, E>, scope: Scope.Scope) {
+    this.effect = effect
+    this.scope = scope
+  }
+
+  get get(): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      if (this.flight !== undefined) return Deferred.await(this.flight)
+      const flight = Deferred.makeUnsafe<A, E>()
+      this.flight = flight
+      const work = Effect.onExit(this.effect, (exit) => {
+        if (exit._tag === "Failure") this.flight = undefined
+        else this.done = exit.value
+        return Deferred.done(flight, exit)
+      })
+      return Effect.andThen(Effect.forkIn(work, this.scope), Deferred.await(flight))
+    })
+  }
+}

@@ -1,0 +1,70 @@
+/** Makes the pod of a runner: again and again where that may help, until it is there or cannot be. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { RunnerSpec } from "../backend/Backend.ts"
+import type { BootFailure } from "../BootFailure.ts"
+import type { Dialling } from "./Dialling.ts"
+import type { Pod } from "./Kube.ts"
+import type { KubeError } from "./KubeError.ts"
+import * as KubeFailure from "./KubeFailure.ts"
+import type { Hub } from "./KubeHub.ts"
+import * as PodTemplate from "./PodTemplate.ts"
+
+/** What the pods of one layer have in common. */
+export interface RunnerPodParts {
+  readonly hub: Hub
+  readonly template: PodTemplate.PodTemplate
+  readonly key: "secret" | "env"
+  /** How long finding a place may take, in milliseconds. */
+  readonly scheduleTimeout: number
+  readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
+  /** Tells once what admission has changed. */
+  readonly compare: (sent: Pod, made: Pod) => void
+}
+
+/** What whoever wants the pod is told on the way. */
+export interface Progress {
+  /** From now on there may be a pod, whatever becomes of the answer. */
+  readonly asking: () => void
+  readonly waits: (detail: string) => void
+}
+
+/** Creates the pod of a runner; waits where a quota is full, or the API server is away, as long as a place may take. */
+export const make = Effect.fnUntraced(function* (
+  parts: RunnerPodParts,
+  spec: RunnerSpec,
+  index: number,
+  { dial, identity, key }: Pick<Dialling, "dial" | "identity" | "key">,
+  progress: Progress
+): Effect.fn.Return<Pod, BootFailure> {
+  const { hub, scheduleTimeout, template } = parts
+  const inSecret = parts.key === "secret" || template.secretEnv.length > 0
+  const place = inSecret ? yield* Effect.mapError(hub.keys.placeOf(index), KubeFailure.causeOf) : undefined
+  const reach = {
+    spec,
+    dial,
+    identity,
+    key: parts.key === "secret" && place !== undefined ? place : key,
+    ...(place === undefined ? {} : { secretEnv: place.secret })
+  }
+  const began = hub.now()
+  let needsCpuLimit = false
+  for (;;) {
+    const wanted = PodTemplate.podOf(template, { ...reach, needsCpuLimit })
+    progress.asking()
+    const made = yield* hub.quota.pass(Effect.result(hub.client.createPod(wanted)), isQuotaFull)
+    if (Result.isSuccess(made)) {
+      parts.compare(wanted, made.success)
+      return made.success
+    }
+    const elapsed = hub.now() - began
+    const failure = KubeFailure.of(made.failure, { elapsed, cpuLimit: needsCpuLimit })
+    if (failure.next === "fail" || elapsed > scheduleTimeout) return yield* Effect.fail(failure.cause)
+    progress.waits(failure.cause.message)
+    if (failure.next === "with a CPU limit") needsCpuLimit = true
+    else if (failure.next === "again") yield* Effect.sleep(failure.after * (0.8 + 0.4 * Math.random()))
+  }
+})
+
+const isQuotaFull = (made: Result.Result<Pod, KubeError>): boolean =>
+  Result.isFailure(made) && KubeFailure.of(made.failure).next === "when there is room"

@@ -1,0 +1,307 @@
+/**
+ * One runner as a pod: made, watched, and taken away again.
+ *
+ *   create ──▶ scheduled ──▶ started ──dials back──▶ connected ──▶ ended ──▶ deleted
+ *
+ * That it serves is told by its dial-back alone, and that it went by its connection; the watch tells why.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Cause from "effect/Cause"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
+import { type BootFailure, Unschedulable } from "../BootFailure.ts"
+import { Killed, type RunnerExit } from "../RunnerExit.ts"
+import type { Transport } from "../wire/Transport.ts"
+import type { Pod } from "./Kube.ts"
+import * as PodCreation from "./PodCreation.ts"
+import type { RunnerPodParts } from "./PodCreation.ts"
+import * as PodDiagnosis from "./PodDiagnosis.ts"
+import { podName } from "./PodNames.ts"
+import * as PodTemplate from "./PodTemplate.ts"
+import type { PodChange } from "./PodWatch.ts"
+import { type Dialling, forward, listen } from "./Dialling.ts"
+
+/** How long what only helps to tell a reason may take, in milliseconds. */
+const askTime = 2_000
+
+/** The port of its own loopback on which a runner listens that its parent reaches through the API server. */
+const forwardPort = 9345
+
+/** Lines of a crashed runner's output that are told. */
+const logLines = 20
+
+export class RunnerPod {
+  private readonly spec: RunnerSpec
+  private readonly parts: RunnerPodParts
+  private readonly dialling: Dialling
+  private readonly index: number
+  private readonly name: string
+  private readonly labels: Record<string, string>
+  private readonly phases: Queue.Queue<BootPhase, Cause.Done>
+  private readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+  private readonly started = Deferred.makeUnsafe<void>()
+  private readonly scheduled = Deferred.makeUnsafe<void>()
+  private readonly leaving = Deferred.makeUnsafe<Leaving>()
+  private readonly exit = Deferred.makeUnsafe<RunnerExit>()
+  private readonly failed = Deferred.makeUnsafe<never, BootFailure>()
+  private readonly reached = new Set<BootPhase["name"]>()
+  private pod: Pod | undefined
+  private stuckSince: number | undefined
+  private waitsFor: string | undefined
+  private events: PodDiagnosis.Context["events"]
+  private hasAskedForEvents = false
+  private isConnected = false
+  private isCreated = false
+  private isOver = false
+  private isFailing = false
+  private killedBy: string | undefined
+  private cause: BootFailure | undefined
+  private timer: Fiber.Fiber<unknown> | undefined
+
+  constructor(
+    parts: RunnerPodParts,
+    spec: RunnerSpec,
+    phases: Queue.Queue<BootPhase, Cause.Done>,
+    run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+  ) {
+    const { hub } = parts
+    this.parts = parts
+    this.spec = spec
+    this.phases = phases
+    this.run = run
+    this.index = hub.nextIndex()
+    this.name = podName(parts.template.identity, spec)
+    this.labels = { pod: this.name, namespace: hub.client.namespace }
+    this.dialling =
+      hub.reach === undefined ? forward(hub, this.index, this.name, forwardPort) : listen(hub.reach, this.index)
+  }
+
+  /** Begins: asks for the pod, and follows what becomes of it until the scope ends. */
+  get start(): Effect.Effect<RunnerProcess, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function* () {
+      const { hub } = this.parts
+      const unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
+      hub.living.add(this.name)
+      yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(unfollow), this.remove))
+      const creating = yield* Effect.forkScoped(this.create)
+      const connection = Effect.tap(
+        Effect.raceFirst(this.dialling.transport(Deferred.await(this.started)), Deferred.await(this.failed)),
+        () =>
+          Effect.andThen(
+            Effect.sync(() => this.connected()),
+            // it is there: whatever the answer to its creation is
+            Fiber.interrupt(creating)
+          )
+      )
+      return {
+        labels: this.labels,
+        phases: Stream.fromQueue(this.phases),
+        scheduled: Deferred.await(this.scheduled),
+        leaving: Deferred.await(this.leaving),
+        connection: connection as Effect.Effect<Transport, BootFailure>,
+        exit: Deferred.await(this.exit),
+        bootFailure: (exit) => this.bootFailure(exit),
+        hint: () => this.hint,
+        kill: (by) => this.kill(by)
+      }
+    })
+  }
+
+  /** Makes the pod, or fails the boot with why there is none. */
+  private get create(): Effect.Effect<void> {
+    const { parts, spec } = this
+    const creation = PodCreation.make(parts, spec, this.index, this.dialling, {
+      asking: () => {
+        this.isCreated = true
+      },
+      waits: (detail) => this.tell(detail)
+    })
+    return Effect.match(creation, {
+      onFailure: (cause) => this.fail(cause),
+      onSuccess: (pod) => {
+        this.labels["uid"] = pod.metadata.uid ?? ""
+        this.reach({ name: "created" })
+        this.run(this.waitForPlace)
+        parts.hub.watch.note(pod)
+      }
+    })
+  }
+
+  /** Gives up when no place is found for it in time. */
+  private get waitForPlace(): Effect.Effect<void> {
+    const late = Effect.sync(() => {
+      const detail = this.waitsFor ?? "the scheduler has said nothing about it"
+      this.fail(new Unschedulable({ detail: `${detail} (for ${this.parts.scheduleTimeout} ms)` }))
+    })
+    return Effect.raceFirst(Deferred.await(this.scheduled), Effect.delay(late, this.parts.scheduleTimeout))
+  }
+
+  private changed({ gone, pod }: PodChange): void {
+    const { hub } = this.parts
+    this.pod = pod
+    const { nodeName } = pod.spec
+    if (nodeName !== undefined) this.labels["node"] = nodeName
+    if (!this.isOver) {
+      const leaving = PodDiagnosis.leavingOf(pod, { now: hub.now(), drainTimeout: this.spec.drainTimeout })
+      if (leaving !== undefined) Deferred.doneUnsafe(this.leaving, Effect.succeed(leaving))
+    }
+    if (!this.isConnected) this.diagnose()
+    const end = PodDiagnosis.exitOf(pod, gone)
+    if (end === undefined || this.isFailing) return
+    this.end(end)
+  }
+
+  private end(exit: RunnerExit): void {
+    const { killedBy } = this
+    const reason = killedBy === undefined ? exit.reason : new Killed({ signal: "SIGKILL", by: killedBy })
+    Deferred.doneUnsafe(this.exit, Effect.succeed({ reason, gone: exit.gone }))
+  }
+
+  /** How far its boot has come, and whether it can still succeed. */
+  private diagnose(): void {
+    const { hub } = this.parts
+    const { pod } = this
+    if (pod === undefined || this.isFailing || this.isOver) return
+    const { events, stuckSince } = this
+    const context = { now: hub.now(), stuckSince, events, image: this.parts.template.container.image }
+    const { phases, verdict } = PodDiagnosis.bootOf(pod, context)
+    for (const phase of phases) this.reach(phase)
+    this.timer?.interruptUnsafe()
+    this.timer = undefined
+    this.stuckSince = verdict._tag === "Fails" ? verdict.since : undefined
+    switch (verdict._tag) {
+      case "Failed":
+        return this.fail(verdict.cause)
+      case "Fails":
+        this.tell(verdict.cause.message)
+        return this.lookAgain(verdict.at)
+      case "Waiting":
+        if (verdict.detail !== undefined) this.tell(verdict.detail)
+        if (verdict.askForEventsAt !== undefined && !this.hasAskedForEvents) this.askForEvents(verdict.askForEventsAt)
+        return
+    }
+  }
+
+  private lookAgain(at: number): void {
+    this.timer = this.run(
+      Effect.delay(
+        Effect.sync(() => this.diagnose()),
+        Math.max(0, at - this.parts.hub.now())
+      )
+    )
+  }
+
+  /** Some reasons are in no status: asks once what happened to the pod. */
+  private askForEvents(at: number): void {
+    const { hub, may } = this.parts
+    const uid = this.pod?.metadata.uid
+    if (!may.listEvents || uid === undefined) return
+    const ask = Effect.flatMap(Effect.timeoutOption(hub.client.events(uid), askTime), (events) =>
+      Effect.sync(() => {
+        if (Option.isNone(events)) return
+        this.events = events.value
+        this.diagnose()
+      })
+    )
+    this.timer = this.run(
+      Effect.delay(
+        Effect.suspend(() => {
+          this.hasAskedForEvents = true
+          return Effect.ignore(ask)
+        }),
+        Math.max(0, at - hub.now())
+      )
+    )
+  }
+
+  private reach(phase: BootPhase): void {
+    if (this.reached.has(phase.name)) return
+    this.reached.add(phase.name)
+    this.waitsFor = undefined
+    if (phase.name !== "created") Deferred.doneUnsafe(this.scheduled, Effect.void)
+    if (phase.name === "started") Deferred.doneUnsafe(this.started, Effect.void)
+    Queue.offerUnsafe(this.phases, phase)
+  }
+
+  private tell(detail: string): void {
+    if (this.waitsFor === detail) return
+    this.waitsFor = detail
+    Queue.offerUnsafe(this.phases, { name: "waiting", detail })
+  }
+
+  /** It will never serve. What it wrote is asked for, where nothing else says why. */
+  private fail(cause: BootFailure): void {
+    if (this.isFailing || this.isConnected) return
+    this.isFailing = true
+    const told = Effect.map(this.lastWords(cause), (cause) => {
+      this.cause = cause
+      Deferred.doneUnsafe(this.failed, Effect.fail(cause))
+      // after its reason, which must be the answer to whoever waits for either
+      const end = this.pod === undefined ? undefined : PodDiagnosis.exitOf(this.pod, false)
+      if (end !== undefined) this.end(end)
+    })
+    this.run(told)
+  }
+
+  private lastWords(cause: BootFailure): Effect.Effect<BootFailure> {
+    const { hub, may } = this.parts
+    if (!may.readLogs || !PodDiagnosis.wantsLog(cause)) return Effect.succeed(cause)
+    return Effect.timeoutOption(hub.client.podLog(this.name, PodTemplate.containerName, logLines), askTime).pipe(
+      Effect.map(Option.match({ onNone: () => cause, onSome: (log) => PodDiagnosis.withLog(cause, log) })),
+      Effect.catch(() => Effect.succeed(cause))
+    )
+  }
+
+  private connected(): void {
+    this.isConnected = true
+    this.timer?.interruptUnsafe()
+    Deferred.doneUnsafe(this.scheduled, Effect.void)
+    this.reach({ name: "connected" })
+    Queue.endUnsafe(this.phases)
+  }
+
+  private bootFailure(exit: RunnerExit): BootFailure {
+    return this.cause ?? PodDiagnosis.causeOf(exit)
+  }
+
+  /** How far a dial has come, for who must find out why there was none. */
+  private get hint(): string | undefined {
+    return this.waitsFor ?? this.dialling.hint(this.pod?.status?.podIP)
+  }
+
+  private kill(by: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.killedBy ??= by
+      const uid = this.pod?.metadata.uid
+      const { graveyard } = this.parts.hub
+      return Effect.asVoid(graveyard.bury(this.name, uid, 1))
+    })
+  }
+
+  /** Takes the pod away, and waits a while for its end where the API server answers at all. */
+  private get remove(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { hub } = this.parts
+      this.isOver = true
+      this.timer?.interruptUnsafe()
+      this.dialling.revoke()
+      Queue.endUnsafe(this.phases)
+      if (this.isCreated) {
+        // a runner whose session is over ends by itself within `cancelGrace`; one that never had any has nothing to end
+        const grace = this.isConnected ? Math.ceil(this.spec.cancelGrace / 1_000) + 1 : 1
+        const unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
+        const isDeleted = yield* hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
+        if (isDeleted && this.pod !== undefined) {
+          yield* Effect.timeoutOption(Deferred.await(this.exit), grace * 1_000 + 3_000)
+        }
+        unfollow()
+      }
+      hub.living.delete(this.name)
+    })
+  }
+}
