@@ -43,7 +43,7 @@ const has = (all: ReadonlyArray<string>, one: string): boolean => all.includes(o
 export const required = ({ key, portForward, secretEnv }: Omit<Needs, "namespace" | "user">): ReadonlyArray<Right> => [
   { resource: "pods", verbs: ["create", "get", "list", "watch", "delete"] },
   ...(key === "secret" || secretEnv ? [{ resource: "secrets", verbs: ["create", "delete"] }] : []),
-  // which of the two is asked for depends on the version of the API server
+  // over WebSocket the API server wants both
   ...(portForward ? [{ resource: "pods/portforward", verbs: ["create", "get"] }] : [])
 ]
 
@@ -80,7 +80,7 @@ export const judge = (rules: Rules, needs: Needs): Verdict => {
   return {
     _tag: "Fatal",
     cause: new Forbidden({
-      verb: first.verbs.join(", "),
+      verb: first.verbs[0] ?? "",
       resource: first.resource,
       detail: [
         `${needs.user ?? "the user of this process"} lacks in namespace ${needs.namespace}: ${missing.map(worded).join("; ")}`,

@@ -11,7 +11,8 @@ const pods = { apiGroups: [""], resources: ["pods"], verbs: ["create", "get", "l
 const secrets = { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"] }
 const events = { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["list"] }
 const logs = { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
-const portForward = { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create"] }
+// over WebSocket the API server wants both
+const portForward = { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create", "get"] }
 
 /** The three Roles of the README, and what a parent outside of the cluster needs besides. */
 export const roles: Readonly<Record<Rights | "forward", ReadonlyArray<KubeObject>>> = {

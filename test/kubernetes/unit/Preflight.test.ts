@@ -56,7 +56,7 @@ describe("what a parent may do", () => {
     assert.strictEqual(verdict._tag, "Fatal")
     assert.strictEqual(
       (verdict as { cause: Error }).cause.message,
-      `the parent may not create, delete secrets, grant it that right: system:serviceaccount:apps:weigh lacks in namespace apps: create, delete secrets; where it shall not have that, \`key: "env"\` puts each runner's key into its pod; with this, applied by who may, it has what it needs:
+      `the parent may not create secrets, grant it that right: system:serviceaccount:apps:weigh lacks in namespace apps: create, delete secrets; where it shall not have that, \`key: "env"\` puts each runner's key into its pod; with this, applied by who may, it has what it needs:
 
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
