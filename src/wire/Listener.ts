@@ -109,24 +109,23 @@ class Door {
   private readonly sessions = new Set<TLSSocket>()
   private readonly sightings = new Sightings()
   private readonly options: Options
+  private readonly limits: Limits
   private readonly server: PskServer
   private readonly complain: (address: string, detail: string) => void
 
   constructor(options: Options, complain: (address: string, detail: string) => void) {
     this.options = options
     this.complain = complain
-    this.server = new PskServer(
-      { ...defaults, ...options.limits },
-      {
-        find: (identity, address) => this.find(identity, address),
-        secure: (socket, identity, address) => this.secure(socket, identity, address),
-        refused: (address, identity) => this.refused(address, identity),
-        dismissed: (address, why) => {
-          this.counters[why]++
-          this.sightings.note(address, "tcp")
-        }
+    this.limits = { ...defaults, ...options.limits }
+    this.server = new PskServer(this.limits, {
+      find: (identity, address) => this.find(identity, address),
+      secure: (socket, identity, address) => this.secure(socket, identity, address),
+      refused: (address, identity) => this.refused(address, identity),
+      dismissed: (address, why) => {
+        this.counters[why]++
+        this.sightings.note(address, "tcp")
       }
-    )
+    })
   }
 
   readonly accept = (socket: Net.Socket): void => this.server.accept(socket)
@@ -209,9 +208,10 @@ class Door {
     const token = randomBytes(SilentConnection.tokenSize)
     const second = identity + SilentConnection.suffix
     first.write(token)
-    const timer = fairTimeout(SilentConnection.patience, () => {
+    const { timeout } = this.limits
+    const timer = fairTimeout(timeout, () => {
       this.counters.unaccompanied++
-      first.destroy(new Error(`its second connection did not come within ${SilentConnection.patience} ms`))
+      first.destroy(new Error(`its second connection did not come within ${timeout} ms`))
     })
     const expected: Expected = {
       key: token,

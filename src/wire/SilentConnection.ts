@@ -9,9 +9,6 @@ import type { Socket } from "node:net"
 /** What a parent sends first: the key of the second connection, good for that alone. In bytes. */
 export const tokenSize = 32
 
-/** How long the second connection may take to come, in milliseconds. */
-export const patience = 5_000
-
 /** Idle time before the kernel asks the peer, in milliseconds; after it Node asks ten times, a second apart. */
 export const keepAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5_000 } as const
 

@@ -10,7 +10,7 @@ export interface Limits {
   /** Connections in all, and from one address: beyond it the oldest goes, so that nobody is kept out by waiting. */
   readonly sockets: number
   readonly perAddress: number
-  /** How long the first message may take, and all until the peer has proven who it is. */
+  /** How long the first message may take, and all until the peer has proven who it is; so long its second connection too. */
   readonly helloTimeout: number
   readonly timeout: number
   /** What is read of one before its handshake. */

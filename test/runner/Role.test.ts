@@ -1,9 +1,25 @@
 import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ProcessBackend from "../../src/backend/ProcessBackend.ts"
-import { current, decode, prefix, preload, type Runner, variables } from "../../src/runner/Role.ts"
+import {
+  current,
+  decode,
+  keyVariable,
+  networkVariables,
+  prefix,
+  preload,
+  reportPrefix,
+  type Runner,
+  variables,
+  type Way
+} from "../../src/runner/Role.ts"
+import { decodeFailure } from "../../src/wire/Handshake.ts"
 import { capture, fixture, launch, spec } from "../fixtures/process/kit.ts"
 
 /** What a runner of that entry prints: one line of JSON. */
@@ -19,7 +35,7 @@ const printed = (name: string, options: Partial<ProcessBackend.Options> = {}) =>
   })
 
 const runner = {
-  _tag: "Runner",
+  _tag: "Runner" as const,
   id: spec.id,
   pool: spec.pool,
   life: spec.life,
@@ -142,5 +158,58 @@ describe("Role", () => {
       )
     assert.deepStrictEqual(run(process.pid).role, { ...runner, parent: `process ${process.pid}` })
     assert.strictEqual(run(1).role._tag, "Refused")
+  })
+
+  it("of a runner on another machine needs an address or a port, an identity and a key, whoever started it", () => {
+    const over = (way: Way, changes: Record<string, string | undefined> = {}) => ({
+      ...Object.fromEntries(
+        Object.entries({ ...networkVariables(spec, "life.1", way), [keyVariable]: "a secret" }).map(([name, value]) => [
+          name.slice(prefix.length),
+          value
+        ])
+      ),
+      ppid: 1,
+      ...changes
+    })
+    for (const [way, parent] of [
+      [{ address: "10.1.2.3:9345" }, "10.1.2.3:9345"],
+      [{ listen: 9346 }, "whoever connects to port 9346"]
+    ] as const) {
+      const role = decode(over(way), true) as Runner
+      assert.deepInclude({ ...role }, { ...runner, parent })
+      assert.notInclude(inspect(role, { depth: 9, showHidden: true }) + JSON.stringify(role), "a secret")
+      for (const name of ["IDENTITY", "KEY", "ADDRESS", "LISTEN"].filter((name) => name in over(way))) {
+        assert.strictEqual(decode(over(way, { [name]: undefined }), true)._tag, "Refused", name)
+      }
+    }
+  })
+
+  it("of a runner on another machine is out of the environment at once, and its report fits where it is kept", () => {
+    const folder = mkdtempSync(join(tmpdir(), "flame-role-"))
+    const report = join(folder, "report")
+    try {
+      const program = `
+        const { report } = await import(${JSON.stringify(new URL("../../src/runner/Role.ts", import.meta.url).href)})
+        const left = Object.keys(process.env).filter((name) => name.startsWith("FLAME_RUNNER_"))
+        const { NotARunner } = await import(${JSON.stringify(new URL("../../src/BootFailure.ts", import.meta.url).href)})
+        report(new NotARunner({ detail: "because ".repeat(1_000) + "\u20ac".repeat(5_000), stderr: String.fromCharCode(10).repeat(9_000) }))
+        console.log(JSON.stringify(left))`
+      const env = {
+        ...process.env,
+        ...networkVariables(spec, "life.1", { address: "127.0.0.1:1" }),
+        [keyVariable]: "a secret",
+        FLAME_RUNNER_REPORT: report
+      }
+      const left = execFileSync(process.execPath, ["--input-type=module", "-e", program], { env, encoding: "utf8" })
+      assert.deepStrictEqual(JSON.parse(left), [])
+      const text = readFileSync(report, "utf8")
+      assert.isAtMost(Buffer.byteLength(text), 4_096)
+      assert.isTrue(text.startsWith(reportPrefix))
+      const cause = decodeFailure(Buffer.from(text.slice(reportPrefix.length)))
+      assert.strictEqual(cause._tag, "NotARunner")
+      assert.match(cause.message, /^because because /)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })

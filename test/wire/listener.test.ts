@@ -1,3 +1,4 @@
+import * as Tls from "node:tls"
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -74,6 +75,58 @@ describe("Listener", () => {
       yield* until(() => listener.counters.authenticated === 2, "the second connection is there")
       admission.revoke()
       yield* until(() => said.closed !== undefined && heard.closed !== undefined, "both ends are told")
+    })
+  )
+
+  it.live("ends a session whose second connection does not come", () =>
+    Effect.gen(function* () {
+      const listener = yield* listening({ limits: { timeout: 300, helloTimeout: 200 } })
+      const admission = listener.expect(1)
+      const options = Psk.clientOptions(admission.identity, Psk.bytesOf(admission.key))
+      const client = Tls.connect({ port: listener.port, host: "127.0.0.1", ...options })
+      client.on("error", () => {})
+      client.resume()
+      // it serves before it is known whether that comes
+      const heard = reading(yield* admission.transport)
+      client.write("first")
+      yield* until(() => heard.text === "first", "it is heard")
+      yield* until(() => client.closed && heard.closed !== undefined, "it is closed")
+      assert.strictEqual(heard.closed?.error?.message, "its second connection did not come within 300 ms")
+      assert.strictEqual(listener.counters.unaccompanied, 1)
+    })
+  )
+
+  it.live("ends a session whose second connection speaks, or asks with another token than it was given", () =>
+    Effect.gen(function* () {
+      const listener = yield* listening()
+      const admission = listener.expect(1)
+      const options = Psk.clientOptions(admission.identity, Psk.bytesOf(admission.key))
+      const first = Tls.connect({ port: listener.port, host: "127.0.0.1", ...options })
+      let token = Buffer.alloc(0)
+      first.on("error", () => {})
+      first.on("data", (chunk: Buffer) => {
+        token = Buffer.concat([token, chunk])
+      })
+      const heard = reading(yield* admission.transport)
+      yield* until(() => token.length === tokenSize, "it has its token")
+      const second = (key: Uint8Array) => {
+        const name = `${admission.identity}~`
+        const socket = Tls.connect({ port: listener.port, host: "127.0.0.1", ...Psk.clientOptions(name, key) })
+        socket.on("error", () => {})
+        socket.resume()
+        return socket
+      }
+      for (const wrong of [Psk.bytesOf(admission.key), Buffer.alloc(tokenSize)]) {
+        const socket = second(wrong)
+        yield* until(() => socket.closed, "it is refused")
+      }
+      assert.strictEqual(first.readyState, "open")
+      second(token).write("hello")
+      yield* until(() => heard.closed !== undefined, "the session is closed")
+      assert.strictEqual(heard.closed?.error?.message, "its peer spoke on the connection that carries nothing")
+      const late = second(token)
+      yield* until(() => late.closed, "its token is used up")
+      assert.strictEqual(listener.counters.authenticated, 2)
     })
   )
 
