@@ -55,6 +55,7 @@ describe("a pod that will never serve", () => {
     ["deadline", "Removed", /longer than its activeDeadlineSeconds/, 10_000],
     ["deleted", "Removed", /somebody deleted it/, 5_000],
     ["evicted-by-api", "Removed", /it was evicted: Eviction API/, 5_000],
+    ["preempted", "Removed", /it was preempted: default-scheduler: preempting/, 5_000],
     ["evicted-by-kubelet", "Removed", /Evicted: Pod ephemeral local storage usage exceeds/, 30_000],
     ["kubelet-refuses-cpu", "Unschedulable", /node1 refused it: OutOfcpu/, 3_000],
     ["kubelet-refuses-selector", "Unschedulable", /node1 refused it: .*NodeAffinity/, 3_000]
@@ -76,6 +77,7 @@ describe("a pod that will never serve", () => {
       "deadline",
       "deleted",
       "evicted-by-api",
+      "preempted",
       "evicted-by-kubelet",
       "kubelet-refuses-cpu",
       "kubelet-refuses-selector"
@@ -213,6 +215,7 @@ describe("how a runner went", () => {
     ["out-of-memory", "OutOfMemory", /limit 96Mi/],
     ["deleted", "Deleted", /somebody deleted it/],
     ["evicted-by-api", "Evicted", /Eviction API/],
+    ["preempted", "Preempted", /higher priority pod/],
     ["evicted-by-kubelet", "Evicted", /ephemeral local storage usage exceeds .*10Mi\.$/],
     ["deadline", "Killed", /its activeDeadlineSeconds/],
     ["init-fails", "Exited", /code 4/]
@@ -231,7 +234,7 @@ describe("how a runner went", () => {
   })
 
   it("is the same however late it is told, the kubelet's own deletion included", () => {
-    for (const name of ["deleted", "evicted-by-api"]) {
+    for (const name of ["deleted", "evicted-by-api", "preempted"]) {
       const { pod, type } = read(name).history.at(-1) as Recording["history"][number]
       assert.strictEqual(type, "DELETED")
       assert.strictEqual(PodDiagnosis.exitOf(pod, true)?.reason._tag, ended(name)?.reason._tag)
@@ -259,7 +262,6 @@ describe("how a runner went", () => {
 
   // written from the documentation of the parts of a cluster that say so
   it.each([
-    ["PreemptionByScheduler", "default-scheduler: preempting to accommodate a higher priority pod", "Preempted"],
     ["DeletionByPodGC", "PodGC: node no longer exists", "NodeLost"],
     ["TerminationByKubelet", "The node was low on resource: memory.", "Evicted"],
     ["TerminationByKubelet", "Pod was terminated in response to imminent node shutdown.", "Preempted"],
