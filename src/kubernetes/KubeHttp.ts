@@ -53,7 +53,9 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
       keepAliveMsecs: 15_000,
       maxSockets: connections
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+    // a proxy has its own, another one after each reading of the kubeconfig
+    const agents = new Set([agent])
+    yield* Effect.addFinalizer(() => Effect.sync(() => agents.forEach((agent) => agent.destroy())))
 
     const counts: Record<string, number> = {}
     const told = new Set<string>()
@@ -64,6 +66,7 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
 
     const send = (request: KubeRequest, credentials: Credentials, shared: boolean): ClientRequest => {
       count(request)
+      if (credentials.agent !== undefined) agents.add(credentials.agent)
       const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
       const sent = (secure ? Https : Http).request(root, {
         ...credentials.tls,

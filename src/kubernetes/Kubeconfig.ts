@@ -3,8 +3,10 @@
  * plugins, proxies. The library is loaded when one is read, not before: it costs half a second and 85 MiB.
  */
 import type { KubeConfig } from "@kubernetes/client-node"
+import { readFileSync } from "node:fs"
 import type { Agent } from "node:http"
 import type { RequestOptions } from "node:https"
+import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import type { Credentials, KubeConnection } from "./KubeConnection.ts"
 import { KubeUnconfigured } from "./KubeError.ts"
@@ -31,14 +33,27 @@ export const fromCredentials = (
     return config
   })
 
+interface TokenFiles {
+  readonly users?: ReadonlyArray<{
+    readonly name: string
+    readonly user?: { readonly token?: string; readonly tokenFile?: string }
+  }>
+}
+
 /** Reads the files as kubectl does: of things with the same name the first one counts. */
 const load = (paths: ReadonlyArray<string>, context: string | undefined): Effect.Effect<KubeConfig, KubeUnconfigured> =>
-  Effect.flatMap(library, ({ KubeConfig }) =>
+  Effect.flatMap(library, ({ KubeConfig, loadYaml }) =>
     Effect.try({
       try: () => {
         const [first, ...others] = paths.map((path) => {
           const config = new KubeConfig()
           config.loadFromFile(path)
+          // the library knows `token-file` only, which is not its name
+          for (const { name, user } of loadYaml<TokenFiles>(readFileSync(path, "utf8")).users ?? []) {
+            if (!user?.tokenFile || user.token) continue
+            const tokenFile = resolve(dirname(path), user.tokenFile)
+            Object.assign(config.getUser(name)!, { authProvider: { name: "tokenFile", config: { tokenFile } } })
+          }
           return config
         })
         const merged = first!
@@ -59,8 +74,8 @@ const credentialsOf = async (config: KubeConfig, generation: number): Promise<Cr
   const options: RequestOptions = {}
   await config.applyToHTTPSOptions(options)
   const headers: Record<string, string> = {}
-  // what the library sets are strings, by names in any case
-  for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value)
+  // what the library sets are strings, by names in any case; a token from a file with its newline
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value).trim()
   if (typeof options.auth === "string") {
     headers.authorization ??= `Basic ${Buffer.from(options.auth).toString("base64")}`
   }

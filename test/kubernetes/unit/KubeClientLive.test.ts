@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { readFileSync, utimesSync } from "node:fs"
+import { createServer } from "node:http"
+import { type AddressInfo, connect } from "node:net"
 import { join } from "node:path"
+import type { Duplex } from "node:stream"
 import * as InCluster from "../../../src/kubernetes/InCluster.ts"
 import type { Pod } from "../../../src/kubernetes/Kube.ts"
 import type { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
@@ -166,6 +169,64 @@ describe("the way to the API server", () => {
       assert.strictEqual((yield* kube.getPod("a")).metadata.name, "a")
       assert.deepInclude(kube, { namespace: "apps", user: "me", self: undefined })
       assert.strictEqual(api.asked[0]?.headers.authorization, "Bearer secret")
+    })
+  )
+
+  it.live("is a kubeconfig with a file of a token, read again once it is refused", () =>
+    Effect.gen(function* () {
+      const api = yield* ApiServer.make
+      api.write("mine", "one\n")
+      let valid = "Bearer one"
+      api.answer = ({ headers }, response) =>
+        headers.authorization === valid ? reply(response, 200, pod) : reply(response, 401, refuse(401, "Unauthorized"))
+      const kube = yield* KubeClientLive.make({ kubeconfig: api.kubeconfig({ tokenFile: "mine" }) })
+      yield* kube.getPod("a")
+      valid = "Bearer two"
+      api.write("mine", "two\n")
+      yield* kube.getPod("a")
+      assert.deepStrictEqual(kube.requests(), { "get pods": 3 })
+    })
+  )
+
+  it.live("is a kubeconfig with a proxy, over few connections", () =>
+    Effect.gen(function* () {
+      const tunnels: Array<string> = []
+      const open = new Set<Duplex>()
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const server = createServer()
+          server.on("connect", ({ url = "" }, socket: Duplex) => {
+            tunnels.push(url)
+            const { hostname, port } = new URL(`http://${url}`)
+            const there = connect(Number(port), hostname, () => socket.write("HTTP/1.1 200 OK\r\n\r\n"))
+            for (const end of [there, socket]) {
+              open.add(end)
+              end.on("error", () => {})
+            }
+            there.pipe(socket).pipe(there)
+          })
+          await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
+          return server
+        }),
+        (server) =>
+          Effect.sync(() => {
+            server.close()
+            for (const socket of open) socket.destroy()
+          })
+      )
+      const { port } = proxy.address() as AddressInfo
+      const api = yield* ApiServer.make
+      api.answer = (_asked, response) => reply(response, 200, pod)
+      const kubeconfig = api.kubeconfig({ token: "secret" }, { cluster: { "proxy-url": `http://127.0.0.1:${port}` } })
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const kube = yield* KubeClientLive.make({ kubeconfig })
+          for (let index = 0; index < 5; index++) yield* kube.getPod("a")
+        })
+      )
+      assert.deepStrictEqual(tunnels, [`127.0.0.1:${api.port}`])
+      assert.strictEqual(api.connections, 1)
+      yield* until(() => api.sockets.size === 0)
     })
   )
 
