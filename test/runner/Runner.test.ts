@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import { type BootFailure, Crashed, NeverConnected, NotARunner, VersionMismatch } from "../../src/BootFailure.ts"
 import * as Flame from "../../src/Flame.ts"
+import { LogArrival } from "../../src/pool/LogArrival.ts"
 import { connect, type RunnerCall, type RunnerHandle, type RunnerTerms } from "../../src/runner/Runner.ts"
 import { encode, fail, frameLimit, json, Kind, kindName, protocol } from "../../src/wire/Frame.ts"
 import type { LinkClosed } from "../../src/wire/Link.ts"
@@ -423,6 +424,50 @@ describe("RunnerHandle", () => {
   )
 })
 
+describe("a session", () => {
+  it.effect("tells a call that asks how long it ran, right before its answer", () =>
+    Effect.gen(function* () {
+      const { handle, heard, say } = yield* session()
+      const times: Array<number> = []
+      const call: RunnerCall = {
+        linkId: 0,
+        turn: 0,
+        isTimed: true,
+        ran: (millis) => times.push(millis),
+        final: () => times.push(-1)
+      }
+      handle.request(call, 0, undefined, undefined, undefined, none)
+      const millis = Buffer.alloc(8)
+      millis.writeDoubleBE(12.5)
+      say(frame(Kind.Ran, 1, millis), frame(Kind.Success, 1))
+      yield* when(() => times.length === 2)
+      assert.deepStrictEqual([times, heard.closed], [[12.5, -1], []])
+    })
+  )
+
+  it.effect("ends for a time that is none, and for log lines that are not understood", () =>
+    Effect.gen(function* () {
+      for (const body of [
+        Buffer.alloc(7),
+        Buffer.from("fff8000000000000", "hex"),
+        Buffer.from("bff0000000000000", "hex")
+      ]) {
+        const { handle, heard, say } = yield* session()
+        handle.request({ linkId: 0, turn: 0, isTimed: true, final() {} }, 0, undefined, undefined, undefined, none)
+        say(frame(Kind.Ran, 1, body))
+        yield* when(() => heard.closed.length === 1)
+        assert.match(heard.closed[0]?.violation ?? "", /^a Ran frame/)
+      }
+      const { handle, heard, say } = yield* session()
+      const log = new LogArrival("pool", "r1")
+      handle.logs = (body) => log.take(body, () => assert.fail())
+      say(frame(Kind.Logs, 0, Buffer.from("[{}]")))
+      yield* when(() => heard.closed.length === 1)
+      assert.strictEqual(heard.closed[0]?.violation, "a Logs frame with a line that is not understood here")
+    })
+  )
+})
+
 describe("a session ends, and says why, where its runner sends", () => {
   const cases: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint8Array>, violation: string]> = [
     [
@@ -462,6 +507,16 @@ describe("a session ends, and says why, where its runner sends", () => {
     ["a Ping", [frame(Kind.Ping, 1)], "a Ping frame, which a runner must not send"],
     ["a Drain", [frame(Kind.Drain, 1)], "a Drain frame, which a runner must not send"],
     ["a Welcome", [frame(Kind.Welcome, 1)], "a Welcome frame, which a runner must not send"],
+    [
+      "how long a call ran that did not ask",
+      [frame(Kind.Ran, 1, Buffer.alloc(8))],
+      "a Ran frame for call 1, which did not ask"
+    ],
+    [
+      "how long a call ran that it does not hold",
+      [frame(Kind.Ran, 2, Buffer.alloc(8))],
+      "a Ran frame for call 2, which did not ask"
+    ],
     ["a kind between those that exist", [frame(40, 1)], "a unknown kind 40 frame, which a runner must not send"]
   ]
   for (const [name, sent, violation] of cases) {

@@ -57,6 +57,27 @@ describe("a function on its runner", () => {
     })
   )
 
+  it.effect("says how long it ran where that is asked, right before its final frame, and nowhere else", () =>
+    Effect.gen(function* () {
+      const parent = yield* session([bytes, double])
+      const kinds = () => parent.probe.messages.map(({ id, kind }) => [kind, id])
+      yield* parent.call(double, { n: 1 })
+      assert.notInclude(kinds().flat(), Kind.Ran)
+      parent.probe.messages.length = 0
+      const id = parent.request(double, { n: 1 }, { isTimed: true })
+      yield* parent.final(id)
+      const large = parent.request(bytes, noise(1_000_000, 1), { isTimed: true })
+      yield* parent.final(large)
+      assert.deepStrictEqual(kinds(), [
+        [Kind.Ran, id],
+        [Kind.Success, id],
+        [Kind.Ran, large],
+        [Kind.Success, large]
+      ])
+      assert.isAtLeast(parent.probe.messages[0]?.body.readDoubleBE(0) ?? -1, 0)
+    })
+  )
+
   it.effect("takes and gives large values", () =>
     Effect.gen(function* () {
       const parent = yield* session([bytes])

@@ -21,6 +21,7 @@ export const terms: Welcome = {
 }
 
 export interface RequestOptions {
+  readonly isTimed?: boolean
   readonly id?: number
   readonly budget?: number
   readonly span?: SpanIds
@@ -73,7 +74,7 @@ export class ScriptedParent {
   /** Asks for a function; gives the id of the call. */
   request(fn: AnyImplemented, payload: unknown, options: RequestOptions = {}): number {
     const id = options.id ?? ++this.lastId
-    const head = encodeHead(this.functions.indexOf(fn), options.budget, options.span, options.extras)
+    const head = encodeHead(this.functions.indexOf(fn), options.budget, options.span, options.extras, options.isTimed)
     this.asked.set(id, fn)
     const encoding = FunctionCodec.of(fn).encodePayloadEffect(payload) as Effect.Effect<Uint8Array>
     this.link.send(Kind.Request, id, head, Effect.runSync(encoding))
