@@ -21,6 +21,16 @@ export const within = (drainTimeout: number, pod: Pod, now: number): number => {
   return Math.max(0, Math.min(drainTimeout, left - reserve))
 }
 
+/** What to say of a parent whose pod is ended before its calls have had their time; undefined where there is enough. */
+export const shortage = (pod: Pod | undefined, drainTimeout: number): string | undefined => {
+  if (pod === undefined) return undefined
+  const grace = pod.spec.terminationGracePeriodSeconds ?? 30
+  const wanted = Math.ceil((drainTimeout + reserve) / 1_000)
+  return grace >= wanted
+    ? undefined
+    : `calls get ${Math.max(0, grace - reserve / 1_000)} s to end when this pod has to go, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted}, or drainTimeout lower`
+}
+
 /** What of a drain can be had now; all of it outside the cluster. */
 export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.Effect<number> =>
   Effect.gen(function* () {

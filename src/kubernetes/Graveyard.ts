@@ -34,27 +34,28 @@ export class Graveyard {
   private emptied = Deferred.makeUnsafe<void>()
   private readonly client: Context.Service.Shape<typeof KubeClient>
   private readonly watch: Pick<PodWatch, "follow">
-  private readonly context: Context.Context<never>
+  private readonly run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
   private readonly now: () => number
   private readonly onGone: () => void
 
   constructor(
     client: Context.Service.Shape<typeof KubeClient>,
     watch: Pick<PodWatch, "follow">,
-    context: Context.Context<never>,
+    /** Runs what ends with the hub. */
+    run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>,
     now: () => number,
     onGone: () => void
   ) {
     this.client = client
     this.watch = watch
-    this.context = context
+    this.run = run
     this.now = now
     this.onGone = onGone
   }
 
-  /** Names of pods that are not known to be gone. */
+  /** Names of pods that are known to be there still, or of which the API server could not be told. */
   get names(): ReadonlyArray<string> {
-    return [...this.graves.keys()]
+    return [...this.graves.values()].filter(isOpen).map(({ name }) => name)
   }
 
   has(name: string): boolean {
@@ -100,18 +101,22 @@ export class Graveyard {
     if (pod.metadata.deletionTimestamp === undefined) this.attempt(grave)
   }
 
-  /** Completes when no pod is left that may still be there. */
+  /** Completes when `names` is empty. */
   get empty(): Effect.Effect<void> {
-    return Effect.suspend(() => (this.graves.size === 0 ? Effect.void : Deferred.await(this.emptied)))
+    return Effect.suspend(() => (this.names.length === 0 ? Effect.void : Deferred.await(this.emptied)))
+  }
+
+  private settled(): void {
+    if (this.names.length > 0) return
+    Deferred.doneUnsafe(this.emptied, Effect.void)
+    this.emptied = Deferred.makeUnsafe()
   }
 
   private forget(grave: Grave): void {
     if (this.graves.get(grave.name) === grave) this.graves.delete(grave.name)
     grave.unfollow()
     this.onGone()
-    if (this.graves.size > 0) return
-    Deferred.doneUnsafe(this.emptied, Effect.void)
-    this.emptied = Deferred.makeUnsafe()
+    this.settled()
   }
 
   private attempt(grave: Grave): Fiber.Fiber<boolean> {
@@ -122,7 +127,7 @@ export class Graveyard {
       ...(uid === undefined ? {} : { uid }),
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds })
     })
-    const attempt = Effect.runForkWith(this.context)(
+    const attempt = this.run(
       Effect.match(deletion, {
         onSuccess: () => {
           grave.accepted = true
@@ -134,13 +139,14 @@ export class Graveyard {
     grave.attempt = attempt
     attempt.addObserver(() => {
       grave.attempt = undefined
+      this.settled()
       if (!grave.accepted && this.graves.get(name) === grave) this.later(grave)
     })
     return attempt
   }
 
   private later(grave: Grave): void {
-    Effect.runForkWith(this.context)(
+    this.run(
       Effect.delay(
         Effect.sync(() => {
           if (this.graves.get(grave.name) === grave && !grave.accepted) this.attempt(grave)
@@ -150,3 +156,6 @@ export class Graveyard {
     )
   }
 }
+
+/** One that was never seen, and that the API server does not have, is only remembered for the case that it comes late. */
+const isOpen = ({ accepted, uid }: Grave): boolean => !accepted || uid !== undefined

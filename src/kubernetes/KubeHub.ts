@@ -8,6 +8,7 @@ import { hostname, userInfo } from "node:os"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { type BootFailure, InvalidSpec, LaunchFailed } from "../BootFailure.ts"
@@ -69,6 +70,12 @@ export interface Hub {
   readonly now: () => number
 }
 
+/** Of all hubs of this process: they have one life, and where they mean one parent, see each other's pods. */
+const living = new Set<string>()
+
+/** What hubs of this process call themselves: one that means the same parent as another takes a name of its own. */
+const taken = new Set<string>()
+
 type Client = Context.Service.Shape<typeof KubeClient>
 
 const defaultPort = 9345
@@ -90,12 +97,15 @@ export const make = (client: Client, options: HubOptions, scope: Scope.Scope): O
   )
 
 const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
-  const context = yield* Effect.context<never>()
+  const run = yield* FiberSet.makeRuntime<never>()
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const now = () => clock.currentTimeMillisUnsafe()
   const parent = yield* findParent(client, options)
-  const identity = identityOf(parent, options)
+  const identity = yield* Effect.acquireRelease(
+    Effect.sync(() => identityOf(parent, options)),
+    ({ label }) => Effect.sync(() => taken.delete(label))
+  )
   const master = Psk.makeMaster()
   const keyOf = (index: number) => Psk.keyOf(master, life, index)
   const reach = yield* reachOf(parent, options, master)
@@ -113,7 +123,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   const parts: { hub?: Hub } = {}
   yield* Effect.addFinalizer(() => (parts.hub === undefined ? Effect.void : removeKeys(parts.hub)))
   const watch = yield* Effect.mapError(PodWatch.make({ selector: PodLabels.selector(identity) }), KubeFailure.causeOf)
-  const graveyard = new Graveyard(client, watch, context, now, () => quota.wake())
+  const graveyard = new Graveyard(client, watch, run, now, () => quota.wake())
   let index = 0
   const hub: Hub = {
     client,
@@ -126,13 +136,14 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     reach,
     keyOf,
     keys,
-    living: new Set(),
+    living,
     nextIndex: () => index++,
     now
   }
   parts.hub = hub
   yield* Effect.addFinalizer(() => seeOff(hub))
   yield* reap(hub)
+  if (options.key !== "env") run(Effect.ignore(Effect.andThen(keys.placeOf(0), keys.removeFormer), { log: "Warn" }))
   return hub
 })
 
@@ -182,11 +193,23 @@ const addressesOf = (pod: Pod): ReadonlyArray<string> => {
 }
 
 const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): PodNames.ParentIdentity => {
-  const instance = options.instance ?? process.env["FLAME_INSTANCE"]
-  return parent === undefined
+  const instance = options.instance ?? process.env["FLAME_INSTANCE"] ?? "0"
+  for (let copy = 1; ; copy++) {
+    const identity = named(parent, options, copy === 1 ? instance : `${instance}x${copy}`)
+    if (taken.has(identity.label)) continue
+    taken.add(identity.label)
+    return identity
+  }
+}
+
+const named = (
+  parent: PodParent.ParentPod | undefined,
+  options: HubOptions,
+  instance: string
+): PodNames.ParentIdentity =>
+  parent === undefined
     ? PodNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
     : PodNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)
-}
 
 const reachOf = Effect.fnUntraced(function* (
   parent: PodParent.ParentPod | undefined,

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Backend, type BootPhase, type RunnerSpec } from "../backend/Backend.ts"
 import { InvalidSpec, type BootFailure } from "../BootFailure.ts"
@@ -19,7 +20,9 @@ import * as HubPool from "./HubPool.ts"
 import type * as KubeClientLive from "./KubeClientLive.ts"
 import type { KubeUnconfigured } from "./KubeError.ts"
 import type { Hub, HubOptions } from "./KubeHub.ts"
+import type { Pod } from "./Kube.ts"
 import { Once } from "./Once.ts"
+import { secretEntry } from "./PodEnv.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import type { PodOptions } from "./PodOptions.ts"
 import * as PodTemplate from "./PodTemplate.ts"
@@ -57,8 +60,14 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
     // beside the start of the app: what is found out before the first call is not waited for by it
     yield* Effect.forkIn(Effect.exit(parts.get), scope)
 
+    let hasWarned = false
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
       const ready = yield* parts.get
+      const short = hasWarned ? undefined : DrainBudget.shortage(ready.hub.parent?.pod, spec.drainTimeout)
+      if (short !== undefined) {
+        hasWarned = true
+        yield* Effect.logWarning(short)
+      }
       const phases = yield* Queue.unbounded<BootPhase, Cause.Done>()
       const run = yield* FiberSet.makeRuntime<never>()
       return yield* new RunnerPod(ready, spec, phases, run).start
@@ -88,7 +97,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
       known.reach?.listener.port
     )
     if (template instanceof InvalidSpec) return yield* Effect.fail(template)
-    const key = options.key ?? "secret"
+    const { key = "secret", secretEnv } = options
     const may = yield* Clearance.ask(known, template, key)
     yield* Effect.forEach(template.warnings, (warning) => Effect.logWarning(warning), { discard: true })
     return {
@@ -96,8 +105,9 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
       template,
       key,
       may,
+      values: secretEnv === undefined ? undefined : known.keys.values(entriesOf(secretEnv)),
       scheduleTimeout: Duration.toMillis(options.scheduleTimeout ?? scheduleTimeout),
-      compare: () => {}
+      compare: yield* tellOnce
     }
   })
 
@@ -108,3 +118,19 @@ const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const path = String(entry).startsWith("file:") ? fileURLToPath(entry) : String(entry)
   return { ...options, command: [process.execPath, ...NodeArguments.filter(process.execArgv), path], args: [] }
 }
+
+const entriesOf = (secretEnv: NonNullable<PodOptions["secretEnv"]>): Record<string, Redacted.Redacted<string>> =>
+  Object.fromEntries(Object.entries(secretEnv).map(([name, value]) => [secretEntry(name), value]))
+
+const limitRanger = "kubernetes.io/limit-ranger"
+
+/** Says once what the namespace's LimitRange has added: a CPU limit that nobody asked for makes boots take seconds. */
+const tellOnce: Effect.Effect<RunnerPodParts["compare"]> = Effect.map(Effect.context<never>(), (context) => {
+  let isTold = false
+  return (made: Pod) => {
+    const added = made.metadata.annotations?.[limitRanger]
+    if (added === undefined || isTold) return
+    isTold = true
+    Effect.runForkWith(context)(Effect.logWarning(`runners' pods were changed by the namespace's LimitRange: ${added}`))
+  }
+})

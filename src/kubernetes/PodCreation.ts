@@ -8,6 +8,7 @@ import type { Pod } from "./Kube.ts"
 import type { KubeError } from "./KubeError.ts"
 import * as KubeFailure from "./KubeFailure.ts"
 import type { Hub } from "./KubeHub.ts"
+import type { Once } from "./Once.ts"
 import * as PodTemplate from "./PodTemplate.ts"
 
 /** What the pods of one layer have in common. */
@@ -15,11 +16,13 @@ export interface RunnerPodParts {
   readonly hub: Hub
   readonly template: PodTemplate.PodTemplate
   readonly key: "secret" | "env"
+  /** The Secret that holds the values of `secretEnv`, where there are any. */
+  readonly values: Once<string, KubeError> | undefined
   /** How long finding a place may take, in milliseconds. */
   readonly scheduleTimeout: number
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
   /** Tells once what admission has changed. */
-  readonly compare: (sent: Pod, made: Pod) => void
+  readonly compare: (made: Pod) => void
 }
 
 /** What whoever wants the pod is told on the way. */
@@ -38,15 +41,9 @@ export const make = Effect.fnUntraced(function* (
   progress: Progress
 ): Effect.fn.Return<Pod, BootFailure> {
   const { hub, scheduleTimeout, template } = parts
-  const inSecret = parts.key === "secret" || template.secretEnv.length > 0
-  const place = inSecret ? yield* Effect.mapError(hub.keys.placeOf(index), KubeFailure.causeOf) : undefined
-  const reach = {
-    spec,
-    dial,
-    identity,
-    key: parts.key === "secret" && place !== undefined ? place : key,
-    ...(place === undefined ? {} : { secretEnv: place.secret })
-  }
+  const place = parts.key === "env" ? undefined : yield* Effect.mapError(hub.keys.placeOf(index), KubeFailure.causeOf)
+  const values = parts.values === undefined ? undefined : yield* Effect.mapError(parts.values.get, KubeFailure.causeOf)
+  const reach = { spec, dial, identity, key: place ?? key, ...(values === undefined ? {} : { secretEnv: values }) }
   const began = hub.now()
   let needsCpuLimit = false
   for (;;) {
@@ -54,7 +51,7 @@ export const make = Effect.fnUntraced(function* (
     progress.asking()
     const made = yield* hub.quota.pass(Effect.result(hub.client.createPod(wanted)), isQuotaFull)
     if (Result.isSuccess(made)) {
-      parts.compare(wanted, made.success)
+      parts.compare(made.success)
       return made.success
     }
     const elapsed = hub.now() - began

@@ -73,6 +73,10 @@ export const podName = (
 /** Which of the two Secrets that lives of a parent take turns with. */
 export type SecretTurn = "a" | "b"
 
+/** Name of the Secret that holds the variables of a layer, the `index`th one of a life that has any. */
+export const valuesName = (parent: ParentIdentity, turn: SecretTurn, index: number): string =>
+  `${secretName(parent, turn)}-env${index}`
+
 /** Name of the `index`th Secret of a life, from 1 on: `…-a`, `…-a2`, `…-a3`. */
 export const secretName = (parent: ParentIdentity, turn: SecretTurn, index: number = 1): string =>
   `${parent.secrets}-${turn}${index === 1 ? "" : index}`

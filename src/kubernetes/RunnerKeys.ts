@@ -8,11 +8,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { OwnerReference, Secret } from "./Kube.ts"
+import type { OwnerReference } from "./Kube.ts"
 import type { KubeClient } from "./KubeClient.ts"
 import type { KubeError } from "./KubeError.ts"
 import { Once } from "./Once.ts"
-import { type ParentIdentity, secretName, type SecretTurn } from "./PodNames.ts"
+import { type ParentIdentity, secretName, type SecretTurn, valuesName } from "./PodNames.ts"
 
 /** Keys in one Secret. */
 const batch = 256
@@ -36,8 +36,11 @@ export interface RunnerKeysOptions {
 
 export class RunnerKeys {
   private turn: SecretTurn | undefined
-  /** The Secrets of this life, by their number from 1 on. */
-  private readonly made = new Map<number, Once<string, KubeError>>()
+  /** The Secrets of keys, by their number from 1 on. */
+  private readonly secrets = new Map<number, Once<string, KubeError>>()
+  /** Names of all that may exist. */
+  private readonly made = new Set<string>()
+  private layers = 0
   private readonly options: RunnerKeysOptions
 
   constructor(options: RunnerKeysOptions) {
@@ -50,9 +53,28 @@ export class RunnerKeys {
     return Effect.map(this.secret(number), (secret) => ({ secret, entry: entryOf(index) }))
   }
 
+  /** A Secret for values that runners of a layer have in common; its name once it is there. */
+  values(entries: Readonly<Record<string, Redacted.Redacted<string>>>): Once<string, KubeError> {
+    const index = ++this.layers
+    const stringData = Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, Redacted.value(value)]))
+    const make = Effect.gen({ self: this }, function* () {
+      yield* this.secret(1)
+      return yield* this.put(valuesName(this.options.identity, this.turn ?? "a", index), stringData)
+    })
+    return new Once(make, this.options.scope)
+  }
+
+  /**
+   * Told that the Secret with that runner's key is not there: the next one who needs it makes it again. Another process
+   * of the same parent, such as the same program started twice on a laptop, takes it for what a former life has left.
+   */
+  lost(index: number): void {
+    this.secrets.delete(Math.floor(index / batch) + 1)
+  }
+
   /** Names of the Secrets that exist as far as known. */
   get names(): ReadonlyArray<string> {
-    return this.turn === undefined ? [] : [...this.made.keys()].map((number) => this.nameOf(number))
+    return [...this.made]
   }
 
   /** Deletes the Secrets of this life. */
@@ -68,24 +90,22 @@ export class RunnerKeys {
       const { turn } = this
       if (turn === undefined) return
       const other = turn === "a" ? "b" : "a"
-      for (let number = 1; number <= leftovers; number++) {
-        if (!(yield* this.options.client.deleteSecret(secretName(this.options.identity, other, number)))) return
+      const { client, identity } = this.options
+      const names = [secretName, valuesName].map((nameOf) => (index: number) => nameOf(identity, other, index))
+      for (const nameOf of names) {
+        for (let index = 1; index <= leftovers; index++) if (!(yield* client.deleteSecret(nameOf(index)))) break
       }
     })
   }
 
-  private nameOf(number: number): string {
-    return secretName(this.options.identity, this.turn ?? "a", number)
-  }
-
   private secret(number: number): Effect.Effect<string, KubeError> {
     return Effect.suspend(() => {
-      let made = this.made.get(number)
-      if (made === undefined) {
-        made = new Once(this.create(number), this.options.scope)
-        this.made.set(number, made)
+      let secret = this.secrets.get(number)
+      if (secret === undefined) {
+        secret = new Once(this.create(number), this.options.scope)
+        this.secrets.set(number, secret)
       }
-      return made.get
+      return secret.get
     })
   }
 
@@ -93,10 +113,11 @@ export class RunnerKeys {
     return Effect.gen({ self: this }, function* () {
       // which of the two names this life has is decided by its first Secret
       if (number > 1 && this.turn === undefined) yield* this.secret(1)
-      if (number > 1) return yield* this.put(number, this.nameOf(number))
+      if (number > 1)
+        return yield* this.put(secretName(this.options.identity, this.turn ?? "a", number), this.keysOf(number))
       const { identity } = this.options
       const took = (turn: SecretTurn) =>
-        Effect.tap(this.put(1, secretName(identity, turn)), () =>
+        Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () =>
           Effect.sync(() => {
             this.turn = turn
           })
@@ -112,18 +133,22 @@ export class RunnerKeys {
     })
   }
 
-  private put(number: number, name: string): Effect.Effect<string, KubeError> {
-    const { annotations, client, keyOf, labels, owner } = this.options
-    const secret: Secret = {
-      metadata: { name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) },
-      stringData: Object.fromEntries(
-        Array.from({ length: batch }, (_, entry) => {
-          const index = (number - 1) * batch + entry
-          return [entryOf(index), Redacted.value(keyOf(index))] as const
-        })
+  private put(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
+    const { annotations, client, labels, owner } = this.options
+    const metadata = { name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
+    return Effect.suspend(() => {
+      this.made.add(name)
+      return Effect.as(client.createSecret({ metadata, stringData }), name).pipe(
+        // somebody else's is not ours to delete
+        Effect.tapError(({ status }) => Effect.sync(() => status === 409 && this.made.delete(name)))
       )
-    }
-    return Effect.as(client.createSecret(secret), name)
+    })
+  }
+
+  private keysOf(number: number): Readonly<Record<string, string>> {
+    const first = (number - 1) * batch
+    const indexes = Array.from({ length: batch }, (_, entry) => first + entry)
+    return Object.fromEntries(indexes.map((index) => [entryOf(index), Redacted.value(this.options.keyOf(index))]))
   }
 }
 

@@ -14,14 +14,15 @@ import type * as Cause from "effect/Cause"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
-import { type BootFailure, Unschedulable } from "../BootFailure.ts"
-import { Killed, type RunnerExit } from "../RunnerExit.ts"
+import { type BootFailure, LaunchFailed, Unschedulable } from "../BootFailure.ts"
+import { Killed, NodeLost, type RunnerExit } from "../RunnerExit.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { Pod } from "./Kube.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import * as PodDiagnosis from "./PodDiagnosis.ts"
 import { podName } from "./PodNames.ts"
+import * as PodFacts from "./PodFacts.ts"
 import * as PodTemplate from "./PodTemplate.ts"
 import type { PodChange } from "./PodWatch.ts"
 import { type Dialling, forward, listen } from "./Dialling.ts"
@@ -59,6 +60,8 @@ export class RunnerPod {
   private isCreated = false
   private isOver = false
   private isFailing = false
+  private isTelling = false
+  private unfollow: () => void = () => {}
   private killedBy: string | undefined
   private cause: BootFailure | undefined
   private timer: Fiber.Fiber<unknown> | undefined
@@ -77,17 +80,22 @@ export class RunnerPod {
     this.index = hub.nextIndex()
     this.name = podName(parts.template.identity, spec)
     this.labels = { pod: this.name, namespace: hub.client.namespace }
-    this.dialling =
-      hub.reach === undefined ? forward(hub, this.index, this.name, forwardPort) : listen(hub.reach, this.index)
+    if (hub.reach === undefined) {
+      this.labels["via"] = "port-forward"
+      this.dialling = forward(hub, this.index, this.name, forwardPort)
+    } else {
+      this.labels["via"] = `dial-back to ${hub.reach.address}`
+      this.dialling = listen(hub.reach, this.index)
+    }
   }
 
   /** Begins: asks for the pod, and follows what becomes of it until the scope ends. */
   get start(): Effect.Effect<RunnerProcess, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const { hub } = this.parts
-      const unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
       hub.living.add(this.name)
-      yield* Effect.addFinalizer(() => Effect.andThen(Effect.sync(unfollow), this.remove))
+      this.unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
+      yield* Effect.addFinalizer(() => this.remove)
       const creating = yield* Effect.forkScoped(this.create)
       const connection = Effect.tap(
         Effect.raceFirst(this.dialling.transport(Deferred.await(this.started)), Deferred.await(this.failed)),
@@ -146,20 +154,27 @@ export class RunnerPod {
     this.pod = pod
     const { nodeName } = pod.spec
     if (nodeName !== undefined) this.labels["node"] = nodeName
-    if (!this.isOver) {
+    if (!this.isOver && this.killedBy === undefined) {
       const leaving = PodDiagnosis.leavingOf(pod, { now: hub.now(), drainTimeout: this.spec.drainTimeout })
       if (leaving !== undefined) Deferred.doneUnsafe(this.leaving, Effect.succeed(leaving))
     }
     if (!this.isConnected) this.diagnose()
-    const end = PodDiagnosis.exitOf(pod, gone)
-    if (end === undefined || this.isFailing) return
-    this.end(end)
+    const end = PodDiagnosis.exitOf(pod, gone) ?? this.lostNode(pod)
+    // a boot that fails has its reason first, which must be the answer to whoever waits for either
+    if (end !== undefined && !this.isTelling) this.end(end)
+  }
+
+  /** A runner that is not connected, on a node of which nothing is heard: there will be no other news for a long time. */
+  private lostNode(pod: Pod): RunnerExit | undefined {
+    if (!this.isOver || !PodFacts.isNodeSilent(pod)) return undefined
+    return { reason: new NodeLost({ node: PodFacts.nodeOf(pod) }), gone: false }
   }
 
   private end(exit: RunnerExit): void {
     const { killedBy } = this
     const reason = killedBy === undefined ? exit.reason : new Killed({ signal: "SIGKILL", by: killedBy })
     Deferred.doneUnsafe(this.exit, Effect.succeed({ reason, gone: exit.gone }))
+    if (this.isOver) this.unfollow()
   }
 
   /** How far its boot has come, and whether it can still succeed. */
@@ -235,17 +250,32 @@ export class RunnerPod {
   }
 
   /** It will never serve. What it wrote is asked for, where nothing else says why. */
-  private fail(cause: BootFailure): void {
+  private fail(found: BootFailure): void {
     if (this.isFailing || this.isConnected) return
+    const cause = this.healed(found)
     this.isFailing = true
+    this.isTelling = true
     const told = Effect.map(this.lastWords(cause), (cause) => {
       this.cause = cause
+      this.isTelling = false
       Deferred.doneUnsafe(this.failed, Effect.fail(cause))
-      // after its reason, which must be the answer to whoever waits for either
       const end = this.pod === undefined ? undefined : PodDiagnosis.exitOf(this.pod, false)
       if (end !== undefined) this.end(end)
     })
     this.run(told)
+  }
+
+  /** A Secret of ours that somebody deleted is made again by the next boot. */
+  private healed(cause: BootFailure): BootFailure {
+    const { keys } = this.parts.hub
+    if (
+      cause._tag !== "InvalidSpec" ||
+      !keys.names.some((name) => cause.detail.includes(`secret "${name}" not found`))
+    ) {
+      return cause
+    }
+    keys.lost(this.index)
+    return new LaunchFailed({ detail: `the Secret with its key was deleted and is made again (${cause.detail})` })
   }
 
   private lastWords(cause: BootFailure): Effect.Effect<BootFailure> {
@@ -294,13 +324,13 @@ export class RunnerPod {
       if (this.isCreated) {
         // a runner whose session is over ends by itself within `cancelGrace`; one that never had any has nothing to end
         const grace = this.isConnected ? Math.ceil(this.spec.cancelGrace / 1_000) + 1 : 1
-        const unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
         const isDeleted = yield* hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
         if (isDeleted && this.pod !== undefined) {
           yield* Effect.timeoutOption(Deferred.await(this.exit), grace * 1_000 + 3_000)
         }
-        unfollow()
       }
+      // else it is followed on, for the news of its node that may come in a minute
+      if (!this.isCreated || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
       hub.living.delete(this.name)
     })
   }
