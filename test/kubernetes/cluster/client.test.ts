@@ -151,6 +151,44 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
       })
     )
 
+    it.effect("keeps Secrets, tries a pod dry, reads what the cluster tells and what is allowed", () =>
+      Effect.gen(function* () {
+        const kube = yield* KubeClient
+        const secret = { metadata: { name: "keys" }, stringData: { key: "value" } }
+        const { metadata } = yield* kube.createSecret(secret)
+        assert.strictEqual((yield* Effect.flip(kube.createSecret(secret))).reason, "AlreadyExists")
+        assert.isFalse(yield* kube.deleteSecret("keys", { uid: "11111111-2222-3333-4444-555555555555" }))
+        assert.isTrue(yield* kube.deleteSecret("keys", { uid: metadata.uid! }))
+        assert.isFalse(yield* kube.deleteSecret("keys"))
+
+        yield* kube.createPod(podNamed("dry"), { dryRun: true })
+        assert.strictEqual((yield* Effect.flip(kube.getPod("dry"))).reason, "NotFound")
+        const unknown = { ...podNamed("dry"), spec: { ...podNamed("dry").spec, nonsense: 1 } }
+        const strict = yield* Effect.flip(kube.createPod(unknown, { dryRun: true }))
+        assert.deepInclude(strict, { status: 400, reason: "BadRequest", retryable: false })
+        assert.include(strict.detail, "nonsense")
+        const invalid = yield* Effect.flip(kube.createPod({ ...podNamed("dry"), spec: { containers: [] } }))
+        assert.deepInclude(invalid, { status: 422, reason: "Invalid", fields: ["spec.containers"] })
+
+        const { rules } = yield* kube.rulesReview
+        assert.isTrue(
+          rules.some(
+            ({ resources = [], verbs }) =>
+              resources.some((name) => name === "pods" || name === "*") &&
+              verbs.some((verb) => verb === "create" || verb === "*")
+          )
+        )
+
+        const nowhere = yield* kube.createPod(podNamed("nowhere", { nodeSelector: { there: "nowhere" } }))
+        const told = yield* kube.events(nowhere.metadata.uid!).pipe(
+          Effect.filterOrFail((events) => events.length > 0),
+          Effect.retry({ times: 200, schedule: Schedule.spaced("50 millis") })
+        )
+        assert.strictEqual(told[0]?.reason, "FailedScheduling")
+        yield* kube.deletePod("nowhere", { gracePeriodSeconds: 0 })
+      })
+    )
+
     it.effect("forwards a port: both ways, as fast as it is taken, to the end", () =>
       Effect.gen(function* () {
         const kube = yield* KubeClient
