@@ -61,13 +61,17 @@ const start = (
     const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
     return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
   }
-  const tell = Context.getOrUndefined(caller.context as Context.Context<Explain>, Explain)
-  const explain = tell === undefined ? undefined : new CallExplain(engine, tell)
+  const explain = explainOf(engine, caller)
   if (!CallSpan.isTraced(caller.context)) {
     return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false), explain)
   }
   const trace = new CallTrace(engine, caller.context, fn, explain)
   return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, trace.span, false), trace)
+}
+
+const explainOf = (engine: PoolEngine, caller: Caller): CallExplain | undefined => {
+  const tell = Context.getOrUndefined(caller.context as Context.Context<Explain>, Explain)
+  return tell === undefined ? undefined : new CallExplain(engine, tell)
 }
 
 /** Hands a call over to the pool; what it fails with later is told to `failed`. */
@@ -93,7 +97,9 @@ export const cast = (
       else if (Exit.isExit(exit)) failed(exit)
       else Effect.runForkWith(caller.context as Context.Context<unknown>)(exit).addObserver(failed)
     }
-    engine.submit(new Call(engine, fn, codec, own, terms, engine.now(), resume))
+    const call = new Call(engine, fn, codec, own, terms, engine.now(), resume)
+    call.trace = explainOf(engine, caller)
+    engine.submit(call)
     accepted = true
     return refusal ?? Effect.void
   })

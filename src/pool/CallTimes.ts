@@ -56,7 +56,20 @@ const shown = (millis: number): string =>
 /** Who is told of the calls that are made here. */
 export class Explain extends Context.Service<Explain, (times: CallTimes) => void>()("effect-flame/Explain") {}
 
-/** Tells of every call inside of an effect where its time went, when it has its answer. */
+/**
+ * Tells of every call and cast inside of an effect where its time went, when it has its answer.
+ *
+ * Calls that a pool never got, such as those with an invalid payload, are left out. What `tell` throws is dropped.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame } from "effect-flame"
+ *
+ * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
+ * const nine = Flame.call(square, { n: 3 }).pipe(Flame.explain((times) => console.log(String(times))))
+ * ```
+ */
 export const explain: {
   (tell: (times: CallTimes) => void): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(effect: Effect.Effect<A, E, R>, tell: (times: CallTimes) => void): Effect.Effect<A, E, R>

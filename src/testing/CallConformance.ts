@@ -3,6 +3,8 @@ import * as Assert from "node:assert/strict"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { Backend, type RunnerProcess } from "../backend/Backend.ts"
 import * as Flame from "../Flame.ts"
@@ -20,6 +22,7 @@ import {
   read,
   Refusal,
   refuse,
+  say,
   Tenant,
   whoami
 } from "./ConformanceFunctions.ts"
@@ -135,6 +138,32 @@ export const calls = (test: Register, isGone: IsGone): void => {
         Assert.deepEqual({ hasBudget, pool, tenant }, { hasBudget: true, pool: Pool.key, tenant: "acme" })
       })
     )
+  )
+
+  test(
+    "what calls log comes to the log of their pool, with their runner and function",
+    Effect.gen(function* () {
+      const lines: Array<readonly [level: string, message: unknown, annotations: Readonly<Record<string, unknown>>]> =
+        []
+      const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+        lines.push([logLevel, message, fiber.getRef(References.CurrentLogAnnotations)])
+      })
+      const line = nextName()
+      const said = () => lines.find(([, message]) => String(message) === line)
+      const id = yield* withPool(
+        {},
+        Effect.gen(function* () {
+          yield* Effect.annotateLogs(Flame.call(say, { line }), "order", 7)
+          yield* eventually(
+            Effect.sync(() => said() !== undefined),
+            "the line is logged"
+          )
+          return (yield* (yield* Pool).status).runners[0]?.id
+        })
+      ).pipe(Effect.provide(Logger.layer([logger])))
+      const annotations = { order: 7, runner: id, pool: Pool.key, function: say.name }
+      Assert.deepEqual(said(), ["Warn", [line], annotations])
+    })
   )
 
   test(

@@ -94,5 +94,10 @@ export const read = Flame.fn("conformance/read", { success: Schema.Array(Schema.
   Effect.sync(() => [...journal])
 )
 
+/** Logs a line. */
+export const say = Flame.fn("conformance/say", { payload: { line: Schema.String } }, ({ line }) =>
+  Effect.logWarning(line)
+)
+
 /** All of them: what the runners of a backend under test serve. */
-export const conformanceFunctions = [echo, forward, refuse, collapse, nothing, whoami, hold, read] as const
+export const conformanceFunctions = [echo, forward, refuse, collapse, nothing, whoami, hold, read, say] as const

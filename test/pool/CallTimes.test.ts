@@ -104,6 +104,18 @@ describe("explain", () => {
     }).pipe(Effect.provide(FlameLayer.test([nap])))
   )
 
+  it.effect("tells of casts too", () =>
+    Effect.gen(function* () {
+      const { explain, times } = told()
+      yield* explain(Flame.cast(nap, { millis: 100 }))
+      yield* pass("1 second")
+      assert.deepStrictEqual(
+        times.map(({ outcome, ran }) => [outcome, ran]),
+        [["succeeded", 100]]
+      )
+    }).pipe(Effect.provide(FlameLayer.test([nap])))
+  )
+
   it.effect("costs no call its answer where who is told fails", () =>
     Effect.gen(function* () {
       const failing = Flame.explain(Flame.call(nap, { millis: 0 }), () => {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -42,6 +43,13 @@ describe("what a function logs in memory", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* logged(Flame.call(say), { logLevel: "Warn" }), [])
       assert.deepStrictEqual(yield* logged(Flame.call(say), { logLevel: "None" }), [])
+    })
+  )
+
+  it.effect("is held to a level that the environment sets", () =>
+    Effect.gen(function* () {
+      const config = ConfigProvider.layer(ConfigProvider.fromUnknown({ FLAME_LOG_LEVEL: "Error" }))
+      assert.deepStrictEqual(yield* Effect.provide(logged(Flame.call(say)), config), [])
     })
   )
 
