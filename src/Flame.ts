@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import { fromInputUnsafe, toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Pull from "effect/Pull"
 import type * as Schema from "effect/Schema"
@@ -218,21 +219,26 @@ const withPool = (
   Effect.withFiber((fiber) => {
     const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
-    if (pool === undefined) return missing(fn, key, fiber.context)
-    const timeout = options?.timeout
-    return pool[how](fiber, fn, payload, timeout === undefined ? undefined : toMillis(fromInputUnsafe(timeout)))
+    const timeout = options?.timeout === undefined ? undefined : toMillis(fromInputUnsafe(options.timeout))
+    return pool === undefined
+      ? fromInside(how, fiber, fn, key, payload, timeout)
+      : pool[how](fiber, fn, payload, timeout)
   })
 
-/** Types keep an app from calling without the pool; a function gets its pools from its parent, which is to come. */
-const missing = (
+/** Types keep an app from calling without the pool; a function reaches the pools of its parent by their ids. */
+const fromInside = (
+  how: "call" | "cast",
+  caller: Fiber.Fiber<unknown, unknown>,
   fn: FlameFunction.AnyFunction,
   key: Context.Key<unknown, PoolShape>,
-  context: Context.Context<never>
-): Effect.Effect<never, FlameError> => {
-  const isInside = Context.getOrUndefined(context as Context.Context<Current>, Current) !== undefined
-  const detail = isInside
-    ? "a function cannot call another one yet; let the parent make both calls"
-    : "provide a FlameLayer, or the layer of the pool, around the program"
+  payload: unknown,
+  timeout: number | undefined
+): Effect.Effect<unknown, unknown, unknown> => {
+  const current = Context.getOrUndefined(caller.context as Context.Context<Current>, Current)
+  if (current?.nesting !== undefined) {
+    return current.nesting.relay(current, caller, { fn, payload, timeout, pool: key.key, cast: how === "cast" })
+  }
+  const detail = "provide a FlameLayer, or the layer of the pool, around the program"
   return Effect.fail(new FlameError({ reason: new PoolMissing({ pool: key.key, function: fn.name, detail }) }))
 }
 

@@ -160,6 +160,9 @@ const sides = ["payload", "success", "error"] as const
 /** What the layout of a streaming function ends with. */
 const streaming = ["stream"] as const
 
+/** Whether a layout is that of a streaming function. */
+export const isStreaming = (layout: string): boolean => layout.endsWith(`-${streaming[0]}`)
+
 /** Which schemas differ between two layouts of one function, for the message about it. */
 export const differingSides = (layout: string, other: string): ReadonlyArray<(typeof sides)[number]> => {
   const theirs = other.split("-")

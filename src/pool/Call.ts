@@ -3,12 +3,13 @@
  *
  * One object for all three, so that a call that waits costs little and one that does not costs no look-up.
  */
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { FlameError, type Reason, RemoteDefect } from "../FlameError.ts"
+import { FlameError, type Reason } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
-import * as FunctionCodec from "../FunctionCodec.ts"
+import type * as FunctionCodec from "../FunctionCodec.ts"
 import type { RunnerCall } from "../runner/Runner.ts"
+import * as Outcome from "../runner/Outcome.ts"
+import type { CallExit } from "../runner/Outcome.ts"
 import type { Channel, ChannelHandlers } from "../wire/Channel.ts"
 import { Kind } from "../wire/Frame.ts"
 import type { Extras, SpanIds } from "../wire/Request.ts"
@@ -49,8 +50,23 @@ export interface CallTerms {
   readonly cast: boolean
 }
 
-/** The callers' side of an exit: what `resume` is given. */
-export type CallExit = Exit.Exit<unknown, unknown> | Effect.Effect<unknown, unknown, unknown>
+export type { CallExit } from "../runner/Outcome.ts"
+
+/** What of a function a call needs that is made for one without its code. */
+export type CalledFunction = Pick<AnyFunction, "name" | "layout" | "idempotent">
+
+/** The answer to a call that gives bytes on as they are. */
+export interface RawAnswer {
+  readonly kind: number
+  readonly bytes: Uint8Array
+  readonly runner: string
+}
+
+/** The nested calls of one call. */
+export interface NestedOf {
+  /** Their caller has ended. */
+  readonly end: () => void
+}
 
 export class Call implements Ticket, RunnerCall, Due {
   state: "idle" | "waiting" | "running" = "idle"
@@ -84,6 +100,12 @@ export class Call implements Ticket, RunnerCall, Due {
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
   ranOn = -1
+  /** How many calls are around it: 0 for one that the app makes. */
+  readonly depth: number = 0
+  /** Calls that its function has made, once it has. */
+  calls: NestedOf | undefined = undefined
+  /** Told when its function has ended, before its slot is free. */
+  leaving: (() => void) | undefined = undefined
   /** Its span, or whoever else wants to know where its time went. */
   trace: CallObserver | undefined = undefined
   /** Milliseconds that the function ran, where the runner was asked and has answered. */
@@ -93,8 +115,9 @@ export class Call implements Ticket, RunnerCall, Due {
   channel: Channel | undefined = undefined
   /** End of its budget in the pool's time. */
   readonly expiry: number | undefined
-  readonly fn: AnyFunction
-  readonly codec: FunctionCodec.FunctionCodec
+  readonly fn: CalledFunction
+  /** Undefined where the parent gives bytes on as they are, for a function that it may not have. */
+  readonly codec: FunctionCodec.FunctionCodec | undefined
   readonly payload: Uint8Array
   readonly terms: CallTerms
   private readonly owner: CallOwner
@@ -102,8 +125,8 @@ export class Call implements Ticket, RunnerCall, Due {
 
   constructor(
     owner: CallOwner,
-    fn: AnyFunction,
-    codec: FunctionCodec.FunctionCodec,
+    fn: CalledFunction,
+    codec: FunctionCodec.FunctionCodec | undefined,
     payload: Uint8Array,
     terms: CallTerms,
     now: number,
@@ -176,26 +199,9 @@ export class Call implements Ticket, RunnerCall, Due {
 
   /** What a final frame that carries a value or the function's own failure means to the caller. */
   decode(kind: number, body: Buffer, large: Uint8Array | undefined, runner: string): CallExit {
-    const { codec } = this
-    const bytes = large ?? body
-    try {
-      switch (kind) {
-        case Kind.Success: {
-          if (this.messages !== undefined) return Exit.void
-          if (codec.isSuccessSync) return Exit.succeed(codec.decodeSuccess(bytes, large !== undefined))
-          return Effect.orDie(codec.decodeSuccessEffect(large ?? Buffer.from(body), true))
-        }
-        case Kind.Failure: {
-          if (codec.isErrorSync) return Exit.fail(codec.decodeError(bytes, large !== undefined))
-          return Effect.flatMap(Effect.orDie(codec.decodeErrorEffect(large ?? Buffer.from(body), true)), Effect.fail)
-        }
-        default: {
-          const defect = FunctionCodec.decodeDefect(bytes)
-          return Exit.die(new RemoteDefect({ function: this.fn.name, runner, ...defect }))
-        }
-      }
-    } catch (defect) {
-      return Exit.die(defect)
-    }
+    if (this.codec === undefined)
+      return Exit.succeed({ kind, bytes: large ?? Buffer.from(body), runner } satisfies RawAnswer)
+    if (kind === Kind.Success && this.messages !== undefined) return Exit.void
+    return Outcome.read(this.fn.name, this.codec, kind, body, large, runner)
   }
 }

@@ -21,7 +21,7 @@ export class CallExplain implements CallObserver {
     const now = engine.now()
     const isSent = call.ranOn >= 0
     const until = isSent ? call.dispatchedAt : now
-    const runner = isSent ? engine.bootOf(call.ranOn) : booting(engine)
+    const runner = isSent ? engine.runners.get(call.ranOn) : booting(engine)
     const boot = runner === undefined ? [] : bootSteps(runner, call.submittedAt, until)
     const booted = boot.reduce((sum, [, millis]) => sum + millis, 0)
     this.tell(

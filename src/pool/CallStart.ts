@@ -3,15 +3,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../CallSpan.ts"
-import { FlameError, InvalidPayload, PayloadTooLarge } from "../FlameError.ts"
+import * as EncodePayload from "../EncodePayload.ts"
+import { FlameError, PayloadTooLarge } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import * as Propagate from "../Propagate.ts"
-import type { Extras, SpanIds } from "../wire/Request.ts"
+import * as CallerExtras from "../runner/CallerExtras.ts"
+import type { SpanIds } from "../wire/Request.ts"
 import { Call, type CallExit, type CallObserver, type CallTerms } from "./Call.ts"
 import { CallExplain } from "./CallExplain.ts"
 import { Explain } from "./CallTimes.ts"
@@ -35,16 +36,7 @@ export const call = (
   timeout: number | undefined
 ): Outcome => {
   const codec = FunctionCodec.of(fn)
-  if (!codec.isPayloadSync) {
-    return encodeLater(codec, fn, payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
-  }
-  let bytes: Uint8Array
-  try {
-    bytes = codec.encodePayload(payload)
-  } catch (error) {
-    return invalid(fn, error)
-  }
-  return start(engine, caller, fn, codec, bytes, timeout)
+  return EncodePayload.encode(codec, fn, payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
 }
 
 const start = (
@@ -84,7 +76,7 @@ export const cast = (
   failed: (exit: Exit.Exit<unknown, unknown>) => void
 ): Outcome => {
   const codec = FunctionCodec.of(fn)
-  return encodeLater(codec, fn, payload, (bytes) => {
+  return EncodePayload.later(codec, fn, payload, (bytes) => {
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
@@ -104,18 +96,6 @@ export const cast = (
     return refusal ?? Effect.void
   })
 }
-
-/** Encodes a payload whose schema may need services or time; says what is wrong with it before anything is sent. */
-const encodeLater = (
-  codec: FunctionCodec.FunctionCodec,
-  fn: AnyFunction,
-  payload: unknown,
-  then: (bytes: Uint8Array) => Outcome
-): Outcome =>
-  Effect.matchEffect(codec.encodePayloadEffect(payload), {
-    onFailure: (error) => invalid(fn, error),
-    onSuccess: then
-  })
 
 const run = (
   engine: PoolEngine,
@@ -161,17 +141,10 @@ const open = (
     )
   )
 
-const fail = (reason: InvalidPayload | PayloadTooLarge) => Effect.fail(new FlameError({ reason }))
-
 const tooLarge = (engine: PoolEngine, fn: AnyFunction, bytes: Uint8Array): Outcome => {
   const limit = engine.settings.maxPayload
-  return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
-}
-
-/** A value that does not fit is the caller's to mend; what a schema's own code throws is a defect. */
-const invalid = (fn: AnyFunction, error: unknown): Outcome => {
-  const issues = FunctionCodec.payloadIssues(error)
-  return issues === undefined ? Effect.die(error) : fail(new InvalidPayload({ function: fn.name, issues: [...issues] }))
+  const reason = new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" })
+  return Effect.fail(new FlameError({ reason }))
 }
 
 const plain: CallTerms = {
@@ -192,7 +165,7 @@ const termsOf = (
   span: SpanIds | undefined,
   cast: boolean
 ): CallTerms => {
-  const extras = extrasOf(fiber)
+  const extras = CallerExtras.of(fiber)
   // asked for by the call, no end is one: it stands over what the function or the pool says
   const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
   // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere
@@ -205,20 +178,4 @@ const termsOf = (
     if (budget === undefined) return plain
   }
   return { span, extras, timeout: budget, lease: leased?.lease ?? -1, leasedRunner: leased?.id, cast }
-}
-
-// as every fiber sees them that has set neither: the default of a Reference is made once
-const noAnnotations = Context.get(Context.empty(), References.CurrentLogAnnotations)
-const defaultLevel = Context.get(Context.empty(), References.MinimumLogLevel)
-
-const extrasOf = (fiber: Caller): Extras | undefined => {
-  const annotations = fiber.getRef(References.CurrentLogAnnotations)
-  const level = fiber.getRef(References.MinimumLogLevel)
-  const references = Propagate.hasAny() ? Propagate.collect(fiber.context) : undefined
-  if (annotations === noAnnotations && level === defaultLevel && references === undefined) return undefined
-  return {
-    ...(annotations === noAnnotations ? {} : { annotations }),
-    ...(level === defaultLevel ? {} : { level }),
-    ...(references === undefined ? {} : { references })
-  }
 }

@@ -34,7 +34,7 @@ export class CallTrace implements CallObserver {
 
   /** The caller has its answer. */
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
-    const runner = this.engine.bootOf(call.ranOn)
+    const runner = this.engine.runners.get(call.ranOn)
     if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
     const now = this.engine.now()
     const until = call.ranOn < 0 ? now : call.dispatchedAt

@@ -75,11 +75,6 @@ export class PoolEngine implements CallOwner {
     return this.parts.pool
   }
 
-  /** How the runner of this index booted, while it exists. */
-  bootOf(index: number): EngineRunner | undefined {
-    return this.runners.get(index)
-  }
-
   /** Takes an event in; events that come while commands are carried out wait for their turn. */
   step(event: PoolState.Event): void {
     if (this.isStepping) {
@@ -106,7 +101,8 @@ export class PoolEngine implements CallOwner {
   submit(call: Call): void {
     const { codec, fn } = call
     this.parts.metrics.submitted(call.cast)
-    if (!this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
+    // not what a runner says of functions that may exist nowhere
+    if (codec !== undefined && !this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
     if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
     this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
   }
@@ -145,7 +141,8 @@ export class PoolEngine implements CallOwner {
     // the answer to a ping that is out already may have left before the loop was blocked
     call.pongs = handle.pongs + (handle.isPinged ? 1 : 0)
     handle.probe()
-    this.timer.schedule(call, now + this.settings.cancelGrace)
+    // a function that waits for a nested one which does not stop must not be taken for stuck itself
+    this.timer.schedule(call, now + this.settings.cancelGrace * 0.9 ** call.depth)
   }
 
   expired(call: Call, now: number): void {
@@ -205,6 +202,7 @@ export class PoolEngine implements CallOwner {
   final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
     const now = this.now()
     if (call.place >= 0) this.timer.cancel(call)
+    call.calls?.end()
     const runner = this.runners.get(call.runner)
     const id = runner?.id ?? "?"
     if (call.phase !== "open") {
@@ -216,6 +214,7 @@ export class PoolEngine implements CallOwner {
     }
     if (kind === Kind.Success || kind === Kind.Failure || kind === Kind.Defect) {
       this.parts.metrics.finished(call, now, kind === Kind.Success)
+      call.leaving?.()
       this.step({ _tag: "Released", now, ticket: call })
       call.settle(call.decode(kind, body, large, id), "over")
     } else if (kind === Kind.Refused) this.refused(call, now, body, id)
@@ -308,13 +307,13 @@ export class PoolEngine implements CallOwner {
       return call.end()
     }
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
-    const functionIndex = handle.indexOf(call.fn)
+    const functionIndex = handle.indexOf(call.fn, call.codec !== undefined)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
     call.dispatchedAt = now
     call.ranOn = index
     call.ranFor = undefined
     const budget = call.expiry === undefined ? undefined : call.expiry - now
-    handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload)
+    handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload, call.nested)
     this.pings.start()
   }
 

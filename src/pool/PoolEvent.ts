@@ -96,6 +96,8 @@ export interface PoolStatus {
   readonly draining: number
   readonly busySlots: number
   readonly freeSlots: number
+  /** Calls that wait for those which their functions make; nested calls run on their slots. */
+  readonly suspended: number
   readonly waiting: number
   readonly leases: number
   /** Since the pool was built. */

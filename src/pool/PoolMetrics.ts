@@ -105,7 +105,7 @@ export class PoolMetrics {
   register(
     pool: string,
     context: Context.Context<never>,
-    now: () => Readonly<Record<"waiting" | "used" | "free" | "ready" | "booting", number>>
+    now: () => Readonly<Record<"waiting" | "used" | "suspended" | "free" | "ready" | "booting", number>>
   ): () => void {
     const attributes = { pool }
     const registrations: Array<{ remove(): void }> = []
@@ -135,6 +135,7 @@ export class PoolMetrics {
     gauge("flame_waiting", "Calls that wait for a slot now", () => now().waiting)
     gauge("flame_busy_slots", "Slots that calls have now", () => now().used)
     gauge("flame_free_slots", "Slots that calls could have at once now", () => now().free)
+    gauge("flame_suspended", "Calls that wait for those which their functions make", () => now().suspended)
     gauge("flame_runners", "Runners that serve now", () => now().ready)
     gauge("flame_booting", "Runners that boot now", () => now().booting)
     histogram("flame_queue_ms", "Milliseconds that calls waited", () => this.queue.state)

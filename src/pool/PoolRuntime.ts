@@ -9,7 +9,6 @@ import * as PubSub from "effect/PubSub"
 import { Backend } from "../backend/Backend.ts"
 import { isTransient } from "../BootFailure.ts"
 import { BootFailed, FlameError, TimedOut } from "../FlameError.ts"
-import type { AnyFunction } from "../FlameFunction.ts"
 import { life } from "../runner/Life.ts"
 import { describe } from "./CastError.ts"
 import { askIdle } from "./IdleCheck.ts"
@@ -18,6 +17,7 @@ import { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent, PoolStatus } from "./PoolEvent.ts"
 import { PoolMetrics } from "./PoolMetrics.ts"
 import { type PoolOptions, resolve, toState } from "./PoolOptions.ts"
+import * as PoolRegistry from "./PoolRegistry.ts"
 import * as PoolState from "./PoolState.ts"
 import { type LeasedRunner, Runner } from "./Runner.ts"
 import { type LifeParts, LivingRunner } from "./LivingRunner.ts"
@@ -80,7 +80,16 @@ export class PoolRuntime {
       toState(settings, options.idleWhen !== undefined),
       Math.trunc(Math.random() * 0x7fffffff)
     )
-    this.unregister = this.metrics.register(id, context, () => PoolState.snapshot(this.engine.state))
+    const leaveRegistry = PoolRegistry.register({
+      engine: this.engine,
+      backend,
+      castFailed: (fn, exit) => this.castFailed(fn, exit)
+    })
+    const leaveMetrics = this.metrics.register(id, context, () => PoolState.snapshot(this.engine.state))
+    this.unregister = () => {
+      leaveRegistry()
+      leaveMetrics()
+    }
     if (settings.min === 0) Deferred.doneUnsafe(this.minReady, Exit.void)
     this.engine.step({ _tag: "Tick", now: this.engine.now() })
   }
@@ -142,6 +151,7 @@ export class PoolRuntime {
       draining: figures.draining,
       busySlots: figures.used,
       freeSlots: figures.free,
+      suspended: figures.suspended,
       waiting: figures.waiting,
       leases: figures.leases,
       totals: this.metrics.totals
@@ -221,7 +231,7 @@ export class PoolRuntime {
   }
 
   /** Tells that a cast failed: in the log, the counters and the events. */
-  castFailed(fn: AnyFunction, exit: Exit.Exit<unknown, unknown>): void {
+  castFailed(fn: { readonly name: string }, exit: Exit.Exit<unknown, unknown>): void {
     if (Exit.isSuccess(exit)) return
     const reason = exit.cause.reasons[0]
     const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : "interrupted"

@@ -14,6 +14,7 @@ import { BeforeBootFailed, type BootFailure, isTransient, LaunchFailed, NeverCon
 import { Killed, type RunnerExit } from "../RunnerExit.ts"
 import { connect, type RunnerHandle, type RunnerTerms } from "../runner/Runner.ts"
 import type { Call } from "./Call.ts"
+import { NestedSession } from "./NestedSession.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import type { BootOutcome } from "./PoolOptions.ts"
 import { hintOf } from "./BootHint.ts"
@@ -198,7 +199,10 @@ const ready = (
   const { pool } = parts
   runner.handle = handle
   runner.readyAt = engine.now()
+  const nested = new NestedSession(engine, parts.backend, handle, parts.beside)
   handle.events = {
+    nested: (kind, id, body, large) => nested.message(kind, id, body, large),
+    acceptNested: (id, total) => nested.accept(id, total),
     draining: () => engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index }),
     responsive(answers) {
       runner.silentSince = answers ? undefined : engine.now()
@@ -207,6 +211,7 @@ const ready = (
       parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
     },
     closed: ({ violation }) => {
+      nested.close()
       if (violation !== undefined)
         parts.beside(Effect.logError(`the connection of runner ${id} was ended: it sent ${violation}`))
       Deferred.doneUnsafe(runner.over, Exit.void)

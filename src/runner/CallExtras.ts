@@ -6,18 +6,16 @@ import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../CallSpan.ts"
 import * as Propagate from "../Propagate.ts"
 import type { Extras, RequestHead, SpanIds } from "../wire/Request.ts"
-import { Current, CurrentCall, type RunnerInfo } from "./Current.ts"
+import { Current, type CurrentCall, type RunnerInfo } from "./Current.ts"
 
 /** The context that the function of a call runs in: that of its runner with what is the call's own. */
 export const contextOf = (
-  runner: { readonly context: Context.Context<never>; readonly info: RunnerInfo },
+  runner: Context.Context<never>,
   head: RequestHead,
-  fn: string,
-  now: () => number,
+  current: CurrentCall,
   scope: Scope.Scope
 ): Context.Context<never> => {
-  const current = new CurrentCall(runner.info, fn, head.budget, now)
-  const context: Context.Context<never> = Context.add(Context.add(runner.context, Current, current), Scope.Scope, scope)
+  const context: Context.Context<never> = Context.add(Context.add(runner, Current, current), Scope.Scope, scope)
   return head.extras === undefined ? context : withExtras(context, head.extras)
 }
 

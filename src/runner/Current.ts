@@ -1,5 +1,7 @@
 /** Inside a function: where it runs, and how much of its call's budget is left. */
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 
 /** What a runner knows of itself. */
 export interface RunnerInfo {
@@ -11,6 +13,35 @@ export interface RunnerInfo {
   readonly parent: string
 }
 
+/** A declared function, as whoever relays a call of it needs it. */
+export interface NestedFunction {
+  readonly name: string
+  readonly layout: string
+  readonly timeout: number | undefined
+  readonly idempotent: boolean
+  readonly stream: boolean
+}
+
+/** A call that a function makes. */
+export interface Wanted {
+  readonly fn: NestedFunction
+  readonly payload: unknown
+  /** Milliseconds, Infinity for none at all, undefined for what the function or the pool says. */
+  readonly timeout: number | undefined
+  readonly pool: string
+  /** Nobody waits for its result. */
+  readonly cast: boolean
+}
+
+/** Makes the calls of functions, through their parent. */
+export interface Nesting {
+  readonly relay: (
+    current: CurrentCall,
+    caller: Fiber.Fiber<unknown, unknown>,
+    wanted: Wanted
+  ) => Effect.Effect<unknown, unknown, unknown>
+}
+
 /** One call, seen from inside. */
 export class CurrentCall implements RunnerInfo {
   readonly id: string
@@ -18,15 +49,32 @@ export class CurrentCall implements RunnerInfo {
   readonly parent: string
   /** Name of the function that runs. */
   readonly function: string
+  /** @internal */
+  readonly nesting: Nesting | undefined
+  /** Its id on the connection. @internal */
+  readonly callId: number
+  /** Its nested calls that have not ended. @internal */
+  nested = 0
+  /** Whether it has its answer. @internal */
+  isOver = false
   private readonly deadline: number | undefined
   private readonly now: () => number
 
-  constructor(info: RunnerInfo, fn: string, budget: number | undefined, now: () => number) {
+  constructor(
+    info: RunnerInfo,
+    fn: string,
+    budget: number | undefined,
+    now: () => number,
+    nesting?: Nesting,
+    callId = 0
+  ) {
     this.id = info.id
     this.pool = info.pool
     this.parent = info.parent
     this.function = fn
     this.now = now
+    this.nesting = nesting
+    this.callId = callId
     this.deadline = budget === undefined ? undefined : now() + budget
   }
 

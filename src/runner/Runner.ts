@@ -33,6 +33,10 @@ export interface RunnerCall {
 export interface RunnerEvents {
   readonly draining: () => void
   readonly responsive: (answers: boolean) => void
+  /** A function there makes a call, or gives one up. */
+  readonly nested?: (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => void
+  /** Whether a call of a function there may have a large payload of this size; a string says why not. */
+  readonly acceptNested?: (id: number, total: number) => string | undefined
   readonly closed: (how: LinkClosed) => void
 }
 
@@ -65,7 +69,7 @@ export class RunnerHandle {
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   /** Functions whose layout was compared. */
-  private readonly checked = new Map<AnyFunction, number>()
+  private readonly checked = new Map<Pick<AnyFunction, "name" | "layout">, number>()
   /** How often it has answered a ping. */
   pongs = 0
   /** Whether a ping is out, and whether the next one that is due may take it for unanswered. */
@@ -81,14 +85,17 @@ export class RunnerHandle {
     hello.functions.forEach(([name, fingerprint], index) => this.indices.set(name, { index, fingerprint }))
   }
 
-  /** Index of a function there; undefined when it is not served, a failure when its layout is another one. */
-  indexOf(fn: AnyFunction): number | BootFailure | undefined {
+  /**
+   * Index of a function there; undefined when it is not served, a failure when its layout is another one. One that is not
+   * `ours` is known by what another runner says of it, and not remembered.
+   */
+  indexOf(fn: Pick<AnyFunction, "name" | "layout">, ours = true): number | BootFailure | undefined {
     const known = this.checked.get(fn)
     if (known !== undefined) return known
     const there = this.indices.get(fn.name)
     if (there === undefined) return undefined
     if (there.fingerprint !== fn.layout) return layoutMismatch(fn.name, fn.layout, there.fingerprint, this.hello.build)
-    this.checked.set(fn, there.index)
+    if (ours) this.checked.set(fn, there.index)
     return there.index
   }
 
@@ -99,7 +106,8 @@ export class RunnerHandle {
     budget: number | undefined,
     span: SpanIds | undefined,
     extras: Extras | undefined,
-    payload: Uint8Array
+    payload: Uint8Array,
+    isNested = false
   ): void {
     const id = this.freeIds.pop() ?? this.calls.length
     this.calls[id] = call
@@ -110,7 +118,8 @@ export class RunnerHandle {
       const { link, maxResult: limit } = this
       call.channel = new Channel({ link, side: "parent", id, limit }, call.messages)
     }
-    this.link.send(Kind.Request, id, encodeHead(functionIndex, budget, span, extras, call.isTimed), payload)
+    const head = encodeHead(functionIndex, budget, span, extras, call.isTimed, isNested)
+    this.link.send(Kind.Request, id, head, payload)
   }
 
   /** Asks the runner to stop a call; its final frame is the acknowledgement. */
@@ -185,6 +194,10 @@ export class RunnerHandle {
         if (wrong !== undefined) this.link.violate(wrong)
         return
       }
+      case Kind.Nested:
+      case Kind.NestedCancel:
+        if (this.events.nested === undefined) return this.link.violate(`a ${kindName(kind)} frame before it had a call`)
+        return this.events.nested(kind, id, body, large)
       case Kind.Draining:
         this.isDraining = true
         return this.events.draining()
@@ -249,7 +262,11 @@ export const connect = (
 ): Effect.Effect<RunnerHandle, BootFailure> =>
   Effect.callback<RunnerHandle, BootFailure>((resume) => {
     let handle: RunnerHandle | undefined
-    const before: RunnerEvents = { draining() {}, responsive() {}, closed: () => {} }
+    const before: RunnerEvents = {
+      draining() {},
+      responsive() {},
+      closed: () => {}
+    }
     const link = new Link(transport, {
       message(kind, id, body, large) {
         if (handle !== undefined) return handle.message(kind, id, body, large)
@@ -273,6 +290,8 @@ export const connect = (
         resume(Effect.succeed(handle))
       },
       accept(kind, id, total) {
+        const acceptNested = kind === Kind.Nested ? handle?.events.acceptNested : undefined
+        if (acceptNested !== undefined) return acceptNested(id, total)
         if (!isFinal(kind) || handle?.calls[id] === undefined)
           return `a large ${kindName(kind)} for call ${id}, which it does not hold`
         return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`

@@ -18,13 +18,15 @@ import type { AnyImplemented } from "../FlameFunction.ts"
 import * as Answer from "./Answer.ts"
 import * as Served from "./Served.ts"
 import { callerOf, contextOf, spanOf } from "./CallExtras.ts"
-import type { ChannelServer } from "./ChannelServer.ts"
 import type { LogForward } from "./LogForward.ts"
-import type { RunnerInfo } from "./Current.ts"
-import { json, Kind, kindName, protocol } from "../wire/Frame.ts"
+import { CurrentCall, type RunnerInfo } from "./Current.ts"
+import { NestedCalls } from "./NestedCalls.ts"
+import * as RelayPool from "./RelayPool.ts"
+import { ServedCall } from "./ServedCall.ts"
+import { isFinal, json, Kind, kindName, protocol } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
-import { decodeHead } from "../wire/Request.ts"
+import { decodeHead, type RequestHead } from "../wire/Request.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 export interface RunnerServerOptions {
@@ -41,17 +43,6 @@ export interface RunnerServerOptions {
   readonly logs?: LogForward
 }
 
-interface ServedCall {
-  readonly served: Served.Served
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  span: Tracer.Span | undefined
-  isCancelled: boolean
-  /** When it began, where its caller wants to know how long it ran. */
-  readonly since: number | undefined
-  /** What its messages go by, when it is a channel. */
-  readonly open: ChannelServer | undefined
-}
-
 const none = new Uint8Array(0)
 
 /** Serves until the session is over; every call has ended by then, or had `cancelGrace` to end. */
@@ -61,6 +52,10 @@ export class RunnerServer {
   private readonly calls = new Map<number, ServedCall>()
   private readonly functions: ReadonlyArray<Served.Served>
   private readonly link: Link
+  /** What functions call themselves. */
+  private readonly nested: NestedCalls
+  /** What functions run with: what was provided, and pools that are their parent's. */
+  private readonly context: Context.Context<never>
   private readonly options: RunnerServerOptions
   private readonly isTraced: boolean
   /** Milliseconds of a time that no change of the wall clock moves; a test's own where it has one. */
@@ -72,6 +67,8 @@ export class RunnerServer {
   private isLeaving = false
   /** Whether a function runs its first steps right now, and is not in `calls` yet. */
   private isInside = false
+  /** Whether calls were told to end: nothing is begun for them any more. */
+  private isEnding = false
   /** Whether calls have had `cancelGrace` already: there is one, whatever ends the session after it. */
   private isGraceOver = false
 
@@ -83,10 +80,12 @@ export class RunnerServer {
       clock === Clock.Clock.defaultValue()
         ? () => performance.now()
         : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    this.context = RelayPool.provide(options.context, options.functions)
     this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
       message: (kind, id, body, large) => this.message(kind, id, body, large),
       accept: (kind, id, total) => {
+        if (isFinal(kind)) return this.nested.accept(kind, id)
         if (kind !== Kind.Request || this.calls.has(id)) return `a large ${kindName(kind)} for call ${id}`
         const limit = this.welcome?.maxPayload ?? 0
         return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
@@ -103,6 +102,7 @@ export class RunnerServer {
       },
       closed: ({ error, violation }) => this.closed(violation, error)
     })
+    this.nested = new NestedCalls(this.link, () => this.welcome?.maxPayload ?? 0)
   }
 
   private misplaced(kind: number): void {
@@ -160,6 +160,7 @@ export class RunnerServer {
   }
 
   private message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    if (isFinal(kind)) return this.nested.final(kind, id, body, large)
     switch (kind) {
       case Kind.Request:
         return this.request(id, body, large)
@@ -191,18 +192,20 @@ export class RunnerServer {
     if (head === undefined || served === undefined || this.calls.has(id) || this.welcome === undefined) {
       return this.link.violate(`a Request that is not understood here`)
     }
-    if (this.isDraining) return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
+    if (this.isDraining && !this.isNeeded(head))
+      return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
     const { codec } = served
-    const { link } = this
+    const { link, now } = this
     const { maxPayload, maxResult } = this.welcome
     const open = served.open?.({ link, side: "runner", id, limit: maxPayload }, maxResult)
     const run = Served.run(served, body, head.end, large)
     const effect = open === undefined ? run : open.run(run)
-    const since = head.isTimed ? this.now() : undefined
-    const call: ServedCall = { served, fiber: undefined, span: undefined, isCancelled: false, since, open }
+    const { info } = this.options
+    const current = new CurrentCall(info, served.fn.name, head.budget, now, this.nested, id)
+    const call = new ServedCall(served, current, head.isTimed ? now() : undefined, open)
     const scope = Scope.makeUnsafe()
-    let context = contextOf(this.options, head, served.fn.name, this.now, scope)
-    if (this.isTraced) call.span = spanOf(this.options.info, served.fn.name, context, head.span)
+    let context = contextOf(this.context, head, current, scope)
+    if (this.isTraced) call.span = spanOf(info, served.fn.name, context, head.span)
     const span = call.span ?? callerOf(head.span)
     if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
     this.isInside = true
@@ -218,6 +221,11 @@ export class RunnerServer {
     this.calls.set(id, call)
     if (exit !== undefined) this.ended(id, call, scope, exit)
     else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
+  }
+
+  /** Whether one of its own calls may wait for this one: then it is served although nothing new is taken. */
+  private isNeeded(head: RequestHead): boolean {
+    return head.isNested && this.calls.size > 0 && !this.isEnding && !this.isLeaving
   }
 
   /** The function has ended: its Scope closes before anything is told, so that a caller may rely on it. */
@@ -267,12 +275,11 @@ export class RunnerServer {
   /** Sends the final frame of a call; what is larger than the parent takes is refused with its size. */
   private reply(id: number, call: ServedCall, kind: Kind, body: Uint8Array): void {
     this.calls.delete(id)
-    if (call.since !== undefined) {
-      const ran = Buffer.allocUnsafe(8)
-      ran.writeDoubleBE(Math.max(0, this.now() - call.since), 0)
-      this.link.control(Kind.Ran, id, ran)
-    }
+    const ran = call.since === undefined ? undefined : call.ranUntil(this.now())
+    if (ran !== undefined) this.link.control(Kind.Ran, id, ran)
     call.open?.channel.end()
+    call.current.isOver = true
+    if (call.current.nested > 0) this.nested.end(call.current)
     const limit = this.welcome?.maxResult ?? 0
     // what a function died with is bounded by itself, and must not be hidden by a limit for values
     if (body.length > limit && kind !== Kind.Defect) {
@@ -292,21 +299,16 @@ export class RunnerServer {
     const call = this.calls.get(id)
     if (call !== undefined) {
       call.isCancelled = true
-      return this.stop(call)
+      return call.stop()
     }
     // its payload had not come whole, or its result is still leaving in parts: either ends here. Otherwise its final
     // frame has left already and crosses the Cancel
     if (this.link.forget(id, "request") || this.link.abandon(id, "response")) this.link.control(Kind.Interrupted, id)
   }
 
-  /** Its function is interrupted; nobody waits for items that have not left. */
-  private stop(call: ServedCall): void {
-    call.fiber?.interruptUnsafe()
-    call.open?.channel.drop()
-  }
-
   private interruptAll(): void {
-    for (const call of this.calls.values()) this.stop(call)
+    this.isEnding = true
+    for (const call of this.calls.values()) call.stop()
   }
 
   /** Says goodbye once everything is written: whatever was asked of this runner has been answered then. */
@@ -341,6 +343,7 @@ export class RunnerServer {
     this.isDraining = true
     this.isLeaving = true
     this.interruptAll()
+    this.nested.closed()
     // most end as they are interrupted
     if (this.calls.size === 0 || this.isGraceOver) return this.finish()
     this.after(this.welcome?.cancelGrace ?? 0, () => this.finish())

@@ -1,9 +1,10 @@
 /**
  * The frames of the wire: `u32 length | u8 kind | u32 id | body`, big-endian, length of the body only.
  *
- * A call is one Request and exactly one final frame of the same id. Bodies above `inlineLimit` travel as one
- * Open frame and Parts, paced by Credits, so that a large value never stands in the way of a small call. Between the
- * Request of a channel and its final frame messages go both ways in Items frames, paced by Grants.
+ * A call is one Request and exactly one final frame of the same id; a call that a function makes is one Nested the other
+ * way, likewise. Bodies above `inlineLimit` travel as one Open frame and Parts, paced by Credits, so that a large value
+ * never stands in the way of a small call. Between the Request of a channel and its final frame messages go both ways in
+ * Items frames, paced by Grants.
  */
 import type { BootFailure } from "../BootFailure.ts"
 
@@ -67,6 +68,13 @@ export const Kind = {
   /** u32: that many more bytes of your messages may come. */
   GrantRequest: 56,
   GrantResponse: 57,
+  /**
+   * Runner to parent: a function calls another one. Its id is the runner's own, and finals of that id come back: a Defect
+   * with the name of its runner in front, Refused with a FlameError as JSON. Its parts are those of a Request.
+   */
+  Nested: 64,
+  /** Runner to parent: asks for the final frame of a nested call soon. */
+  NestedCancel: 65,
   /** Runner to parent, JSON: lines of its log. */
   Logs: 96,
   /** Runner to parent, f64 milliseconds: so long the function of that call has run; its final frame is next. */

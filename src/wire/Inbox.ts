@@ -66,7 +66,7 @@ export class Inbox {
       total <= 0 ||
       total + body.length - 9 <= inlineLimit ||
       isFinal(kind) !== (open === Kind.OpenResponse) ||
-      (open === Kind.OpenRequest && kind !== Kind.Request) ||
+      (open === Kind.OpenRequest && kind !== Kind.Request && kind !== Kind.Nested) ||
       incoming.has(id)
     ) {
       return this.handlers.violate(`${kindName(open)} frame for ${total} bytes of ${kindName(kind)}`)

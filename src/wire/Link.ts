@@ -173,6 +173,10 @@ export class Link {
       return this.handlers.message(kind, id, body, undefined)
     }
     switch (kind) {
+      case Kind.Nested:
+      case Kind.NestedCancel:
+        this.inbox.smallFrames++
+        return this.handlers.message(kind, id, body, undefined)
       case Kind.OpenRequest:
       case Kind.OpenResponse:
         return this.inbox.open(kind, id, body)

@@ -1,7 +1,7 @@
 /**
  * The head of a Request: which function, with which budget, and what else crosses with a call.
  *
- * `u16 function | u8 flags (budget, span, extras, whether to say how long it ran) | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
+ * `u16 function | u8 flags (budget, span, extras, whether to say how long it ran, whether it is nested) | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
  */
 import * as LogLevel from "effect/LogLevel"
 
@@ -28,11 +28,13 @@ export interface RequestHead {
   readonly extras: Extras | undefined
   /** Whether the caller wants to know how long the function ran. */
   readonly isTimed: boolean
+  /** A function waits for it: served also by a runner that takes nothing new, while that has calls. */
+  readonly isNested: boolean
   /** Where the payload begins. */
   readonly end: number
 }
 
-const flag = { budget: 1, span: 2, extras: 4, timed: 8 }
+const flag = { budget: 1, span: 2, extras: 4, timed: 8, nested: 16 }
 const extrasLimit = 8 * 1024
 const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
 
@@ -47,9 +49,10 @@ export const encodeHead = (
   budget: number | undefined,
   span: SpanIds | undefined,
   extras: Extras | undefined,
-  isTimed = false
+  isTimed = false,
+  isNested = false
 ): Uint8Array => {
-  let flags = isTimed ? flag.timed : 0
+  let flags = (isTimed ? flag.timed : 0) | (isNested ? flag.nested : 0)
   let at = 3
   scratch.writeUInt16BE(functionIndex, 0)
   if (budget !== undefined) {
@@ -100,7 +103,7 @@ const isExtras = (u: unknown): u is Extras =>
 export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
   if (bytes.length < 3) return undefined
   const flags = bytes[2]!
-  if (flags > 15) return undefined
+  if (flags > 31) return undefined
   let at = 3
   let budget: number | undefined
   let span: SpanIds | undefined
@@ -134,5 +137,13 @@ export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
     extras = parsed
     at += length
   }
-  return { functionIndex: bytes.readUInt16BE(0), budget, span, extras, isTimed: (flags & flag.timed) !== 0, end: at }
+  return {
+    functionIndex: bytes.readUInt16BE(0),
+    budget,
+    span,
+    extras,
+    isTimed: (flags & flag.timed) !== 0,
+    isNested: (flags & flag.nested) !== 0,
+    end: at
+  }
 }

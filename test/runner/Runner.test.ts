@@ -254,6 +254,7 @@ describe("RunnerHandle", () => {
         span,
         extras,
         isTimed: false,
+        isNested: false,
         end: body.length - 7
       })
       assert.strictEqual(String(body.subarray(head?.end)), "payload")

@@ -378,7 +378,13 @@ describe("a runner ends its session, and says so, where its parent sends", () =>
       /a Request that is not understood here/
     ],
     ["a head cut short", [frame(Kind.Request, 5, request(0).subarray(0, 2))], /a Request that is not understood here/],
-    ["what only runners send", [frame(Kind.Success, 5)], /a Success frame, which a parent must not send/],
+    ["what only runners send", [frame(Kind.Pong, 0)], /a Pong frame, which a parent must not send/],
+    [
+      "an answer to a call that no function made",
+      [frame(Kind.Success, 5)],
+      /a Success frame for a nested call that is not there/
+    ],
+    ["a call of a function", [frame(Kind.Nested, 5)], /a Nested frame, which a parent must not send/],
     ["a Hello", [frame(Kind.Hello, 0, json({}))], /a Hello frame, which a parent must not send/],
     ["a kind that is unknown", [frame(99, 0)], /unknown kind 99/],
     [
@@ -391,7 +397,11 @@ describe("a runner ends its session, and says so, where its parent sends", () =>
       [frame(Kind.OpenRequest, 5, open(1e9, Kind.Request))],
       /a Request of 1000000000 bytes, the limit is 10000000/
     ],
-    ["a large result", [frame(Kind.OpenResponse, 5, open(1e6, Kind.Success))], /a large Success for call 5/],
+    [
+      "a large result",
+      [frame(Kind.OpenResponse, 5, open(1e6, Kind.Success))],
+      /a large Success for a nested call that is not there/
+    ],
     [
       "a large Request for a call that runs",
       [frame(Kind.Request, 5, request(0)), frame(Kind.OpenRequest, 5, open(1e6, Kind.Request))],

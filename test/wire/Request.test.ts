@@ -39,6 +39,7 @@ describe("the head of a Request", () => {
         span: someSpan,
         extras,
         isTimed,
+        isNested: false,
         end: head.length
       })
     })
@@ -64,7 +65,7 @@ describe("the head of a Request", () => {
   })
 
   it("is undefined with flags that are unknown here", () => {
-    for (const flags of [16, 32, 128, 255]) assert.isUndefined(decodeHead(Buffer.from([0, 1, flags, ...noise(60, 1)])))
+    for (const flags of [32, 64, 128, 255]) assert.isUndefined(decodeHead(Buffer.from([0, 1, flags, ...noise(60, 1)])))
   })
 
   it("is undefined with extras that are not what they should be", () => {
@@ -101,6 +102,7 @@ describe("the head of a Request", () => {
         span,
         extras: { level: "Debug", references: { "app/Tenant": "acme" } },
         isTimed: false,
+        isNested: false,
         end: head.length
       })
     }
@@ -138,6 +140,7 @@ describe("the head of a Request", () => {
         span: undefined,
         extras: undefined,
         isTimed: false,
+        isNested: false,
         end: 7
       })
     }

@@ -185,23 +185,6 @@ describe("boots", () => {
 })
 
 describe("callers", () => {
-  const outer = Flame.fn("outer", { success: Schema.String }, () =>
-    Effect.map(
-      Effect.orDie(Effect.flip(Flame.call(twice, { n: 1 }))),
-      ({ reason }) => `${reason._tag}: ${reason.message}`
-    )
-  )
-  poolTest(
-    "[C53] tells a function that calls another one that it cannot yet, by name",
-    { serve: [outer, twice] },
-    function* () {
-      assert.strictEqual(
-        yield* Flame.call(outer),
-        `PoolMissing: twice needs pool ${Pool.key}, which is not there: a function cannot call another one yet; let the parent make both calls`
-      )
-    }
-  )
-
   poolTest("[C56] drops the result of a call whose caller has timed out", { max: 1 }, function* ({ board, pool }) {
     const a = yield* start(Flame.call(stubborn, { name: "a" }, { timeout: "1 second" }))
     yield* started("a")

@@ -334,6 +334,7 @@ describe("status, events, metrics", () => {
         draining: 0,
         busySlots: 1,
         freeSlots: 0,
+        suspended: 0,
         waiting: 1,
         leases: 0,
         totals: {

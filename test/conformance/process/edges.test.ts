@@ -10,7 +10,6 @@ import { isAlive } from "../../fixtures/conformance-process/census.ts"
 import {
   add,
   bytes,
-  nested,
   pattern,
   place,
   play,
@@ -161,17 +160,6 @@ describe("a function", () => {
         yield* scene.stage.tell("a", "exit 0")
         const { exit } = (yield* reasonOf(Fiber.join(fiber))) as RunnerLost
         assert.deepStrictEqual(exit, new Exited({ code: 0 }))
-      })
-    )
-  )
-
-  it.live("that calls another one is told that it cannot, yet", () =>
-    onPool({}, () =>
-      Effect.gen(function* () {
-        const exit = yield* Effect.exit(Flame.call(nested))
-        const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-        assert.instanceOf(defect, RemoteDefect)
-        assert.match(defect.message, /a function cannot call another one yet; let the parent make both calls/)
       })
     )
   )

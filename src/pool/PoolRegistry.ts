@@ -1,0 +1,37 @@
+/** The pools of this process, by their ids: where the calls of functions on runners go. */
+import type * as Exit from "effect/Exit"
+import type { PoolEngine } from "./PoolEngine.ts"
+
+/** A pool, as the calls of functions see it. */
+export interface RegisteredPool {
+  readonly engine: PoolEngine
+  /** The identity of its backend. */
+  readonly backend: object
+  readonly castFailed: (fn: { readonly name: string }, exit: Exit.Exit<unknown, unknown>) => void
+}
+
+const pools = new Map<string, Array<RegisteredPool>>()
+
+/** Makes a pool known; the answer takes it out again. */
+export const register = (pool: RegisteredPool): (() => void) => {
+  const id = pool.engine.pool
+  pools.set(id, [...(pools.get(id) ?? []), pool])
+  return () => {
+    const left = (pools.get(id) ?? []).filter((other) => other !== pool)
+    if (left.length === 0) pools.delete(id)
+    else pools.set(id, left)
+  }
+}
+
+/**
+ * The pool of an id for a function on a runner of `from`: that pool itself, else one on the same backend, else any. Of
+ * several the last one that was built.
+ */
+export const find = (id: string, from: PoolEngine, backend: object): RegisteredPool | undefined => {
+  const all = pools.get(id)
+  return (
+    all?.find((pool) => pool.engine === from) ??
+    all?.findLast((pool) => pool.backend === backend) ??
+    all?.findLast(() => true)
+  )
+}

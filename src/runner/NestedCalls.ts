@@ -1,0 +1,237 @@
+/**
+ * The calls that functions make: relayed to the parent over the runner's own connection, because only the parent has
+ * pools. A nested call belongs to the call whose function makes it: it ends with it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../CallSpan.ts"
+import * as EncodePayload from "../EncodePayload.ts"
+import { FlameError, PayloadTooLarge, PoolMissing, QueueFull, type Reason } from "../FlameError.ts"
+import * as FlameErrorCodec from "../FlameErrorCodec.ts"
+import type { AnyFunction } from "../FlameFunction.ts"
+import * as FunctionCodec from "../FunctionCodec.ts"
+import { Kind, kindName } from "../wire/Frame.ts"
+import type { Link } from "../wire/Link.ts"
+import * as NestedHead from "../wire/NestedHead.ts"
+import * as Settled from "./Outcome.ts"
+import * as CallerExtras from "./CallerExtras.ts"
+import type { CurrentCall, Nesting, Wanted } from "./Current.ts"
+
+type Outcome = Effect.Effect<unknown, unknown, unknown>
+
+/** A nested call that has no final frame yet. */
+interface Open {
+  readonly id: number
+  readonly fn: AnyFunction
+  readonly current: CurrentCall
+  readonly wanted: Wanted
+  readonly size: number
+  readonly resume: (exit: Settled.CallExit) => void
+  readonly ended: (exit: Exit.Exit<unknown, unknown>) => void
+  /** It was given up: whoever waits for its end is told by this. */
+  stopped: (() => void) | undefined
+  isGivenUp: boolean
+}
+
+const noStreams = "a function can call and cast; streams are taken by the parent only"
+const none = new Uint8Array(0)
+const idLimit = 2 ** 32
+
+export class NestedCalls implements Nesting {
+  private readonly open = new Map<number, Open>()
+  private readonly link: Link
+  private readonly maxPayload: () => number
+  private nextId = 1
+  /** Bytes of payloads whose calls have not ended. */
+  private size = 0
+
+  constructor(link: Link, maxPayload: () => number) {
+    this.link = link
+    this.maxPayload = maxPayload
+  }
+
+  /** Makes a call for a function. */
+  relay(current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, wanted: Wanted): Outcome {
+    // whatever can be called was declared
+    const fn = wanted.fn as AnyFunction
+    const codec = FunctionCodec.of(fn)
+    return EncodePayload.encode(codec, fn, wanted.payload, (bytes) => {
+      const refusal = this.refusal(current, wanted, bytes.length)
+      if (refusal !== undefined) return Effect.fail(new FlameError({ reason: refusal }))
+      return Effect.callback<unknown, unknown, unknown>((resume) => {
+        const open = this.start(current, caller, wanted, bytes, resume)
+        return Effect.suspend(() => this.interrupt(open))
+      })
+    })
+  }
+
+  /** A frame that ends a nested call. */
+  final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    const open = this.open.get(id)
+    if (open === undefined) return this.link.violate(`a ${kindName(kind)} frame for a nested call that is not there`)
+    this.remove(open)
+    if (open.isGivenUp) return open.stopped?.()
+    const exit = this.read(open, kind, body, large)
+    open.ended(Exit.isExit(exit) ? exit : Exit.void)
+    open.resume(exit)
+  }
+
+  /** Whether a large result may come; a string says why not. */
+  accept(kind: number, id: number): string | undefined {
+    return this.open.has(id) ? undefined : `a large ${kindName(kind)} for a nested call that is not there`
+  }
+
+  /** A call has ended: what its function has called and does not wait for ends with it. */
+  end(current: CurrentCall): void {
+    for (const open of this.open.values()) if (open.current === current) this.abandon(open, "its call has ended")
+  }
+
+  /** The session is over. */
+  closed(): void {
+    for (const open of this.open.values()) {
+      this.remove(open)
+      if (open.isGivenUp) open.stopped?.()
+      else this.tell(open, "the connection to its parent is gone")
+    }
+  }
+
+  /** What can be said without asking the parent, which takes anything beyond these limits for a broken runner. */
+  private refusal(current: CurrentCall, { fn, pool }: Wanted, size: number): Reason | undefined {
+    if (current.isOver || this.link.closed) return missing(fn.name, pool, "the call that it belongs to has ended")
+    if (fn.stream) return missing(fn.name, pool, noStreams)
+    const full = (waiting: number, capacity: number) => new QueueFull({ pool, function: fn.name, waiting, capacity })
+    if (this.open.size >= NestedHead.maxOpen) return full(this.open.size, NestedHead.maxOpen)
+    if (current.nested >= NestedHead.maxOpenOfCall) return full(current.nested, NestedHead.maxOpenOfCall)
+    const limit = this.maxPayload()
+    const limitOfAll = limit * NestedHead.maxPayloads
+    const direction = "payload"
+    if (size > limit) return new PayloadTooLarge({ function: fn.name, size, limit, direction })
+    if (this.size + size <= limitOfAll) return undefined
+    return new PayloadTooLarge({ function: fn.name, size: this.size + size, limit: limitOfAll, direction })
+  }
+
+  private start(
+    current: CurrentCall,
+    caller: Fiber.Fiber<unknown, unknown>,
+    wanted: Wanted,
+    bytes: Uint8Array,
+    resume: (exit: Settled.CallExit) => void
+  ): Open {
+    const { context } = caller
+    const fn = wanted.fn as AnyFunction
+    const span = CallSpan.isTraced(context) ? CallSpan.begin(context, "Flame.call", "client") : undefined
+    span?.attribute("flame.function", fn.name)
+    span?.attribute("flame.pool", wanted.pool)
+    const open: Open = {
+      id: this.freeId(),
+      fn,
+      current,
+      wanted,
+      size: bytes.length,
+      resume,
+      ended: (exit) => span !== undefined && CallSpan.end(context, span, exit),
+      stopped: undefined,
+      isGivenUp: false
+    }
+    this.open.set(open.id, open)
+    this.size += open.size
+    current.nested++
+    const around = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+    const own = wanted.timeout ?? fn.timeout
+    const head = NestedHead.encode(
+      current.callId,
+      {
+        pool: wanted.pool,
+        name: fn.name,
+        layout: fn.layout,
+        idempotent: fn.idempotent,
+        cast: wanted.cast,
+        isUnbounded: own === Infinity
+      },
+      // a cast belongs to its pool: it may outlive the call that makes it
+      budgetOf(own, wanted.cast ? undefined : current.remaining),
+      span ?? around,
+      CallerExtras.of(caller)
+    )
+    // bytes are their own encoding, and a large payload is sent by reference: nobody waits for a cast before its
+    // caller may change them
+    this.link.send(Kind.Nested, open.id, head, wanted.cast && bytes === wanted.payload ? bytes.slice() : bytes)
+    return open
+  }
+
+  /** Its caller is interrupted: asks for its end, and waits for that. */
+  private interrupt(open: Open): Effect.Effect<void> {
+    if (this.open.get(open.id) !== open) return Effect.void
+    if (!open.isGivenUp) {
+      this.giveUp(open)
+      open.ended(Exit.interrupt())
+    }
+    return Effect.callback<void>((resume) => {
+      if (this.link.closed) return resume(Effect.void)
+      open.stopped = () => resume(Effect.void)
+    })
+  }
+
+  /** Nobody waits for it as its caller should. */
+  private abandon(open: Open, why: string): void {
+    if (open.isGivenUp) return
+    this.giveUp(open)
+    this.tell(open, why)
+  }
+
+  private giveUp(open: Open): void {
+    open.isGivenUp = true
+    this.link.abandon(open.id, "request")
+    this.link.control(Kind.NestedCancel, open.id)
+  }
+
+  private tell(open: Open, why: string): void {
+    const exit = Exit.fail(new FlameError({ reason: missing(open.fn.name, open.wanted.pool, why) }))
+    open.ended(exit)
+    open.resume(exit)
+  }
+
+  private remove(open: Open): void {
+    this.open.delete(open.id)
+    this.size -= open.size
+    open.current.nested--
+    this.link.forget(open.id, "response")
+  }
+
+  private freeId(): number {
+    while (this.open.has(this.nextId)) this.nextId = (this.nextId + 1) % idLimit
+    const id = this.nextId
+    this.nextId = (this.nextId + 1) % idLimit
+    return id
+  }
+
+  private read({ fn, wanted }: Open, kind: number, body: Buffer, large: Uint8Array | undefined): Settled.CallExit {
+    if (kind === Kind.Refused) return Exit.fail(FlameErrorCodec.decode(large ?? body))
+    if (wanted.cast) return Exit.void
+    if (kind !== Kind.Defect) return Settled.read(fn.name, FunctionCodec.of(fn), kind, body, large, "")
+    const { end, runner } = readRunner(body)
+    return Settled.read(fn.name, FunctionCodec.of(fn), kind, body.subarray(end), large, runner)
+  }
+}
+
+const missing = (name: string, pool: string, detail: string) => new PoolMissing({ pool, function: name, detail })
+
+const budgetOf = (own: number | undefined, remaining: number | undefined): number | undefined => {
+  const budget = Math.min(own ?? Infinity, remaining ?? Infinity)
+  return budget === Infinity ? undefined : budget
+}
+
+/** The name of a runner in front of a Defect. */
+const readRunner = (body: Buffer): { readonly runner: string; readonly end: number } => {
+  const end = 1 + (body[0] ?? 0)
+  return { runner: body.toString("utf8", 1, end), end }
+}
+
+/** Writes it. */
+export const writeRunner = (runner: string): Uint8Array => {
+  const name = Buffer.from(runner).subarray(0, 255)
+  return name.length === 0 ? none : Buffer.concat([Buffer.from([name.length]), name])
+}

@@ -1,0 +1,74 @@
+/**
+ * A pool as a function on a runner sees it: calls and casts go to the parent's pool of that name. The rest of a pool is
+ * its parent's affair and says so.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { FlameError, PoolMissing } from "../FlameError.ts"
+import type { AnyFunction, AnyImplemented } from "../FlameFunction.ts"
+import { Current, type NestedFunction } from "./Current.ts"
+
+type Relay = (
+  caller: Fiber.Fiber<unknown, unknown>,
+  fn: NestedFunction,
+  payload: unknown,
+  timeout: number | undefined
+) => Effect.Effect<unknown, unknown, unknown>
+
+/** Adds the pools that functions name in their contracts; a call that names another one finds its way without it. */
+export const provide = (
+  context: Context.Context<never>,
+  functions: ReadonlyArray<AnyImplemented>
+): Context.Context<never> => {
+  let provided = context
+  // whatever is implemented was declared, though its type does not repeat it
+  for (const { pool } of functions as ReadonlyArray<unknown> as ReadonlyArray<AnyFunction>) {
+    if (provided.mapUnsafe.get(pool.key) instanceof RelayPool) continue
+    provided = Context.add(provided, pool, new RelayPool(pool.key))
+  }
+  return provided
+}
+
+/** The members of a pool of that id. */
+export class RelayPool {
+  readonly id: string
+  /** As those of any pool, for who has the pool itself at hand. */
+  readonly call: Relay
+  readonly cast: Relay
+
+  constructor(id: string) {
+    this.id = id
+    this.call = this.relay(false)
+    this.cast = this.relay(true)
+  }
+
+  get status(): Effect.Effect<never> {
+    return Effect.die(this.parentOnly("status"))
+  }
+  get events(): never {
+    throw this.parentOnly("events")
+  }
+  get drain(): Effect.Effect<never> {
+    return Effect.die(this.parentOnly("drain"))
+  }
+  readonly resize = (_options: unknown): Effect.Effect<never> => Effect.die(this.parentOnly("resize"))
+
+  readonly withRunner = (_effect: unknown): Effect.Effect<never, FlameError> =>
+    fail(this.id, "withRunner", "a function can call and cast; to keep a runner is its parent's")
+
+  private relay(cast: boolean): Relay {
+    return (caller, fn, payload, timeout) => {
+      const current = Context.getOrUndefined(caller.context as Context.Context<Current>, Current)
+      if (current?.nesting === undefined) return fail(this.id, fn.name, "it is called outside of a function")
+      return current.nesting.relay(current, caller, { fn, payload, timeout, pool: this.id, cast })
+    }
+  }
+
+  private parentOnly(member: string): Error {
+    return new Error(`${member} of pool ${this.id} is its parent's: a function can only call and cast`)
+  }
+}
+
+const fail = (pool: string, name: string, detail: string): Effect.Effect<never, FlameError> =>
+  Effect.fail(new FlameError({ reason: new PoolMissing({ pool, function: name, detail }) }))

@@ -1,0 +1,84 @@
+/**
+ * The head of a Nested frame, by which a function asks its parent to make a call: for which call, of what, and where.
+ *
+ * `u32 id of the calling call | u8 flags | u16 length, UTF-8 of pool, function and layout | head of a Request`
+ */
+import { decodeHead, encodeHead, type Extras, type RequestHead, type SpanIds } from "./Request.ts"
+
+/** What is called: names, because the parent may not have the function's code. */
+export interface NestedTarget {
+  /** Id of the pool. */
+  readonly pool: string
+  readonly name: string
+  /** Fingerprint of its schemas, as the calling runner has them. */
+  readonly layout: string
+  readonly idempotent: boolean
+  /** Nobody waits for its result. */
+  readonly cast: boolean
+  /** It was asked to have no budget of its own: that stands over what the pool says. */
+  readonly isUnbounded: boolean
+}
+
+export interface NestedHead extends NestedTarget {
+  /** The call whose function asks. */
+  readonly caller: number
+  readonly terms: RequestHead
+  /** Where the payload begins. */
+  readonly end: number
+}
+
+/** Nested calls that may be under way at a time: of one runner, and of one call there. */
+export const maxOpen = 4_096
+export const maxOpenOfCall = 1_024
+
+/** Payloads of nested calls that may be under way at a time for one runner, as a multiple of `maxPayload`. */
+export const maxPayloads = 4
+
+const flag = { cast: 1, idempotent: 2, unbounded: 4 }
+
+const fixed = 7
+
+/** Writes a head. */
+export const encode = (
+  caller: number,
+  target: NestedTarget,
+  budget: number | undefined,
+  span: SpanIds | undefined,
+  extras: Extras | undefined
+): Buffer => {
+  // no name of a function has a control character, and a pool's that has one is told as missing
+  const names = Buffer.from(`${target.pool}\0${target.name}\0${target.layout}`)
+  const terms = encodeHead(0, budget, span, extras)
+  const head = Buffer.allocUnsafe(fixed + names.length + terms.length)
+  head.writeUInt32BE(caller, 0)
+  head[4] =
+    (target.cast ? flag.cast : 0) |
+    (target.idempotent ? flag.idempotent : 0) |
+    (target.isUnbounded ? flag.unbounded : 0)
+  head.writeUInt16BE(names.length, 5)
+  head.set(names, fixed)
+  head.set(terms, fixed + names.length)
+  return head
+}
+
+/** Reads a head; undefined when the bytes are not one. */
+export const decode = (bytes: Buffer): NestedHead | undefined => {
+  if (bytes.length < fixed) return undefined
+  const flags = bytes[4]!
+  const at = fixed + bytes.readUInt16BE(5)
+  if (flags > 7 || at > bytes.length) return undefined
+  const [pool, name, layout, ...more] = bytes.toString("utf8", fixed, at).split("\0")
+  const terms = decodeHead(bytes.subarray(at))
+  if (pool === undefined || !name || layout === undefined || more.length > 0 || terms === undefined) return undefined
+  return {
+    caller: bytes.readUInt32BE(0),
+    pool,
+    name,
+    layout,
+    cast: (flags & flag.cast) !== 0,
+    idempotent: (flags & flag.idempotent) !== 0,
+    isUnbounded: (flags & flag.unbounded) !== 0,
+    terms,
+    end: at + terms.end
+  }
+}
