@@ -26,13 +26,14 @@ const pack = (): string => {
   return Path.join(work, packed.filename)
 }
 
-/** An empty app with the package and its peers, and nothing else. */
+/** An empty app with the package, its dependency and its peers, and nothing else. */
 const install = (tarball: string): ReadonlyArray<string> => {
-  Fs.mkdirSync(Path.join(app, "node_modules/@types"), { recursive: true })
+  for (const scope of ["@types", "@kubernetes"])
+    Fs.mkdirSync(Path.join(app, "node_modules", scope), { recursive: true })
   Fs.mkdirSync(installed)
   run(work, "tar", "-xzf", tarball, "-C", installed, "--strip-components=1")
-  for (const peer of ["effect", "@types/node"]) {
-    Fs.symlinkSync(Path.join(root, "node_modules", peer), Path.join(app, "node_modules", peer))
+  for (const dependency of ["effect", "@types/node", "@kubernetes/client-node"]) {
+    Fs.symlinkSync(Path.join(root, "node_modules", dependency), Path.join(app, "node_modules", dependency))
   }
   Fs.writeFileSync(Path.join(app, "package.json"), JSON.stringify({ type: "module" }))
   const manifest = JSON.parse(Fs.readFileSync(Path.join(installed, "package.json"), "utf8"))

@@ -37,7 +37,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // what an app calls, what it provides, what a runner is
   ["Flame", "FlameLayer", "FlameRunner", "runMain"],
   // the doors
-  ["index", "runner"]
+  ["index", "kubernetes", "runner"]
 ]
 
 /**
