@@ -8,6 +8,7 @@ import { type BootFailure, isTransient } from "../BootFailure.ts"
 import type { Rules } from "./KubeClient.ts"
 import type { Hub } from "./KubeHub.ts"
 import * as KubeFailure from "./KubeFailure.ts"
+import * as PodMesh from "./PodMesh.ts"
 import * as PodTemplate from "./PodTemplate.ts"
 import * as Preflight from "./Preflight.ts"
 
@@ -37,6 +38,12 @@ export const ask = (
     const verdict = Preflight.judge(known, needs)
     if (verdict._tag === "Fatal") return yield* Effect.fail(verdict.cause)
     for (const warning of verdict.warnings) yield* Effect.logInfo(warning)
+    const port = hub.reach?.listener.port
+    const advice = port === undefined ? undefined : PodMesh.adviceFor(hub.parent?.pod, port)
+    if (advice !== undefined) yield* Effect.logWarning(advice)
+    if (key === "env") {
+      yield* Effect.logInfo("runners' keys stand in their pods: whoever may get or list pods here could pose as one")
+    }
     if (Result.isFailure(tried)) {
       const failure = KubeFailure.of(tried.failure)
       if (failure.next === "fail" && !isTransient(failure.cause)) return yield* Effect.fail(failure.cause)

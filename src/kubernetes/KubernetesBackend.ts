@@ -23,6 +23,7 @@ import type { Hub, HubOptions } from "./KubeHub.ts"
 import type { Pod } from "./Kube.ts"
 import { Once } from "./Once.ts"
 import { secretEntry } from "./PodEnv.ts"
+import * as PodChanges from "./PodChanges.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import type { PodOptions } from "./PodOptions.ts"
 import * as PodTemplate from "./PodTemplate.ts"
@@ -122,15 +123,13 @@ const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
 const entriesOf = (secretEnv: NonNullable<PodOptions["secretEnv"]>): Record<string, Redacted.Redacted<string>> =>
   Object.fromEntries(Object.entries(secretEnv).map(([name, value]) => [secretEntry(name), value]))
 
-const limitRanger = "kubernetes.io/limit-ranger"
-
-/** Says once what the namespace's LimitRange has added: a CPU limit that nobody asked for makes boots take seconds. */
+/** Says once what admission has made of runners: a CPU limit that nobody asked for makes boots take seconds. */
 const tellOnce: Effect.Effect<RunnerPodParts["compare"]> = Effect.map(Effect.context<never>(), (context) => {
   let isTold = false
-  return (made: Pod) => {
-    const added = made.metadata.annotations?.[limitRanger]
-    if (added === undefined || isTold) return
+  return (sent: Pod, made: Pod) => {
+    const changes = isTold ? [] : PodChanges.changesOf(sent, made)
+    if (changes.length === 0) return
     isTold = true
-    Effect.runForkWith(context)(Effect.logWarning(`runners' pods were changed by the namespace's LimitRange: ${added}`))
+    Effect.runForkWith(context)(Effect.logWarning(changes.join("\n")))
   }
 })

@@ -22,7 +22,7 @@ export interface RunnerPodParts {
   readonly scheduleTimeout: number
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
   /** Tells once what admission has changed. */
-  readonly compare: (made: Pod) => void
+  readonly compare: (sent: Pod, made: Pod) => void
 }
 
 /** What whoever wants the pod is told on the way. */
@@ -51,7 +51,7 @@ export const make = Effect.fnUntraced(function* (
     progress.asking()
     const made = yield* hub.quota.pass(Effect.result(hub.client.createPod(wanted)), isQuotaFull)
     if (Result.isSuccess(made)) {
-      parts.compare(made.success)
+      parts.compare(wanted, made.success)
       return made.success
     }
     const elapsed = hub.now() - began
