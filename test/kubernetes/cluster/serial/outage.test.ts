@@ -15,7 +15,7 @@ const space = Namespaces.ofFile("outage")
 const apiServer = (): number => {
   const pid = readdirSync("/proc").find((pid) => {
     try {
-      return /^\d+$/.test(pid) && /(^|\/)kube-apiserver\0/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
+      return /^\d+$/.test(pid) && /(^|[\0/])kube-apiserver\0/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
     } catch {
       return false
     }
