@@ -69,7 +69,8 @@ describe("parents beside each other", () => {
       space.name,
       Effect.gen(function* () {
         const stage = yield* Stage.makeFor(host)
-        const options = (port: number) => JSON.stringify({ max: 1, cancelGrace: "1 second", port })
+        const options = (container: string, port: number) =>
+          JSON.stringify({ max: 1, cancelGrace: "1 second", kubernetes: { port, container } })
         const bend = (spec: KubeObject): KubeObject => {
           const [first] = spec.containers
           const with_ = (name: string, more: Readonly<Record<string, string>>) => ({
@@ -83,8 +84,8 @@ describe("parents beside each other", () => {
           return {
             ...spec,
             containers: [
-              with_("left", { TEST_OPTIONS: options(9345) }),
-              with_("right", { TEST_OPTIONS: options(9346), TEST_PORT: "8081", FLAME_CONTAINER: "right" })
+              with_("left", { TEST_OPTIONS: options("left", 9345) }),
+              with_("right", { TEST_OPTIONS: options("right", 9346), TEST_PORT: "8081" })
             ]
           }
         }

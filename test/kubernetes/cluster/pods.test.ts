@@ -81,7 +81,10 @@ describe("a parent in a pod", () => {
     leavesNothing(
       space.name,
       Effect.gen(function* () {
-        const { control } = yield* ParentPod.start(space.name, "only-pods", { rights: "pods", flame: { key: "env" } })
+        const { control } = yield* ParentPod.start(space.name, "only-pods", {
+          rights: "pods",
+          kubernetes: { key: "env" }
+        })
         assert.deepStrictEqual(yield* control.call("add", add), three)
       })
     )
@@ -147,7 +150,8 @@ describe("a parent in a pod", () => {
       Effect.gen(function* () {
         const { control } = yield* ParentPod.start(space.name, "unreachable", {
           // an address that nobody has: packets go nowhere
-          flame: { advertise: "10.244.0.254", bootTimeout: "4 seconds", max: 1 }
+          kubernetes: { advertise: "10.244.0.254" },
+          flame: { bootTimeout: "4 seconds", max: 1 }
         })
         const call = yield* Effect.forkScoped(control.call("add", add, { timeout: 5_500 }))
         const failed = yield* control.events.nth("BootFailed")

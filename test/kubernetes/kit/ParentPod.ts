@@ -12,8 +12,10 @@ import { account, type Rights } from "./Namespaces.ts"
 export interface ParentOptions {
   readonly rights?: Rights
   readonly image?: string
-  /** Options of its FlameLayer, as JSON can hold them. */
+  /** Options of its pool, as JSON can hold them. */
   readonly flame?: Readonly<Record<string, unknown>>
+  /** Those of its pods. */
+  readonly kubernetes?: Readonly<Record<string, unknown>>
   /** Where the functions find their test. */
   readonly stage?: string
   readonly env?: Readonly<Record<string, string>>
@@ -58,7 +60,10 @@ export const template = (namespace: string, options: ParentOptions = {}): KubeOb
                 field("POD_IP", "status.podIP")
               ]),
           ...Object.entries(env).map(([name, value]) => ({ name, value })),
-          { name: "TEST_OPTIONS", value: JSON.stringify({ ...quick, ...options.flame }) }
+          {
+            name: "TEST_OPTIONS",
+            value: JSON.stringify({ ...quick, ...options.flame, kubernetes: options.kubernetes ?? {} })
+          }
         ],
         resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: options.memory ?? "256Mi" } },
         securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
