@@ -1,6 +1,5 @@
-/** A runner that shall not come to serve, as its environment says. Every entry imports it first. */
-export const crashes = ((): true | undefined => {
-  if (process.env["FLAME_RUNNER_ID"] === undefined) return undefined
+/** A program that shall not come to serve, as its environment says: that of runners only. */
+export const crashes = ((): true => {
   const crash = process.env["TEST_CRASH"]
   if (crash !== undefined) throw new Error(crash)
   const exit = process.env["TEST_EXIT"]
