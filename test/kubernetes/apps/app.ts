@@ -8,7 +8,7 @@ import { all } from "./functions.ts"
 // the package says that its modules do nothing by themselves: a bundler would leave out what nobody names
 void crashes
 
-const options = JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.LocalOptions
+const options = JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.AutoOptions
 
 Flame.main({
   functions: all,

@@ -56,18 +56,14 @@ const call = ({ function: name, payload, timeout }: Order): Effect.Effect<Outcom
   return Effect.map(Effect.exit(made), outcome)
 }
 
+/** Listens until the Scope closes, which waits for the answers to calls in flight. */
 const serve = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
   Effect.acquireRelease(
     Effect.callback<ReturnType<typeof createServer>>((resume) => {
       const server = createServer(answer)
       server.listen(port, () => resume(Effect.succeed(server)))
     }),
-    (server) =>
-      Effect.sync(() => {
-        server.close()
-        // those who follow the events would keep it open
-        server.closeAllConnections()
-      })
+    (server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
   )
 
 /** Serves its test until the process ends. */
@@ -97,6 +93,12 @@ export const app: Effect.Effect<void, never, Pool | Scope.Scope> = Effect.gen(fu
     if (request.url === "/status") return void run(pool.status).then(json)
     void text(request).then(async (body) => json(await run(call(JSON.parse(body) as Order))))
   })
+  // before the server closes, which these would keep open
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const reader of readers) reader.end()
+    })
+  )
   yield* Effect.sync(() => console.log("listening"))
   yield* Effect.never
 })

@@ -11,13 +11,13 @@ import * as Scope from "effect/Scope"
 import { inject } from "vitest"
 import type { Backend } from "../../../src/backend/Backend.ts"
 import type { FlameError } from "../../../src/FlameError.ts"
+import * as FlameLayer from "../../../src/FlameLayer.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { stageVariable } from "../../fixtures/conformance-process/actor.ts"
 import { Log, type Scene, watch } from "../../fixtures/conformance-process/harness.ts"
 import * as Stage from "../../fixtures/conformance-process/stage.ts"
 import type { KubeObject } from "./Api.ts"
 import { pods } from "./Cluster.ts"
-import { kubernetes, type KubernetesOptions } from "./Layer.ts"
 import { leavesNothing, mark } from "./Leaks.ts"
 import { account, type Namespace, type roles, token } from "./Namespaces.ts"
 
@@ -71,7 +71,7 @@ export interface HostScene extends Scene {
 }
 
 /** Options of the layer, and whose rights it has. */
-export interface HostOptions extends KubernetesOptions {
+export interface HostOptions extends FlameLayer.KubernetesOptions {
   readonly rights?: keyof typeof roles
 }
 
@@ -89,7 +89,7 @@ export const inPool = <A, E>(
     const { rights, ...given } = options
     const file = options.kubeconfig ?? (yield* kubeconfig(space.name, rights))
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
-    const layer = kubernetes({
+    const layer = FlameLayer.kubernetes({
       kubeconfig: file,
       namespace: space.name,
       // files run beside each other on one machine
