@@ -80,11 +80,10 @@ try {
   let pods: ReadonlyArray<string> = []
   const remote = await forwarded(async (port) => {
     const weighed = weigh(port)
-    const look = async () => {
-      pods = objects("pods", "-l", "flame.dev/role=runner")
-      return pods.length > 0
-    }
-    while (!(await Promise.race([weighed.then(() => true), look()])));
+    let isOver = false
+    void weighed.catch(() => {}).then(() => (isOver = true))
+    const look = () => (pods = objects("pods", "-l", "flame.dev/role=runner")).length > 0 || isOver
+    await until(look, "there are runners", 60_000)
     return weighed
   })
   console.log(`\n${remote}`)

@@ -1,13 +1,15 @@
-/** The line between a runner and its parent, by a proxy on the dial-back: C64. */
+/** The line between a runner and its parent, by a proxy on the dial-back or by the runner's network: C64. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { RunnerLost } from "../../../src/FlameError.ts"
 import { begin, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
+import { until } from "../../fixtures/conformance-process/patience.ts"
 import { add, replay } from "../apps/functions.ts"
-import { freePort, host, type HostOptions, type HostScene, inPool } from "../kit/HostParent.ts"
-import { leavesNothing } from "../kit/Leaks.ts"
+import { freePort, host, type HostOptions, type HostScene, inPool, onHost } from "../kit/HostParent.ts"
+import { leavesNothing, processes } from "../kit/Leaks.ts"
+import { cutOff } from "../kit/Network.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
 import * as TcpProxy from "../kit/TcpProxy.ts"
 import type { Pool } from "../../../src/pool/Pool.ts"
@@ -52,19 +54,21 @@ describe("the connection of a runner", () => {
     )
   )
 
-  it.live(
-    "[C64] carries nothing any more, either way: callers get RunnerLost within 15 s and the wait for a reason",
-    () =>
-      throughProxy({}, (scene) =>
-        Effect.gen(function* () {
-          const { fiber } = yield* begin(scene, "a")
-          scene.line.freeze()
-          const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
-          assert.instanceOf(reason, RunnerLost)
-          assert.isBelow(took, noticed)
-          scene.line.thaw()
-        })
-      )
+  it.live("[C64] carries nothing any more: callers get RunnerLost within 15 s, and the runner is gone by itself", () =>
+    onHost(space, {}, (scene) =>
+      Effect.gen(function* () {
+        const { fiber, host } = yield* begin(scene, "a")
+        const before = processes(space.name)
+        assert.strictEqual(before.length, 1)
+        yield* cutOff(space.name, host)
+        const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
+        assert.instanceOf(reason, RunnerLost)
+        assert.isTrue(reason.mayHaveRun)
+        assert.isBelow(took, noticed)
+        yield* until(() => !processes(space.name).includes(before[0]!), "the runner has ended")
+        assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
+      })
+    )
   )
 
   it.live("[C64] is lost: an idempotent call runs again only when no two can overlap", () =>
