@@ -133,7 +133,7 @@ const podOptions: ReadonlySet<string> = new Set<keyof ClusterOptions>([
   ...(["manifest", "container", "image", "command", "args", "env", "secretEnv", "volumes", "resources"] as const),
   ...(["labels", "annotations", "nodeSelector", "tolerations", "affinity", "priorityClassName"] as const),
   ...(["serviceAccountName", "imagePullSecrets", "securityContext", "podSecurityContext", "ownerReference"] as const),
-  ...(["advertise", "port", "key", "instance", "scheduleTimeout", "build", "entry"] as const),
+  ...(["advertise", "port", "key", "instance", "scheduleTimeout", "log", "build", "entry"] as const),
   ...(["kubeconfig", "context", "namespace", "serviceAccount", "requestTimeout", "retryFor"] as const)
 ])
 

@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import type { Severity } from "effect/LogLevel"
 import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -39,6 +40,8 @@ export interface Options extends PodOptions, Omit<HubOptions, "container">, Kube
   readonly entry?: string | URL
   /** How long finding a place for a runner may take; 10 minutes where not given. `bootTimeout` counts from there. */
   readonly scheduleTimeout?: Duration.Input
+  /** Level at which each pod that is made, connected and deleted is logged; not at all where not given. */
+  readonly log?: Severity
   /** What code this process runs, as its runners name theirs. */
   readonly build?: string
 }
@@ -108,7 +111,8 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
       may,
       values: secretEnv === undefined ? undefined : known.keys.values(entriesOf(secretEnv)),
       scheduleTimeout: Duration.toMillis(options.scheduleTimeout ?? scheduleTimeout),
-      compare: yield* tellOnce
+      compare: yield* tellOnce,
+      say: yield* sayAt(options.log)
     }
   })
 
@@ -133,3 +137,10 @@ const tellOnce: Effect.Effect<RunnerPodParts["compare"]> = Effect.map(Effect.con
     Effect.runForkWith(context)(Effect.logWarning(changes.join("\n")))
   }
 })
+
+const sayAt = (level: Severity | undefined): Effect.Effect<(message: string) => void> =>
+  Effect.map(Effect.context<never>(), (context) => {
+    if (level === undefined) return () => {}
+    const log = Effect.logWithLevel(level)
+    return (message) => void Effect.runForkWith(context)(log(message))
+  })

@@ -21,6 +21,8 @@ export interface RunnerPodParts {
   /** How long finding a place may take, in milliseconds. */
   readonly scheduleTimeout: number
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
+  /** Logs what is done in the cluster, where that is wanted. */
+  readonly say: (message: string) => void
   /** Tells once what admission has changed. */
   readonly compare: (sent: Pod, made: Pod) => void
 }

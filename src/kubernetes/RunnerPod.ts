@@ -133,6 +133,7 @@ export class RunnerPod {
       onFailure: (cause) => this.fail(cause),
       onSuccess: (pod) => {
         this.labels["uid"] = pod.metadata.uid ?? ""
+        parts.say(`pod ${this.name} was created for runner ${spec.id}`)
         this.reach({ name: "created" })
         this.run(this.waitForPlace)
         parts.hub.watch.note(pod)
@@ -289,6 +290,7 @@ export class RunnerPod {
 
   private connected(): void {
     this.isConnected = true
+    this.parts.say(`pod ${this.name} is connected as runner ${this.spec.id}`)
     this.timer?.interruptUnsafe()
     Deferred.doneUnsafe(this.scheduled, Effect.void)
     this.reach({ name: "connected" })
@@ -324,6 +326,7 @@ export class RunnerPod {
       if (this.isCreated) {
         // a runner whose session is over ends by itself within `cancelGrace`; one that never had any has nothing to end
         const grace = this.isConnected ? Math.ceil(this.spec.cancelGrace / 1_000) + 1 : 1
+        this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
         const isDeleted = yield* hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
         if (isDeleted && this.pod !== undefined) {
           yield* Effect.timeoutOption(Deferred.await(this.exit), grace * 1_000 + 3_000)
