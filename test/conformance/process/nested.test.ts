@@ -1,0 +1,115 @@
+/** C53 on child processes: functions that call others, through their parent's pools. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Flame from "../../../src/Flame.ts"
+import { RunnerLost } from "../../../src/FlameError.ts"
+import { Killed } from "../../../src/RunnerExit.ts"
+import { directs, dive, nested, repeats, Second, through } from "../../fixtures/conformance-process/functions.ts"
+import { onPool, pids, reasonOf } from "../../fixtures/conformance-process/harness.ts"
+
+/** Begins a function that calls another one, and waits until that runs. */
+const direct = (key: string, second: boolean) =>
+  Effect.forkScoped(Flame.call(directs, { key, second }), { startImmediately: true })
+
+describe("[C53] a call inside a function on a child process", () => {
+  it.live("is made by the parent, on the slot of its caller", () =>
+    onPool({}, ({ events }) =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* Flame.call(nested), 3)
+        assert.lengthOf(pids(events), 1)
+      })
+    )
+  )
+
+  it.live("ends deeper than there are slots, on a runner for one call", () =>
+    onPool({ maxCalls: 1 }, ({ events }) =>
+      Effect.gen(function* () {
+        const [pid] = yield* Flame.call(dive, { left: 30 })
+        const again = yield* Flame.call(dive, { left: 3 })
+        assert.lengthOf(new Set(again), 1)
+        assert.deepStrictEqual(pids(events), [pid!, again[0]!])
+      })
+    )
+  )
+
+  it.live("ends on a runner that was told to go", () =>
+    onPool({}, ({ events, stage }) =>
+      Effect.gen(function* () {
+        const call = yield* direct("a", false)
+        const { pid } = yield* stage.said("a", "started")
+        const second = yield* Effect.forkScoped(Flame.call(nested), { startImmediately: true })
+        process.kill(pid, "SIGTERM")
+        yield* events.nth("RunnerDraining")
+        yield* stage.tell("a", "return")
+        assert.match(yield* Fiber.join(call), /^gave /)
+        assert.strictEqual(yield* Fiber.join(second), 3)
+      })
+    )
+  )
+
+  it.live("begins on a runner that was told to go", () =>
+    onPool({}, ({ events, stage }) =>
+      Effect.gen(function* () {
+        const call = yield* Effect.forkScoped(Flame.call(repeats, { key: "a" }), { startImmediately: true })
+        const { pid } = yield* stage.said("a", "started")
+        process.kill(pid, "SIGTERM")
+        yield* events.nth("RunnerDraining")
+        yield* stage.tell("a", "return")
+        assert.strictEqual((yield* stage.said("a.again", "started")).pid, pid)
+        yield* stage.tell("a.again", "return")
+        assert.match(yield* Fiber.join(call), /^gave /)
+        assert.deepStrictEqual(pids(events), [pid])
+      })
+    )
+  )
+
+  it.live("is stopped when the runner of its caller is killed", () =>
+    onPool({}, ({ events, stage }) =>
+      Effect.gen(function* () {
+        yield* Layer.build(Second.layer({ max: 1 }))
+        const call = yield* direct("a", true)
+        yield* stage.said("a", "started")
+        process.kill(pids(events)[0]!, "SIGKILL")
+        assert.instanceOf(yield* reasonOf(Fiber.join(call)), RunnerLost)
+        yield* stage.said("a", "interrupted")
+      })
+    )
+  )
+
+  it.live("fails where it was made when its own runner is killed", () =>
+    onPool({}, ({ stage }) =>
+      Effect.gen(function* () {
+        yield* Layer.build(Second.layer({ max: 1, reasonGrace: "2 seconds" }))
+        const call = yield* direct("a", true)
+        const { pid } = yield* stage.said("a", "started")
+        process.kill(pid, "SIGKILL")
+        const said = yield* Fiber.join(call)
+        assert.match(said, /^RunnerLost: runner second-\S+ of pool test\/Second was lost with play: /)
+        assert.include(said, new Killed({ signal: "SIGKILL" }).message)
+      })
+    )
+  )
+
+  it.live("is told that a pool is not there", () =>
+    onPool({}, () =>
+      Effect.gen(function* () {
+        const said = yield* Flame.call(directs, { key: "a", second: true })
+        assert.match(
+          said,
+          /^PoolMissing: play needs pool test\/Second, which is not there: the parent has no such pool/
+        )
+      })
+    )
+  )
+
+  it.live("carries large values both ways", () =>
+    onPool({}, () =>
+      Effect.gen(function* () {
+        const payload = Buffer.alloc(20_000_000, "nested")
+        assert.isTrue(payload.equals(yield* Flame.call(through, payload)))
+      })
+    )
+  )
+})
