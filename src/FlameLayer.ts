@@ -118,33 +118,63 @@ const pathOf = (entry: string | URL): string => {
   return text.startsWith("file:") ? decodeURIComponent(new URL(text).pathname) : text
 }
 
-/** Which options are of a backend: the others are the pool's. */
-const processOptions: ReadonlySet<string> = new Set<keyof ProcessOptions>([
-  "entry",
-  "execArgv",
-  "env",
-  "cwd",
-  "outputLevel",
-  "build",
-  "killGrace"
-])
+/** Which options are of a backend: the others are the pool's. All of them, or this does not compile. */
+const processOptions: Readonly<Record<keyof ProcessOptions, true>> = {
+  entry: true,
+  execArgv: true,
+  env: true,
+  cwd: true,
+  outputLevel: true,
+  build: true,
+  killGrace: true
+}
 
-const podOptions: ReadonlySet<string> = new Set<keyof ClusterOptions>([
-  ...(["manifest", "container", "image", "command", "args", "env", "secretEnv", "volumes", "resources"] as const),
-  ...(["labels", "annotations", "nodeSelector", "tolerations", "affinity", "priorityClassName"] as const),
-  ...(["serviceAccountName", "imagePullSecrets", "securityContext", "podSecurityContext", "ownerReference"] as const),
-  ...(["advertise", "port", "key", "instance", "scheduleTimeout", "log", "build", "entry"] as const),
-  ...(["kubeconfig", "context", "namespace", "serviceAccount", "requestTimeout", "retryFor"] as const)
-])
+const podOptions: Readonly<Record<keyof ClusterOptions, true>> = {
+  manifest: true,
+  container: true,
+  image: true,
+  command: true,
+  args: true,
+  env: true,
+  secretEnv: true,
+  volumes: true,
+  resources: true,
+  labels: true,
+  annotations: true,
+  nodeSelector: true,
+  tolerations: true,
+  affinity: true,
+  priorityClassName: true,
+  serviceAccountName: true,
+  imagePullSecrets: true,
+  securityContext: true,
+  podSecurityContext: true,
+  ownerReference: true,
+  advertise: true,
+  port: true,
+  key: true,
+  instance: true,
+  program: true,
+  scheduleTimeout: true,
+  log: true,
+  build: true,
+  entry: true,
+  kubeconfig: true,
+  context: true,
+  namespace: true,
+  serviceAccount: true,
+  requestTimeout: true,
+  retryFor: true
+}
 
 const split = <RHooks, Own>(
   options: PoolOptions<RHooks> & Own,
-  names: ReadonlySet<string>
+  names: Readonly<Record<string, true>>
 ): { readonly ofBackend: Own; readonly ofPool: PoolOptions<RHooks> } => {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined)
   return {
-    ofBackend: Object.fromEntries(entries.filter(([name]) => names.has(name))) as Own,
-    ofPool: Object.fromEntries(entries.filter(([name]) => !names.has(name)))
+    ofBackend: Object.fromEntries(entries.filter(([name]) => name in names)) as Own,
+    ofPool: Object.fromEntries(entries.filter(([name]) => !(name in names)))
   }
 }
 
