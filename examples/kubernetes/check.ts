@@ -5,7 +5,7 @@
 import { strict as assert } from "node:assert"
 import { execFileSync, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -58,16 +58,23 @@ const forwarded = async <A>(use: (port: string) => Promise<A>): Promise<A> => {
 }
 
 const weigh = (port: string) =>
-  fetch(`http://127.0.0.1:${port}/weigh?compare=true`).then(async (response) => {
-    const text = await response.text()
-    assert.equal(response.status, 200, text)
-    return text
-  })
+  fetch(`http://127.0.0.1:${port}/weigh?compare=true`, { signal: AbortSignal.timeout(120_000) }).then(
+    async (response) => {
+      const text = await response.text()
+      assert.equal(response.status, 200, text)
+      return text
+    }
+  )
 
 try {
   say(`building the image ${image}`)
   await build(folder)
-  execFileSync(tools.kube, ["image", image, folder, "--entrypoint", '["node","main.mjs"]'], { stdio: "inherit" })
+  // the base image of `kube` has what Node needs, and not what the minifier's native part does
+  for (const library of ["librt.so.1", "libgcc_s.so.1"]) {
+    cpSync(`/lib/x86_64-linux-gnu/${library}`, join(folder, "lib", library), { dereference: true })
+  }
+  const options = ["--entrypoint", '["node","main.mjs"]', "--env", "LD_LIBRARY_PATH=/app/lib"]
+  execFileSync(tools.kube, ["image", image, folder, ...options], { stdio: "inherit" })
 
   say("weighing here, on child processes")
   const packages = join(folder, "node_modules")
