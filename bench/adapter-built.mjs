@@ -1,6 +1,8 @@
 // Our project as a peer, the parent as it is published: JavaScript, one file per module, made from the sources by bundle.mjs.
+import { Backend } from "./.out/lib/backend/Backend.js"
 import * as Flame from "./.out/lib/Flame.js"
 import * as FlameLayer from "./.out/lib/FlameLayer.js"
+import { Pool } from "./.out/lib/pool/Pool.js"
 import { makeStart } from "./flame/adapter.mjs"
 
-export const start = makeStart({ Flame, FlameLayer })
+export const start = makeStart({ Backend, Flame, FlameLayer, Pool })

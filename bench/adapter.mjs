@@ -1,6 +1,8 @@
 // Our project as a peer, the parent from TypeScript source.
+import { Backend } from "../src/backend/Backend.ts"
 import * as Flame from "../src/Flame.ts"
 import * as FlameLayer from "../src/FlameLayer.ts"
+import { Pool } from "../src/pool/Pool.ts"
 import { makeStart } from "./flame/adapter.mjs"
 
-export const start = makeStart({ Flame, FlameLayer })
+export const start = makeStart({ Backend, Flame, FlameLayer, Pool })

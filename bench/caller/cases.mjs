@@ -108,6 +108,25 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return { items_per_s: (r.n / r.ms) * 1000, items: r.n }
   }
 
+  const CHUNK = 64 * 1024
+
+  const chunks = async () => {
+    const p = await start({ workers: 1 })
+    if (!p.chunks) return { na: p.noStream ?? "no streams" }
+    await p.chunks(1000, CHUNK, 3000)
+    const r = await section("chunks", p.pids(), () => p.chunks(o.chunks, CHUNK, o.capMs), { peaks: true })
+    return { mb_per_s: (r.n * CHUNK) / 1e3 / r.ms, chunks: r.n }
+  }
+
+  /** The same over a line whose round trip takes a while. */
+  const far = async () => {
+    const p = await start({ workers: 1, roundTrip: o.roundTrip })
+    if (!p.isFar) return { na: "its line cannot be delayed here" }
+    await p.chunks(100, CHUNK, 3000)
+    const r = await section("far", p.pids(), () => p.chunks(o.chunks, CHUNK, o.capMs))
+    return { mb_per_s: (r.n * CHUNK) / 1e3 / r.ms, chunks: r.n, round_trip_ms: o.roundTrip }
+  }
+
   const cpu = async () => {
     const p = await start({ workers: 2, exclusive: true })
     await p.cpu(20, o.iters)
@@ -218,6 +237,8 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     beside,
     waiting,
     stream,
+    chunks,
+    far,
     cpu,
     boot,
     fault,

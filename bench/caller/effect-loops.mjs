@@ -113,17 +113,33 @@ export const makeEffectPeer = (modules) => {
       return { n: got, ms: now() - t }
     })
 
+  /** Takes chunks of one size until so many have come or the time is over. */
+  const makeChunks = (chunks) =>
+    Effect.fnUntraced(function* (n, size, capMs) {
+      const t = now()
+      let got = 0
+      const look = (some) =>
+        Effect.sync(() => {
+          got += some.length
+          for (const bytes of some) checkBlob(bytes, size)
+        })
+      const open = Stream.takeWhile(chunks(n, size), () => now() - t < capMs)
+      yield* Stream.runForEachArray(open, look)
+      return { n: got, ms: now() - t }
+    })
+
   /**
-   * echo, blob, record, sink, prepare, spin, hang: argument => Effect; items: n => Stream. lanes: one spin per worker, or absent
+   * echo, blob, record, sink, prepare, spin, hang: argument => Effect; items: n => Stream, chunks: (n, size) => Stream. lanes: one spin per worker, or absent
    * when the peer has a pool. slots: how many calls run before the next one waits in the caller; without it there is no
    * `waiting` case.
    */
-  return ({ run, echo, hang, items, lanes, prepare, slots, spin, blob, record, sink, ...rest }) => {
+  return ({ run, chunks, echo, hang, items, lanes, prepare, slots, spin, blob, record, sink, ...rest }) => {
     const loops = makeLoops(echo)
     const transfer = makeTransfer({ blob, record, sink })
     const cpu = makeCpu(spin, lanes)
     const beside = makeBeside(echo, transfer.result)
     const stream = items && makeStream(items)
+    const chunked = chunks && makeChunks(chunks)
     const waiting = slots && makeWaiting(modules, { describe, echo, hang, slots })
     return {
       echo: (i = 0) => run(echo(item(i))),
@@ -140,6 +156,7 @@ export const makeEffectPeer = (modules) => {
         if (exit._tag === "Failure") throw describe(exit.cause)
       },
       ...(stream ? { stream: (n, capMs) => run(stream(n, capMs)) } : {}),
+      ...(chunked ? { chunks: (n, size, capMs) => run(chunked(n, size, capMs)) } : {}),
       ...(waiting ? { waiting: (options) => run(waiting(options)) } : {}),
       ...rest
     }

@@ -72,8 +72,10 @@ const SETS = {
     boot: `${EVERY} floor:fork flame:source flame:barrel flame:barrel-node ray:task`,
     fault: without(`${EVERY} ray:task`, "raw:tcp-batch"),
     queue: without(EVERY, "raw:tcp-batch", "messageport:clone"),
+    chunks: "flame:bundle ipc:advanced effect-rpc:tcp effect-rpc:tuned",
+    far: "flame:bundle effect-rpc:tcp",
     stream:
-      "raw:tcp-batch raw:tcp raw:tcp-batch-json effect-rpc:tcp effect-rpc:tuned effect-rpc:worker effect-cluster grpc-js wire-prototype:tcp ray:actor"
+      "flame:bundle flame:source raw:tcp-batch raw:tcp raw:tcp-batch-json effect-rpc:tcp effect-rpc:tuned effect-rpc:worker effect-cluster grpc-js wire-prototype:tcp ray:actor"
   },
   gate: {
     unary64:
@@ -87,13 +89,15 @@ const SETS = {
     cpu: "flame:bundle ipc:advanced piscina",
     boot: "flame:bundle flame:source flame:barrel flame:barrel-node floor:fork",
     fault: "flame:bundle",
-    queue: "flame:bundle"
+    queue: "flame:bundle",
+    stream: "flame:bundle effect-rpc:tcp grpc-js",
+    chunks: "flame:bundle ipc:advanced",
+    far: "flame:bundle effect-rpc:tcp"
   }
 }
 
 export const CASES = Object.keys(SETS.suite)
-/** Without `--cases`: all but streams, which the project does not have yet. */
-export const DEFAULT_CASES = CASES.filter((kase) => kase !== "stream")
+export const DEFAULT_CASES = CASES
 
 const resolve = (asked) => {
   const [name, variant = PEERS[name]?.variants[0]] = asked.split(":")

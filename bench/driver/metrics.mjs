@@ -83,6 +83,15 @@ const METRICS = {
     ["cpu", "CPU µs/item", section("stream", "cpu_us_per_call")],
     ["items", "items got", data("items")]
   ],
+  chunks: [
+    ["rate", "MB/s", data("mb_per_s")],
+    ["cpu", "CPU µs/chunk", section("chunks", "cpu_us_per_call")],
+    ["items", "chunks got", data("chunks")]
+  ],
+  far: [
+    ["rate", "MB/s", data("mb_per_s")],
+    ["items", "chunks got", data("chunks")]
+  ],
   cpu: [
     ["ms", "total ms", data("cpu_ms")],
     ["ideal", "× ideal", data("over_ideal")],

@@ -8,7 +8,7 @@ export const usage = `usage: node bench/run.mjs [--peers suite|gate|name,name:va
   [--baseline piscina] [--out results/latest] [--title TEXT] [--from a.json,b.json] [--quick] [--verbose]
   [--lock FILE [--lock-run]] [--quiet-ms 10000] [--max-foreign 0.1] [--cpus 0]
   [--ms 1500] [--warm 1500] [--burst 10000] [--blob 67108864] [--beside 268435456] [--tasks 200] [--queue 100000]
-  [--items 1000000] [--cap-ms 8000] [--fault-ms 15000]
+  [--items 1000000] [--chunks 16384] [--round-trip 10] [--cap-ms 8000] [--fault-ms 15000]
   --list shows the peers, --help this. BENCH_NODE and BENCH_PYTHON name other binaries. See bench/README.md.`
 
 const strings = (...names) => Object.fromEntries(names.map((name) => [name, { type: "string" }]))
@@ -16,7 +16,20 @@ const flags = (...names) => Object.fromEntries(names.map((name) => [name, { type
 const spec = {
   ...flags("help", "list", "quick", "verbose", "lock-run"),
   ...strings("peers", "cases", "rounds", "baseline", "out", "title", "from", "lock", "quiet-ms", "max-foreign", "cpus"),
-  ...strings("ms", "warm", "burst", "blob", "beside", "tasks", "queue", "items", "cap-ms", "fault-ms")
+  ...strings(
+    "ms",
+    "warm",
+    "burst",
+    "blob",
+    "beside",
+    "tasks",
+    "queue",
+    "items",
+    "chunks",
+    "round-trip",
+    "cap-ms",
+    "fault-ms"
+  )
 }
 
 const binary = (name, local, fallback) => {
@@ -41,6 +54,8 @@ export const readOptions = (argv) => {
     tasks: number("tasks", quick ? 40 : 200),
     queue: number("queue", 100_000),
     items: number("items", 1_000_000),
+    chunks: number("chunks", 16_384),
+    roundTrip: number("round-trip", 10),
     capMs: number("cap-ms", 8000),
     faultMs: number("fault-ms", 15_000)
   }

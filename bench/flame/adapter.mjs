@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { pathToFileURL } from "node:url"
 import { makeEffectPeer } from "../caller/effect-loops.mjs"
 import { bundled } from "./bundle.mjs"
+import { delayedTransport } from "../work/delay.mjs"
 import { define, defineControl } from "./define.mjs"
 import { tracer } from "./tracer.mjs"
 
@@ -32,11 +33,34 @@ const entries = {
 }
 
 /** Flame, FlameLayer: from source, or as published. */
-export const makeStart = ({ Flame, FlameLayer }) => {
-  const { echo, blob, record, sink, prepare, spin, hang, pid } = define({ Effect, Flame, Schema })
+export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
+  const { blob, chunks, echo, hang, items, pid, prepare, record, sink, spin } = define({
+    Effect,
+    Flame,
+    Schema,
+    Stream
+  })
   const control = defineControl({ Flame, Schema })
 
-  const layerOf = ({ workers, exclusive, kase, variant, queue }) => {
+  /** Runners at the end of a line whose round trip takes so many milliseconds. */
+  const farAway = (local, pool, roundTrip) =>
+    Pool.layer(pool).pipe(
+      Layer.provide(
+        Layer.effect(
+          Backend,
+          Effect.map(Backend, (backend) => ({
+            ...backend,
+            launch: (spec) =>
+              Effect.map(backend.launch(spec), (runner) => ({
+                ...runner,
+                connection: Effect.map(runner.connection, (transport) => delayedTransport(transport, roundTrip / 2))
+              }))
+          }))
+        ).pipe(Layer.provide(local))
+      )
+    )
+
+  const layerOf = ({ workers, exclusive, kase, variant, queue, roundTrip }) => {
     // the waiting case fills the queue to the last place
     const queueCapacity = kase === "waiting" ? queue : QUEUE[kase]
     const local = FlameLayer.local({
@@ -46,6 +70,8 @@ export const makeStart = ({ Flame, FlameLayer }) => {
       concurrency: exclusive ? 1 : SLOTS,
       ...(queueCapacity ? { queueCapacity } : {})
     })
+    if (roundTrip)
+      return farAway(FlameLayer.local({ entry: entries[variant]() }), { max: 1, concurrency: SLOTS }, roundTrip)
     return variant === "traced" ? Layer.merge(local, tracer) : local
   }
 
@@ -63,6 +89,7 @@ export const makeStart = ({ Flame, FlameLayer }) => {
       run,
       slots: SLOTS,
       reboots: true,
+      isFar: options.roundTrip !== undefined,
       echo: (a) => Flame.call(echo, a),
       blob: (a) => Flame.call(blob, a),
       record: (a) => Flame.call(record, a),
@@ -70,7 +97,8 @@ export const makeStart = ({ Flame, FlameLayer }) => {
       prepare: (size) => Flame.call(prepare, { size }),
       spin: (a) => Flame.call(spin, a),
       hang: () => Flame.call(hang),
-      noStream: "the project has no streams yet",
+      items: (n) => Flame.stream(items, { n }),
+      chunks: (n, size) => Flame.stream(chunks, { n, size }),
       learn: async () => (first = await run(Flame.call(pid))),
       pids: () => (first ? [first] : []),
       close: () => runtime.dispose(),

@@ -1,8 +1,8 @@
 // The functions of the benchmark as an app would declare them; the modules are given, so that the thin doors and the barrel
 // import declare the same functions.
-import { blob, prepare, timedSpin } from "../work/work.mjs"
+import { blob, item, prepare, timedSpin } from "../work/work.mjs"
 
-export const define = ({ Effect, Flame, Schema }) => {
+export const define = ({ Effect, Flame, Schema, Stream }) => {
   const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
   const Record = Schema.Struct({ name: Schema.String, data: Schema.Uint8Array })
   const Spun = Schema.Struct({ x: Schema.Number, ms: Schema.Number })
@@ -20,6 +20,14 @@ export const define = ({ Effect, Flame, Schema }) => {
     prepare: fn("prepare", { payload: size, success: Schema.Number }, ({ size }) => Effect.sync(() => prepare(size))),
     spin: fn("spin", { payload: { iters: Schema.Number }, success: Spun }, ({ iters }) =>
       Effect.sync(() => timedSpin(iters))
+    ),
+    items: fn("items", { payload: { n: Schema.Number }, success: Item, stream: true }, ({ n }) =>
+      Stream.range(0, n - 1).pipe(Stream.map(item))
+    ),
+    chunks: fn(
+      "chunks",
+      { payload: { n: Schema.Number, size: Schema.Number }, success: Schema.Uint8Array, stream: true },
+      ({ n, size }) => Stream.range(0, n - 1).pipe(Stream.map(() => blob(size)))
     ),
     hang: fn("hang", { success: Schema.Number }, () => Effect.never),
     pid: fn("pid", { success: Schema.Number }, () => Effect.sync(() => process.pid))

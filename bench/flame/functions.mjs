@@ -2,8 +2,9 @@
 // about as a value, as in define.mjs, would keep a bundler from leaving out what nobody uses.
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Flame from "../../src/Flame.ts"
-import { blob, prepare, timedSpin } from "../work/work.mjs"
+import { blob, item, prepare, timedSpin } from "../work/work.mjs"
 
 const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
 const Record = Schema.Struct({ name: Schema.String, data: Schema.Uint8Array })
@@ -24,6 +25,14 @@ export const functions = {
   ),
   spin: Flame.fn("spin", { payload: { iters: Schema.Number }, success: Spun }, ({ iters }) =>
     Effect.sync(() => timedSpin(iters))
+  ),
+  items: Flame.fn("items", { payload: { n: Schema.Number }, success: Item, stream: true }, ({ n }) =>
+    Stream.range(0, n - 1).pipe(Stream.map(item))
+  ),
+  chunks: Flame.fn(
+    "chunks",
+    { payload: { n: Schema.Number, size: Schema.Number }, success: Schema.Uint8Array, stream: true },
+    ({ n, size }) => Stream.range(0, n - 1).pipe(Stream.map(() => blob(size)))
   ),
   hang: Flame.fn("hang", { success: Schema.Number }, () => Effect.never),
   pid: Flame.fn("pid", { success: Schema.Number }, () => Effect.sync(() => process.pid))

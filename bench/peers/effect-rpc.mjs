@@ -6,6 +6,7 @@ import { Cause, Effect, Layer, ManagedRuntime, Scope, Stream } from "effect"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Worker } from "node:worker_threads"
 import { makeEffectPeer } from "../caller/effect-loops.mjs"
+import { delayed } from "../work/delay.mjs"
 import { far, startChild, stopChild } from "../work/children.mjs"
 import { ofClient, WorkRpcs } from "./shared/effect-api.mjs"
 
@@ -35,12 +36,13 @@ const startThreads = async (workers, variant, exclusive) => {
   })
 }
 
-const startChildren = async (workers, variant) => {
+const startChildren = async (workers, variant, roundTrip) => {
   const tuned = variant === "tuned"
   const autocork = tuned ? await import("./shared/autocork.ts") : undefined
   const one = async () => {
     const kid = await startChild("effect-rpc-server.mjs", [variant])
-    const options = { ...kid.ready, noDelay: true }
+    const line = roundTrip ? await delayed(kid.ready, roundTrip / 2) : kid.ready
+    const options = { ...line, noDelay: true }
     const layer = RpcClient.layerProtocolSocket().pipe(
       Layer.provide(tuned ? autocork.layerNet(options, "first") : NodeSocket.layerNet(options)),
       Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" }))
@@ -52,6 +54,7 @@ const startChildren = async (workers, variant) => {
     run: (e) => kids[0].rt.runPromise(e),
     ...ofClient(kids[0].client),
     ...(workers > 1 ? { lanes: kids.map((k) => (a) => k.client.spin(a)) } : {}),
+    isFar: roundTrip !== undefined,
     pids: () => kids.map((k) => k.pid),
     close: async () => {
       await Promise.all(kids.map((k) => k.rt.dispose()))
@@ -60,5 +63,5 @@ const startChildren = async (workers, variant) => {
   })
 }
 
-export const start = ({ workers, variant, exclusive }) =>
-  variant.startsWith("worker") ? startThreads(workers, variant, exclusive) : startChildren(workers, variant)
+export const start = ({ workers, variant, exclusive, roundTrip }) =>
+  variant.startsWith("worker") ? startThreads(workers, variant, exclusive) : startChildren(workers, variant, roundTrip)

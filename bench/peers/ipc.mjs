@@ -1,11 +1,14 @@
 // node:child_process fork() with an IPC channel; variants are Node's two serializations.
 import { promisePeer } from "../caller/promise-loops.mjs"
+import { checkBlob } from "../work/work.mjs"
 import { startChild, stopChild } from "../work/children.mjs"
 
 const client = ({ proc }) => {
   const pending = new Map()
   let next = 0
-  proc.on("message", ({ id, r }) => {
+  const chunks = new Map()
+  proc.on("message", ({ chunk, id, r }) => {
+    if (chunk !== undefined) return chunks.get(id)(chunk)
     pending.get(id).resolve(r)
     pending.delete(id)
   })
@@ -13,9 +16,10 @@ const client = ({ proc }) => {
     for (const waiting of pending.values()) waiting.reject(new Error(`child exited ${code ?? signal}`))
     pending.clear()
   })
-  return (fn, arg) =>
+  return (fn, arg, look) =>
     new Promise((resolve, reject) => {
       const id = ++next
+      if (look) chunks.set(id, look)
       pending.set(id, { resolve, reject })
       proc.send({ id, fn, arg }, (error) => {
         if (error && pending.delete(id)) reject(error)
@@ -33,6 +37,16 @@ export const start = async ({ workers, variant }) => {
     call: calls[0],
     ...(workers > 1 ? { lanes: calls } : {}),
     lacks: variant === "json" ? { result: why, record: why, payload: why } : {},
+    // the far side sends the next chunk when one was handed to the kernel: what a user would write
+    chunks: async (n, size) => {
+      const t = performance.now()
+      let got = 0
+      await calls[0]("chunks", { n, size }, (bytes) => {
+        checkBlob(bytes, size)
+        got++
+      })
+      return { n: got, ms: performance.now() - t }
+    },
     noStream: "no streams: send() has no backpressure",
     pids: () => kids.map((k) => k.pid),
     close: () => Promise.all(kids.map((k) => stopChild(k.proc)))

@@ -20,6 +20,11 @@ export const rpcs = {
   hang: Rpc.make("hang", { success: Schema.Number }),
   pid: Rpc.make("pid", { success: Schema.Number }),
   exit: Rpc.make("exit", { success: Schema.Number }),
+  chunks: Rpc.make("chunks", {
+    payload: { n: Schema.Number, size: Schema.Number },
+    success: Schema.Uint8Array,
+    stream: true
+  }),
   items: Rpc.make("items", { payload: { n: Schema.Number }, success: Item, stream: true })
 }
 export class WorkRpcs extends RpcGroup.make(...Object.values(rpcs)) {}
@@ -36,6 +41,12 @@ export const handlers = {
   hang: () => Effect.never,
   pid: () => Effect.sync(() => process.pid),
   exit: () => Effect.sync(() => process.exit(7)),
+  // one at a time: a chunk of Effect's would be one message of many MiB
+  chunks: ({ n, size }) =>
+    Stream.range(0, n - 1).pipe(
+      Stream.rechunk(1),
+      Stream.map(() => blob(size))
+    ),
   items: itemStream
 }
 
@@ -48,5 +59,6 @@ export const ofClient = (client) => ({
   prepare: (size) => client.prepare({ size }),
   spin: (a) => client.spin(a),
   hang: () => client.hang(),
+  chunks: (n, size) => client.chunks({ n, size }),
   items: (n) => client.items({ n })
 })
