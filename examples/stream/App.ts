@@ -1,0 +1,40 @@
+/** The parent's part: prints what the runner tells as it comes. */
+import { randomUUID } from "node:crypto"
+import { rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { Flame } from "../../src/index.ts"
+import { index, type Progress } from "./Index.ts"
+import { writeText } from "./Text.ts"
+
+const show = ({ bytes, lines, size, top, words }: (typeof Progress)["Type"]) =>
+  Console.log(
+    `${Math.round((100 * bytes) / Math.max(1, size))} %: ${lines} lines, ${words} words; ${top.map(([word, n]) => `${word} ${n}`).join(", ")}`
+  )
+
+const generated = (lines: number) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const path = join(tmpdir(), `flame-stream-${randomUUID()}.txt`)
+      await writeText(path, lines)
+      return path
+    }),
+    (path) => Effect.promise(() => rm(path, { force: true }))
+  )
+
+/** `file` or a generated text; with `--until WORD` only until that word has been seen. */
+export const app = Effect.gen(function* () {
+  const [first, second] = process.argv.slice(2)
+  const until = first === "--until" ? second : undefined
+  const path = first !== undefined && until === undefined ? first : yield* generated(200_000)
+  const progress = Flame.stream(index, { path, every: 20_000 })
+  yield* progress.pipe(
+    Stream.tap(show),
+    Stream.takeUntil(({ top }) => top.some(([word]) => word === until)),
+    Stream.runDrain
+  )
+  yield* Console.log(until === undefined ? "done" : `seen enough of ${until}`)
+}).pipe(Effect.scoped)

@@ -1,0 +1,40 @@
+/** Runs the program as its users would: to the end, until it has seen enough, and on a file that is not there. */
+import { strict as assert } from "node:assert"
+import { spawnSync } from "node:child_process"
+import { readdirSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
+
+const main = fileURLToPath(new URL("./main.ts", import.meta.url))
+const run = (...args: ReadonlyArray<string>) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...args], {
+    encoding: "utf8",
+    timeout: 120_000
+  })
+  return { status, stderr, lines: stdout.trimEnd().split("\n") }
+}
+const left = () => readdirSync(tmpdir()).filter((name) => name.startsWith("flame-stream-"))
+const before = left()
+
+const whole = run()
+assert.equal(whole.status, 0, whole.stderr)
+assert.equal(whole.lines.at(-1), "done")
+const counted = whole.lines.map((line) => Number(/: (\d+) lines/.exec(line)?.[1])).filter((n) => !Number.isNaN(n))
+assert.deepEqual(
+  counted.slice(0, 10),
+  [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => n * 20_000)
+)
+assert.match(whole.lines.at(-2)!, /^100 %: 200000 lines, 1299984 words; the \d+/)
+console.log("ok: progress comes in order, and the whole at the end")
+
+const enough = run("--until", "the")
+assert.equal(enough.status, 0, enough.stderr)
+assert.deepEqual([enough.lines.length, enough.lines.at(-1)], [2, "seen enough of the"])
+console.log("ok: it stops where its reader has seen enough")
+
+const missing = run("/nowhere/at/all.txt")
+assert.equal(missing.status, 1)
+assert.match(missing.stderr + missing.lines.join("\n"), /there is no file \/nowhere\/at\/all\.txt/)
+console.log("ok: a file that is not there is told as the function's own error")
+
+assert.deepEqual(left(), before, "nothing is left of the generated text")
