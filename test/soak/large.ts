@@ -18,10 +18,8 @@ const sum = Flame.fn("sum", { payload: Schema.Uint8Array, success: Schema.Int },
 const make = Flame.fn("make", { payload: { size: Schema.Int }, success: Schema.Uint8Array }, ({ size }) =>
   Effect.sync(() => new Uint8Array(size).fill(7))
 )
-const pour = Flame.fn(
-  "pour",
-  { payload: { size: Schema.Int }, success: Schema.Uint8Array, stream: true },
-  ({ size }) => Stream.range(1, size / chunk).pipe(Stream.map(() => new Uint8Array(chunk).fill(7)))
+const pour = Flame.fn("pour", { payload: { size: Schema.Int }, success: Schema.Uint8Array, stream: true }, ({ size }) =>
+  Stream.range(1, size / chunk).pipe(Stream.map(() => new Uint8Array(chunk).fill(7)))
 )
 const pid = Flame.fn("pid", { success: Schema.Int }, () => Effect.sync(() => process.pid))
 
