@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import { Channel, type ChannelHandlers } from "../wire/Channel.ts"
-import { isFinal, json, Kind, kindName } from "../wire/Frame.ts"
+import { isFinal, isItems, json, Kind, kindName } from "../wire/Frame.ts"
 import { checkHello, decodeFailure, type Hello, layoutMismatch, type Welcome } from "../wire/Handshake.ts"
 import { Link, type LinkClosed } from "../wire/Link.ts"
 import { encodeHead, type Extras, type SpanIds } from "../wire/Request.ts"
@@ -230,7 +230,8 @@ export class RunnerHandle {
   }
 
   private violateBy(kind: number, id: number): void {
-    this.link.violate(`a ${kindName(kind)} frame for call ${id}, which is no channel here`)
+    const article = isItems(kind) ? "an" : "a"
+    this.link.violate(`${article} ${kindName(kind)} frame for call ${id}, which is no channel here`)
   }
 
   private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {

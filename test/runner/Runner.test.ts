@@ -502,6 +502,21 @@ describe("a session ends, and says why, where its runner sends", () => {
       [frame(Kind.OpenRequest, 1, open(1e6, Kind.Request))],
       "a large Request for call 1, which it does not hold"
     ],
+    [
+      "messages of a call that is no channel",
+      [frame(Kind.ItemsResponse, 1, Buffer.from([0]))],
+      "an ItemsResponse frame for call 1, which is no channel here"
+    ],
+    [
+      "a grant for a call that is no channel",
+      [frame(Kind.GrantRequest, 1, Buffer.alloc(4))],
+      "a GrantRequest frame for call 1, which is no channel here"
+    ],
+    [
+      "messages as a parent sends them",
+      [frame(Kind.ItemsRequest, 1, Buffer.from([0]))],
+      "an ItemsRequest frame for call 1, which is no channel here"
+    ],
     ["a second Hello", [hello()], "a Hello frame, which a runner must not send"],
     ["a Request", [frame(Kind.Request, 1)], "a Request frame, which a runner must not send"],
     ["a Cancel", [frame(Kind.Cancel, 1)], "a Cancel frame, which a runner must not send"],

@@ -176,7 +176,13 @@ export const chunksOf = (seed: number, n: number): ReadonlyArray<ReadonlyArray<s
 /** A plain call, to go beside. */
 export const echo = Flame.fn("stream/echo", { payload: Schema.Int, success: Schema.Int }, (n) => Effect.succeed(n))
 
+/** Gives bytes back. */
+export const mirror = Flame.fn("stream/mirror", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) =>
+  Effect.succeed(bytes)
+)
+
 export const streamFunctions = [
+  mirror,
   count,
   slowly,
   points,

@@ -21,6 +21,7 @@
  * | S16 | one item of 100 MiB, beside small calls |
  * | S17 | random streams arrive as they were made, many at once |
  * | S18 | a stream that is not pulled costs nothing; each run of it is a call of its own |
+ * | S20 | 64 MiB go in and out as one value and as a stream, and beyond the limits nothing is sent |
  * | S19 | a payload that does not fit fails before anything is sent |
  */
 import * as Assert from "node:assert/strict"
@@ -393,6 +394,28 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
           )
           Assert.deepEqual([items[1]![0], items[1]![size - 1], items[2]![0]], [1, 1, 2])
           Assert.ok(calls > 10, `${calls} calls`)
+        })
+      )
+    )
+
+    test(
+      "64 MiB go in and out, as one value and as a stream [S20]",
+      withPool(
+        { maxPayload: 64 * 1024 * 1024 },
+        Effect.gen(function* () {
+          const size = 64 * 1024 * 1024
+          const value = new Uint8Array(size).fill(5)
+          const back = yield* Flame.call(F.mirror, value)
+          Assert.ok(back.length === size && back[0] === 5 && back[size - 1] === 5)
+          const chunk = 64 * 1024
+          const total = yield* Stream.runFold(
+            Flame.stream(F.bytes, { sizes: new Array<number>(size / chunk).fill(chunk) }),
+            () => 0,
+            (sum, { length }) => sum + length
+          )
+          Assert.equal(total, size)
+          const refused = reasonOf(yield* Effect.exit(Flame.call(F.mirror, new Uint8Array(size + 1))))
+          Assert.ok(refused._tag === "PayloadTooLarge" && refused.direction === "payload", refused.message)
         })
       )
     )
