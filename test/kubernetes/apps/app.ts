@@ -1,12 +1,11 @@
 /** Parent and runner in one entry: in a pod of the cluster, told by its test over HTTP what to call. */
-import { crashes } from "./crash.ts"
+import { crash } from "./crash.ts"
 import * as Effect from "effect/Effect"
 import * as Flame from "../../../src/Flame.ts"
 import * as FlameLayer from "../../../src/FlameLayer.ts"
 import { all } from "./functions.ts"
 
-// the package says that its modules do nothing by themselves: a bundler would leave out what nobody names
-void crashes
+crash()
 
 const options = JSON.parse(process.env["TEST_OPTIONS"] ?? "{}") as FlameLayer.AutoOptions
 

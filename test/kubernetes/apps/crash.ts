@@ -1,5 +1,5 @@
 /** A program that shall not come to serve, as its environment says: that of runners only. */
-export const crashes = ((): true => {
+export const crash = (): void => {
   const crash = process.env["TEST_CRASH"]
   if (crash !== undefined) throw new Error(crash)
   const exit = process.env["TEST_EXIT"]
@@ -11,5 +11,4 @@ export const crashes = ((): true => {
     const hoard: Array<Buffer> = []
     for (;;) hoard.push(Buffer.alloc(8 * 1024 * 1024, hoard.length + 1))
   }
-  return true
-})()
+}

@@ -1,8 +1,8 @@
 /** A runner only. */
-import { crashes } from "./crash.ts"
+import { crash } from "./crash.ts"
 import { runMain, serve } from "../../../src/FlameRunner.ts"
 import { all } from "./functions.ts"
 
-void crashes
+crash()
 
 serve(all).pipe(runMain)
