@@ -3,7 +3,7 @@
  *
  * Any value can be thrown, so nothing in here trusts it: not its getters, not its size, not its characters.
  */
-import { inspect } from "node:util"
+import { builtin } from "./Builtin.ts"
 
 /** A defect as its caller sees it; what `RemoteDefect` is made of. */
 export interface Defect {
@@ -71,7 +71,7 @@ const primitive = (value: unknown): string => {
 const show = (value: object): string => {
   try {
     // no code of the value's own runs: neither getters, nor proxies' traps, nor custom inspection
-    return inspect(value, {
+    return builtin("node:util").inspect(value, {
       depth: 2,
       breakLength: Infinity,
       maxArrayLength: 10,

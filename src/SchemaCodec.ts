@@ -189,17 +189,26 @@ const arenaSize = 64 * 1024
  * stay around long after the message has gone. Encoding inside an encoding makes it start a new arena.
  */
 export const released = (bytes: Uint8Array): Uint8Array => {
-  if (bytes.buffer.byteLength > arenaSize)
-    outer.encode({
-      get inner() {
-        return inner.encode(true).length
-      }
-    })
+  if (bytes.buffer.byteLength > arenaSize) release()
   return bytes
 }
 
-const inner = SchemaBinary.encoder(Schema.Boolean)
-const outer = SchemaBinary.encoder(Schema.Struct({ inner: Schema.Number }))
+// made when it is needed: a boot does not pay for it
+let nested: (() => void) | undefined
+
+const release = (): void => {
+  if (nested === undefined) {
+    const inner = SchemaBinary.encoder(Schema.Boolean)
+    const outer = SchemaBinary.encoder(Schema.Struct({ inner: Schema.Number }))
+    nested = () =>
+      void outer.encode({
+        get inner() {
+          return inner.encode(true).length
+        }
+      })
+  }
+  nested()
+}
 
 interface Traits {
   /** Some part may suspend or need a service. */

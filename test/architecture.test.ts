@@ -10,6 +10,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // what everybody speaks of: functions, what they may ask their runner, what crosses with a call, what can go wrong
   [
     "BootFailure",
+    "Builtin",
     "CallSpan",
     "DefectCodec",
     "EncodePayload",
@@ -50,6 +51,7 @@ const loads: Readonly<
   runner: {
     ours: [
       "BootFailure",
+      "Builtin",
       "CallSpan",
       "DefectCodec",
       "EncodePayload",
@@ -121,6 +123,7 @@ const loads: Readonly<
   Flame: {
     ours: [
       "BootFailure",
+      "Builtin",
       "FlameError",
       "FlameFunction",
       "Propagate",

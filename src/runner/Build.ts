@@ -1,5 +1,5 @@
 /** What code a process runs, in a word: another build of a runner is reported, never refused. */
-import { statSync } from "node:fs"
+import { builtin } from "../Builtin.ts"
 
 /**
  * Names the build of an entry: `FLAME_BUILD` where it is set, else the entry's size and time of change.
@@ -9,6 +9,6 @@ import { statSync } from "node:fs"
 export const of = (entry: string | undefined): string => {
   const given = process.env["FLAME_BUILD"]
   if (given !== undefined && given !== "") return given
-  const stat = entry === undefined ? undefined : statSync(entry, { throwIfNoEntry: false })
+  const stat = entry === undefined ? undefined : builtin("node:fs").statSync(entry, { throwIfNoEntry: false })
   return stat === undefined ? "unnamed" : `${stat.size.toString(36)}-${Math.trunc(stat.mtimeMs).toString(36)}`
 }

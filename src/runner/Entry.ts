@@ -1,6 +1,5 @@
 /** The file that runners of this app run, where `Flame.main` has said so. */
-// not by name: a Node that does not have it is to be told so in a better sentence than that of the linker
-import * as util from "node:util"
+import { builtin } from "../Builtin.ts"
 
 let registered: string | undefined
 
@@ -14,7 +13,7 @@ export const current = (): string | undefined => registered
 
 /** The file in which the caller of the function that calls this stands. */
 export const callerFile = (): string | undefined => {
-  const name = util.getCallSites(3, { sourceMap: false })[2]?.scriptName
+  const name = builtin("node:util").getCallSites(3, { sourceMap: false })[2]?.scriptName
   // code that was typed in, or piped, is in no file that a runner could run
   return name === undefined || name === "" || name.startsWith("[") ? undefined : name
 }

@@ -1,5 +1,5 @@
 /** What a runner that ends had to say and could not send: goes to stderr, whose last lines its parent always gets. */
-import { writeSync } from "node:fs"
+import { builtin } from "../Builtin.ts"
 
 let unsent: (() => ReadonlyArray<string>) | undefined
 
@@ -12,7 +12,7 @@ export const keep = (take: () => ReadonlyArray<string>): void => {
 /** Says it now: for an end that no `exit` event comes before. */
 export const say = (): void => {
   try {
-    for (const line of unsent?.() ?? []) writeSync(2, `${line}\n`)
+    for (const line of unsent?.() ?? []) builtin("node:fs").writeSync(2, `${line}\n`)
   } catch {
     // nobody reads
   }

@@ -4,13 +4,11 @@
  * A parent gives a runner its role in variables, such as `FLAME_RUNNER_ID`. They hold for that one process, and are taken out
  * of the environment before user code loads, so that nothing a function starts is ever taken for a runner.
  */
-import { existsSync, writeFileSync, writeSync } from "node:fs"
-import { Socket } from "node:net"
-import { isMainThread } from "node:worker_threads"
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import { fail } from "../wire/Frame.ts"
 import * as LateTransport from "../wire/LateTransport.ts"
 import { fromDuplex, type Transport } from "../wire/Transport.ts"
+import { builtin } from "../Builtin.ts"
 
 /** An ordinary process: it may have runners of its own. */
 export interface Parent {
@@ -138,9 +136,9 @@ export const networkVariables = (spec: Spec, identity: string, way: Way): Record
 })
 
 /** The role that the variables stand for in a process with that parent, or in a thread of it. */
-export const decode = (taken: Taken | undefined, isMain: boolean = isMainThread): Role => {
+export const decode = (taken: Taken | undefined, isMain?: boolean): Role => {
   if (taken === undefined) return { _tag: "Parent" }
-  if (!isMain) {
+  if (!(isMain ?? builtin("node:worker_threads").isMainThread)) {
     return { _tag: "Refused", detail: "this is a worker thread of a runner, which cannot be a runner or have any" }
   }
   const text = (name: (typeof names)[number]) => (typeof taken[name] === "string" ? taken[name] : "")
@@ -176,8 +174,9 @@ export const decode = (taken: Taken | undefined, isMain: boolean = isMainThread)
   return {
     ...spec,
     parent: `process ${taken.ppid}`,
-    transport: () => (transport ??= fromDuplex(new Socket({ fd, readable: true, writable: true }))),
-    report: (cause) => void writeSync(fd, fail(cause))
+    transport: () =>
+      (transport ??= fromDuplex(new (builtin("node:net").Socket)({ fd, readable: true, writable: true }))),
+    report: (cause) => void builtin("node:fs").writeSync(fd, fail(cause))
   }
 }
 
@@ -210,7 +209,8 @@ const overNetwork = (
     transport: () => (transport ??= LateTransport.make(connect)),
     report: (cause) => {
       const path = file !== "" ? file : terminationLog
-      if (file !== "" || existsSync(path)) writeFileSync(path, reportText(cause))
+      const fs = builtin("node:fs")
+      if (file !== "" || fs.existsSync(path)) fs.writeFileSync(path, reportText(cause))
     }
   }
 }
@@ -264,7 +264,7 @@ export const report = (cause: BootFailure): void => {
 /** Says on stderr what is wrong with this process: the log of a program may go anywhere, and these are last words. */
 export const complain = (detail: string): void => {
   try {
-    writeSync(2, `effect-flame: ${detail}\n`)
+    builtin("node:fs").writeSync(2, `effect-flame: ${detail}\n`)
   } catch {
     // nobody reads
   }
