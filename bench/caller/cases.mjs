@@ -100,6 +100,23 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return { ...r, beyond_bytes: r.call_bytes - r.deferred_bytes, totals_us: totals, flat: totals.at(-1) / totals[0] }
   }
 
+  /** The same echoes from the app, and from inside of a function that runs on the very worker which serves them. */
+  const nested = async () => {
+    const p = await start({ workers: 1 })
+    if (!p.nested) return { na: "no calls inside of functions" }
+    await p.conc(64, o.warmMs)
+    await p.nested(64, o.warmMs)
+    const from = async (name, run) => {
+      const r = await section(name, p.pids(), run)
+      return (r.ms * 1000) / r.n
+    }
+    const plain1 = await from("plain1", () => p.conc(1, o.ms))
+    const nested1 = await from("nested1", () => p.nested(1, o.ms))
+    const plain64 = await from("plain64", () => p.conc(64, o.ms))
+    const nested64 = await from("nested64", () => p.nested(64, o.ms))
+    return { plain1_us: plain1, nested1_us: nested1, ratio1: nested1 / plain1, ratio64: nested64 / plain64 }
+  }
+
   const stream = async () => {
     const p = await start({ workers: 1 })
     if (!p.stream) return { na: p.noStream ?? "no streams" }
@@ -236,6 +253,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     payload64MiB: () => transfer("payload"),
     beside,
     waiting,
+    nested,
     stream,
     chunks,
     far,

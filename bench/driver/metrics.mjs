@@ -78,6 +78,14 @@ const METRICS = {
       (s) => (s.data?.refusal?.what.includes("QueueFull") ? s.data.refusal.ms : undefined)
     ]
   ],
+  nested: [
+    ["plain1", "plain, µs c=1", data("plain1_us")],
+    ["nested1", "nested, µs c=1", data("nested1_us")],
+    ["ratio1", "nested / plain, c=1", data("ratio1")],
+    ["ratio64", "nested / plain, 64 in flight", data("ratio64")],
+    ["cpu", "CPU µs, plain", section("plain64", "cpu_us_per_call")],
+    ["cpuNested", "CPU µs, nested", section("nested64", "cpu_us_per_call")]
+  ],
   stream: [
     ["rate", "items/s", data("items_per_s")],
     ["cpu", "CPU µs/item", section("stream", "cpu_us_per_call")],

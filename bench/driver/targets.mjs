@@ -116,6 +116,8 @@ export const targets = [
     limit: 1.5,
     unit: "×"
   },
+  { title: "nested call: ≤ 2.5 × a plain one, one after the other", ours: "nested/OURS/ratio1", limit: 2.5, unit: "×" },
+  { title: "nested call: ≤ 2.5 × a plain one, 64 in flight", ours: "nested/OURS/ratio64", limit: 2.5, unit: "×" },
   { title: "beyond capacity: refused at once (≤ 1 ms)", ours: "waiting/OURS/refused", limit: 1, ...ms },
   { title: "200 × 20 ms over 2 runners: within 3 % of ideal", ours: "cpu/OURS/ideal", limit: 1.03, unit: "×" },
   { title: "runner killed: typed error within 10 ms + reasonGrace (50 ms)", ours: "fault/OURS/seen", limit: 60, ...ms },

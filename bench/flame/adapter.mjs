@@ -34,7 +34,7 @@ const entries = {
 
 /** Flame, FlameLayer: from source, or as published. */
 export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
-  const { blob, chunks, echo, hang, items, pid, prepare, record, sink, spin } = define({
+  const { blob, chunks, echo, hang, items, nest, pid, prepare, record, sink, spin } = define({
     Effect,
     Flame,
     Schema,
@@ -99,6 +99,7 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
       hang: () => Flame.call(hang),
       items: (n) => Flame.stream(items, { n }),
       chunks: (n, size) => Flame.stream(chunks, { n, size }),
+      nested: (lanes, ms) => run(Flame.call(nest, { lanes, ms })),
       learn: async () => (first = await run(Flame.call(pid))),
       pids: () => (first ? [first] : []),
       close: () => runtime.dispose(),

@@ -8,8 +8,28 @@ export const define = ({ Effect, Flame, Schema, Stream }) => {
   const Spun = Schema.Struct({ x: Schema.Number, ms: Schema.Number })
   const size = { size: Schema.Number }
   const fn = Flame.fn
+  const Lanes = { lanes: Schema.Number, ms: Schema.Number }
+  const Done = Schema.Struct({ n: Schema.Number, ms: Schema.Number })
+  const echo = fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text }))
+
+  /** Calls `echo` again and again from inside of a function: so many at once, for so long. */
+  const nest = fn("nest", { payload: Lanes, success: Done }, ({ lanes, ms }) =>
+    Effect.gen(function* () {
+      const from = performance.now()
+      let n = 0
+      const lane = Effect.gen(function* () {
+        while (performance.now() < from + ms) {
+          yield* Effect.orDie(Flame.call(echo, item(n)))
+          n++
+        }
+      })
+      yield* Effect.forEach(Array.from({ length: lanes }), () => lane, { concurrency: "unbounded", discard: true })
+      return { n, ms: performance.now() - from }
+    })
+  )
   return {
-    echo: fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text })),
+    echo,
+    nest,
     blob: fn("blob", { payload: size, success: Schema.Uint8Array }, ({ size }) => Effect.sync(() => blob(size))),
     record: fn("record", { payload: size, success: Record }, ({ size }) =>
       Effect.sync(() => ({ name: "record", data: blob(size) }))

@@ -10,9 +10,30 @@ const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
 const Record = Schema.Struct({ name: Schema.String, data: Schema.Uint8Array })
 const Spun = Schema.Struct({ x: Schema.Number, ms: Schema.Number })
 const size = { size: Schema.Number }
+const Lanes = { lanes: Schema.Number, ms: Schema.Number }
+const Done = Schema.Struct({ n: Schema.Number, ms: Schema.Number })
+
+const echo = Flame.fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text }))
+
+/** Calls `echo` again and again from inside of a function: so many at once, for so long. */
+const nest = Flame.fn("nest", { payload: Lanes, success: Done }, ({ lanes, ms }) =>
+  Effect.gen(function* () {
+    const from = performance.now()
+    let n = 0
+    const lane = Effect.gen(function* () {
+      while (performance.now() < from + ms) {
+        yield* Effect.orDie(Flame.call(echo, item(n)))
+        n++
+      }
+    })
+    yield* Effect.forEach(Array.from({ length: lanes }), () => lane, { concurrency: "unbounded", discard: true })
+    return { n, ms: performance.now() - from }
+  })
+)
 
 export const functions = {
-  echo: Flame.fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text })),
+  echo,
+  nest,
   blob: Flame.fn("blob", { payload: size, success: Schema.Uint8Array }, ({ size }) => Effect.sync(() => blob(size))),
   record: Flame.fn("record", { payload: size, success: Record }, ({ size }) =>
     Effect.sync(() => ({ name: "record", data: blob(size) }))
