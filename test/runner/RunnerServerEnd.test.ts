@@ -10,7 +10,7 @@ import { Crashed, NeverConnected, NotARunner, VersionMismatch } from "../../src/
 import * as Flame from "../../src/Flame.ts"
 import { json, Kind, protocol } from "../../src/wire/Frame.ts"
 import { encodeHead } from "../../src/wire/Request.ts"
-import { frame, noise, none, open } from "../wire/kit.ts"
+import { frame, noise, none, open, u32 } from "../wire/kit.ts"
 import { introduced, type ScriptedParent, session, settled, when } from "./ScriptedParent.ts"
 
 const noop = Flame.fn("noop", {}, () => Effect.void)
@@ -385,6 +385,16 @@ describe("a runner ends its session, and says so, where its parent sends", () =>
       /a Success frame for a nested call that is not there/
     ],
     ["a call of a function", [frame(Kind.Nested, 5)], /a Nested frame, which a parent must not send/],
+    [
+      "messages as a runner sends them",
+      [frame(Kind.ItemsResponse, 1, u32(0))],
+      /a ItemsResponse frame, which a parent must not send/
+    ],
+    [
+      "a grant as a runner gives it",
+      [frame(Kind.GrantRequest, 1, u32(5))],
+      /a GrantRequest frame, which a parent must not send/
+    ],
     ["a Hello", [frame(Kind.Hello, 0, json({}))], /a Hello frame, which a parent must not send/],
     ["a kind that is unknown", [frame(99, 0)], /unknown kind 99/],
     [
