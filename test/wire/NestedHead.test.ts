@@ -1,0 +1,26 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as NestedHead from "../../src/wire/NestedHead.ts"
+
+const target = { pool: "app/Gpu", name: "größe", layout: "1-2-3", idempotent: true, cast: false, isUnbounded: true }
+const span = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", sampled: true }
+
+describe("the head of a Nested frame", () => {
+  it("comes back as it went", () => {
+    const head = NestedHead.encode(7, target, 1_500, span, { level: "Debug" })
+    const read = NestedHead.decode(Buffer.concat([head, Buffer.from("payload")]))
+    assert.isDefined(read)
+    const { terms, ...rest } = read
+    assert.deepStrictEqual(rest, { ...target, caller: 7, end: head.length })
+    assert.deepInclude(terms, { budget: 1_500, span, extras: { level: "Debug" } })
+  })
+
+  it("is undefined wherever it is cut, and for names that are not three", () => {
+    const head = NestedHead.encode(7, target, 1_500, span, undefined)
+    for (let end = 0; end < head.length; end++) assert.isUndefined(NestedHead.decode(head.subarray(0, end)))
+    const odd = NestedHead.encode(7, { ...target, pool: "a\0b" }, undefined, undefined, undefined)
+    assert.isUndefined(NestedHead.decode(odd))
+    assert.isUndefined(
+      NestedHead.decode(NestedHead.encode(7, { ...target, name: "" }, undefined, undefined, undefined))
+    )
+  })
+})
