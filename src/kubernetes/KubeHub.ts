@@ -8,6 +8,7 @@ import { hostname, userInfo } from "node:os"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -19,7 +20,7 @@ import * as Advertise from "./Advertise.ts"
 import { Graveyard } from "./Graveyard.ts"
 import type { OwnerReference, Pod } from "./Kube.ts"
 import { KubeClient } from "./KubeClient.ts"
-import * as KubeFailure from "./KubeFailure.ts"
+import type { KubeError } from "./KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "./PodLabels.ts"
 import * as PodNames from "./PodNames.ts"
@@ -27,6 +28,7 @@ import * as PodParent from "./PodParent.ts"
 import * as PodWatch from "./PodWatch.ts"
 import { QuotaGate } from "./QuotaGate.ts"
 import { reap } from "./Reaping.ts"
+import { refuse } from "./Refusal.ts"
 import { RunnerKeys } from "./RunnerKeys.ts"
 
 /** How runners and their parent find each other. */
@@ -89,10 +91,12 @@ const lastRites = 5_000
 /** The hub of a client, begun at its first use. */
 export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
   new Once(
-    Effect.suspend(() => begin(client, options)).pipe(
-      Effect.provideService(Scope.Scope, scope),
-      Effect.provideService(KubeClient, client)
-    ),
+    Effect.gen(function* () {
+      // a start that fails lets go of its port and its name: the next one wants the same
+      const attempt = yield* Scope.fork(scope)
+      const started = Effect.provideService(Scope.provide(begin(client, options), attempt), KubeClient, client)
+      return yield* Effect.onError(started, (cause) => Scope.close(attempt, Exit.failCause(cause)))
+    }),
     scope
   )
 
@@ -122,7 +126,9 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   // before the watch and what deletes by it, so that both are still there when the last pods are seen off
   const parts: { hub?: Hub } = {}
   yield* Effect.addFinalizer(() => (parts.hub === undefined ? Effect.void : removeKeys(parts.hub)))
-  const watch = yield* Effect.mapError(PodWatch.make({ selector: PodLabels.selector(identity) }), KubeFailure.causeOf)
+  const watch = yield* PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
+    Effect.catch(refused(client, options, reach === undefined))
+  )
   const graveyard = new Graveyard(client, watch, run, now, () => quota.wake())
   let index = 0
   const hub: Hub = {
@@ -147,6 +153,11 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   return hub
 })
 
+const refused =
+  (client: Client, { key = "secret" }: HubOptions, portForward: boolean) =>
+  (error: KubeError): Effect.Effect<never, BootFailure> =>
+    refuse(client, { key, portForward }, error)
+
 /** Waits, for a while, until the pods that were given up are gone. */
 const seeOff = (hub: Hub): Effect.Effect<void> =>
   Effect.gen(function* () {
@@ -170,7 +181,7 @@ const removeKeys = (hub: Hub): Effect.Effect<void> =>
 const findParent = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
   const name = client.self?.name ?? (isInCluster(client) ? process.env["POD_NAME"] : undefined)
   if (name === undefined) return undefined
-  const read = Effect.mapError(client.getPod(name), KubeFailure.causeOf)
+  const read = client.getPod(name).pipe(Effect.catch(refused(client, options, false)))
   let pod = yield* read
   const until = (yield* Clock.currentTimeMillis) + addressTime
   // the kubelet may tell the API server of the address after it has started the program
