@@ -14,6 +14,7 @@ import { add } from "../apps/functions.ts"
 import { create, remove } from "../kit/Cluster.ts"
 import { type HostOptions, onHost } from "../kit/HostParent.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
+import { within } from "../kit/Times.ts"
 
 const space = Namespaces.ofFile("failing")
 
@@ -35,7 +36,7 @@ describe("a boot that fails", () => {
       const [cause, took] = yield* failure({ image })
       assert.strictEqual(cause._tag, "ImagePull")
       assert.include(cause.message, image)
-      assert.isBelow(took, 32_000)
+      within("missing image", took, 30_000)
     })
   )
 
@@ -44,7 +45,7 @@ describe("a boot that fails", () => {
       const [cause, took] = yield* failure({ image: "localhost/UPPER:1" })
       assert.include(["ImagePull", "InvalidSpec"], cause._tag)
       assert.include(cause.message, "localhost/UPPER:1")
-      assert.isBelow(took, 5_000)
+      within("image name that cannot be", took, 5_000)
     })
   )
 
@@ -52,7 +53,7 @@ describe("a boot that fails", () => {
     Effect.gen(function* () {
       const [cause, took] = yield* failure({ command: ["no-such-program", "runner.mjs"] })
       assert.include(cause.message, "no-such-program")
-      assert.isBelow(took, 3_000)
+      within("bad command", took, 3_000)
     })
   )
 
@@ -61,7 +62,7 @@ describe("a boot that fails", () => {
       const [cause, took] = yield* failure({ env: { TEST_CRASH: "the settings are wrong" } })
       assert.include(["ProcessExited", "Crashed"], cause._tag)
       assert.include(cause.message, "the settings are wrong")
-      assert.isBelow(took, 3_000)
+      within("crash at import, with its stderr", took, 3_000)
     })
   )
 
@@ -84,7 +85,7 @@ describe("a boot that fails", () => {
       const env = [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "not-there", key: "password" } } }]
       const [cause, took] = yield* failure({ manifest: { spec: { containers: [{ name: "runner", env }] } } })
       assert.include(cause.message, "not-there")
-      assert.isBelow(took, 15_000)
+      within("missing Secret", took, 15_000)
     })
   )
 
@@ -106,7 +107,7 @@ describe("a boot that fails", () => {
       const [cause, took] = yield* failure({ rights: "pods" })
       assert.deepInclude(cause, { _tag: "Forbidden", verb: "create", resource: "secrets" })
       assert.match(cause.message, /kind: Role/)
-      assert.isBelow(took, 5_000)
+      within("RBAC missing: only Secrets", took, 5_000)
     })
   )
 
@@ -140,8 +141,11 @@ describe("a boot that fails", () => {
       strict.name = `${space.name}-strict`
       yield* Namespaces.make(strict.name, { "pod-security.kubernetes.io/enforce": "restricted" })
       yield* Effect.addFinalizer(() => Namespaces.remove(strict.name))
-      const reason = yield* onHost(strict, { securityContext: { privileged: true } }, () => reasonOf(call))
+      const [reason, took] = yield* onHost(strict, { securityContext: { privileged: true } }, () =>
+        timed(reasonOf(call))
+      )
       assert.match(reason.message, /PodSecurity|restricted/)
+      within("Pod Security violation", took, 5_000)
       const bent = onHost(strict, { podSecurityContext: { runAsNonRoot: true, runAsUser: 65532 } }, () => call)
       assert.strictEqual(yield* bent, 3)
     }).pipe(Effect.scoped)
@@ -159,7 +163,9 @@ describe("a boot that fails", () => {
           "it waits for the quota"
         )
         yield* remove(space.name, "resourcequotas", "none")
-        assert.strictEqual(yield* Fiber.join(waiting), 3)
+        const [sum, took] = yield* timed(Fiber.join(waiting))
+        assert.strictEqual(sum, 3)
+        within("quota freed, to the result", took, 30_000)
         assert.strictEqual(events.of("BootFailed").length, 0)
       })
     )
@@ -175,7 +181,7 @@ describe("a boot that fails", () => {
           () => events.of("BootProgress").find(({ detail }) => /nodes are available/.test(detail ?? "")),
           "the scheduler's words"
         )
-        assert.isBelow(told.at, 2_000)
+        within("unschedulable: the scheduler's words in events", told.at, 2_000)
         const failed = yield* events.nth("BootFailed")
         assert.strictEqual(failed.cause._tag, "Unschedulable")
         assert.match(failed.cause.message, /nodes are available/)
