@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Cause from "effect/Cause"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../BootFailure.ts"
@@ -23,7 +23,7 @@ import type { RunnerPodParts } from "./PodCreation.ts"
 import * as PodDiagnosis from "./PodDiagnosis.ts"
 import { podName } from "./PodNames.ts"
 import * as PodFacts from "./PodFacts.ts"
-import * as PodTemplate from "./PodTemplate.ts"
+import * as PodLastWords from "./PodLastWords.ts"
 import type { PodChange } from "./PodWatch.ts"
 import { type Dialling, forward, listen } from "./Dialling.ts"
 
@@ -33,8 +33,8 @@ const askTime = 2_000
 /** The port of its own loopback on which a runner listens that its parent reaches through the API server. */
 const forwardPort = 9345
 
-/** Lines of a crashed runner's output that are told. */
-const logLines = 20
+/** How long the end of a runner may wait for the API server to hear of it, in milliseconds. */
+const deleteTime = 3_000
 
 export class RunnerPod {
   private readonly spec: RunnerSpec
@@ -59,6 +59,7 @@ export class RunnerPod {
   private isConnected = false
   private isCreated = false
   private isOver = false
+  private isGone = false
   private isFailing = false
   private isTelling = false
   private unfollow: () => void = () => {}
@@ -97,8 +98,10 @@ export class RunnerPod {
       this.unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
       yield* Effect.addFinalizer(() => this.remove)
       const creating = yield* Effect.forkScoped(this.create)
-      const connection = Effect.tap(
-        Effect.raceFirst(this.dialling.transport(Deferred.await(this.started)), Deferred.await(this.failed)),
+      // what it opens on the way ends with the runner, whoever asks for it
+      const transport = Scope.provide(this.dialling.transport(Deferred.await(this.started)), yield* Effect.scope)
+      const connection: Effect.Effect<Transport, BootFailure> = Effect.tap(
+        Effect.raceFirst(transport, Deferred.await(this.failed)),
         () =>
           Effect.andThen(
             Effect.sync(() => this.connected()),
@@ -111,7 +114,7 @@ export class RunnerPod {
         phases: Stream.fromQueue(this.phases),
         scheduled: Deferred.await(this.scheduled),
         leaving: Deferred.await(this.leaving),
-        connection: connection as Effect.Effect<Transport, BootFailure>,
+        connection,
         exit: Deferred.await(this.exit),
         bootFailure: (exit) => this.bootFailure(exit),
         hint: () => this.hint,
@@ -153,6 +156,7 @@ export class RunnerPod {
   private changed({ gone, pod }: PodChange): void {
     const { hub } = this.parts
     this.pod = pod
+    this.isGone ||= gone
     const { nodeName } = pod.spec
     if (nodeName !== undefined) this.labels["node"] = nodeName
     if (!this.isOver && this.killedBy === undefined) {
@@ -174,8 +178,14 @@ export class RunnerPod {
   private end(exit: RunnerExit): void {
     const { killedBy } = this
     const reason = killedBy === undefined ? exit.reason : new Killed({ signal: "SIGKILL", by: killedBy })
-    Deferred.doneUnsafe(this.exit, Effect.succeed({ reason, gone: exit.gone }))
+    Deferred.doneUnsafe(this.exit, Effect.succeed({ reason, gone: exit.gone && this.isProven }))
     if (this.isOver) this.unfollow()
+  }
+
+  /** That an object is gone says nothing of a program that was heard of before its pod was seen to run: it may go on. */
+  private get isProven(): boolean {
+    if (!this.isConnected) return true
+    return this.pod !== undefined && PodFacts.runnerOf(this.pod)?.state?.terminated !== undefined
   }
 
   /** How far its boot has come, and whether it can still succeed. */
@@ -228,7 +238,9 @@ export class RunnerPod {
       Effect.delay(
         Effect.suspend(() => {
           this.hasAskedForEvents = true
-          return Effect.ignore(ask)
+          // apart from the timer, which the next change of the pod puts aside
+          this.run(Effect.ignore(ask))
+          return Effect.void
         }),
         Math.max(0, at - hub.now())
       )
@@ -256,11 +268,11 @@ export class RunnerPod {
     const cause = this.healed(found)
     this.isFailing = true
     this.isTelling = true
-    const told = Effect.map(this.lastWords(cause), (cause) => {
+    const told = Effect.map(PodLastWords.added(this.parts, this.name, cause), (cause) => {
       this.cause = cause
       this.isTelling = false
       Deferred.doneUnsafe(this.failed, Effect.fail(cause))
-      const end = this.pod === undefined ? undefined : PodDiagnosis.exitOf(this.pod, false)
+      const end = this.pod === undefined ? undefined : PodDiagnosis.exitOf(this.pod, this.isGone)
       if (end !== undefined) this.end(end)
     })
     this.run(told)
@@ -277,15 +289,6 @@ export class RunnerPod {
     }
     keys.lost(this.index)
     return new LaunchFailed({ detail: `the Secret with its key was deleted and is made again (${cause.detail})` })
-  }
-
-  private lastWords(cause: BootFailure): Effect.Effect<BootFailure> {
-    const { hub, may } = this.parts
-    if (!may.readLogs || !PodDiagnosis.wantsLog(cause)) return Effect.succeed(cause)
-    return Effect.timeoutOption(hub.client.podLog(this.name, PodTemplate.containerName, logLines), askTime).pipe(
-      Effect.map(Option.match({ onNone: () => cause, onSome: (log) => PodDiagnosis.withLog(cause, log) })),
-      Effect.catch(() => Effect.succeed(cause))
-    )
   }
 
   private connected(): void {
@@ -307,11 +310,11 @@ export class RunnerPod {
   }
 
   private kill(by: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    return Effect.sync(() => {
       this.killedBy ??= by
-      const uid = this.pod?.metadata.uid
-      const { graveyard } = this.parts.hub
-      return Effect.asVoid(graveyard.bury(this.name, uid, 1))
+      // its session ends now, and with it the runner; the API server may be long in hearing of it
+      this.dialling.revoke()
+      if (!this.isGone) this.run(this.parts.hub.graveyard.bury(this.name, this.pod?.metadata.uid, 1))
     })
   }
 
@@ -323,17 +326,19 @@ export class RunnerPod {
       this.timer?.interruptUnsafe()
       this.dialling.revoke()
       Queue.endUnsafe(this.phases)
-      if (this.isCreated) {
+      // what the watch has seen the end of needs no other one, which nothing would ever tell
+      if (this.isCreated && !this.isGone) {
         // a runner whose session is over ends by itself within `cancelGrace`; one that never had any has nothing to end
         const grace = this.isConnected ? Math.ceil(this.spec.cancelGrace / 1_000) + 1 : 1
         this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
-        const isDeleted = yield* hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
+        const burial = hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
+        const isDeleted = Option.getOrElse(yield* Effect.timeoutOption(burial, deleteTime), () => false)
         if (isDeleted && this.pod !== undefined) {
           yield* Effect.timeoutOption(Deferred.await(this.exit), grace * 1_000 + 3_000)
         }
       }
       // else it is followed on, for the news of its node that may come in a minute
-      if (!this.isCreated || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
+      if (!this.isConnected || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
       hub.living.delete(this.name)
     })
   }

@@ -1,0 +1,181 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Net from "node:net"
+import { Effect, Exit, Fiber, Logger, Queue, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type { BootPhase } from "../../../src/backend/Backend.ts"
+import { InvalidSpec } from "../../../src/BootFailure.ts"
+import * as KubeHub from "../../../src/kubernetes/KubeHub.ts"
+import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
+import * as PodTemplate from "../../../src/kubernetes/PodTemplate.ts"
+import { RunnerPod } from "../../../src/kubernetes/RunnerPod.ts"
+import * as ApiErrors from "../../../src/testing/ApiErrors.ts"
+import { KubeMock } from "../../../src/testing/KubeMock.ts"
+import * as PodScript from "../../../src/testing/PodScript.ts"
+import type { Transport } from "../../../src/wire/Transport.ts"
+import * as PodParent from "./PodParent.ts"
+
+const theOnly = Effect.gen(function* () {
+  const [pod] = yield* (yield* KubeMock).pods
+  return pod ?? assert.fail("there is no pod")
+})
+
+/** A runner that has dialled back. */
+const connected = Effect.gen(function* () {
+  const backend = yield* PodParent.make()
+  const runner = yield* PodParent.launch(backend)
+  yield* TestClock.adjust("1 second")
+  const pod = yield* theOnly
+  const connecting = yield* Effect.forkChild(runner.process.connection)
+  const there = yield* PodParent.dialBack(pod)
+  yield* Fiber.join(connecting)
+  return { ...runner, name: pod.metadata.name!, there }
+})
+
+const closed = (transport: Transport) =>
+  Effect.callback<void>((resume) =>
+    transport.start({ data: () => {}, drained: () => {}, closed: () => resume(Effect.void) })
+  )
+
+const warnings = () => {
+  const texts: Array<string> = []
+  const logger = Logger.make(({ message }) => void texts.push(String(message)))
+  return { texts, layer: Logger.layer([logger]) }
+}
+
+describe("the end of a runner that is a pod", () => {
+  it.effect("comes at once where it is killed, and does not wait for an API server that is away", () =>
+    Effect.gen(function* () {
+      const parent = yield* Scope.make()
+      const { process, scope, there } = yield* Scope.provide(connected, parent)
+      const killing = yield* Effect.forkChild(process.kill("stuck call f"))
+      yield* TestClock.adjust(0)
+      assert.isDefined(killing.pollUnsafe())
+      // its session is over: not one second has passed
+      yield* closed(there)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("3 seconds")
+      assert.isDefined(closing.pollUnsafe())
+      // the parent's own end waits for what it knows to be there, for a while
+      const ending = yield* Effect.forkChild(Scope.close(parent, Exit.void))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(ending)
+    }).pipe(Effect.provide(PodParent.cluster(() => ({ deletePod: () => Effect.never }))))
+  )
+
+  it.effect("is not proven by an object that was deleted before its program was seen to run", () =>
+    Effect.gen(function* () {
+      const mock = yield* KubeMock
+      yield* mock.script([])
+      const { name, process } = yield* connected
+      yield* mock.remove(name)
+      yield* TestClock.adjust(0)
+      const { gone, reason } = yield* process.exit
+      assert.deepStrictEqual([gone, reason._tag], [false, "Deleted"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("needs no request where somebody else deleted it, and holds up nobody afterwards", () => {
+    const { layer, texts } = warnings()
+    return Effect.gen(function* () {
+      const mock = yield* KubeMock
+      const kube = yield* KubeClient
+      const parent = yield* Scope.make()
+      const { name, process, scope } = yield* Scope.provide(connected, parent)
+      yield* mock.remove(name)
+      yield* process.exit
+      yield* Scope.close(scope, Exit.void)
+      assert.isUndefined(kube.requests()["delete pods"])
+      yield* Scope.close(parent, Exit.void)
+      assert.deepStrictEqual(
+        texts.filter((text) => text.includes(name)),
+        []
+      )
+    }).pipe(Effect.provide(PodParent.cluster()), Effect.provide(layer))
+  })
+
+  it.effect("leaves nobody who follows a pod that never was", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const hub = yield* KubeHub.make(client, PodParent.options, yield* Effect.scope).get
+      let following = 0
+      const watch: typeof hub.watch = {
+        ...hub.watch,
+        follow: (name, listener) => {
+          following++
+          const unfollow = hub.watch.follow(name, listener)
+          return () => {
+            following--
+            unfollow()
+          }
+        }
+      }
+      const template = PodTemplate.make(PodParent.options, undefined, hub.identity)
+      if (template instanceof InvalidSpec) return assert.fail(template.message)
+      const parts = {
+        hub: { ...hub, watch },
+        template,
+        key: "env" as const,
+        may: { listEvents: false, readLogs: false },
+        values: undefined,
+        scheduleTimeout: 1_000,
+        say: () => {},
+        compare: () => {}
+      }
+      yield* (yield* KubeMock).fail("create pods", ApiErrors.podSecurity())
+      const scope = yield* Scope.make()
+      const phases = yield* Queue.unbounded<BootPhase, never>()
+      const pod = new RunnerPod(parts, PodParent.spec(), phases as never, (effect) => Effect.runFork(effect))
+      const process = yield* Scope.provide(pod.start, scope)
+      assert.strictEqual((yield* Effect.flip(process.connection))._tag, "AdmissionDenied")
+      assert.strictEqual(following, 1)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(following, 0)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+})
+
+describe("a runner that its parent comes to through the API server", () => {
+  it.effect("lets go of what was opened to it when it ends, not when its pool does", () => {
+    let open = 0
+    let port = 0
+    const portForward = () =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          open++
+          return Net.connect(port, "127.0.0.1")
+        }),
+        () => Effect.sync(() => void open--)
+      )
+    return Effect.gen(function* () {
+      port = yield* freePort
+      yield* (yield* KubeMock).script(PodScript.boots)
+      // of a program outside the cluster, which nobody can dial
+      const backend = yield* PodParent.make({ advertise: undefined as never })
+      const { process, scope } = yield* PodParent.launch(backend)
+      yield* TestClock.adjust("1 second")
+      const pod = yield* theOnly
+      const waiting = yield* Effect.forkChild(PodParent.awaitParent(pod, port))
+      const connecting = yield* Effect.forkChild(process.connection)
+      // tries of before the program listened are made again
+      while (waiting.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("100 millis")
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
+      const there = yield* Fiber.join(waiting)
+      yield* Fiber.join(connecting)
+      assert.strictEqual(open, 1)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+      assert.strictEqual(open, 0)
+      there.destroy()
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster(() => ({ portForward }))))
+  })
+})
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = Net.createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as Net.AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
