@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { BootFailure } from "../BootFailure.ts"
-import type { RunnerExit } from "../RunnerExit.ts"
+import type { ExitReason, RunnerExit } from "../RunnerExit.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 /** What a backend is told about the runner it shall make. Durations are in milliseconds. */
@@ -45,6 +45,8 @@ export interface BootPhase {
 export interface Leaving {
   /** Who or what wants it gone, for people: an eviction, a deletion, a node that does not answer. */
   readonly why: string
+  /** What its calls are told that have not ended by then. */
+  readonly reason: ExitReason
   /** Milliseconds that are left for its calls to end. */
   readonly budget: number
 }

@@ -37,15 +37,17 @@ export const leavingOf = (
   const { deletionTimestamp } = pod.metadata
   const disruption = disruptionOf(pod)
   if (deletionTimestamp === undefined && disruption === undefined) {
-    return isNodeSilent(pod)
-      ? { why: `its node ${nodeOf(pod)} does not answer`, budget: context.drainTimeout }
-      : undefined
+    if (!isNodeSilent(pod)) return undefined
+    const node = nodeOf(pod)
+    return { why: `its node ${node} does not answer`, reason: new NodeLost({ node }), budget: context.drainTimeout }
   }
   // an eviction is announced a moment before the deletion that says its time
   const ahead = (pod.spec.terminationGracePeriodSeconds ?? Infinity) * 1000
   const left = (deletionTimestamp === undefined ? ahead : Date.parse(deletionTimestamp) - context.now) - reserve
+  const reason = disruption === undefined ? new Deleted({}) : disrupted(pod, disruption)
   return {
-    why: disruption === undefined ? "somebody deleted it" : disrupted(pod, disruption).message,
+    why: reason.message,
+    reason,
     budget: Math.max(0, Math.min(context.drainTimeout, left))
   }
 }

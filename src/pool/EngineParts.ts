@@ -1,6 +1,7 @@
 /** What a pool's engine has to do with: its runners as it sees them, and what others do for it. */
 import type * as Context from "effect/Context"
 import type { RunnerHandle } from "../runner/Runner.ts"
+import type { ExitReason } from "../RunnerExit.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { DrainReason } from "./PoolStep.ts"
 
@@ -16,6 +17,8 @@ export interface EngineRunner {
   handle: RunnerHandle | undefined
   /** Why it was told to go. */
   why: DrainReason | undefined
+  /** What it goes for, where its backend has said that before it went. */
+  leavesFor: ExitReason | undefined
   /** Whether it has, or had, a call that did not stop. */
   isStuck: boolean
   /** When it last fell silent. */

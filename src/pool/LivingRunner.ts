@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Backend, RunnerProcess } from "../backend/Backend.ts"
+import type { ExitReason } from "../RunnerExit.ts"
 import type { RunnerHandle } from "../runner/Runner.ts"
 import { BootProgress } from "./BootProgress.ts"
 import type { Due } from "./Call.ts"
@@ -49,6 +50,7 @@ export class LivingRunner implements EngineRunner {
   killedBy: string | undefined = undefined
   /** When somebody else ends it, where its backend has said so. */
   leavesBy = Infinity
+  leavesFor: ExitReason | undefined = undefined
   /** Whether it was booted to be kept at hand, not for calls that wait. */
   readonly isKept: boolean
   private patience: Due | undefined

@@ -225,7 +225,7 @@ export class PoolEngine implements CallOwner {
     } else {
       this.step({ _tag: "Released", now, ticket: call })
       this.parts.metrics.failed(call.cast)
-      call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: wentEarly, gone: false }))
+      call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: runner?.leavesFor ?? wentEarly, gone: false }))
     }
     if (runner?.isStuck === true) this.killIfOnlyStuck(runner)
   }

@@ -239,6 +239,7 @@ const ready = (
       Effect.map(until, (news) => {
         if (news === undefined) return
         runner.leavesBy = engine.now() + news.budget
+        runner.leavesFor = news.reason
         parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
         engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
       })

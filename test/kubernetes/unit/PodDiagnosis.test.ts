@@ -293,12 +293,19 @@ describe("how a runner went", () => {
 })
 
 describe("a pod that is to go", () => {
-  const leaving = (pod: Pod, now: number, drainTimeout = 30_000) => PodDiagnosis.leavingOf(pod, { now, drainTimeout })
+  const leaving = (pod: Pod, now: number, drainTimeout = 30_000) => {
+    const found = PodDiagnosis.leavingOf(pod, { now, drainTimeout })
+    return found === undefined ? undefined : { why: found.why, reason: found.reason._tag, budget: found.budget }
+  }
 
   it("has until 3 s before its end, and no more than the pool's time to drain", () => {
     const pod = running({}, { deletionTimestamp: "2026-11-22T10:00:40Z" })
     const end = Date.parse("2026-11-22T10:00:40Z")
-    assert.deepStrictEqual(leaving(pod, end - 40_000), { why: "somebody deleted it", budget: 30_000 })
+    assert.deepStrictEqual(leaving(pod, end - 40_000), {
+      why: "somebody deleted it",
+      reason: "Deleted",
+      budget: 30_000
+    })
     assert.deepStrictEqual(leaving(pod, end - 10_000)?.budget, 7_000)
     assert.deepStrictEqual(leaving(pod, end - 1_000)?.budget, 0)
   })
@@ -309,6 +316,7 @@ describe("a pod that is to go", () => {
     assert.isUndefined(first?.pod.metadata.deletionTimestamp)
     assert.deepStrictEqual(leaving(first?.pod as Pod, 0), {
       why: "it was evicted: Eviction API: evicting",
+      reason: "Evicted",
       budget: 2_000
     })
   })
@@ -320,7 +328,11 @@ describe("a pod that is to go", () => {
         { type: "ContainersReady", status: "True" }
       ]
     })
-    assert.deepStrictEqual(leaving(pod, 0), { why: `its node ${pod.spec.nodeName} does not answer`, budget: 30_000 })
+    assert.deepStrictEqual(leaving(pod, 0), {
+      why: `its node ${pod.spec.nodeName} does not answer`,
+      reason: "NodeLost",
+      budget: 30_000
+    })
   })
 
   it("is none that merely runs, or is not ready for a reason of its own", () => {
