@@ -7,6 +7,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { OwnerReference } from "./Kube.ts"
 import type { KubeClient } from "./KubeClient.ts"
@@ -59,7 +60,7 @@ export class RunnerKeys {
     const stringData = Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, Redacted.value(value)]))
     const make = Effect.gen({ self: this }, function* () {
       yield* this.secret(1)
-      return yield* this.put(valuesName(this.options.identity, this.turn ?? "a", index), stringData)
+      return yield* this.replace(valuesName(this.options.identity, this.turn ?? "a", index), stringData)
     })
     return new Once(make, this.options.scope)
   }
@@ -77,11 +78,20 @@ export class RunnerKeys {
     return [...this.made]
   }
 
-  /** Deletes the Secrets of this life. */
+  /** Deletes the Secrets of this life; `names` are those that it did not get to. */
   get remove(): Effect.Effect<void, KubeError> {
-    return Effect.suspend(() =>
-      Effect.forEach(this.names, (name) => this.options.client.deleteSecret(name), { concurrency: 4, discard: true })
-    )
+    return Effect.gen({ self: this }, function* () {
+      const { client } = this.options
+      const deleted = (name: string) => () => Effect.sync(() => this.made.delete(name))
+      // one that is refused keeps nobody from the others
+      const results = yield* Effect.forEach(
+        this.names,
+        (name) => Effect.result(Effect.tap(client.deleteSecret(name), deleted(name))),
+        { concurrency: 4 }
+      )
+      const refused = results.find(Result.isFailure)
+      if (refused !== undefined) yield* Effect.fail(refused.failure)
+    })
   }
 
   /** Deletes what a former life has left, upwards until there is none. */
@@ -114,7 +124,7 @@ export class RunnerKeys {
       // which of the two names this life has is decided by its first Secret
       if (number > 1 && this.turn === undefined) yield* this.secret(1)
       if (number > 1)
-        return yield* this.put(secretName(this.options.identity, this.turn ?? "a", number), this.keysOf(number))
+        return yield* this.replace(secretName(this.options.identity, this.turn ?? "a", number), this.keysOf(number))
       const { identity } = this.options
       const took = (turn: SecretTurn) =>
         Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () =>
@@ -122,7 +132,6 @@ export class RunnerKeys {
             this.turn = turn
           })
         )
-      const isTaken = ({ status }: KubeError) => status === 409
       return yield* took("a").pipe(
         Effect.catchIf(isTaken, () => took("b")),
         // a life ended between making its own and deleting the one before: neither is anybody's now
@@ -133,14 +142,25 @@ export class RunnerKeys {
     })
   }
 
+  /**
+   * Makes one whose name is this life's by its turn: what has it is of a life that ended before it had deleted all, or of
+   * our own earlier try, the answer to which was lost.
+   */
+  private replace(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
+    return Effect.catchIf(this.put(name, stringData), isTaken, () =>
+      Effect.andThen(this.options.client.deleteSecret(name), this.put(name, stringData))
+    )
+  }
+
   private put(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
     const { annotations, client, labels, owner } = this.options
     const metadata = { name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
     return Effect.suspend(() => {
+      const wasOurs = this.made.has(name)
       this.made.add(name)
       return Effect.as(client.createSecret({ metadata, stringData }), name).pipe(
         // somebody else's is not ours to delete
-        Effect.tapError(({ status }) => Effect.sync(() => status === 409 && this.made.delete(name)))
+        Effect.tapError((error) => Effect.sync(() => isTaken(error) && !wasOurs && this.made.delete(name)))
       )
     })
   }
@@ -151,5 +171,7 @@ export class RunnerKeys {
     return Object.fromEntries(indexes.map((index) => [entryOf(index), Redacted.value(this.options.keyOf(index))]))
   }
 }
+
+const isTaken = ({ status }: KubeError): boolean => status === 409
 
 const entryOf = (index: number): string => `key-${index}`

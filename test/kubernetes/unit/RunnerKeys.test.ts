@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
+import * as PodNames from "../../../src/kubernetes/PodNames.ts"
+import { RunnerKeys } from "../../../src/kubernetes/RunnerKeys.ts"
+import * as ApiErrors from "../../../src/testing/ApiErrors.ts"
+import { KubeMock } from "../../../src/testing/KubeMock.ts"
+import * as PodParent from "./PodParent.ts"
+
+const identity = PodNames.inCluster("0a1b2c3d-0000-4000-8000-000000000000", "app")
+
+/** The keys of one life of the parent. */
+const life = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const client = yield* KubeClient
+  const keyOf = (index: number) => Redacted.make(`key ${index}`)
+  return new RunnerKeys({ client, identity, labels: {}, annotations: {}, owner: undefined, keyOf, scope })
+})
+
+const names = Effect.gen(function* () {
+  const secrets = yield* (yield* KubeMock).secrets
+  return secrets.map(({ metadata }) => metadata.name!.slice(metadata.name!.indexOf("-app-0-") + 7)).toSorted()
+})
+
+const values = { "env-TOKEN": Redacted.make("t") }
+
+describe("Secrets of a life", () => {
+  it.effect("take turns with those of the life before, which are deleted", () =>
+    Effect.gen(function* () {
+      const first = yield* life
+      yield* first.placeOf(0)
+      yield* first.placeOf(300)
+      yield* first.values(values).get
+      assert.deepStrictEqual(yield* names, ["a", "a-env1", "a2"])
+      const second = yield* life
+      assert.match((yield* second.placeOf(0)).secret, /-b$/)
+      yield* second.values(values).get
+      yield* second.removeFormer
+      assert.deepStrictEqual(yield* names, ["b", "b-env1"])
+      yield* second.remove
+      assert.deepStrictEqual(yield* names, [])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are made although lives before them ended amid their deletions", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const first = yield* life
+      const keys = (yield* first.placeOf(0)).secret
+      yield* first.placeOf(300)
+      yield* first.values(values).get
+      // the next life deleted the first of them, and was killed
+      yield* client.deleteSecret(keys)
+      const third = yield* life
+      assert.match((yield* third.placeOf(0)).secret, /-a$/)
+      assert.match(yield* third.values(values).get, /-a-env1$/)
+      assert.match((yield* third.placeOf(256)).secret, /-a2$/)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("that could not be deleted are named, and keep nobody from the others", () =>
+    Effect.gen(function* () {
+      const keys = yield* life
+      yield* keys.placeOf(0)
+      yield* keys.placeOf(300)
+      // the client's own tries are over
+      yield* (yield* KubeMock).fail("delete secrets", ApiErrors.forbidden("delete secrets"))
+      assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
+      assert.deepStrictEqual(yield* names, ["a"])
+      assert.lengthOf(keys.names, 1)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+})
