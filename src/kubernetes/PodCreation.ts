@@ -34,6 +34,8 @@ export interface Progress {
   readonly waits: (detail: string) => void
 }
 
+const behindOthers = "a quota has refused another runner, which tries again for all that wait: lower `max`, or raise it"
+
 /** Creates the pod of a runner; waits where a quota is full, or the API server is away, as long as a place may take. */
 export const make = Effect.fnUntraced(function* (
   parts: RunnerPodParts,
@@ -48,17 +50,23 @@ export const make = Effect.fnUntraced(function* (
   const reach = { spec, dial, identity, key: place ?? key, ...(values === undefined ? {} : { secretEnv: values }) }
   const began = hub.now()
   let needsCpuLimit = false
+  // each kind of refusal has its own time: one that comes after minutes of another is the first of its kind
+  let last = { kind: "", since: began }
   for (;;) {
     const wanted = PodTemplate.podOf(template, { ...reach, needsCpuLimit })
-    progress.asking()
-    const made = yield* hub.quota.pass(Effect.result(hub.client.createPod(wanted)), isQuotaFull)
+    // told before its turn has come: a boot that waits is given up when nobody needs it any more
+    if (hub.quota.isShut && last.kind === "") progress.waits(behindOthers)
+    const asked = Effect.andThen(Effect.sync(progress.asking), hub.client.createPod(wanted))
+    const made = yield* hub.quota.pass(Effect.result(asked), isQuotaFull)
     if (Result.isSuccess(made)) {
       parts.compare(wanted, made.success)
       return made.success
     }
-    const elapsed = hub.now() - began
-    const failure = KubeFailure.of(made.failure, { elapsed, cpuLimit: needsCpuLimit })
-    if (failure.next === "fail" || elapsed > scheduleTimeout) return yield* Effect.fail(failure.cause)
+    const now = hub.now()
+    const kind = KubeFailure.causeOf(made.failure)._tag
+    if (kind !== last.kind) last = { kind, since: now }
+    const failure = KubeFailure.of(made.failure, { elapsed: now - last.since, cpuLimit: needsCpuLimit })
+    if (failure.next === "fail" || now - began > scheduleTimeout) return yield* Effect.fail(failure.cause)
     progress.waits(failure.cause.message)
     if (failure.next === "with a CPU limit") needsCpuLimit = true
     else if (failure.next === "again") yield* Effect.sleep(failure.after * (0.8 + 0.4 * Math.random()))
