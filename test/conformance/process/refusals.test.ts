@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { NotARunner, ProcessExited, VersionMismatch } from "../../../src/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
 import { BootFailed, FunctionMissing } from "../../../src/FlameError.ts"
+import { protocol } from "../../../src/wire/Frame.ts"
 import { bootOf, boots, causeOf, spawnRunner } from "../../fixtures/conformance-process/boots.ts"
 import { add, place, unserved } from "../../fixtures/conformance-process/functions.ts"
 import { fixture, leavesNothing, onPool, reasonOf } from "../../fixtures/conformance-process/harness.ts"
@@ -10,7 +11,7 @@ import { fixture, leavesNothing, onPool, reasonOf } from "../../fixtures/conform
 describe("a boot", () => {
   it.live("[C63] of another protocol is refused, with both sides named", () =>
     bootOf({ entry: boots("other-protocol") }, (cause) => {
-      assert.deepStrictEqual(cause, new VersionMismatch({ what: "protocol", parent: "1", runner: "99" }))
+      assert.deepStrictEqual(cause, new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: "99" }))
     })
   )
 

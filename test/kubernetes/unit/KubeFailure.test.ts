@@ -41,7 +41,7 @@ describe("a create that the API server refuses", () => {
       "AdmissionDenied",
       /PodSecurity does not allow it: .*violates PodSecurity "restricted:latest"/
     ],
-    ["rbac", "fail", "Forbidden", /may not create pods: .*system:serviceaccount:flame-record:default/],
+    ["rbac", "fail", "Forbidden", /may not create pods, .*system:serviceaccount:flame-record:default/],
     ["anonymous", "fail", "Forbidden", /no token was sent/],
     ["service account missing", "again", "InvalidSpec", /serviceaccount "nope" not found; create what it names/],
     ["priority class missing", "fail", "InvalidSpec", /no PriorityClass with name nope/],
