@@ -102,6 +102,7 @@ export class LivingRunner implements EngineRunner {
 
   /** It is gone: lets go of what would keep it in memory. */
   gone(): void {
+    Deferred.doneUnsafe(this.over, Exit.void)
     if (this.patience !== undefined) this.engine.cancelDue(this.patience)
   }
 

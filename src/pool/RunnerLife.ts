@@ -128,7 +128,8 @@ const boot = (
     let isPlaced = process.scheduled === undefined
     if (process.scheduled !== undefined) {
       parts.beside(
-        Effect.map(Effect.raceFirst(process.scheduled, Effect.asVoid(process.exit)), () => {
+        // a boot that failed may never come to either
+        Effect.map(Effect.raceAllFirst([process.scheduled, process.exit, Deferred.await(runner.over)]), () => {
           isPlaced = true
           step("Placed")
         })
