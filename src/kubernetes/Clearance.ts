@@ -46,8 +46,12 @@ export const ask = (
     }
     if (Result.isFailure(tried)) {
       const failure = KubeFailure.of(tried.failure)
-      if (failure.next === "fail" && !isTransient(failure.cause)) return yield* Effect.fail(failure.cause)
-      if (failure.next !== "with a CPU limit") {
+      // a webhook that says nothing to dry runs has said nothing of runners
+      const isUntold = tried.failure.status === 400 && tried.failure.detail.includes("does not support dry run")
+      if (isUntold)
+        yield* Effect.logInfo(`whether runners' pods will be taken is not known yet: ${tried.failure.detail}`)
+      else if (failure.next === "fail" && !isTransient(failure.cause)) return yield* Effect.fail(failure.cause)
+      if (failure.next !== "with a CPU limit" && !isUntold) {
         yield* Effect.logWarning(`a runner's pod would not be taken now: ${failure.cause.message}`)
       }
     }

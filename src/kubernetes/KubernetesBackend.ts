@@ -14,7 +14,7 @@ import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Backend, type BootPhase, type RunnerSpec } from "../backend/Backend.ts"
-import { InvalidSpec, type BootFailure } from "../BootFailure.ts"
+import { ApiUnavailable, InvalidSpec, type BootFailure } from "../BootFailure.ts"
 import * as NodeArguments from "../backend/NodeArguments.ts"
 import * as DrainBudget from "./DrainBudget.ts"
 import * as HubPool from "./HubPool.ts"
@@ -48,6 +48,12 @@ export interface Options extends PodOptions, Omit<HubOptions, "container">, Kube
 
 const defaults = { bootTimeout: 120_000, reasonGrace: 3_000 } as const
 
+/** How much of a boot's time may go by with the API server's first answers. */
+const startShare = 0.9
+
+const noStart =
+  "the Kubernetes API has not yet answered what is asked of it at the start: see whether its address can be reached from here"
+
 const scheduleTimeout = Duration.minutes(10)
 
 /**
@@ -66,7 +72,11 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
 
     let hasWarned = false
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
-      const ready = yield* parts.get
+      // the start goes on for the next boot; this one is told what it waited for while it can be told at all
+      const ready = yield* Effect.timeoutOrElse(parts.get, {
+        duration: spec.bootTimeout * startShare,
+        orElse: () => Effect.fail(new ApiUnavailable({ detail: noStart }))
+      })
       const short = hasWarned ? undefined : DrainBudget.shortage(ready.hub.parent?.pod, spec.drainTimeout)
       if (short !== undefined) {
         hasWarned = true
