@@ -11,6 +11,9 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Pull from "effect/Pull"
+import type * as Rpc from "effect/rpc/Rpc"
+import type * as RpcClient from "effect/rpc/RpcClient"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -21,6 +24,7 @@ import type { PoolShape } from "./pool/PoolShape.ts"
 import { Current } from "./runner/Current.ts"
 import * as Entry from "./runner/Entry.ts"
 import * as Role from "./runner/Role.ts"
+import type { NeedsOf, Servable } from "./Servable.ts"
 
 export { isRetryable, RemoteDefect } from "./FlameError.ts"
 export { PoolService } from "./pool/Pool.ts"
@@ -210,6 +214,46 @@ export const stream = <
 
 type Pulling = Effect.Effect<Pull.Pull<readonly [unknown, ...Array<unknown>]>, unknown, unknown>
 
+/**
+ * The client of an RpcGroup whose handlers are served by the runners of a pool, `FlameRunner.serve(group)`.
+ *
+ * Each request is a call of its own under the tag of its procedure: it waits for a slot, has the budget `timeout`, is run
+ * at most once, and fails with a `FlameError` beside its own errors; of a stream everything that `stream` says holds.
+ * Interrupting it waits for the finalizers of its handler, at most `cancelGrace`: also for a handler that is
+ * `Rpc.uninterruptible`, which costs its runner when it takes longer. A defect is that of its request alone, in the
+ * procedure's own defect schema. With `discard: true` a request completes when its handler has ended.
+ *
+ * Middleware runs on both sides, and headers cross, at most 4 KiB of them. Slots bound what runs at a time, so
+ * `Rpc.fork` changes nothing. `primaryKey` is ignored: nothing is stored, and a request that is made twice runs twice.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ * import { Flame } from "effect-flame"
+ *
+ * const Sums = RpcGroup.make(Rpc.make("add", { payload: { a: Schema.Int, b: Schema.Int }, success: Schema.Int }))
+ * const five = Effect.flatMap(Flame.client(Sums), (sums) => sums.add({ a: 2, b: 3 }))
+ * ```
+ */
+export const client = <Rpcs extends Rpc.Any, PoolId extends AnyPool = Pool>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  options: CallOptions<PoolId> = {}
+): Effect.Effect<
+  RpcClient.RpcClient<Rpcs, FlameError>,
+  never,
+  PoolId | Rpc.MiddlewareClient<Rpcs> | Rpc.ServicesClient<Rpcs>
+> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const key = (options.pool ?? Pool) as Context.Key<unknown, PoolShape>
+    const timeout = millisOf(options.timeout)
+    const pool = Context.getOrUndefined(context, key as Context.Key<never, PoolShape>)
+    return Effect.flatMap(
+      Effect.promise(() => import("./GroupClient.ts")),
+      ({ make }) => make(group, (caller, fn, payload) => callIn("call", pool, key, caller, fn, payload, timeout))
+    )
+  })
+
 const withPool = (
   how: "call" | "cast",
   fn: FlameFunction.AnyFunction,
@@ -219,11 +263,22 @@ const withPool = (
   Effect.withFiber((fiber) => {
     const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
-    const timeout = options?.timeout === undefined ? undefined : toMillis(fromInputUnsafe(options.timeout))
-    return pool === undefined
-      ? fromInside(how, fiber, fn, key, payload, timeout)
-      : pool[how](fiber, fn, payload, timeout)
+    return callIn(how, pool, key, fiber, fn, payload, millisOf(options?.timeout))
   })
+
+const millisOf = (timeout: Duration.Input | undefined): number | undefined =>
+  timeout === undefined ? undefined : toMillis(fromInputUnsafe(timeout))
+
+const callIn = (
+  how: "call" | "cast",
+  pool: PoolShape | undefined,
+  key: Context.Key<unknown, PoolShape>,
+  caller: Fiber.Fiber<unknown, unknown>,
+  fn: FlameFunction.AnyFunction,
+  payload: unknown,
+  timeout: number | undefined
+): Effect.Effect<unknown, unknown, unknown> =>
+  pool === undefined ? fromInside(how, caller, fn, key, payload, timeout) : pool[how](caller, fn, payload, timeout)
 
 /** Types keep an app from calling without the pool; a function reaches the pools of its parent by their ids. */
 const fromInside = (
@@ -267,23 +322,14 @@ type ServicesOption<R, E, RIn> = [R] extends [never]
  * }).pipe(Flame.runMain)
  * ```
  */
-export const main = <
-  const Fs extends ReadonlyArray<FlameFunction.Implemented<unknown>>,
-  A,
-  E,
-  R,
-  PoolOut,
-  EF,
-  RF,
-  ES = never,
-  RS = never
->(
+export const main = <const Fs extends ReadonlyArray<Servable>, A, E, R, PoolOut, EF, RF, ES = never, RS = never>(
   options: {
+    /** Functions, and groups of `effect/rpc` whose handlers `services` brings. */
     readonly functions: Fs
     readonly flame: Layer.Layer<PoolOut, EF, RF>
     readonly app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>
     readonly entry?: string | URL
-  } & ServicesOption<NoInfer<Fs[number]["~R"]>, ES, RS>
+  } & ServicesOption<NoInfer<NeedsOf<Fs[number]>>, ES, RS>
 ): Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS> => {
   const entry = options.entry ?? Entry.callerFile()
   if (entry !== undefined) Entry.register(String(entry))
@@ -294,7 +340,7 @@ export const main = <
 }
 
 const asRunner = <ES, RS>(
-  functions: ReadonlyArray<FlameFunction.AnyImplemented>,
+  functions: ReadonlyArray<Servable>,
   services: Layer.Layer<never, ES, RS> | undefined
 ): Effect.Effect<void, ES | FlameError, RS> =>
   Effect.flatMap(

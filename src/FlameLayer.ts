@@ -7,11 +7,11 @@ import type { Options as ProcessOptions } from "./backend/ProcessBackend.ts"
 import { InvalidSpec } from "./BootFailure.ts"
 import type { Options as ClusterOptions } from "./kubernetes/KubernetesBackend.ts"
 import { BootFailed, FlameError } from "./FlameError.ts"
-import type { Implemented } from "./FlameFunction.ts"
 import { Pool } from "./pool/Pool.ts"
 import type { PoolOptions } from "./pool/PoolOptions.ts"
 import * as Build from "./runner/Build.ts"
 import * as Entry from "./runner/Entry.ts"
+import type { NeedsOf, Servable } from "./Servable.ts"
 
 /** Options of child processes, with the entry that `Flame.main` registers as the default. */
 export type LocalOptions<RHooks = never> = PoolOptions<RHooks> & Partial<ProcessOptions>
@@ -89,16 +89,20 @@ export const auto = <RHooks = never>(
  * Runners in memory, for tests of an app: through the real codec and the real pool, so that a value which would not
  * survive the way to a runner fails here too. Works under `TestClock`.
  *
- * Needs the services of its functions. `MemoryRunners` loses runners, fails and delays boots.
+ * Needs the services of its functions, and the handlers of its groups. `MemoryRunners` loses runners, fails and delays boots.
  */
-export const test = <const Fs extends ReadonlyArray<Implemented<unknown>>, RHooks = never>(
+export const test = <const Fs extends ReadonlyArray<Servable>, RHooks = never>(
   functions: Fs,
   options: PoolOptions<RHooks> = {}
-): Layer.Layer<Pool | Backend | MemoryRunners, FlameError, Fs[number]["~R"] | RHooks> =>
+): Layer.Layer<Pool | Backend | MemoryRunners, FlameError, NeedsOf<Fs[number]> | RHooks> =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("./backend/MemoryBackend.ts")),
-      (MemoryBackend) => Layer.provideMerge(Pool.layer(options), MemoryBackend.layer<Fs[number]["~R"]>({ functions }))
+      (MemoryBackend) =>
+        Layer.provideMerge(
+          Pool.layer(options),
+          MemoryBackend.layer<NeedsOf<Fs[number]>>({ functions: functions as never })
+        )
     )
   )
 

@@ -8,23 +8,27 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type BootFailure, NotARunner, ServicesFailed } from "./BootFailure.ts"
 import { BootFailed, FlameError } from "./FlameError.ts"
-import type { AnyImplemented, Implemented } from "./FlameFunction.ts"
+import type { AnyImplemented } from "./FlameFunction.ts"
 import * as Build from "./runner/Build.ts"
 import * as LastWords from "./runner/LastWords.ts"
 import { LogForward } from "./runner/LogForward.ts"
 import * as Role from "./runner/Role.ts"
 import * as Steps from "./runner/Steps.ts"
 import { RunnerServer } from "./runner/RunnerServer.ts"
+import { functionsOf } from "./runner/Serving.ts"
+import type { NeedsOf, Servable } from "./Servable.ts"
 import * as Shutdown from "./Shutdown.ts"
 
 export { Current } from "./runner/Current.ts"
 export { runMain } from "./runMain.ts"
 
 /**
- * Serves functions to the parent of this process, until it is told to go or the parent is gone.
+ * Serves functions and groups of `effect/rpc` to the parent of this process, until it is told to go or the parent is
+ * gone.
  *
- * Provide what the functions need around it and run it by `Flame.runMain`. In a process that no pool has started it
- * fails with `NotARunner`.
+ * Provide what the functions need, and the handlers and middleware of the groups, around it, and run it by
+ * `Flame.runMain`. In a process that no pool has started it fails with `NotARunner`. What `Flame.client` says of groups
+ * holds here.
  *
  * @example
  * ```ts
@@ -35,9 +39,14 @@ export { runMain } from "./runMain.ts"
  * FlameRunner.serve([hello]).pipe(Flame.runMain)
  * ```
  */
-export const serve = <const Fs extends ReadonlyArray<Implemented<unknown>>>(
-  functions: Fs
-): Effect.Effect<void, FlameError, Fs[number]["~R"]> => Effect.contextWith((context) => run(functions, context))
+export const serve = <const S extends Servable | ReadonlyArray<Servable>>(
+  served: S
+): Effect.Effect<void, FlameError, NeedsOf<S extends ReadonlyArray<infer One> ? One : S>> =>
+  Effect.contextWith((context) =>
+    Effect.flatMap(functionsOf(isMany(served) ? served : [served]), (functions) => run(functions, context))
+  )
+
+const isMany = (served: Servable | ReadonlyArray<Servable>): served is ReadonlyArray<Servable> => Array.isArray(served)
 
 /**
  * Serves functions whose services are built here: where that fails the parent is told so, and may try again.
@@ -45,7 +54,7 @@ export const serve = <const Fs extends ReadonlyArray<Implemented<unknown>>>(
  * What `Flame.main` does in a runner.
  */
 export const serveWith = <ES, RS>(
-  functions: ReadonlyArray<AnyImplemented>,
+  served: ReadonlyArray<Servable>,
   services: Layer.Layer<never, ES, RS>
 ): Effect.Effect<void, ES | FlameError, RS> =>
   Effect.scoped(
@@ -57,7 +66,7 @@ export const serveWith = <ES, RS>(
         }
         return yield* Effect.failCause(built.cause)
       }
-      yield* Effect.provideContext(serve(functions), built.value as Context.Context<unknown>)
+      yield* Effect.provideContext(serve(served), built.value as Context.Context<unknown>)
     })
   )
 

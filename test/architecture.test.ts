@@ -11,6 +11,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   [
     "BootFailure",
     "Builtin",
+    "CallHeaders",
     "CallSpan",
     "DefectCodec",
     "EncodePayload",
@@ -18,6 +19,8 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
     "FlameErrorCodec",
     "FlameFunction",
     "FunctionCodec",
+    "GroupClient",
+    "GroupFunctions",
     "ItemCodec",
     "Propagate",
     "Requirements",
@@ -25,6 +28,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
     "SchemaCodec",
     "SchemaLayout",
     "SchemaProblems",
+    "Servable",
     "Shutdown",
     "Varint",
     "runner/Current"
@@ -52,6 +56,7 @@ const loads: Readonly<
     ours: [
       "BootFailure",
       "Builtin",
+      "CallHeaders",
       "CallSpan",
       "DefectCodec",
       "EncodePayload",
@@ -66,6 +71,7 @@ const loads: Readonly<
       "SchemaCodec",
       "SchemaLayout",
       "SchemaProblems",
+      "Servable",
       "Shutdown",
       "Varint",
       "runMain",
@@ -83,6 +89,7 @@ const loads: Readonly<
       "runner/RunnerServer",
       "runner/Served",
       "runner/ServedCall",
+      "runner/Serving",
       "runner/Steps",
       "runner/StreamServer",
       "wire/Channel",

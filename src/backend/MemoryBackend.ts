@@ -10,10 +10,12 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { type BootFailure, Crashed } from "../BootFailure.ts"
-import type { Implemented } from "../FlameFunction.ts"
+import type { AnyImplemented, Implemented } from "../FlameFunction.ts"
 import { Exited, type ExitReason, Killed, type RunnerExit } from "../RunnerExit.ts"
 import { LogForward } from "../runner/LogForward.ts"
 import { RunnerServer } from "../runner/RunnerServer.ts"
+import { functionsOf } from "../runner/Serving.ts"
+import type { AnyGroup } from "../Servable.ts"
 import { memoryPair, type Transport } from "../wire/Transport.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
 
@@ -62,17 +64,17 @@ interface Living extends MemoryRunner {
 
 /** Options of the memory backend. */
 export interface Options<R> {
-  readonly functions: ReadonlyArray<Implemented<R>>
+  readonly functions: ReadonlyArray<Implemented<R> | AnyGroup>
   /** Name of the runners' build; the parent's is `test`. */
   readonly build?: string
 }
 
-/** The backend whose runners live in this process, and what a test may do to them. */
+/** The backend whose runners live in this process, and what a test may do to them; what groups need is not in its type. */
 export const layer = <R>(options: Options<R>): Layer.Layer<Backend | MemoryRunners, never, R> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const context = (yield* Effect.context<R>()) as Context.Context<never>
-      const world = new World(options, context)
+      const world = new World(yield* functionsOf(options.functions), options.build ?? "test", context)
       return Context.make(
         Backend,
         Backend.of({
@@ -85,17 +87,19 @@ export const layer = <R>(options: Options<R>): Layer.Layer<Backend | MemoryRunne
     })
   )
 
-class World<R> {
+class World {
   private readonly living = new Map<string, Living>()
   private launched = 0
   private failures: Array<BootFailure> = []
   private delay: Duration.Input = 0
   private isMute = false
-  private readonly options: Options<R>
+  private readonly functions: ReadonlyArray<AnyImplemented>
+  private readonly build: string
   private readonly context: Context.Context<never>
 
-  constructor(options: Options<R>, context: Context.Context<never>) {
-    this.options = options
+  constructor(functions: ReadonlyArray<AnyImplemented>, build: string, context: Context.Context<never>) {
+    this.functions = functions
+    this.build = build
     this.context = context
   }
 
@@ -128,8 +132,8 @@ class World<R> {
       transport: own,
       info: { id: spec.id, pool: spec.pool, parent: "this process" },
       life: spec.life,
-      build: this.options.build ?? "test",
-      functions: this.options.functions,
+      build: this.build,
+      functions: this.functions,
       context: logs.instead(this.context),
       logs
     })

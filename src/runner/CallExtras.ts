@@ -4,6 +4,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../CallSpan.ts"
+import * as CallHeaders from "../CallHeaders.ts"
 import * as Propagate from "../Propagate.ts"
 import type { Extras, RequestHead, SpanIds } from "../wire/Request.ts"
 import { Current, type CurrentCall, type RunnerInfo } from "./Current.ts"
@@ -32,6 +33,7 @@ const withExtras = (context: Context.Context<never>, extras: Extras): Context.Co
   if (extras.references !== undefined) {
     for (const [reference, value] of Propagate.restore(extras.references)) out = Context.add(out, reference, value)
   }
+  if (extras.headers !== undefined || extras.discard !== undefined) out = Context.add(out, CallHeaders.Incoming, extras)
   return out
 }
 

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
+import * as CallHeaders from "../CallHeaders.ts"
 import * as Propagate from "../Propagate.ts"
 import type { Extras } from "../wire/Request.ts"
 
@@ -14,10 +15,13 @@ export const of = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => 
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const level = fiber.getRef(References.MinimumLogLevel)
   const references = Propagate.hasAny() ? Propagate.collect(fiber.context) : undefined
-  if (annotations === noAnnotations && level === defaultLevel && references === undefined) return undefined
+  const request = fiber.getRef(CallHeaders.Outgoing)
+  const isPlain = annotations === noAnnotations && level === defaultLevel && references === undefined
+  if (isPlain && request === undefined) return undefined
   return {
     ...(annotations === noAnnotations ? {} : { annotations }),
     ...(level === defaultLevel ? {} : { level }),
-    ...(references === undefined ? {} : { references })
+    ...(references === undefined ? {} : { references }),
+    ...request
   }
 }

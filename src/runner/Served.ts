@@ -13,9 +13,14 @@ export interface Served {
   readonly open: ((place: ChannelPlace, max: number) => ChannelServer) | undefined
 }
 
-export const of = (fn: AnyImplemented): Served => {
+/** A function that brings its own end of the channel that each call of it is. */
+export interface OpenFunction extends AnyImplemented {
+  readonly open?: (place: ChannelPlace, max: number) => ChannelServer
+}
+
+export const of = (fn: OpenFunction): Served => {
   const codec = FunctionCodec.of(fn)
-  return { fn, codec, open: fn.stream ? (place, max) => new Outlet(place, codec, max) : undefined }
+  return { fn, codec, open: fn.open ?? (fn.stream ? (place, max) => new Outlet(place, codec, max) : undefined) }
 }
 
 /** Runs the function with the payload that follows `start` in a Request, or with the one that came in parts. */

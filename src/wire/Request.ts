@@ -18,6 +18,10 @@ export interface Extras {
   readonly level?: LogLevel.LogLevel
   /** Values of `Flame.propagate`d References, encoded by their schemas. */
   readonly references?: Readonly<Record<string, unknown>>
+  /** Headers of a request of a group; none of them is larger than `CallHeaders.maxHeaders`. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Whether nobody waits for the result of such a request. */
+  readonly discard?: true
 }
 
 export interface RequestHead {
@@ -70,7 +74,8 @@ export const encodeHead = (
     at += 25
   }
   if (extras !== undefined) {
-    const bytes = jsonOf(extras) ?? jsonOf({ ...extras, annotations: undefined })
+    const { discard, headers } = extras
+    const bytes = jsonOf(extras) ?? jsonOf({ ...extras, annotations: undefined }) ?? jsonOf({ discard, headers })
     if (bytes !== undefined) {
       flags |= flag.extras
       at = scratch.writeUInt16BE(bytes.length, at)
@@ -82,7 +87,7 @@ export const encodeHead = (
   return scratch.subarray(0, at)
 }
 
-const jsonOf = (extras: { readonly [_ in keyof Extras]: unknown }): Buffer | undefined => {
+const jsonOf = (extras: { readonly [_ in keyof Extras]?: unknown }): Buffer | undefined => {
   try {
     const bytes = Buffer.from(JSON.stringify(extras))
     return bytes.length <= extrasLimit ? bytes : undefined
@@ -97,6 +102,8 @@ const isExtras = (u: unknown): u is Extras =>
   isRecord(u) &&
   (u.annotations === undefined || isRecord(u.annotations)) &&
   (u.references === undefined || isRecord(u.references)) &&
+  (u.headers === undefined || (isRecord(u.headers) && Object.values(u.headers).every((_) => typeof _ === "string"))) &&
+  (u.discard === undefined || u.discard === true) &&
   (u.level === undefined || (LogLevel.values as ReadonlyArray<unknown>).includes(u.level))
 
 /** Reads a head; undefined when the bytes are not one. */

@@ -2,6 +2,7 @@
  * What the calling surface infers, and what must not compile. Nothing here is run: `tsc` is the test.
  */
 import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { NodeRuntime } from "@effect/platform-node"
 import { Flame, type FlameError, FlameLayer, FlameRunner, Pool, Runner } from "../../src/index.ts"
 import type { AnyImplemented, FlameFunction, Implemented } from "../../src/FlameFunction.ts"
@@ -236,3 +237,56 @@ Flame.call(ping).pipe(Effect.catchReason("FlameError", "QueueFul", () => Effect.
 // the members of a pool, and its runner
 same<ReturnType<typeof onOneRunner>, Effect.Effect<number, FlameFailure, Gpu>>()
 const onOneRunner = () => Gpu.withRunner(Effect.andThen(Runner, Flame.call(train, { n: 1 })))
+
+// a group gives the client that Effect gives, with FlameError beside each procedure's own errors
+class Tenant extends Context.Service<Tenant, { readonly id: string }>()("Tenant") {}
+class Door extends RpcMiddleware.Service<Door, { provides: Tenant }>()("Door", {
+  error: TooBig,
+  requiredForClient: true
+}) {}
+const Adding = RpcGroup.make(Rpc.make("add", { payload: { by: Schema.Int }, success: Schema.Int }))
+class Guarded extends RpcGroup.make(
+  Rpc.make("enter", { success: Schema.String }).middleware(Door),
+  Rpc.make("tail", { success: Schema.Int, error: TooBig, stream: true })
+) {}
+const add = () => Effect.flatMap(Flame.client(Adding), (_) => _.add({ by: 1 }))
+same<ReturnType<typeof add>, Effect.Effect<number, FlameFailure, Pool>>()
+const addOnGpu = () => Effect.flatMap(Flame.client(Adding, { pool: Gpu }), (_) => _.add({ by: 1 }))
+same<ReturnType<typeof addOnGpu>, Effect.Effect<number, FlameFailure, Gpu>>()
+const enter = () => Effect.flatMap(Flame.client(Guarded), (_) => _.enter())
+same<ReturnType<typeof enter>, Effect.Effect<string, TooBig | FlameFailure, Pool | RpcMiddleware.ForClient<Door>>>()
+const tail = () => Effect.map(Flame.client(Guarded), (_) => _.tail())
+same<Effect.Success<ReturnType<typeof tail>>, Stream.Stream<number, TooBig | FlameFailure>>()
+
+// who serves it provides its handlers and its middleware
+const adding = Adding.toLayer({ add: ({ by }) => Effect.succeed(by) })
+const guarded = Guarded.toLayer({ enter: () => Effect.map(Tenant, ({ id }) => id), tail: () => Stream.make(1) })
+const door = Layer.succeed(Door, (code) => Effect.provideService(code, Tenant, { id: "1" }))
+same<
+  ReturnType<typeof serveBoth>,
+  Effect.Effect<void, FlameFailure, Ffmpeg | Rpc.Handler<"enter"> | Rpc.Handler<"tail"> | Door>
+>()
+const serveBoth = () => FlameRunner.serve([thumb, Guarded])
+same<ReturnType<typeof serveOne>, Effect.Effect<void, FlameFailure, Rpc.Handler<"add">>>()
+const serveOne = () => FlameRunner.serve(Adding)
+export const served: Effect.Effect<void, FlameFailure> = FlameRunner.serve([Adding, Guarded]).pipe(
+  Effect.provide([adding, guarded, door])
+)
+export const mainOfBoth: Effect.Effect<void, FlameFailure | TooBig> = Flame.main({
+  functions: [ping, Adding, Guarded],
+  services: Layer.mergeAll(adding, guarded, door),
+  app: Effect.provide(
+    enter(),
+    RpcMiddleware.layerClient(Door, ({ next, request }) => next(request))
+  ),
+  flame: FlameLayer.local()
+})
+// @ts-expect-error the handlers are missing
+void Flame.main({ functions: [Adding], app: add(), flame: FlameLayer.local() })
+// @ts-expect-error the middleware is missing
+void Flame.main({ functions: [Guarded], services: guarded, app: enter(), flame: FlameLayer.local() })
+export const tested: Layer.Layer<Pool, FlameFailure> = FlameLayer.test([Adding]).pipe(Layer.provide(adding))
+// @ts-expect-error the handlers are missing
+export const untested: Layer.Layer<Pool, FlameFailure> = FlameLayer.test([Adding])
+// @ts-expect-error the middleware of the client's side is missing
+export const unguarded: Effect.Effect<string, TooBig | FlameFailure, Pool> = enter()
