@@ -241,8 +241,9 @@ const ready = (
         if (news === undefined) return
         runner.leavesBy = engine.now() + news.budget
         runner.leavesFor = news.reason
-        parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
         engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
+        // who hears of it may call at once, and that call must not run there
+        parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
       })
     )
   }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
 import * as PodNames from "../../../src/kubernetes/PodNames.ts"
 import { RunnerKeys } from "../../../src/kubernetes/RunnerKeys.ts"
@@ -35,7 +36,7 @@ describe("Secrets of a life", () => {
       const second = yield* life
       assert.match((yield* second.placeOf(0)).secret, /-b$/)
       yield* second.values(values).get
-      yield* second.removeFormer
+      yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b", "b-env1"])
       yield* second.remove
       assert.deepStrictEqual(yield* names, [])
