@@ -84,11 +84,12 @@ describe("the Role", () => {
           const starved = yield* reasonOf(Fiber.join(hoarding.fiber))
           assert.instanceOf(starved, RunnerLost)
           assert.strictEqual(starved.exit._tag, "OutOfMemory")
+          assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
           yield* beside(proxy, { key, env: { TEST_CRASH: "the settings are wrong" } }, () =>
             Effect.map(bootFailure, ({ message }) => assert.include(message, "the settings are wrong"))
           )
           yield* runners((pods) => pods.length === 0, "all go when they are idle")
-          assert.isAtLeast(events.of("RunnerGone").length, 3)
+          yield* events.nth("RunnerGone", 3)
           yield* scene.close
           keepsTo(proxy, rights)
         })

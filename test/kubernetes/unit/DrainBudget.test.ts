@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { ApiErrors, KubeClient, KubeMock } from "../../../src/testing/index.ts"
+import type { BootFailure } from "../../../src/BootFailure.ts"
+import * as DrainBudget from "../../../src/kubernetes/DrainBudget.ts"
+import type { Pod } from "../../../src/kubernetes/Kube.ts"
+import type { Hub } from "../../../src/kubernetes/KubeHub.ts"
+import type { Once } from "../../../src/kubernetes/Once.ts"
+
+const parent = (grace?: number, deletedFor?: number): Pod => ({
+  metadata: {
+    name: "parent",
+    ...(deletedFor === undefined ? {} : { deletionTimestamp: new Date(deletedFor).toISOString() })
+  },
+  spec: { containers: [{ name: "app" }], ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }) }
+})
+
+/** What `left` looks at of a hub. */
+const hubOf = (client: Hub["client"], pod: Pod | undefined) =>
+  ({ done: { client, parent: pod === undefined ? undefined : { pod, container: pod.spec.containers[0] } } }) as Once<
+    Hub,
+    BootFailure
+  >
+
+describe("DrainBudget", () => {
+  it("is what the pod's grace leaves after 8 s for the end, and never more than drainTimeout", () => {
+    assert.strictEqual(DrainBudget.within(30_000, parent(45), 0), 30_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(30), 0), 22_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(), 0), 22_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(5), 0), 0)
+  })
+
+  it("counts from now where it is known when the pod is to be gone", () => {
+    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 20_000), 30_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 40_000), 12_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 70_000), 0)
+  })
+
+  it("is short of drainTimeout in a pod whose grace is, which is told with the grace that it needs", () => {
+    assert.isUndefined(DrainBudget.shortage(undefined, 30_000))
+    assert.isUndefined(DrainBudget.shortage(parent(38), 30_000))
+    const text = DrainBudget.shortage(parent(), 30_000) ?? ""
+    assert.match(text, /calls get 22 s .* not the 30 s of drainTimeout: set its terminationGracePeriodSeconds to 38/)
+  })
+
+  it.effect("asks the API server when its pod is to be gone, and goes by what it knew where there is no answer", () =>
+    Effect.gen(function* () {
+      const [client, mock] = [yield* KubeClient, yield* KubeMock]
+      const hub = hubOf(client, parent(60))
+      yield* mock.put(parent(60, 60_000))
+      yield* TestClock.adjust("50 seconds")
+      assert.strictEqual(yield* DrainBudget.left(hub, 30_000), 2_000)
+      yield* mock.fail("get pods", ApiErrors.unreachable("get pods"))
+      assert.strictEqual(yield* DrainBudget.left(hub, 30_000), 30_000)
+      const silent = hubOf({ ...client, getPod: () => Effect.never }, parent(60))
+      const asking = yield* Effect.forkChild(DrainBudget.left(silent, 30_000), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(asking), 30_000)
+    }).pipe(Effect.provide(KubeMock.layer()))
+  )
+
+  it.effect("is all of drainTimeout outside of the cluster, and before anything is known", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      assert.strictEqual(yield* DrainBudget.left(hubOf(client, undefined), 30_000), 30_000)
+      assert.strictEqual(yield* DrainBudget.left({ done: undefined } as Once<Hub, BootFailure>, 30_000), 30_000)
+      assert.deepStrictEqual(client.requests(), {})
+    }).pipe(Effect.provide(KubeMock.layer()))
+  )
+})
