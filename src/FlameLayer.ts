@@ -53,7 +53,7 @@ export const kubernetes = <RHooks = never>(
       const KubernetesBackend = yield* Effect.promise(() => import("./kubernetes/KubernetesBackend.ts"))
       const { ofBackend, ofPool } = split(options, podOptions)
       const program = pathOf(options.entry ?? Entry.current() ?? process.argv[1] ?? "")
-      const backend = KubernetesBackend.layer({ build: Build.of(program), program, ...ofBackend })
+      const backend = KubernetesBackend.layer({ build: Build.of(program), ...ofBackend })
       return Layer.provideMerge(
         Pool.layer(ofPool),
         backend.pipe(Layer.catch(({ message }) => Layer.effectContext(failure(message))))

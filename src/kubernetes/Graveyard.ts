@@ -25,6 +25,8 @@ interface Grave {
   attempt: Fiber.Fiber<boolean> | undefined
   /** Whether the API server has accepted a delete of it. */
   accepted: boolean
+  /** Whether another attempt will be made by itself. */
+  isDue: boolean
   unfollow: () => void
   readonly expiry: { at: number }
 }
@@ -58,6 +60,11 @@ export class Graveyard {
     return [...this.graves.values()].filter(isOpen).map(({ name }) => name)
   }
 
+  /** Whether there are pods that were given up before anybody had seen them: their creation may still be under way. */
+  get hasUnseen(): boolean {
+    return [...this.graves.values()].some(({ uid }) => uid === undefined)
+  }
+
   has(name: string): boolean {
     return this.graves.has(name)
   }
@@ -74,6 +81,7 @@ export class Graveyard {
         gracePeriodSeconds,
         attempt: undefined,
         accepted: false,
+        isDue: false,
         unfollow: () => {},
         expiry: { at: this.now() + memory }
       }
@@ -122,6 +130,8 @@ export class Graveyard {
   private attempt(grave: Grave): Fiber.Fiber<boolean> {
     if (grave.attempt !== undefined) return grave.attempt
     grave.expiry.at = this.now() + memory
+    // what was taken before says nothing of a pod that is still there
+    grave.accepted = false
     const { gracePeriodSeconds, name, uid } = grave
     const deletion = this.client.deletePod(name, {
       ...(uid === undefined ? {} : { uid }),
@@ -140,15 +150,21 @@ export class Graveyard {
     attempt.addObserver(() => {
       grave.attempt = undefined
       this.settled()
-      if (!grave.accepted && this.graves.get(name) === grave) this.later(grave)
+      if (this.graves.get(name) !== grave) return
+      if (!grave.accepted) this.later(grave)
+      // it showed up while there was none to delete yet
+      else if (uid === undefined && grave.uid !== undefined) this.attempt(grave)
     })
     return attempt
   }
 
   private later(grave: Grave): void {
+    if (grave.isDue) return
+    grave.isDue = true
     this.run(
       Effect.delay(
         Effect.sync(() => {
+          grave.isDue = false
           if (this.graves.get(grave.name) === grave && !grave.accepted) this.attempt(grave)
         }),
         again

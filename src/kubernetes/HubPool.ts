@@ -28,7 +28,10 @@ const turn = Semaphore.makeUnsafe(1)
 
 type Options = HubOptions & KubeClientLive.Options
 
-/** What makes hubs differ; a client of somebody's own is never shared. */
+/**
+ * What makes hubs differ. Not what programs their runners run and where those find their keys: one port serves all. A
+ * client of somebody's own is never shared.
+ */
 const keyOf = (options: Options): string => JSON.stringify(distinct.map((name) => options[name]))
 
 const distinct = [
@@ -38,10 +41,8 @@ const distinct = [
   "serviceAccount",
   "advertise",
   "port",
-  "key",
   "container",
-  "instance",
-  "program"
+  "instance"
 ] as const satisfies ReadonlyArray<keyof Options>
 
 /** The hub that these options mean, until the scope ends. */

@@ -85,8 +85,8 @@ const defaultPort = 9345
 /** How long the own pod may take to have an address, in milliseconds. */
 const addressTime = 10_000
 
-/** How long an end may wait for the API server, in milliseconds. */
-const lastRites = 5_000
+/** How long the end may wait for the API server, in milliseconds: with what each runner may wait, within the reserve. */
+const lastRites = 4_000
 
 /** The hub of a client, begun at its first use. */
 export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
@@ -123,9 +123,6 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     keyOf,
     scope
   })
-  // before the watch and what deletes by it, so that both are still there when the last pods are seen off
-  const parts: { hub?: Hub } = {}
-  yield* Effect.addFinalizer(() => (parts.hub === undefined ? Effect.void : removeKeys(parts.hub)))
   const watch = yield* PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
     Effect.catch(refused(client, options, reach === undefined))
   )
@@ -146,10 +143,10 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     nextIndex: () => index++,
     now
   }
-  parts.hub = hub
-  yield* Effect.addFinalizer(() => seeOff(hub))
+  // after the watch, which is still there then; side by side, because an API server that is away answers to neither
+  yield* Effect.addFinalizer(() => Effect.all([seeOff(hub), removeKeys(hub)], { concurrency: 2, discard: true }))
   yield* reap(hub)
-  if (options.key !== "env") run(Effect.ignore(Effect.andThen(keys.placeOf(0), keys.removeFormer), { log: "Warn" }))
+  if (options.key !== "env") run(Effect.ignore(keys.placeOf(0), { log: "Warn" }))
   return hub
 })
 
@@ -161,8 +158,15 @@ const refused =
 /** Waits, for a while, until the pods that were given up are gone. */
 const seeOff = (hub: Hub): Effect.Effect<void> =>
   Effect.gen(function* () {
-    yield* Effect.timeoutOption(hub.graveyard.empty, lastRites)
-    const { names } = hub.graveyard
+    const { client, graveyard, identity } = hub
+    const late = graveyard.hasUnseen
+      ? Effect.flatMap(client.listPods(PodLabels.selector(identity), { exact: true }), ({ items }) =>
+          Effect.sync(() => graveyard.relisted(new Map(items.map((pod) => [pod.metadata.name ?? "", pod]))))
+        )
+      : Effect.void
+    // a create that was given up may have been done since: the watch would tell, but not before we are gone
+    yield* Effect.timeoutOption(Effect.andThen(Effect.ignore(late), graveyard.empty), lastRites)
+    const { names } = graveyard
     if (names.length > 0) {
       yield* Effect.logWarning(
         `the API server could not be told to delete, or has not deleted yet: pods ${names.join(", ")}; they go with their owner, or at the next start`
@@ -185,13 +189,19 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
   let pod = yield* read
   const until = (yield* Clock.currentTimeMillis) + addressTime
   // the kubelet may tell the API server of the address after it has started the program
-  while (options.advertise === undefined && addressesOf(pod).length === 0 && (yield* Clock.currentTimeMillis) < until) {
+  while (
+    advertisedBy(options) === undefined &&
+    addressesOf(pod).length === 0 &&
+    (yield* Clock.currentTimeMillis) < until
+  ) {
     yield* Effect.sleep(200)
     pod = yield* read
   }
   const parent = PodParent.find(pod, options.container)
   return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
 })
+
+const advertisedBy = ({ advertise }: HubOptions) => advertise ?? process.env["FLAME_ADVERTISE"]
 
 const isInCluster = ({ server }: Client): boolean => {
   const host = process.env["KUBERNETES_SERVICE_HOST"]
@@ -227,7 +237,7 @@ const reachOf = Effect.fnUntraced(function* (
   options: HubOptions,
   master: Redacted.Redacted<Uint8Array>
 ) {
-  const advertised = options.advertise ?? process.env["FLAME_ADVERTISE"]
+  const advertised = advertisedBy(options)
   if (advertised === undefined && parent === undefined) return undefined
   const places =
     advertised === undefined

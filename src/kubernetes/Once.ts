@@ -21,12 +21,15 @@ export class Once<A, E> {
       if (this.flight !== undefined) return Deferred.await(this.flight)
       const flight = Deferred.makeUnsafe<A, E>()
       this.flight = flight
-      const work = Effect.onExit(this.effect, (exit) => {
-        if (exit._tag === "Failure") this.flight = undefined
-        else this.done = exit.value
-        return Deferred.done(flight, exit)
+      return Effect.flatMap(Effect.forkIn(this.effect, this.scope), (fiber) => {
+        // not as a part of the work, which is never begun where its scope has ended
+        fiber.addObserver((exit) => {
+          if (exit._tag === "Failure") this.flight = undefined
+          else this.done = exit.value
+          Deferred.doneUnsafe(flight, exit)
+        })
+        return Deferred.await(flight)
       })
-      return Effect.andThen(Effect.forkIn(work, this.scope), Deferred.await(flight))
     })
   }
 }

@@ -95,7 +95,7 @@ export class RunnerKeys {
   }
 
   /** Deletes what a former life has left, upwards until there is none. */
-  get removeFormer(): Effect.Effect<void, KubeError> {
+  private get removeFormer(): Effect.Effect<void, KubeError> {
     return Effect.gen({ self: this }, function* () {
       const { turn } = this
       if (turn === undefined) return
@@ -127,11 +127,11 @@ export class RunnerKeys {
         return yield* this.replace(secretName(this.options.identity, this.turn ?? "a", number), this.keysOf(number))
       const { identity } = this.options
       const took = (turn: SecretTurn) =>
-        Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () =>
-          Effect.sync(() => {
-            this.turn = turn
-          })
-        )
+        Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () => {
+          this.turn = turn
+          // nobody waits for it, and what it does not get to is deleted by the next life
+          return Effect.forkIn(Effect.ignore(this.removeFormer, { log: "Warn" }), this.options.scope)
+        })
       return yield* took("a").pipe(
         Effect.catchIf(isTaken, () => took("b")),
         // a life ended between making its own and deleting the one before: neither is anybody's now
