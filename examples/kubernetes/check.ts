@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { until } from "../../test/fixtures/process/processes.ts"
+import { compileCache } from "../../scripts/compile-cache.ts"
 import { findCluster } from "../../test/kubernetes/kit/Tools.ts"
 import { build } from "./build.ts"
 
@@ -74,6 +75,7 @@ try {
     cpSync(`/lib/x86_64-linux-gnu/${library}`, join(folder, "lib", library), { dereference: true })
   }
   const options = ["--entrypoint", '["node","main.mjs"]', "--env", "LD_LIBRARY_PATH=/app/lib"]
+  for (const [name, value] of Object.entries(compileCache("/app"))) options.push("--env", `${name}=${value}`)
   execFileSync(tools.kube, ["image", image, folder, ...options], { stdio: "inherit" })
 
   say("weighing here, on child processes")

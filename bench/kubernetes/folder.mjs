@@ -1,0 +1,22 @@
+// What an image holds: the bundled program, as scripts/bundle.ts makes it, and with the variant `cache` its compiled code.
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+import { bundle } from "../../scripts/bundle.ts"
+import { compileCache, fillCompileCache } from "../../scripts/compile-cache.ts"
+
+const here = (file) => fileURLToPath(new URL(file, import.meta.url))
+
+/** Who the programs of images run as. */
+const user = 65532
+
+export const variables = (variant) => (variant === "cache" ? compileCache("/app") : {})
+
+export const makeFolder = async (variant) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "flame-cold-start-"))
+  await bundle({ main: here("main.mjs") }, folder)
+  fs.copyFileSync(here("bare.mjs"), path.join(folder, "bare.mjs"))
+  if (variant === "cache") await fillCompileCache(path.join(folder, "main.mjs"), user)
+  return folder
+}

@@ -1,0 +1,10 @@
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Flame from "../../src/Flame.ts"
+
+export const echo = Flame.fn("echo", { payload: { text: Schema.String }, success: Schema.String }, ({ text }) =>
+  Effect.succeed(text)
+)
+
+/** Keeps a slot for itself until its caller has enough. */
+export const hold = Flame.fn("hold", {}, () => Effect.never)
