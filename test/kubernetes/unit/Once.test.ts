@@ -69,4 +69,15 @@ describe("Once", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.join(waiting)))
     })
   )
+
+  it.effect("tells who asks after its scope has ended, rather than nothing", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const once = new Once(Effect.never, scope)
+      yield* Scope.close(scope, Exit.void)
+      const asking = yield* Effect.forkChild(Effect.exit(once.get), { startImmediately: true })
+      yield* TestClock.adjust(0)
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(asking)))
+    })
+  )
 })
