@@ -51,6 +51,9 @@ const hints: Record<
 /** Pauses between tries to reach a program that does not listen yet, in milliseconds. */
 const pauses = { first: 50, last: 500 } as const
 
+/** How long a try may take that gets no answer, in milliseconds. */
+const tryTime = 5_000
+
 /** The parent reaches a port on the runner's own loopback through the API server. */
 export const forward = (
   hub: Pick<Hub, "client" | "keyOf" | "life">,
@@ -67,7 +70,12 @@ export const forward = (
     const opened = Effect.flatMap(hub.client.portForward(pod, port), (duplex) =>
       connectThrough(duplex, { identity, key })
     )
-    return yield* Effect.onError(Scope.provide(opened, attempt), (cause) => Scope.close(attempt, Exit.failCause(cause)))
+    // a node that is asked amid the start of a container may never answer
+    const answered = Effect.timeoutOrElse(Scope.provide(opened, attempt), {
+      duration: tryTime,
+      orElse: () => Effect.fail(new Error(`it did not answer for ${tryTime} ms`))
+    })
+    return yield* Effect.onError(answered, (cause) => Scope.close(attempt, Exit.failCause(cause)))
   })
   const attempt = (pause: number): Effect.Effect<Transport, never, Scope.Scope> =>
     once.pipe(

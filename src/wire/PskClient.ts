@@ -25,6 +25,8 @@ export const secure = (
 ): Effect.Effect<Tls.TLSSocket, HandshakeFailed> =>
   Effect.callback((resume) => {
     const failed = (refused: boolean, detail: string) => resume(Effect.fail(new HandshakeFailed({ refused, detail })))
+    // what has ended before will not tell so again: a port-forward to a program that does not listen yet
+    if (stream.destroyed) return failed(false, stream.errored?.message ?? "the connection was closed before")
     const socket = Tls.connect({ ...Psk.clientOptions(identity, key), socket: stream })
     let cause: NodeJS.ErrnoException | undefined
     let isRefused = false

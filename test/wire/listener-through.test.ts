@@ -105,6 +105,17 @@ describe("a runner that its parent comes to", () => {
     })
   )
 
+  it.live("is tried again where the stream to it had ended before it could be used", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const ended = stream(port).on("error", () => {})
+      yield* until(() => ended.closed, "nobody listens there")
+      const failed = yield* Effect.flip(connectThrough(ended, credentials))
+      assert.isFalse(failed.refused)
+      assert.match(failed.detail, /ECONNREFUSED/)
+    })
+  )
+
   it.live("ends by itself when its parent does not come, or its port is taken", () =>
     Effect.gen(function* () {
       const port = yield* freePort
