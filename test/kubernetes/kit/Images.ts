@@ -7,7 +7,10 @@ import type { Tools } from "./Tools.ts"
 import { bundle } from "../../../scripts/bundle.ts"
 
 export interface Images {
-  /** Parent and runner in one entry, `app.mjs`; a runner only in `runner.mjs`. */
+  /**
+   * Parent and runner in one entry, `app.mjs`; runners only in `runner.mjs`, in `suites.mjs` with the functions of suites
+   * that are not only for clusters, in `logs.mjs` and in `otlp.mjs`.
+   */
   readonly app: string
   /** The same program as another build of it. */
   readonly other: string
@@ -16,11 +19,21 @@ export interface Images {
 }
 
 const apps = join(import.meta.dirname, "../apps")
+const programs = join(import.meta.dirname, "../../fixtures/conformance-process")
+
+const entries = {
+  app: join(apps, "app.ts"),
+  runner: join(apps, "runner.ts"),
+  suites: join(apps, "suites.ts"),
+  // these serve where they are what was started
+  logs: join(programs, "runner-logs.ts"),
+  otlp: join(programs, "runner-otlp.ts")
+}
 
 /** Bundles the test apps and gives the images to all nodes. */
 export const make = async (tools: Tools, run: string): Promise<Images> => {
   const folder = mkdtempSync(join(tmpdir(), "flame-images-"))
-  await bundle({ app: join(apps, "app.ts"), runner: join(apps, "runner.ts") }, folder)
+  await bundle(entries, folder)
   const image = (name: string, ...args: ReadonlyArray<string>): string => {
     const tagged = `localhost/flame-test-${name}:${run}`
     execFileSync(tools.kube, ["image", tagged, folder, "--entrypoint", '["node","app.mjs"]', ...args], {

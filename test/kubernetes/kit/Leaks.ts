@@ -31,10 +31,14 @@ const read = (file: string): string => {
 const has = (pid: number | string, variable: string): boolean =>
   `\0${read(`/proc/${pid}/environ`)}`.includes(`\0${variable}\0`)
 
-/** The kubelet runs on this machine too: the processes of pods are there for all to see. */
-export const processes = (namespace: string): ReadonlyArray<string> =>
+/**
+ * The kubelet runs on this machine too: the processes of pods are there for all to see. `variable` as NAME=VALUE tells
+ * those of a pod or a container.
+ */
+export const processes = (namespace: string, variable?: string): ReadonlyArray<string> =>
   readdirSync("/proc")
     .filter((pid) => /^\d+$/.test(pid) && has(pid, `${mark}=${namespace}`))
+    .filter((pid) => variable === undefined || has(pid, variable))
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()}`)
 
 const names = (objects: ReadonlyArray<KubeObject>): ReadonlyArray<string> =>
@@ -84,17 +88,22 @@ export const leavesNothing = <A, E>(
   })
 
 /**
- * SIGKILL to the program of a pod: process 1 of a container gets none from inside, but it does from the machine.
- * `variable` as NAME=VALUE tells the containers of a pod apart.
+ * A signal, SIGKILL by default, to the program of a pod: process 1 of a container gets no SIGKILL from inside, but it does
+ * from the machine. `variable` as NAME=VALUE tells the containers of a pod apart.
  */
-export const kill = (namespace: string, pod: string, variable?: string): Effect.Effect<void> =>
+export const kill = (
+  namespace: string,
+  pod: string,
+  variable?: string,
+  signal: "SIGKILL" | "SIGTERM" = "SIGKILL"
+): Effect.Effect<void> =>
   Effect.map(
     eventually(
       () =>
-        processes(namespace)
+        processes(namespace, `HOSTNAME=${pod}`)
           .map((line) => Number(line.split(" ")[0]))
-          .find((pid) => has(pid, `HOSTNAME=${pod}`) && (variable === undefined || has(pid, variable))),
+          .find((pid) => variable === undefined || has(pid, variable)),
       `a process of pod ${pod} runs`
     ),
-    (pid) => void process.kill(pid, "SIGKILL")
+    (pid) => void process.kill(pid, signal)
   )
