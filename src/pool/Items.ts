@@ -11,13 +11,23 @@ import type { Call, CallExit, CallMessages } from "./Call.ts"
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Pulled = Effect.Effect<Chunk, unknown, unknown>
 
+/** What came and is not pulled: one large message, or some in a row, `used` bytes of them. */
+interface Waiting {
+  messages: Uint8Array
+  used: number
+  readonly isSingle: boolean
+}
+
+/** Messages that come while others wait are put to them up to so many bytes. */
+const mergeLimit = 16 * 1024
+
 export class Items implements CallMessages {
   isBegun = false
   /** The call that they are of; set before anything can come. */
   call: Call | undefined
   readonly keepsLength: boolean
   private readonly codec: FunctionCodec
-  private waiting: Array<{ readonly messages: Uint8Array; readonly isSingle: boolean }> = []
+  private waiting: Array<Waiting> = []
   private next = 0
   private exit: CallExit | undefined
   private isClosed = false
@@ -29,6 +39,8 @@ export class Items implements CallMessages {
   }
 
   batch(messages: Buffer): void {
+    const last = this.waiting.at(-1)
+    if (last !== undefined && !last.isSingle && last.used + messages.length <= mergeLimit) return merge(last, messages)
     // the view is not ours: this is the one copy of them here
     this.take(new Uint8Array(messages), false)
   }
@@ -41,22 +53,28 @@ export class Items implements CallMessages {
 
   private take(messages: Uint8Array, isSingle: boolean): void {
     this.isBegun = true
-    if (this.isClosed) return
-    this.waiting.push({ messages, isSingle })
+    // what comes after the end of its budget would stand behind a gap
+    if (this.isClosed || this.exit !== undefined) return
+    this.waiting.push({ messages, used: messages.length, isSingle })
     this.wake()
   }
 
   /** The call is over; what came before is pulled first, but at the end of its budget. */
   end(exit: CallExit): void {
     this.exit = exit
-    if (isTimeout(exit)) this.waiting = []
+    if (isTimeout(exit)) this.drop()
     this.wake()
   }
 
   /** Nobody pulls any more. */
   close(): void {
     this.isClosed = true
+    this.drop()
+  }
+
+  private drop(): void {
     this.waiting = []
+    this.next = 0
   }
 
   private wake(): void {
@@ -71,11 +89,9 @@ export class Items implements CallMessages {
   private pulled(): Pulled {
     const first = this.waiting[this.next]
     if (first !== undefined) {
-      if (++this.next === this.waiting.length) {
-        this.waiting = []
-        this.next = 0
-      }
-      return this.decode(first.messages, first.isSingle)
+      if (++this.next === this.waiting.length) this.drop()
+      const { isSingle, messages, used } = first
+      return this.decode(used === messages.length ? messages : messages.subarray(0, used), isSingle)
     }
     const { exit } = this
     if (exit !== undefined) return Effect.flatMap(exit, () => Cause.done())
@@ -94,7 +110,7 @@ export class Items implements CallMessages {
     if (isSingle) return Exit.succeed([codec.decodeSuccess(messages, true)])
     const { failure, items } = codec.items.decodeMany(messages)
     if (failure !== undefined) {
-      this.waiting = []
+      this.drop()
       this.exit = Exit.die(failure.error)
     }
     return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
@@ -107,6 +123,18 @@ export class Items implements CallMessages {
     const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.decodeSuccessEffect(bytes, true)))
     return decoded as unknown as Pulled
   }
+}
+
+/** A few bytes cost as few here, however many pieces a runner cuts them into. */
+const merge = (last: Waiting, messages: Uint8Array): void => {
+  const used = last.used + messages.length
+  if (used > last.messages.length) {
+    const larger = new Uint8Array(Math.min(mergeLimit, Math.max(256, 2 * used)))
+    larger.set(last.messages.subarray(0, last.used))
+    last.messages = larger
+  }
+  last.messages.set(messages, last.used)
+  last.used = used
 }
 
 const isTimeout = (exit: CallExit): boolean => {
