@@ -49,6 +49,8 @@ export interface Leaving {
   readonly reason: ExitReason
   /** Milliseconds that are left for its calls to end. */
   readonly budget: number
+  /** Completes where it turns out later that there is less time, with what is left of it then. */
+  readonly sooner?: Effect.Effect<number>
 }
 
 /** One runner as its backend sees it. */

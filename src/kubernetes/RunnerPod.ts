@@ -48,6 +48,7 @@ export class RunnerPod {
   private readonly started = Deferred.makeUnsafe<void>()
   private readonly scheduled = Deferred.makeUnsafe<void>()
   private readonly leaving = Deferred.makeUnsafe<Leaving>()
+  private readonly sooner = Deferred.makeUnsafe<number>()
   private readonly exit = Deferred.makeUnsafe<RunnerExit>()
   private readonly failed = Deferred.makeUnsafe<never, BootFailure>()
   private readonly reached = new Set<BootPhase["name"]>()
@@ -161,12 +162,19 @@ export class RunnerPod {
     if (nodeName !== undefined) this.labels["node"] = nodeName
     if (!this.isOver && this.killedBy === undefined) {
       const leaving = PodDiagnosis.leavingOf(pod, { now: hub.now(), drainTimeout: this.spec.drainTimeout })
-      if (leaving !== undefined) Deferred.doneUnsafe(this.leaving, Effect.succeed(leaving))
+      if (leaving !== undefined) this.leaves(leaving)
     }
     if (!this.isConnected) this.diagnose()
     const end = PodDiagnosis.exitOf(pod, gone) ?? this.lostNode(pod)
     // a boot that fails has its reason first, which must be the answer to whoever waits for either
     if (end !== undefined && !this.isTelling) this.end(end)
+  }
+
+  /** What announces a deletion does not say its time, which the deletion itself does a moment later. */
+  private leaves(leaving: Leaving): void {
+    if (Deferred.doneUnsafe(this.leaving, Effect.succeed({ ...leaving, sooner: Deferred.await(this.sooner) }))) return
+    if (this.pod?.metadata.deletionTimestamp === undefined) return
+    Deferred.doneUnsafe(this.sooner, Effect.succeed(leaving.budget))
   }
 
   /** A runner that is not connected, on a node of which nothing is heard: there will be no other news for a long time. */

@@ -81,9 +81,23 @@ export class LivingRunner implements EngineRunner {
     }
     const budget = Math.min(drainTimeout, Math.max(0, this.leavesBy - this.engine.now()))
     this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
-    this.handle.drain(budget)
+    this.drain(this.handle, budget, why)
+  }
+
+  /** Somebody else ends it, so many milliseconds from now at most: also one that was given more time before. */
+  endsWithin(budget: number): void {
+    const by = this.engine.now() + budget
+    if (by >= this.leavesBy) return
+    this.leavesBy = by
+    if (this.handle !== undefined && this.patience !== undefined) this.drain(this.handle, budget, "draining")
+  }
+
+  private drain(handle: RunnerHandle, budget: number, why: PoolState.DrainReason): void {
+    // told again, it is the shorter time that holds there
+    handle.drain(budget)
+    if (this.patience !== undefined) this.engine.cancelDue(this.patience)
     // a runner that does not say goodbye in time is not waited for; without calls it has no other use for the time
-    const limit = (this.handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
+    const limit = (handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
     this.patience = this.engine.after(limit, () => this.kill(`not gone after its drain (${why})`))
   }
 

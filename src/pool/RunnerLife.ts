@@ -239,8 +239,12 @@ const ready = (
     parts.beside(
       Effect.map(until, (news) => {
         if (news === undefined) return
-        runner.leavesBy = engine.now() + news.budget
+        runner.endsWithin(news.budget)
         runner.leavesFor = news.reason
+        if (news.sooner !== undefined) {
+          const sooner = Effect.map(news.sooner, (budget) => runner.endsWithin(budget))
+          parts.beside(Effect.raceFirst(sooner, Deferred.await(runner.over)))
+        }
         engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
         // who hears of it may call at once, and that call must not run there
         parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })

@@ -93,6 +93,29 @@ describe("the end of a runner that is a pod", () => {
     }).pipe(Effect.provide(PodParent.cluster()), Effect.provide(layer))
   })
 
+  it.effect("that is announced before its time is known is told again when that is less", () =>
+    Effect.gen(function* () {
+      const mock = yield* KubeMock
+      const kube = yield* KubeClient
+      const { name, process, scope } = yield* connected
+      const evicted = { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" }
+      yield* mock.ending({ after: 60_000, exitCode: 0 })
+      yield* mock.play(name, [
+        PodScript.step(0, (pod) => ({ ...pod, status: { ...pod.status, conditions: [evicted] } }))
+      ])
+      yield* TestClock.adjust(0)
+      const leaving = yield* process.leaving!
+      assert.strictEqual(leaving.budget, 30_000)
+      // as `kubectl drain --grace-period=10` does
+      yield* kube.deletePod(name, { gracePeriodSeconds: 10 })
+      yield* TestClock.adjust(0)
+      assert.strictEqual(yield* leaving.sooner!, 7_000)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(closing)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
   it.effect("leaves nobody who follows a pod that never was", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
