@@ -123,6 +123,7 @@ export class RunnerServer {
     this.link.open()
     this.link.send(Kind.Hello, 0, none, json(hello))
     if (patience !== undefined) this.unwelcomed = this.after(patience, () => this.giveUp(patience))
+    Served.prepare(this.functions, this.options.transport, () => this.welcome !== undefined || this.link.closed)
   }
 
   /** There is a parent, or its end of the connection, but it says nothing: nobody else would end this runner. */

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import type { ChannelPlace } from "../wire/Channel.ts"
+import type { Transport } from "../wire/Transport.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 import { Outlet } from "./StreamServer.ts"
 
@@ -21,6 +22,26 @@ export interface OpenFunction extends AnyImplemented {
 export const of = (fn: OpenFunction): Served => {
   const codec = FunctionCodec.of(fn)
   return { fn, codec, open: fn.open ?? (fn.stream ? (place, max) => new Outlet(place, codec, max) : undefined) }
+}
+
+/** Compiles what first calls would wait for while there is nothing else to do: a function in each turn. */
+export const prepare = (functions: ReadonlyArray<Served>, { later }: Transport, isOver: () => boolean): void => {
+  const left = functions.values()
+  const step = (): void => {
+    const next = left.next()
+    if (next.done === true || isOver()) return
+    compile(next.value.codec)
+    later(step)
+  }
+  later(step)
+}
+
+const compile = (codec: FunctionCodec.FunctionCodec): void => {
+  try {
+    void (codec.isPayloadSync && codec.isSuccessSync && codec.isErrorSync)
+  } catch {
+    // the first call will be told
+  }
 }
 
 /** Runs the function with the payload that follows `start` in a Request, or with the one that came in parts. */

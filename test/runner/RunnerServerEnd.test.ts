@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import { Crashed, NeverConnected, NotARunner, VersionMismatch } from "../../src/BootFailure.ts"
 import * as Flame from "../../src/Flame.ts"
+import * as FunctionCodec from "../../src/FunctionCodec.ts"
 import { json, Kind, protocol } from "../../src/wire/Frame.ts"
 import { encodeHead } from "../../src/wire/Request.ts"
 import { frame, noise, none, open, u32 } from "../wire/kit.ts"
@@ -53,6 +54,18 @@ const ended = (parent: ScriptedParent) =>
   })
 
 describe("the handshake of a runner", () => {
+  it.effect("compiles what its first calls need while its parent has not answered yet", () =>
+    Effect.gen(function* () {
+      const fn = Flame.fn("slow to compile", { payload: { size: Schema.Int }, success: Schema.Int }, ({ size }) =>
+        Effect.succeed(size)
+      )
+      const codec = FunctionCodec.of(fn)
+      assert.isUndefined(codec["payloadSide"])
+      yield* introduced([noop, fn])
+      yield* when(() => codec["payloadSide"] !== undefined && codec["successSide"] !== undefined)
+    })
+  )
+
   it.effect("begins with who it is and what it serves", () =>
     Effect.gen(function* () {
       const parent = yield* introduced([noop, size])
