@@ -1,0 +1,37 @@
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { fixture } from "./fixtures/process/kit.ts"
+
+type Loaded = ReadonlyArray<string>
+
+/** Those of a list that a pattern fits. */
+const those = (loaded: Loaded, pattern: RegExp): Loaded => loaded.filter((module) => pattern.test(module))
+
+const cluster = /\/kubernetes\/|@kubernetes\//
+const network = /^NativeModule (tls|https|http)$|\/wire\/(Dial|Psk|PskClient|PskServer|Listener|ConnectParent)\.ts$/
+
+describe("an app whose runners are child processes", () => {
+  let loaded: { readonly parent: Loaded; readonly runner: Loaded }
+
+  beforeAll(async () => {
+    const env = { ...process.env, KUBERNETES_SERVICE_HOST: undefined }
+    const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(fixture("loads.ts"))], { env })
+    loaded = JSON.parse(stdout)
+  }, 60_000)
+
+  it("loads nothing of Kubernetes and nothing of TLS", () => {
+    assert.deepStrictEqual(those(loaded.parent, cluster), [])
+    assert.deepStrictEqual(those(loaded.parent, network), [])
+    assert.isNotEmpty(those(loaded.parent, /\/src\/backend\/ProcessBackend\.ts$/))
+    assert.isNotEmpty(those(loaded.parent, /^NativeModule net$/))
+  })
+
+  it("has runners that load nothing of these, nor of the pool but its key", () => {
+    assert.deepStrictEqual(those(loaded.runner, cluster), [])
+    assert.deepStrictEqual(those(loaded.runner, network), [])
+    assert.isEmpty(those(loaded.runner, /\/src\/(pool\/(PoolLayer|PoolEngine|PoolRuntime)|backend\/\w+Backend)\.ts$/))
+    assert.isNotEmpty(those(loaded.runner, /\/src\/runner\/RunnerServer\.ts$/))
+  })
+})
