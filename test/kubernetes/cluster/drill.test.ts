@@ -122,7 +122,7 @@ it.live("a LimitRange that adds to runners is told of once", () =>
         const [a, b] = [yield* begin(scene, "a"), yield* begin(scene, "b")]
         const told = scene.log.lines.filter(({ text }) => /LimitRange/.test(text))
         assert.strictEqual(told.length, 1)
-        assert.match(told[0]!.text, /cpu limit/)
+        assert.match(told[0]!.text, /a limit of 1 for cpu/)
         yield* a.end
         yield* b.end
       })
