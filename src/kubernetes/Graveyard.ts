@@ -25,6 +25,8 @@ interface Grave {
   attempt: Fiber.Fiber<boolean> | undefined
   /** Whether the API server has accepted a delete of it. */
   accepted: boolean
+  /** The very pod that the API server was told to delete, and took. */
+  taken: string | undefined
   /** Whether another attempt will be made by itself. */
   isDue: boolean
   unfollow: () => void
@@ -81,6 +83,7 @@ export class Graveyard {
         gracePeriodSeconds,
         attempt: undefined,
         accepted: false,
+        taken: undefined,
         isDue: false,
         unfollow: () => {},
         expiry: { at: this.now() + memory }
@@ -105,8 +108,8 @@ export class Graveyard {
   private seen(grave: Grave, pod: Pod, gone: boolean): void {
     if (gone) return this.forget(grave)
     grave.uid ??= pod.metadata.uid
-    // a deletion that is under way needs no other one
-    if (pod.metadata.deletionTimestamp === undefined) this.attempt(grave)
+    // a deletion that is under way needs no other one, though the watch may tell of it later than the answer did
+    if (pod.metadata.deletionTimestamp === undefined && pod.metadata.uid !== grave.taken) this.attempt(grave)
   }
 
   /** Completes when `names` is empty. */
@@ -141,6 +144,7 @@ export class Graveyard {
       Effect.match(deletion, {
         onSuccess: () => {
           grave.accepted = true
+          grave.taken = uid
           return true
         },
         onFailure: () => false
