@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { inject } from "vitest"
+import { type KubeObject, until } from "./Api.ts"
 import * as Cluster from "./Cluster.ts"
 
 /** An affinity that finds a place on that node as long as it takes pods, and elsewhere after that. */
@@ -31,3 +32,21 @@ export const stopKubelet = (node: 1 | 2): Effect.Effect<void, never, Scope.Scope
     Effect.sync(() => kube("stop", node)),
     () => Effect.sync(() => kube("start", node))
   )
+
+/** Takes new pods off a node, and waits until it has none but those of a namespace: others would wait for their end in vain. */
+export const reserve = (node: string, namespace: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.andThen(
+    cordon(node),
+    Effect.asVoid(
+      until(
+        "/api/v1/pods",
+        {},
+        (pods) => pods.every((pod) => !isOn(pod, node) || pod.metadata.namespace === namespace),
+        `${node} has no pods but those of ${namespace}`,
+        180_000
+      )
+    )
+  )
+
+const isOn = ({ spec, status }: KubeObject, node: string): boolean =>
+  spec.nodeName === node && status?.phase !== "Succeeded" && status?.phase !== "Failed"

@@ -12,7 +12,7 @@ import { onHost } from "../../kit/HostParent.ts"
 import { processes } from "../../kit/Leaks.ts"
 import * as Namespaces from "../../kit/Namespaces.ts"
 import { cutOff } from "../../kit/Network.ts"
-import { preferring, stopKubelet } from "../../kit/Nodes.ts"
+import { preferring, reserve, stopKubelet } from "../../kit/Nodes.ts"
 import { within } from "../../kit/Times.ts"
 
 const space = Namespaces.ofFile("nodes")
@@ -31,6 +31,7 @@ describe("a node", () => {
           const { events, runners, stage } = scene
           const held = yield* begin(scene, "a")
           assert.strictEqual((yield* get(space.name, "pods", held.host)).spec.nodeName, node)
+          yield* reserve(node, space.name)
           yield* stopKubelet(2)
           // as long as nobody knows it goes on
           assert.strictEqual((yield* Flame.call(place)).env["HOSTNAME"], held.host)
@@ -67,6 +68,7 @@ describe("a node", () => {
           const held = yield* begin(scene, "a")
           assert.strictEqual((yield* get(space.name, "pods", held.host)).spec.nodeName, node)
           const before = processes(space.name)
+          yield* reserve(node, space.name)
           yield* cutOff(space.name, held.host)
           yield* stopKubelet(2)
           const [reason, took] = yield* timed(reasonOf(Fiber.join(held.fiber)))
