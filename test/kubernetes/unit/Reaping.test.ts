@@ -16,7 +16,7 @@ const runner = (name: string, life: string, phase: string = "Running"): Pod => (
 })
 
 const names = Effect.flatMap(KubeMock, ({ pods }) =>
-  Effect.map(pods, (all) => all.map(({ metadata }) => metadata.name).toSorted())
+  Effect.map(pods, (all) => all.map(({ metadata }) => metadata.name ?? "").toSorted())
 )
 
 /** Reaps from now on, for the life `now`. */
