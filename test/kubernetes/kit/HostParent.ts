@@ -70,7 +70,7 @@ export interface HostScene extends Scene {
   ) => Effect.Effect<A>
 }
 
-/** Options of the layer, and whose rights it has. */
+/** Options of the layer, and whose rights it has: with `forward` runners are reached through the API server. */
 export interface HostOptions extends FlameLayer.KubernetesOptions {
   readonly rights?: keyof typeof roles
 }
@@ -93,8 +93,7 @@ export const inPool = <A, E>(
       kubeconfig: file,
       namespace: space.name,
       // files run beside each other on one machine
-      port: yield* freePort,
-      advertise: host,
+      ...(rights === "forward" ? {} : { port: yield* freePort, advertise: host }),
       entry: space.name,
       image: inject("cluster").images.app,
       command: ["node", "runner.mjs"],
