@@ -3,10 +3,12 @@ import { randomUUID } from "node:crypto"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { parseArgs } from "node:util"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Flame } from "../../src/index.ts"
+import { flags } from "../runners.ts"
 import { index, type Progress } from "./Index.ts"
 import { writeText } from "./Text.ts"
 
@@ -25,11 +27,12 @@ const generated = (lines: number) =>
     (path) => Effect.promise(() => rm(path, { force: true }))
   )
 
-/** `file` or a generated text; with `--until WORD` only until that word has been seen. */
+/** A file of the machine where the runner is, or a generated text; with `--until WORD` until that word has been seen. */
 export const app = Effect.gen(function* () {
-  const [first, second] = process.argv.slice(2)
-  const until = first === "--until" ? second : undefined
-  const path = first !== undefined && until === undefined ? first : yield* generated(200_000)
+  const options = { ...flags, until: { type: "string" } } as const
+  const { positionals, values } = parseArgs({ options, allowPositionals: true })
+  const path = positionals[0] ?? (yield* generated(200_000))
+  const { until } = values
   const progress = Flame.stream(index, { path, every: 20_000 })
   yield* progress.pipe(
     Stream.tap(show),

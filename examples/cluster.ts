@@ -1,0 +1,56 @@
+/** For the checks of examples: an image and a namespace of a cluster, which is left as it was. */
+import { strict as assert } from "node:assert"
+import { execFileSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fillCompileCache, compileCache } from "../scripts/compile-cache.ts"
+import { bundle } from "../scripts/bundle.ts"
+import { findCluster } from "../test/kubernetes/kit/Tools.ts"
+
+/** What a program has to be started with to have its runners there. */
+export interface There {
+  readonly args: ReadonlyArray<string>
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** Who the image's programs run as. */
+const user = 65532
+
+/**
+ * Makes an image of a program, as `main.mjs` of a folder to which `add` may add, and a namespace; what is left there at
+ * the end is a failure.
+ */
+export const onCluster = async (
+  name: string,
+  main: string,
+  add: (folder: string) => Promise<unknown>,
+  use: (there: There) => void
+): Promise<void> => {
+  const tools = findCluster()
+  const run = randomBytes(3).toString("hex")
+  const namespace = `${name}-${run}`
+  const image = `localhost/${name}:${run}`
+  const folder = mkdtempSync(join(tmpdir(), `${name}-image-`))
+  const kubeconfig = `${folder}.kubeconfig`
+  const env = { ...process.env, KUBECONFIG: tools.kubeconfig }
+  const kubectl = (...args: ReadonlyArray<string>) => execFileSync(tools.kubectl, args, { env, encoding: "utf8" })
+  try {
+    await bundle({ main }, folder)
+    await add(folder)
+    await fillCompileCache(join(folder, "main.mjs"), user)
+    const variables = Object.entries(compileCache("/app")).flatMap(([name, value]) => ["--env", `${name}=${value}`])
+    execFileSync(tools.kube, ["image", image, folder, ...variables])
+    kubectl("create", "namespace", namespace)
+    kubectl("wait", "--for=create", "-n", namespace, "serviceaccount/default", "--timeout=30s")
+    writeFileSync(kubeconfig, kubectl("config", "view", "--raw", "--minify", "--flatten"), { mode: 0o600 })
+    kubectl("config", "set-context", "--current", `--namespace=${namespace}`, `--kubeconfig=${kubeconfig}`)
+    use({ args: ["--kubernetes", image], env: { ...env, KUBECONFIG: kubeconfig } })
+    assert.equal(kubectl("get", "pods,secrets", "-n", namespace, "-o", "name"), "", "nothing is left there")
+  } finally {
+    kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
+    rmSync(folder, { recursive: true, force: true })
+    rmSync(kubeconfig, { force: true })
+  }
+}
