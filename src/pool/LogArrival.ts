@@ -169,6 +169,10 @@ const clean = (value: unknown, depth: number): unknown => {
   if (depth >= deepest) return "…"
   if (Array.isArray(value)) return value.map((item) => clean(item, depth + 1))
   const out: Record<string, unknown> = {}
-  for (const [key, item] of Object.entries(value)) if (key !== "__proto__") out[printable(key)] = clean(item, depth + 1)
+  for (const [key, item] of Object.entries(value)) {
+    const name = printable(key)
+    // as it is set here: what is stripped may have hidden it
+    if (name !== "__proto__") out[name] = clean(item, depth + 1)
+  }
   return out
 }

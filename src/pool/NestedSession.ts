@@ -12,7 +12,7 @@ import { isStreaming } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import { writeRunner } from "../runner/NestedCalls.ts"
 import type { RunnerHandle } from "../runner/Runner.ts"
-import { Kind } from "../wire/Frame.ts"
+import { inlineLimit, Kind } from "../wire/Frame.ts"
 import * as NestedHead from "../wire/NestedHead.ts"
 import { Call, type CallExit, type CallTerms, type NestedOf, type RawAnswer } from "./Call.ts"
 import { depthLimit, NestedCall } from "./NestedCall.ts"
@@ -27,6 +27,8 @@ interface Open {
   /** Set once it is submitted. */
   call: Call | undefined
   engine: PoolEngine | undefined
+  /** It was given up: its end is awaited already. */
+  isStopping: boolean
 }
 
 /** The open calls of one caller. */
@@ -45,6 +47,8 @@ export class NestedSession {
   /** Bytes of payloads whose calls are not answered yet, and of those that are still coming. */
   private size = 0
   private readonly coming = new Map<number, number>()
+  /** Bytes of payloads of casts that are not over: they are their pool's, but a runner can make many. */
+  private castSize = 0
 
   /** `engine` is that of the pool whose runner this is; `beside` runs what takes time. */
   constructor(
@@ -60,19 +64,25 @@ export class NestedSession {
   }
 
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    const { link } = this.handle
+    if (link.buffered > NestedHead.mostBuffered) return link.violate("calls of functions, and reads no answers")
+    // its large body would go on coming, and count for nobody
+    if (kind === Kind.Nested && large === undefined && this.coming.has(id)) {
+      return link.violate("a call of a function under the id of a large one that is coming")
+    }
     this.arrived(id)
     if (kind === Kind.NestedCancel) return this.cancel(id)
     const head = NestedHead.decode(body)
     const caller = head === undefined ? undefined : this.handle.calls[head.caller]
     if (head === undefined || this.open.has(id) || caller === undefined) {
-      return this.handle.link.violate("a call of a function that is not understood here")
+      return link.violate("a call of a function that is not understood here")
     }
     const payload = large ?? Buffer.from(body.subarray(head.end))
     // such as `idleWhen`, which holds no slot that it could lend
     if (!(caller instanceof Call)) return this.refuse(id, missing(head, "only a function that was called can call"))
     if (isStreaming(head.layout)) return this.refuse(id, missing(head, "a function cannot take a stream"))
     const excess = this.excess(caller, payload.length)
-    if (excess !== undefined) return this.handle.link.violate(excess)
+    if (excess !== undefined) return link.violate(excess)
     this.submit(id, head, caller, payload)
   }
 
@@ -128,7 +138,7 @@ export class NestedSession {
       return this.refuse(id, new PayloadTooLarge({ function: head.name, size, limit, direction: "payload" }))
     }
     if (head.cast) return this.cast(id, head, target, payload)
-    const open: Open = { id, caller, size: payload.length, call: undefined, engine }
+    const open: Open = { id, caller, size: payload.length, call: undefined, engine, isStopping: false }
     this.add(open)
     const terms = this.termsOf(head, engine, caller)
     const near = engine === this.engine ? caller : undefined
@@ -145,9 +155,16 @@ export class NestedSession {
     { castFailed, engine }: PoolRegistry.RegisteredPool,
     payload: Uint8Array
   ): void {
+    const limit = this.engine.settings.maxPayload * NestedHead.maxPayloads
+    const size = this.castSize + payload.length
+    if (size > limit) {
+      return this.refuse(id, new PayloadTooLarge({ function: head.name, size, limit, direction: "payload" }))
+    }
+    this.castSize = size
     let refusal: CallExit | undefined
     let isAccepted = false
     const resume = (exit: CallExit) => {
+      this.castSize -= payload.length
       if (!isAccepted && isFailure(exit)) refusal = exit
       else castFailed(head, exitOfCast(head.name, exit))
     }
@@ -155,7 +172,7 @@ export class NestedSession {
     engine.submit(new Call(engine, head, undefined, payload, terms, engine.now(), resume))
     isAccepted = true
     if (refusal === undefined) this.handle.link.send(Kind.Success, id, none, none)
-    else this.send(id, refusal)
+    else this.send(id, refusal, head.name)
   }
 
   /** What is left of the caller's budget bounds the call, whatever it says itself. */
@@ -174,6 +191,8 @@ export class NestedSession {
   private cancel(id: number): void {
     const open = this.open.get(id)
     if (open !== undefined) {
+      if (open.isStopping) return
+      open.isStopping = true
       return this.stop(open, () => {
         // its answer may have left meanwhile
         if (this.remove(open)) this.handle.link.control(Kind.Interrupted, id)
@@ -191,13 +210,19 @@ export class NestedSession {
 
   private answer(open: Open, exit: CallExit): void {
     this.remove(open)
-    if (!this.handle.link.closed) this.send(open.id, exit)
+    if (!this.handle.link.closed) this.send(open.id, exit, open.call?.fn.name ?? "?")
   }
 
-  private send(id: number, exit: CallExit): void {
+  private send(id: number, exit: CallExit, name: string): void {
     const { link } = this.handle
     if (isFailure(exit)) return this.fail(id, Exit.findErrorOption(exit))
     const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value
+    const limit = this.engine.settings.maxResult * NestedHead.maxResults
+    // those that its runner takes in slowly, or not at all, wait here
+    if (bytes.length > inlineLimit && link.unsent + bytes.length > limit) {
+      const size = link.unsent + bytes.length
+      return this.refuse(id, new PayloadTooLarge({ function: name, size, limit, direction: "result" }))
+    }
     link.send(kind as Kind, id, kind === Kind.Defect ? writeRunner(runner) : none, bytes)
   }
 

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import { Channel, type ChannelHandlers } from "../wire/Channel.ts"
-import { isFinal, isItems, json, Kind, kindName } from "../wire/Frame.ts"
+import { frameLimit, isFinal, isItems, json, Kind, kindName } from "../wire/Frame.ts"
 import { checkHello, decodeFailure, type Hello, layoutMismatch, type Welcome } from "../wire/Handshake.ts"
 import { Link, type LinkClosed } from "../wire/Link.ts"
 import { encodeHead, type Extras, type SpanIds } from "../wire/Request.ts"
@@ -295,6 +295,9 @@ export const connect = (
         if (acceptNested !== undefined) return acceptNested(id, total)
         if (!isFinal(kind) || handle?.calls[id] === undefined)
           return `a large ${kindName(kind)} for call ${id}, which it does not hold`
+        // only values are as large as they are; what it died with is bounded where it is said
+        if (kind !== Kind.Success && kind !== Kind.Failure && total > frameLimit)
+          return `a ${kindName(kind)} of ${total} bytes, the limit is ${frameLimit}`
         return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
       },
       items: (kind, id, bytes) =>

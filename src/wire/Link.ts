@@ -123,6 +123,16 @@ export class Link {
     this.outbox.whenFree(f)
   }
 
+  /** Bytes of large bodies and channels that wait for credit, or for their turn. */
+  get unsent(): number {
+    return this.outbox.unsent
+  }
+
+  /** Bytes that were handed to the connection and have not left. */
+  get buffered(): number {
+    return this.transport.buffered?.() ?? 0
+  }
+
   /** The turn in which what is sent now leaves: it was handed to the transport when `flushed` is as high. */
   get turn(): number {
     return this.outbox.turn

@@ -34,6 +34,12 @@ export const maxOpenOfCall = 1_024
 /** Payloads of nested calls that may be under way at a time for one runner, as a multiple of `maxPayload`. */
 export const maxPayloads = 4
 
+/** Large results of nested calls that may wait for one runner to take them, as a multiple of `maxResult`. */
+export const maxResults = 4
+
+/** Bytes that may wait in the connection of a runner that calls; all answers to `maxOpen` calls are half of it. */
+export const mostBuffered = 256 * 1024 * 1024
+
 const flag = { cast: 1, idempotent: 2, unbounded: 4 }
 
 const fixed = 7
@@ -70,6 +76,8 @@ export const decode = (bytes: Buffer): NestedHead | undefined => {
   const [pool, name, layout, ...more] = bytes.toString("utf8", fixed, at).split("\0")
   const terms = decodeHead(bytes.subarray(at))
   if (pool === undefined || !name || layout === undefined || more.length > 0 || terms === undefined) return undefined
+  // it comes to stand in errors and logs
+  if (/\p{Cc}/u.test(name) || /\p{Cc}/u.test(layout)) return undefined
   return {
     caller: bytes.readUInt32BE(0),
     pool,

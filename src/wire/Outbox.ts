@@ -148,6 +148,13 @@ export class Outbox {
     return true
   }
 
+  /** Bytes that wait for credit, or for their turn. */
+  get unsent(): number {
+    let bytes = 0
+    for (const { left } of this.outgoing) bytes += left
+    return bytes
+  }
+
   /** Runs `f` when no large body is under way any more; at once when none is, never when the link ends before. */
   whenSent(f: () => void): void {
     if (this.outgoing.length === 0) f()

@@ -25,6 +25,8 @@ export interface Transport {
   readonly atTurnEnd: (flush: () => void) => void
   /** Runs a flush after the other events that are due now have been handled. */
   readonly later: (flush: () => void) => void
+  /** Bytes that were written and have not left; absent where none ever wait. */
+  readonly buffered?: () => number
 }
 
 /** A pipe over a Node stream; a socket must have `noDelay` set by whoever made it. */
@@ -62,7 +64,8 @@ export const fromDuplex = (duplex: Duplex): Transport => {
       duplex.destroy(error)
     },
     atTurnEnd: process.nextTick,
-    later: setImmediate
+    later: setImmediate,
+    buffered: () => duplex.writableLength
   }
 }
 

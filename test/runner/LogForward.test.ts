@@ -105,4 +105,11 @@ describe("LogForward", () => {
     assert.match(String(text), /^\[.*Z\] INFO: never sent$/)
     assert.deepStrictEqual([more, forward.takeUnsent()], [[], []])
   })
+
+  it("gives a line of a hostile runner no prototype, however the key is hidden", () => {
+    const hidden = (key: string) => JSON.parse(`{${JSON.stringify(key)}: {"isAdmin": true}}`) as unknown
+    const line = { level: "Info", at: 1, message: [hidden("__proto__"), hidden("__pro\u0000to__")] }
+    const [decoded] = decode(Buffer.from(JSON.stringify([line]))) as ReadonlyArray<LogLine>
+    for (const part of decoded!.message) assert.isUndefined((part as { readonly isAdmin?: boolean }).isAdmin)
+  })
 })
