@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { type BootFailure, InvalidSpec, LaunchFailed } from "../BootFailure.ts"
+import { type BootFailure, InvalidSpec, ApiUnavailable } from "../BootFailure.ts"
 import { life } from "../runner/Life.ts"
 import * as Listener from "../wire/Listener.ts"
 import * as Psk from "../wire/Psk.ts"
@@ -246,8 +246,8 @@ const reachOf = Effect.fnUntraced(function* (
   if (places instanceof InvalidSpec) return yield* Effect.fail(places)
   if (places.length === 0) {
     return yield* Effect.fail(
-      new LaunchFailed({
-        detail: `the parent's pod ${parent?.pod.metadata.name} has no address yet: set \`advertise\``
+      new ApiUnavailable({
+        detail: `the parent's pod ${parent?.pod.metadata.name} has no address yet; set \`advertise\` where it never gets one`
       })
     )
   }

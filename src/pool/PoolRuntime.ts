@@ -293,6 +293,10 @@ export const make = Effect.fnUntraced(function* (id: string, options: PoolOption
   const events = yield* PubSub.sliding<PoolEvent>(eventBuffer)
   const runtime = new PoolRuntime(id, options, backend, context, events)
   yield* Effect.addFinalizer(() => runtime.close)
+  const { max, min } = runtime.engine.settings
+  yield* Effect.logDebug(
+    `pool ${id} (${backend.name}) keeps ${min} and may have ${max} runners, for this process: other replicas have their own`
+  )
   if (options.awaitMin === true) yield* Deferred.await(runtime.minReady)
   return runtime
 })
