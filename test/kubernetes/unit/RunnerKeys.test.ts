@@ -71,4 +71,48 @@ describe("Secrets of a life", () => {
       assert.lengthOf(keys.names, 1)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
+
+  it.effect("are one for 256 runners, made once for however many need it at a time", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const keys = yield* life
+      const indexes = Array.from({ length: 257 }, (_, index) => index)
+      const places = yield* Effect.forEach(indexes, (index) => keys.placeOf(index), { concurrency: "unbounded" })
+      assert.strictEqual(new Set(places.slice(0, 256).map(({ secret }) => secret)).size, 1)
+      assert.strictEqual(new Set(places.map(({ entry }) => entry)).size, 257)
+      assert.strictEqual(client.requests()["create secrets"], 2)
+      const secrets = yield* (yield* KubeMock).secrets
+      for (const [index, { entry, secret }] of places.entries()) {
+        const found = secrets.find(({ metadata }) => metadata.name === secret)
+        assert.strictEqual(found?.stringData?.[entry], `key ${index}`)
+      }
+      assert.lengthOf(Object.keys(secrets[0]?.stringData ?? {}), 256)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("that somebody deleted are made again once that is known, with the same keys", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const keys = yield* life
+      const { entry, secret } = yield* keys.placeOf(7)
+      yield* client.deleteSecret(secret)
+      yield* keys.placeOf(8)
+      assert.deepStrictEqual(yield* names, [])
+      keys.lost(7)
+      const again = yield* keys.placeOf(7)
+      assert.strictEqual(again.entry, entry)
+      const [found] = yield* (yield* KubeMock).secrets
+      assert.strictEqual(found?.metadata.name, again.secret)
+      assert.strictEqual(found?.stringData?.[entry], "key 7")
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("that the API server refuses fail who needs them, and are tried for the next", () =>
+    Effect.gen(function* () {
+      const keys = yield* life
+      yield* (yield* KubeMock).fail("create secrets", ApiErrors.forbidden("create secrets"))
+      assert.strictEqual((yield* Effect.flip(keys.placeOf(0))).status, 403)
+      assert.match((yield* keys.placeOf(0)).secret, /-a$/)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
 })
