@@ -5,53 +5,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type * as Scope from "effect/Scope"
-import { inject } from "vitest"
-import type { Backend } from "../../../src/backend/Backend.ts"
 import * as Flame from "../../../src/Flame.ts"
-import type { Pool } from "../../../src/pool/Pool.ts"
 import { begin } from "../../fixtures/conformance-process/harness.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 import { add, play } from "../apps/functions.ts"
-import * as ApiProxy from "../kit/ApiProxy.ts"
-import { type HostOptions, type HostScene, inPool } from "../kit/HostParent.ts"
-import { leavesNothing } from "../kit/Leaks.ts"
+import type * as ApiProxy from "../kit/ApiProxy.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
+import { created, isCreate, throughProxy } from "../kit/ProxiedParent.ts"
 
 const space = Namespaces.ofFile("api")
 
 const call = Flame.call(add, { a: 1, b: 2 })
-
-/** A pool whose parent asks the API server through a proxy. */
-const throughProxy = <A, E>(
-  options: HostOptions,
-  body: (scene: HostScene & { readonly proxy: ApiProxy.ApiProxy }) => Effect.Effect<A, E, InPool>
-) =>
-  Effect.suspend(() =>
-    leavesNothing(
-      space.name,
-      Effect.gen(function* () {
-        const token = yield* Namespaces.token(space.name, "app")
-        const proxy = yield* ApiProxy.make({ access: inject("cluster").access, token, namespace: space.name })
-        return yield* inPool(space, { kubeconfig: proxy.kubeconfig, ...options }, (scene) => body({ ...scene, proxy }))
-      })
-    )
-  )
-
-type InPool = Pool | Backend | Scope.Scope
-
-/** How often a pod was asked for. */
-const created = (proxy: ApiProxy.ApiProxy) => proxy.requests.filter(isCreate).length
-
-const isCreate = ({
-  path,
-  resource,
-  verb
-}: {
-  readonly path: string
-  readonly resource: string
-  readonly verb: string
-}) => verb === "create" && resource === "pods" && !path.includes("dryRun")
 
 const outages: ReadonlyArray<readonly [string, ApiProxy.Fault]> = [
   ["answers 429", { kind: "answer", status: 429, retryAfter: 1 }],
@@ -63,7 +27,7 @@ const outages: ReadonlyArray<readonly [string, ApiProxy.Fault]> = [
 describe("an API server", () => {
   for (const [what, fault] of outages) {
     it.live(`[C91] that ${what} for 10 s: a boot begun then succeeds afterwards, and none is doubled`, () =>
-      throughProxy({ max: 3 }, (scene) =>
+      throughProxy(space, { max: 3 }, (scene) =>
         Effect.gen(function* () {
           const { events, proxy, runners, stage } = scene
           const first = yield* begin(scene, "a")
@@ -89,7 +53,7 @@ describe("an API server", () => {
   }
 
   it.live("[C91] that is not there when the app starts: its first calls wait for it", () =>
-    throughProxy({ max: 1, min: 1 }, ({ proxy }) =>
+    throughProxy(space, { max: 1, min: 1 }, ({ proxy }) =>
       Effect.gen(function* () {
         const mend = proxy.inject({ kind: "reset" })
         const waiting = yield* Effect.forkScoped(call)
@@ -102,7 +66,7 @@ describe("an API server", () => {
   )
 
   it.live("[C91] that loses its answer to a creation has one pod for it", () =>
-    throughProxy({}, ({ events, proxy, runners }) =>
+    throughProxy(space, {}, ({ events, proxy, runners }) =>
       Effect.gen(function* () {
         proxy.inject({ kind: "lose answer" }, isCreate, 1)
         assert.strictEqual(yield* call, 3)
@@ -113,7 +77,7 @@ describe("an API server", () => {
   )
 
   it.live("is asked once to create and once to delete a runner, watched once, and has a Secret for all", () =>
-    throughProxy({ max: 3 }, (scene) =>
+    throughProxy(space, { max: 3 }, (scene) =>
       Effect.gen(function* () {
         const calls = yield* Effect.forEach(["a", "b", "c"], (key) => begin(scene, key), { concurrency: 3 })
         yield* Effect.forEach(calls, ({ end }) => end)
@@ -135,7 +99,7 @@ describe("an API server", () => {
   )
 
   it.live("that ends the watch every second is watched again, and nothing is missed", () =>
-    throughProxy({ max: 2, maxCalls: 1 }, ({ events, proxy }) =>
+    throughProxy(space, { max: 2, maxCalls: 1 }, ({ events, proxy }) =>
       Effect.gen(function* () {
         const stop = proxy.cutWatchesEvery(1_000, "reset")
         const results = yield* Effect.forEach(Array.from({ length: 8 }), () => call, { concurrency: 2 })
