@@ -43,7 +43,7 @@ const PEERS = {
   flame: {
     file: "adapter-built.mjs",
     files: { source: "adapter.mjs", barrel: "adapter.mjs", "barrel-node": "adapter.mjs" },
-    variants: ["bundle", "source", "barrel", "barrel-node", "traced"],
+    variants: ["bundle", "cached", "source", "barrel", "barrel-node", "traced"],
     needs: { packages: ["rolldown"] }
   }
 }
@@ -70,7 +70,7 @@ const SETS = {
     waiting: "flame:bundle",
     nested: "flame:bundle",
     cpu: `${EVERY} ray:task`,
-    boot: `${EVERY} floor:fork flame:source flame:barrel flame:barrel-node ray:task`,
+    boot: `${EVERY} floor:fork flame:cached flame:source flame:barrel flame:barrel-node ray:task`,
     fault: without(`${EVERY} ray:task`, "raw:tcp-batch"),
     queue: without(EVERY, "raw:tcp-batch", "messageport:clone"),
     chunks: "flame:bundle ipc:advanced effect-rpc:tcp effect-rpc:tuned",
@@ -89,7 +89,7 @@ const SETS = {
     waiting: "flame:bundle",
     nested: "flame:bundle",
     cpu: "flame:bundle ipc:advanced piscina",
-    boot: "flame:bundle flame:source flame:barrel flame:barrel-node floor:fork",
+    boot: "flame:bundle flame:cached flame:source flame:barrel flame:barrel-node floor:fork",
     fault: "flame:bundle",
     queue: "flame:bundle",
     stream: "flame:bundle effect-rpc:tcp grpc-js",

@@ -1,5 +1,5 @@
 // Our project as a peer: one pool of child processes, min = max = workers. Variants say how the runner's entry is loaded:
-// bundle (rolldown, minified), source (TypeScript through the thin doors), barrel (TypeScript, `import … from "effect"`),
+// bundle (rolldown, minified), cached (the same with its compiled code beside it), source (TypeScript through the thin doors), barrel (TypeScript, `import … from "effect"`),
 // barrel-node (the same with the barrel of @effect/platform-node), traced (bundle, with a tracer on both sides).
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { pathToFileURL } from "node:url"
 import { makeEffectPeer } from "../caller/effect-loops.mjs"
-import { bundled } from "./bundle.mjs"
+import { bundled, cached } from "./bundle.mjs"
 import { delayedTransport } from "../work/delay.mjs"
 import { define, defineControl } from "./define.mjs"
 import { tracer } from "./tracer.mjs"
@@ -24,6 +24,7 @@ const QUEUE = { burst: 20_000, queue: 200_000 }
 const source = (file) => new URL(file, import.meta.url)
 const entries = {
   bundle: () => pathToFileURL(bundled("runner")),
+  cached: () => pathToFileURL(bundled("runner")),
   source: () => source("runner.mjs"),
   barrel: () => source("runner-barrel.mjs"),
   "barrel-node": () => source("runner-barrel-node.mjs"),
@@ -65,6 +66,7 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
     const queueCapacity = kase === "waiting" ? queue : QUEUE[kase]
     const local = FlameLayer.local({
       entry: entries[variant](),
+      ...(variant === "cached" ? { env: cached() } : {}),
       min: workers,
       max: workers,
       concurrency: exclusive ? 1 : SLOTS,

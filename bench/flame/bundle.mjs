@@ -1,13 +1,18 @@
 // What a deployment has: the library as JavaScript for the parent, and bundles of the runners' entries, as the project's
 // README recommends. Made from the sources each time, so that no stale build is measured.
 import cp from "node:child_process"
+import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import { compileCache, fillCompileCache } from "../../scripts/compile-cache.ts"
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const root = here("../..")
 const out = here("../.out")
 const ENTRIES = ["runner", "runner-traced", "runner-profiled"]
+
+/** By what a runner finds its code compiled. */
+export const cached = () => compileCache(out)
 
 export const bundled = (entry) => path.join(out, `${entry}.mjs`)
 
@@ -40,6 +45,8 @@ export const bundleAll = async () => {
     buildLibrary()
     const { build } = await import("rolldown")
     await build(ENTRIES.map(runner))
+    fs.rmSync(cached().NODE_COMPILE_CACHE, { recursive: true, force: true })
+    await fillCompileCache(bundled("runner"))
   } catch (error) {
     return String(error?.message ?? error)
       .split("\n")
