@@ -3,10 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import * as Flame from "../../../src/Flame.ts"
+import { RunnerLost } from "../../../src/FlameError.ts"
+import { reasonOf } from "../../fixtures/conformance-process/harness.ts"
 import * as Otlp from "../../fixtures/conformance-process/otlp.ts"
 import * as Receiver from "../../fixtures/conformance-process/otlp-receiver.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
-import { chatter, say } from "../../fixtures/conformance-process/runner-logs.ts"
+import { chatter, die, say } from "../../fixtures/conformance-process/runner-logs.ts"
 import { measure } from "../../fixtures/conformance-process/runner-otlp.ts"
 import { add } from "../apps/functions.ts"
 import { host, type HostOptions, onHost } from "../kit/HostParent.ts"
@@ -68,6 +70,18 @@ describe("what a function on a pod logs", () => {
         assert.isBelow(log.lines.length, 3_000)
         yield* Flame.call(chatter, { lines: 1, each: "after" })
         assert.deepStrictEqual(events.of("RunnerGone"), [])
+      })
+    )
+  )
+
+  it.live.each(["exit", "throw"] as const)("right before its process ends by %s is told with its end", (how) =>
+    onHost(space, logging, ({ log }) =>
+      Effect.gen(function* () {
+        const reason = yield* reasonOf(Flame.call(die, { how }))
+        assert.instanceOf(reason, RunnerLost)
+        // what could be sent is logged, what could not is what the container ended with
+        const told = [reason.message, ...log.lines.map(({ text }) => text)].join("\n")
+        assert.match(told, /the last of it/)
       })
     )
   )

@@ -9,7 +9,7 @@ import { bundle } from "../../../scripts/bundle.ts"
 export interface Images {
   /**
    * Parent and runner in one entry, `app.mjs`; runners only in `runner.mjs`, in `suites.mjs` with the functions of suites
-   * that are not only for clusters, in `logs.mjs` and in `otlp.mjs`.
+   * that are not only for clusters, and in those after it.
    */
   readonly app: string
   /** The same program as another build of it. */
@@ -19,15 +19,16 @@ export interface Images {
 }
 
 const apps = join(import.meta.dirname, "../apps")
-const programs = join(import.meta.dirname, "../../fixtures/conformance-process")
+const programs = join(import.meta.dirname, "../../fixtures")
 
 const entries = {
   app: join(apps, "app.ts"),
   runner: join(apps, "runner.ts"),
   suites: join(apps, "suites.ts"),
+  groups: join(programs, "conformance-rpc/runner.ts"),
   // these serve where they are what was started
-  logs: join(programs, "runner-logs.ts"),
-  otlp: join(programs, "runner-otlp.ts")
+  logs: join(programs, "conformance-process/runner-logs.ts"),
+  otlp: join(programs, "conformance-process/runner-otlp.ts")
 }
 
 /** Bundles the test apps and gives the images to all nodes. */
