@@ -5,7 +5,7 @@ import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../FunctionCodec.ts"
-import { eachMessage, lengthOf } from "../Varint.ts"
+import { eachMessage } from "../Varint.ts"
 import { Channel, type ChannelPlace } from "../wire/Channel.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 
@@ -80,7 +80,7 @@ export class Outlet implements ChannelServer {
   private encode(items: ReadonlyArray<unknown>): boolean {
     let pieces: ReadonlyArray<Uint8Array>
     try {
-      pieces = this.checked(this.codec.items.encodeMany(items))
+      pieces = this.codec.isItemBare ? this.bare(items) : this.checked(this.codec.items.encodeMany(items))
     } catch (error) {
       if (items.length === 1) throw error
       // those before the one that does not fit are sent before it is told
@@ -95,7 +95,7 @@ export class Outlet implements ChannelServer {
   /** An item whose encoding needs a service or time. */
   private sendLater(item: unknown): Effect.Effect<void, unknown, unknown> {
     return Effect.flatMap(Effect.orDie(this.codec.encodeSuccessEffect(item)), (bytes) => {
-      this.write(this.checked(this.codec.isItemBare ? [lengthOf(bytes.length), bytes] : [bytes]))
+      this.write(this.checked([bytes]))
       return this.channel.isReady ? Effect.void : this.room
     })
   }
@@ -109,14 +109,20 @@ export class Outlet implements ChannelServer {
     return size
   }
 
+  /** Items that are bytes: many small ones share a piece, so that its size tells nothing of theirs. */
+  private bare(items: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array> {
+    for (const item of items) {
+      if (item instanceof Uint8Array && item.length > this.maxItem) throw new ItemTooLarge(item.length, this.maxItem)
+    }
+    return this.codec.items.encodeMany(items)
+  }
+
   private checked(pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> {
     for (const piece of pieces) if (piece.length > this.maxItem) this.checkSize(piece)
     return pieces
   }
 
   private checkSize(piece: Uint8Array): void {
-    // bytes are a piece of their own, without a length before them
-    if (this.codec.isItemBare) throw new ItemTooLarge(piece.length, this.maxItem)
     eachMessage(piece, ({ length }) => {
       if (length > this.maxItem) throw new ItemTooLarge(length, this.maxItem)
     })

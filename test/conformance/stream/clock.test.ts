@@ -1,12 +1,19 @@
 /** Streams in memory under `TestClock`: what takes time takes none. */
 import { assert, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Flame, FlameError, FlameLayer, Pool } from "../../../src/index.ts"
 import { MemoryRunners } from "../../../src/testing/index.ts"
 import * as F from "./functions.ts"
 
 const layer = FlameLayer.test(F.streamFunctions, { max: 2, concurrency: 2 }).pipe(Layer.provideMerge(F.Offset.layer))
+
+/** Bytes of one size, in one chunk. */
+const alike = Flame.fn(
+  "stream/alike",
+  { payload: { size: Schema.Int, times: Schema.Int }, success: Schema.Uint8Array, stream: true },
+  ({ size, times }) => Stream.fromArray(Array.from({ length: times }, () => new Uint8Array(size)))
+)
 
 const running = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
   Effect.gen(function* () {
@@ -72,6 +79,69 @@ it.layer(layer)("a stream under TestClock", (it) => {
       const reason = reasonOf(yield* Fiber.join(fiber))
       assert.isTrue(reason._tag === "RunnerLost" && reason.mayHaveRun)
       assert.deepStrictEqual(items, [1, 2, 3, 4, 5])
+    })
+  )
+})
+
+it.layer(FlameLayer.test([alike], { maxResult: 1_000 }))("items that are bytes, where results are small", (it) => {
+  it.effect("are measured one by one, however they travel [S15]", () =>
+    Effect.gen(function* () {
+      for (const [size, times] of [
+        [100, 200],
+        [1_000, 20]
+      ] as const) {
+        const items = yield* Stream.runCollect(Flame.stream(alike, { size, times }))
+        assert.deepStrictEqual([items.length, items[0]?.length], [times, size])
+      }
+      const reason = reasonOf(yield* Effect.exit(Stream.runCollect(Flame.stream(alike, { size: 1_001, times: 2 }))))
+      assert.isTrue(reason._tag === "PayloadTooLarge" && reason.size === 1_001)
+    })
+  )
+})
+
+const brief = FlameLayer.test(F.streamFunctions, { drainTimeout: "10 seconds", cancelGrace: "2 seconds" }).pipe(
+  Layer.provideMerge(F.Offset.layer)
+)
+
+it.layer(brief)("a stream at the end of a drain", (it) => {
+  it.effect("is cut, after its finalizers there, and says that its runner had to go [S11]", () =>
+    Effect.gen(function* () {
+      const { fiber, items } = yield* running(Flame.stream(F.hold, { name: "cut", first: 5, cleanup: 1_000 }))
+      yield* (yield* MemoryRunners).terminate()
+      yield* TestClock.adjust("10 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      const reason = reasonOf(yield* Fiber.join(fiber))
+      assert.isTrue(reason._tag === "RunnerLost" && reason.mayHaveRun)
+      assert.deepStrictEqual(items, [1, 2, 3, 4, 5])
+    })
+  )
+
+  it.effect("whose consumer has stopped to take is not taken for one that ended [S11]", () =>
+    Effect.gen(function* () {
+      const items: Array<number> = []
+      const gate = yield* Latch.make(false)
+      // more than a window: its function waits for room, or has ended with items that wait for it
+      const fiber = yield* Effect.forkChild(
+        Effect.exit(
+          Stream.runForEach(Flame.stream(F.count, { to: 200_000 }), (item) =>
+            Effect.andThen(
+              Effect.sync(() => void items.push(item)),
+              gate.await
+            )
+          )
+        )
+      )
+      yield* TestClock.adjust(0)
+      yield* (yield* MemoryRunners).terminate()
+      yield* TestClock.adjust("12 seconds")
+      assert.strictEqual((yield* (yield* MemoryRunners).list).length, 0)
+      yield* gate.open
+      const reason = reasonOf(yield* Fiber.join(fiber))
+      assert.strictEqual(reason._tag, "RunnerLost")
+      assert.isAbove(items.length, 1_000)
+      assert.isBelow(items.length, 200_000)
+      assert.isTrue(items.every((item, index) => item === index + 1))
     })
   )
 })
