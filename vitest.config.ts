@@ -5,7 +5,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 const together = [
   "test/*.test.ts",
   "test/{pool,runner,simulation}/**/*.test.ts",
-  "test/conformance/{memory,stream}/**/*.test.ts",
+  "test/conformance/{memory,place,rpc,stream}/**/*.test.ts",
   "test/kubernetes/unit/**/*.test.ts",
   "test/wire/**/*.test.ts"
 ]
@@ -16,7 +16,7 @@ const alone = [
   "test/runMain.test.ts",
   "test/backend/**/*.test.ts",
   "test/conformance/*.test.ts",
-  "test/conformance/{process,stream}/process*.test.ts",
+  "test/conformance/{place,process,rpc,stream}/process*.test.ts",
   "test/conformance/process/**/*.test.ts",
   "test/wire/listener*.test.ts",
   // the tests of examples/testing are what an app's own tests look like

@@ -5,8 +5,6 @@
  */
 import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import { fromInputUnsafe, toMillis } from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -17,6 +15,7 @@ import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { type AnyCallOptions, type CallArgs, type CallOptions, millisOf, type PoolOf } from "./CallOptions.ts"
 import { FlameError, PoolMissing } from "./FlameError.ts"
 import * as FlameFunction from "./FlameFunction.ts"
 import { Pool } from "./pool/Pool.ts"
@@ -26,7 +25,9 @@ import * as Entry from "./runner/Entry.ts"
 import * as Role from "./runner/Role.ts"
 import type { NeedsOf, Servable } from "./Servable.ts"
 
+export type { CallArgs, CallOptions } from "./CallOptions.ts"
 export { isRetryable, RemoteDefect } from "./FlameError.ts"
+export { ended, implementService, place, service } from "./FlameService.ts"
 export { PoolService } from "./pool/Pool.ts"
 export { type CallTimes, explain } from "./pool/CallTimes.ts"
 export { propagate } from "./Propagate.ts"
@@ -115,22 +116,6 @@ type AnyContract = FlameFunction.Contract<Schema.Top | Fields, Schema.Top, Schem
 
 const declare = (name: string, contract: AnyContract): FlameFunction.AnyFunction =>
   FlameFunction.make(name, { ...contract, pool: contract.pool ?? Pool } as never)
-
-/** How one call differs from its function's contract. */
-export interface CallOptions<PoolId> {
-  /** The pool to run on instead of the function's own. */
-  readonly pool?: Context.Key<PoolId, PoolShape>
-  /** The whole budget of the call: waiting, booting and running. */
-  readonly timeout?: Duration.Input
-}
-
-/** The arguments after the function: no payload where there is none. */
-export type CallArgs<P extends Schema.Top, O> = [P["~type.make.in"]] extends [void]
-  ? [payload?: void, options?: O]
-  : [payload: P["~type.make.in"], options?: O]
-
-type PoolOf<O, Default> = O extends { readonly pool: Context.Key<infer Id, PoolShape> } ? Id : Default
-type AnyCallOptions = CallOptions<AnyPool>
 
 /**
  * Runs a function on a runner of its pool and gives what it gives.
@@ -265,9 +250,6 @@ const withPool = (
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
     return callIn(how, pool, key, fiber, fn, payload, millisOf(options?.timeout))
   })
-
-const millisOf = (timeout: Duration.Input | undefined): number | undefined =>
-  timeout === undefined ? undefined : toMillis(fromInputUnsafe(timeout))
 
 const callIn = (
   how: "call" | "cast",

@@ -73,6 +73,19 @@ export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
   }
 }
 
+/** A placed service is not there any more: it has ended by itself, has died, or its owner's Scope is closed. */
+export class ServiceEnded extends Schema.TaggedError<ServiceEnded>()("ServiceEnded", {
+  pool: Schema.String,
+  /** The service, or what was asked of it. */
+  function: Schema.String,
+  runner: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.function} is not served any more on runner ${this.runner} of pool ${this.pool}: ${this.detail}; place the service again if it is still needed`
+  }
+}
+
 /** The runner's code does not have the function. */
 export class FunctionMissing extends Schema.TaggedError<FunctionMissing>()("FunctionMissing", {
   pool: Schema.String,
@@ -147,6 +160,7 @@ const members = [
   TimedOut,
   BootFailed,
   RunnerLost,
+  ServiceEnded,
   FunctionMissing,
   PoolMissing,
   TooDeep,

@@ -220,7 +220,7 @@ const json = (value: unknown): string =>
 const cut = (text: string): string => (text.length > maxLength ? `${text.slice(0, 100)}… ${hash(text)}` : text)
 
 /** 64 bits by two lanes of multiply and xor (cyrb53's): not secret, but cheap and well mixed. */
-const hash = (text: string): string => {
+export const hash = (text: string): string => {
   let a = 0xdeadbeef
   let b = 0x41c6ce57
   for (let i = 0; i < text.length; i++) {

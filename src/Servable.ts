@@ -1,7 +1,7 @@
 /** What a runner can serve: functions, and groups of Effect's RPC with the handlers that are provided for them. */
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
-import type { AnyImplemented, Implemented } from "./FlameFunction.ts"
+import type { Implemented } from "./FlameFunction.ts"
 
 /** A group of any procedures. */
 export type AnyGroup = RpcGroup.Any
@@ -14,10 +14,3 @@ export type NeedsOf<S> = S extends AnyGroup ? GroupNeeds<RpcGroup.Rpcs<S>> : S e
 
 /** The handlers of procedures, their middleware, and what their codecs need. */
 export type GroupNeeds<Rpcs extends Rpc.Any> = Rpc.ToHandler<Rpcs> | Rpc.Middleware<Rpcs> | Rpc.ServicesServer<Rpcs>
-
-/** Whether it is a group; asked without loading Effect's RPC, whose groups are not marked as such. */
-export const isGroup = (u: Servable): u is AnyGroup => "requests" in u && "toLayerHandler" in u
-
-/** Whether all of them are functions. */
-export const areFunctions = (served: ReadonlyArray<Servable>): served is ReadonlyArray<AnyImplemented> =>
-  !served.some(isGroup)

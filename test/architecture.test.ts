@@ -22,6 +22,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
     "GroupClient",
     "GroupFunctions",
     "ItemCodec",
+    "PlacedService",
     "Propagate",
     "Requirements",
     "RunnerExit",
@@ -40,7 +41,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // many runners
   ["pool/"],
   // what an app calls, what it provides, what a runner is
-  ["Flame", "FlameLayer", "FlameRunner", "runMain"],
+  ["CallOptions", "Flame", "FlameLayer", "FlameRunner", "FlameService", "runMain"],
   // the doors
   ["index", "kubernetes", "runner"]
 ]
@@ -71,7 +72,6 @@ const loads: Readonly<
       "SchemaCodec",
       "SchemaLayout",
       "SchemaProblems",
-      "Servable",
       "Shutdown",
       "Varint",
       "runMain",
@@ -131,8 +131,11 @@ const loads: Readonly<
     ours: [
       "BootFailure",
       "Builtin",
+      "CallOptions",
       "FlameError",
       "FlameFunction",
+      "FlameService",
+      "PlacedService",
       "Propagate",
       "Requirements",
       "RunnerExit",

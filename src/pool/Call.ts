@@ -114,7 +114,7 @@ export class Call implements Ticket, RunnerCall, Due {
   messages: CallMessages | undefined = undefined
   channel: Channel | undefined = undefined
   /** End of its budget in the pool's time. */
-  readonly expiry: number | undefined
+  expiry: number | undefined
   readonly fn: CalledFunction
   /** Undefined where the parent gives bytes on as they are, for a function that it may not have. */
   readonly codec: FunctionCodec.FunctionCodec | undefined

@@ -10,14 +10,15 @@ import * as EncodePayload from "../EncodePayload.ts"
 import { FlameError, PayloadTooLarge } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
+import type { AnyService } from "../PlacedService.ts"
 import * as Propagate from "../Propagate.ts"
 import * as CallerExtras from "../runner/CallerExtras.ts"
+import { Items } from "../runner/Items.ts"
 import type { SpanIds } from "../wire/Request.ts"
 import { Call, type CallExit, type CallObserver, type CallTerms } from "./Call.ts"
 import { CallExplain } from "./CallExplain.ts"
 import { Explain } from "./CallTimes.ts"
 import { CallTrace } from "./CallTrace.ts"
-import { Items } from "./Items.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import { Runner } from "./Runner.ts"
 
@@ -95,6 +96,29 @@ export const cast = (
     accepted = true
     return refusal ?? Effect.void
   })
+}
+
+/** Places a service for a fiber, and gives its client; what does so is loaded when it is first needed. */
+export const place = (
+  engine: PoolEngine,
+  caller: Caller,
+  service: AnyService,
+  payload: unknown,
+  timeout: number | undefined
+): Effect.Effect<object, unknown, unknown> => {
+  const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+  const span = CallSpan.isTraced(caller.context) ? parent : undefined
+  const terms = termsOf(engine, caller, service, timeout, span, false)
+  const limit = engine.settings.maxPayload
+  const refuse = (bytes: Uint8Array) => {
+    if (bytes.length <= limit) return undefined
+    const reason = new PayloadTooLarge({ function: service.name, size: bytes.length, limit, direction: "payload" })
+    return Effect.fail(new FlameError({ reason }))
+  }
+  return Effect.flatMap(
+    Effect.promise(() => import("./Placing.ts")),
+    (Placing) => Placing.place(engine, caller, service, payload, terms, refuse)
+  )
 }
 
 const run = (

@@ -36,6 +36,7 @@ export const make = <RHooks = never>(
       call: (caller, fn, payload, timeout) => CallStart.call(runtime.engine, caller, fn, payload, timeout),
       cast: (caller, fn, payload, timeout) =>
         CallStart.cast(runtime.engine, caller, fn, payload, timeout, (exit) => runtime.castFailed(fn, exit)),
+      place: (owner, service, payload, timeout) => CallStart.place(runtime.engine, owner, service, payload, timeout),
       withRunner: (effect) => runtime.withRunner(effect)
     } satisfies PoolShape
   })

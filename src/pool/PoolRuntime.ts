@@ -104,6 +104,7 @@ export class PoolRuntime {
       this.publish({ _tag: "PoolClosing", pool: this.id })
       engine.step({ _tag: "Close", now: engine.now() })
       engine.tellAll()
+      for (const runner of engine.runners.values()) runner.handle?.warn()
       const cutAfter = (millis: number) =>
         engine.after(millis, () => {
           for (const runner of engine.runners.values()) runner.handle?.drain(0)

@@ -4,6 +4,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Stream from "effect/Stream"
 import type { FlameError } from "../FlameError.ts"
 import type { AnyFunction } from "../FlameFunction.ts"
+import type { AnyService } from "../PlacedService.ts"
 import type { PoolEvent, PoolStatus } from "./PoolEvent.ts"
 import type { PoolOptions } from "./PoolOptions.ts"
 import type { Runner } from "./Runner.ts"
@@ -49,6 +50,13 @@ export interface PoolShape {
   readonly call: PoolCall
   /** @internal */
   readonly cast: PoolCall
+  /** Places a service for a fiber and gives its client, which belongs to the Scope. @internal */
+  readonly place: (
+    owner: Fiber.Fiber<unknown, unknown>,
+    service: AnyService,
+    payload: unknown,
+    timeout: number | undefined
+  ) => Effect.Effect<object, unknown, unknown>
   /** @internal */
   readonly withRunner: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FlameError, Exclude<R, Runner>>
 }

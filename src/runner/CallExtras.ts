@@ -21,7 +21,7 @@ export const contextOf = (
 }
 
 /** With the caller's log annotations, minimum log level and propagated References. */
-const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
+export const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
   let out = context
   if (extras.annotations !== undefined) {
     out = Context.add(out, References.CurrentLogAnnotations, {

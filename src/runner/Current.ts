@@ -57,7 +57,7 @@ export class CurrentCall implements RunnerInfo {
   nested = 0
   /** Whether it has its answer. @internal */
   isOver = false
-  private readonly deadline: number | undefined
+  private deadline: number | undefined
   private readonly now: () => number
 
   constructor(
@@ -76,6 +76,11 @@ export class CurrentCall implements RunnerInfo {
     this.nesting = nesting
     this.callId = callId
     this.deadline = budget === undefined ? undefined : now() + budget
+  }
+
+  /** What was bounded is done, and the rest is not. @internal */
+  unbind(): void {
+    this.deadline = undefined
   }
 
   /** Milliseconds that are left of the call's budget, at least 0; undefined where it has none. */

@@ -18,13 +18,13 @@ import type { AnyGroup } from "../Servable.ts"
 import type { ChannelPlace } from "../wire/Channel.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 import type { OpenFunction } from "./Served.ts"
-import { Outlet } from "./StreamServer.ts"
+import * as StreamServer from "./StreamServer.ts"
 
 type Code = Effect.Effect<unknown, unknown, unknown>
 type Streaming = Stream.Stream<unknown, unknown, unknown>
 
 /** Runs what a streaming handler gives, to its end. */
-type Pump = (stream: Effect.Effect<Streaming, unknown, unknown>) => Code
+export type Pump = (stream: Effect.Effect<Streaming, unknown, unknown>) => Code
 
 /** The functions of a group, which find their handlers in the context that they run in. */
 export const implement = (group: AnyGroup): ReadonlyArray<OpenFunction> => GroupFunctions.of(group).map(implemented)
@@ -49,12 +49,8 @@ const streaming = (
   place: ChannelPlace,
   max: number
 ): ChannelServer => {
-  const outlet = new Outlet(place, codec, max)
-  const pump: Pump = (stream) => outlet.run(stream)
-  return {
-    channel: outlet.channel,
-    run: (payload) => Effect.flatMap(payload, (payload) => handler.run(payload, pump))
-  }
+  const { channel, run } = StreamServer.serve(place, codec, max)
+  return { channel, run: (payload) => Effect.flatMap(payload, (payload) => handler.run(payload, run)) }
 }
 
 let requests = 0

@@ -137,6 +137,11 @@ export class RunnerHandle {
     this.link.control(Kind.Drain, 0, body)
   }
 
+  /** Tells calls that want to know it that the runner will have to go. */
+  warn(): void {
+    for (const call of this.calls) call?.messages?.leave?.()
+  }
+
   /** Asks whether its event loop turns; a ping not answered when the next is due makes it unresponsive. */
   ping(): void {
     if (this.pinged && this.isDue) {

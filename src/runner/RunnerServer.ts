@@ -143,6 +143,7 @@ export class RunnerServer {
     if (!this.isDraining) {
       this.isDraining = true
       this.link.control(Kind.Draining, 0)
+      for (const { open } of this.calls.values()) open?.drain?.()
     }
     if (this.calls.size === 0 && !this.isInside) this.leave()
     // also where nothing runs any more: a parent that does not read must not keep a runner that has results to send

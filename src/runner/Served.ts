@@ -5,7 +5,7 @@ import * as FunctionCodec from "../FunctionCodec.ts"
 import type { ChannelPlace } from "../wire/Channel.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
-import { Outlet } from "./StreamServer.ts"
+import * as StreamServer from "./StreamServer.ts"
 
 export interface Served {
   readonly fn: AnyImplemented
@@ -21,7 +21,7 @@ export interface OpenFunction extends AnyImplemented {
 
 export const of = (fn: OpenFunction): Served => {
   const codec = FunctionCodec.of(fn)
-  return { fn, codec, open: fn.open ?? (fn.stream ? (place, max) => new Outlet(place, codec, max) : undefined) }
+  return { fn, codec, open: fn.open ?? (fn.stream ? (place, max) => StreamServer.serve(place, codec, max) : undefined) }
 }
 
 /** Compiles what first calls would wait for while there is nothing else to do: a function in each turn. */

@@ -29,22 +29,48 @@ export class ItemTooLarge {
   }
 }
 
+/** What takes the bytes of items. */
+export interface Sink {
+  /** Sends bytes of one or more whole items, in pieces that follow each other. */
+  readonly write: (pieces: ReadonlyArray<Uint8Array>) => void
+  /** Whether there is room for more; else `ready` of the outlet is to be called once there is. */
+  readonly isReady: boolean
+}
+
+/** A streaming function's end of its channel. */
+export const serve = (place: ChannelPlace, codec: FunctionCodec, maxItem: number): ChannelServer => {
+  const channel: Channel = new Channel(place, {
+    batch: () => place.link.violate("messages for a function that takes none"),
+    large: () => place.link.violate("a message for a function that takes none"),
+    ready: () => outlet.ready()
+  })
+  const sink: Sink = {
+    write: (pieces) => pieces.forEach((piece) => channel.send(piece)),
+    get isReady() {
+      return channel.isReady
+    }
+  }
+  const outlet = new Outlet(sink, codec, maxItem)
+  return { channel, run: (made) => outlet.run(made) }
+}
+
 /** Where the items of one call go. */
-export class Outlet implements ChannelServer {
-  readonly channel: Channel
+export class Outlet {
+  private readonly sink: Sink
   private readonly codec: FunctionCodec
   private readonly maxItem: number
   private resume: (() => void) | undefined
   private perBatch = firstBatch
 
-  constructor(place: ChannelPlace, codec: FunctionCodec, maxItem: number) {
+  constructor(sink: Sink, codec: FunctionCodec, maxItem: number) {
+    this.sink = sink
     this.codec = codec
     this.maxItem = maxItem
-    this.channel = new Channel(place, {
-      batch: () => place.link.violate("messages for a function that takes none"),
-      large: () => place.link.violate("a message for a function that takes none"),
-      ready: () => this.resume?.()
-    })
+  }
+
+  /** There is room again. */
+  ready(): void {
+    this.resume?.()
   }
 
   /** Runs the stream that the function gives to its end, in the Scope of the call. */
@@ -89,23 +115,21 @@ export class Outlet implements ChannelServer {
     }
     const size = this.write(pieces)
     this.perBatch = Math.max(1, Math.min(largestBatch, Math.floor((batchSize * items.length) / Math.max(1, size))))
-    return this.channel.isReady
+    return this.sink.isReady
   }
 
   /** An item whose encoding needs a service or time. */
   private sendLater(item: unknown): Effect.Effect<void, unknown, unknown> {
     return Effect.flatMap(Effect.orDie(this.codec.encodeSuccessEffect(item)), (bytes) => {
       this.write(this.checked([bytes]))
-      return this.channel.isReady ? Effect.void : this.room
+      return this.sink.isReady ? Effect.void : this.room
     })
   }
 
   private write(pieces: ReadonlyArray<Uint8Array>): number {
     let size = 0
-    for (const piece of pieces) {
-      size += piece.length
-      this.channel.send(piece)
-    }
+    for (const piece of pieces) size += piece.length
+    this.sink.write(pieces)
     return size
   }
 
@@ -129,7 +153,7 @@ export class Outlet implements ChannelServer {
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.channel.isReady) return resume(Effect.void)
+    if (this.sink.isReady) return resume(Effect.void)
     this.resume = () => resume(Effect.void)
     return Effect.sync(() => {
       this.resume = undefined

@@ -36,6 +36,10 @@ export interface ChannelHandlers {
   readonly ready: () => void
   /** Whether `large` wants messages with their length before them. Default false. */
   readonly keepsLength?: boolean
+  /** Bytes that a message may have beyond the limit of its place, for what is around a value. Default 0. */
+  readonly slack?: number
+  /** Told where the runner will have to go, but has time until then. */
+  readonly leave?: () => void
 }
 
 /** Which end this is, on which link, for which call. */
@@ -203,7 +207,8 @@ export class Channel {
         if (at - end > 7) return this.violate("with a length that is none")
       }
       if (byte >= 0x80) break
-      if (length > limit) return this.violate(`with a message of ${length} bytes, the limit is ${limit}`)
+      if (length > limit + (this.handlers.slack ?? 0))
+        return this.violate(`with a message of ${length} bytes, the limit is ${limit}`)
       if (at + length > bytes.length) {
         if (length > tailLimit) {
           this.deliver(bytes, end)

@@ -1,7 +1,7 @@
 /**
  * What the calling surface infers, and what must not compile. Nothing here is run: `tsc` is the test.
  */
-import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { NodeRuntime } from "@effect/platform-node"
 import { Flame, type FlameError, FlameLayer, FlameRunner, Pool, Runner } from "../../src/index.ts"
@@ -290,3 +290,39 @@ export const tested: Layer.Layer<Pool, FlameFailure> = FlameLayer.test([Adding])
 export const untested: Layer.Layer<Pool, FlameFailure> = FlameLayer.test([Adding])
 // @ts-expect-error the middleware of the client's side is missing
 export const unguarded: Effect.Effect<string, TooBig | FlameFailure, Pool> = enter()
+
+// a placed service gives the client of its group, and what it needs is known
+class Db extends Context.Service<Db, { readonly size: number }>()("Db") {}
+const library = Flame.service(
+  "store",
+  { group: Adding, payload: { path: Schema.String }, error: TooBig, offers: Guarded, pool: Gpu },
+  (_, { owner }) =>
+    Adding.toLayer(
+      Effect.map(Db, ({ size }) => ({
+        add: ({ by }) => Effect.as(Effect.orDie(owner.enter()), by + size)
+      }))
+    )
+)
+const plainStore = Flame.service("plain", { group: Adding }, () => adding)
+same<ReturnType<typeof serveStore>, Effect.Effect<void, FlameFailure, Db | RpcMiddleware.ForClient<Door>>>()
+const serveStore = () => FlameRunner.serve([library, plainStore])
+same<
+  Effect.Services<ReturnType<typeof placeStore>>,
+  Gpu | Scope.Scope | Rpc.Handler<"enter"> | Rpc.Handler<"tail"> | Door
+>()
+same<Effect.Error<ReturnType<typeof placeStore>>, TooBig | FlameFailure>()
+const placeStore = () => Flame.place(library, { path: "x" })
+same<Effect.Services<ReturnType<typeof placePlain>>, Pool | Scope.Scope>()
+same<Effect.Error<ReturnType<typeof placePlain>>, FlameFailure>()
+const placePlain = () => Flame.place(plainStore)
+const addToStore = () => Effect.flatMap(placePlain(), (client) => client.add({ by: 1 }))
+same<ReturnType<typeof addToStore>, Effect.Effect<number, FlameFailure, Pool | Scope.Scope>>()
+const declared = Flame.service("declared", { group: Adding, payload: { n: Schema.Int } })
+const given = Flame.implementService(declared, ({ n }) => Adding.toLayer({ add: ({ by }) => Effect.succeed(n + by) }))
+void FlameRunner.serve([given])
+// @ts-expect-error a service without its code cannot be served
+void FlameRunner.serve([declared])
+// @ts-expect-error the payload is missing
+void Flame.place(library)
+// @ts-expect-error handlers of another group
+void Flame.service("wrong", { group: Adding }, () => guarded)

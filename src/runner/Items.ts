@@ -6,7 +6,7 @@ import type * as Pull from "effect/Pull"
 import { FlameError } from "../FlameError.ts"
 import type { FunctionCodec } from "../FunctionCodec.ts"
 import { eachMessage } from "../Varint.ts"
-import type { Call, CallExit, CallMessages } from "./Call.ts"
+import type { CallExit } from "./Outcome.ts"
 
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Pulled = Effect.Effect<Chunk, unknown, unknown>
@@ -21,10 +21,15 @@ interface Waiting {
 /** Messages that come while others wait are put to them up to so many bytes. */
 const mergeLimit = 16 * 1024
 
-export class Items implements CallMessages {
+/** Whom it tells that items were taken. */
+export interface ItemsOf {
+  readonly channel?: { readonly consumed: (bytes: number) => void } | undefined
+}
+
+export class Items {
   isBegun = false
   /** The call that they are of; set before anything can come. */
-  call: Call | undefined
+  call: ItemsOf | undefined
   readonly keepsLength: boolean
   private readonly codec: FunctionCodec
   private waiting: Array<Waiting> = []
@@ -51,7 +56,8 @@ export class Items implements CallMessages {
 
   ready(): void {}
 
-  private take(messages: Uint8Array, isSingle: boolean): void {
+  /** Keeps bytes that are its own from now on: items with their lengths before them, or a single one without. */
+  take(messages: Uint8Array, isSingle: boolean): void {
     this.isBegun = true
     // what comes after the end of its budget would stand behind a gap
     if (this.isClosed || this.exit !== undefined) return

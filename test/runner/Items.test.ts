@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Flame from "../../src/Flame.ts"
 import { FlameError, TimedOut } from "../../src/FlameError.ts"
 import * as FunctionCodec from "../../src/FunctionCodec.ts"
-import { Items } from "../../src/pool/Items.ts"
+import { Items } from "../../src/runner/Items.ts"
 
 const numbers = Flame.fn("numbers", { success: Schema.Int, stream: true }, () => Stream.empty)
 const codec = FunctionCodec.of(numbers)

@@ -1,0 +1,78 @@
+/** One end of the channel of a placed service: asks the other end, and answers it. */
+import * as Effect from "effect/Effect"
+import { eachMessage } from "../Varint.ts"
+import type { Channel, ChannelHandlers } from "../wire/Channel.ts"
+import { Kind } from "../wire/Frame.ts"
+import { PeerCalls, type PeerCallsOptions } from "./PeerCalls.ts"
+import type { PeerServer } from "./PeerServer.ts"
+import * as PeerWire from "./PeerWire.ts"
+
+/** Terms of one end. */
+export interface PeerOptions extends PeerCallsOptions {
+  /** What comes before requests can, and beside them. */
+  readonly signal: (kind: number) => void
+  /** The other end does not keep to what is agreed. */
+  readonly violate: (what: string) => void
+}
+
+export class Peer implements ChannelHandlers {
+  readonly slack: number = PeerWire.slack
+  readonly calls: PeerCalls
+  server: PeerServer | undefined
+  private readonly options: PeerOptions
+
+  constructor(options: PeerOptions) {
+    this.options = options
+    this.calls = new PeerCalls(options)
+  }
+
+  batch(messages: Buffer): void {
+    eachMessage(messages, (message) => this.message(message as Buffer, false))
+    this.options.channel().consumed(messages.length)
+  }
+
+  large(message: Uint8Array): void {
+    this.message(Buffer.from(message.buffer, message.byteOffset, message.length), true)
+    this.options.channel().consumed(message.length)
+  }
+
+  ready(): void {
+    this.server?.ready()
+  }
+
+  /** Says something that has no body. */
+  say(kind: Kind): void {
+    PeerWire.send(this.channel, kind, 0)
+  }
+
+  private get channel(): Channel {
+    return this.options.channel()
+  }
+
+  private message(message: Buffer, owned: boolean): void {
+    if (message.length < PeerWire.headSize) return this.options.violate("a message that is too short")
+    const kind = message[0]!
+    const id = message.readUInt32BE(1)
+    const body = message.subarray(PeerWire.headSize)
+    switch (kind) {
+      case Kind.Request:
+        if (this.server?.request(id, body, owned) !== true) this.options.violate("a request that is not understood")
+        return
+      case Kind.Cancel:
+        return this.server?.cancel(id)
+      case Kind.GrantRequest:
+        return body.length === 4 ? this.server?.granted(id, body.readUInt32BE(0)) : undefined
+      case Kind.Welcome:
+      case Kind.Draining:
+        return this.options.signal(kind)
+      default:
+        if (!this.calls.message(kind, id, body, owned ? body : undefined)) this.options.violate("an answer to nothing")
+    }
+  }
+
+  /** Asks and answers nothing any more: what it answers is interrupted and waited for. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    this.calls.end()
+    return this.server?.end ?? Effect.void
+  })
+}

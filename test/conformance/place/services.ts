@@ -1,0 +1,118 @@
+/** The services of the suite, and functions beside them: what the runners of a backend under test serve. */
+import { Effect, Layer, Ref, Schema, Stream } from "effect"
+import { Rpc, RpcGroup } from "effect/rpc"
+import { Flame, FlameRunner } from "../../../src/index.ts"
+
+export class Unbuildable extends Schema.TaggedError<Unbuildable>()("place/Unbuildable", { why: Schema.String }) {}
+export class TooMuch extends Schema.TaggedError<TooMuch>()("place/TooMuch", { max: Schema.Int }) {}
+
+/** What a counter asks its owner. */
+export class Owner extends RpcGroup.make(
+  Rpc.make("double", { payload: { n: Schema.Int }, success: Schema.Int, error: TooMuch }),
+  Rpc.make("down", { payload: { from: Schema.Int }, success: Schema.Int, stream: true })
+) {}
+
+export class Counting extends RpcGroup.make(
+  Rpc.make("add", { payload: { n: Schema.Int }, success: Schema.Int, error: TooMuch }),
+  Rpc.make("where", { success: Schema.String }),
+  Rpc.make("remaining", { success: Schema.Boolean }),
+  Rpc.make("dies"),
+  Rpc.make("hold", { payload: { name: Schema.String } }),
+  Rpc.make("echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }),
+  Rpc.make("headers", { success: Schema.Record(Schema.String, Schema.String) }),
+  Rpc.make("count", { payload: { to: Schema.Int }, success: Schema.Int, error: TooMuch, stream: true }),
+  Rpc.make("pour", { payload: { size: Schema.Int }, success: Schema.Uint8Array, stream: true }),
+  Rpc.make("trickle", { payload: { name: Schema.String }, success: Schema.Int, stream: true }),
+  Rpc.make("askOwner", { payload: { n: Schema.Int }, success: Schema.Int, error: TooMuch }),
+  Rpc.make("sumOfOwner", { payload: { from: Schema.Int }, success: Schema.Int }),
+  Rpc.make("nested", { success: Schema.Int }),
+  Rpc.make("end"),
+  Rpc.make("kill")
+) {}
+
+// of this process: that of a runner, or of the test itself where runners are in memory; names are unique
+const journal: Array<string> = []
+const note = (line: string) => Effect.sync(() => void journal.push(line))
+
+export const noted = Flame.fn(
+  "place/noted",
+  { payload: { line: Schema.String }, success: Schema.Boolean },
+  ({ line }) => Effect.sync(() => journal.includes(line))
+)
+
+/** A plain call, to go beside; it may take so many milliseconds. */
+export const five = Flame.fn("place/five", { payload: { after: Schema.Int }, success: Schema.Int }, ({ after }) =>
+  Effect.as(after === 0 ? Effect.void : Effect.sleep(after), 5)
+)
+
+/** Counts from a number; its finalizers take a while, and leave a note. */
+export const counter = Flame.service(
+  "place/counter",
+  {
+    group: Counting,
+    payload: { name: Schema.String, from: Schema.Int, how: Schema.Literals(["well", "fails", "dies", "never"]) },
+    error: Unbuildable,
+    offers: Owner
+  },
+  ({ from, how, name }, { die, draining, end, owner }) =>
+    Counting.toLayer(
+      Effect.gen(function* () {
+        yield* Effect.addFinalizer(() => Effect.andThen(Effect.sleep(20), note(`${name} is gone`)))
+        if (how === "fails") return yield* new Unbuildable({ why: name })
+        if (how === "dies") return yield* Effect.die(new RangeError(name))
+        if (how === "never") {
+          yield* note(`${name} is being built`)
+          return yield* Effect.never
+        }
+        yield* Effect.forkScoped(
+          Effect.andThen(draining, Effect.andThen(note(`${name} drains`), name.includes("leaves") ? end : Effect.void))
+        )
+        const count = yield* Ref.make(from)
+        return Counting.of({
+          add: ({ n }) => (n > 100 ? Effect.fail(new TooMuch({ max: 100 })) : Ref.updateAndGet(count, (_) => _ + n)),
+          where: () => Effect.map(FlameRunner.Current, ({ id }) => id),
+          remaining: () => Effect.map(FlameRunner.Current, ({ remaining }) => remaining === undefined),
+          dies: () => Effect.die(new RangeError("of one request")),
+          hold: ({ name }) =>
+            note(`${name} runs`).pipe(
+              Effect.andThen(Effect.never),
+              Effect.ensuring(Effect.andThen(Effect.sleep(20), note(`${name} is cleaned up`)))
+            ),
+          echo: (bytes) => Effect.succeed(bytes),
+          headers: (_, { headers }) => Effect.succeed({ ...headers }),
+          count: ({ to }) =>
+            to < 0
+              ? Stream.concat(Stream.range(1, -to), Stream.fail(new TooMuch({ max: -to })))
+              : to === 0
+                ? Stream.empty
+                : Stream.range(1, to),
+          pour: ({ size }) => Stream.forever(Stream.sync(() => new Uint8Array(size))),
+          trickle: ({ name }) =>
+            Stream.concat(Stream.make(1), Stream.never).pipe(Stream.ensuring(note(`${name} is cleaned up`))),
+          askOwner: ({ n }) => owner.double({ n }).pipe(Effect.catchTag("FlameError", Effect.die)),
+          sumOfOwner: ({ from }) =>
+            Effect.orDie(
+              Stream.runFold(
+                owner.down({ from }),
+                () => 0,
+                (sum: number, n) => sum + n
+              )
+            ),
+          nested: () => Effect.orDie(Flame.call(five, { after: 0 })),
+          end: () => end,
+          kill: () => die(new RangeError("of all of it"))
+        })
+      })
+    )
+)
+
+/** What owners answer. */
+export const OwnerLive = Owner.toLayer({
+  double: ({ n }) => (n > 100 ? Effect.fail(new TooMuch({ max: 100 })) : Effect.succeed(2 * n)),
+  down: ({ from }) => Stream.fromIterable(Array.from({ length: from }, (_, i) => from - i))
+})
+
+export const placeFunctions = [counter, noted, five] as const
+
+/** Nothing more is needed by them. */
+export const Needed = Layer.empty

@@ -1,0 +1,377 @@
+/**
+ * What a placed service owes its owner, on any backend: rows C30 to C37 (but C35, which is about processes), and what
+ * `Flame.place` says besides.
+ */
+import * as Assert from "node:assert/strict"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
+import { RpcClient } from "effect/rpc"
+import { Backend, type RunnerProcess } from "../../../src/backend/Backend.ts"
+import { Flame, FlameError, Pool } from "../../../src/index.ts"
+import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
+import { eventually, nextName } from "../../../src/testing/Conformance.ts"
+import * as S from "./services.ts"
+
+export interface PlaceConformanceOptions<E> {
+  /** Groups tests, as that of vitest does. */
+  readonly describe: (name: string, body: () => void) => void
+  /** Registers a test with its limit in milliseconds, as that of vitest does. */
+  readonly it: (name: string, test: () => Promise<void>, limit: number) => void
+  /** The backend; its runners serve `placeFunctions`. */
+  readonly layer: Layer.Layer<Backend, E>
+  /** How long a test may take, in milliseconds. Default 30 s. */
+  readonly limit?: number
+}
+
+const withPool = <A, E, R>(options: PoolOptions, use: Effect.Effect<A, E, R>) =>
+  Effect.provide(Effect.scoped(use), Layer.merge(Pool.layer({ max: 1, ...options }), S.OwnerLive), { local: true })
+
+/** The runners that a backend launches while `use` runs, for a test that ends one. */
+const watched = <A, E, R>(use: (runners: ReadonlyArray<RunnerProcess>) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Backend, (backend) => {
+    const launched: Array<RunnerProcess> = []
+    const launch: typeof backend.launch = (spec) =>
+      Effect.tap(backend.launch(spec), (runner) => Effect.sync(() => launched.push(runner)))
+    return Effect.provideService(use(launched), Backend, { ...backend, launch })
+  })
+
+const placed = (options: { readonly name?: string; readonly how?: "well" | "fails" | "dies" | "never" } = {}) =>
+  Flame.place(S.counter, { name: options.name ?? nextName(), from: 0, how: options.how ?? "well" })
+
+/** In a Scope of its own, which the test closes. */
+const owned = (name: string) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const client = yield* Effect.provideService(placed({ name }), Scope.Scope, scope)
+    return { client, close: Scope.close(scope, Exit.void) }
+  })
+
+/** In a fiber that has sent what it sends first when this returns. */
+const begun = Effect.forkChild({ startImmediately: true })
+
+const status = Effect.flatMap(Pool, (pool) => pool.status)
+const isIdle = Effect.map(status, ({ busySlots, runners }) => runners.length > 0 && busySlots === 0)
+
+const reasonOf = (exit: Exit.Exit<unknown, unknown>): FlameError.FlameError["reason"] => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  Assert.ok(error instanceof FlameError.FlameError, `it ended with ${String(error)}`)
+  return error.reason
+}
+
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
+
+/** Registers the tests of placed services on a backend. */
+export const placeConformance = <E>(name: string, options: PlaceConformanceOptions<E>): void =>
+  options.describe(`placed services on ${name}`, () => {
+    const limit = options.limit ?? 30_000
+    const test = (title: string, body: Effect.Effect<void, unknown, Backend>): void => {
+      const quiet = Layer.merge(options.layer, Logger.layer([]))
+      options.it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)
+    }
+
+    test(
+      "it gives a client that answers; there is one runner [C30]",
+      withPool(
+        { max: 3 },
+        Effect.gen(function* () {
+          const client = yield* placed()
+          Assert.equal(yield* client.add({ n: 2 }), 2)
+          Assert.equal(yield* client.add({ n: 3 }), 5)
+          const { busySlots, runners } = yield* status
+          Assert.deepEqual([busySlots, runners.length], [1, 1])
+          Assert.equal(yield* client.where(), runners[0]!.id)
+          Assert.equal(yield* client.nested(), 5)
+        })
+      )
+    )
+
+    test(
+      "it stays while it is placed, and so does its runner, ten times the idle time long [C31]",
+      withPool(
+        { max: 2, idleTimeToLive: 50, maxLifetime: 50 },
+        Effect.gen(function* () {
+          const { client, close } = yield* owned(nextName())
+          const before = yield* client.where()
+          yield* Effect.sleep(500)
+          Assert.equal(yield* client.add({ n: 1 }), 1)
+          Assert.equal(yield* client.where(), before)
+          yield* close
+          yield* eventually(
+            Effect.map(status, ({ runners }) => runners.every(({ id }) => id !== before)),
+            "its runner went"
+          )
+        })
+      )
+    )
+
+    test(
+      "it ends while a cast still runs: the runner stays for the cast, then goes [C32]",
+      withPool(
+        { concurrency: 2, idleTimeToLive: 50 },
+        Effect.gen(function* () {
+          const { client, close } = yield* owned(nextName())
+          const runner = yield* client.where()
+          yield* Flame.cast(S.five, { after: 300 })
+          yield* eventually(
+            Effect.map(status, ({ busySlots }) => busySlots === 2),
+            "both ran"
+          )
+          yield* close
+          yield* Effect.sleep(150)
+          const { busySlots, runners } = yield* status
+          Assert.deepEqual([busySlots, runners.map(({ id }) => id)], [1, [runner]])
+          yield* eventually(
+            Effect.map(status, ({ runners }) => runners.length === 0),
+            "the runner went"
+          )
+        })
+      )
+    )
+
+    for (const how of ["end", "kill"] as const) {
+      test(
+        `it tells its owner that the service has ${how === "end" ? "ended" : "died"}, and its requests fail [C33]`,
+        withPool(
+          { idleTimeToLive: 50 },
+          Effect.gen(function* () {
+            const client = yield* placed()
+            const ended = yield* Effect.forkChild(Effect.exit(Flame.ended(client)))
+            const held = yield* begun(Effect.exit(client.hold({ name: nextName() })))
+            yield* Effect.exit(client[how]())
+            Assert.equal(reasonOf(yield* Fiber.join(held))._tag, "ServiceEnded")
+            const exit = yield* Fiber.join(ended)
+            if (how === "end") Assert.ok(Exit.isSuccess(exit))
+            else Assert.ok(Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof Flame.RemoteDefect)
+            Assert.equal(reasonOf(yield* Effect.exit(client.add({ n: 1 })))._tag, "ServiceEnded")
+            Assert.equal(reasonOf(yield* Effect.exit(Stream.runDrain(client.count({ to: 1 }))))._tag, "ServiceEnded")
+            yield* eventually(
+              Effect.map(status, ({ runners }) => runners.length === 0),
+              "the runner went idle"
+            )
+          })
+        )
+      )
+    }
+
+    test(
+      "it fails requests with RunnerLost when its runner is lost, and tells its owner [C33]",
+      watched((runners) =>
+        withPool(
+          {},
+          Effect.gen(function* () {
+            const client = yield* placed()
+            const held = yield* begun(Effect.exit(client.hold({ name: nextName() })))
+            const taking = yield* begun(Effect.exit(Stream.runDrain(client.trickle({ name: nextName() }))))
+            yield* client.where()
+            yield* runners[0]!.kill("the test")
+            const ended = reasonOf(yield* Effect.exit(Flame.ended(client)))
+            Assert.ok(ended._tag === "RunnerLost" && ended.function === "place/counter")
+            for (const fiber of [held, taking]) {
+              const reason = reasonOf(yield* Fiber.join(fiber))
+              Assert.ok(reason._tag === "RunnerLost" && reason.mayHaveRun)
+            }
+            const late = reasonOf(yield* Effect.exit(client.add({ n: 1 })))
+            Assert.ok(late._tag === "RunnerLost" && !late.mayHaveRun && late.function === "add")
+            // the pool lives on
+            Assert.equal(yield* (yield* placed()).add({ n: 1 }), 1)
+          })
+        )
+      )
+    )
+
+    test(
+      "it has run its finalizers when its owner's Scope is closed; the slot is free, the runner goes idle [C34]",
+      withPool(
+        { idleTimeToLive: 300 },
+        Effect.gen(function* () {
+          const name = nextName()
+          const { client, close } = yield* owned(name)
+          const held = nextName()
+          const holding = yield* begun(Effect.exit(client.hold({ name: held })))
+          yield* client.where()
+          yield* close
+          Assert.equal((yield* status).busySlots, 0)
+          // what it was asked has ended before it, and it before its slot was free
+          Assert.ok(yield* Flame.call(S.noted, { line: `${held} is cleaned up` }))
+          Assert.ok(yield* Flame.call(S.noted, { line: `${name} is gone` }))
+          Assert.equal(reasonOf(yield* Fiber.join(holding))._tag, "ServiceEnded")
+          Assert.equal(reasonOf(yield* Effect.exit(client.where()))._tag, "ServiceEnded")
+          yield* Flame.ended(client)
+          yield* eventually(
+            Effect.map(status, ({ runners }) => runners.length === 0),
+            "the runner went idle"
+          )
+        })
+      )
+    )
+
+    test(
+      "it holds its slot: a call with timeout fails meanwhile, succeeds after [C36]",
+      withPool(
+        { max: 2 },
+        Effect.gen(function* () {
+          const first = yield* owned(nextName())
+          const second = yield* owned(nextName())
+          Assert.notEqual(yield* first.client.where(), yield* second.client.where())
+          const call = Flame.call(S.five, { after: 0 }, { timeout: 100 })
+          const reason = reasonOf(yield* Effect.exit(call))
+          Assert.ok(reason._tag === "TimedOut" && reason.phase === "queued")
+          // requests of a service need no slot
+          Assert.equal(yield* first.client.add({ n: 1 }), 1)
+          yield* first.close
+          Assert.equal(yield* call, 5)
+          yield* second.close
+        })
+      )
+    )
+
+    test(
+      "it gives the error of its construction to place; the slot is free again [C37]",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(placed({ name: "no", how: "fails" }))
+          Assert.ok(error instanceof S.Unbuildable && error.why === "no")
+          yield* eventually(isIdle, "the slot was free")
+          Assert.ok(yield* Flame.call(S.noted, { line: "no is gone" }))
+          const died = yield* Effect.exit(placed({ how: "dies" }))
+          Assert.ok(Exit.isFailure(died) && Cause.squash(died.cause) instanceof Flame.RemoteDefect)
+          yield* eventually(isIdle, "the slot was free")
+        })
+      )
+    )
+
+    test(
+      "it is built within the budget of place, and has none after",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          yield* Flame.call(S.five, { after: 0 })
+          const name = nextName()
+          const late = Flame.place(S.counter, { name, from: 0, how: "never" }, { timeout: 100 })
+          const reason = reasonOf(yield* Effect.exit(late))
+          Assert.ok(reason._tag === "TimedOut" && reason.phase === "running")
+          yield* eventually(isIdle, "the slot was free")
+          Assert.ok(yield* Flame.call(S.noted, { line: `${name} is gone` }))
+          const client = yield* Flame.place(S.counter, { name: nextName(), from: 0, how: "well" }, { timeout: 200 })
+          yield* Effect.sleep(300)
+          Assert.equal(yield* client.add({ n: 1 }), 1)
+          Assert.ok(yield* client.remaining())
+        })
+      )
+    )
+
+    test(
+      "it is given up when whoever places it is interrupted",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          yield* Flame.call(S.five, { after: 0 })
+          const name = nextName()
+          const placing = yield* Effect.forkChild(placed({ name, how: "never" }))
+          yield* eventually(
+            Effect.map(status, ({ busySlots }) => busySlots === 1),
+            "it was being built"
+          )
+          yield* Fiber.interrupt(placing)
+          Assert.equal((yield* status).busySlots, 0)
+        })
+      )
+    )
+
+    test(
+      "it answers many requests and streams at once",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          const client = yield* placed()
+          const adds = Effect.forEach(upTo(500), () => client.add({ n: 1 }), { concurrency: "unbounded" })
+          const counts = Effect.forEach(upTo(5), (i) => Stream.runCollect(client.count({ to: i * 1_000 })), {
+            concurrency: "unbounded"
+          })
+          // one that nobody takes from stands in nobody's way
+          const pull = yield* Stream.toPull(client.pour({ size: 10_000 }))
+          yield* pull
+          const [, items] = yield* Effect.zip(adds, counts, { concurrent: true })
+          items.forEach((items, i) => Assert.deepEqual(items, upTo((i + 1) * 1_000)))
+          Assert.equal(yield* client.add({ n: 0 }), 500)
+          const large = new Uint8Array(5 * 1024 * 1024).fill(3)
+          Assert.deepEqual(yield* client.echo(large), large)
+          const before: Array<number> = []
+          const failed = yield* client.count({ to: -3 }).pipe(
+            Stream.runForEach((item) => Effect.sync(() => void before.push(item))),
+            Effect.flip
+          )
+          Assert.ok(failed instanceof S.TooMuch)
+          Assert.deepEqual(before, [1, 2, 3])
+          for (const size of [0, 1, 40_000, 300_000]) {
+            const items = yield* Stream.runCollect(Stream.take(client.pour({ size }), 50))
+            Assert.deepEqual(
+              items.map(({ length }) => length),
+              new Array(50).fill(size)
+            )
+          }
+        })
+      )
+    )
+
+    test(
+      "it keeps errors, defects, headers and interruptions to their requests",
+      withPool(
+        { concurrency: 2 },
+        Effect.gen(function* () {
+          const client = yield* placed()
+          Assert.ok((yield* Effect.flip(client.add({ n: 101 }))) instanceof S.TooMuch)
+          const died = yield* Effect.exit(client.dies())
+          Assert.ok(Exit.isFailure(died) && String(Cause.squash(died.cause)).includes("of one request"))
+          const headers = RpcClient.withHeaders(client.headers(undefined, { headers: { a: "1" } }), { b: "2" })
+          Assert.deepEqual(yield* headers, { a: "1", b: "2" })
+          Assert.equal(reasonOf(yield* Effect.exit(client.add({ n: 0.5 })))._tag, "InvalidPayload")
+          const name = nextName()
+          const held = yield* begun(client.hold({ name }))
+          yield* client.where()
+          yield* Fiber.interrupt(held)
+          Assert.ok(yield* Flame.call(S.noted, { line: `${name} is cleaned up` }))
+          const stream = nextName()
+          yield* Stream.runDrain(Stream.take(client.trickle({ name: stream }), 1))
+          Assert.ok(yield* Flame.call(S.noted, { line: `${stream} is cleaned up` }))
+          Assert.equal(yield* client.add({ n: 1 }), 1)
+        })
+      )
+    )
+
+    test(
+      "it hands work back to its owner",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          const client = yield* placed()
+          Assert.equal(yield* client.askOwner({ n: 4 }), 8)
+          Assert.ok((yield* Effect.flip(client.askOwner({ n: 101 }))) instanceof S.TooMuch)
+          Assert.equal(yield* client.sumOfOwner({ from: 1_000 }), 500_500)
+        })
+      )
+    )
+
+    test(
+      "it is told that its runner must go, and has time to end by itself",
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const pool = yield* Layer.buildWithScope(
+          Layer.merge(Pool.layer({ max: 1, drainTimeout: 10_000 }), S.OwnerLive),
+          scope
+        )
+        const client = yield* placed({ name: `${nextName()} leaves` }).pipe(
+          Effect.provideContext(pool),
+          Effect.provideService(Scope.Scope, scope)
+        )
+        const ended = yield* Effect.forkChild(Flame.ended(client))
+        yield* client.where()
+        yield* Effect.provideContext(
+          Effect.flatMap(Pool, (pool) => pool.drain),
+          pool
+        )
+        yield* Fiber.join(ended)
+        yield* Scope.close(scope, Exit.void)
+      })
+    )
+  })
