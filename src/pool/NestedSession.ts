@@ -108,7 +108,8 @@ export class NestedSession {
   close(): void {
     for (const open of this.open.values()) {
       this.remove(open)
-      this.stop(open, () => {})
+      // the end of one that was given up is awaited already, and only once
+      if (!open.isStopping) this.stop(open, () => {})
     }
   }
 

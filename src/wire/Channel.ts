@@ -55,8 +55,11 @@ export interface ChannelPlace {
 const highWater = 64 * 1024
 const lowWater = 32 * 1024
 
-/** Messages above this do not wait for their rest in a buffer of the channel. */
-const tailLimit = 16 * 1024
+/**
+ * Messages above this do not wait for their rest in a buffer of the channel, which is copied for each piece that comes: a
+ * peer that sends a byte in a frame could make that cost a thousand times what it sends.
+ */
+const tailLimit = 1024
 
 /** How often in a row nothing else may have come before the window grows. */
 const lonelyGrants = 4

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Channel, type ChannelHandlers } from "../../src/wire/Channel.ts"
 import { encode, Kind } from "../../src/wire/Frame.ts"
@@ -181,6 +181,26 @@ describe("Channel", () => {
       }
     }).pipe(Effect.scoped)
   )
+})
+
+describe("a message that comes byte by byte", () => {
+  it("is not copied for each of them", async () => {
+    const [left, right] = memoryPair()
+    const parent = end(left, "parent")
+    right.start({ data: () => {}, drained: () => {}, closed: () => {} })
+    const concat = vi.spyOn(Buffer, "concat")
+    try {
+      const message = noise(12 * KiB, 3)
+      for (const byte of framed(message)) right.write([encode(Kind.ItemsResponse, id, Buffer.from([byte]))])
+      concat.mockClear()
+      await settled()
+      assert.deepStrictEqual(parent.got, [Buffer.from(message)])
+      const copied = concat.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0)
+      assert.isBelow(copied, 10 * message.length)
+    } finally {
+      concat.mockRestore()
+    }
+  })
 })
 
 describe("a channel's session ends at", () => {
