@@ -11,6 +11,9 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { TestClock } from "effect/testing"
 import * as FlameFunction from "../src/FlameFunction.ts"
 import * as FunctionCodec from "../src/FunctionCodec.ts"
+import * as Outcome from "../src/runner/Outcome.ts"
+import { lengthOf } from "../src/Varint.ts"
+import { Kind } from "../src/wire/Frame.ts"
 
 const pool = Context.Service<unknown>("test/Pool") as unknown as FlameFunction.PoolKey<FlameFunction.AnyPool>
 
@@ -548,6 +551,38 @@ describe("codecs that suspend or need services", () => {
     const encoded = codec.encodePayloadEffect({ at: DateTime.makeUnsafe(0) })
     assert.isTrue(Exit.isExit(encoded) && Exit.isSuccess(encoded))
     assert.isTrue(Exit.isExit(codec.decodePayloadEffect(Effect.runSync(encoded as Effect.Effect<Uint8Array>), false)))
+  })
+})
+
+describe("a value that is nested deeper than anybody means", () => {
+  interface Tree {
+    readonly children: ReadonlyArray<Tree>
+  }
+  const Tree = Schema.Struct({ children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree)) })
+  const tree = (depth: number): Tree => {
+    let whole: Tree = { children: [] }
+    for (let i = 0; i < depth; i++) whole = { children: [whole] }
+    return whole
+  }
+
+  it("is refused by whoever reads it: 512 is the deepest, far from the end of the stack", () => {
+    const codec = codecOf({ success: Tree })
+    const bytes = (depth: number) => Buffer.from(codec.encodeSuccess(tree(depth)))
+    assert.deepStrictEqual(codec.decodeSuccess(bytes(128), false), tree(128))
+    const error = errorOf(() => codec.decodeSuccess(bytes(600), false))
+    assert.instanceOf(error, FunctionCodec.CodecError)
+    assert.match(error.message, /nesting depth at most 512/)
+  })
+
+  it("costs its own call at most where JSON has no limit", () => {
+    const codec = codecOf({ success: Schema.Json })
+    const sample = Buffer.from(codec.encodeSuccess([[]]))
+    const text = "[".repeat(500_000) + "]".repeat(500_000)
+    const body = Buffer.concat([sample.subarray(1, sample.indexOf("[")), Buffer.from(text)])
+    const bytes = Buffer.concat([lengthOf(body.length), body])
+    const exit = Outcome.read("deep", codec, Kind.Success, bytes, undefined, "r")
+    assert.isTrue(Exit.isExit(exit))
+    assert.isTrue(Exit.isSuccess(codec.decodeSuccessEffect(sample, false) as Exit.Exit<unknown>))
   })
 })
 
