@@ -25,7 +25,9 @@ const entries = {
   app: join(apps, "app.ts"),
   runner: join(apps, "runner.ts"),
   suites: join(apps, "suites.ts"),
+  owner: join(apps, "owner.ts"),
   groups: join(programs, "conformance-rpc/runner.ts"),
+  place: join(programs, "conformance-place/runner.ts"),
   // these serve where they are what was started
   logs: join(programs, "conformance-process/runner-logs.ts"),
   otlp: join(programs, "conformance-process/runner-otlp.ts")
