@@ -19,7 +19,7 @@ const check = (name: string): Promise<readonly [code: number | null, text: strin
 }
 
 describe("an example with the flag --kubernetes", () => {
-  it.each(["stream"])("does on pods what it does on processes: %s", async (name) => {
+  it.each(["stream", "place"])("does on pods what it does on processes: %s", async (name) => {
     const [code, text] = await check(name)
     assert.strictEqual(code, 0, text)
     assert.match(text, /^(ok: .+\n)+$/)

@@ -1,0 +1,19 @@
+/**
+ * Keeps the books of a bank in an SQLite database on a runner: `node examples/place/main.ts [file]`, with
+ * `--kubernetes IMAGE` on a pod, of an image that has this program's bundle.
+ *
+ * The service is placed: it has one runner for as long as its owner wants, and any number of callers there.
+ */
+import * as Effect from "effect/Effect"
+import { Flame } from "../../src/index.ts"
+import { runners } from "../runners.ts"
+import { ledger } from "./Ledger.ts"
+
+Flame.main({
+  functions: [ledger],
+  app: Effect.flatMap(
+    Effect.promise(() => import("./App.ts")),
+    ({ app }) => app
+  ),
+  flame: runners({ max: 1 })
+}).pipe(Flame.runMain)
