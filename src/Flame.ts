@@ -167,7 +167,8 @@ export const cast = <
  * up to 4 MiB where the consumer keeps up and nothing else is under way. Its end before the last item interrupts the
  * function and waits for its finalizers, as `call` does. Errors come after the items before them. Runs again where the
  * function is `idempotent` and no item has come; never later. `timeout` is the budget of the whole stream, from the call
- * to its last item, the consumer's own time included: at its end what was not pulled yet is dropped.
+ * to its last item, the consumer's own time included: at its end what was not pulled yet is dropped. Inside of a function
+ * it fails with `PoolMissing`: streams are taken by the parent only.
  *
  * @example
  * ```ts
