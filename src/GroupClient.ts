@@ -89,6 +89,7 @@ const sent = (
   headers: Headers.Headers,
   discard: boolean
 ): Outcome => {
+  if (headers === Headers.empty && !discard) return call(caller, fn, payload)
   const names = Object.keys(headers)
   if (names.length === 0 && !discard) return call(caller, fn, payload)
   const crossing = {

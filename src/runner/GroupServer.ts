@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as Rpc from "effect/rpc/Rpc"
@@ -99,6 +100,8 @@ export class Handler {
     } catch (defect) {
       code = Effect.die(defect)
     }
+    // what is there already needs nothing around it
+    if (isValue(code) && rpc.middlewares.size === 0 && incoming === undefined) return code
     const request = { isHandled: false }
     if (incoming?.discard === true) code = noted(code, request)
     for (const middleware of rpc.middlewares) {
@@ -127,8 +130,12 @@ type Around = (code: Code, options: unknown) => Code
 const failed = (cause: Cause.Cause<unknown>): Code =>
   Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : Effect.fail(cause)
 
+const isValue = (code: Code): boolean => Exit.isExit(code) && Exit.isSuccess(code)
+
 const valueOf = (code: Code): Code =>
-  Effect.flatMap(code, (value) => (Deferred.isDeferred(value) ? Deferred.await(value) : Effect.succeed(value)))
+  Exit.isExit(code) && Exit.isSuccess(code) && !Deferred.isDeferred(code.value)
+    ? code
+    : Effect.flatMap(code, (value) => (Deferred.isDeferred(value) ? Deferred.await(value) : Effect.succeed(value)))
 
 const streamOf = (given: Streaming | Code): Effect.Effect<Streaming, unknown, unknown> =>
   Effect.isEffect(given)
