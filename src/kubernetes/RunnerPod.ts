@@ -257,6 +257,8 @@ export class RunnerPod {
 
   private reach(phase: BootPhase): void {
     if (this.reached.has(phase.name)) return
+    // the watch may tell of a pod before its creation is answered
+    if (phase.name !== "created") this.reach({ name: "created" })
     this.reached.add(phase.name)
     this.waitsFor = undefined
     if (phase.name !== "created") Deferred.doneUnsafe(this.scheduled, Effect.void)

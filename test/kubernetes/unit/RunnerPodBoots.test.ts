@@ -64,9 +64,15 @@ describe("the boot of a runner that is a pod", () => {
   it.effect("is confirmed by its dial-back, though its creation is never answered", () =>
     test(
       Effect.gen(function* () {
-        const { connecting } = yield* booting()
+        const { connecting, told } = yield* booting()
+        yield* TestClock.adjust("1 second")
         yield* PodParent.dialBack(yield* theOnly)
         assert.strictEqual((yield* Fiber.join(connecting))._tag, "Success")
+        // the watch may be faster than the answer: what is seen has been created
+        assert.deepStrictEqual(
+          told.map(({ name }) => name),
+          ["created", "scheduled", "started", "connected"]
+        )
       }),
       (client) => ({
         createPod: (pod, options) =>
