@@ -84,4 +84,30 @@ describe("a runner that its parent dials", () => {
       assert.strictEqual(open, 0)
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
+
+  it.effect("is tried again where nothing answers, and keeps nothing open of that", () =>
+    Effect.gen(function* () {
+      let opened = 0
+      let open = 0
+      const silent = Effect.acquireRelease(
+        Effect.sync(() => {
+          opened++
+          open++
+          return new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+        }),
+        () => Effect.sync(() => void open--)
+      )
+      const client = { ...(yield* KubeClient), portForward: () => silent }
+      const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
+      const dialling = Dialling.forward(hub, 0, "pod", 9345)
+      yield* Effect.forkScoped(dialling.transport(Effect.void), { startImmediately: true })
+      yield* TestClock.adjust("4999 millis")
+      assert.deepStrictEqual([opened, open], [1, 1])
+      yield* TestClock.adjust("1 millis")
+      assert.match(dialling.hint(undefined) ?? "", /did not answer for 5000 ms/)
+      assert.deepStrictEqual([opened, open], [1, 0])
+      yield* TestClock.adjust("50 millis")
+      assert.deepStrictEqual([opened, open], [2, 1])
+    }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
 })
