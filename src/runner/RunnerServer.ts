@@ -80,7 +80,8 @@ export class RunnerServer {
       clock === Clock.Clock.defaultValue()
         ? () => performance.now()
         : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    this.context = RelayPool.provide(options.context, options.functions)
+    // one that layers have built is a chain; what is added for each call would be put on top of it, or copy all of it
+    this.context = Context.makeUnsafe(new Map(RelayPool.provide(options.context, options.functions).mapUnsafe))
     this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
       message: (kind, id, body, large) => this.message(kind, id, body, large),

@@ -42,6 +42,9 @@ const flag = { budget: 1, span: 2, extras: 4, timed: 8, nested: 16 }
 const extrasLimit = 8 * 1024
 const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
 
+/** Heads with nothing but their function, by its index: most calls have one, and making it costs a view each time. */
+const plainHeads: Array<Uint8Array> = []
+
 /**
  * Writes a head; the answer is a view of memory that the next call overwrites, so use it at once.
  *
@@ -56,6 +59,8 @@ export const encodeHead = (
   isTimed = false,
   isNested = false
 ): Uint8Array => {
+  if (budget === undefined && span === undefined && extras === undefined && !isTimed && !isNested)
+    return (plainHeads[functionIndex] ??= Buffer.from([functionIndex >>> 8, functionIndex, 0]))
   let flags = (isTimed ? flag.timed : 0) | (isNested ? flag.nested : 0)
   let at = 3
   scratch.writeUInt16BE(functionIndex, 0)
@@ -75,7 +80,11 @@ export const encodeHead = (
   }
   if (extras !== undefined) {
     const { discard, headers } = extras
-    const bytes = jsonOf(extras) ?? jsonOf({ ...extras, annotations: undefined }) ?? jsonOf({ discard, headers })
+    const isGroup = discard !== undefined || headers !== undefined
+    const bytes =
+      jsonOf(extras) ??
+      jsonOf({ ...extras, annotations: undefined }) ??
+      (isGroup ? jsonOf({ discard, headers }) : undefined)
     if (bytes !== undefined) {
       flags |= flag.extras
       at = scratch.writeUInt16BE(bytes.length, at)
