@@ -25,15 +25,15 @@ export const of = (fn: OpenFunction): Served => {
 }
 
 /** Compiles what first calls would wait for while there is nothing else to do: a function in each turn. */
-export const prepare = (functions: ReadonlyArray<Served>, { later }: Transport, isOver: () => boolean): void => {
+export const prepare = (functions: ReadonlyArray<Served>, transport: Transport, isOver: () => boolean): void => {
   const left = functions.values()
   const step = (): void => {
     const next = left.next()
     if (next.done === true || isOver()) return
     compile(next.value.codec)
-    later(step)
+    transport.later(step)
   }
-  later(step)
+  transport.later(step)
 }
 
 const compile = (codec: FunctionCodec.FunctionCodec): void => {
