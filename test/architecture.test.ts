@@ -99,7 +99,6 @@ const loads: Readonly<
       "wire/Inbox",
       "wire/LateTransport",
       "wire/Link",
-      "wire/LocalSocket",
       "wire/LogLine",
       "wire/NestedHead",
       "wire/Outbox",
@@ -152,7 +151,6 @@ const loads: Readonly<
       "runner/Steps",
       "wire/Frame",
       "wire/LateTransport",
-      "wire/LocalSocket",
       "wire/Transport"
     ],
     effect: [

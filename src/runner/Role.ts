@@ -7,8 +7,7 @@
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import { fail } from "../wire/Frame.ts"
 import * as LateTransport from "../wire/LateTransport.ts"
-import * as LocalSocket from "../wire/LocalSocket.ts"
-import type { Transport } from "../wire/Transport.ts"
+import { fromDuplex, type Transport } from "../wire/Transport.ts"
 import { builtin } from "../Builtin.ts"
 
 /** An ordinary process: it may have runners of its own. */
@@ -176,9 +175,7 @@ export const decode = (taken: Taken | undefined, isMain?: boolean): Role => {
     ...spec,
     parent: `process ${taken.ppid}`,
     transport: () =>
-      (transport ??= LocalSocket.fromSocket(
-        (onread) => new (builtin("node:net").Socket)({ fd, readable: true, writable: true, onread })
-      )),
+      (transport ??= fromDuplex(new (builtin("node:net").Socket)({ fd, readable: true, writable: true }))),
     report: (cause) => void builtin("node:fs").writeSync(fd, fail(cause))
   }
 }
