@@ -6,4 +6,4 @@
  * An `import` of it would evaluate all its lazy parts, streams of stderr among them, for the one function that is wanted:
  * together some 8 ms of CPU of a runner's boot.
  */
-export const builtin = process.getBuiltinModule
+export const builtin: typeof process.getBuiltinModule = process.getBuiltinModule

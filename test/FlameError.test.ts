@@ -182,6 +182,11 @@ const reasons: ReadonlyArray<readonly [Flame.Reason, retryable: boolean, string]
     "thumbnail needs pool effect-flame/Pool, which is not there: provide a FlameLayer around the program"
   ],
   [
+    new Flame.ServiceEnded({ pool: "gpu", function: "ledger", runner: "gpu-1", detail: "it ended by itself" }),
+    false,
+    "ledger is not served any more on runner gpu-1 of pool gpu: it ended by itself; place the service again if it is still needed"
+  ],
+  [
     new Flame.TooDeep({ function: "thumbnail", depth: 33, limit: 32 }),
     false,
     "thumbnail is nested 33 calls deep, the limit is 32: look for a function that calls itself without end"
