@@ -340,6 +340,28 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
+      "it takes nothing from its neighbours when either side ends it in the middle of what it asks and is asked",
+      withPool(
+        { concurrency: 2 },
+        Effect.gen(function* () {
+          const neighbour = yield* placed()
+          for (const how of ["end", "close", "end", "close"] as const) {
+            const { client, close } = yield* owned(nextName())
+            const asks = [client.askOwner({ n: 4 }), client.sumOfOwner({ from: 100 }), client.add({ n: 1 })]
+            const asking = yield* begun(
+              Effect.forEach(upTo(100), (i) => Effect.exit(asks[i % 3]!), { concurrency: "unbounded" })
+            )
+            yield* how === "end" ? Effect.ignoreCause(client.end()) : close
+            yield* Fiber.join(asking)
+            yield* Flame.ended(client)
+            Assert.equal(yield* neighbour.add({ n: 0 }), 0)
+            yield* close
+          }
+        })
+      )
+    )
+
+    test(
       "it hands work back to its owner",
       withPool(
         {},
