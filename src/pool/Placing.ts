@@ -116,11 +116,11 @@ class Placing implements CallMessages {
   }
 
   batch(messages: Buffer): void {
-    this.peer.batch(messages)
+    this.answering().batch(messages)
   }
 
   large(message: Uint8Array): void {
-    this.peer.large(message)
+    this.answering().large(message)
   }
 
   ready(): void {
@@ -149,10 +149,17 @@ class Placing implements CallMessages {
     const call = this.call!
     call.expiry = undefined
     if (call.place >= 0) this.engine.cancelDue(call)
-    const { offers } = this.service
-    const offered = offers === undefined ? [] : GroupFunctions.of(offers)
-    this.peer.server = new PeerServer(offered, this.context, this.channel, this.engine.settings.maxPayload)
     Deferred.doneUnsafe(this.settled, Exit.void)
+  }
+
+  /** It answers from the first message on: a service may ask its owner while it is built. */
+  private answering(): Peer {
+    if (this.peer.server === undefined && this.why === undefined) {
+      const { offers } = this.service
+      const offered = offers === undefined ? [] : GroupFunctions.of(offers)
+      this.peer.server = new PeerServer(offered, this.context, this.channel, this.engine.settings.maxPayload)
+    }
+    return this.peer
   }
 
   /** Its call is over. */

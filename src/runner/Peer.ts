@@ -20,6 +20,7 @@ export class Peer implements ChannelHandlers {
   readonly calls: PeerCalls
   server: PeerServer | undefined
   private readonly options: PeerOptions
+  private isOver = false
 
   constructor(options: PeerOptions) {
     this.options = options
@@ -50,6 +51,8 @@ export class Peer implements ChannelHandlers {
   }
 
   private message(message: Buffer, owned: boolean): void {
+    // what was under way at the end is for nobody
+    if (this.isOver) return
     if (message.length < PeerWire.headSize) return this.options.violate("a message that is too short")
     const kind = message[0]!
     const id = message.readUInt32BE(1)
@@ -72,7 +75,10 @@ export class Peer implements ChannelHandlers {
 
   /** Asks and answers nothing any more: what it answers is interrupted and waited for. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    this.isOver = true
+    // what is answered is interrupted before it hears that what it asked fails, which is no news of its own
+    this.server?.interrupt()
     this.calls.end()
-    return this.server?.end ?? Effect.void
+    return this.server?.idle ?? Effect.void
   })
 }

@@ -157,8 +157,7 @@ export class PeerCalls {
   /** A message about one of its requests; false when there is no such request. */
   message(kind: number, id: number, body: Buffer, owned: Uint8Array | undefined): boolean {
     const open = this.open.get(id)
-    // after the end its answers may be under way still: they are for nobody
-    if (open === undefined) return this.isOver
+    if (open === undefined) return false
     if (kind === Kind.ItemsResponse) {
       if (open.items === undefined) return false
       if (owned === undefined) open.items.batch(body)

@@ -190,10 +190,14 @@ export class PeerServer {
     if (this.open.size === 0) this.settled?.()
   }
 
-  /** Answers nothing any more: interrupts what runs, and waits for it. */
-  readonly end: Effect.Effect<void> = Effect.callback((resume) => {
+  /** Answers nothing any more: interrupts what runs. */
+  interrupt(): void {
     this.isOver = true
     for (const { fiber } of this.open.values()) fiber?.interruptUnsafe()
+  }
+
+  /** Waits until nothing runs. */
+  readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.open.size === 0) return resume(Effect.void)
     this.settled = () => resume(Effect.void)
   })

@@ -67,6 +67,7 @@ export const counter = Flame.service(
         yield* Effect.forkScoped(
           Effect.andThen(draining, Effect.andThen(note(`${name} drains`), name.includes("leaves") ? end : Effect.void))
         )
+        if (name.includes("asks")) yield* Effect.orDie(owner.double({ n: 1 }))
         const count = yield* Ref.make(from)
         return Counting.of({
           add: ({ n }) => (n > 100 ? Effect.fail(new TooMuch({ max: 100 })) : Ref.updateAndGet(count, (_) => _ + n)),

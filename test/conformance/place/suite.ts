@@ -375,6 +375,17 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
+      "it can ask its owner while it is built",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          const client = yield* placed({ name: `${nextName()} asks` })
+          Assert.equal(yield* client.add({ n: 1 }), 1)
+        })
+      )
+    )
+
+    test(
       "it is told that its runner must go, and has time to end by itself",
       Effect.gen(function* () {
         const scope = yield* Scope.make()
