@@ -1,0 +1,116 @@
+/** What the soak of placed services places, and the functions that look at the runners. */
+import { appendFileSync } from "node:fs"
+import { type Context, Effect, type Exit, Metric, Ref, Schema, Stream } from "effect"
+import { Rpc, RpcGroup } from "effect/rpc"
+import { Flame, FlameRunner } from "../../src/index.ts"
+
+/** Fibers of a program that live, but for its first. */
+export const fibers = {
+  living: 0,
+  recordFiberStart(_: Context.Context<never>): void {
+    fibers.living++
+  },
+  recordFiberEnd(_: Context.Context<never>, _exit: Exit.Exit<unknown, unknown>): void {
+    fibers.living--
+  }
+}
+
+export const countingFibers = Effect.provideService(Metric.FiberRuntimeMetrics, fibers)
+
+/** What a tally asks its owner. */
+export class Owner extends RpcGroup.make(
+  Rpc.make("double", { payload: { n: Schema.Int }, success: Schema.Int }),
+  Rpc.make("down", { payload: { from: Schema.Int }, success: Schema.Int, stream: true })
+) {}
+
+export class Tallying extends RpcGroup.make(
+  Rpc.make("add", { payload: { n: Schema.Int }, success: Schema.Int }),
+  Rpc.make("echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }),
+  Rpc.make("count", { payload: { to: Schema.Int }, success: Schema.Int, stream: true }),
+  Rpc.make("pour", { success: Schema.Uint8Array, stream: true }),
+  Rpc.make("hold"),
+  Rpc.make("askOwner", { payload: { n: Schema.Int }, success: Schema.Int }),
+  Rpc.make("sumOfOwner", { payload: { from: Schema.Int }, success: Schema.Int }),
+  Rpc.make("end"),
+  Rpc.make("die")
+) {}
+
+let living = 0
+
+/** A line for each service that is built and for each that is gone, in the file of `SOAK_PLACE_NOTES`. */
+const note = (what: "built" | "gone", name: string) =>
+  Effect.sync(() => {
+    living += what === "built" ? 1 : -1
+    appendFileSync(process.env["SOAK_PLACE_NOTES"]!, `${what} ${name} ${process.pid}\n`)
+  })
+
+/** Adds up. Its finalizer takes as many milliseconds as it is told to. */
+export const tally = Flame.service(
+  "soak/tally",
+  { group: Tallying, payload: { name: Schema.String, slow: Schema.Int, fails: Schema.Boolean }, offers: Owner },
+  ({ fails, name, slow }, { die, draining, end, owner }) =>
+    Tallying.toLayer(
+      Effect.gen(function* () {
+        yield* Effect.acquireRelease(note("built", name), () => Effect.delay(note("gone", name), slow))
+        yield* Effect.forkScoped(Effect.andThen(draining, end))
+        // something of its own that only its Scope ends
+        yield* Effect.forkScoped(Effect.forever(Effect.sleep(200)))
+        if (fails) return yield* Effect.die(new Error(`${name} cannot be built`))
+        const sum = yield* Ref.make(0)
+        return Tallying.of({
+          add: ({ n }) => Ref.updateAndGet(sum, (_) => _ + n),
+          echo: Effect.succeed,
+          count: ({ to }) => Stream.range(1, to),
+          pour: () => Stream.forever(Stream.sync(() => new Uint8Array(10_000))),
+          hold: () => Effect.ensuring(Effect.never, Effect.sleep(slow)),
+          askOwner: ({ n }) => Effect.orDie(owner.double({ n })),
+          sumOfOwner: ({ from }) =>
+            Effect.orDie(
+              Stream.runFold(
+                owner.down({ from }),
+                () => 0,
+                (sum: number, n) => sum + n
+              )
+            ),
+          end: () => end,
+          die: () => die(new RangeError(name))
+        })
+      })
+    )
+)
+
+/** What owners answer. */
+export const OwnerLive = Owner.toLayer({
+  double: ({ n }) => Effect.succeed(2 * n),
+  down: ({ from }) => Stream.fromIterable(Array.from({ length: from }, (_, i) => from - i))
+})
+
+/** What there is on a runner besides this call, which takes as long as it is told to before it looks. */
+export const census = Flame.fn(
+  "soak/census",
+  {
+    payload: { after: Schema.Int },
+    success: Schema.Struct({
+      runner: Schema.String,
+      services: Schema.Int,
+      fibers: Schema.Int,
+      handles: Schema.Record(Schema.String, Schema.Int)
+    })
+  },
+  Effect.fnUntraced(function* ({ after }) {
+    const { id } = yield* FlameRunner.Current
+    yield* Effect.sleep(after)
+    return { runner: id, services: living, fibers: fibers.living, handles: handles() }
+  })
+)
+
+/** What keeps this process alive, by kind; timers come and go. */
+export const handles = (): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (kind !== "Timeout" && kind !== "Immediate") counts[kind] = (counts[kind] ?? 0) + 1
+  }
+  return counts
+}
+
+export const placeFunctions = [tally, census] as const
