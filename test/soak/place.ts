@@ -8,6 +8,8 @@
  * owners in processes of their own. At the end nothing may be left: slots, waiting calls, fibers, services, sockets,
  * processes. Fails with what is.
  */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { parseArgs } from "node:util"
 import { Console, Effect, Layer, Logger, Schedule, Schema, Stream } from "effect"
 import { Flame, FlameLayer, Pool, type PoolEvent } from "../../src/index.ts"
@@ -172,8 +174,13 @@ class Found extends Schema.TaggedError<Found>()("Found", { violations: Schema.In
 
 Effect.gen(function* () {
   yield* Console.log(`seed ${seed}`)
-  // the first look makes what it needs itself
-  here()
+  // Node keeps /dev/null open from the first process on that has pipes, and no input
+  const first = spawn(process.execPath, ["--version"], { stdio: ["ignore", "pipe", "pipe"] })
+  first.stdout.resume()
+  first.stderr.resume()
+  yield* Effect.promise(() => once(first, "close"))
+  // the handle of a process that has ended is there for a turn more
+  yield* Effect.sleep(100)
   const before = here()
   yield* Effect.provide(Effect.scoped(soak), Layer.merge(runners, OwnerLive).pipe(Layer.provide(Logger.layer([]))))
   yield* verdict(before)
