@@ -6,7 +6,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Flame from "../../src/Flame.ts"
 import * as FlameLayer from "../../src/FlameLayer.ts"
 import { Pool } from "../../src/pool/Pool.ts"
-import { settle } from "../conformance/memory/harness.ts"
+import { settle } from "../../test/conformance/memory/harness.ts"
 
 const quick = Flame.fn("quick", {}, () => Effect.void)
 const broken = Flame.fn("broken", {}, () => Effect.die("no"))
@@ -55,9 +55,7 @@ describe("the metrics in the form of Prometheus", () => {
   it.effect("are all that the dashboard shows, and it shows all of them", () =>
     Effect.gen(function* () {
       const { after } = yield* scraped
-      const dashboard = JSON.parse(
-        readFileSync(new URL("../../examples/grafana/dashboard.json", import.meta.url), "utf8")
-      ) as {
+      const dashboard = JSON.parse(readFileSync(new URL("dashboard.json", import.meta.url), "utf8")) as {
         readonly panels: ReadonlyArray<{ readonly targets: ReadonlyArray<{ readonly expr: string }> }>
         readonly templating: { readonly list: ReadonlyArray<{ readonly query: string }> }
       }
