@@ -204,6 +204,9 @@ export class RunnerPod {
     const { events, stuckSince } = this
     const context = { now: hub.now(), stuckSince, events, image: this.parts.template.container.image }
     const { phases, verdict } = PodDiagnosis.bootOf(pod, context)
+    // the watch may tell of a pod before its creation is answered, and of one without a place it tells no other step: told
+    // later, this one would end what it waits for
+    this.reach({ name: "created" })
     for (const phase of phases) this.reach(phase)
     this.timer?.interruptUnsafe()
     this.timer = undefined
@@ -257,7 +260,6 @@ export class RunnerPod {
 
   private reach(phase: BootPhase): void {
     if (this.reached.has(phase.name)) return
-    // the watch may tell of a pod before its creation is answered
     if (phase.name !== "created") this.reach({ name: "created" })
     this.reached.add(phase.name)
     this.waitsFor = undefined

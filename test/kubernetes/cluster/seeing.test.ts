@@ -65,9 +65,11 @@ describe("what a function on a pod logs", () => {
   it.live("in a flood delays no call and is bounded: what is too much is counted in one line", () =>
     onHost(space, logging, ({ events, log }) =>
       Effect.gen(function* () {
+        const began = performance.now()
         yield* Flame.call(chatter, { lines: 20_000, each: "x".repeat(200) })
         yield* log.has(/^\d+ lines dropped of the log of this runner/)
-        assert.isBelow(log.lines.length, 3_000)
+        // a thousand of each second, and on a slow machine that is many seconds
+        assert.isBelow(log.lines.length, 1_000 * ((performance.now() - began) / 1_000 + 2))
         yield* Flame.call(chatter, { lines: 1, each: "after" })
         assert.deepStrictEqual(events.of("RunnerGone"), [])
       })

@@ -83,6 +83,31 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
+  it.effect("keeps the scheduler's words, though they come before the answer to its creation", () =>
+    test(
+      Effect.gen(function* () {
+        const { failure, told } = yield* booting([PodScript.unschedulable("10 millis", "0/1 nodes are available")], {
+          scheduleTimeout: "3 seconds"
+        })
+        yield* TestClock.adjust("4 seconds")
+        assert.deepStrictEqual(
+          told.map(({ name }) => name),
+          ["created", "waiting"]
+        )
+        assert.include((yield* failure).message, "0/1 nodes are available")
+      }),
+      (client) => ({
+        createPod: (pod, options) =>
+          options?.dryRun === true
+            ? client.createPod(pod, options)
+            : Effect.delay(Effect.yieldNow, "1 second").pipe(
+                Effect.andThen(client.getPod(pod.metadata.name ?? "")),
+                (answer) => Effect.andThen(client.createPod(pod), answer)
+              )
+      })
+    )
+  )
+
   it.effect("that is given up before its creation is answered leaves no pod, whenever that comes", () => {
     let late: Effect.Effect<unknown, unknown> = Effect.void
     return test(
