@@ -5,14 +5,20 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { inject } from "vitest"
 import type { Pod, WatchEvent } from "../../../src/kubernetes/Kube.ts"
 import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
 import * as KubeClientLive from "../../../src/kubernetes/KubeClientLive.ts"
 
+const { kubeconfig, kubectl: program } = inject("cluster").tools
+
 const kubectlIn =
   (namespace: string) =>
   (...args: ReadonlyArray<string>): string =>
-    execFileSync("kubectl", ["-n", namespace, ...args], { encoding: "utf8" })
+    execFileSync(program, ["-n", namespace, ...args], {
+      encoding: "utf8",
+      env: { ...process.env, KUBECONFIG: kubeconfig }
+    })
 
 /** A namespace with a service account that may do what a parent does, until the end of the scope. */
 const makeNamespace = (name: string) =>
@@ -32,7 +38,7 @@ const makeNamespace = (name: string) =>
   })
 
 const ByKubeconfig = Layer.unwrap(
-  Effect.map(makeNamespace("config"), (namespace) => KubeClientLive.layer({ namespace }))
+  Effect.map(makeNamespace("config"), (namespace) => KubeClientLive.layer({ kubeconfig, namespace }))
 )
 
 /** As in a pod: the files that a kubelet would mount, and the variables that it would set. */
@@ -46,13 +52,13 @@ const ByServiceAccount = Layer.unwrap(
     writeFileSync(join(directory, "ca.crt"), authority)
     writeFileSync(join(directory, "token"), kubectl("create", "token", "parent"))
     writeFileSync(join(directory, "namespace"), namespace)
-    const KUBECONFIG = process.env.KUBECONFIG!
+    const { KUBECONFIG } = process.env
     process.env.KUBERNETES_SERVICE_HOST = server.hostname
     process.env.KUBERNETES_SERVICE_PORT = server.port || "443"
-    // looked at once, when the layer is built; kubectl needs it again
+    // looked at once, when the layer is built
     delete process.env.KUBECONFIG
     const live = yield* Layer.build(KubeClientLive.layer({ serviceAccount: directory }))
-    process.env.KUBECONFIG = KUBECONFIG
+    if (KUBECONFIG !== undefined) process.env.KUBECONFIG = KUBECONFIG
     return Layer.succeedContext(live)
   })
 )
