@@ -26,8 +26,9 @@ const notes = (file: string) =>
   !existsSync(file)
     ? []
     : readFileSync(file, "utf8")
-        .trim()
         .split("\n")
+        // what stands before the last line break is written whole; a file is there before its first line is
+        .slice(0, -1)
         .map((line) => line.split(" "))
         .map(([what, pid, at]) => ({ what, pid: Number(pid), at: Number(at) }))
 
