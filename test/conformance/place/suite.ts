@@ -3,36 +3,18 @@
  * `Flame.place` says besides.
  */
 import * as Assert from "node:assert/strict"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { RpcClient } from "effect/rpc"
-import { Backend, type RunnerProcess } from "../../../src/backend/Backend.ts"
-import { Flame, FlameError, Pool } from "../../../src/index.ts"
+import { Flame, Pool } from "../../../src/index.ts"
 import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
 import { eventually, nextName } from "../../../src/testing/Conformance.ts"
+import { reasonOf, type SuiteOptions, testOn, upTo, watched } from "../registering.ts"
 import * as S from "./services.ts"
 
-export interface PlaceConformanceOptions<E> {
-  /** Groups tests, as that of vitest does. */
-  readonly describe: (name: string, body: () => void) => void
-  /** Registers a test with its limit in milliseconds, as that of vitest does. */
-  readonly it: (name: string, test: () => Promise<void>, limit: number) => void
-  /** The backend; its runners serve `placeFunctions`. */
-  readonly layer: Layer.Layer<Backend, E>
-  /** How long a test may take, in milliseconds. Default 30 s. */
-  readonly limit?: number
-}
+export type PlaceConformanceOptions<E> = SuiteOptions<E>
 
 const withPool = <A, E, R>(options: PoolOptions, use: Effect.Effect<A, E, R>) =>
   Effect.provide(Effect.scoped(use), Layer.merge(Pool.layer({ max: 1, ...options }), S.OwnerLive), { local: true })
-
-/** The runners that a backend launches while `use` runs, for a test that ends one. */
-const watched = <A, E, R>(use: (runners: ReadonlyArray<RunnerProcess>) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Backend, (backend) => {
-    const launched: Array<RunnerProcess> = []
-    const launch: typeof backend.launch = (spec) =>
-      Effect.tap(backend.launch(spec), (runner) => Effect.sync(() => launched.push(runner)))
-    return Effect.provideService(use(launched), Backend, { ...backend, launch })
-  })
 
 const placed = (options: { readonly name?: string; readonly how?: "well" | "fails" | "dies" | "never" } = {}) =>
   Flame.place(S.counter, { name: options.name ?? nextName(), from: 0, how: options.how ?? "well" })
@@ -51,22 +33,10 @@ const begun = Effect.forkChild({ startImmediately: true })
 const status = Effect.flatMap(Pool, (pool) => pool.status)
 const isIdle = Effect.map(status, ({ busySlots, runners }) => runners.length > 0 && busySlots === 0)
 
-const reasonOf = (exit: Exit.Exit<unknown, unknown>): FlameError.FlameError["reason"] => {
-  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-  Assert.ok(error instanceof FlameError.FlameError, `it ended with ${String(error)}`)
-  return error.reason
-}
-
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
-
 /** Registers the tests of placed services on a backend. */
 export const placeConformance = <E>(name: string, options: PlaceConformanceOptions<E>): void =>
   options.describe(`placed services on ${name}`, () => {
-    const limit = options.limit ?? 30_000
-    const test = (title: string, body: Effect.Effect<void, unknown, Backend>): void => {
-      const quiet = Layer.merge(options.layer, Logger.layer([]))
-      options.it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)
-    }
+    const test = testOn(options)
 
     test(
       "it gives a client that answers; there is one runner [C30]",
@@ -91,6 +61,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
         Effect.gen(function* () {
           const { client, close } = yield* owned(nextName())
           const before = yield* client.where()
+          // nothing may happen for ten times the idle time: there is no condition to wait for
           yield* Effect.sleep(500)
           Assert.equal(yield* client.add({ n: 1 }), 1)
           Assert.equal(yield* client.where(), before)
@@ -116,9 +87,16 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
             "both ran"
           )
           yield* close
-          yield* Effect.sleep(150)
-          const { busySlots, runners } = yield* status
-          Assert.deepEqual([busySlots, runners.map(({ id }) => id)], [1, [runner]])
+          const meanwhile: Array<ReadonlyArray<string>> = []
+          yield* eventually(
+            Effect.map(status, ({ busySlots, runners }) => {
+              if (busySlots === 1) meanwhile.push(runners.map(({ id }) => id))
+              return busySlots === 0
+            }),
+            "the cast ended"
+          )
+          Assert.ok(meanwhile.length > 0)
+          for (const runners of meanwhile) Assert.deepEqual(runners, [runner])
           yield* eventually(
             Effect.map(status, ({ runners }) => runners.length === 0),
             "the runner went"
@@ -253,6 +231,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
           yield* eventually(isIdle, "the slot was free")
           Assert.ok(yield* Flame.call(S.noted, { line: `${name} is gone` }))
           const client = yield* Flame.place(S.counter, { name: nextName(), from: 0, how: "well" }, { timeout: 200 })
+          // past its budget, which must mean nothing by then
           yield* Effect.sleep(300)
           Assert.equal(yield* client.add({ n: 1 }), 1)
           Assert.ok(yield* client.remaining())

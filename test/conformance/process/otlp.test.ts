@@ -6,6 +6,7 @@ import * as FlameLayer from "../../../src/FlameLayer.ts"
 import { compiled, fixture } from "../../fixtures/conformance-process/harness.ts"
 import * as Otlp from "../../fixtures/conformance-process/otlp.ts"
 import * as Receiver from "../../fixtures/conformance-process/otlp-receiver.ts"
+import * as SpanTree from "../../fixtures/conformance-process/span-tree.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 import { measure } from "../../fixtures/conformance-process/runner-otlp.ts"
 
@@ -28,25 +29,7 @@ describe("a call of a program that exports by OTLP, on runners that do", () => {
           Effect.provide(Layer.provideMerge(pool, parent))
         )
         assert.notStrictEqual(pid, process.pid)
-        const names = ["request", "Flame.call", "queue", "boot", "measure.run", "inside"]
-        const find = (name: string) => receiver.spans.find((span) => span.name === name)
-        yield* until(() => names.every((name) => find(name) !== undefined), `${names.join(", ")} came`)
-        assert.deepStrictEqual(
-          names.map((name) => [
-            name,
-            find(name)?.service,
-            receiver.spans.find((it) => it.spanId === find(name)?.parentSpanId)?.name
-          ]),
-          [
-            ["request", "the-parent", undefined],
-            ["Flame.call", "the-parent", "request"],
-            ["queue", "the-parent", "Flame.call"],
-            ["boot", "the-parent", "Flame.call"],
-            ["measure.run", "the-runner", "Flame.call"],
-            ["inside", "the-runner", "measure.run"]
-          ]
-        )
-        assert.strictEqual(new Set(names.map((name) => find(name)?.traceId)).size, 1)
+        const find = yield* SpanTree.ofCall(receiver)
         const steps = ["launched", "started", "importing", "imported", "connected", "ready"]
         assert.deepStrictEqual(
           find("boot")?.events.map(({ name }) => name),

@@ -20,24 +20,15 @@
  * | R15 | a primary key is ignored: the same request twice runs twice |
  */
 import * as Assert from "node:assert/strict"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Queue, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
 import { RpcClient } from "effect/rpc"
-import { Backend, type RunnerProcess } from "../../../src/backend/Backend.ts"
-import { Flame, FlameError, Pool } from "../../../src/index.ts"
+import { Flame, Pool } from "../../../src/index.ts"
 import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
 import { eventually, nextName } from "../../../src/testing/Conformance.ts"
+import { reasonOf, type SuiteOptions, testOn, upTo, watched } from "../registering.ts"
 import * as G from "./group.ts"
 
-export interface RpcConformanceOptions<E> {
-  /** Groups tests, as that of vitest does. */
-  readonly describe: (name: string, body: () => void) => void
-  /** Registers a test with its limit in milliseconds, as that of vitest does. */
-  readonly it: (name: string, test: () => Promise<void>, limit: number) => void
-  /** The backend; its runners serve `Things` with `Served`. */
-  readonly layer: Layer.Layer<Backend, E>
-  /** How long a test may take, in milliseconds. Default 30 s. */
-  readonly limit?: number
-}
+export type RpcConformanceOptions<E> = SuiteOptions<E>
 
 type Client = Effect.Success<typeof client>
 const client = Flame.client(G.Things)
@@ -49,21 +40,6 @@ const withClient = <A, E, R>(options: PoolOptions, use: (client: Client) => Effe
     { local: true }
   )
 
-/** The runners that a backend launches while `use` runs, for a test that ends one. */
-const watched = <A, E, R>(use: (runners: ReadonlyArray<RunnerProcess>) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Backend, (backend) => {
-    const launched: Array<RunnerProcess> = []
-    const launch: typeof backend.launch = (spec) =>
-      Effect.tap(backend.launch(spec), (runner) => Effect.sync(() => launched.push(runner)))
-    return Effect.provideService(use(launched), Backend, { ...backend, launch })
-  })
-
-const reasonOf = (exit: Exit.Exit<unknown, unknown>): FlameError.FlameError["reason"] => {
-  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-  Assert.ok(error instanceof FlameError.FlameError, `it ended with ${String(error)}`)
-  return error.reason
-}
-
 const defectOf = (exit: Exit.Exit<unknown, unknown>): unknown => {
   const die = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason) : undefined
   Assert.ok(die !== undefined, `it did not die: ${String(exit)}`)
@@ -71,16 +47,10 @@ const defectOf = (exit: Exit.Exit<unknown, unknown>): unknown => {
 }
 
 const noted = (client: Client, line: string) => Effect.map(client.noted({ line }), (n) => n > 0)
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
-
 /** Registers the tests of groups on a backend. */
 export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E>): void =>
   options.describe(`groups on ${name}`, () => {
-    const limit = options.limit ?? 30_000
-    const test = (title: string, body: Effect.Effect<void, unknown, Backend>): void => {
-      const quiet = Layer.merge(options.layer, Logger.layer([]))
-      options.it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)
-    }
+    const test = testOn(options)
 
     test(
       "it gives values [R1]",

@@ -25,43 +25,19 @@
  * | S19 | a payload that does not fit fails before anything is sent |
  */
 import * as Assert from "node:assert/strict"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, Stream } from "effect"
-import { Backend, type RunnerProcess } from "../../../src/backend/Backend.ts"
-import { Flame, FlameError, Pool } from "../../../src/index.ts"
+import { Cause, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Flame, Pool } from "../../../src/index.ts"
 import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
 import { eventually, nextName } from "../../../src/testing/Conformance.ts"
+import { reasonOf, type SuiteOptions, testOn, upTo, watched } from "../registering.ts"
 import * as F from "./functions.ts"
 
-export interface StreamConformanceOptions<E> {
-  /** Groups tests, as that of vitest does. */
-  readonly describe: (name: string, body: () => void) => void
-  /** Registers a test with its limit in milliseconds, as that of vitest does. */
-  readonly it: (name: string, test: () => Promise<void>, limit: number) => void
-  /** The backend; its runners serve `streamFunctions` with `Offset.layer`. */
-  readonly layer: Layer.Layer<Backend, E>
-  /** How long a test may take, in milliseconds. Default 30 s. */
-  readonly limit?: number
-}
+export type StreamConformanceOptions<E> = SuiteOptions<E>
 
 const withPool = <A, E, R>(options: PoolOptions, use: Effect.Effect<A, E, R>) =>
   Effect.provide(use, Layer.merge(Pool.layer({ max: 1, concurrency: 8, ...options }), F.Offset.layer), { local: true })
 
-/** The runners that a backend launches while `use` runs, for a test that ends one. */
-const watched = <A, E, R>(use: (runners: ReadonlyArray<RunnerProcess>) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Backend, (backend) => {
-    const launched: Array<RunnerProcess> = []
-    const launch: typeof backend.launch = (spec) =>
-      Effect.tap(backend.launch(spec), (runner) => Effect.sync(() => launched.push(runner)))
-    return Effect.provideService(use(launched), Backend, { ...backend, launch })
-  })
-
 const noted = (line: string) => Effect.map(Flame.call(F.read), (lines) => lines.includes(line))
-
-const reasonOf = (exit: Exit.Exit<unknown, unknown>): FlameError.FlameError["reason"] => {
-  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-  Assert.ok(error instanceof FlameError.FlameError, `it ended with ${String(error)}`)
-  return error.reason
-}
 
 /** What came before the end, and how it ended. */
 const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
@@ -71,16 +47,10 @@ const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
     return { items, exit }
   })
 
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
-
 /** Registers the tests of streams on a backend. */
 export const streamConformance = <E>(name: string, options: StreamConformanceOptions<E>): void =>
   options.describe(`streams on ${name}`, () => {
-    const limit = options.limit ?? 30_000
-    const test = (title: string, body: Effect.Effect<void, unknown, Backend>): void => {
-      const quiet = Layer.merge(options.layer, Logger.layer([]))
-      options.it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)
-    }
+    const test = testOn(options)
 
     test(
       "it gives all items in order [S1]",

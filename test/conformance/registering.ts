@@ -1,0 +1,41 @@
+/** What the suites of streams, groups and placed services share: how they register tests, and what they look at. */
+import * as Assert from "node:assert/strict"
+import { Cause, Effect, Exit, Layer, Logger } from "effect"
+import { Backend, type RunnerProcess } from "../../src/backend/Backend.ts"
+import { FlameError } from "../../src/index.ts"
+
+export interface SuiteOptions<E> {
+  /** Groups tests, as that of vitest does. */
+  readonly describe: (name: string, body: () => void) => void
+  /** Registers a test with its limit in milliseconds, as that of vitest does. */
+  readonly it: (name: string, test: () => Promise<void>, limit: number) => void
+  /** The backend; its runners serve the functions of the suite. */
+  readonly layer: Layer.Layer<Backend, E>
+  /** How long a test may take, in milliseconds. Default 30 s. */
+  readonly limit?: number
+}
+
+/** Registers one test on the backend, without its logs. */
+export const testOn =
+  <E>({ it, layer, limit = 30_000 }: SuiteOptions<E>) =>
+  (title: string, body: Effect.Effect<void, unknown, Backend>): void => {
+    const quiet = Layer.merge(layer, Logger.layer([]))
+    it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)
+  }
+
+/** The runners that a backend launches while `use` runs, for a test that ends one. */
+export const watched = <A, E, R>(use: (runners: ReadonlyArray<RunnerProcess>) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Backend, (backend) => {
+    const launched: Array<RunnerProcess> = []
+    const launch: typeof backend.launch = (spec) =>
+      Effect.tap(backend.launch(spec), (runner) => Effect.sync(() => launched.push(runner)))
+    return Effect.provideService(use(launched), Backend, { ...backend, launch })
+  })
+
+export const reasonOf = (exit: Exit.Exit<unknown, unknown>): FlameError.FlameError["reason"] => {
+  const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+  Assert.ok(error instanceof FlameError.FlameError, `it ended with ${String(error)}`)
+  return error.reason
+}
+
+export const upTo = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i + 1)
