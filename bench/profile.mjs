@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Where the time of a warm call goes: self time of the caller's and the runner's frames by the inspector's CPU profiler.
-// node bench/profile.mjs [--case unary64|c1|burst|result] [--ms 4000] [--variant source|bundle] [--top 25] [--out FILE]
+// node bench/profile.mjs [--case unary64|c1|nested|placed|burst|result] [--ms 4000] [--variant source|bundle] [--top 25] [--out FILE]
 // --peer wire-prototype (or any other of bench/peers): the caller's side only, to compare.
 import fs from "node:fs"
 import path from "node:path"
@@ -36,6 +36,8 @@ const repeat = async (f, n, ms) => {
 const loads = {
   unary64: (p, ms) => p.conc(64, ms),
   c1: async (p, ms) => ({ n: (await p.seq(ms)).length, ms }),
+  nested: (p, ms) => p.nested(64, ms),
+  placed: async (p, ms) => (await (p.service ??= p.placed()))(64, ms),
   burst: (p, ms) => repeat(() => p.burst(10_000), 10_000, ms),
   result: (p, ms) => repeat(() => p.transfer("result", 64 * 2 ** 20), 1, ms)
 }
@@ -52,7 +54,7 @@ const startPeer = async () => {
     return start({
       workers: 1,
       variant: `profiled-${values.variant}`,
-      kase: values.case === "burst" ? "burst" : "unary64"
+      kase: ["burst", "placed"].includes(values.case) ? values.case : "unary64"
     })
   }
   const [peer] = peersOf([values.peer], "unary64")

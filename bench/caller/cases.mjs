@@ -106,15 +106,30 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     if (!p.nested) return { na: "no calls inside of functions" }
     await p.conc(64, o.warmMs)
     await p.nested(64, o.warmMs)
+    return compare(p, p.nested)
+  }
+
+  /** The same echoes as calls of a function, and as calls into a service that is placed on the very worker which serves them. */
+  const placed = async () => {
+    const p = await start({ workers: 1 })
+    if (!p.placed) return { na: "no placed services" }
+    const service = await p.placed()
+    await p.conc(64, o.warmMs)
+    await service(64, o.warmMs)
+    return compare(p, service)
+  }
+
+  /** Plain echoes and those by another way, one after the other and with 64 in flight: microseconds each, and ratios. */
+  const compare = async (p, way) => {
     const from = async (name, run) => {
       const r = await section(name, p.pids(), run)
       return (r.ms * 1000) / r.n
     }
     const plain1 = await from("plain1", () => p.conc(1, o.ms))
-    const nested1 = await from("nested1", () => p.nested(1, o.ms))
+    const way1 = await from("way1", () => way(1, o.ms))
     const plain64 = await from("plain64", () => p.conc(64, o.ms))
-    const nested64 = await from("nested64", () => p.nested(64, o.ms))
-    return { plain1_us: plain1, nested1_us: nested1, ratio1: nested1 / plain1, ratio64: nested64 / plain64 }
+    const way64 = await from("way64", () => way(64, o.ms))
+    return { plain1_us: plain1, way1_us: way1, ratio1: way1 / plain1, ratio64: way64 / plain64 }
   }
 
   const stream = async () => {
@@ -137,7 +152,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
 
   /** The same over a line whose round trip takes a while. */
   const far = async () => {
-    const p = await start({ workers: 1, roundTrip: o.roundTrip })
+    const p = await start({ workers: 1, line: o.roundTrip })
     if (!p.isFar) return { na: "its line cannot be delayed here" }
     await p.chunks(100, CHUNK, 3000)
     const r = await section("far", p.pids(), () => p.chunks(o.chunks, CHUNK, o.capMs))
@@ -254,6 +269,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     beside,
     waiting,
     nested,
+    placed,
     stream,
     chunks,
     far,

@@ -6,6 +6,41 @@ import { makeWaiting } from "./waiting.mjs"
 const now = () => performance.now()
 const all = { concurrency: "unbounded", discard: true }
 
+/** The loops of small calls. */
+export const makeLoops = ({ Effect }, echo) => {
+  const seq = Effect.fnUntraced(function* (ms) {
+    const out = []
+    const end = now() + ms
+    for (let i = 0; ; i++) {
+      const t = now()
+      if (t >= end && (out.length >= 20 || t >= end + 10_000)) return out
+      const sent = item(i)
+      const got = yield* echo(sent)
+      out.push((now() - t) * 1000)
+      if (got.id !== sent.id || got.text.length !== sent.text.length) throw new Error("wrong echo")
+    }
+  })
+  const conc = Effect.fnUntraced(function* (c, ms) {
+    const t = now()
+    const end = t + ms
+    let n = 0
+    const lane = Effect.gen(function* () {
+      while (now() < end) {
+        yield* echo(item(n))
+        n++
+      }
+    })
+    yield* Effect.forEach(Array.from({ length: c }), () => lane, all)
+    return { n, ms: now() - t }
+  })
+  const burst = Effect.fnUntraced(function* (n) {
+    const t = now()
+    yield* Effect.forEach(Array.from({ length: n }), (_, i) => echo(item(i)), all)
+    return { n, ms: now() - t }
+  })
+  return { seq, conc, burst }
+}
+
 export const makeEffectPeer = (modules) => {
   const { Cause, Effect, Stream } = modules
 
@@ -16,40 +51,6 @@ export const makeEffectPeer = (modules) => {
     const inner = e?.reason?._tag ?? e?.cause?._tag ?? ""
     const name = `${kind}:${e?._tag ?? e?.name ?? typeof e}${inner ? `/${inner}` : ""}`
     return Object.assign(new Error(String(e?.message ?? e)), { name })
-  }
-
-  const makeLoops = (echo) => {
-    const seq = Effect.fnUntraced(function* (ms) {
-      const out = []
-      const end = now() + ms
-      for (let i = 0; ; i++) {
-        const t = now()
-        if (t >= end && (out.length >= 20 || t >= end + 10_000)) return out
-        const sent = item(i)
-        const got = yield* echo(sent)
-        out.push((now() - t) * 1000)
-        if (got.id !== sent.id || got.text.length !== sent.text.length) throw new Error("wrong echo")
-      }
-    })
-    const conc = Effect.fnUntraced(function* (c, ms) {
-      const t = now()
-      const end = t + ms
-      let n = 0
-      const lane = Effect.gen(function* () {
-        while (now() < end) {
-          yield* echo(item(n))
-          n++
-        }
-      })
-      yield* Effect.forEach(Array.from({ length: c }), () => lane, all)
-      return { n, ms: now() - t }
-    })
-    const burst = Effect.fnUntraced(function* (n) {
-      const t = now()
-      yield* Effect.forEach(Array.from({ length: n }), (_, i) => echo(item(i)), all)
-      return { n, ms: now() - t }
-    })
-    return { seq, conc, burst }
   }
 
   const makeTransfer = ({ blob: result, record, sink }) => ({
@@ -134,7 +135,7 @@ export const makeEffectPeer = (modules) => {
    * `waiting` case.
    */
   return ({ run, chunks, echo, hang, items, lanes, prepare, slots, spin, blob, record, sink, ...rest }) => {
-    const loops = makeLoops(echo)
+    const loops = makeLoops(modules, echo)
     const transfer = makeTransfer({ blob, record, sink })
     const cpu = makeCpu(spin, lanes)
     const beside = makeBeside(echo, transfer.result)

@@ -1,6 +1,10 @@
 // What each case reports: key, label, how it is read from a sample, how the rounds become one figure.
 const data = (key) => (s) => s.data?.[key]
 const section = (name, key) => (s) => s.sections[name]?.[key]
+const cpuRatio = (a, b) => (s) => {
+  const [one, other] = [s.sections[a], s.sections[b]]
+  return one && other && one.cpu_us_per_call / other.cpu_us_per_call
+}
 const grown = (name, who) => (s) => {
   const mem = s.sections[name]?.[who]
   return mem && mem.peak - mem.before
@@ -34,6 +38,17 @@ const transfer = (receiver) => {
     ["farAboveMany", "far side: the same over several calls", above("many", "worker", !caller)]
   ]
 }
+
+const besidePlain = (way) => [
+  ["plain1", "plain, µs c=1", data("plain1_us")],
+  ["way1", `${way}, µs c=1`, data("way1_us")],
+  ["ratio1", `${way} / plain, c=1`, data("ratio1")],
+  ["ratio64", `${way} / plain, 64 in flight`, data("ratio64")],
+  ["cpu", "CPU µs, plain", section("plain64", "cpu_us_per_call")],
+  ["cpuWay", `CPU µs, ${way}`, section("way64", "cpu_us_per_call")],
+  ["cpuRatio", `CPU, ${way} / plain`, cpuRatio("way64", "plain64")],
+  ["cpuRatio1", "the same at c=1", cpuRatio("way1", "plain1")]
+]
 
 const METRICS = {
   unary64: [
@@ -78,14 +93,8 @@ const METRICS = {
       (s) => (s.data?.refusal?.what.includes("QueueFull") ? s.data.refusal.ms : undefined)
     ]
   ],
-  nested: [
-    ["plain1", "plain, µs c=1", data("plain1_us")],
-    ["nested1", "nested, µs c=1", data("nested1_us")],
-    ["ratio1", "nested / plain, c=1", data("ratio1")],
-    ["ratio64", "nested / plain, 64 in flight", data("ratio64")],
-    ["cpu", "CPU µs, plain", section("plain64", "cpu_us_per_call")],
-    ["cpuNested", "CPU µs, nested", section("nested64", "cpu_us_per_call")]
-  ],
+  nested: besidePlain("nested"),
+  placed: besidePlain("placed"),
   stream: [
     ["rate", "items/s", data("items_per_s")],
     ["cpu", "CPU µs/item", section("stream", "cpu_us_per_call")],

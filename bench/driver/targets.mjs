@@ -118,6 +118,24 @@ export const targets = [
   },
   { title: "nested call: ≤ 2.5 × a plain one, one after the other", ours: "nested/OURS/ratio1", limit: 2.5, unit: "×" },
   { title: "nested call: ≤ 2.5 × a plain one, 64 in flight", ours: "nested/OURS/ratio64", limit: 2.5, unit: "×" },
+  {
+    title: "call into a placed service: ≤ 1.1 × Flame.call, one after the other",
+    ours: "placed/OURS/ratio1",
+    limit: 1.1,
+    unit: "×"
+  },
+  {
+    title: "call into a placed service: ≤ 1.1 × Flame.call, 64 in flight",
+    ours: "placed/OURS/ratio64",
+    limit: 1.1,
+    unit: "×"
+  },
+  {
+    title: "call into a placed service: CPU ≤ 1.1 × Flame.call, 64 in flight",
+    ours: "placed/OURS/cpuRatio",
+    limit: 1.1,
+    unit: "×"
+  },
   { title: "beyond capacity: refused at once (≤ 1 ms)", ours: "waiting/OURS/refused", limit: 1, ...ms },
   { title: "200 × 20 ms over 2 runners: within 3 % of ideal", ours: "cpu/OURS/ideal", limit: 1.03, unit: "×" },
   { title: "runner killed: typed error within 10 ms + reasonGrace (50 ms)", ours: "fault/OURS/seen", limit: 60, ...ms },

@@ -7,23 +7,27 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { pathToFileURL } from "node:url"
-import { makeEffectPeer } from "../caller/effect-loops.mjs"
+import { makeEffectPeer, makeLoops } from "../caller/effect-loops.mjs"
 import { bundled, cached } from "./bundle.mjs"
 import { delayedTransport } from "../work/delay.mjs"
-import { define, defineControl } from "./define.mjs"
+import { define, defineControl, defineEchoes } from "./define.mjs"
 import { tracer } from "./tracer.mjs"
 
-const effectPeer = makeEffectPeer({ Cause, Deferred, Effect, Fiber, Stream })
+const modules = { Cause, Deferred, Effect, Fiber, Stream }
+const effectPeer = makeEffectPeer(modules)
 
 const SLOTS = 64
 const QUEUE = { burst: 20_000, queue: 200_000 }
 
 const source = (file) => new URL(file, import.meta.url)
 const entries = {
-  bundle: () => pathToFileURL(bundled("runner")),
+  bundle: (kase) => pathToFileURL(bundled(kase === "placed" ? "runner-placed" : "runner")),
   cached: () => pathToFileURL(bundled("runner")),
   source: () => source("runner.mjs"),
   barrel: () => source("runner-barrel.mjs"),
@@ -41,6 +45,7 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
     Schema,
     Stream
   })
+  const echoes = defineEchoes({ Effect, Flame, Rpc, RpcGroup, Schema })
   const control = defineControl({ Flame, Schema })
 
   /** Runners at the end of a line whose round trip takes so many milliseconds. */
@@ -61,19 +66,18 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
       )
     )
 
-  const layerOf = ({ workers, exclusive, kase, variant, queue, roundTrip }) => {
+  const layerOf = ({ workers, exclusive, kase, variant, queue, line }) => {
     // the waiting case fills the queue to the last place
     const queueCapacity = kase === "waiting" ? queue : QUEUE[kase]
     const local = FlameLayer.local({
-      entry: entries[variant](),
+      entry: entries[variant](kase),
       ...(variant === "cached" ? { env: cached() } : {}),
       min: workers,
       max: workers,
-      concurrency: exclusive ? 1 : SLOTS,
+      concurrency: exclusive ? 1 : SLOTS + (kase === "placed" ? 1 : 0),
       ...(queueCapacity ? { queueCapacity } : {})
     })
-    if (roundTrip)
-      return farAway(FlameLayer.local({ entry: entries[variant]() }), { max: 1, concurrency: SLOTS }, roundTrip)
+    if (line) return farAway(FlameLayer.local({ entry: entries[variant]() }), { max: 1, concurrency: SLOTS }, line)
     return variant === "traced" ? Layer.merge(local, tracer) : local
   }
 
@@ -86,12 +90,13 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
   return async (options) => {
     const runtime = ManagedRuntime.make(layerOf(options))
     const run = (effect) => runtime.runPromise(effect)
+    const life = Scope.makeUnsafe()
     let first
     return effectPeer({
       run,
       slots: SLOTS,
       reboots: true,
-      isFar: options.roundTrip !== undefined,
+      isFar: options.line !== undefined,
       echo: (a) => Flame.call(echo, a),
       blob: (a) => Flame.call(blob, a),
       record: (a) => Flame.call(record, a),
@@ -101,6 +106,11 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
       hang: () => Flame.call(hang),
       items: (n) => Flame.stream(items, { n }),
       chunks: (n, size) => Flame.stream(chunks, { n, size }),
+      placed: async () => {
+        const client = await run(Scope.provide(Flame.place(echoes, undefined), life))
+        const { conc } = makeLoops(modules, (a) => client.echo(a))
+        return (c, ms) => run(conc(c, ms))
+      },
       nested: (lanes, ms) => run(Flame.call(nest, { lanes, ms })),
       learn: async () => (first = await run(Flame.call(pid))),
       pids: () => (first ? [first] : []),

@@ -9,7 +9,7 @@ import { compileCache, fillCompileCache } from "../../scripts/compile-cache.ts"
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const root = here("../..")
 const out = here("../.out")
-const ENTRIES = ["runner", "runner-traced", "runner-profiled"]
+const ENTRIES = ["runner", "runner-placed", "runner-traced", "runner-profiled"]
 
 /** By what a runner finds its code compiled. */
 export const cached = () => compileCache(out)

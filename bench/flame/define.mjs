@@ -54,6 +54,14 @@ export const define = ({ Effect, Flame, Schema, Stream }) => {
   }
 }
 
+/** A service whose only procedure is that echo. */
+export const defineEchoes = ({ Effect, Flame, Rpc, RpcGroup, Schema }) => {
+  const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
+  const Echoing = RpcGroup.make(Rpc.make("echo", { payload: Item, success: Item }))
+  const handlers = Echoing.toLayer({ echo: ({ id, text }) => Effect.succeed({ id, text }) })
+  return Flame.service("echoes", { group: Echoing }, () => handlers)
+}
+
 /** How the parent drives the profiler of a runner. */
 export const defineControl = ({ Flame, Schema }) => ({
   start: Flame.contract("profile.start", {}),

@@ -36,13 +36,13 @@ const startThreads = async (workers, variant, exclusive) => {
   })
 }
 
-const startChildren = async (workers, variant, roundTrip) => {
+const startChildren = async (workers, variant, line) => {
   const tuned = variant === "tuned"
   const autocork = tuned ? await import("./shared/autocork.ts") : undefined
   const one = async () => {
     const kid = await startChild("effect-rpc-server.mjs", [variant])
-    const line = roundTrip ? await delayed(kid.ready, roundTrip / 2) : kid.ready
-    const options = { ...line, noDelay: true }
+    const port = line ? await delayed(kid.ready, line / 2) : kid.ready
+    const options = { ...port, noDelay: true }
     const layer = RpcClient.layerProtocolSocket().pipe(
       Layer.provide(tuned ? autocork.layerNet(options, "first") : NodeSocket.layerNet(options)),
       Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: "unbounded" }))
@@ -54,7 +54,7 @@ const startChildren = async (workers, variant, roundTrip) => {
     run: (e) => kids[0].rt.runPromise(e),
     ...ofClient(kids[0].client),
     ...(workers > 1 ? { lanes: kids.map((k) => (a) => k.client.spin(a)) } : {}),
-    isFar: roundTrip !== undefined,
+    isFar: line !== undefined,
     pids: () => kids.map((k) => k.pid),
     close: async () => {
       await Promise.all(kids.map((k) => k.rt.dispose()))
@@ -63,5 +63,5 @@ const startChildren = async (workers, variant, roundTrip) => {
   })
 }
 
-export const start = ({ workers, variant, exclusive, roundTrip }) =>
-  variant.startsWith("worker") ? startThreads(workers, variant, exclusive) : startChildren(workers, variant, roundTrip)
+export const start = ({ workers, variant, exclusive, line }) =>
+  variant.startsWith("worker") ? startThreads(workers, variant, exclusive) : startChildren(workers, variant, line)
