@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Where the time of a warm call goes: self time of the caller's and the runner's frames by the inspector's CPU profiler.
-// node bench/profile.mjs [--case unary64|c1|nested|placed|burst|result] [--ms 4000] [--variant source|bundle] [--top 25] [--out FILE]
+// node bench/profile.mjs [--case unary64|c1|nested|placed|burst|result|stream|chunks] [--ms 4000] [--variant source|bundle] [--top 25] [--out FILE]
 // --peer wire-prototype (or any other of bench/peers): the caller's side only, to compare.
 import fs from "node:fs"
 import path from "node:path"
@@ -39,7 +39,9 @@ const loads = {
   nested: (p, ms) => p.nested(64, ms),
   placed: async (p, ms) => (await (p.service ??= p.placed()))(64, ms),
   burst: (p, ms) => repeat(() => p.burst(10_000), 10_000, ms),
-  result: (p, ms) => repeat(() => p.transfer("result", 64 * 2 ** 20), 1, ms)
+  result: (p, ms) => repeat(() => p.transfer("result", 64 * 2 ** 20), 1, ms),
+  stream: (p, ms) => repeat(() => p.stream(100_000, 60_000), 100_000, ms),
+  chunks: (p, ms) => repeat(() => p.chunks(1024, 64 * 1024, 60_000), 1024, ms)
 }
 const load = loads[values.case]
 if (!load) throw new Error(`no case ${values.case}: ${Object.keys(loads).join(", ")}`)

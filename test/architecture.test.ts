@@ -99,6 +99,7 @@ const loads: Readonly<
       "wire/Inbox",
       "wire/LateTransport",
       "wire/Link",
+      "wire/LocalSocket",
       "wire/LogLine",
       "wire/NestedHead",
       "wire/Outbox",
@@ -151,6 +152,7 @@ const loads: Readonly<
       "runner/Steps",
       "wire/Frame",
       "wire/LateTransport",
+      "wire/LocalSocket",
       "wire/Transport"
     ],
     effect: [

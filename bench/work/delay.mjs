@@ -44,7 +44,11 @@ export const delayedTransport = (transport, ms) => {
     ...transport,
     start: ({ closed, data, drained }) =>
       transport.start({
-        data: (bytes) => coming(() => data(bytes)),
+        data: (bytes) => {
+          // a view of memory that is read into again
+          const copy = Buffer.from(bytes)
+          coming(() => data(copy))
+        },
         drained,
         closed: (error) => coming(() => closed(error))
       }),

@@ -4,13 +4,15 @@
  *   spawn ──▶ running ──exit──▶ ended ──output drained, or `drainLimit`──▶ exit is told
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import type { Duplex, Readable } from "node:stream"
+import * as Net from "node:net"
+import type { Readable } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { LaunchFailed } from "../BootFailure.ts"
 import type { RunnerExit } from "../RunnerExit.ts"
-import { fromDuplex, type Transport } from "../wire/Transport.ts"
+import { adopt } from "../wire/LocalSocket.ts"
+import type { Transport } from "../wire/Transport.ts"
 import { LineBudget, OutputLines } from "./OutputLines.ts"
 import { OutputTail } from "./OutputTail.ts"
 import { heapFull, reason } from "./ProcessExit.ts"
@@ -30,15 +32,17 @@ export class RunnerChild {
   private readonly ended: Deferred.Deferred<void> = Deferred.makeUnsafe()
   private readonly stderrTail = new OutputTail()
   private readonly child: ChildProcess
+  private readonly connection: Net.Socket
   private readonly heapLimit: string | undefined
   private sent: { readonly signal: string; readonly by: string } | undefined
 
   constructor(child: ChildProcess, command: RunnerCommand, log: LogLine, onEnd: (pid: number) => void) {
-    const connection = child.stdio[3] as Duplex
+    const [transport, connection] = adopt(Net.Socket, child.stdio[3] as Net.Socket)
     this.child = child
     this.pid = child.pid!
     this.heapLimit = command.heapLimit
-    this.transport = fromDuplex(connection)
+    this.transport = transport
+    this.connection = connection
     // a reset before anybody listens on the transport must not be an uncaught exception
     connection.on("error", () => {})
     const budget = new LineBudget()
@@ -82,6 +86,7 @@ export class RunnerChild {
           )
       })
       yield* Deferred.await(this.exit)
+      this.connection.destroy()
       for (const stream of this.child.stdio) stream?.destroy()
     })
   }

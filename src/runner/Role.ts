@@ -7,7 +7,8 @@
 import { type BootFailure, NeverConnected, NotARunner } from "../BootFailure.ts"
 import { fail } from "../wire/Frame.ts"
 import * as LateTransport from "../wire/LateTransport.ts"
-import { fromDuplex, type Transport } from "../wire/Transport.ts"
+import * as LocalSocket from "../wire/LocalSocket.ts"
+import type { Transport } from "../wire/Transport.ts"
 import { builtin } from "../Builtin.ts"
 
 /** An ordinary process: it may have runners of its own. */
@@ -175,7 +176,9 @@ export const decode = (taken: Taken | undefined, isMain?: boolean): Role => {
     ...spec,
     parent: `process ${taken.ppid}`,
     transport: () =>
-      (transport ??= fromDuplex(new (builtin("node:net").Socket)({ fd, readable: true, writable: true }))),
+      (transport ??= LocalSocket.fromSocket(
+        (onread) => new (builtin("node:net").Socket)({ fd, readable: true, writable: true, onread })
+      )),
     report: (cause) => void builtin("node:fs").writeSync(fd, fail(cause))
   }
 }

@@ -16,7 +16,7 @@
  */
 import { lengthOf } from "../Varint.ts"
 import { Flow } from "./Flow.ts"
-import { creditWindow, maxCreditWindow } from "./Inbox.ts"
+import { creditWindow, maxCreditWindow, unfilled } from "./Inbox.ts"
 import { Kind, kindName } from "./Frame.ts"
 import type { Link } from "./Link.ts"
 
@@ -233,8 +233,7 @@ export class Channel {
 
   private begin(bytes: Buffer, prefix: number, length: number): void {
     const size = this.handlers.keepsLength === true ? prefix + length : length
-    // zeroed pages are only committed when bytes arrive, so that an announced length costs a liar's peer nothing
-    const whole = new Uint8Array(size)
+    const whole = unfilled(size)
     whole.set(bytes, 0)
     this.growing = { bytes: whole, filled: bytes.length }
   }

@@ -95,8 +95,8 @@ export const isItems = (kind: number): boolean => kind === Kind.ItemsRequest || 
 const isPart = (kind: number): boolean => kind === Kind.PartRequest || kind === Kind.PartResponse || isItems(kind)
 
 /**
- * What a parser finds. `part` gets the bytes of Parts and Items as they come; what arrives is a view that holds until the
- * next push.
+ * What a parser finds. `part` gets the bytes of Parts and Items as they come; what arrives is a view that holds only during
+ * the call.
  */
 export interface ParserHandlers {
   readonly frame: (kind: number, id: number, body: Buffer) => void
@@ -106,9 +106,17 @@ export interface ParserHandlers {
 
 const none = Buffer.alloc(0)
 
-/** Cuts a stream of bytes into frames; keeps at most one incomplete frame. */
+/** What an incomplete frame is held in, unless it is larger; memory above that is not kept. */
+const heldSize = 4 * 1024
+
+/**
+ * Cuts a stream of bytes into frames; holds at most one incomplete frame.
+ *
+ * What is pushed is not kept: a socket reads the next bytes into the same memory.
+ */
 export class Parser {
-  private chunks: Array<Buffer> = []
+  /** The begin of a frame whose rest has not come: `have` bytes of `need`. */
+  private held = none
   private have = 0
   private need = headerSize
   private partLeft = 0
@@ -123,21 +131,11 @@ export class Parser {
 
   push(bytes: Uint8Array): void {
     if (this.broken) return
-    let chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    if (this.partLeft > 0) chunk = this.takePart(chunk)
-    if (this.have > 0) {
-      this.chunks.push(chunk)
-      this.have += chunk.length
-      if (this.have < this.need) return
-      chunk = Buffer.concat(this.chunks, this.have)
-      this.chunks = []
-      this.have = 0
-    }
-    const rest = this.cut(chunk)
-    if (rest.length > 0) {
-      this.chunks = [rest]
-      this.have = rest.length
-    }
+    const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    let at = 0
+    if (this.partLeft > 0) at = this.takePart(chunk, at)
+    if (this.have > 0) at = this.complete(chunk, at)
+    while (at < chunk.length && !this.broken) at = this.cut(chunk, at)
   }
 
   /** Whether the stream may end here. */
@@ -145,51 +143,93 @@ export class Parser {
     return this.have === 0 && this.partLeft === 0
   }
 
-  private takePart(chunk: Buffer): Buffer {
-    const n = Math.min(this.partLeft, chunk.length)
-    this.partLeft -= n
-    this.handlers.part(this.partKind, this.partId, n === chunk.length ? chunk : chunk.subarray(0, n))
-    return this.broken ? none : chunk.subarray(n)
+  /** Takes the next frame, or what has come of it; gives where it ends. */
+  private cut(chunk: Buffer, at: number): number {
+    const rest = chunk.length - at
+    if (rest < headerSize) return this.hold(chunk, at, headerSize)
+    const length = chunk.readUInt32BE(at)
+    const kind = chunk[at + 4]!
+    if (length > frameLimit) return this.tooLong(kind, length)
+    const id = chunk.readUInt32BE(at + 5)
+    const body = at + headerSize
+    if (isPart(kind)) {
+      this.beginPart(kind, id, length)
+      return this.takePart(chunk, body)
+    }
+    const end = body + length
+    if (end > chunk.length) return this.hold(chunk, at, headerSize + length)
+    this.handlers.frame(kind, id, chunk.subarray(body, end))
+    return end
   }
 
-  private cut(chunk: Buffer): Buffer {
-    let at = 0
-    this.need = headerSize
-    while (chunk.length - at >= headerSize) {
-      const length = chunk.readUInt32BE(at)
-      const kind = chunk[at + 4]!
-      const id = chunk.readUInt32BE(at + 5)
-      if (length > frameLimit) {
-        this.stop()
-        this.handlers.violation(`${kindName(kind)} frame of ${length} bytes, the limit is ${frameLimit}`)
-        return none
-      }
-      if (isPart(kind)) {
-        this.partKind = kind
-        this.partId = id
-        this.partLeft = length
-        const rest = this.takePart(chunk.subarray(at + headerSize))
-        if (this.partLeft > 0 || this.broken) return none
-        chunk = rest
-        at = 0
-        continue
-      }
-      const end = at + headerSize + length
-      if (chunk.length < end) {
-        this.need = end - at
-        break
-      }
-      this.handlers.frame(kind, id, chunk.subarray(at + headerSize, end))
-      if (this.broken) return none
-      at = end
+  /** Keeps the begin of a frame of so many bytes, as far as that is known. */
+  private hold(chunk: Buffer, at: number, need: number): number {
+    this.need = need
+    this.reserve(need)
+    this.have = chunk.copy(this.held, 0, at)
+    return chunk.length
+  }
+
+  private reserve(size: number): void {
+    if (this.held.length >= size) return
+    const held = Buffer.allocUnsafeSlow(Math.max(size, heldSize))
+    this.held.copy(held, 0, 0, this.have)
+    this.held = held
+  }
+
+  /** Takes the rest of the frame whose begin is held. */
+  private complete(chunk: Buffer, at: number): number {
+    at = this.fill(chunk, at)
+    if (this.have < headerSize) return at
+    const length = this.held.readUInt32BE(0)
+    const kind = this.held[4]!
+    const id = this.held.readUInt32BE(5)
+    if (length > frameLimit) return this.tooLong(kind, length)
+    if (isPart(kind)) {
+      this.have = 0
+      this.beginPart(kind, id, length)
+      return this.takePart(chunk, at)
     }
-    return at === chunk.length ? none : chunk.subarray(at)
+    this.need = headerSize + length
+    this.reserve(this.need)
+    at = this.fill(chunk, at)
+    if (this.have < this.need) return at
+    const whole = this.held
+    if (whole.length > heldSize) this.held = none
+    this.have = 0
+    this.handlers.frame(kind, id, whole.subarray(headerSize, this.need))
+    return at
+  }
+
+  private fill(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.need - this.have)
+    this.have += chunk.copy(this.held, this.have, at, end)
+    return end
+  }
+
+  private beginPart(kind: number, id: number, length: number): void {
+    this.partKind = kind
+    this.partId = id
+    this.partLeft = length
+  }
+
+  private takePart(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.partLeft)
+    this.partLeft -= end - at
+    this.handlers.part(this.partKind, this.partId, chunk.subarray(at, end))
+    return end
+  }
+
+  private tooLong(kind: number, length: number): number {
+    this.stop()
+    this.handlers.violation(`${kindName(kind)} frame of ${length} bytes, the limit is ${frameLimit}`)
+    return 0
   }
 
   /** Takes nothing more: whatever comes now is dropped. */
   stop(): void {
     this.broken = true
-    this.chunks = []
+    this.held = none
     this.have = 0
     this.partLeft = 0
   }

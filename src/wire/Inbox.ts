@@ -10,6 +10,12 @@ export const creditWindow = 128 * 1024
 export const maxCreditWindow = 4 * 1024 * 1024
 const lonelyGrants = 8
 
+/**
+ * Memory for bytes that come later, of which nothing may be read before they have all come: it is not zeroed. Its pages are
+ * only committed when bytes arrive, so that an announced length costs a liar's peer nothing.
+ */
+export const unfilled = (size: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
+
 interface Incoming {
   readonly kind: number
   readonly head: Buffer
@@ -76,8 +82,7 @@ export class Inbox {
     incoming.set(id, {
       kind,
       head: Buffer.from(body.subarray(9)),
-      // zeroed pages are only committed when bytes arrive, so that an announced length costs a liar's peer nothing
-      bytes: new Uint8Array(total),
+      bytes: unfilled(total),
       filled: 0,
       granted: creditWindow,
       window: creditWindow,

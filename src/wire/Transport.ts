@@ -1,12 +1,14 @@
 /**
  * A byte pipe with a beginning and an end: all that a Link knows of a socket.
  *
- * Two kinds: `fromDuplex` over any Node stream, and `memoryPair` for tests, which needs no turn of the event loop.
+ * Three kinds: `fromDuplex` over any Node stream, `LocalSocket` where more can be had of it, and `memoryPair` for tests,
+ * which needs no turn of the event loop.
  */
 import type { Duplex } from "node:stream"
 
 /** What a Link wants to be told; `closed` comes exactly once, last. */
 export interface TransportHandlers {
+  /** Bytes have come: a view that holds only during the call, whose memory is then read into again. */
   readonly data: (chunk: Uint8Array) => void
   readonly drained: () => void
   readonly closed: (error: Error | undefined) => void
@@ -30,7 +32,10 @@ export interface Transport {
 }
 
 /** A pipe over a Node stream; a socket must have `noDelay` set by whoever made it. */
-export const fromDuplex = (duplex: Duplex): Transport => {
+export const fromDuplex = (duplex: Duplex): Transport => over(duplex, (data) => duplex.on("data", data))
+
+/** A pipe over a Node stream of which `read` begins to read. */
+export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => void): Transport => {
   let started = false
   return {
     start(handlers) {
@@ -40,7 +45,7 @@ export const fromDuplex = (duplex: Duplex): Transport => {
       duplex.on("error", (cause) => {
         error ??= cause
       })
-      duplex.on("data", handlers.data)
+      read(handlers.data)
       duplex.on("drain", handlers.drained)
       duplex.on("end", () => duplex.end())
       // one that was destroyed before may have told its end already
@@ -125,7 +130,12 @@ class MemoryEnd implements MemoryTransport {
 
   private readonly deliver = () => {
     if (this.handlers === undefined || this.frozen) return
-    while (this.inbox.length > 0) this.handlers.data(this.inbox.shift()!)
+    while (this.inbox.length > 0) {
+      const chunk = this.inbox.shift()!
+      this.handlers.data(chunk)
+      // as the next read into the same memory does: nobody gets away with a view that is kept
+      chunk.fill(0xa5)
+    }
     if (this.closed) this.notify()
   }
 

@@ -66,6 +66,38 @@ describe("Parser", () => {
     })
   })
 
+  it("keeps nothing of what was pushed, whose memory is used again", () => {
+    withSeeds(50, (random, seed) => {
+      const frames = Array.from({ length: int(random, 1, 12) }, (_, i) => randomFrame(random, seed * 100 + i))
+      const stream = Buffer.concat(frames.map(({ body, id, kind }) => frame(kind, id, body)))
+      const { found, parser } = collect()
+      const memory = Buffer.alloc(5_000)
+      for (const piece of pieces(stream, random, memory.length)) {
+        parser.push(memory.subarray(0, piece.copy(memory)))
+        memory.fill(0xa5)
+      }
+      const expected = frames.map(({ body, id, kind }) => ({ at: isPart(kind) ? "part" : "frame", kind, id, body }))
+      assert.deepStrictEqual(joined(found), joined(expected as ReadonlyArray<Found>))
+    })
+  })
+
+  it("holds the memory of a large frame no longer than that", () => {
+    const bodies: Array<Buffer> = []
+    const parser = new Parser({
+      frame: (_, __, body) => void bodies.push(body),
+      part: () => assert.fail(),
+      violation: assert.fail
+    })
+    for (const size of [100_000, 10, 20]) {
+      const stream = frame(Kind.Request, 1, noise(size, 1))
+      parser.push(stream.subarray(0, 5))
+      parser.push(stream.subarray(5))
+    }
+    const [large, small, next] = bodies.map((body) => body.buffer)
+    assert.notStrictEqual(large, small)
+    assert.strictEqual(small, next)
+  })
+
   it("takes plain Uint8Arrays, also those that are views", () => {
     const { found, parser } = collect()
     const padded = new Uint8Array([7, 7, ...frame(Kind.Ping, 5, Buffer.from("hi")), 7])

@@ -55,6 +55,15 @@ describe("memoryPair", () => {
     assert.strictEqual(String(heard.bytes), "abcd")
   })
 
+  it("takes back the memory of what it told", async () => {
+    const [left, right] = memoryPair()
+    const kept: Array<Uint8Array> = []
+    right.start({ data: (chunk) => void kept.push(chunk), drained() {}, closed() {} })
+    left.write(text("view"))
+    await turn()
+    assert.notStrictEqual(String(kept[0]), "view")
+  })
+
   it("ends after what was written, and says so once at both ends", async () => {
     const [left, right] = memoryPair()
     const [atLeft, atRight] = [listen(left), listen(right)]
