@@ -1,8 +1,8 @@
 /**
- * How the items of a stream travel together: each as it would alone, with its length before it, many encoded and decoded
- * at once.
+ * How the items of a stream travel together: as one array, which costs `SchemaBinary` a third of what as many values cost
+ * where they repeat strings, and no more where they do not.
  *
- * `SchemaBinary` puts the length there by itself; bytes and nothing are given theirs here.
+ * It puts a length before each array by itself. Bytes and nothing travel one by one, and are given theirs here.
  */
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
@@ -11,13 +11,13 @@ import { problemsOf } from "./SchemaProblems.ts"
 import { eachMessage, maxPrefix, writeLength } from "./Varint.ts"
 
 export interface ItemCodec {
-  /** Items as pieces that follow each other; large bytes are passed by reference. Throws a `CodecError`. */
+  /** Items as messages in pieces that follow each other; large bytes are passed by reference. Throws a `CodecError`. */
   readonly encodeMany: (items: ReadonlyArray<unknown>) => ReadonlyArray<Uint8Array>
-  /** The items in bytes that are theirs from now on, each with its length before it. */
+  /** The items in messages that are theirs from now on, each with its length before it. */
   readonly decodeMany: (messages: Uint8Array) => Decoded
 }
 
-/** What was read, and what is wrong with the item after it. */
+/** What was read, and what is wrong with the message after it. */
 export interface Decoded {
   readonly items: ReadonlyArray<unknown>
   readonly failure: { readonly error: unknown } | undefined
@@ -28,13 +28,14 @@ export const makeItemCodec = (schema: Schema.Top, what: string): ItemCodec =>
   isBare(schema) ? bareItems(schema, what) : schemaItems(schema, what)
 
 const schemaItems = (schema: Schema.Top, what: string): ItemCodec => {
-  const encoder = SchemaBinary.encoder(schema)
+  const array = Schema.Array(schema)
+  const encoder = SchemaBinary.encoder(array)
   const one = makeSchemaCodec(schema, what, false)
-  let parser: SchemaBinary.Parser<unknown> | undefined
+  let parser: SchemaBinary.Parser<ReadonlyArray<unknown>> | undefined
   return {
     encodeMany: (items) => {
       try {
-        return [released(encoder.encodeMany(items))]
+        return [released(encoder.encode(items))]
       } catch (error) {
         if (!Schema.isSchemaError(error)) throw error
         // says in full what is wrong with the first that does not fit
@@ -43,24 +44,27 @@ const schemaItems = (schema: Schema.Top, what: string): ItemCodec => {
       }
     },
     decodeMany: (messages) => {
-      parser ??= SchemaBinary.parser(schema)
-      let items: ReadonlyArray<unknown> = []
+      parser ??= SchemaBinary.parser(array)
+      let arrays: ReadonlyArray<ReadonlyArray<unknown>> = []
       try {
-        items = parser.feedSync(plain(messages))
-        // what is wrong with an item is kept back until those before it are taken
+        arrays = parser.feedSync(plain(messages))
+        // what is wrong with a message is kept back until those before it are taken
         parser.feedSync(nothing)
         if (messages.length > keptBytes) parser = undefined
-        return { items, failure: undefined }
+        return { items: joined(arrays), failure: undefined }
       } catch (error) {
         parser = undefined
         const failed = Schema.isSchemaError(error)
-          ? new CodecError(unreadable(what), problemsOf(error.issue, schema))
+          ? new CodecError(unreadable(what), problemsOf(error.issue, array))
           : error
-        return { items, failure: { error: failed } }
+        return { items: joined(arrays), failure: { error: failed } }
       }
     }
   }
 }
+
+const joined = (arrays: ReadonlyArray<ReadonlyArray<unknown>>): ReadonlyArray<unknown> =>
+  arrays.length === 1 ? arrays[0]! : arrays.flat()
 
 /** A parser holds on to what it was given last. */
 const keptBytes = 64 * 1024

@@ -9,7 +9,7 @@
 import type { BootFailure } from "../BootFailure.ts"
 
 /** Version of everything in this folder and of the handshake; two sides of different versions refuse each other. */
-export const protocol = 2
+export const protocol = 3
 
 /** Bytes before the body. */
 export const headerSize = 9
