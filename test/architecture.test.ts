@@ -43,7 +43,7 @@ const rows: ReadonlyArray<ReadonlyArray<string>> = [
   // what an app calls, what it provides, what a runner is
   ["CallOptions", "Flame", "FlameLayer", "FlameRunner", "FlameService", "runMain"],
   // the doors
-  ["index", "kubernetes", "runner"]
+  ["backend", "index", "kubernetes", "runner"]
 ]
 
 /**

@@ -27,7 +27,7 @@ import {
   type Terminated,
   worded
 } from "./PodFacts.ts"
-import { reportOf } from "./PodReport.ts"
+import { reportOf } from "../backend/RunnerReport.ts"
 import { containerName } from "./PodTemplate.ts"
 import * as PodWaiting from "./PodWaiting.ts"
 

@@ -24,7 +24,7 @@ import {
   type Terminated,
   worded
 } from "./PodFacts.ts"
-import { reportOf } from "./PodReport.ts"
+import { reportOf } from "../backend/RunnerReport.ts"
 
 /** What a runner needs of the time it has, to write its results and end, in milliseconds. */
 const reserve = 3_000

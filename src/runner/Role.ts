@@ -67,7 +67,10 @@ const network = "network"
 /** The variable with the key of a runner that is reached over a network; a secret, unlike the others. */
 export const keyVariable = `${prefix}KEY`
 
-/** Where a container's last words go, unless `FLAME_RUNNER_REPORT` names another file, and how many bytes are kept. */
+/** The variable with the file for the reason why a runner that is reached over a network will not serve. */
+export const reportVariable = `${prefix}REPORT`
+
+/** Where a container's last words go, unless `reportVariable` names another file, and how many bytes are kept. */
 const terminationLog = "/dev/termination-log"
 const reportLimit = 4_096
 

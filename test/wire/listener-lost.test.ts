@@ -14,6 +14,7 @@ import { alive } from "../fixtures/process/processes.ts"
 import { until } from "./doors.ts"
 
 const entry = new URL("../fixtures/network/runner.ts", import.meta.url)
+/** That of the backend. */
 const reasonGrace = 500
 
 const folder = Effect.acquireRelease(
@@ -71,7 +72,7 @@ const losing = (name: string, options: Omit<TcpBackend.Options, "entry">, cut: (
       return [first, second]
     }).pipe(
       Effect.provide(Pool.layer({ max: 2, concurrency: 2, cancelGrace: 1_000, drainTimeout: 1_000 }), { local: true }),
-      Effect.provide(TcpBackend.layer({ entry, reasonGrace, ...options }), { local: true })
+      Effect.provide(TcpBackend.layer({ entry, ...options }), { local: true })
     )
     assert.deepStrictEqual(alive(pids), [], "nothing is left")
   })
@@ -114,10 +115,10 @@ const viaProxy = (which: "both connections" | "the silent connection") =>
       }
     }
     const options = {
-      onListen: ({ port }: { readonly port: number }) => {
+      address: (port: number) => {
         middle.target = port
-      },
-      address: () => `127.0.0.1:${(middle.server.address() as Net.AddressInfo).port}`
+        return `127.0.0.1:${(middle.server.address() as Net.AddressInfo).port}`
+      }
     }
     // the loss of the silent one alone gives last words a second
     yield* losing(which, options, cut, 1_500 + reasonGrace)

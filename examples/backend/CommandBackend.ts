@@ -1,0 +1,118 @@
+/**
+ * A backend that starts each runner by a command: `docker run`, `ssh`, `systemd-run`, whatever a machine has.
+ *
+ * Runners dial back over TLS, with a key each. The command gets their variables in its environment and has to pass them
+ * on; its end is the runner's.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Deferred, Effect, Exit, Layer, Redacted, Stream } from "effect"
+import {
+  Backend,
+  ProcessExit,
+  reportOf,
+  RunnerListener,
+  type RunnerProcess,
+  type RunnerSpec
+} from "../../src/backend.ts"
+import { BootFailure, type RunnerExit } from "../../src/index.ts"
+
+export interface Options {
+  /**
+   * The command line of a runner; it has to pass on the variables of these names. In a container:
+   *
+   *     (names) => ["docker", "run", "--rm", "--network=host", ...names.map((name) => `--env=${name}`), "app:1", "node", "main.mjs"]
+   */
+  readonly command: (variables: ReadonlyArray<string>) => readonly [string, ...Array<string>]
+  /** Where runners find this process; by default on this machine. */
+  readonly address?: (port: number) => string
+  /** The port that they dial; any free one by default. */
+  readonly port?: number
+}
+
+/** How much of what a runner says last is kept, in characters. */
+const tailSize = 2_000
+
+export const layer = (options: Options): Layer.Layer<Backend, RunnerListener.ListenFailed> =>
+  Layer.effect(Backend, make(options))
+
+const make = Effect.fnUntraced(function* (options: Options) {
+  const listener = yield* RunnerListener.make(options.port === undefined ? {} : { port: options.port })
+  const address = options.address?.(listener.port) ?? `127.0.0.1:${listener.port},[::1]:${listener.port}`
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-command-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+  )
+
+  const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
+    const { connection, key, variables } = yield* listener.expect(spec)
+    const report = join(folder, spec.id)
+    const env = { ...variables(address, report), [key.name]: Redacted.value(key.value) }
+    const [file, ...args] = options.command(Object.keys(env))
+    const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } })
+    const running = follow(child)
+    if (child.pid === undefined) return yield* running.failed
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        running.end("SIGTERM", "its pool closed it")
+        yield* Effect.timeoutOrElse(Effect.interruptible(running.exit), {
+          duration: spec.cancelGrace,
+          orElse: () => Effect.sync(() => running.end("SIGKILL", "its pool closed it"))
+        })
+        yield* running.exit
+      })
+    )
+    const runner: RunnerProcess = {
+      labels: { pid: `${child.pid}` },
+      phases: Stream.make({ name: "started", detail: `pid ${child.pid}` }),
+      connection,
+      exit: running.exit,
+      bootFailure: ({ reason }) =>
+        reportOf(existsSync(report) ? readFileSync(report, "utf8") : undefined) ??
+        ProcessExit.bootFailure(reason, args.join(" "), running.stderr()),
+      kill: (by) => Effect.sync(() => running.end("SIGKILL", by))
+    }
+    return runner
+  })
+
+  return Backend.of({
+    name: "command",
+    build: "unnamed",
+    defaults: { bootTimeout: 60_000, reasonGrace: 500 },
+    launch
+  })
+})
+
+/** What becomes of a process, and what it says last. */
+const follow = (child: ChildProcess) => {
+  const exit: Deferred.Deferred<RunnerExit.RunnerExit> = Deferred.makeUnsafe()
+  let stderr = ""
+  let by: string | undefined
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr = (stderr + String(chunk)).slice(-tailSize)
+  })
+  const failed: Deferred.Deferred<never, BootFailure.BootFailure> = Deferred.makeUnsafe()
+  child.on("error", (error: NodeJS.ErrnoException) => {
+    const detail = `${child.spawnfile} does not start: ${error.message}`
+    // want of processes or memory passes, and the pool tries again
+    const isMissing = error.code === "ENOENT" || error.code === "EACCES"
+    const cause = isMissing ? new BootFailure.NotARunner({ detail }) : new BootFailure.LaunchFailed({ detail })
+    Deferred.doneUnsafe(failed, Exit.fail(cause))
+  })
+  child.once("close", (code, signal) => {
+    const heapFull = stderr.includes(ProcessExit.heapFull)
+    const reason = ProcessExit.reason({ code, signal, stderr, heapFull, heapLimit: undefined, by })
+    Deferred.doneUnsafe(exit, Exit.succeed({ reason, gone: true }))
+  })
+  return {
+    /** Of a process that has no pid. */
+    failed: Deferred.await(failed),
+    exit: Deferred.await(exit),
+    stderr: () => stderr,
+    end: (signal: "SIGTERM" | "SIGKILL", whoever: string) => {
+      if (child.exitCode === null && child.signalCode === null && child.kill(signal)) by ??= whoever
+    }
+  }
+}

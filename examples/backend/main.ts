@@ -1,0 +1,59 @@
+/**
+ * Counts primes on runners that a command starts: `node examples/backend/main.ts nice -n 10`.
+ *
+ * The words given stand before `node` on the command line of each runner, which has to pass its environment on, as
+ * `nice`, `taskset` or `systemd-run --scope` do. Without any a runner is a plain process that dials back.
+ */
+import { getPriority } from "node:os"
+import { fileURLToPath } from "node:url"
+import { Effect, Layer, Schema } from "effect"
+import { Flame, Pool } from "../../src/index.ts"
+import * as CommandBackend from "./CommandBackend.ts"
+
+const main = fileURLToPath(import.meta.url)
+const before = process.argv.slice(2)
+
+const Counted = Schema.Struct({ primes: Schema.Int, priority: Schema.Int })
+
+const isPrime = (n: number): boolean => {
+  for (let divisor = 2; divisor * divisor <= n; divisor++) if (n % divisor === 0) return false
+  return n > 1
+}
+
+const count = Flame.fn("count", { payload: { from: Schema.Int, to: Schema.Int }, success: Counted }, ({ from, to }) =>
+  Effect.sync(() => {
+    let primes = 0
+    for (let n = from; n < to; n++) if (isPrime(n)) primes++
+    return { primes, priority: getPriority() }
+  })
+)
+
+const app = Effect.gen(function* () {
+  const parts = yield* Effect.forEach(
+    [0, 1, 2, 3],
+    (n) => Flame.call(count, { from: n * 50_000, to: (n + 1) * 50_000 }),
+    {
+      concurrency: "unbounded"
+    }
+  )
+  const primes = parts.reduce((sum, part) => sum + part.primes, 0)
+  const priorities = new Set(parts.map(({ priority }) => priority))
+  yield* Effect.sync(() =>
+    console.log(`${primes} primes below 200000, by runners of priority ${[...priorities].join()}`)
+  )
+})
+
+Flame.main({
+  functions: [count],
+  app,
+  flame: Pool.layer({ max: 2 }).pipe(
+    Layer.provideMerge(
+      CommandBackend.layer({
+        command: () => {
+          const [file, ...args] = [...before, process.execPath, main]
+          return [file, ...args]
+        }
+      })
+    )
+  )
+}).pipe(Flame.runMain)

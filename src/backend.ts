@@ -1,0 +1,8 @@
+/** The door for who writes a backend: its contract, the byte pipe to a runner, and where runners dial back to. */
+export { Backend } from "./backend/Backend.ts"
+export type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "./backend/Backend.ts"
+export * as ProcessExit from "./backend/ProcessExit.ts"
+export * as RunnerListener from "./backend/RunnerListener.ts"
+export { reportOf } from "./backend/RunnerReport.ts"
+export { fromDuplex } from "./wire/Transport.ts"
+export type { Transport, TransportHandlers } from "./wire/Transport.ts"

@@ -1,0 +1,83 @@
+/**
+ * Where the runners of a backend dial back to, for one that starts them where no socketpair reaches: in a container, on
+ * another machine.
+ *
+ * Each runner has a key of its own, which admits one session over TLS 1.3; what else comes to the port is turned away.
+ */
+import { randomUUID } from "node:crypto"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Role from "../runner/Role.ts"
+import * as Listener from "../wire/Listener.ts"
+import * as Psk from "../wire/Psk.ts"
+import type { Transport } from "../wire/Transport.ts"
+import type { RunnerSpec } from "./Backend.ts"
+
+export { ListenFailed } from "../wire/Listener.ts"
+
+export interface Options {
+  /** The address to listen on; all of this machine, of both families, where not given. */
+  readonly host?: string
+  /** The port; any free one where not given. */
+  readonly port?: number
+}
+
+/** A runner that is expected, and what makes a process anywhere that runner. */
+export interface ExpectedRunner {
+  /**
+   * The variables of its environment, but for its key. `address` is where it finds its parent: one `host:port` or more,
+   * separated by commas. `report` names a file there, which gets the reason why it will not serve, for `reportOf`.
+   */
+  readonly variables: (address: string, report?: string) => Readonly<Record<string, string>>
+  /** The variable with its key: whoever reads it before the runner has dialled can take its place. */
+  readonly key: { readonly name: string; readonly value: Redacted.Redacted<string> }
+  /** The byte pipe to it, once it has dialled back and proven to have the key. */
+  readonly connection: Effect.Effect<Transport>
+  /** How far it has got, for the hint of a boot that was too slow. `address` is its own, where that is known. */
+  readonly seen: (address?: string) => Listener.Seen
+}
+
+/** A port for runners. */
+export interface RunnerListener {
+  readonly port: number
+  /** Expects one runner until the scope ends, which ends its session too. */
+  readonly expect: (spec: RunnerSpec) => Effect.Effect<ExpectedRunner, never, Scope.Scope>
+}
+
+/**
+ * Listens for runners until its scope ends, which ends their sessions too.
+ *
+ * @example
+ * ```ts
+ * const listener = yield* RunnerListener.make()
+ * // in `launch` of a backend, with the RunnerSpec that it is given
+ * const runner = yield* listener.expect(spec)
+ * const env = { ...runner.variables(`10.0.0.5:${listener.port}`), [runner.key.name]: Redacted.value(runner.key.value) }
+ * ```
+ */
+export const make: (options?: Options) => Effect.Effect<RunnerListener, Listener.ListenFailed, Scope.Scope> =
+  Effect.fnUntraced(function* (options = {}) {
+    const life = randomUUID()
+    const listener = yield* Listener.make({ port: 0, ...options, master: Psk.makeMaster(), life })
+    let runners = 0
+    return {
+      port: listener.port,
+      expect: (spec) =>
+        Effect.map(
+          Effect.acquireRelease(
+            Effect.sync(() => listener.expect(++runners)),
+            (admission) => Effect.sync(() => admission.revoke())
+          ),
+          ({ identity, key, seen, transport }) => ({
+            variables: (address, report) => ({
+              ...Role.networkVariables(spec, identity, { address }),
+              ...(report === undefined ? {} : { [Role.reportVariable]: report })
+            }),
+            key: { name: Role.keyVariable, value: key },
+            connection: transport,
+            seen
+          })
+        )
+    }
+  })
