@@ -26,7 +26,9 @@ import * as PoolState from "./PoolState.ts"
 export const live = (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine): Effect.Effect<void> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const exit = yield* Effect.exit(serve(runner, index, parts, engine, scope))
+    // given up before its turn came, as by a pool that closes in the turn that wanted it: nothing of it begins
+    const isWanted = !Deferred.isDoneUnsafe(runner.givenUp)
+    const exit = yield* Effect.exit(isWanted ? serve(runner, index, parts, engine, scope) : Effect.undefined)
     // whatever a backend does there, the pool must learn that the runner is no more
     const closed = yield* Effect.exit(Scope.close(scope, exit))
     if (Exit.isFailure(closed)) yield* Effect.logError(`runner ${runner.id} could not be removed`, closed.cause)
