@@ -13,9 +13,9 @@ export const reserve = 8_000
 /** How long the API server may take to say when this pod is to be gone, in milliseconds. */
 const askTime = 1_000
 
-/** What is left of a drain in a pod that is to go, or that got its signal for another reason. */
-export const within = (drainTimeout: number, pod: Pod, now: number): number => {
-  const grace = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1_000
+/** What is left of a drain, which began some milliseconds ago, in a pod that is to go, or got its signal for another reason. */
+export const within = (drainTimeout: number, pod: Pod, now: number, ago = 0): number => {
+  const grace = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1_000 - ago
   const { deletionTimestamp } = pod.metadata
   const left = deletionTimestamp === undefined ? grace : Math.min(grace, Date.parse(deletionTimestamp) - now)
   return Math.max(0, Math.min(drainTimeout, left - reserve))
@@ -37,10 +37,13 @@ export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.
     const known = hub.done
     if (known?.parent === undefined) return drainTimeout
     const { client, parent } = known
+    const began = yield* Clock.currentTimeMillis
     const asked = yield* Effect.option(Effect.timeout(client.getPod(parent.pod.metadata.name ?? ""), askTime))
+    const now = yield* Clock.currentTimeMillis
     return within(
       drainTimeout,
       Option.getOrElse(asked, () => parent.pod),
-      yield* Clock.currentTimeMillis
+      now,
+      now - began
     )
   })

@@ -27,6 +27,8 @@ export interface LifeParts {
   readonly publish: (event: PoolEvent) => void
   /** Runs an effect beside the pool, until the pool ends. */
   readonly beside: (effect: Effect.Effect<unknown, unknown>) => void
+  /** Completes when the pool has no more time to wait for the reasons of ends. */
+  readonly outOfTime: Effect.Effect<void>
   readonly askIdle: (index: number, handle: RunnerHandle) => void
 }
 

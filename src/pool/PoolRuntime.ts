@@ -27,6 +27,12 @@ import { statusOf } from "./StatusOf.ts"
 /** Events that a slow reader may fall behind by before it misses the oldest. */
 const eventBuffer = 1_024
 
+/**
+ * How long reasons of ends are waited for once the calls were cut at the end of a drain, in milliseconds: no caller waits
+ * for them, and what is left of the time is for taking the runners away.
+ */
+const lastReasons = 500
+
 let runnersNamed = 0
 
 const shortName = (pool: string): string =>
@@ -50,6 +56,7 @@ export class PoolRuntime {
   private readonly lives = new Set<Fiber.Fiber<void>>()
   private readonly others = new Set<Fiber.Fiber<unknown, unknown>>()
   private readonly closed = Deferred.makeUnsafe<void>()
+  private readonly outOfTime = Deferred.makeUnsafe<void>()
   private closing = false
   private unregister: () => void
 
@@ -108,6 +115,7 @@ export class PoolRuntime {
       const cutAfter = (millis: number) =>
         engine.after(millis, () => {
           for (const runner of engine.runners.values()) runner.handle?.drain(0)
+          engine.after(lastReasons, () => Deferred.doneUnsafe(this.outOfTime, Exit.void))
           engine.after(cancelGrace + 1_000, () => {
             for (const runner of engine.runners.values()) runner.kill("the pool closed")
           })
@@ -264,6 +272,7 @@ export class PoolRuntime {
       hooks: this.options,
       publish: (event) => this.publish(event),
       beside: (effect) => this.beside(effect),
+      outOfTime: Deferred.await(this.outOfTime),
       askIdle: (index, handle) =>
         askIdle(this.engine, this.id, this.options.idleWhen, index, handle, (effect) => this.beside(effect))
     }

@@ -273,7 +273,7 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   const { process, why } = runner
   if (process === undefined) return undefined
   const lost: Lost = { calls: engine.sessionOver(index), why, exit: unknown }
-  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace)
+  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, parts.outOfTime)
   // whom we killed ourselves needs no witness, however long the system takes
   const { killedBy } = runner
   const killed: RunnerExit | undefined =
@@ -281,7 +281,7 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   engine.tell(lost.calls, runner.id, lost.exit === unknown ? (killed ?? unknown) : lost.exit)
   // the end of the scope would wait for it anyway; whatever holds out that long is killed there
   if (lost.exit === unknown) {
-    lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace)
+    lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
   }
   if (why === undefined) {
@@ -297,7 +297,7 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
 const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, parts: LifeParts, engine: PoolEngine) {
   const { process } = runner
   if (process === undefined) return
-  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace)
+  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, parts.outOfTime)
   if (lost.exit !== unknown) return toldLate(runner, lost, parts, engine)
   parts.beside(
     Effect.map(process.exit, (exit) => {

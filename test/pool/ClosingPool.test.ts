@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Layer, Queue, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Backend } from "../../src/backend/Backend.ts"
 import { LaunchFailed } from "../../src/BootFailure.ts"
+import * as MemoryBackend from "../../src/backend/MemoryBackend.ts"
+import { Flame } from "../../src/index.ts"
 import { Pool } from "../../src/pool/Pool.ts"
 import type { PoolEvent } from "../../src/pool/PoolEvent.ts"
 
@@ -50,4 +52,34 @@ describe("a pool that closes", () => {
       assert.strictEqual(launched, 0)
     })
   })
+
+  it.effect("waits for no reason that its system does not tell, once its calls have had their time", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const held = Flame.fn("held", { success: Schema.Void }, () =>
+        Effect.andThen(Deferred.succeed(started, undefined), Effect.never)
+      )
+      const mute = Layer.effect(
+        Backend,
+        Effect.map(Backend, (backend) => ({
+          ...backend,
+          defaults: { ...backend.defaults, reasonGrace: 3_000 },
+          launch: (spec) => Effect.map(backend.launch(spec), (process) => ({ ...process, exit: Effect.never }))
+        }))
+      ).pipe(Layer.provide(MemoryBackend.layer({ functions: [held] })))
+      yield* Effect.gen(function* () {
+        const pool = yield* Pool
+        const calling = yield* Effect.forkChild(Effect.exit(Flame.call(held)))
+        yield* Deferred.await(started)
+        const closing = yield* Effect.forkChild(pool.drain, { startImmediately: true })
+        yield* TestClock.adjust("29 seconds")
+        assert.isUndefined(calling.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        assert.isDefined(calling.pollUnsafe())
+        assert.isUndefined(closing.pollUnsafe())
+        yield* TestClock.adjust("500 millis")
+        assert.isDefined(closing.pollUnsafe())
+      }).pipe(Effect.provide(Pool.layer({ drainTimeout: "30 seconds" }).pipe(Layer.provide(mute))))
+    })
+  )
 })
