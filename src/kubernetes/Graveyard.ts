@@ -77,22 +77,40 @@ export class Graveyard {
       const known = this.graves.get(name)
       if (known !== undefined)
         return known.attempt === undefined ? Effect.succeed(known.accepted) : Fiber.join(known.attempt)
-      const grave: Grave = {
-        name,
-        uid,
-        gracePeriodSeconds,
-        attempt: undefined,
-        accepted: false,
-        taken: undefined,
-        isDue: false,
-        unfollow: () => {},
-        expiry: { at: this.now() + memory }
-      }
-      this.graves.set(name, grave)
+      const grave = this.dig(name, uid, gracePeriodSeconds)
       const attempt = this.attempt(grave)
-      grave.unfollow = this.watch.follow(name, ({ gone, pod }) => this.seen(grave, pod, gone))
+      this.follow(grave)
       return Fiber.join(attempt)
     })
+  }
+
+  /** Gives up a pod that most likely will never be: it is deleted if it shows up. */
+  expect(name: string): void {
+    if (this.graves.has(name)) return
+    const grave = this.dig(name, undefined, undefined)
+    // as good as an answer that there is none
+    grave.accepted = true
+    this.follow(grave)
+  }
+
+  private dig(name: string, uid: string | undefined, gracePeriodSeconds: number | undefined): Grave {
+    const grave: Grave = {
+      name,
+      uid,
+      gracePeriodSeconds,
+      attempt: undefined,
+      accepted: false,
+      taken: undefined,
+      isDue: false,
+      unfollow: () => {},
+      expiry: { at: this.now() + memory }
+    }
+    this.graves.set(name, grave)
+    return grave
+  }
+
+  private follow(grave: Grave): void {
+    grave.unfollow = this.watch.follow(grave.name, ({ gone, pod }) => this.seen(grave, pod, gone))
   }
 
   /** After a relist: what is not there and has been deleted, or looked for long enough, is forgotten. */

@@ -31,6 +31,8 @@ export interface RunnerPodParts {
 export interface Progress {
   /** From now on there may be a pod, whatever becomes of the answer. */
   readonly asking: () => void
+  /** The API server has said no, so that there is one only if an earlier answer was lost. */
+  readonly refused: () => void
   readonly waits: (detail: string) => void
 }
 
@@ -62,6 +64,7 @@ export const make = Effect.fnUntraced(function* (
       parts.compare(wanted, made.success)
       return made.success
     }
+    if (made.failure.status !== undefined) progress.refused()
     const now = hub.now()
     const kind = KubeFailure.causeOf(made.failure)._tag
     if (kind !== last.kind) last = { kind, since: now }

@@ -9,15 +9,16 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
+import type * as Queue from "effect/Queue"
 import type * as Cause from "effect/Cause"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../BootFailure.ts"
 import { Killed, NodeLost, type RunnerExit } from "../RunnerExit.ts"
-import type { Transport } from "../wire/Transport.ts"
+import { type Transport, whenClosed } from "../wire/Transport.ts"
 import type { Pod } from "./Kube.ts"
+import { PodBoot } from "./PodBoot.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import * as PodDiagnosis from "./PodDiagnosis.ts"
@@ -26,9 +27,6 @@ import * as PodFacts from "./PodFacts.ts"
 import * as PodLastWords from "./PodLastWords.ts"
 import type { PodChange } from "./PodWatch.ts"
 import { type Dialling, forward, listen } from "./Dialling.ts"
-
-/** How long what only helps to tell a reason may take, in milliseconds. */
-const askTime = 2_000
 
 /** The port of its own loopback on which a runner listens that its parent reaches through the API server. */
 const forwardPort = 9345
@@ -43,30 +41,25 @@ export class RunnerPod {
   private readonly index: number
   private readonly name: string
   private readonly labels: Record<string, string>
-  private readonly phases: Queue.Queue<BootPhase, Cause.Done>
+  private readonly boot: PodBoot
   private readonly run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
-  private readonly started = Deferred.makeUnsafe<void>()
-  private readonly scheduled = Deferred.makeUnsafe<void>()
   private readonly leaving = Deferred.makeUnsafe<Leaving>()
   private readonly sooner = Deferred.makeUnsafe<number>()
   private readonly exit = Deferred.makeUnsafe<RunnerExit>()
   private readonly failed = Deferred.makeUnsafe<never, BootFailure>()
-  private readonly reached = new Set<BootPhase["name"]>()
   private pod: Pod | undefined
-  private stuckSince: number | undefined
-  private waitsFor: string | undefined
-  private events: PodDiagnosis.Context["events"]
-  private hasAskedForEvents = false
   private isConnected = false
-  private isCreated = false
+  /** Whether it was asked for, and whether the API server has refused since, so that most likely there is none. */
+  private isAsked = false
+  private isRefused = false
   private isOver = false
   private isGone = false
   private isFailing = false
   private isTelling = false
   private unfollow: () => void = () => {}
   private killedBy: string | undefined
+  private sessionEndedAt: number | undefined
   private cause: BootFailure | undefined
-  private timer: Fiber.Fiber<unknown> | undefined
 
   constructor(
     parts: RunnerPodParts,
@@ -77,8 +70,8 @@ export class RunnerPod {
     const { hub } = parts
     this.parts = parts
     this.spec = spec
-    this.phases = phases
     this.run = run
+    this.boot = new PodBoot(parts, phases, run, (cause) => this.fail(cause))
     this.index = hub.nextIndex()
     this.name = podName(parts.template.identity, spec)
     this.labels = { pod: this.name, namespace: hub.client.namespace }
@@ -100,20 +93,22 @@ export class RunnerPod {
       yield* Effect.addFinalizer(() => this.remove)
       const creating = yield* Effect.forkScoped(this.create)
       // what it opens on the way ends with the runner, whoever asks for it
-      const transport = Scope.provide(this.dialling.transport(Deferred.await(this.started)), yield* Effect.scope)
-      const connection: Effect.Effect<Transport, BootFailure> = Effect.tap(
+      const transport = Scope.provide(this.dialling.transport(Deferred.await(this.boot.started)), yield* Effect.scope)
+      const connection: Effect.Effect<Transport, BootFailure> = Effect.flatMap(
         Effect.raceFirst(transport, Deferred.await(this.failed)),
-        () =>
-          Effect.andThen(
-            Effect.sync(() => this.connected()),
-            // it is there: whatever the answer to its creation is
-            Fiber.interrupt(creating)
-          )
+        (transport) => {
+          this.connected()
+          const noted = whenClosed(transport, () => {
+            this.sessionEndedAt = hub.now()
+          })
+          // it is there: whatever the answer to its creation is
+          return Effect.as(Fiber.interrupt(creating), noted)
+        }
       )
       return {
         labels: this.labels,
-        phases: Stream.fromQueue(this.phases),
-        scheduled: Deferred.await(this.scheduled),
+        phases: Stream.fromQueue(this.boot.phases),
+        scheduled: Deferred.await(this.boot.scheduled),
         leaving: Deferred.await(this.leaving),
         connection,
         exit: Deferred.await(this.exit),
@@ -129,16 +124,20 @@ export class RunnerPod {
     const { parts, spec } = this
     const creation = PodCreation.make(parts, spec, this.index, this.dialling, {
       asking: () => {
-        this.isCreated = true
+        this.isAsked = true
+        this.isRefused = false
       },
-      waits: (detail) => this.tell(detail)
+      refused: () => {
+        this.isRefused = true
+      },
+      waits: (detail) => this.boot.tell(detail)
     })
     return Effect.match(creation, {
       onFailure: (cause) => this.fail(cause),
       onSuccess: (pod) => {
         this.labels["uid"] = pod.metadata.uid ?? ""
         parts.say(`pod ${this.name} was created for runner ${spec.id}`)
-        this.reach({ name: "created" })
+        this.boot.reach({ name: "created" })
         this.run(this.waitForPlace)
         parts.hub.watch.note(pod)
       }
@@ -148,10 +147,10 @@ export class RunnerPod {
   /** Gives up when no place is found for it in time. */
   private get waitForPlace(): Effect.Effect<void> {
     const late = Effect.sync(() => {
-      const detail = this.waitsFor ?? "the scheduler has said nothing about it"
+      const detail = this.boot.waitsFor ?? "the scheduler has said nothing about it"
       this.fail(new Unschedulable({ detail: `${detail} (for ${this.parts.scheduleTimeout} ms)` }))
     })
-    return Effect.raceFirst(Deferred.await(this.scheduled), Effect.delay(late, this.parts.scheduleTimeout))
+    return Effect.raceFirst(Deferred.await(this.boot.scheduled), Effect.delay(late, this.parts.scheduleTimeout))
   }
 
   private changed({ gone, pod }: PodChange): void {
@@ -164,8 +163,12 @@ export class RunnerPod {
       const leaving = PodDiagnosis.leavingOf(pod, { now: hub.now(), drainTimeout: this.spec.drainTimeout })
       if (leaving !== undefined) this.leaves(leaving)
     }
-    if (!this.isConnected) this.diagnose()
-    const end = PodDiagnosis.exitOf(pod, gone) ?? this.lostNode(pod)
+    if (!this.isConnected) this.boot.saw(pod)
+    this.lookForEnd(pod)
+  }
+
+  private lookForEnd(pod: Pod): void {
+    const end = PodDiagnosis.exitOf(pod, this.isGone) ?? this.lostNode(pod)
     // a boot that fails has its reason first, which must be the answer to whoever waits for either
     if (end !== undefined && !this.isTelling) this.end(end)
   }
@@ -196,90 +199,13 @@ export class RunnerPod {
     return this.pod !== undefined && PodFacts.runnerOf(this.pod)?.state?.terminated !== undefined
   }
 
-  /** How far its boot has come, and whether it can still succeed. */
-  private diagnose(): void {
-    const { hub } = this.parts
-    const { pod } = this
-    if (pod === undefined || this.isFailing || this.isOver) return
-    const { events, stuckSince } = this
-    const context = { now: hub.now(), stuckSince, events, image: this.parts.template.container.image }
-    const { phases, verdict } = PodDiagnosis.bootOf(pod, context)
-    // the watch may tell of a pod before its creation is answered, and of one without a place it tells no other step: told
-    // later, this one would end what it waits for
-    this.reach({ name: "created" })
-    for (const phase of phases) this.reach(phase)
-    this.timer?.interruptUnsafe()
-    this.timer = undefined
-    this.stuckSince = verdict._tag === "Fails" ? verdict.since : undefined
-    switch (verdict._tag) {
-      case "Failed":
-        return this.fail(verdict.cause)
-      case "Fails":
-        this.tell(verdict.cause.message)
-        return this.lookAgain(verdict.at)
-      case "Waiting":
-        if (verdict.detail !== undefined) this.tell(verdict.detail)
-        if (verdict.askForEventsAt !== undefined && !this.hasAskedForEvents) this.askForEvents(verdict.askForEventsAt)
-        return
-    }
-  }
-
-  private lookAgain(at: number): void {
-    this.timer = this.run(
-      Effect.delay(
-        Effect.sync(() => this.diagnose()),
-        Math.max(0, at - this.parts.hub.now())
-      )
-    )
-  }
-
-  /** Some reasons are in no status: asks once what happened to the pod. */
-  private askForEvents(at: number): void {
-    const { hub, may } = this.parts
-    const uid = this.pod?.metadata.uid
-    if (!may.listEvents || uid === undefined) return
-    const ask = Effect.flatMap(Effect.timeoutOption(hub.client.events(uid), askTime), (events) =>
-      Effect.sync(() => {
-        if (Option.isNone(events)) return
-        this.events = events.value
-        this.diagnose()
-      })
-    )
-    this.timer = this.run(
-      Effect.delay(
-        Effect.suspend(() => {
-          this.hasAskedForEvents = true
-          // apart from the timer, which the next change of the pod puts aside
-          this.run(Effect.ignore(ask))
-          return Effect.void
-        }),
-        Math.max(0, at - hub.now())
-      )
-    )
-  }
-
-  private reach(phase: BootPhase): void {
-    if (this.reached.has(phase.name)) return
-    if (phase.name !== "created") this.reach({ name: "created" })
-    this.reached.add(phase.name)
-    this.waitsFor = undefined
-    if (phase.name !== "created") Deferred.doneUnsafe(this.scheduled, Effect.void)
-    if (phase.name === "started") Deferred.doneUnsafe(this.started, Effect.void)
-    Queue.offerUnsafe(this.phases, phase)
-  }
-
-  private tell(detail: string): void {
-    if (this.waitsFor === detail) return
-    this.waitsFor = detail
-    Queue.offerUnsafe(this.phases, { name: "waiting", detail })
-  }
-
   /** It will never serve. What it wrote is asked for, where nothing else says why. */
   private fail(found: BootFailure): void {
     if (this.isFailing || this.isConnected) return
     const cause = this.healed(found)
     this.isFailing = true
     this.isTelling = true
+    this.boot.stop()
     const told = Effect.map(PodLastWords.added(this.parts, this.name, cause), (cause) => {
       this.cause = cause
       this.isTelling = false
@@ -306,10 +232,16 @@ export class RunnerPod {
   private connected(): void {
     this.isConnected = true
     this.parts.say(`pod ${this.name} is connected as runner ${this.spec.id}`)
-    this.timer?.interruptUnsafe()
-    Deferred.doneUnsafe(this.scheduled, Effect.void)
-    this.reach({ name: "connected" })
-    Queue.endUnsafe(this.phases)
+    this.boot.reach({ name: "connected" })
+    this.boot.close()
+  }
+
+  /** How long it may take to end by itself, in whole seconds: one without a session has nothing to end. */
+  private get grace(): number {
+    if (!this.isConnected) return 1
+    const { hub } = this.parts
+    const elapsed = this.sessionEndedAt === undefined ? 0 : hub.now() - this.sessionEndedAt
+    return Math.ceil(Math.max(0, this.spec.cancelGrace - elapsed) / 1_000) + 1
   }
 
   private bootFailure(exit: RunnerExit): BootFailure {
@@ -318,7 +250,7 @@ export class RunnerPod {
 
   /** How far a dial has come, for who must find out why there was none. */
   private get hint(): string | undefined {
-    return this.waitsFor ?? this.dialling.hint(this.pod?.status?.podIP)
+    return this.boot.waitsFor ?? this.dialling.hint(this.pod?.status?.podIP)
   }
 
   private kill(by: string): Effect.Effect<void> {
@@ -335,13 +267,14 @@ export class RunnerPod {
     return Effect.gen({ self: this }, function* () {
       const { hub } = this.parts
       this.isOver = true
-      this.timer?.interruptUnsafe()
+      this.boot.close()
       this.dialling.revoke()
-      Queue.endUnsafe(this.phases)
+      if (this.pod !== undefined) this.lookForEnd(this.pod)
+      // nothing is there to delete: should it show up all the same, it is deleted then
+      if (this.isRefused && this.pod === undefined) hub.graveyard.expect(this.name)
       // what the watch has seen the end of needs no other one, which nothing would ever tell
-      if (this.isCreated && !this.isGone) {
-        // a runner whose session is over ends by itself within `cancelGrace`; one that never had any has nothing to end
-        const grace = this.isConnected ? Math.ceil(this.spec.cancelGrace / 1_000) + 1 : 1
+      else if (this.isAsked && !this.isGone) {
+        const { grace } = this
         this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
         const burial = hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
         const isDeleted = Option.getOrElse(yield* Effect.timeoutOption(burial, deleteTime), () => false)

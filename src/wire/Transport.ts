@@ -74,6 +74,19 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
   }
 }
 
+/** The same pipe over a stream, whose end is told to somebody else first. */
+export const whenClosed = (transport: Transport, ended: () => void): Transport => ({
+  ...transport,
+  start: (handlers) =>
+    transport.start({
+      ...handlers,
+      closed: (error) => {
+        ended()
+        handlers.closed(error)
+      }
+    })
+})
+
 /** One end of a pipe in memory. */
 export interface MemoryTransport extends Transport {
   /** Stops to deliver what the other end writes, as a blocked event loop does, or delivers again. */

@@ -27,9 +27,18 @@ const connected = Effect.gen(function* () {
   const pod = yield* theOnly
   const connecting = yield* Effect.forkChild(runner.process.connection)
   const there = yield* PodParent.dialBack(pod)
-  yield* Fiber.join(connecting)
-  return { ...runner, name: pod.metadata.name!, there }
+  return { ...runner, name: pod.metadata.name!, there, here: yield* Fiber.join(connecting) }
 })
+
+/** A runner of a parent whose end, too, waits for what nobody tells of. */
+const unheard = <A, E, R>(body: (runner: Effect.Success<typeof connected>) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const parent = yield* Scope.make()
+    yield* body(yield* Scope.provide(connected, parent))
+    const ending = yield* Effect.forkChild(Scope.close(parent, Exit.void))
+    yield* TestClock.adjust("10 seconds")
+    yield* Fiber.join(ending)
+  }).pipe(Effect.provide(PodParent.cluster(() => ({ deletePod: () => Effect.void }))))
 
 const closed = (transport: Transport) =>
   Effect.callback<void>((resume) =>
@@ -93,6 +102,43 @@ describe("the end of a runner that is a pod", () => {
     }).pipe(Effect.provide(PodParent.cluster()), Effect.provide(layer))
   })
 
+  it.effect("is waited for as long as it may take since its session ended, where nobody tells of it", () =>
+    unheard(
+      Effect.fnUntraced(function* ({ here, scope, there }) {
+        const over = yield* Effect.forkChild(closed(here), { startImmediately: true })
+        there.destroy()
+        yield* Fiber.join(over)
+        // what its pool waits for the reason
+        yield* TestClock.adjust("8 seconds")
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("3900 millis")
+        assert.isUndefined(closing.pollUnsafe())
+        yield* TestClock.adjust("100 millis")
+        assert.isDefined(closing.pollUnsafe())
+      })
+    )
+  )
+
+  it.effect("is not waited for on a node that is known to be silent", () =>
+    unheard(
+      Effect.fnUntraced(function* ({ name, process, scope }) {
+        const silent = { type: "Ready", status: "False", reason: "NodeNotReady" }
+        yield* (yield* KubeMock).play(name, [
+          PodScript.step(0, (pod) => ({
+            ...pod,
+            status: { ...pod.status, reason: "NodeLost", conditions: [silent] }
+          }))
+        ])
+        yield* TestClock.adjust(0)
+        yield* process.leaving!
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust(0)
+        assert.isDefined(closing.pollUnsafe())
+        assert.strictEqual((yield* process.exit).reason._tag, "NodeLost")
+      })
+    )
+  )
+
   it.effect("that is announced before its time is known is told again when that is less", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
@@ -115,6 +161,55 @@ describe("the end of a runner that is a pod", () => {
       yield* Fiber.join(closing)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
+
+  it.effect("costs no request where its creation was refused", () =>
+    Effect.gen(function* () {
+      const [kube, mock] = [yield* KubeClient, yield* KubeMock]
+      const backend = yield* PodParent.make()
+      const first = yield* PodParent.launch(backend)
+      yield* TestClock.adjust("1 second")
+      yield* mock.fail("create pods", ApiErrors.podSecurity())
+      const { process, scope } = yield* PodParent.launch(backend)
+      assert.strictEqual((yield* Effect.flip(process.connection))._tag, "AdmissionDenied")
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(kube.requests()["delete pods"])
+      const closing = yield* Effect.forkChild(Scope.close(first.scope, Exit.void))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("takes the pod of a creation that was done and refused when it was asked for again", () => {
+    let isAsked = false
+    return Effect.gen(function* () {
+      const [kube, mock] = [yield* KubeClient, yield* KubeMock]
+      const { process, scope } = yield* PodParent.launch(yield* PodParent.make())
+      assert.strictEqual((yield* Effect.flip(process.connection))._tag, "AdmissionDenied")
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(isAsked)
+      assert.isUndefined(kube.requests()["delete pods"])
+      yield* TestClock.adjust("2 seconds")
+      // one was only tried
+      assert.deepInclude(kube.requests(), { "create pods": 2, "delete pods": 1 })
+      assert.lengthOf(yield* mock.pods, 0)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        PodParent.cluster((client) => ({
+          createPod: (pod, options) => {
+            if (options?.dryRun === true) return client.createPod(pod, options)
+            isAsked = true
+            // somewhere on the way it is still being done
+            return Effect.andThen(
+              Effect.forkDetach(Effect.delay(client.createPod(pod), "1500 millis")),
+              Effect.fail(ApiErrors.podSecurity())
+            )
+          }
+        }))
+      )
+    )
+  })
 
   it.effect("leaves nobody who follows a pod that never was", () =>
     Effect.gen(function* () {
