@@ -12,7 +12,7 @@ import { begin, reasonOf, timed } from "../../fixtures/conformance-process/harne
 import { add, bytes, echo, place, play, TooLong } from "../apps/functions.ts"
 import { evict, exec, remove } from "../kit/Cluster.ts"
 import { onHost } from "../kit/HostParent.ts"
-import { processes } from "../kit/Leaks.ts"
+import { kill, processes } from "../kit/Leaks.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
 import { within } from "../kit/Times.ts"
 
@@ -73,6 +73,21 @@ describe("calls on pods", () => {
         const next = yield* begin(scene, "b")
         assert.notStrictEqual(next.host, host)
         yield* next.end
+      })
+    )
+  )
+
+  it.live("[C15] whose runner is killed by SIGKILL from outside of its pod are told so by that name", () =>
+    onHost(space, {}, (scene) =>
+      Effect.gen(function* () {
+        const { fiber, host } = yield* begin(scene, "a")
+        yield* kill(space.name, host)
+        const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
+        assert.instanceOf(reason, RunnerLost)
+        assert.deepInclude(reason, { mayHaveRun: true, gone: true })
+        assert.deepInclude(reason.exit, { _tag: "Killed", signal: "SIGKILL" })
+        assert.isBelow(took, 5_000)
+        assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
       })
     )
   )

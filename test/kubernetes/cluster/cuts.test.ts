@@ -9,7 +9,7 @@ import { until } from "../../fixtures/conformance-process/patience.ts"
 import { add, replay } from "../apps/functions.ts"
 import { freePort, host, type HostOptions, type HostScene, inPool, onHost } from "../kit/HostParent.ts"
 import { leavesNothing, processes } from "../kit/Leaks.ts"
-import { cutOff } from "../kit/Network.ts"
+import { cutOff, deafen, silence } from "../kit/Network.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
 import * as TcpProxy from "../kit/TcpProxy.ts"
 import type { Pool } from "../../../src/pool/Pool.ts"
@@ -70,6 +70,32 @@ describe("the connection of a runner", () => {
       })
     )
   )
+
+  const sides = [
+    ["whom nothing reaches", deafen],
+    ["from whom nothing comes", silence]
+  ] as const
+
+  for (const [what, cut] of sides) {
+    it.live(`[C64] ${what} any more: callers get RunnerLost within 15 s, and the runner is gone by itself`, () =>
+      onHost(space, {}, (scene) =>
+        Effect.gen(function* () {
+          const { fiber, host } = yield* begin(scene, "a")
+          const before = processes(space.name)
+          assert.strictEqual(before.length, 1)
+          yield* cut(space.name, host)
+          const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
+          assert.instanceOf(reason, RunnerLost)
+          assert.isTrue(reason.mayHaveRun)
+          // it is the silence that is noticed, not a connection that was closed
+          assert.isAbove(took, 10_000)
+          assert.isBelow(took, noticed)
+          yield* until(() => !processes(space.name).includes(before[0]!), "the runner has ended")
+          assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
+        })
+      )
+    )
+  }
 
   it.live("[C64] is lost: an idempotent call runs again only when no two can overlap", () =>
     throughProxy({ max: 2 }, ({ line, stage }) =>

@@ -1,6 +1,5 @@
 /** The failure drill, beside what is in failing.test.ts and calls.test.ts: what a boot lacks, and an account whose token changes. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { get } from "node:https"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -11,7 +10,7 @@ import * as Flame from "../../../src/Flame.ts"
 import { BootFailed } from "../../../src/FlameError.ts"
 import { begin, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 import { add } from "../apps/functions.ts"
-import { request } from "../kit/Api.ts"
+import { request, statusFor } from "../kit/Api.ts"
 import { collection, create, pods, remove } from "../kit/Cluster.ts"
 import { onHost, runnerLabel } from "../kit/HostParent.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
@@ -167,14 +166,7 @@ const boundToken = (name: string) =>
 
 /** Waits until the API server has forgotten that a token was good. */
 const refused = (token: string) => {
-  const { ca, server } = inject("cluster").access
-  const ask = Effect.callback<number>((resume) => {
-    const headers = { authorization: `Bearer ${token}` }
-    get(new URL(collection(space.name, "pods"), server), { ca, agent: false, headers }, (response) => {
-      response.resume()
-      resume(Effect.succeed(response.statusCode ?? 0))
-    })
-  })
+  const ask = statusFor(token, collection(space.name, "pods"))
   return Effect.repeat(Effect.delay(ask, 500), { until: (status) => status === 401 })
 }
 

@@ -72,6 +72,20 @@ export const request = (method: string, path: string, body?: unknown): Effect.Ef
     return Effect.sync(() => sent.destroy())
   })
 
+/** What the API server answers to who shows that token: a code. */
+export const statusFor = (token: string, path: string): Effect.Effect<number> =>
+  Effect.callback<number>((resume) => {
+    const { ca, server } = inject("cluster").access
+    const headers = { authorization: `Bearer ${token}` }
+    const sent = open(new URL(path, server), { ca, agent, headers }, (response) => {
+      response.resume()
+      resume(Effect.succeed(response.statusCode ?? 0))
+    })
+    sent.on("error", (error) => resume(Effect.die(error)))
+    sent.end()
+    return Effect.sync(() => void sent.destroy())
+  })
+
 /** What an effect gives, or undefined where the object is not there. */
 export const orMissing = <A>(effect: Effect.Effect<A, Error>): Effect.Effect<A | undefined> =>
   effect.pipe(

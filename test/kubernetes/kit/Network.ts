@@ -1,9 +1,12 @@
-/** The network of a pod, on this machine: cut off, packets to and from it are lost without a word. */
+/** The network of a pod, on this machine: cut off, or in one direction, packets are lost without a word. */
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { exec } from "./Cluster.ts"
+import { exec, pod } from "./Cluster.ts"
+import { until } from "../../fixtures/conformance-process/patience.ts"
+import { host } from "./HostParent.ts"
+import { processes } from "./Leaks.ts"
 
 const interfaces = "/sys/class/net"
 
@@ -29,4 +32,49 @@ export const cutOff = (namespace: string, pod: string): Effect.Effect<void, neve
       Effect.sync(() => set(name, "down")),
       () => Effect.ignore(Effect.try(() => set(name, "up")))
     )
+  })
+
+/** Where frames go that nobody shall get. */
+const nobody = "02:00:00:00:00:01"
+
+const ip = (command: string, ...args: ReadonlyArray<string>): string =>
+  execFileSync("ip", [command, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+
+const addressOf = (namespace: string, name: string): Effect.Effect<string> =>
+  pod(namespace, name, ({ status }) => status?.podIP as string | undefined, "the address")
+
+/** Lets nothing reach a pod from this machine, until the Scope closes; what it sends arrives. */
+export const deafen = (namespace: string, name: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const address = yield* addressOf(namespace, name)
+    const device = /dev (\S+)/.exec(ip("route", "get", address))![1]!
+    yield* Effect.acquireRelease(
+      Effect.sync(() => void ip("neigh", "replace", address, "lladdr", nobody, "dev", device, "nud", "permanent")),
+      () => Effect.sync(() => void ip("neigh", "del", address, "dev", device))
+    )
+  })
+
+/** Whether a pod has acknowledged all that this machine has sent it. */
+const areQuiet = (address: string): boolean => {
+  const table = execFileSync("ss", ["-tnH", "state", "established", "dst", address], { encoding: "utf8" })
+  // the second column is what waits for it
+  return table
+    .trim()
+    .split("\n")
+    .every((line) => line.split(/\s+/)[1] === "0")
+}
+
+/**
+ * Lets nothing arrive here that a pod sends, for as long as it lives; it hears all that it is sent.
+ *
+ * Not before all was acknowledged that it was sent at the start of its second connection, which may take 40 ms: until then
+ * the kernel would send that again and again, instead of asking whether anybody is there.
+ */
+export const silence = (namespace: string, name: string): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const address = yield* addressOf(namespace, name)
+    yield* until(() => areQuiet(address), `nothing is under way to ${address}`)
+    const [line = ""] = processes(namespace, `HOSTNAME=${name}`)
+    const inside = ["-t", line.split(" ")[0]!, "-n", "ip", "neigh", "replace", host]
+    execFileSync("nsenter", [...inside, "lladdr", nobody, "dev", "eth0", "nud", "permanent"], { stdio: "ignore" })
   })
