@@ -1,38 +1,16 @@
 /** The API server really stops for a minute: calls go on, boots go on afterwards. Nothing else may run meanwhile. */
-import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../../src/Flame.ts"
 import { begin } from "../../../fixtures/conformance-process/harness.ts"
 import { add, play } from "../../apps/functions.ts"
+import { stopped } from "../../kit/ApiServer.ts"
 import { get } from "../../kit/Cluster.ts"
 import { onHost } from "../../kit/HostParent.ts"
 import * as Namespaces from "../../kit/Namespaces.ts"
 
 const space = Namespaces.ofFile("outage")
-
-const apiServer = (): number => {
-  const pid = readdirSync("/proc").find((pid) => {
-    try {
-      return /^\d+$/.test(pid) && /(^|[\0/])kube-apiserver\0/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
-    } catch {
-      return false
-    }
-  })
-  if (pid === undefined) throw new Error("there is no kube-apiserver on this machine")
-  return Number(pid)
-}
-
-/** The API server, stopped until the Scope closes or it is told to go on. */
-const stopped = Effect.acquireRelease(
-  Effect.sync(() => {
-    const pid = apiServer()
-    process.kill(pid, "SIGSTOP")
-    return Effect.sync(() => void process.kill(pid, "SIGCONT"))
-  }),
-  (goOn) => goOn
-)
 
 describe("an API server that stops for a minute", () => {
   it.live("leaves calls alone, holds boots, and none is doubled afterwards", () =>
