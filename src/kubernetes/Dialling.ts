@@ -8,6 +8,7 @@ import * as Psk from "../wire/Psk.ts"
 import { connectThrough } from "../wire/PskClient.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { Hub } from "./KubeHub.ts"
+import type { Reach } from "./Reach.ts"
 
 export interface Dialling {
   readonly identity: string
@@ -23,7 +24,7 @@ export interface Dialling {
 }
 
 /** The runner dials the listener of its parent. */
-export const listen = (reach: NonNullable<Hub["reach"]>, index: number): Dialling => {
+export const listen = (reach: Reach, index: number): Dialling => {
   const admission = reach.listener.expect(index)
   return {
     identity: admission.identity,
@@ -35,10 +36,7 @@ export const listen = (reach: NonNullable<Hub["reach"]>, index: number): Diallin
   }
 }
 
-const hints: Record<
-  ReturnType<ReturnType<Listener["expect"]>["seen"]>,
-  (reach: NonNullable<Hub["reach"]>) => string | undefined
-> = {
+const hints: Record<ReturnType<ReturnType<Listener["expect"]>["seen"]>, (reach: Reach) => string | undefined> = {
   nothing: ({ address }) =>
     `nothing came from its pod to ${address}: does its command start this program, and does every NetworkPolicy let runners reach their parent at that port?`,
   tcp: ({ address }) =>

@@ -12,11 +12,9 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { type BootFailure, InvalidSpec, ApiUnavailable } from "../BootFailure.ts"
+import { type BootFailure, InvalidSpec } from "../BootFailure.ts"
 import { life } from "../runner/Life.ts"
-import * as Listener from "../wire/Listener.ts"
 import * as Psk from "../wire/Psk.ts"
-import * as Advertise from "./Advertise.ts"
 import { Graveyard } from "./Graveyard.ts"
 import type { OwnerReference, Pod } from "./Kube.ts"
 import { KubeClient } from "./KubeClient.ts"
@@ -27,6 +25,7 @@ import * as PodNames from "./PodNames.ts"
 import * as PodParent from "./PodParent.ts"
 import * as PodWatch from "./PodWatch.ts"
 import { QuotaGate } from "./QuotaGate.ts"
+import * as Reach from "./Reach.ts"
 import { reap } from "./Reaping.ts"
 import { refuse } from "./Refusal.ts"
 import { RunnerKeys } from "./RunnerKeys.ts"
@@ -62,7 +61,7 @@ export interface Hub {
   readonly graveyard: Graveyard
   readonly quota: QuotaGate
   /** Where runners dial; undefined where they are reached through the API server. */
-  readonly reach: { readonly listener: Listener.Listener; readonly address: string } | undefined
+  readonly reach: Reach.Reach | undefined
   readonly keyOf: (index: number) => Redacted.Redacted<string>
   /** undefined where keys stand in the pods. */
   readonly keys: RunnerKeys
@@ -79,8 +78,6 @@ const living = new Set<string>()
 const taken = new Set<string>()
 
 type Client = Context.Service.Shape<typeof KubeClient>
-
-const defaultPort = 9345
 
 /** How long the own pod may take to have an address, in milliseconds. */
 const addressTime = 10_000
@@ -112,7 +109,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   )
   const master = Psk.makeMaster()
   const keyOf = (index: number) => Psk.keyOf(master, life, index)
-  const reach = yield* reachOf(parent, options, master)
+  const reach = yield* Reach.open(parent?.pod, options, master)
   const quota = new QuotaGate()
   const keys = new RunnerKeys({
     client,
@@ -190,8 +187,8 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
   const until = (yield* Clock.currentTimeMillis) + addressTime
   // the kubelet may tell the API server of the address after it has started the program
   while (
-    advertisedBy(options) === undefined &&
-    addressesOf(pod).length === 0 &&
+    Reach.given(options) === undefined &&
+    Reach.addressesOf(pod).length === 0 &&
     (yield* Clock.currentTimeMillis) < until
   ) {
     yield* Effect.sleep(200)
@@ -201,16 +198,9 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
   return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
 })
 
-const advertisedBy = ({ advertise }: HubOptions) => advertise ?? process.env["FLAME_ADVERTISE"]
-
 const isInCluster = ({ server }: Client): boolean => {
   const host = process.env["KUBERNETES_SERVICE_HOST"]
   return host !== undefined && host !== "" && server.includes(host)
-}
-
-const addressesOf = (pod: Pod): ReadonlyArray<string> => {
-  const own = process.env["POD_IP"]
-  return own === undefined || own === "" ? Advertise.podIPs(pod) : own.split(",")
 }
 
 const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): PodNames.ParentIdentity => {
@@ -231,39 +221,6 @@ const named = (
   parent === undefined
     ? PodNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
     : PodNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)
-
-const reachOf = Effect.fnUntraced(function* (
-  parent: PodParent.ParentPod | undefined,
-  options: HubOptions,
-  master: Redacted.Redacted<Uint8Array>
-) {
-  const advertised = advertisedBy(options)
-  if (advertised === undefined && parent === undefined) return undefined
-  const places =
-    advertised === undefined
-      ? addressesOf(parent!.pod).map((host) => ({ host, port: undefined }))
-      : Advertise.parse(advertised)
-  if (places instanceof InvalidSpec) return yield* Effect.fail(places)
-  if (places.length === 0) {
-    return yield* Effect.fail(
-      new ApiUnavailable({
-        detail: `the parent's pod ${parent?.pod.metadata.name} has no address yet; set \`advertise\` where it never gets one`
-      })
-    )
-  }
-  const listener = yield* Effect.mapError(
-    Listener.make({
-      master,
-      life,
-      port: options.port ?? defaultPort,
-      // on the host's network another parent may have the port, and no policy names ports there
-      orAnyPort: options.port === undefined && parent?.pod.spec.hostNetwork === true
-    }),
-    (error) => new InvalidSpec({ detail: error.message })
-  )
-  const address = places.map(({ host, port }) => Advertise.withPort(host, port ?? listener.port)).join(",")
-  return { listener, address }
-})
 
 const ownerOf = ({ metadata: { name = "", uid = "" } }: Pod): OwnerReference => ({
   apiVersion: "v1",
