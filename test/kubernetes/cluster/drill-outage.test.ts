@@ -4,11 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { begin, timed } from "../../fixtures/conformance-process/harness.ts"
+import { until } from "../../fixtures/conformance-process/patience.ts"
 import { add, play } from "../apps/functions.ts"
 import type { ApiProxy } from "../kit/ApiProxy.ts"
-import { type KubeObject, until } from "../kit/Api.ts"
-import { collection, pods } from "../kit/Cluster.ts"
+import { type KubeObject, until as objects } from "../kit/Api.ts"
+import { collection, list, pods, remove } from "../kit/Cluster.ts"
 import { inPool, runnerLabel } from "../kit/HostParent.ts"
+import { processes } from "../kit/Leaks.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
 import { isCreate, throughProxy } from "../kit/ProxiedParent.ts"
 import { within } from "../kit/Times.ts"
@@ -46,7 +48,7 @@ const followed = Effect.gen(function* () {
     for (const { metadata } of pods) names.add(metadata.name)
     return undefined
   }
-  const following = until(collection(space.name, "pods"), { labels: runnerLabel }, note, "the end", 600_000)
+  const following = objects(collection(space.name, "pods"), { labels: runnerLabel }, note, "the end", 600_000)
   yield* Effect.forkScoped(following, { startImmediately: true })
   return names
 })
@@ -101,6 +103,28 @@ describe("an API server", () => {
           })
         ),
       { timeout: 240_000 }
+    )
+  }
+
+  for (const [what, begins] of outages) {
+    it.live(`that ${what} as the pool closes, with a call that uses up the drain: the rest ends within 8 s`, () =>
+      throughProxy(space, { drainTimeout: "2 seconds" }, (scene) =>
+        Effect.gen(function* () {
+          const { fiber } = yield* begin(scene, "a")
+          const mend = yield* begins(scene.proxy)
+          const [, took] = yield* timed(scene.close)
+          within(`API server ${what}: the end after the drain`, took - 2_000, 8_000)
+          assert.isDefined(fiber.pollUnsafe())
+          yield* until(() => processes(space.name).length === 0, "no process is left")
+          mend()
+          // what nobody could be told of, and no owner takes along
+          for (const resource of ["pods", "secrets"]) {
+            for (const { metadata } of yield* list(space.name, resource)) {
+              yield* remove(space.name, resource, metadata.name)
+            }
+          }
+        })
+      )
     )
   }
 
