@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -17,8 +16,10 @@ import type { List, Pod, WatchEvent } from "./Kube.ts"
 import { KubeClient } from "./KubeClient.ts"
 import type { KubeError } from "./KubeError.ts"
 import { type Listener, PodFollowers } from "./PodFollowers.ts"
+import { PodLists } from "./PodLists.ts"
 import { type PodChange, PodTable } from "./PodTable.ts"
 import { isNewer } from "./ResourceVersion.ts"
+import * as WatchPause from "./WatchPause.ts"
 
 export interface PodWatch {
   /** The pod of that name as far as known, without `env`, volumes, tolerations and affinity. */
@@ -59,9 +60,6 @@ export interface PodWatchOptions {
 
 /** All in milliseconds. */
 const relistEvery = 300_000
-const relistGap = 5_000
-const firstPause = 50
-const longestPause = 5_000
 /** Bookmarks come every minute; the client's own limit is 75 s. */
 const silenceLimit = 90_000
 /** How long the watch may take to tell of the end of a pod that a list lacks, because only the watch has its last state. */
@@ -80,11 +78,8 @@ class Watching {
   isFresh = false
   private readonly client: Client
   private readonly selector: string
-  private readonly scope: Scope.Scope
   private readonly warn: (message: string, cause: unknown) => void
-  /** The list under way, which everybody who asks for one waits for. */
-  private flight: Fiber.Fiber<void> | undefined
-  private listedAt = Number.NEGATIVE_INFINITY
+  private readonly lists: PodLists
   /** Whether the watch cannot go on from where it was, so that it has nothing more to tell. */
   private isExpired = true
   private cut = Deferred.makeUnsafe<void>()
@@ -93,30 +88,29 @@ class Watching {
   constructor(client: Client, selector: string, scope: Scope.Scope, warn: (message: string, cause: unknown) => void) {
     this.client = client
     this.selector = selector
-    this.scope = scope
     this.warn = warn
+    this.lists = new PodLists(
+      Effect.suspend(() => this.listOnce),
+      scope,
+      (error) => this.complain(error)
+    )
     this.followers = new PodFollowers((cause) => warn("a listener of a pod threw", cause))
   }
 
   /** The first list; where the API server says no, that is final. */
   readonly start: Effect.Effect<void, KubeError> = Effect.suspend(() =>
-    Effect.map(this.listWith(Effect.fail), () => {
+    Effect.map(this.lists.first, () => {
       this.isExpired = false
     })
   )
 
-  readonly relist: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
-    const landed = Effect.sync(() => {
-      this.flight = undefined
-    })
-    // a fiber of its own: who no longer waits for the list does not end it for the others
-    this.flight ??= yield* Effect.forkIn(Effect.ensuring(this.listInTurn, landed), this.scope)
-    yield* Fiber.await(this.flight)
-  })
+  get relist(): Effect.Effect<void> {
+    return this.lists.next
+  }
 
   /** Watches forever. */
   readonly watch: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
-    let pause = firstPause
+    let pause = WatchPause.first
     for (;;) {
       if (this.isExpired) yield* this.relist
       this.isExpired = false
@@ -125,8 +119,8 @@ class Watching {
       const isFine = this.counters.events > events || (yield* Clock.currentTimeMillis) - since >= 1_000
       this.counters.reconnects++
       this.judge(outcome)
-      pause = isFine ? firstPause : Math.min(2 * pause, longestPause)
-      yield* Effect.sleep(pause * (0.5 + 0.5 * (yield* Random.next)))
+      pause = isFine ? WatchPause.first : WatchPause.longer(pause)
+      yield* WatchPause.sleep(pause)
     }
   })
 
@@ -191,31 +185,6 @@ class Watching {
     if (error.retryable || this.hasComplained) return
     this.hasComplained = true
     this.warn("runners' pods cannot be watched, which is tried again", error)
-  }
-
-  private get listInTurn(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const due = this.listedAt + relistGap - (yield* Clock.currentTimeMillis)
-      if (due > 0) yield* Effect.sleep(due)
-      yield* this.listWith((error) => Effect.sync(() => this.complain(error)))
-    })
-  }
-
-  /** Lists until there is an answer; what is not retryable goes through `refused` first. */
-  private listWith<E>(refused: (error: KubeError) => Effect.Effect<void, E>): Effect.Effect<void, E> {
-    return Effect.gen({ self: this }, function* () {
-      let pause = firstPause
-      for (;;) {
-        this.listedAt = yield* Clock.currentTimeMillis
-        const error = yield* Effect.matchEffect(this.listOnce, {
-          onFailure: (error) => Effect.as(error.retryable ? Effect.void : refused(error), error),
-          onSuccess: () => Effect.undefined
-        })
-        if (error === undefined) return
-        yield* Effect.sleep(pause * (0.5 + 0.5 * (yield* Random.next)))
-        pause = Math.min(2 * pause, longestPause)
-      }
-    })
   }
 
   private get listOnce(): Effect.Effect<void, KubeError> {
