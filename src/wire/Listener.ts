@@ -54,7 +54,7 @@ export interface Options {
 export interface Admission {
   readonly identity: string
   readonly key: Redacted.Redacted<string>
-  /** The byte pipe to the runner, once it has dialled back and proven to have the key. */
+  /** The byte pipe to the runner, once it has dialled back, proven to have the key, and has its second connection. */
   readonly transport: Effect.Effect<Transport>
   /** How far it has got; what came from its address counts too, where that is known. */
   readonly seen: (address?: string) => Seen
@@ -142,8 +142,7 @@ class Door {
       key: Psk.bytesOf(key),
       admit: (socket) => {
         session = socket
-        this.begin(identity, socket)
-        Deferred.doneUnsafe(transport, Exit.succeed(fromDuplex(socket)))
+        this.begin(identity, socket, () => Deferred.doneUnsafe(transport, Exit.succeed(fromDuplex(socket))))
       },
       wasRefused: () => {
         isRefused = true
@@ -203,8 +202,11 @@ class Door {
     expected.admit(socket)
   }
 
-  /** Says the first words, and waits for the second connection beside the session, which may begin at once. */
-  private begin(identity: string, first: TLSSocket): void {
+  /**
+   * Says the first words, and waits for the second connection beside the session, without which no call may be sent: a
+   * runner that computes from then on could not bring it about. A session that ends before is handed on as it is.
+   */
+  private begin(identity: string, first: TLSSocket, ready: () => void): void {
     const token = randomBytes(SilentConnection.tokenSize)
     const second = identity + SilentConnection.suffix
     first.write(token)
@@ -218,6 +220,7 @@ class Door {
       admit: (silent) => {
         clearTimeout(timer)
         SilentConnection.tie(first, silent)
+        ready()
       },
       wasRefused: () => {}
     }
@@ -225,6 +228,7 @@ class Door {
     first.once("close", () => {
       clearTimeout(timer)
       if (this.expected.get(second) === expected) this.expected.delete(second)
+      ready()
     })
   }
 

@@ -7,6 +7,7 @@ import * as Redacted from "effect/Redacted"
 import { dial } from "../../src/wire/Dial.ts"
 import * as Listener from "../../src/wire/Listener.ts"
 import * as Psk from "../../src/wire/Psk.ts"
+import * as SilentConnection from "../../src/wire/SilentConnection.ts"
 import type { Transport } from "../../src/wire/Transport.ts"
 
 export const life = "life"
@@ -56,6 +57,20 @@ export const stranger = (port: number, from = "127.0.0.1"): Net.Socket => {
   // its end comes behind what was sent to it
   socket.resume()
   return socket
+}
+
+/** The second connection of a session, as a runner brings it about. */
+export const silent = (port: number, identity: string, token: Uint8Array): Tls.TLSSocket => {
+  const options = Psk.clientOptions(identity + SilentConnection.suffix, token)
+  const socket = Tls.connect({ port, host: "127.0.0.1", ...options })
+  socket.on("error", () => {})
+  socket.resume()
+  return socket
+}
+
+/** Has that connection too once the token comes on the first. */
+export const accompanied = (port: number, identity: string, first: Tls.TLSSocket): void => {
+  first.once("data", (token: Buffer) => void silent(port, identity, token.subarray(0, SilentConnection.tokenSize)))
 }
 
 /** How a TLS client's connection ends that is not a runner's. */

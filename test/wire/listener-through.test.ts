@@ -16,7 +16,7 @@ import { awaitParent } from "../../src/wire/Awaiting.ts"
 import { decodeFailure } from "../../src/wire/Handshake.ts"
 import * as Psk from "../../src/wire/Psk.ts"
 import { connectThrough } from "../../src/wire/PskClient.ts"
-import { look } from "../fixtures/network/functions.ts"
+import { compute, look } from "../fixtures/network/functions.ts"
 import * as TcpBackend from "../fixtures/network/TcpBackend.ts"
 import { reading, until } from "./doors.ts"
 
@@ -167,6 +167,13 @@ describe("a runner that dials", () => {
       assert.strictEqual(cause._tag, "NeverConnected")
       assert.include(cause.message, "ECONNREFUSED")
     })
+  )
+
+  it.live("is not lost by a first call that computes for longer than its second connection may take", () =>
+    Flame.call(compute, { millis: 3_000 }).pipe(
+      Effect.provide(Pool.layer({ max: 1 }), { local: true }),
+      Effect.provide(TcpBackend.layer({ entry, listener: { limits: { timeout: 1_500 } } }), { local: true })
+    )
   )
 
   it.live("keeps its key from functions and their children, and knows its parent by address", () =>

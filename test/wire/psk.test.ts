@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import type { Listener } from "../../src/wire/Listener.ts"
 import * as Psk from "../../src/wire/Psk.ts"
 import { selfSigned } from "./certificate.ts"
-import { dialling, handshake, listening, reading, until } from "./doors.ts"
+import { accompanied, dialling, handshake, listening, reading, until } from "./doors.ts"
 
 /** Options of a TLS client that has this key. */
 const keyed = (identity: string, key: Uint8Array): Tls.ConnectionOptions => Psk.clientOptions(identity, key)
@@ -116,6 +116,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
       const tickets: Array<Buffer> = []
       const first = Tls.connect({ port: listener.port, host: "127.0.0.1", ...keyed(admission.identity, key) })
       first.on("session", (ticket) => tickets.push(ticket))
+      accompanied(listener.port, admission.identity, first)
       first.resume()
       const heard = reading(yield* admission.transport)
       yield* until(() => tickets.length > 0, "it has got a ticket")
@@ -129,7 +130,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
       first.destroy()
       yield* until(() => heard.closed !== undefined, "it has ended")
       for (const session of tickets) yield* refuses(listener, { ...keyed(admission.identity, key), session })
-      assert.strictEqual(listener.counters.authenticated, 1)
+      assert.strictEqual(listener.counters.authenticated, 2)
       assert.strictEqual(heard.text, "still here")
     })
   )
@@ -146,6 +147,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
         socket.on("data", (chunk: Buffer) => {
           self.got += chunk.length
         })
+        accompanied(listener.port, admission.identity, socket)
         socket.write(`I am ${name}`)
         return self
       })

@@ -52,6 +52,7 @@ describe("the boot of a runner that is a pod", () => {
         assert.isUndefined(connecting.pollUnsafe())
         yield* PodParent.dialBack(yield* theOnly)
         yield* Fiber.join(connecting)
+        yield* TestClock.adjust(0)
         assert.deepStrictEqual(
           told.map(({ name }) => name),
           ["created", "scheduled", "started", "connected"]
@@ -68,6 +69,7 @@ describe("the boot of a runner that is a pod", () => {
         yield* TestClock.adjust("1 second")
         yield* PodParent.dialBack(yield* theOnly)
         assert.strictEqual((yield* Fiber.join(connecting))._tag, "Success")
+        yield* TestClock.adjust(0)
         // the watch may be faster than the answer: what is seen has been created
         assert.deepStrictEqual(
           told.map(({ name }) => name),
