@@ -92,7 +92,7 @@ const key = Symbol.for("effect-flame/role")
  */
 export const preload =
   "--import=data:text/javascript,/* effect-flame runner */" +
-  "const e=process.env,t={ppid:process.ppid,at:performance.now()};" +
+  "const e=process.env,t={ppid:process.ppid,at:process.uptime()*1e3};" +
   `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
   `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
   'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'
@@ -142,7 +142,7 @@ export const networkVariables = (spec: Spec, identity: string, way: Way): Record
 /** The role that the variables stand for in a process with that parent, or in a thread of it. */
 export const decode = (taken: Taken | undefined, isMain?: boolean): Role => {
   if (taken === undefined) return { _tag: "Parent" }
-  if (!(isMain ?? builtin("node:worker_threads").isMainThread)) {
+  if (!(isMain ?? isMainThread())) {
     return { _tag: "Refused", detail: "this is a worker thread of a runner, which cannot be a runner or have any" }
   }
   const text = (name: (typeof names)[number]) => (typeof taken[name] === "string" ? taken[name] : "")
@@ -183,6 +183,20 @@ export const decode = (taken: Taken | undefined, isMain?: boolean): Role => {
         (onread) => new (builtin("node:net").Socket)({ fd, readable: true, writable: true, onread })
       )),
     report: (cause) => void builtin("node:fs").writeSync(fd, fail(cause))
+  }
+}
+
+/**
+ * Whether this is no worker thread: those may not change the directory of their process, not even to what it is.
+ *
+ * `node:worker_threads` would tell too, and with what it loads take one to three milliseconds of each boot.
+ */
+const isMainThread = (): boolean => {
+  try {
+    process.chdir(".")
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ERR_WORKER_UNSUPPORTED_OPERATION"
   }
 }
 

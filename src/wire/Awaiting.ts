@@ -2,10 +2,10 @@
  * A runner that its parent comes to, where it cannot dial: it listens on the loopback addresses of its pod only, which
  * a port-forward reaches, and lets in whoever proves to have its key, once.
  */
-import * as Net from "node:net"
 import type { TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { NeverConnected } from "../BootFailure.ts"
+import { builtin } from "../Builtin.ts"
 import * as Psk from "./Psk.ts"
 import { PskServer } from "./PskServer.ts"
 import { fromDuplex, type Transport } from "./Transport.ts"
@@ -39,7 +39,9 @@ const accept = ({ identity, key, patience, port }: Options): Effect.Effect<Trans
       dismissed: () => {}
     })
     const servers = ["127.0.0.1", "::1"].map((host) =>
-      Net.createServer({ noDelay: true }, (socket) => door.accept(socket)).listen({ host, port })
+      builtin("node:net")
+        .createServer({ noDelay: true }, (socket) => door.accept(socket))
+        .listen({ host, port })
     )
     const close = () => {
       clearTimeout(timer)

@@ -3,11 +3,12 @@
  *
  *   TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
  */
-import * as Net from "node:net"
-import * as Os from "node:os"
+import type * as Net from "node:net"
+import type * as Os from "node:os"
 import type { TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { NeverConnected } from "../BootFailure.ts"
+import { builtin } from "../Builtin.ts"
 import * as Psk from "./Psk.ts"
 import { HandshakeFailed, secure } from "./PskClient.ts"
 import * as SilentConnection from "./SilentConnection.ts"
@@ -44,20 +45,22 @@ export const dial = (options: Options, signal?: AbortSignal): Promise<Transport>
   )
 
 /** The addresses in a text, those of families that this machine has first. */
-export const parse = (text: string, families: ReadonlySet<number> = ownFamilies()): ReadonlyArray<Address> => {
+export const parse = (text: string, families?: ReadonlySet<number>): ReadonlyArray<Address> => {
   const addresses = text.split(",").flatMap((part): Array<Address> => {
     const match = /^\s*(?:\[([^\]]+)\]|([^:\s]+)):(\d+)\s*$/.exec(part)
     const host = match?.[1] ?? match?.[2]
     return host === undefined ? [] : [{ host, port: Number(match?.[3]) }]
   })
-  const isStrange = ({ host }: Address) => (families.has(Net.isIP(host)) ? 0 : 1)
+  if (addresses.length < 2) return addresses
+  const own = families ?? ownFamilies()
+  const isStrange = ({ host }: Address) => (own.has(builtin("node:net").isIP(host)) ? 0 : 1)
   return addresses.toSorted((a, b) => isStrange(a) - isStrange(b))
 }
 
 const ownFamilies = (): ReadonlySet<number> => {
-  const own = Object.values(Os.networkInterfaces()).flatMap((found) => found ?? [])
+  const own = Object.values(builtin("node:os").networkInterfaces()).flatMap((found) => found ?? [])
   const isWide = ({ address, internal }: Os.NetworkInterfaceInfo) => !internal && !address.startsWith("fe80:")
-  return new Set(own.filter(isWide).map(({ address }) => Net.isIP(address)))
+  return new Set(own.filter(isWide).map(({ family }) => (family === "IPv6" ? 6 : 4)))
 }
 
 interface Connected {
@@ -67,7 +70,7 @@ interface Connected {
 }
 
 const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patience }: Options) {
-  const began = performance.now()
+  const began = process.uptime()
   const all = parse(addresses)
   const said = new Map<Address, string>()
   const refused = new Set<Address>()
@@ -75,7 +78,7 @@ const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patienc
   const give = (): NeverConnected => {
     const tried = all.map((address) => `${shown(address)} (${said.get(address) ?? "no answer yet"})`).join(", ")
     const hint = refused.size === all.length ? refusedHint : unreachableHint
-    const after = Math.round(performance.now() - began)
+    const after = Math.round((process.uptime() - began) * 1_000)
     return new NeverConnected({
       phase: "started",
       hint: all.length === 0 ? `it was given no address of its parent: ${addresses}` : `its parent at ${tried} ${hint}`,
@@ -104,7 +107,7 @@ const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patienc
 const refusedHint = "does not know its key: is it a parent of before, or is something else in between?"
 const unreachableHint = "could not be reached: does a NetworkPolicy or a service mesh keep this port from it?"
 
-const shown = ({ host, port }: Address): string => (Net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`)
+const shown = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
 
 /** Until the token is there the key may not be used up: a crowded parent sends away whom it has not authenticated. */
 const attempt = Effect.fnUntraced(function* (address: Address, identity: string, key: Uint8Array) {
@@ -128,7 +131,7 @@ const within = <A>(effect: Effect.Effect<A, HandshakeFailed>, millis: number, so
 
 const open = (address: Address): Effect.Effect<Net.Socket, HandshakeFailed> =>
   Effect.callback((resume) => {
-    const socket = Net.connect({ ...address, ...SilentConnection.keepAlive })
+    const socket = builtin("node:net").connect({ ...address, ...SilentConnection.keepAlive })
     const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${tcpTimeout} ms`)), tcpTimeout)
     socket.on("error", (error) => {
       clearTimeout(timer)

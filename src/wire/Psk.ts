@@ -3,9 +3,9 @@
  *
  * Each runner has a key of its own, derived from the master of its parent's life. What a peer proves is that it has it.
  */
-import { constants, hkdfSync, randomBytes } from "node:crypto"
 import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls"
 import * as Redacted from "effect/Redacted"
+import { builtin } from "../Builtin.ts"
 
 /** Who somebody is to the other side, and the key by which that is proven. */
 export interface Credentials {
@@ -16,7 +16,8 @@ export interface Credentials {
 const keySize = 32
 
 /** A master, new for each life of a parent; it never leaves the process. */
-export const makeMaster = (): Redacted.Redacted<Uint8Array> => Redacted.make(randomBytes(keySize), { label: "master" })
+export const makeMaster = (): Redacted.Redacted<Uint8Array> =>
+  Redacted.make(builtin("node:crypto").randomBytes(keySize), { label: "master" })
 
 /** The key of a runner, as text that fits a variable. */
 export const keyOf = (
@@ -24,7 +25,13 @@ export const keyOf = (
   life: string,
   index: number
 ): Redacted.Redacted<string> => {
-  const key = hkdfSync("sha256", Redacted.value(master), life, `effect-flame runner ${index}`, keySize)
+  const key = builtin("node:crypto").hkdfSync(
+    "sha256",
+    Redacted.value(master),
+    life,
+    `effect-flame runner ${index}`,
+    keySize
+  )
   return Redacted.make(Buffer.from(key).toString("base64url"), { label: "key" })
 }
 
@@ -51,7 +58,7 @@ const common = {
 export const serverOptions = (find: (identity: string, socket: TLSSocket) => Uint8Array | undefined): TlsOptions => ({
   ...common,
   // with tickets a client would get in after its key was burnt, without `find` being asked
-  secureOptions: constants.SSL_OP_NO_TICKET,
+  secureOptions: builtin("node:crypto").constants.SSL_OP_NO_TICKET,
   pskCallback: (socket: TLSSocket, identity: string) => find(identity, socket) ?? null
 })
 

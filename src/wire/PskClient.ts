@@ -1,8 +1,9 @@
 /** The side that connects: TLS over a byte stream to somebody who must prove to have the same key. */
 import type { Duplex } from "node:stream"
-import * as Tls from "node:tls"
+import type * as Tls from "node:tls"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { builtin } from "../Builtin.ts"
 import * as Psk from "./Psk.ts"
 import { fromDuplex, type Transport } from "./Transport.ts"
 
@@ -27,7 +28,7 @@ export const secure = (
     const failed = (refused: boolean, detail: string) => resume(Effect.fail(new HandshakeFailed({ refused, detail })))
     // what has ended before will not tell so again: a port-forward to a program that does not listen yet
     if (stream.destroyed) return failed(false, stream.errored?.message ?? "the connection was closed before")
-    const socket = Tls.connect({ ...Psk.clientOptions(identity, key), socket: stream })
+    const socket = builtin("node:tls").connect({ ...Psk.clientOptions(identity, key), socket: stream })
     let cause: NodeJS.ErrnoException | undefined
     let isRefused = false
     // TLS tells only some of what happens to what is below it

@@ -4,7 +4,8 @@
  * It knows no keys and no sessions, only that whoever is let in has proven to have the key of an identity.
  */
 import type { Socket } from "node:net"
-import * as Tls from "node:tls"
+import type * as Tls from "node:tls"
+import { builtin } from "../Builtin.ts"
 import * as Psk from "./Psk.ts"
 import { type Dismissal, type Limits, type Stranger, Unauthenticated } from "./Unauthenticated.ts"
 
@@ -33,7 +34,7 @@ export class PskServer {
       dismissed: ({ address }, why) => handlers.dismissed(address, why),
       left: (stranger) => this.left(stranger)
     })
-    this.tls = Tls.createServer(Psk.serverOptions((identity, socket) => this.find(identity, socket)))
+    this.tls = builtin("node:tls").createServer(Psk.serverOptions((identity, socket) => this.find(identity, socket)))
     this.tls.on("secureConnection", (socket) => this.secure(socket))
     // it is destroyed already, and told by the end of its connection
     this.tls.on("tlsClientError", () => {})
