@@ -126,7 +126,7 @@ const ansi = /\u001b\[[0-9;]*[A-Za-z]/g
 
 const clip = (text: unknown, max: number): string => {
   const string = typeof text === "string" ? text : ""
-  return string.length > max ? `${string.slice(0, max - 1)}…` : string
+  return string.length > max ? `${string.slice(0, max - 3)}...` : string
 }
 
 const oneLine = (text: unknown, max: number): string =>

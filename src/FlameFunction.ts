@@ -295,7 +295,7 @@ const checkName = (name: string): void => {
   if (typeof name !== "string" || name === "") throw new Error("a function needs a name that is not empty")
   if (name.length > maxNameLength) {
     throw new Error(
-      `the name of function ${JSON.stringify(name.slice(0, 40))}… has ${name.length} characters, at most ${maxNameLength} are allowed`
+      `the name of function ${JSON.stringify(name.slice(0, 40))}... has ${name.length} characters, at most ${maxNameLength} are allowed`
     )
   }
   if (/\p{Cc}/u.test(name))

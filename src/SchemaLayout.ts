@@ -217,7 +217,7 @@ const json = (value: unknown): string =>
         typeof inner === "bigint" || inner instanceof RegExp ? String(inner) : inner
       )
 
-const cut = (text: string): string => (text.length > maxLength ? `${text.slice(0, 100)}… ${hash(text)}` : text)
+const cut = (text: string): string => (text.length > maxLength ? `${text.slice(0, 100)}... ${hash(text)}` : text)
 
 /** 64 bits by two lanes of multiply and xor (cyrb53's): not secret, but cheap and well mixed. */
 export const hash = (text: string): string => {

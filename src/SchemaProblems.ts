@@ -96,4 +96,5 @@ const collectNames = (ast: SchemaAST.AST, names: Set<PropertyKey>, seen: Set<Sch
   for (const { to } of ast.encoding ?? []) collectNames(to, names, seen)
 }
 
-const shorten = (problem: string): string => (problem.length > maxLength ? `${problem.slice(0, maxLength)}…` : problem)
+const shorten = (problem: string): string =>
+  problem.length > maxLength ? `${problem.slice(0, maxLength)}...` : problem

@@ -249,6 +249,16 @@ describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (modu
     assert.notInclude(reached, module, `src/${module}.ts imports itself through others of its row`)
   })
 
+  it("is ASCII but for its comments", () => {
+    // one other character in a bundle makes each of it take two bytes, which is a millisecond or two of a runner's boot
+    const lines = Fs.readFileSync(Path.join(src, `${module}.ts`), "utf8").split("\n")
+    const isComment = (line: string): boolean => /^\s*(\*|\/[/*])/.test(line)
+    assert.deepStrictEqual(
+      lines.filter((line) => !isComment(line) && /[^\n -~]/.test(line)),
+      none
+    )
+  })
+
   it("imports ours, effect by deep paths and Node, nothing of testing, nothing for a side effect", () => {
     // the client library costs 85 MiB: loaded when it is needed, by the backend that needs it
     const isLazyClient = ({ from, kind }: Import): boolean =>

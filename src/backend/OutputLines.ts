@@ -89,7 +89,7 @@ export class OutputLines {
   private finish(): void {
     this.report()
     const text = this.carry.toString("utf8").trimEnd()
-    if (text !== "") this.log(this.cut ? `${text}… (cut at ${lineLimit} bytes)` : text)
+    if (text !== "") this.log(this.cut ? `${text}... (cut at ${lineLimit} bytes)` : text)
     this.reset()
   }
 

@@ -59,7 +59,7 @@ const waitOf = (header: string | undefined, status: Status, now: number): number
 /** An error page of a proxy may be long; nobody wants all of it in a log. */
 const shortened = (text: string): string => {
   const line = text.replaceAll(/\s+/g, " ").trim()
-  return line.length > 500 ? `${line.slice(0, 500)}…` : line
+  return line.length > 500 ? `${line.slice(0, 498)}...` : line
 }
 
 /** The error of an answer. */

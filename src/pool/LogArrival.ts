@@ -166,7 +166,7 @@ const isHex = (u: unknown, length: number): boolean =>
 const clean = (value: unknown, depth: number): unknown => {
   if (typeof value === "string") return printable(value)
   if (typeof value !== "object" || value === null) return value
-  if (depth >= deepest) return "…"
+  if (depth >= deepest) return "..."
   if (Array.isArray(value)) return value.map((item) => clean(item, depth + 1))
   const out: Record<string, unknown> = {}
   for (const [key, item] of Object.entries(value)) {

@@ -70,7 +70,7 @@ export const takeFrame = (lines: Array<string>, dropped: number): Buffer => {
 // leaves room for the brackets, and for how many are missing
 const fits = (text: string): boolean => Buffer.byteLength(text) <= logsLimit - 20
 
-const clip = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}… (cut)` : text)
+const clip = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}... (cut)` : text)
 
 const stringify = (value: unknown): string | undefined => {
   try {

@@ -38,7 +38,7 @@ describe("OutputLines", () => {
     const { logged, push } = setup()
     for (let i = 0; i < 10; i++) push("x".repeat(lineLimit / 4))
     push("\nnext\n")
-    assert.deepStrictEqual(logged, [`${"x".repeat(lineLimit)}… (cut at ${lineLimit} bytes)`, "next"])
+    assert.deepStrictEqual(logged, [`${"x".repeat(lineLimit)}... (cut at ${lineLimit} bytes)`, "next"])
   })
 
   it("leaves out what is too much, says how much it was, and recovers", () => {
