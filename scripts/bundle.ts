@@ -17,10 +17,7 @@ export const bundle = async (entries: Readonly<Record<string, string>>, folder: 
       chunkFileNames: "[name]-[hash].mjs",
       // otherwise what a runner loads is spread over ten files, and what only parents need may come to lie in one of them
       codeSplitting: {
-        groups: [
-          { name: "runner", test: /[\\/]FlameRunner\.(ts|js)$/, priority: 2 },
-          { name: "dial", test: /[\\/]ConnectParent\.(ts|js)$/, priority: 1 }
-        ]
+        groups: [{ name: "runner", test: /[\\/](FlameRunner|ConnectParent)\.(ts|js)$/ }]
       }
     }
   })

@@ -5,12 +5,17 @@
  * To be run by the very Node of the image, which throws the cache of another one away; the variables of `compileCache` tell
  * it where the cache is.
  */
-import { readdirSync, renameSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as FlameLayer from "../src/FlameLayer.ts"
+import * as Redacted from "effect/Redacted"
+import { keyVariable, networkVariables } from "../src/runner/Role.ts"
+import { connect } from "../src/runner/Runner.ts"
+import * as Listener from "../src/wire/Listener.ts"
+import * as Psk from "../src/wire/Psk.ts"
 
 /** The variables by which a program in that folder finds its cache, wherever the folder was when it was filled. */
 export const compileCache = (folder: string): Record<string, string> => ({
@@ -24,14 +29,80 @@ export const compileCache = (folder: string): Record<string, string> => ({
  * `uid` is the user of the image: each has a cache of its own, whose folder's name ends in that number.
  */
 export const fillCompileCache = async (entry: string, uid?: number): Promise<void> => {
-  const variables = compileCache(dirname(entry))
-  const runners = FlameLayer.local({ entry, min: 1, max: 1, awaitMin: true, env: variables })
-  await Effect.runPromise(Effect.scoped(Effect.asVoid(Layer.build(runners))))
-  const folder = variables["NODE_COMPILE_CACHE"]!
+  const folder = dirname(entry)
+  const variables = compileCache(folder)
+  await Effect.runPromise(Effect.scoped(bootOnce(entry, variables)))
+  const cache = variables["NODE_COMPILE_CACHE"]!
   const own = `-${process.getuid?.()}`
-  const written = readdirSync(folder).find((name) => name.endsWith(own))
-  if (written === undefined) throw new Error(`Node has not written what it compiled to ${folder}`)
-  if (uid !== undefined) renameSync(join(folder, written), join(folder, `${written.slice(0, -own.length)}-${uid}`))
+  const written = readdirSync(cache).find((name) => name.endsWith(own))
+  if (written === undefined) throw new Error(`Node has not written what it compiled to ${cache}`)
+  complete(join(cache, written), folder)
+  if (uid !== undefined) renameSync(join(cache, written), join(cache, `${written.slice(0, -own.length)}-${uid}`))
+}
+
+const terms = { life: "image", runner: "image-1", cancelGrace: 1_000, drainTimeout: 1_000 }
+
+/** One runner that dials back, as those of the image will. It is sent no call, which could do anything. */
+const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<string, string>) {
+  const { life, runner } = terms
+  const listener = yield* Listener.make({ master: Psk.makeMaster(), life, host: "127.0.0.1", port: 0 })
+  const { identity, key, transport } = listener.expect(1)
+  const spec = { ...terms, id: runner, pool: "image", bootTimeout: 60_000 }
+  const role = networkVariables(spec, identity, { address: `127.0.0.1:${listener.port}` })
+  const hook = fileURLToPath(new URL("./compiled-code.mjs", import.meta.url))
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, ["--no-warnings", "--expose-internals", "--import", hook, entry], {
+        env: { ...process.env, ...variables, ...role, [keyVariable]: Redacted.value(key) },
+        stdio: ["ignore", "ignore", "inherit"]
+      })
+    ),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+  const ended = new Promise((resolve) => child.once("exit", resolve))
+  const serves = Effect.flatMap(transport, (pipe) =>
+    connect(pipe, { ...terms, fingerprints: new Map(), maxPayload: 1e6, maxResult: 1e6 })
+  )
+  const fails = Effect.flatMap(
+    Effect.promise(() => ended),
+    (code) => Effect.fail(new Error(`${entry} does not run as a runner: it ended with ${String(code)}`))
+  )
+  const handle = yield* Effect.raceFirst(serves, fails)
+  // it makes the codecs of its functions now
+  yield* Effect.sleep("500 millis")
+  handle.drain(1_000)
+  yield* Effect.promise(() => ended)
+})
+
+/** Puts code that has run in place of what Node had of each module before it ran. */
+const complete = (cache: string, folder: string): void => {
+  const sources = new Map(
+    readdirSync(folder)
+      .filter((name) => existsSync(join(folder, `${name}.code`)))
+      .map((name) => [crc32(readFileSync(join(folder, name))), join(folder, `${name}.code`)])
+  )
+  for (const name of readdirSync(cache)) {
+    const file = join(cache, name)
+    const before = readFileSync(file)
+    const code = sources.get(before.readUInt32LE(12))
+    // what was compiled of our own module ahead of the program
+    if (code === undefined) rmSync(file)
+    else writeFileSync(file, withCode(before, readFileSync(code)))
+    // Node lets nobody else read them, and who copies them into an image makes them root's
+    if (code !== undefined) chmodSync(file, 0o644)
+  }
+  for (const code of sources.values()) rmSync(code)
+}
+
+/** A file of Node's cache: what it is, size of the source, size of the code, sum of the source, sum of the code, the code. */
+const withCode = (file: Buffer, code: Buffer): Buffer => {
+  const head = Buffer.from(file.subarray(0, 20))
+  if (head.readUInt32LE(8) !== file.length - 20 || head.readUInt32LE(16) !== crc32(file.subarray(20))) {
+    throw new Error(`Node ${process.version} writes its compile cache in another way than is known here`)
+  }
+  head.writeUInt32LE(code.length, 8)
+  head.writeUInt32LE(crc32(code), 16)
+  return Buffer.concat([head, code])
 }
 
 const [, main, entry, uid] = process.argv
