@@ -141,7 +141,13 @@ try {
     contenders.push({ name: variant, ...pool })
   }
   // the first of each find cold caches
-  for (const contender of contenders) await one(contender)
+  for (const contender of contenders) {
+    const { version = process.version } = await one(contender)
+    if (variants.includes("cache") && version !== process.version)
+      throw new Error(
+        `the image's Node ${version} throws away what this one (${process.version}) compiled: run this by it`
+      )
+  }
   const singles = await interleaved(contenders, n, one)
   const report = [
     `Cold starts, ${new Date().toISOString()}, n = ${n}, load at the start ${load.join(" ")}, at the end ${os

@@ -69,7 +69,10 @@ export const bareListener = async ({ request }, namespace, image) => {
   const dialled = new Map()
   const server = net.createServer({ noDelay: true }, (socket) => {
     socket.on("error", () => {})
-    socket.once("data", (data) => dialled.get(String(data).split(" ")[0])?.(socket))
+    socket.once("data", (data) => {
+      const [name, , version] = String(data).trim().split(" ")
+      dialled.get(name)?.({ socket, version })
+    })
   })
   await new Promise((ready) => server.listen(0, "0.0.0.0", ready))
   const pods = `/api/v1/namespaces/${namespace}/pods`
@@ -77,7 +80,7 @@ export const bareListener = async ({ request }, namespace, image) => {
   const boot = async () => {
     const name = `bare-${count++}`
     const began = performance.now()
-    const socketOf = new Promise((resolve) => dialled.set(name, resolve))
+    const dialling = new Promise((resolve) => dialled.set(name, resolve))
     const made = await request("POST", pods, {
       metadata: { name },
       spec: {
@@ -104,7 +107,7 @@ export const bareListener = async ({ request }, namespace, image) => {
       }
     })
     const created = performance.now() - began
-    const socket = await socketOf
+    const { socket, version } = await dialling
     const connected = performance.now() - began
     socket.write("hi")
     await new Promise((back) => socket.once("data", back))
@@ -115,7 +118,7 @@ export const bareListener = async ({ request }, namespace, image) => {
       while ((await request("GET", `${pods}/${name}`)).status !== 404)
         await new Promise((later) => setTimeout(later, 100))
     }
-    return { ms, created, connected, uid, remove }
+    return { ms, created, connected, uid, version, remove }
   }
   return { boot, close: () => server.close() }
 }
