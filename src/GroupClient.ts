@@ -76,7 +76,7 @@ const direct = (
   return Effect.withFiber((fiber) => {
     const around = fiber.getRef(RpcClient.CurrentHeaders)
     const headers = options?.headers === undefined ? around : Headers.merge(around, Headers.fromInput(options.headers))
-    return sent(call, fiber, fn, payload, headers, false).pipe(Effect.catch(told))
+    return Effect.catchCause(sent(call, fiber, fn, payload, headers, false), told)
   })
 }
 
@@ -109,9 +109,11 @@ const sent = (
   )
 }
 
-/** What a call fails with: the Cause of its handler, or a FlameError. */
-const told = (error: unknown): Effect.Effect<never, unknown> =>
-  Cause.isCause(error) ? Effect.failCause(error) : Effect.fail(error)
+/** A call fails with the Cause of its handler as an error, or with a FlameError. */
+const told = (cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  return Effect.failCause(Cause.isCause(error) ? error : cause)
+}
 
 /** Makes the call of a request of Effect's client, and writes its answers there. */
 const request = (

@@ -20,7 +20,11 @@ export const lengthOf = (length: number): Uint8Array => {
 }
 
 /** Calls `f` with each of the messages, as views of their bytes; with the length before them if `keepsLength`. */
-export const eachMessage = (messages: Uint8Array, f: (message: Uint8Array) => void, keepsLength = false): void => {
+export const eachMessage = (messages: Uint8Array, f: (message: Uint8Array) => void, keepsLength = false): void =>
+  eachSpan(messages, (begin, from, end) => f(messages.subarray(keepsLength ? begin : from, end)))
+
+/** Calls `f` with where each of the messages is: where its length begins, where that ends, and where the message ends. */
+export const eachSpan = (messages: Uint8Array, f: (begin: number, from: number, end: number) => void): void => {
   let at = 0
   while (at < messages.length) {
     const begin = at
@@ -32,7 +36,7 @@ export const eachMessage = (messages: Uint8Array, f: (message: Uint8Array) => vo
       length += (byte & 0x7f) * scale
       scale *= 0x80
     }
-    f(messages.subarray(keepsLength ? begin : at, at + length))
+    f(begin, at, at + length)
     at += length
   }
 }

@@ -195,7 +195,7 @@ const termsOf = (
   // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere
   let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
   while (leased !== undefined && leased.engine !== engine) leased = leased.outer
-  const isExplained = fiber.context.mapUnsafe.has(Explain.key)
+  const isExplained = Context.getOrUndefined(fiber.context as Context.Context<Explain>, Explain) !== undefined
   if (extras === undefined && span === undefined && leased === undefined && !cast && !isExplained) {
     // fibers that share a context call again and again: the next of them need not look all this up
     engine.plainContext = fiber.context

@@ -60,18 +60,22 @@ let requests = 0
 export class Handler {
   private readonly rpc: Rpc.AnyWithProps
   private readonly client: Rpc.ServerClient
+  /** Where its handler is in a context. */
+  private readonly entry: Context.Key<never, Rpc.Handler<string>>
   /** What its handler was built with is all in the context of calls already. */
   private covered: Context.Context<never> | undefined
 
   constructor(rpc: Rpc.AnyWithProps, client: Rpc.ServerClient) {
     this.rpc = rpc
     this.client = client
+    this.entry = Context.Service<never, Rpc.Handler<string>>(rpc.key)
   }
 
   /** Handles a request for the fiber that runs this; it fails with the Cause of what its handler or its middleware fail with. */
   run(payload: unknown, pump: Pump | undefined): Code {
     return Effect.withFiber((fiber) => {
-      const entry = fiber.context.mapUnsafe.get(this.rpc.key) as Rpc.Handler<string> | undefined
+      // not by the map of a context, which is made of all that is in it for each request
+      const entry = Context.getOrUndefined(fiber.context, this.entry)
       if (entry === undefined) return Effect.die(new Error(`no handler of ${this.rpc._tag} is provided on this runner`))
       const incoming = fiber.getRef(CallHeaders.Incoming)
       return this.around(entry, fiber, this.code(entry, payload, incoming, fiber, pump))

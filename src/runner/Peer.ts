@@ -1,6 +1,6 @@
 /** One end of the channel of a placed service: asks the other end, and answers it. */
 import * as Effect from "effect/Effect"
-import { eachMessage } from "../Varint.ts"
+import { eachSpan } from "../Varint.ts"
 import type { Channel, ChannelHandlers } from "../wire/Channel.ts"
 import { Kind } from "../wire/Frame.ts"
 import { PeerCalls, type PeerCallsOptions } from "./PeerCalls.ts"
@@ -28,12 +28,12 @@ export class Peer implements ChannelHandlers {
   }
 
   batch(messages: Buffer): void {
-    eachMessage(messages, (message) => this.message(message as Buffer, false))
+    eachSpan(messages, (_, from, end) => this.message(messages, from, end, false))
     this.options.channel().consumed(messages.length)
   }
 
   large(message: Uint8Array): void {
-    this.message(Buffer.from(message.buffer, message.byteOffset, message.length), true)
+    this.message(Buffer.from(message.buffer, message.byteOffset, message.length), 0, message.length, true)
     this.options.channel().consumed(message.length)
   }
 
@@ -50,13 +50,13 @@ export class Peer implements ChannelHandlers {
     return this.options.channel()
   }
 
-  private message(message: Buffer, owned: boolean): void {
+  private message(bytes: Buffer, from: number, end: number, owned: boolean): void {
     // what was under way at the end is for nobody
     if (this.isOver) return
-    if (message.length < PeerWire.headSize) return this.options.violate("a message that is too short")
-    const kind = message[0]!
-    const id = message.readUInt32BE(1)
-    const body = message.subarray(PeerWire.headSize)
+    if (end - from < PeerWire.headSize) return this.options.violate("a message that is too short")
+    const kind = bytes[from]!
+    const id = bytes.readUInt32BE(from + 1)
+    const body = bytes.subarray(from + PeerWire.headSize, end)
     switch (kind) {
       case Kind.Request:
         if (this.server?.request(id, body, owned) !== true) this.options.violate("a request that is not understood")

@@ -17,6 +17,9 @@ export const slack = 16 * 1024
 /** Above this a message is not put together before it is sent. */
 const joined = 4 * 1024
 
+/** Where messages are put together: a channel copies what is not larger. */
+const scratch = Buffer.allocUnsafeSlow(maxPrefix + joined)
+
 const none: ReadonlyArray<Uint8Array> = []
 
 /** Sends one message; bytes above 4 KiB are not copied. */
@@ -24,13 +27,12 @@ export const send = (channel: Channel, kind: Kind, id: number, pieces: ReadonlyA
   let size = headSize
   for (const piece of pieces) size += piece.length
   if (size <= joined) {
-    const whole = Buffer.allocUnsafe(maxPrefix + size)
-    let at = writeHead(whole, writeLength(whole, 0, size), kind, id)
+    let at = writeHead(scratch, writeLength(scratch, 0, size), kind, id)
     for (const piece of pieces) {
-      whole.set(piece, at)
+      scratch.set(piece, at)
       at += piece.length
     }
-    channel.send(whole.subarray(0, at))
+    channel.send(scratch.subarray(0, at))
     return
   }
   const head = Buffer.allocUnsafe(headSize)
