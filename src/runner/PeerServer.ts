@@ -51,6 +51,8 @@ export class PeerServer {
   private readonly limit: number
   private readonly isTraced: boolean
   private isOver = false
+  /** Whether a handler runs its first steps right now, and is not in `open` yet. */
+  private isInside = false
   private settled: (() => void) | undefined
 
   constructor(
@@ -82,13 +84,23 @@ export class PeerServer {
     if (this.isOver) return true
     const scope = Scope.makeUnsafe()
     const open: Open = { id, procedure, scope, fiber: undefined, isCancelled: false, ahead: 0, outlet: undefined }
-    this.open.set(id, open)
     const context = this.contextOf(open, head)
+    this.isInside = true
     const fiber = Effect.runForkWith(context as Context.Context<unknown>)(
       this.run(open, body.subarray(head.end), owned)
     )
-    open.fiber = fiber
+    this.isInside = false
     const exit = fiber.pollUnsafe()
+    const { isErrorSync, isSuccessSync } = procedure.served.codec
+    // one that ends at once, with nothing to close and nothing to wait for, cannot be cancelled: nobody need find it
+    if (exit !== undefined && scope.state._tag === "Empty" && isSuccessSync && isErrorSync) {
+      this.ended(open, exit, context)
+      return true
+    }
+    open.fiber = fiber
+    this.open.set(id, open)
+    // by its own first steps
+    if (this.isOver) fiber.interruptUnsafe()
     if (exit !== undefined) this.ended(open, exit, context)
     else fiber.addObserver((exit) => this.ended(open, exit, context))
     return true
@@ -198,7 +210,7 @@ export class PeerServer {
 
   /** Waits until nothing runs. */
   readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.open.size === 0) return resume(Effect.void)
+    if (this.open.size === 0 && !this.isInside) return resume(Effect.void)
     this.settled = () => resume(Effect.void)
   })
 }

@@ -27,6 +27,7 @@ export class Counting extends RpcGroup.make(
   Rpc.make("sumOfOwner", { payload: { from: Schema.Int }, success: Schema.Int }),
   Rpc.make("nested", { success: Schema.Int }),
   Rpc.make("end"),
+  Rpc.make("endAndHold", { payload: { name: Schema.String } }),
   Rpc.make("kill")
 ) {}
 
@@ -101,6 +102,7 @@ export const counter = Flame.service(
             ),
           nested: () => Effect.orDie(Flame.call(five, { after: 0 })),
           end: () => end,
+          endAndHold: ({ name }) => Effect.ensuring(Effect.andThen(end, Effect.never), note(`${name} is cleaned up`)),
           kill: () => die(new RangeError("of all of it"))
         })
       })

@@ -131,6 +131,20 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     }
 
     test(
+      "it has ended when a request that ended it goes on: that is interrupted, and its finalizers run [C33]",
+      withPool(
+        {},
+        Effect.gen(function* () {
+          const client = yield* placed()
+          const name = nextName()
+          Assert.equal(reasonOf(yield* Effect.exit(client.endAndHold({ name })))._tag, "ServiceEnded")
+          yield* Flame.ended(client)
+          Assert.ok(yield* Flame.call(S.noted, { line: `${name} is cleaned up` }))
+        })
+      )
+    )
+
+    test(
       "it fails requests with RunnerLost when its runner is lost, and tells its owner [C33]",
       watched((runners) =>
         withPool(
