@@ -102,6 +102,7 @@ const loads: Readonly<
       "wire/LocalSocket",
       "wire/LogLine",
       "wire/NestedHead",
+      "wire/OpenIds",
       "wire/Outbox",
       "wire/Request",
       "wire/Transport"

@@ -29,6 +29,7 @@ export const register = (pool: RegisteredPool): (() => void) => {
  */
 export const find = (id: string, from: PoolEngine, backend: object): RegisteredPool | undefined => {
   const all = pools.get(id)
+  if (all?.length === 1) return all[0]
   return (
     all?.find((pool) => pool.engine === from) ??
     all?.findLast((pool) => pool.backend === backend) ??

@@ -16,6 +16,7 @@ import * as FunctionCodec from "../FunctionCodec.ts"
 import { Kind, kindName } from "../wire/Frame.ts"
 import type { Link } from "../wire/Link.ts"
 import * as NestedHead from "../wire/NestedHead.ts"
+import { OpenIds } from "../wire/OpenIds.ts"
 import * as Settled from "./Outcome.ts"
 import * as CallerExtras from "./CallerExtras.ts"
 import type { CurrentCall, Nesting, Wanted } from "./Current.ts"
@@ -38,13 +39,13 @@ interface Open {
 
 const noStreams = "a function can call and cast; streams are taken by the parent only"
 const none = new Uint8Array(0)
-const idLimit = 2 ** 32
 
 export class NestedCalls implements Nesting {
-  private readonly open = new Map<number, Open>()
+  private readonly open = new OpenIds<Open>()
+  /** What was asked for a function last, which is mostly what is asked next. */
+  private readonly targets = new WeakMap<Wanted["fn"], NestedHead.NestedTarget>()
   private readonly link: Link
   private readonly maxPayload: () => number
-  private nextId = 1
   /** Bytes of payloads whose calls have not ended. */
   private size = 0
 
@@ -81,17 +82,17 @@ export class NestedCalls implements Nesting {
 
   /** Whether a large result may come; a string says why not. */
   accept(kind: number, id: number): string | undefined {
-    return this.open.has(id) ? undefined : `a large ${kindName(kind)} for a nested call that is not there`
+    return this.open.get(id) !== undefined ? undefined : `a large ${kindName(kind)} for a nested call that is not there`
   }
 
   /** A call has ended: what its function has called and does not wait for ends with it. */
   end(current: CurrentCall): void {
-    for (const open of this.open.values()) if (open.current === current) this.abandon(open, "its call has ended")
+    for (const open of this.open) if (open.current === current) this.abandon(open, "its call has ended")
   }
 
   /** The session is over. */
   closed(): void {
-    for (const open of this.open.values()) {
+    for (const open of this.open) {
       this.remove(open)
       if (open.isGivenUp) open.stopped?.()
       else this.tell(open, "the connection to its parent is gone")
@@ -126,7 +127,7 @@ export class NestedCalls implements Nesting {
     span?.attribute("flame.function", fn.name)
     span?.attribute("flame.pool", wanted.pool)
     const open: Open = {
-      id: this.freeId(),
+      id: this.open.next,
       fn,
       current,
       wanted,
@@ -136,21 +137,14 @@ export class NestedCalls implements Nesting {
       stopped: undefined,
       isGivenUp: false
     }
-    this.open.set(open.id, open)
+    this.open.add(open)
     this.size += open.size
     current.nested++
     const around = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const own = wanted.timeout ?? fn.timeout
     const head = NestedHead.encode(
       current.callId,
-      {
-        pool: wanted.pool,
-        name: fn.name,
-        layout: fn.layout,
-        idempotent: fn.idempotent,
-        cast: wanted.cast,
-        isUnbounded: own === Infinity
-      },
+      this.targetOf(wanted, own === Infinity),
       // a cast belongs to its pool: it may outlive the call that makes it
       budgetOf(own, wanted.cast ? undefined : current.remaining),
       span ?? around,
@@ -160,6 +154,15 @@ export class NestedCalls implements Nesting {
     // caller may change them
     this.link.send(Kind.Nested, open.id, head, wanted.cast && bytes === wanted.payload ? bytes.slice() : bytes)
     return open
+  }
+
+  private targetOf({ cast, fn, pool }: Wanted, isUnbounded: boolean): NestedHead.NestedTarget {
+    const last = this.targets.get(fn)
+    if (last?.pool === pool && last.cast === cast && last.isUnbounded === isUnbounded) return last
+    const { idempotent, layout, name } = fn
+    const target = { pool, name, layout, idempotent, cast, isUnbounded }
+    this.targets.set(fn, target)
+    return target
   }
 
   /** Its caller is interrupted: asks for its end, and waits for that. */
@@ -199,13 +202,6 @@ export class NestedCalls implements Nesting {
     this.size -= open.size
     open.current.nested--
     this.link.forget(open.id, "response")
-  }
-
-  private freeId(): number {
-    while (this.open.has(this.nextId)) this.nextId = (this.nextId + 1) % idLimit
-    const id = this.nextId
-    this.nextId = (this.nextId + 1) % idLimit
-    return id
   }
 
   private read({ fn, wanted }: Open, kind: number, body: Buffer, large: Uint8Array | undefined): Settled.CallExit {

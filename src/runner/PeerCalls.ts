@@ -13,6 +13,7 @@ import type { GroupFunction } from "../GroupFunctions.ts"
 import * as Propagate from "../Propagate.ts"
 import type { Channel } from "../wire/Channel.ts"
 import { isFinal, Kind } from "../wire/Frame.ts"
+import { OpenIds } from "../wire/OpenIds.ts"
 import { encodeHead } from "../wire/Request.ts"
 import * as CallerExtras from "./CallerExtras.ts"
 import { Items } from "./Items.ts"
@@ -26,6 +27,7 @@ type Caller = Fiber.Fiber<unknown, unknown>
 const grantAt = 16 * 1024
 
 interface Open {
+  readonly id: number
   readonly fn: GroupFunction
   readonly codec: FunctionCodec.FunctionCodec
   readonly tell: (exit: Outcome.CallExit) => void
@@ -49,11 +51,10 @@ export interface PeerCallsOptions {
 }
 
 export class PeerCalls {
-  private readonly open = new Map<number, Open>()
+  private readonly open = new OpenIds<Open>()
   private readonly indices: ReadonlyMap<GroupFunction, number>
   private readonly options: PeerCallsOptions
   private plainContext: Context.Context<never> | undefined
-  private nextId = 1
   private isOver = false
 
   constructor(options: PeerCallsOptions) {
@@ -76,8 +77,8 @@ export class PeerCalls {
 
   private single(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): Made {
     return Effect.callback<unknown, unknown, unknown>((resume) => {
-      const id = this.start(caller, fn, codec, bytes, resume, undefined)
-      return Effect.suspend(() => this.interrupt(id))
+      const open = this.start(caller, fn, codec, bytes, resume, undefined)
+      return Effect.suspend(() => this.interrupt(open))
     })
   }
 
@@ -86,18 +87,18 @@ export class PeerCalls {
       Effect.flatMap(Effect.scope, (scope) =>
         Effect.suspend(() => {
           const items = new Items(codec)
-          const id = this.start(caller, fn, codec, bytes, (exit) => items.end(exit), items)
+          const open = this.start(caller, fn, codec, bytes, (exit) => items.end(exit), items)
           let taken = 0
           const consumed = (size: number) => {
             taken += size
-            if (taken < grantAt || !this.open.has(id)) return
-            PeerWire.send(this.options.channel(), Kind.GrantRequest, id, [PeerWire.u32(taken)])
+            if (taken < grantAt || !this.isOpen(open)) return
+            PeerWire.send(this.options.channel(), Kind.GrantRequest, open.id, [PeerWire.u32(taken)])
             taken = 0
           }
           items.call = { channel: { consumed } }
           const close = Effect.suspend(() => {
             items.close()
-            return this.interrupt(id)
+            return this.interrupt(open)
           })
           return Effect.as(Scope.addFinalizer(scope, close), items.pull)
         })
@@ -112,9 +113,8 @@ export class PeerCalls {
     bytes: Uint8Array,
     resume: (exit: Outcome.CallExit) => void,
     items: Items | undefined
-  ): number {
+  ): Open {
     const { context } = caller
-    const id = this.freeId()
     let tell = resume
     let head: Uint8Array
     const index = this.indices.get(fn)!
@@ -133,25 +133,30 @@ export class PeerCalls {
       } else if (extras === undefined && span === undefined) this.plainContext = context
       head = encodeHead(index, undefined, span, extras)
     }
-    this.open.set(id, { fn, codec, tell, items, stopped: undefined, isGivenUp: false })
-    PeerWire.send(this.options.channel(), Kind.Request, id, [head, bytes])
-    return id
+    const open: Open = { id: this.open.next, fn, codec, tell, items, stopped: undefined, isGivenUp: false }
+    this.open.add(open)
+    PeerWire.send(this.options.channel(), Kind.Request, open.id, [head, bytes])
+    return open
   }
 
   /** Asks the other end to stop, and waits for that. */
-  private interrupt(id: number): Effect.Effect<void> {
-    const open = this.open.get(id)
-    if (open === undefined) return Effect.void
+  private interrupt(open: Open): Effect.Effect<void> {
+    if (!this.isOpen(open)) return Effect.void
     if (!open.isGivenUp) {
       open.isGivenUp = true
-      if (!this.isOver) PeerWire.send(this.options.channel(), Kind.Cancel, id)
+      if (!this.isOver) PeerWire.send(this.options.channel(), Kind.Cancel, open.id)
       open.tell(Exit.interrupt())
     }
     const stopped = Effect.callback<void>((resume) => {
-      if (!this.open.has(id)) return resume(Effect.void)
+      if (!this.isOpen(open)) return resume(Effect.void)
       open.stopped = () => resume(Effect.void)
     })
     return Effect.asVoid(Effect.timeoutOption(stopped, this.options.cancelGrace))
+  }
+
+  /** Whether it is not answered: its id may be that of another one. */
+  private isOpen(open: Open): boolean {
+    return this.open.get(open.id) === open
   }
 
   /** A message about one of its requests; false when there is no such request. */
@@ -192,19 +197,12 @@ export class PeerCalls {
   end(): void {
     if (this.isOver) return
     this.isOver = true
-    const open = [...this.open.values()]
+    const open = [...this.open]
     this.open.clear()
     for (const one of open) {
       if (one.isGivenUp) one.stopped?.()
       else one.tell(Exit.fail(new FlameError({ reason: this.options.over(one.fn, true) })))
     }
-  }
-
-  private freeId(): number {
-    while (this.open.has(this.nextId)) this.nextId = (this.nextId + 1) >>> 0
-    const id = this.nextId
-    this.nextId = (this.nextId + 1) >>> 0
-    return id
   }
 }
 

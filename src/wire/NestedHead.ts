@@ -44,7 +44,26 @@ const flag = { cast: 1, idempotent: 2, unbounded: 4 }
 
 const fixed = 7
 
-/** Writes a head. */
+/** What of a head is that of its target. */
+const begins = new WeakMap<NestedTarget, Buffer>()
+
+const beginOf = (target: NestedTarget): Buffer => {
+  const known = begins.get(target)
+  if (known !== undefined) return known
+  // no name of a function has a control character, and a pool's that has one is told as missing
+  const names = Buffer.from(`${target.pool}\0${target.name}\0${target.layout}`)
+  const begin = Buffer.alloc(fixed + names.length)
+  begin[4] =
+    (target.cast ? flag.cast : 0) |
+    (target.idempotent ? flag.idempotent : 0) |
+    (target.isUnbounded ? flag.unbounded : 0)
+  begin.writeUInt16BE(names.length, 5)
+  begin.set(names, fixed)
+  begins.set(target, begin)
+  return begin
+}
+
+/** Writes a head: cheaply for a target that is given again. */
 export const encode = (
   caller: number,
   target: NestedTarget,
@@ -52,19 +71,35 @@ export const encode = (
   span: SpanIds | undefined,
   extras: Extras | undefined
 ): Buffer => {
-  // no name of a function has a control character, and a pool's that has one is told as missing
-  const names = Buffer.from(`${target.pool}\0${target.name}\0${target.layout}`)
+  const begin = beginOf(target)
   const terms = encodeHead(0, budget, span, extras)
-  const head = Buffer.allocUnsafe(fixed + names.length + terms.length)
+  const head = Buffer.allocUnsafe(begin.length + terms.length)
+  head.set(begin, 0)
   head.writeUInt32BE(caller, 0)
-  head[4] =
-    (target.cast ? flag.cast : 0) |
-    (target.idempotent ? flag.idempotent : 0) |
-    (target.isUnbounded ? flag.unbounded : 0)
-  head.writeUInt16BE(names.length, 5)
-  head.set(names, fixed)
-  head.set(terms, fixed + names.length)
+  head.set(terms, begin.length)
   return head
+}
+
+type Names = Pick<NestedTarget, "pool" | "name" | "layout">
+
+/** Names that were read, by their bytes: most calls are of few functions. */
+const known = new Map<string, Names>()
+const mostKnown = 256
+const longestKnown = 1_024
+
+const namesIn = (bytes: Buffer, end: number): Names | undefined => {
+  const key = bytes.toString("latin1", fixed, end)
+  const names = known.get(key)
+  if (names !== undefined) return names
+  const [pool, name, layout, ...more] = bytes.toString("utf8", fixed, end).split("\0")
+  if (pool === undefined || !name || layout === undefined || more.length > 0) return undefined
+  // it comes to stand in errors and logs
+  if (/\p{Cc}/u.test(name) || /\p{Cc}/u.test(layout)) return undefined
+  // a runner that makes names up must not fill its parent's memory
+  if (known.size >= mostKnown) known.clear()
+  const read = { pool, name, layout }
+  if (end - fixed <= longestKnown) known.set(key, read)
+  return read
 }
 
 /** Reads a head; undefined when the bytes are not one. */
@@ -73,16 +108,14 @@ export const decode = (bytes: Buffer): NestedHead | undefined => {
   const flags = bytes[4]!
   const at = fixed + bytes.readUInt16BE(5)
   if (flags > 7 || at > bytes.length) return undefined
-  const [pool, name, layout, ...more] = bytes.toString("utf8", fixed, at).split("\0")
+  const names = namesIn(bytes, at)
   const terms = decodeHead(bytes.subarray(at))
-  if (pool === undefined || !name || layout === undefined || more.length > 0 || terms === undefined) return undefined
-  // it comes to stand in errors and logs
-  if (/\p{Cc}/u.test(name) || /\p{Cc}/u.test(layout)) return undefined
+  if (names === undefined || terms === undefined) return undefined
   return {
     caller: bytes.readUInt32BE(0),
-    pool,
-    name,
-    layout,
+    pool: names.pool,
+    name: names.name,
+    layout: names.layout,
     cast: (flags & flag.cast) !== 0,
     idempotent: (flags & flag.idempotent) !== 0,
     isUnbounded: (flags & flag.unbounded) !== 0,

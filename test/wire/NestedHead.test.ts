@@ -23,4 +23,14 @@ describe("the head of a Nested frame", () => {
       NestedHead.decode(NestedHead.encode(7, { ...target, name: "" }, undefined, undefined, undefined))
     )
   })
+
+  it("tells targets apart whose names are as long, however many were read", () => {
+    for (let i = 0; i < 1_000; i++) {
+      for (const flags of [{}, { cast: true }]) {
+        const other = { ...target, ...flags, name: `größe${i + 1_000}` }
+        const head = NestedHead.encode(i, other, undefined, undefined, undefined)
+        assert.deepInclude(NestedHead.decode(head), { ...other, caller: i })
+      }
+    }
+  })
 })
