@@ -57,6 +57,8 @@ export class CurrentCall implements RunnerInfo {
   nested = 0
   /** Whether it has its answer. @internal */
   isOver = false
+  /** A context of its fibers of which nothing crosses with a nested call. @internal */
+  plainContext: Context.Context<never> | undefined = undefined
   private deadline: number | undefined
   private readonly now: () => number
 

@@ -15,10 +15,12 @@ import type { AnyFunction } from "../FlameFunction.ts"
 import * as FunctionCodec from "../FunctionCodec.ts"
 import { Kind, kindName } from "../wire/Frame.ts"
 import type { Link } from "../wire/Link.ts"
+import type { Extras } from "../wire/Request.ts"
 import * as NestedHead from "../wire/NestedHead.ts"
 import { OpenIds } from "../wire/OpenIds.ts"
 import * as Settled from "./Outcome.ts"
 import * as CallerExtras from "./CallerExtras.ts"
+import * as Propagate from "../Propagate.ts"
 import type { CurrentCall, Nesting, Wanted } from "./Current.ts"
 
 type Outcome = Effect.Effect<unknown, unknown, unknown>
@@ -31,7 +33,9 @@ interface Open {
   readonly wanted: Wanted
   readonly size: number
   readonly resume: (exit: Settled.CallExit) => void
-  readonly ended: (exit: Exit.Exit<unknown, unknown>) => void
+  /** Its span, where there is a tracer, and whose it is. */
+  readonly span: Tracer.Span | undefined
+  readonly context: Context.Context<never>
   /** It was given up: whoever waits for its end is told by this. */
   stopped: (() => void) | undefined
   isGivenUp: boolean
@@ -76,7 +80,7 @@ export class NestedCalls implements Nesting {
     this.remove(open)
     if (open.isGivenUp) return open.stopped?.()
     const exit = this.read(open, kind, body, large)
-    open.ended(Exit.isExit(exit) ? exit : Exit.void)
+    ended(open, Exit.isExit(exit) ? exit : Exit.void)
     open.resume(exit)
   }
 
@@ -121,11 +125,8 @@ export class NestedCalls implements Nesting {
     bytes: Uint8Array,
     resume: (exit: Settled.CallExit) => void
   ): Open {
-    const { context } = caller
     const fn = wanted.fn as AnyFunction
-    const span = CallSpan.isTraced(context) ? CallSpan.begin(context, "Flame.call", "client") : undefined
-    span?.attribute("flame.function", fn.name)
-    span?.attribute("flame.pool", wanted.pool)
+    const { around, extras, span } = crossing(current, caller, wanted)
     const open: Open = {
       id: this.open.next,
       fn,
@@ -133,14 +134,14 @@ export class NestedCalls implements Nesting {
       wanted,
       size: bytes.length,
       resume,
-      ended: (exit) => span !== undefined && CallSpan.end(context, span, exit),
+      span,
+      context: caller.context,
       stopped: undefined,
       isGivenUp: false
     }
     this.open.add(open)
     this.size += open.size
     current.nested++
-    const around = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const own = wanted.timeout ?? fn.timeout
     const head = NestedHead.encode(
       current.callId,
@@ -148,7 +149,7 @@ export class NestedCalls implements Nesting {
       // a cast belongs to its pool: it may outlive the call that makes it
       budgetOf(own, wanted.cast ? undefined : current.remaining),
       span ?? around,
-      CallerExtras.of(caller)
+      extras
     )
     // bytes are their own encoding, and a large payload is sent by reference: nobody waits for a cast before its
     // caller may change them
@@ -170,7 +171,7 @@ export class NestedCalls implements Nesting {
     if (this.open.get(open.id) !== open) return Effect.void
     if (!open.isGivenUp) {
       this.giveUp(open)
-      open.ended(Exit.interrupt())
+      ended(open, Exit.interrupt())
     }
     return Effect.callback<void>((resume) => {
       if (this.link.closed) return resume(Effect.void)
@@ -193,7 +194,7 @@ export class NestedCalls implements Nesting {
 
   private tell(open: Open, why: string): void {
     const exit = Exit.fail(new FlameError({ reason: missing(open.fn.name, open.wanted.pool, why) }))
-    open.ended(exit)
+    ended(open, exit)
     open.resume(exit)
   }
 
@@ -211,6 +212,34 @@ export class NestedCalls implements Nesting {
     const { end, runner } = readRunner(body)
     return Settled.read(fn.name, FunctionCodec.of(fn), kind, body.subarray(end), large, runner)
   }
+}
+
+/** What crosses with a call besides its payload and its budget. */
+interface Crossing {
+  readonly span: Tracer.Span | undefined
+  readonly around: Tracer.AnySpan | undefined
+  readonly extras: Extras | undefined
+}
+
+const nothing: Crossing = { span: undefined, around: undefined, extras: undefined }
+
+const crossing = (current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, { fn, pool }: Wanted): Crossing => {
+  const { context } = caller
+  if (context === current.plainContext && !Propagate.hasAny()) return nothing
+  const around = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+  const extras = CallerExtras.of(caller)
+  if (!CallSpan.isTraced(context)) {
+    if (around === undefined && extras === undefined) current.plainContext = context
+    return { span: undefined, around, extras }
+  }
+  const span = CallSpan.begin(context, "Flame.call", "client")
+  span.attribute("flame.function", fn.name)
+  span.attribute("flame.pool", pool)
+  return { span, around, extras }
+}
+
+const ended = ({ context, span }: Open, exit: Exit.Exit<unknown, unknown>): void => {
+  if (span !== undefined) CallSpan.end(context, span, exit)
 }
 
 const missing = (name: string, pool: string, detail: string) => new PoolMissing({ pool, function: name, detail })
