@@ -8,18 +8,18 @@ import * as Fiber from "effect/Fiber"
 import * as PubSub from "effect/PubSub"
 import { Backend } from "../backend/Backend.ts"
 import { isTransient } from "../BootFailure.ts"
-import { BootFailed, FlameError, TimedOut } from "../FlameError.ts"
+import { BootFailed, FlameError } from "../FlameError.ts"
 import { life } from "../runner/Life.ts"
 import { describe } from "./CastError.ts"
 import { askIdle } from "./IdleCheck.ts"
-import { LeaseTicket } from "./LeaseTicket.ts"
 import { PoolEngine } from "./PoolEngine.ts"
 import type { PoolEvent, PoolStatus } from "./PoolEvent.ts"
 import { PoolMetrics } from "./PoolMetrics.ts"
 import { type PoolOptions, resolve, toState } from "./PoolOptions.ts"
 import * as PoolRegistry from "./PoolRegistry.ts"
 import * as PoolState from "./PoolState.ts"
-import { type LeasedRunner, Runner } from "./Runner.ts"
+import type { Runner } from "./Runner.ts"
+import * as RunnerLease from "./RunnerLease.ts"
 import { type LifeParts, LivingRunner } from "./LivingRunner.ts"
 import { live } from "./RunnerLife.ts"
 import { statusOf } from "./StatusOf.ts"
@@ -180,63 +180,7 @@ export class PoolRuntime {
 
   /** Runs an effect with one runner for the calls inside. */
   withRunner<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | FlameError, Exclude<R, Runner>> {
-    return Effect.uninterruptibleMask((restore) => {
-      let leased: LeasedRunner | undefined
-      const acquire = this.lease((runner) => {
-        leased = runner
-      })
-      return Effect.onExit(
-        restore(
-          Effect.flatMap(acquire, (runner) =>
-            Effect.withFiber<A, E, R>((fiber) => {
-              const outer = Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
-              return Effect.provideService(effect, Runner, { ...runner, outer })
-            })
-          )
-        ) as Effect.Effect<A, E | FlameError, Exclude<R, Runner>>,
-        () => (leased === undefined ? Effect.void : this.release(leased))
-      )
-    })
-  }
-
-  private lease(granted: (runner: LeasedRunner) => void): Effect.Effect<LeasedRunner, FlameError> {
-    const { engine, id } = this
-    const acquire = Effect.callback<LeasedRunner, FlameError>((resume) => {
-      let isGivenUp = false
-      const ticket = new LeaseTicket(
-        ({ lease, runner: index }) => {
-          const runner = engine.runners.get(index) as LivingRunner
-          // granted in the very step in which whoever wanted it was interrupted
-          if (isGivenUp) return engine.step({ _tag: "LeaseClose", now: engine.now(), lease })
-          const labels = runner.process?.labels ?? {}
-          const leased = { id: runner.id, pool: id, labels, lease, engine, outer: undefined }
-          granted(leased)
-          resume(Effect.succeed(leased))
-        },
-        (exit) => resume(exit)
-      )
-      engine.step({ _tag: "LeaseOpen", now: engine.now(), ticket })
-      return Effect.sync(() => {
-        isGivenUp = true
-        engine.step({ _tag: "Withdraw", now: engine.now(), ticket })
-      })
-    })
-    const { timeout } = engine.settings
-    if (timeout === undefined) return acquire
-    return Effect.timeoutOrElse(acquire, {
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(
-          new FlameError({
-            reason: new TimedOut({ pool: id, function: "withRunner", phase: engine.waitsFor, after: timeout })
-          })
-        )
-    })
-  }
-
-  private release(runner: LeasedRunner): Effect.Effect<void> {
-    const { engine } = this
-    return Effect.sync(() => engine.step({ _tag: "LeaseClose", now: engine.now(), lease: runner.lease }))
+    return RunnerLease.during(this.engine, effect)
   }
 
   /** Tells that a cast failed: in the log, the counters and the events. */
