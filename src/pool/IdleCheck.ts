@@ -24,7 +24,7 @@ export const askIdle = (
   const answer = (idle: boolean) => {
     if (answered) return
     answered = true
-    engine.cancelDue(silence)
+    engine.timer.cancel(silence)
     engine.step({ _tag: "IdleAnswer", now: engine.now(), runner: index, idle })
   }
   const call: RunnerCall = {
@@ -38,7 +38,7 @@ export const askIdle = (
       )
   }
   // silent or failing, it does not object: a check that is broken must not keep runners for ever
-  const silence = engine.after(objectionTime, () => {
+  const silence = engine.timer.after(objectionTime, () => {
     // else the runner would take its drain for a reason to wait for it
     handle.cancel(call)
     answer(true)

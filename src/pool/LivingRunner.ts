@@ -97,10 +97,10 @@ export class LivingRunner implements EngineRunner {
   private drain(handle: RunnerHandle, budget: number, why: PoolState.DrainReason): void {
     // told again, it is the shorter time that holds there
     handle.drain(budget)
-    if (this.patience !== undefined) this.engine.cancelDue(this.patience)
+    if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
     // a runner that does not say goodbye in time is not waited for; without calls it has no other use for the time
     const limit = (handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
-    this.patience = this.engine.after(limit, () => this.kill(`not gone after its drain (${why})`))
+    this.patience = this.engine.timer.after(limit, () => this.kill(`not gone after its drain (${why})`))
   }
 
   kill(by: string): void {
@@ -119,7 +119,7 @@ export class LivingRunner implements EngineRunner {
   /** It is gone: lets go of what would keep it in memory. */
   gone(): void {
     Deferred.doneUnsafe(this.over, Exit.void)
-    if (this.patience !== undefined) this.engine.cancelDue(this.patience)
+    if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
   }
 
   askIdle(): void {

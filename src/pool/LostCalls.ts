@@ -11,6 +11,8 @@ const confirmMillis = 15_000 + 2_000
 /** What becomes of them is the engine's affair. */
 export interface LostOwner {
   readonly cancelGrace: () => number
+  /** Whether the pool is closed: nothing runs again. */
+  readonly isClosed: () => boolean
   /** The call has its turn again. */
   readonly again: (call: Call) => void
 }
@@ -44,7 +46,8 @@ export class LostCalls {
   }
 
   /** Tells why their runner went, but for idempotent calls: those have their turn again once nothing can still run. */
-  tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit, isClosed: boolean): void {
+  tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
+    const isClosed = this.owner.isClosed()
     for (const call of calls) {
       if (call.phase !== "lost") continue
       if (!call.mayRunAgain || isClosed) this.giveUp(call, runner, exit)

@@ -10,9 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { BootFailure } from "../BootFailure.ts"
 import { FlameError, type Reason, type TimedOut } from "../FlameError.ts"
-import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
+import { Disconnected } from "../RunnerExit.ts"
 import { Kind } from "../wire/Frame.ts"
-import { Call, type CallOwner, type Due } from "./Call.ts"
+import { Call, type CallOwner } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type * as LeaseTicket from "./LeaseTicket.ts"
@@ -21,6 +21,7 @@ import type { Settings } from "./PoolOptions.ts"
 import * as PoolState from "./PoolState.ts"
 import { Pings } from "./Pings.ts"
 import { PoolTimer } from "./PoolTimer.ts"
+import { StoppingCalls } from "./StoppingCalls.ts"
 
 const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
 
@@ -33,14 +34,15 @@ export class PoolEngine implements CallOwner {
   /** A context of which nothing crosses with a call: no tracer, no lease, no annotations, no level of its own. */
   plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
-  private readonly timer: PoolTimer
+  readonly timer: PoolTimer
   private readonly backlog: Array<PoolState.Event> = []
   private isStepping = false
   /** Answers decided in a step. They run users' code, which must not meet a state that is ahead of what was sent. */
   private answers: Array<() => void> = []
   private readonly pings: Pings
+  private readonly stopping: StoppingCalls
   /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
-  private readonly lost: LostCalls
+  readonly lost: LostCalls
 
   constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
     this.parts = parts
@@ -52,8 +54,10 @@ export class PoolEngine implements CallOwner {
     })
     this.lost = new LostCalls(parts.pool, this.timer, parts.metrics, {
       cancelGrace: () => this.settings.cancelGrace,
+      isClosed: () => this.state.closed,
       again: (call) => this.step({ _tag: "Requeue", now: this.now(), ticket: call })
     })
+    this.stopping = new StoppingCalls(this, parts, this.timer)
     this.pings = new Pings(
       this.timer,
       this.runners,
@@ -110,7 +114,7 @@ export class PoolEngine implements CallOwner {
   /** The caller is interrupted: stops the function and waits for that, at most `cancelGrace`. */
   interrupt(call: Call): Effect.Effect<void> {
     if (call.phase === "over") return Effect.void
-    if (call.phase === "stopping") return this.untilStopped(call)
+    if (call.phase === "stopping") return this.stopping.until(call)
     const now = this.now()
     this.timer.cancel(call)
     call.observe(Exit.interrupt())
@@ -122,31 +126,12 @@ export class PoolEngine implements CallOwner {
       return Effect.void
     }
     call.phase = "stopping"
-    this.stop(call, now)
-    return this.untilStopped(call)
-  }
-
-  private untilStopped(call: Call): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (call.phase === "over" || call.isStuck) return resume(Effect.void)
-      call.stopped = () => resume(Effect.void)
-    })
-  }
-
-  /** Asks the runner to stop the function; it is stuck when it does not within `cancelGrace`. */
-  private stop(call: Call, now: number): void {
-    const handle = this.runners.get(call.runner)?.handle
-    if (handle === undefined) return call.end()
-    handle.cancel(call)
-    // the answer to a ping that is out already may have left before the loop was blocked
-    call.pongs = handle.pongs + (handle.isPinged ? 1 : 0)
-    handle.probe()
-    // a function that waits for a nested one which does not stop must not be taken for stuck itself
-    this.timer.schedule(call, now + this.settings.cancelGrace * 0.9 ** call.depth)
+    this.stopping.begin(call, now)
+    return this.stopping.until(call)
   }
 
   expired(call: Call, now: number): void {
-    if (call.phase === "stopping") return this.timer.afterReading(() => call.phase === "stopping" && this.stuck(call))
+    if (call.phase === "stopping") return this.stopping.expired(call)
     const reason = (phase: TimedOut["phase"]) => {
       const runner = this.lost.runnerOf(call) ?? this.runners.get(call.runner)?.id
       return CallReasons.timedOut(this.pool, call, phase, now, runner)
@@ -162,41 +147,13 @@ export class PoolEngine implements CallOwner {
       return call.fail(reason(this.waitsFor))
     }
     call.fail(reason("running"), "stopping")
-    this.stop(call, now)
+    this.stopping.begin(call, now)
   }
 
   /** What whoever waits now waits for: a slot, or the first runner at all. */
   get waitsFor(): "queued" | "booting" {
     const { booting, ready } = PoolState.snapshot(this.state)
     return ready === 0 && booting > 0 ? "booting" : "queued"
-  }
-
-  /** The function did not stop: its caller returns, its slot stays taken, its runner goes. */
-  private stuck(call: Call): void {
-    call.isStuck = true
-    const stopped = call.stopped
-    call.stopped = undefined
-    stopped?.()
-    const runner = this.runners.get(call.runner)
-    if (runner?.handle === undefined) return
-    const by = `stuck call ${call.fn.name}`
-    runner.isStuck = true
-    this.step({ _tag: "Stuck", now: this.now(), runner: call.runner })
-    this.parts.stuck(runner, call.fn.name)
-    // any answer since it was cancelled counts: a regular ping may have left just now
-    if (runner.handle.pongs <= call.pongs) return runner.kill(by)
-    this.killIfOnlyStuck(runner)
-    this.after(this.settings.drainTimeout, () => runner.kill(by))
-  }
-
-  private killIfOnlyStuck(runner: EngineRunner): void {
-    let stuck: Call | undefined
-    for (const call of runner.handle?.calls ?? []) {
-      if (call === undefined) continue
-      if (!(call instanceof Call && call.isStuck)) return
-      stuck = call
-    }
-    if (stuck !== undefined) runner.kill(`stuck call ${stuck.fn.name}`)
   }
 
   final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -209,7 +166,7 @@ export class PoolEngine implements CallOwner {
       // nobody waits for it any more, whatever it is: only its slot matters
       this.step({ _tag: "Released", now, ticket: call })
       call.end()
-      if (runner?.isStuck === true) this.killIfOnlyStuck(runner)
+      if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
       return
     }
     if (kind === Kind.Success || kind === Kind.Failure || kind === Kind.Defect) {
@@ -227,7 +184,7 @@ export class PoolEngine implements CallOwner {
       this.parts.metrics.failed(call.cast)
       call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: runner?.leavesFor ?? wentEarly, gone: false }))
     }
-    if (runner?.isStuck === true) this.killIfOnlyStuck(runner)
+    if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
   }
 
   private refused(call: Call, now: number, body: Buffer, runner: string): void {
@@ -263,16 +220,6 @@ export class PoolEngine implements CallOwner {
       }
     }
     return mayHaveRun
-  }
-
-  /** Tells the callers of a lost runner why it went; an idempotent call has its turn again once nothing can still run. */
-  tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
-    this.lost.tell(calls, runner, exit, this.state.closed)
-  }
-
-  /** Whatever still waits for a lost runner is told now: the pool is closing. */
-  tellAll(): void {
-    this.lost.tellAll()
   }
 
   private carryOut(command: PoolState.Command, now: number): void {
@@ -341,19 +288,5 @@ export class PoolEngine implements CallOwner {
       this.parts.metrics.failed(call.cast)
       call.fail(reason)
     })
-  }
-
-  /** Runs `f` after some milliseconds of the pool's time, unless the pool has ended by then. */
-  after(millis: number, f: () => void): Due {
-    return this.timer.after(millis, f)
-  }
-
-  cancelDue(due: Due): void {
-    this.timer.cancel(due)
-  }
-
-  /** Stops the timer: nothing is due any more. */
-  dispose(): void {
-    this.timer.dispose()
   }
 }

@@ -110,13 +110,13 @@ export class PoolRuntime {
       const { cancelGrace, drainTimeout } = engine.settings
       this.publish({ _tag: "PoolClosing", pool: this.id })
       engine.step({ _tag: "Close", now: engine.now() })
-      engine.tellAll()
+      engine.lost.tellAll()
       for (const runner of engine.runners.values()) runner.handle?.warn()
       const cutAfter = (millis: number) =>
-        engine.after(millis, () => {
+        engine.timer.after(millis, () => {
           for (const runner of engine.runners.values()) runner.handle?.drain(0)
-          engine.after(lastReasons, () => Deferred.doneUnsafe(this.outOfTime, Exit.void))
-          engine.after(cancelGrace + 1_000, () => {
+          engine.timer.after(lastReasons, () => Deferred.doneUnsafe(this.outOfTime, Exit.void))
+          engine.timer.after(cancelGrace + 1_000, () => {
             for (const runner of engine.runners.values()) runner.kill("the pool closed")
           })
         })
@@ -132,7 +132,7 @@ export class PoolRuntime {
   private get seeOff(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
-      this.engine.dispose()
+      this.engine.timer.dispose()
       for (const fiber of this.others) fiber.interruptUnsafe()
       // a hook that cannot be interrupted is not waited for
       yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)

@@ -171,7 +171,7 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   const { killedBy } = runner
   const killed: RunnerExit | undefined =
     killedBy === undefined ? undefined : { reason: new Killed({ signal: "SIGKILL", by: killedBy }), gone: false }
-  engine.tell(lost.calls, runner.id, lost.exit === unknown ? (killed ?? unknown) : lost.exit)
+  engine.lost.tell(lost.calls, runner.id, lost.exit === unknown ? (killed ?? unknown) : lost.exit)
   // the end of the scope would wait for it anyway; whatever holds out that long is killed there
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
@@ -201,7 +201,7 @@ const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, 
 
 const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeParts, engine: PoolEngine): void => {
   if (why === undefined) parts.publish({ _tag: "LateReason", pool: parts.pool, runner: runner.id, exit })
-  if (exit.gone) engine.tell(calls, runner.id, exit)
+  if (exit.gone) engine.lost.tell(calls, runner.id, exit)
 }
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {

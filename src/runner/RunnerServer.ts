@@ -3,26 +3,21 @@
  *
  * A function runs in a fiber of its own with its own Scope. Whatever it does is confined to its call.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { type BootFailure, NeverConnected } from "../BootFailure.ts"
 import * as CallSpan from "../CallSpan.ts"
 import type { AnyImplemented } from "../FlameFunction.ts"
-import * as Answer from "./Answer.ts"
 import * as Served from "./Served.ts"
-import { callerOf, contextOf, spanOf } from "./CallExtras.ts"
 import type { LogForward } from "./LogForward.ts"
 import { CurrentCall, type RunnerInfo } from "./Current.ts"
 import { NestedCalls } from "./NestedCalls.ts"
 import * as RelayPool from "./RelayPool.ts"
-import { ServedCall } from "./ServedCall.ts"
+import { type CallHost, ServedCall } from "./ServedCall.ts"
 import { isFinal, json, Kind, kindName, protocol } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
@@ -46,20 +41,20 @@ export interface RunnerServerOptions {
 const none = new Uint8Array(0)
 
 /** Serves until the session is over; every call has ended by then, or had `cancelGrace` to end. */
-export class RunnerServer {
+export class RunnerServer implements CallHost {
   /** Completes when the last call has ended and the link is closed; fails when the parent refuses this runner. */
   readonly done: Deferred.Deferred<void, BootFailure> = Deferred.makeUnsafe()
   private readonly calls = new Map<number, ServedCall>()
   private readonly functions: ReadonlyArray<Served.Served>
-  private readonly link: Link
+  readonly link: Link
   /** What functions call themselves. */
-  private readonly nested: NestedCalls
+  readonly nested: NestedCalls
   /** What functions run with: what was provided, and pools that are their parent's. */
   private readonly context: Context.Context<never>
   private readonly options: RunnerServerOptions
   private readonly isTraced: boolean
   /** Milliseconds of a time that no change of the wall clock moves; a test's own where it has one. */
-  private readonly now: () => number
+  readonly now: () => number
   private readonly timers: Array<Fiber.Fiber<unknown>> = []
   private welcome: Welcome | undefined
   private unwelcomed: Fiber.Fiber<unknown> | undefined
@@ -108,6 +103,19 @@ export class RunnerServer {
 
   private misplaced(kind: number): void {
     this.link.violate(`a ${kindName(kind)} frame, which a parent must not send`)
+  }
+
+  /** What is provided around the functions. */
+  get around(): Context.Context<never> {
+    return this.options.context
+  }
+
+  get maxResult(): number {
+    return this.welcome?.maxResult ?? 0
+  }
+
+  get isStopping(): boolean {
+    return this.isDraining || this.link.closed
   }
 
   /** Introduces this runner to its parent, which has so many milliseconds to let it in. */
@@ -197,33 +205,19 @@ export class RunnerServer {
     }
     if (this.isDraining && !this.isNeeded(head))
       return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
-    const { codec } = served
     const { link, now } = this
     const { maxPayload, maxResult } = this.welcome
     const open = served.open?.({ link, side: "runner", id, limit: maxPayload }, maxResult)
     const run = Served.run(served, body, head.end, large)
     const effect = open === undefined ? run : open.run(run)
-    const { info } = this.options
-    const current = new CurrentCall(info, served.fn.name, head.budget, now, this.nested, id)
-    const call = new ServedCall(served, current, head.isTimed ? now() : undefined, open)
-    const scope = Scope.makeUnsafe()
-    let context = contextOf(this.context, head, current, scope)
-    if (this.isTraced) call.span = spanOf(info, served.fn.name, context, head.span)
-    const span = call.span ?? callerOf(head.span)
-    if (span !== undefined) context = Context.add(context, Tracer.ParentSpan, span)
+    const current = new CurrentCall(this.options.info, served.fn.name, head.budget, now, this.nested, id)
+    const call = new ServedCall(this, id, served, current, head.isTimed ? now() : undefined, open)
     this.isInside = true
-    const fiber = Effect.runForkWith(context)(effect as Effect.Effect<unknown, unknown>)
+    const exit = call.begin(this.context, head, this.isTraced, effect)
     this.isInside = false
-    const exit = fiber.pollUnsafe()
-    // one that ends at once, with nothing to close and nothing to wait for, cannot be cancelled: nobody need find it
-    const isPlain = open === undefined && codec.isSuccessSync && codec.isErrorSync
-    if (exit !== undefined && scope.state._tag === "Empty" && isPlain) {
-      return this.ended(id, call, scope, exit)
-    }
-    call.fiber = fiber
-    this.calls.set(id, call)
-    if (exit !== undefined) this.ended(id, call, scope, exit)
-    else fiber.addObserver((exit) => this.ended(id, call, scope, exit))
+    // one that ends at once cannot be cancelled: nobody need find it
+    if (exit === undefined || !call.isPlain) this.calls.set(id, call)
+    if (exit !== undefined) call.ended(exit)
   }
 
   /** Whether one of its own calls may wait for this one: then it is served although nothing new is taken. */
@@ -231,68 +225,9 @@ export class RunnerServer {
     return head.isNested && this.calls.size > 0 && !this.isEnding && !this.isLeaving
   }
 
-  /** The function has ended: its Scope closes before anything is told, so that a caller may rely on it. */
-  private ended(id: number, call: ServedCall, scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): void {
-    if (call.span !== undefined) CallSpan.end(this.options.context, call.span, exit)
-    const closing = Scope.closeUnsafe(scope, exit)
-    if (closing === undefined) return this.conclude(id, call, exit)
-    const fiber = Effect.runForkWith(this.options.context)(closing)
-    fiber.addObserver((closed) => {
-      this.conclude(id, call, Exit.isFailure(closed) && Exit.isSuccess(exit) ? closed : exit)
-    })
-  }
-
-  /** The final frame of a stream comes after all its items. */
-  private conclude(id: number, call: ServedCall, exit: Exit.Exit<unknown, unknown>): void {
-    if (call.open === undefined) return this.respond(id, call, exit)
-    const { channel } = call.open
-    channel.flushed(() => {
-      // some of its items were dropped: that may not look like its end
-      if (channel.dropped && Exit.isSuccess(exit)) this.reply(id, call, ...Answer.interrupted)
-      else this.respond(id, call, exit)
-    })
-  }
-
-  private respond(id: number, call: ServedCall, exit: Exit.Exit<unknown, unknown>): void {
-    const [kind, body] = Answer.of(call.served, exit, this.isStopped(call), call.isCancelled)
-    if (body instanceof Uint8Array) this.reply(id, call, kind, body)
-    else this.respondLater(id, call, kind, body)
-  }
-
-  /** Whether an interruption of the call is ours. */
-  private isStopped(call: ServedCall): boolean {
-    return call.isCancelled || this.isDraining || this.link.closed
-  }
-
-  private respondLater(id: number, call: ServedCall, kind: Kind, encoding: Answer.Later[1]): void {
-    const fiber = Effect.runForkWith(this.options.context)(encoding as Effect.Effect<Uint8Array, unknown>)
-    // what an encoding waits for must not outlast a cancel
-    call.fiber = fiber
-    fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) return this.reply(id, call, kind, exit.value)
-      const isOurs = Cause.hasInterruptsOnly(exit.cause) && this.isStopped(call)
-      this.reply(id, call, ...(isOurs ? Answer.interrupted : Answer.died(Cause.squash(exit.cause))))
-    })
-  }
-
-  /** Sends the final frame of a call; what is larger than the parent takes is refused with its size. */
-  private reply(id: number, call: ServedCall, kind: Kind, body: Uint8Array): void {
+  /** The final frame of a call is on its way. */
+  readonly over = (id: number): void => {
     this.calls.delete(id)
-    const ran = call.since === undefined ? undefined : call.ranUntil(this.now())
-    if (ran !== undefined) this.link.control(Kind.Ran, id, ran)
-    call.open?.channel.end()
-    call.current.isOver = true
-    if (call.current.nested > 0) this.nested.end(call.current)
-    const limit = this.welcome?.maxResult ?? 0
-    // what a function died with is bounded by itself, and must not be hidden by a limit for values
-    if (body.length > limit && kind !== Kind.Defect) {
-      const [refused, why] = Answer.tooLarge(body.length, limit)
-      this.link.control(refused, id, why)
-    } else if (call.isCancelled && kind === Kind.Success) {
-      this.link.control(Kind.Interrupted, id)
-    } else {
-      this.link.send(kind, id, none, body)
-    }
     if (this.calls.size > 0) return
     if (this.link.closed) this.finish()
     else if (this.isDraining) this.leave()

@@ -11,11 +11,13 @@ const runner = () => {
   const engine = {
     now: () => 0,
     settings: { cancelGrace: 5_000 },
-    after: (millis: number) => {
-      limits.add(millis)
-      return millis
-    },
-    cancelDue: (millis: number) => limits.delete(millis)
+    timer: {
+      after: (millis: number) => {
+        limits.add(millis)
+        return millis
+      },
+      cancel: (millis: number) => limits.delete(millis)
+    }
   }
   const parts = { pool: "app", publish: () => {} }
   const living = new LivingRunner("r", 0, false, parts as unknown as LifeParts, engine as unknown as PoolEngine)
