@@ -2,7 +2,6 @@
  * The spans of a call, made only where a tracer is installed: `Flame.call` or `Flame.stream`, and below it `queue` and `boot` where the
  * call waited for more than a millisecond. The function's own span, below it too, is made by its runner.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -19,6 +18,8 @@ const shown = 1
 /** The span of one call, from its submission to the answer its caller gets. */
 export class CallTrace implements CallObserver {
   readonly span: Tracer.Span
+  /** The pool's time when the span began. */
+  private readonly beganAt: number
   private readonly engine: PoolEngine
   private readonly context: Context.Context<never>
   private readonly explain: CallExplain | undefined
@@ -28,6 +29,7 @@ export class CallTrace implements CallObserver {
     this.context = context
     this.explain = explain
     this.span = CallSpan.begin(context, fn.stream ? "Flame.stream" : "Flame.call", "client")
+    this.beganAt = engine.now()
     this.span.attribute("flame.function", fn.name)
     this.span.attribute("flame.pool", engine.pool)
   }
@@ -66,9 +68,8 @@ export class CallTrace implements CallObserver {
     attributes: Readonly<Record<string, unknown>>,
     steps: Readonly<Record<string, number>> = {}
   ): void {
-    const wall = Context.get(this.context, Clock.Clock).currentTimeNanosUnsafe()
-    const now = this.engine.now()
-    const at = (time: number) => wall - BigInt(Math.round((now - time) * 1e6))
+    // from the call's own begin: by another reading of both clocks, between which anything may run, it would not lie in the call
+    const at = (time: number) => this.span.status.startTime + BigInt(Math.round((time - this.beganAt) * 1e6))
     const span = Context.get(this.context, Tracer.Tracer).span({
       name,
       parent: Option.some(this.span),
