@@ -1,8 +1,9 @@
+import { availableParallelism } from "node:os"
+import { fileURLToPath } from "node:url"
 import { configDefaults, defineConfig } from "vitest/config"
 
-// tests of one process and no real time, which share their modules: loading those anew for each file takes longer than to
-// run them
-const together = [
+// tests of one process and no real time
+const memory = [
   "test/*.test.ts",
   "test/{pool,runner,simulation}/**/*.test.ts",
   "test/conformance/{memory,place,rpc,stream}/**/*.test.ts",
@@ -10,9 +11,8 @@ const together = [
   "test/wire/**/*.test.ts"
 ]
 
-// what starts processes, listens, or looks at what a process has registered
-const alone = [
-  "test/Propagate.test.ts",
+// what starts processes or listens: it counts what its own process has, which nothing that the others open or close may disturb
+const processes = [
   "test/runMain.test.ts",
   "test/backend/**/*.test.ts",
   "test/conformance/*.test.ts",
@@ -23,17 +23,31 @@ const alone = [
   "examples/**/*.test.ts"
 ]
 
+// what looks at how a process is before anything is registered in it
+const alone = ["test/Propagate.test.ts"]
+
 // these need a cluster: vitest.kubernetes.config.ts
 const elsewhere = [...configDefaults.exclude, "test/kubernetes/cluster/**"]
 
-const shared = { allowOnly: false, testTimeout: 20_000, hookTimeout: 30_000 }
+const shared = {
+  allowOnly: false,
+  testTimeout: 20_000,
+  hookTimeout: 30_000,
+  // loading the modules anew for each file takes longer than to run most of them
+  isolate: false,
+  // for the processes that tests start, and for those that run tests: to compile the same modules again is half of a boot
+  env: { NODE_COMPILE_CACHE: fileURLToPath(new URL(".cache/compiled", import.meta.url)) }
+}
 
 export default defineConfig({
   test: {
     allowOnly: false,
+    // one more than compute at a time: tests of processes mostly wait
+    maxWorkers: availableParallelism() + 1,
     projects: [
-      { test: { ...shared, name: "together", include: together, exclude: [...elsewhere, ...alone], isolate: false } },
-      { test: { ...shared, name: "alone", include: alone, exclude: elsewhere } }
+      { test: { ...shared, name: "memory", include: memory, exclude: [...elsewhere, ...processes, ...alone] } },
+      { test: { ...shared, name: "processes", include: processes, exclude: elsewhere } },
+      { test: { ...shared, name: "alone", include: alone, exclude: elsewhere, isolate: true } }
     ]
   }
 })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Flame from "../../../src/Flame.ts"
 import * as FlameLayer from "../../../src/FlameLayer.ts"
-import { compiled, fixture } from "../../fixtures/conformance-process/harness.ts"
+import { fixture } from "../../fixtures/conformance-process/harness.ts"
 import * as Otlp from "../../fixtures/conformance-process/otlp.ts"
 import * as Receiver from "../../fixtures/conformance-process/otlp-receiver.ts"
 import * as SpanTree from "../../fixtures/conformance-process/span-tree.ts"
@@ -21,7 +21,7 @@ describe("a call of a program that exports by OTLP, on runners that do", () => {
         const pool = FlameLayer.local({
           entry: fixture("runner-otlp.ts"),
           max: 1,
-          env: { ...compiled, [Otlp.receiverVariable]: receiver.url }
+          env: { [Otlp.receiverVariable]: receiver.url }
         })
         const parent = Otlp.layer(receiver.url, "the-parent")
         const pid = yield* Effect.withSpan(Flame.call(measure), "request").pipe(
@@ -49,7 +49,7 @@ describe("a call of a program that exports by OTLP, on runners that do", () => {
         const pool = FlameLayer.local({
           entry: fixture("runner-otlp.ts"),
           max: 1,
-          env: { ...compiled, [Otlp.receiverVariable]: receiver.url }
+          env: { [Otlp.receiverVariable]: receiver.url }
         })
         const logged = () =>
           receiver.logs.find(({ body, service }) => service === "the-parent" && body.stringValue === "measuring")
