@@ -1,6 +1,6 @@
 /** The parent's part: reads the command line, weighs all packages in the way that was asked for, tells the result. */
 import { fileURLToPath } from "node:url"
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Equal, Option, Result, Schema, Stream } from "effect"
 import { Argument, CliError, Command, Flag } from "effect/cli"
 import { Flame, FlameError, Pool } from "../../src/index.ts"

@@ -1,8 +1,12 @@
 /** What the suites of streams, groups and placed services share: how they register tests, and what they look at. */
 import * as Assert from "node:assert/strict"
-import { Cause, Effect, Exit, Layer, Logger } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { Backend, type RunnerProcess } from "../../src/backend/Backend.ts"
-import { FlameError } from "../../src/index.ts"
+import * as FlameError from "../../src/FlameError.ts"
 
 export interface SuiteOptions<E> {
   /** Groups tests, as that of vitest does. */

@@ -1,7 +1,13 @@
 /** The services of the suite, and functions beside them: what the runners of a backend under test serve. */
-import { Effect, Layer, Ref, Schema, Stream } from "effect"
-import { Rpc, RpcGroup } from "effect/rpc"
-import { Flame, FlameRunner } from "../../../src/index.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Flame from "../../../src/Flame.ts"
+import * as FlameRunner from "../../../src/FlameRunner.ts"
 
 export class Unbuildable extends Schema.TaggedError<Unbuildable>()("place/Unbuildable", { why: Schema.String }) {}
 export class TooMuch extends Schema.TaggedError<TooMuch>()("place/TooMuch", { max: Schema.Int }) {}

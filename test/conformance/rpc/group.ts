@@ -1,7 +1,16 @@
 /** A group as apps have them, which knows nothing of Flame, with its handlers and middleware. */
-import { Context, Deferred, Effect, Layer, Queue, Schema, SchemaTransformation, Stream } from "effect"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Stream from "effect/Stream"
 import * as Headers from "effect/http/Headers"
-import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as RpcMiddleware from "effect/rpc/RpcMiddleware"
 
 export class TooBig extends Schema.TaggedError<TooBig>()("rpc/TooBig", { max: Schema.Int, when: Schema.Date }) {}
 export class Denied extends Schema.TaggedError<Denied>()("rpc/Denied", { name: Schema.String }) {}

@@ -1,6 +1,12 @@
 /** The streaming functions of the suite: what the runners of a backend under test serve. */
-import { Context, Effect, Layer, Schema, SchemaTransformation, Stream } from "effect"
-import { Flame, FlameRunner } from "../../../src/index.ts"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Stream from "effect/Stream"
+import * as Flame from "../../../src/Flame.ts"
+import * as FlameRunner from "../../../src/FlameRunner.ts"
 
 export class Stopped extends Schema.TaggedError<Stopped>()("stream/Stopped", { at: Schema.Int, when: Schema.Date }) {}
 
