@@ -13,7 +13,7 @@ import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { keyVariable, networkVariables } from "../src/runner/Role.ts"
-import { connect } from "../src/runner/Runner.ts"
+import { connect } from "../src/runner/Introduction.ts"
 import * as Listener from "../src/wire/Listener.ts"
 import * as Psk from "../src/wire/Psk.ts"
 
