@@ -192,7 +192,7 @@ class Door {
     // two handshakes with one key at once: the first to get here has burnt it
     if (expected === undefined) {
       this.counters.refused++
-      this.complain(address, this.strange(identity))
+      if (!this.isLate(identity)) this.complain(address, this.strange(identity))
       return void socket.destroy()
     }
     this.counters.authenticated++
