@@ -92,6 +92,11 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
     const run = (effect) => runtime.runPromise(effect)
     const life = Scope.makeUnsafe()
     let first
+    const placed = async () => {
+      const client = await run(Scope.provide(Flame.place(echoes, undefined), life))
+      const { conc } = makeLoops(modules, (a) => client.echo(a))
+      return (c, ms) => run(conc(c, ms))
+    }
     return effectPeer({
       run,
       slots: SLOTS,
@@ -106,15 +111,12 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
       hang: () => Flame.call(hang),
       items: (n) => Flame.stream(items, { n }),
       chunks: (n, size) => Flame.stream(chunks, { n, size }),
-      placed: async () => {
-        const client = await run(Scope.provide(Flame.place(echoes, undefined), life))
-        const { conc } = makeLoops(modules, (a) => client.echo(a))
-        return (c, ms) => run(conc(c, ms))
-      },
       nested: (lanes, ms) => run(Flame.call(nest, { lanes, ms })),
       learn: async () => (first = await run(Flame.call(pid))),
       pids: () => (first ? [first] : []),
       close: () => runtime.dispose(),
+      // the other entries do not serve it
+      ...(["bundle", "profiled-bundle", "profiled-source"].includes(options.variant) ? { placed } : {}),
       ...(options.variant.startsWith("profiled") ? { profile: profileOf(run) } : {})
     })
   }
