@@ -24,7 +24,8 @@ export const compileCache = (folder: string): Record<string, string> => ({
 })
 
 /**
- * Boots one runner of a bundled program, at whose end Node writes what it has compiled.
+ * Boots one runner of a bundled program, at whose end Node writes what it has compiled, and puts what it has compiled by
+ * then into that.
  *
  * `uid` is the user of the image: each has a cache of its own, whose folder's name ends in that number.
  */
@@ -84,12 +85,11 @@ const complete = (cache: string, folder: string): void => {
   for (const name of readdirSync(cache)) {
     const file = join(cache, name)
     const before = readFileSync(file)
+    // packages outside of the bundle stay as they are
     const code = sources.get(before.readUInt32LE(12))
-    // what was compiled of our own module ahead of the program
-    if (code === undefined) rmSync(file)
-    else writeFileSync(file, withCode(before, readFileSync(code)))
+    if (code !== undefined) writeFileSync(file, withCode(before, readFileSync(code)))
     // Node lets nobody else read them, and who copies them into an image makes them root's
-    if (code !== undefined) chmodSync(file, 0o644)
+    chmodSync(file, 0o644)
   }
   for (const code of sources.values()) rmSync(code)
 }
