@@ -17,7 +17,7 @@ const PEERS = {
     only: { socketpair: ["unary64", "burst"], fork: ["boot"] }
   },
   raw: { file: "peers/raw.mjs", variants: ["tcp", "tcp-batch", "uds-batch", "tcp-batch-json"], needs: {} },
-  ipc: { file: "peers/ipc.mjs", variants: ["advanced", "json"], needs: {} },
+  ipc: { file: "peers/ipc.mjs", variants: ["advanced", "json", "app"], needs: {} },
   messageport: { file: "peers/messageport.mjs", variants: ["clone", "transfer"], needs: {} },
   piscina: { file: "peers/piscina.mjs", variants: ["threads"], needs: { packages: ["piscina"] } },
   tinypool: {
@@ -74,7 +74,7 @@ const SETS = {
     boot: `${EVERY} floor:fork flame:cached flame:source flame:barrel flame:barrel-node ray:task`,
     fault: without(`${EVERY} ray:task`, "raw:tcp-batch"),
     queue: without(EVERY, "raw:tcp-batch", "messageport:clone"),
-    chunks: "flame:bundle ipc:advanced effect-rpc:tcp effect-rpc:tuned",
+    chunks: "flame:bundle ipc:advanced ipc:app effect-rpc:tcp effect-rpc:tuned",
     far: "flame:bundle effect-rpc:tcp",
     stream:
       "flame:bundle flame:source raw:tcp-batch raw:tcp raw:tcp-batch-json effect-rpc:tcp effect-rpc:tuned effect-rpc:worker effect-cluster grpc-js wire-prototype:tcp ray:actor"
@@ -95,7 +95,7 @@ const SETS = {
     fault: "flame:bundle",
     queue: "flame:bundle",
     stream: "flame:bundle effect-rpc:tcp grpc-js",
-    chunks: "flame:bundle ipc:advanced",
+    chunks: "flame:bundle ipc:advanced ipc:app",
     far: "flame:bundle effect-rpc:tcp"
   }
 }

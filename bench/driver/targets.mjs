@@ -116,6 +116,42 @@ export const targets = [
     limit: 1.5,
     unit: "×"
   },
+  {
+    title: "stream of small items: items/s ≥ stock Effect RPC",
+    ours: "stream/OURS/rate",
+    other: "stream/effect-rpc:tcp/rate",
+    times: 1,
+    aim: 2,
+    more: true
+  },
+  {
+    title: "stream of small items: items/s ≥ 10 × grpc-js",
+    ours: "stream/OURS/rate",
+    other: "stream/grpc-js/rate",
+    times: 10,
+    more: true
+  },
+  {
+    title: "64 KiB chunks: MB/s ≥ child IPC",
+    ours: "chunks/OURS/rate",
+    other: "chunks/ipc:advanced/rate",
+    times: 1,
+    more: true
+  },
+  {
+    title: "64 KiB chunks: MB/s ≥ child IPC of a process that has Effect loaded",
+    ours: "chunks/OURS/rate",
+    other: "chunks/ipc:app/rate",
+    times: 1,
+    more: true
+  },
+  {
+    title: "64 KiB chunks over 10 ms: MB/s ≥ 20 × stock Effect RPC",
+    ours: "far/OURS/rate",
+    other: "far/effect-rpc:tcp/rate",
+    times: 20,
+    more: true
+  },
   { title: "nested call: ≤ 2.5 × a plain one, one after the other", ours: "nested/OURS/ratio1", limit: 2.5, unit: "×" },
   { title: "nested call: ≤ 2.5 × a plain one, 64 in flight", ours: "nested/OURS/ratio64", limit: 2.5, unit: "×" },
   {

@@ -1,4 +1,5 @@
-// node:child_process fork() with an IPC channel; variants are Node's two serializations.
+// node:child_process fork() with an IPC channel; variants are Node's two serializations, and app: advanced in a caller that
+// has Effect loaded, as an app of ours has. Each 20 MB of chunks makes V8 mark the whole heap: 4 MB of it, or 18.
 import { promisePeer } from "../caller/promise-loops.mjs"
 import { checkBlob } from "../work/work.mjs"
 import { startChild, stopChild } from "../work/children.mjs"
@@ -28,8 +29,10 @@ const client = ({ proc }) => {
 }
 
 export const start = async ({ workers, variant }) => {
+  if (variant === "app") globalThis.loaded = await import("effect")
+  const serialization = variant === "json" ? "json" : "advanced"
   const kids = await Promise.all(
-    Array.from({ length: workers }, () => startChild("ipc-child.mjs", [], { serialization: variant }))
+    Array.from({ length: workers }, () => startChild("ipc-child.mjs", [], { serialization }))
   )
   const calls = kids.map(client)
   const why = "JSON turns a Uint8Array into an object"

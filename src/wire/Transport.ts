@@ -74,9 +74,8 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
   }
 }
 
-/** The same pipe over a stream, whose end is told to somebody else first. */
+/** The same pipe, whose end is told to somebody else first. */
 export const whenClosed = (transport: Transport, ended: () => void): Transport => ({
-  ...transport,
   start: (handlers) =>
     transport.start({
       ...handlers,
@@ -84,7 +83,13 @@ export const whenClosed = (transport: Transport, ended: () => void): Transport =
         ended()
         handlers.closed(error)
       }
-    })
+    }),
+  write: (chunks) => transport.write(chunks),
+  end: () => transport.end(),
+  destroy: (error) => transport.destroy(error),
+  atTurnEnd: (flush) => transport.atTurnEnd(flush),
+  later: (flush) => transport.later(flush),
+  buffered: () => transport.buffered?.() ?? 0
 })
 
 /** One end of a pipe in memory. */

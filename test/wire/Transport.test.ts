@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Duplex } from "node:stream"
-import { fromDuplex, memoryPair, type Transport } from "../../src/wire/Transport.ts"
+import { fromDuplex, memoryPair, whenClosed, type Transport } from "../../src/wire/Transport.ts"
 import { noise } from "./kit.ts"
 import { socketPair, turn, until } from "./sockets.ts"
 
@@ -119,6 +119,21 @@ describe("memoryPair", () => {
     const [left] = memoryPair()
     listen(left)
     assert.throws(() => listen(left), "once")
+  })
+})
+
+describe("whenClosed", () => {
+  it("is the same pipe, whoever made it, and tells of its end before that", async () => {
+    const [left, right] = memoryPair()
+    const told: Array<number> = []
+    const noted = whenClosed(left, () => void told.push(atLeft.closed.length))
+    const [atLeft, atRight] = [listen(noted), listen(right)]
+    noted.write(text("there"))
+    right.write(text("back"))
+    noted.end()
+    await turn()
+    assert.deepStrictEqual([String(atRight.bytes), String(atLeft.bytes)], ["there", "back"])
+    assert.deepStrictEqual([told, atLeft.closed, atRight.closed], [[0], [undefined], [undefined]])
   })
 })
 
