@@ -68,7 +68,7 @@ export class FunctionCodec {
     return isBare(this.fn.success)
   }
 
-  /** How the items of a stream travel together; only where successes are sync. */
+  /** How the items of a stream travel together. */
   get items(): ItemCodec {
     return (this.itemSide ??= makeItemCodec(this.fn.success, `an item of ${this.fn.name}`))
   }

@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { Deferred, Effect, Exit, Layer, Redacted, Stream } from "effect"
 import {
   Backend,
+  Build,
   ProcessExit,
   reportOf,
   RunnerListener,
@@ -26,21 +27,29 @@ export interface Options {
    *     (names) => ["docker", "run", "--rm", "--network=host", ...names.map((name) => `--env=${name}`), "app:1", "node", "main.mjs"]
    */
   readonly command: (variables: ReadonlyArray<string>) => readonly [string, ...Array<string>]
-  /** Where runners find this process; by default on this machine. */
+  /** Where runners find this process; by default on this machine, where nobody else can reach it then. */
   readonly address?: (port: number) => string
   /** The port that they dial; any free one by default. */
   readonly port?: number
+  /**
+   * Whether the command only asks for a runner, as `docker run` and `ssh` do: that it was killed says nothing of the
+   * runner then, and an idempotent call is not sent again at once. Default false.
+   */
+  readonly isProxy?: boolean
 }
 
 /** How much of what a runner says last is kept, in characters. */
 const tailSize = 2_000
 
+/** How long its last words are waited for, in milliseconds: somebody else may hold its stderr. */
+const lastWords = 100
+
 export const layer = (options: Options): Layer.Layer<Backend, RunnerListener.ListenFailed> =>
   Layer.effect(Backend, make(options))
 
 const make = Effect.fnUntraced(function* (options: Options) {
-  const listener = yield* RunnerListener.make(options.port === undefined ? {} : { port: options.port })
-  const address = options.address?.(listener.port) ?? `127.0.0.1:${listener.port},[::1]:${listener.port}`
+  const { address = (port: number) => `127.0.0.1:${port}`, isProxy = false, port = 0 } = options
+  const listener = yield* RunnerListener.make({ port, ...(options.address === undefined ? { host: "127.0.0.1" } : {}) })
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-command-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true }))
@@ -49,10 +58,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
     const { connection, key, variables } = yield* listener.expect(spec)
     const report = join(folder, spec.id)
-    const env = { ...variables(address, report), [key.name]: Redacted.value(key.value) }
+    const env = { ...variables(address(listener.port), report), [key.name]: Redacted.value(key.value) }
     const [file, ...args] = options.command(Object.keys(env))
     const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } })
-    const running = follow(child)
+    const running = follow(child, isProxy)
     if (child.pid === undefined) return yield* running.failed
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
@@ -79,14 +88,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   return Backend.of({
     name: "command",
-    build: "unnamed",
+    build: Build.of(process.argv[1]),
     defaults: { bootTimeout: 60_000, reasonGrace: 500 },
     launch
   })
 })
 
 /** What becomes of a process, and what it says last. */
-const follow = (child: ChildProcess) => {
+const follow = (child: ChildProcess, isProxy: boolean) => {
   const exit: Deferred.Deferred<RunnerExit.RunnerExit> = Deferred.makeUnsafe()
   let stderr = ""
   let by: string | undefined
@@ -101,10 +110,17 @@ const follow = (child: ChildProcess) => {
     const cause = isMissing ? new BootFailure.NotARunner({ detail }) : new BootFailure.LaunchFailed({ detail })
     Deferred.doneUnsafe(failed, Exit.fail(cause))
   })
-  child.once("close", (code, signal) => {
-    const heapFull = stderr.includes(ProcessExit.heapFull)
-    const reason = ProcessExit.reason({ code, signal, stderr, heapFull, heapLimit: undefined, by })
-    Deferred.doneUnsafe(exit, Exit.succeed({ reason, gone: true }))
+  child.once("exit", (code, signal) => {
+    const tell = () => {
+      const heapFull = stderr.includes(ProcessExit.heapFull)
+      const reason = ProcessExit.reason({ code, signal, stderr, heapFull, heapLimit: undefined, by })
+      Deferred.doneUnsafe(exit, Exit.succeed({ reason, gone: !isProxy || signal === null }))
+    }
+    const limit = setTimeout(tell, lastWords)
+    child.once("close", () => {
+      clearTimeout(limit)
+      tell()
+    })
   })
   return {
     /** Of a process that has no pid. */

@@ -10,11 +10,12 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Role from "../runner/Role.ts"
 import * as Listener from "../wire/Listener.ts"
+import type { Seen } from "../wire/Listener.ts"
 import * as Psk from "../wire/Psk.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { RunnerSpec } from "./Backend.ts"
 
-export { ListenFailed } from "../wire/Listener.ts"
+export { ListenFailed, type Seen } from "../wire/Listener.ts"
 
 export interface Options {
   /** The address to listen on; all of this machine, of both families, where not given. */
@@ -32,10 +33,10 @@ export interface ExpectedRunner {
   readonly variables: (address: string, report?: string) => Readonly<Record<string, string>>
   /** The variable with its key: whoever reads it before the runner has dialled can take its place. */
   readonly key: { readonly name: string; readonly value: Redacted.Redacted<string> }
-  /** The byte pipe to it, once it has dialled back and proven to have the key. */
+  /** The byte pipe to it, once it has dialled back and proven to have the key, by two connections to the same address. */
   readonly connection: Effect.Effect<Transport>
   /** How far it has got, for the hint of a boot that was too slow. `address` is its own, where that is known. */
-  readonly seen: (address?: string) => Listener.Seen
+  readonly seen: (address?: string) => Seen
 }
 
 /** A port for runners. */
@@ -59,7 +60,9 @@ export interface RunnerListener {
 export const make: (options?: Options) => Effect.Effect<RunnerListener, Listener.ListenFailed, Scope.Scope> =
   Effect.fnUntraced(function* (options = {}) {
     const life = randomUUID()
-    const listener = yield* Listener.make({ port: 0, ...options, master: Psk.makeMaster(), life })
+    const { host, port = 0 } = options
+    const where = host === undefined ? { port } : { host, port }
+    const listener = yield* Listener.make({ ...where, master: Psk.makeMaster(), life })
     let runners = 0
     return {
       port: listener.port,

@@ -1,29 +1,12 @@
 /** What a caller is told when its call does not come to a result of its own. */
 import type { BootFailure } from "../BootFailure.ts"
-import {
-  BootFailed,
-  FunctionMissing,
-  InvalidPayload,
-  PayloadTooLarge,
-  PoolClosed,
-  QueueFull,
-  type Reason,
-  RunnerLost,
-  TimedOut
-} from "../FlameError.ts"
+import { BootFailed, FunctionMissing, PoolClosed, QueueFull, type Reason, RunnerLost, TimedOut } from "../FlameError.ts"
 import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
 import { Call } from "./Call.ts"
 import type { Command } from "./PoolStep.ts"
 
 /** A ticket that gets no slot. */
 export type Rejection = Extract<Command, { readonly _tag: "Reject" }>
-
-/** What a Refused frame says. */
-export interface Refusal {
-  readonly why?: unknown
-  readonly size?: unknown
-  readonly limit?: unknown
-}
 
 export const timedOut = (
   pool: string,
@@ -42,26 +25,6 @@ export const timedOut = (
 
 export const runnerLost = (pool: string, call: Call, runner: string, exit: RunnerExit): RunnerLost =>
   new RunnerLost({ pool, function: call.fn.name, runner, exit: exit.reason, mayHaveRun: true, gone: exit.gone })
-
-/** Reads a Refused frame; a body that cannot be read says nothing. */
-export const refusalOf = (body: Buffer): Refusal => {
-  try {
-    const refusal: unknown = JSON.parse(body.toString("utf8"))
-    return typeof refusal === "object" && refusal !== null ? refusal : {}
-  } catch {
-    return {}
-  }
-}
-
-export const refused = (call: Call, refusal: Refusal, runner: string): Reason =>
-  refusal.why === "PayloadTooLarge"
-    ? new PayloadTooLarge({
-        function: call.fn.name,
-        size: Number(refusal.size ?? 0),
-        limit: Number(refusal.limit ?? 0),
-        direction: "result"
-      })
-    : new InvalidPayload({ function: call.fn.name, issues: [{ path: "", problem: `runner ${runner} refused it` }] })
 
 /** The runner does not have the function, or with `failure` another one of that name. */
 export const misfit = (

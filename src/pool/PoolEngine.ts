@@ -13,6 +13,7 @@ import { FlameError, type Reason, type TimedOut } from "../FlameError.ts"
 import { Disconnected } from "../RunnerExit.ts"
 import { Kind } from "../wire/Frame.ts"
 import { Call, type CallOwner } from "./Call.ts"
+import * as Refusal from "../runner/Refusal.ts"
 import * as CallReasons from "./CallReasons.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type * as LeaseTicket from "./LeaseTicket.ts"
@@ -188,14 +189,14 @@ export class PoolEngine implements CallOwner {
   }
 
   private refused(call: Call, now: number, body: Buffer, runner: string): void {
-    const refusal = CallReasons.refusalOf(body)
+    const refusal = Refusal.refusalOf(body)
     if (refusal.why === "draining") {
       if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
       return this.step({ _tag: "Requeue", now, ticket: call })
     }
     this.step({ _tag: "Released", now, ticket: call })
     this.parts.metrics.failed(call.cast)
-    call.fail(CallReasons.refused(call, refusal, runner))
+    call.fail(Refusal.reasonOf(call.fn.name, refusal, runner))
   }
 
   /** The session of a runner is over: gives back what was not sent and keeps the rest until its reason is known. */

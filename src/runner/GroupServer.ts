@@ -130,9 +130,15 @@ export class Handler {
 
 type Around = (code: Code, options: unknown) => Code
 
-/** An interruption stays one: it is ours, or it is told as the defect that it is. */
+/**
+ * An interruption stays one: it is ours, or it is told as the defect that it is. An item that is too large is no failure of
+ * the handler.
+ */
 const failed = (cause: Cause.Cause<unknown>): Code =>
-  Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : Effect.fail(cause)
+  Cause.hasInterruptsOnly(cause) || cause.reasons.some(isTooLarge) ? Effect.failCause(cause) : Effect.fail(cause)
+
+const isTooLarge = (reason: Cause.Reason<unknown>): boolean =>
+  Cause.isDieReason(reason) && reason.defect instanceof StreamServer.ItemTooLarge
 
 const isValue = (code: Code): boolean => Exit.isExit(code) && Exit.isSuccess(code)
 

@@ -81,7 +81,7 @@ export const connect = (
             Effect.fail(
               new NeverConnected({
                 phase: "connected",
-                hint: "it closed its connection before it served; look at its output",
+                hint: `its connection ended before it served${how.error === undefined ? "" : ` (${how.error.message})`}; look at its output`,
                 after: 0
               })
             ),

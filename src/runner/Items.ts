@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import { FlameError } from "../FlameError.ts"
 import type { FunctionCodec } from "../FunctionCodec.ts"
+import { aroundItem } from "../ItemCodec.ts"
 import { eachMessage } from "../Varint.ts"
 import type { CallExit } from "./Outcome.ts"
 
@@ -31,6 +32,7 @@ export class Items {
   /** The call that they are of; set before anything can come. */
   call: ItemsOf | undefined
   readonly keepsLength: boolean
+  readonly slack = aroundItem
   private readonly codec: FunctionCodec
   private waiting: Array<Waiting> = []
   private next = 0
@@ -125,9 +127,13 @@ export class Items {
   private decodeLater(messages: Uint8Array, isSingle: boolean): Pulled {
     const each: Array<Uint8Array> = []
     if (isSingle) each.push(messages)
-    else eachMessage(messages, (message) => each.push(message), !this.codec.isItemBare)
-    const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.decodeSuccessEffect(bytes, true)))
-    return decoded as unknown as Pulled
+    else eachMessage(messages, (message) => each.push(message), this.keepsLength)
+    const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.items.decodeEffect(bytes)))
+    // a message may hold no item, and a pull must give one
+    return Effect.flatMap(decoded, (all) => {
+      const items = all.flat()
+      return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
+    })
   }
 }
 

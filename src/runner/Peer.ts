@@ -21,6 +21,7 @@ export class Peer implements ChannelHandlers {
   server: PeerServer | undefined
   private readonly options: PeerOptions
   private isOver = false
+  private isCut = false
 
   constructor(options: PeerOptions) {
     this.options = options
@@ -51,15 +52,15 @@ export class Peer implements ChannelHandlers {
   }
 
   private message(bytes: Buffer, from: number, end: number, owned: boolean): void {
-    // what was under way at the end is for nobody
-    if (this.isOver) return
-    if (end - from < PeerWire.headSize) return this.options.violate("a message that is too short")
+    // what was under way at the end is for nobody, and so is what comes with something that is against the rules
+    if (this.isOver || this.isCut) return
+    if (end - from < PeerWire.headSize) return this.violate("a message that is too short")
     const kind = bytes[from]!
     const id = bytes.readUInt32BE(from + 1)
     const body = bytes.subarray(from + PeerWire.headSize, end)
     switch (kind) {
       case Kind.Request:
-        if (this.server?.request(id, body, owned) !== true) this.options.violate("a request that is not understood")
+        if (this.server?.request(id, body, owned) !== true) this.violate("a request that is not understood")
         return
       case Kind.Cancel:
         return this.server?.cancel(id)
@@ -69,8 +70,13 @@ export class Peer implements ChannelHandlers {
       case Kind.Draining:
         return this.options.signal(kind)
       default:
-        if (!this.calls.message(kind, id, body, owned ? body : undefined)) this.options.violate("an answer to nothing")
+        if (!this.calls.message(kind, id, body, owned ? body : undefined)) this.violate("an answer to nothing")
     }
+  }
+
+  private violate(what: string): void {
+    this.isCut = true
+    this.options.violate(what)
   }
 
   /** Asks and answers nothing any more: what it answers is interrupted and waited for. */

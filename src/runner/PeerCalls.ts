@@ -18,6 +18,7 @@ import { encodeHead } from "../wire/Request.ts"
 import * as CallerExtras from "./CallerExtras.ts"
 import { Items } from "./Items.ts"
 import * as Outcome from "./Outcome.ts"
+import * as Refusal from "./Refusal.ts"
 import * as PeerWire from "./PeerWire.ts"
 
 type Made = Effect.Effect<unknown, unknown, unknown>
@@ -166,7 +167,7 @@ export class PeerCalls {
     if (kind === Kind.ItemsResponse) {
       if (open.items === undefined) return false
       if (owned === undefined) open.items.batch(body)
-      // the only item of its message, which is all that is large: it has a length before it like any other
+      // items have a length before them, also the only one of a large message
       else open.items.take(owned, false)
       return true
     }
@@ -180,11 +181,8 @@ export class PeerCalls {
   private read({ codec, fn }: Open, kind: number, body: Buffer, owned: Uint8Array | undefined): Outcome.CallExit {
     const runner = this.options.runner()
     switch (kind) {
-      case Kind.Refused: {
-        const { limit, size } = JSON.parse(body.toString("utf8")) as { readonly limit: number; readonly size: number }
-        const reason = new PayloadTooLarge({ function: fn.name, size, limit, direction: "result" })
-        return Exit.fail(new FlameError({ reason }))
-      }
+      case Kind.Refused:
+        return Exit.fail(new FlameError({ reason: Refusal.reasonOf(fn.name, Refusal.refusalOf(body), runner) }))
       case Kind.Interrupted:
         return Exit.fail(new FlameError({ reason: this.options.over(fn, true) }))
       case Kind.Success:
@@ -197,6 +195,7 @@ export class PeerCalls {
   end(): void {
     if (this.isOver) return
     this.isOver = true
+    this.plainContext = undefined
     const open = [...this.open]
     this.open.clear()
     for (const one of open) {

@@ -62,11 +62,7 @@ export class PeerServer {
     limit: number
   ) {
     const client = new Rpc.ServerClient(clients++)
-    this.context = functions.reduce((context, { rpc }) => {
-      const built = (context.mapUnsafe.get(rpc.key) as Rpc.Handler<string> | undefined)?.context
-      // with all that its handlers were built with, so that no request has to bring it
-      return built === undefined ? context : Context.merge(built, context)
-    }, context)
+    this.context = withBuilt(functions, context)
     this.procedures = functions.map((fn) => ({
       served: { fn: fn as never, codec: FunctionCodec.of(fn), open: undefined },
       handler: new Handler(fn.rpc, client)
@@ -213,4 +209,25 @@ export class PeerServer {
     if (this.open.size === 0 && !this.isInside) return resume(Effect.void)
     this.settled = () => resume(Effect.void)
   })
+}
+
+/**
+ * With all that the handlers were built with, so that no request has to bring it; without, where two of them were built
+ * with different values of one service.
+ */
+const withBuilt = (
+  functions: ReadonlyArray<GroupFunction>,
+  context: Context.Context<never>
+): Context.Context<never> => {
+  let all = context
+  for (const { rpc } of functions) {
+    const built = (context.mapUnsafe.get(rpc.key) as Rpc.Handler<string> | undefined)?.context
+    if (built === undefined) continue
+    for (const [key, value] of built.mapUnsafe) {
+      const other = all.mapUnsafe.get(key)
+      if (other !== undefined && other !== value && !context.mapUnsafe.has(key)) return context
+    }
+    all = Context.merge(built, all)
+  }
+  return all
 }

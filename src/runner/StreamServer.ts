@@ -5,7 +5,7 @@ import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../FunctionCodec.ts"
-import { eachMessage } from "../Varint.ts"
+import { aroundItem } from "../ItemCodec.ts"
 import { Channel, type ChannelPlace } from "../wire/Channel.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 
@@ -17,6 +17,12 @@ type Pulled = Pull.Pull<Chunk, unknown>
 const batchSize = 32 * 1024
 const firstBatch = 16
 const largestBatch = 4096
+
+/**
+ * What turns out larger is sent as fewer items at a time, in bytes: nothing of a message can be used before all of it has
+ * come, and its receiver has to hold it.
+ */
+const largestMessage = 4 * batchSize
 
 /** An item is larger than the parent takes. */
 export class ItemTooLarge {
@@ -94,62 +100,55 @@ export class Outlet {
     if (!this.codec.isSuccessSync) return Effect.forEach(items, (item) => this.sendLater(item), { discard: true })
     while (from < items.length) {
       const until = Math.min(items.length, from + this.perBatch)
-      const isRoom = this.encode(from === 0 && until === items.length ? items : items.slice(from, until))
-      const next = until
-      if (!isRoom) return Effect.flatMap(this.room, () => this.send(items, next))
-      from = next
+      if (!this.sendBatch(from === 0 && until === items.length ? items : items.slice(from, until))) continue
+      const next = (from = until)
+      if (!this.sink.isReady) return Effect.flatMap(this.room, () => this.send(items, next))
     }
     return Effect.void
   }
 
-  /** Sends some items; false when there is no room for more. */
-  private encode(items: ReadonlyArray<unknown>): boolean {
+  /** Sends some items, together; false where they are to be tried again, fewer at a time. */
+  private sendBatch(items: ReadonlyArray<unknown>): boolean {
     let pieces: ReadonlyArray<Uint8Array>
     try {
-      pieces = this.codec.isItemBare ? this.bare(items) : this.checked(this.codec.items.encodeMany(items))
+      pieces = this.encode(items)
     } catch (error) {
       if (items.length === 1) throw error
       // those before the one that does not fit are sent before it is told
-      for (const item of items) this.encode([item])
-      throw error
+      this.perBatch = items.length >> 1
+      return false
     }
-    const size = this.write(pieces)
-    this.perBatch = Math.max(1, Math.min(largestBatch, Math.floor((batchSize * items.length) / Math.max(1, size))))
-    return this.sink.isReady
+    let size = 0
+    for (const piece of pieces) size += piece.length
+    const fitting = Math.floor((batchSize * items.length) / Math.max(1, size))
+    if (items.length > 1 && size > Math.min(largestMessage, this.maxItem)) {
+      this.perBatch = Math.max(1, Math.min(items.length >> 1, fitting))
+      return false
+    }
+    this.sink.write(pieces)
+    // at most twice as many as before: one large item among small ones would be encoded again and again, in vain
+    this.perBatch = Math.max(1, Math.min(largestBatch, 2 * this.perBatch, fitting))
+    return true
+  }
+
+  private encode(items: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array> {
+    if (this.codec.isItemBare) for (const item of items) if (item instanceof Uint8Array) this.check(item.length)
+    const pieces = this.codec.items.encodeMany(items)
+    if (items.length === 1 && !this.codec.isItemBare) this.check(pieces[0]!.length - aroundItem)
+    return pieces
   }
 
   /** An item whose encoding needs a service or time. */
   private sendLater(item: unknown): Effect.Effect<void, unknown, unknown> {
-    return Effect.flatMap(Effect.orDie(this.codec.encodeSuccessEffect(item)), (bytes) => {
-      this.write(this.checked([bytes]))
+    return Effect.flatMap(Effect.orDie(this.codec.items.encodeEffect(item)), (bytes) => {
+      this.check(bytes.length - aroundItem)
+      this.sink.write([bytes])
       return this.sink.isReady ? Effect.void : this.room
     })
   }
 
-  private write(pieces: ReadonlyArray<Uint8Array>): number {
-    let size = 0
-    for (const piece of pieces) size += piece.length
-    this.sink.write(pieces)
-    return size
-  }
-
-  /** Items that are bytes: many small ones share a piece, so that its size tells nothing of theirs. */
-  private bare(items: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array> {
-    for (const item of items) {
-      if (item instanceof Uint8Array && item.length > this.maxItem) throw new ItemTooLarge(item.length, this.maxItem)
-    }
-    return this.codec.items.encodeMany(items)
-  }
-
-  private checked(pieces: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> {
-    for (const piece of pieces) if (piece.length > this.maxItem) this.checkSize(piece)
-    return pieces
-  }
-
-  private checkSize(piece: Uint8Array): void {
-    eachMessage(piece, ({ length }) => {
-      if (length > this.maxItem) throw new ItemTooLarge(length, this.maxItem)
-    })
+  private check(size: number): void {
+    if (size > this.maxItem) throw new ItemTooLarge(size, this.maxItem)
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback((resume) => {

@@ -107,6 +107,8 @@ class Door {
   }
   private readonly expected = new Map<string, Expected>()
   private readonly sessions = new Set<TLSSocket>()
+  /** The highest index that was expected. */
+  private highest = -1
   private readonly sightings = new Sightings()
   private readonly options: Options
   private readonly limits: Limits
@@ -132,6 +134,7 @@ class Door {
 
   expect(index: number): Admission {
     const { life, master } = this.options
+    this.highest = Math.max(this.highest, index)
     const identity = Psk.identityOf(life, index)
     const key = Psk.keyOf(master, life, index)
     const since = performance.now()
@@ -178,7 +181,9 @@ class Door {
 
   /** A second connection whose session has ended meanwhile: nobody's fault, and it has no other key to try. */
   private isLate(identity: string): boolean {
-    return identity.startsWith(`${this.options.life}.`) && identity.endsWith(SilentConnection.suffix)
+    const { life } = this.options
+    if (!identity.startsWith(`${life}.`) || !identity.endsWith(SilentConnection.suffix)) return false
+    return Number(identity.slice(life.length + 1, -SilentConnection.suffix.length)) <= this.highest
   }
 
   private strange(identity: string): string {

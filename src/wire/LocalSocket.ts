@@ -18,9 +18,7 @@ let shared: Buffer | undefined
 /** The pipe over a socket that `open` makes, which must read in the given way. Nothing is read before its start. */
 export const fromSocket = (open: (onread: OnRead) => Socket): Transport => {
   let take: TransportHandlers["data"] | undefined
-  // a pending read of Windows has its memory to itself
-  const buffer =
-    process.platform === "win32" ? Buffer.allocUnsafeSlow(readSize) : (shared ??= Buffer.allocUnsafeSlow(readSize))
+  const buffer = (shared ??= Buffer.allocUnsafeSlow(readSize))
   const socket = open({
     buffer,
     callback: (length) => {

@@ -95,10 +95,11 @@ const namesIn = (bytes: Buffer, end: number): Names | undefined => {
   if (pool === undefined || !name || layout === undefined || more.length > 0) return undefined
   // it comes to stand in errors and logs
   if (/\p{Cc}/u.test(name) || /\p{Cc}/u.test(layout)) return undefined
+  const read = { pool, name, layout }
+  if (end - fixed > longestKnown) return read
   // a runner that makes names up must not fill its parent's memory
   if (known.size >= mostKnown) known.clear()
-  const read = { pool, name, layout }
-  if (end - fixed <= longestKnown) known.set(key, read)
+  known.set(key, read)
   return read
 }
 

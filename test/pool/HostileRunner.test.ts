@@ -49,6 +49,21 @@ const reasonOf = (runner: HostileRunner, id: number) => {
 }
 
 describe("a hostile runner", () => {
+  for (const body of ["no json", `{"why":"PayloadTooLarge","size":{"toString":1,"valueOf":1}}`]) {
+    it.live(`that refuses a call in words that are none fails it: ${body}`, () =>
+      Effect.gen(function* () {
+        const runner = new HostileRunner()
+        yield* Effect.gen(function* () {
+          const call = yield* Effect.forkChild(Effect.flip(Flame.call(bytes, small)), { startImmediately: true })
+          yield* until(() => runner.of(Kind.Request).length > 0)
+          runner.say(Kind.Refused, runner.of(Kind.Request)[0]!.id, Buffer.from(body))
+          assert.include(["PayloadTooLarge", "InvalidPayload"], (yield* Fiber.join(call)).reason._tag)
+          assert.isFalse(runner.isClosed)
+        }).pipe(Effect.provide(Layer.fresh(layer(runner, functions, {}))))
+      })
+    )
+  }
+
   hostile("loses its session by one more open call than a call may have", (runner) =>
     Effect.gen(function* () {
       for (let id = 1; id <= NestedHead.maxOpenOfCall; id++) runner.call(id, bytes, small)

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 import * as Stream from "effect/Stream"
 import * as Flame from "../../src/Flame.ts"
 import { FlameError, TimedOut } from "../../src/FlameError.ts"
@@ -32,6 +34,43 @@ const drained = (items: Items) => {
 }
 
 describe("Items", () => {
+  it("reads what a runner sends whose build of the same schema takes time to encode, and the other way round", () => {
+    const now = { decode: SchemaGetter.transform((s: string) => s), encode: SchemaGetter.transform((s: string) => s) }
+    const later = {
+      decode: SchemaGetter.transformEffect((s: string) => Effect.succeed(s)),
+      encode: SchemaGetter.transformEffect((s: string) => Effect.succeed(s))
+    }
+    const [sync, effect] = [now, later].map((transformation) => {
+      const success = Schema.String.pipe(Schema.decodeTo(Schema.String, transformation))
+      return FunctionCodec.of(Flame.fn("words", { success, stream: true }, () => Stream.empty))
+    }) as [FunctionCodec.FunctionCodec, FunctionCodec.FunctionCodec]
+    assert.deepStrictEqual([sync.layout, sync.isSuccessSync, effect.isSuccessSync], [effect.layout, true, false])
+    const one = Effect.runSync(effect.items.encodeEffect("a") as Effect.Effect<Uint8Array, unknown>)
+    const two = Buffer.concat([...sync.items.encodeMany(["b", "c"])])
+    for (const codec of [sync, effect]) {
+      const items = new Items(codec)
+      items.take(one, false)
+      items.take(two, false)
+      items.end(Exit.void)
+      assert.deepStrictEqual(drained(items).got, ["a", "b", "c"])
+    }
+  })
+
+  it("takes no millions of items out of a few bytes", () => {
+    for (const schema of [Schema.Null, Schema.Undefined, Schema.suspend(() => Schema.Null)]) {
+      const nothings = Flame.fn("nothings", { success: schema, stream: true }, () => Stream.empty)
+      const codec = FunctionCodec.of(nothings)
+      const items = new Items(codec)
+      const sent = [null, null, null].map((_) => (schema === Schema.Undefined ? undefined : null))
+      items.take(Buffer.concat([...codec.items.encodeMany(sent)]), false)
+      assert.deepStrictEqual(pull(items), Exit.succeed(sent))
+      const many = SchemaBinary.encoder(Schema.Array(Schema.Null)).encode(Array.from({ length: 1_000_000 }, () => null))
+      assert.isBelow(many.length, 10)
+      items.take(many, false)
+      assert.isTrue(Exit.isFailure(pull(items)))
+    }
+  })
+
   it("gives nothing after the end of its budget, so that no gap looks like the stream [S9]", () => {
     const items = new Items(codec)
     const view = bytesOf(1, 2, 3)

@@ -55,6 +55,23 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
+      "its streams of bytes have items as large as a result may be [C30]",
+      withPool(
+        { maxResult: 100_000 },
+        Effect.gen(function* () {
+          const client = yield* placed()
+          for (const size of [30_000, 100_000]) {
+            const items = yield* Stream.runCollect(Stream.take(client.pour({ size }), 30))
+            Assert.deepEqual([items.length, items.every(({ length }) => length === size)], [30, true])
+          }
+          const reason = reasonOf(yield* Effect.exit(Stream.runDrain(client.pour({ size: 100_001 }))))
+          Assert.equal(reason._tag, "PayloadTooLarge")
+          Assert.equal(yield* client.add({ n: 2 }), 2)
+        })
+      )
+    )
+
+    test(
       "it stays while it is placed, and so does its runner, ten times the idle time long [C31]",
       withPool(
         { max: 2, idleTimeToLive: 50, maxLifetime: 50 },

@@ -15,6 +15,15 @@ const alike = Flame.fn(
   ({ size, times }) => Stream.fromArray(Array.from({ length: times }, () => new Uint8Array(size)))
 )
 
+/** Texts of these lengths, in one chunk. */
+const texts = Flame.fn(
+  "stream/texts",
+  { payload: { lengths: Schema.Array(Schema.Int) }, success: Schema.String, stream: true },
+  ({ lengths }) => Stream.fromArray(lengths.map((length, index) => `${index}`.padEnd(length, "-")))
+)
+
+const times = (count: number, length: number) => Array.from({ length: count }, () => length)
+
 const running = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
   Effect.gen(function* () {
     const items: Array<A> = []
@@ -95,6 +104,39 @@ it.layer(FlameLayer.test([alike], { maxResult: 1_000 }))("items that are bytes, 
       }
       const reason = reasonOf(yield* Effect.exit(Stream.runCollect(Flame.stream(alike, { size: 1_001, times: 2 }))))
       assert.isTrue(reason._tag === "PayloadTooLarge" && reason.size === 1_001)
+    })
+  )
+})
+
+it.layer(FlameLayer.test([texts], { maxResult: 65_536 }))("items of which few fit into a result", (it) => {
+  it.effect("come all where each of them fits [S15]", () =>
+    Effect.gen(function* () {
+      const items = yield* Stream.runCollect(Flame.stream(texts, { lengths: times(40, 10_000) }))
+      assert.deepStrictEqual([items.length, items.every(({ length }) => length === 10_000)], [40, true])
+    })
+  )
+
+  it.effect("come before the one that is too large [S15]", () =>
+    Effect.gen(function* () {
+      const lengths = [...times(100, 10), ...times(9, 10_000), 70_000, ...times(20, 10)]
+      const { fiber, items } = yield* running(Flame.stream(texts, { lengths }))
+      const reason = reasonOf(yield* Fiber.join(fiber))
+      assert.isTrue(reason._tag === "PayloadTooLarge" && reason.limit === 65_536 && reason.size > 65_536)
+      assert.lengthOf(items, 109)
+    })
+  )
+})
+
+it.layer(FlameLayer.test([texts]))("items that are large after many small ones", (it) => {
+  it.effect("come by themselves, not all at once [S5]", () =>
+    Effect.gen(function* () {
+      const chunks: Array<number> = []
+      const stream = Flame.stream(texts, { lengths: [...times(5_000, 10), ...times(20, 400_000), ...times(5_000, 10)] })
+      yield* Stream.runForEachArray(stream, (chunk) =>
+        Effect.sync(() => void chunks.push(chunk.length === 1 ? 0 : chunk.reduce((sum, { length }) => sum + length, 0)))
+      )
+      // but for single items: what is encoded together, and as much again that came meanwhile
+      assert.isBelow(Math.max(...chunks), 200_000)
     })
   )
 })
