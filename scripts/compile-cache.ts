@@ -32,14 +32,22 @@ export const compileCache = (folder: string): Record<string, string> => ({
 export const fillCompileCache = async (entry: string, uid?: number): Promise<void> => {
   const folder = dirname(entry)
   const variables = compileCache(folder)
-  await Effect.runPromise(Effect.scoped(bootOnce(entry, variables)))
   const cache = variables["NODE_COMPILE_CACHE"]!
   const own = `-${process.getuid?.()}`
-  const written = readdirSync(cache).find((name) => name.endsWith(own))
-  if (written === undefined) throw new Error(`Node has not written what it compiled to ${cache}`)
-  complete(join(cache, written), folder)
+  let written: string | undefined
+  try {
+    await Effect.runPromise(Effect.scoped(bootOnce(entry, variables)))
+    written = readdirSync(cache).find((name) => name.endsWith(own))
+    if (written === undefined) throw new Error(`Node has not written what it compiled to ${cache}`)
+    complete(join(cache, written), folder)
+  } finally {
+    for (const name of readdirSync(folder)) if (name.endsWith(codeSuffix)) rmSync(join(folder, name))
+  }
   if (uid !== undefined) renameSync(join(cache, written), join(cache, `${written.slice(0, -own.length)}-${uid}`))
 }
+
+/** What the code of a module that has run is called, beside it. */
+const codeSuffix = ".code"
 
 const terms = { life: "image", runner: "image-1", cancelGrace: 1_000, drainTimeout: 1_000 }
 
@@ -72,15 +80,16 @@ const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<s
   // it makes the codecs of its functions now
   yield* Effect.sleep("500 millis")
   handle.drain(1_000)
-  yield* Effect.promise(() => ended)
+  const code = yield* Effect.promise(() => ended)
+  if (code !== 0) return yield* Effect.fail(new Error(`${entry} ended with ${String(code)} after it was drained`))
 })
 
 /** Puts code that has run in place of what Node had of each module before it ran. */
 const complete = (cache: string, folder: string): void => {
   const sources = new Map(
     readdirSync(folder)
-      .filter((name) => existsSync(join(folder, `${name}.code`)))
-      .map((name) => [crc32(readFileSync(join(folder, name))), join(folder, `${name}.code`)])
+      .filter((name) => existsSync(join(folder, name + codeSuffix)))
+      .map((name) => [crc32(readFileSync(join(folder, name))), join(folder, name + codeSuffix)])
   )
   for (const name of readdirSync(cache)) {
     const file = join(cache, name)
@@ -91,7 +100,6 @@ const complete = (cache: string, folder: string): void => {
     // Node lets nobody else read them, and who copies them into an image makes them root's
     chmodSync(file, 0o644)
   }
-  for (const code of sources.values()) rmSync(code)
 }
 
 /** A file of Node's cache: what it is, size of the source, size of the code, sum of the source, sum of the code, the code. */

@@ -19,7 +19,12 @@ const folder = dirname(process.argv[1])
 process.once("exit", () => {
   for (const name of readdirSync(folder).filter((file) => /\.m?js$/.test(file))) {
     const file = join(folder, name)
-    const again = new ModuleWrap(pathToFileURL(file).href, undefined, readFileSync(file, "utf8"), 0, 0, symbol)
-    writeFileSync(`${file}.code`, again.createCachedData())
+    try {
+      const again = new ModuleWrap(pathToFileURL(file).href, undefined, readFileSync(file, "utf8"), 0, 0, symbol)
+      writeFileSync(`${file}.code`, again.createCachedData())
+    } catch (error) {
+      // for this one there is what Node itself has written
+      console.error(`${file} has no code that has run in its cache: ${error}`)
+    }
   }
 })
