@@ -24,7 +24,7 @@ process.once("exit", () => {
       writeFileSync(`${file}.code`, again.createCachedData())
     } catch (error) {
       // for this one there is what Node itself has written
-      console.error(`${file} has no code that has run in its cache: ${error}`)
+      console.error(`${file} has no code that has run in its cache:`, error)
     }
   }
 })
