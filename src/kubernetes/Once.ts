@@ -16,6 +16,13 @@ export class Once<A, E> {
     this.scope = scope
   }
 
+  /** What came of it holds no more: the next who needs it has it done again. */
+  forget(): void {
+    if (this.flight === undefined || !Deferred.isDoneUnsafe(this.flight)) return
+    this.flight = undefined
+    this.done = undefined
+  }
+
   get get(): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       if (this.flight !== undefined) return Deferred.await(this.flight)

@@ -41,6 +41,8 @@ export class RunnerKeys {
   private readonly secrets = new Map<number, Once<string, KubeError>>()
   /** Names of all that may exist. */
   private readonly made = new Set<string>()
+  /** Those that this life is known to have made, by name. */
+  private readonly known = new Map<string, Once<string, KubeError>>()
   private layers = 0
   private readonly options: RunnerKeysOptions
 
@@ -58,19 +60,15 @@ export class RunnerKeys {
   values(entries: Readonly<Record<string, Redacted.Redacted<string>>>): Once<string, KubeError> {
     const index = ++this.layers
     const stringData = Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, Redacted.value(value)]))
-    const make = Effect.gen({ self: this }, function* () {
-      yield* this.secret(1)
-      return yield* this.replace(valuesName(this.options.identity, this.turn ?? "a", index), stringData)
-    })
-    return new Once(make, this.options.scope)
+    return this.once((turn) => this.replace(valuesName(this.options.identity, turn, index), stringData))
   }
 
   /**
-   * Told that the Secret with that runner's key is not there: the next one who needs it makes it again. Another process
-   * of the same parent, such as the same program started twice on a laptop, takes it for what a former life has left.
+   * Told that the Secret of that name is not there: the next one who needs it makes it again. Another process of the same
+   * parent, such as the same program started twice on a laptop, takes it for what a former life has left.
    */
-  lost(index: number): void {
-    this.secrets.delete(Math.floor(index / batch) + 1)
+  lost(name: string): void {
+    this.known.get(name)?.forget()
   }
 
   /** Names of the Secrets that exist as far as known. */
@@ -112,34 +110,44 @@ export class RunnerKeys {
     return Effect.suspend(() => {
       let secret = this.secrets.get(number)
       if (secret === undefined) {
-        secret = new Once(this.create(number), this.options.scope)
+        const replace = (turn: SecretTurn) =>
+          this.replace(secretName(this.options.identity, turn, number), this.keysOf(number))
+        secret = number === 1 ? this.once(replace, this.first) : this.once(replace)
         this.secrets.set(number, secret)
       }
       return secret.get
     })
   }
 
-  private create(number: number): Effect.Effect<string, KubeError> {
-    return Effect.gen({ self: this }, function* () {
-      // which of the two names this life has is decided by its first Secret
-      if (number > 1 && this.turn === undefined) yield* this.secret(1)
-      if (number > 1)
-        return yield* this.replace(secretName(this.options.identity, this.turn ?? "a", number), this.keysOf(number))
-      const { identity } = this.options
-      const took = (turn: SecretTurn) =>
-        Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () => {
-          this.turn = turn
-          // nobody waits for it, and what it does not get to is deleted by the next life
-          return Effect.forkIn(Effect.ignore(this.removeFormer, { log: "Warn" }), this.options.scope)
-        })
-      return yield* took("a").pipe(
-        Effect.catchIf(isTaken, () => took("b")),
-        // a life ended between making its own and deleting the one before: neither is anybody's now
-        Effect.catchIf(isTaken, () =>
-          Effect.andThen(this.options.client.deleteSecret(secretName(identity, "b")), took("b"))
-        )
-      )
-    })
+  /** A Secret that is made under the name of this life's turn, which is decided by its first one. */
+  private once(
+    make: (turn: SecretTurn) => Effect.Effect<string, KubeError>,
+    undecided: Effect.Effect<string, KubeError> = Effect.flatMap(this.secret(1), () => make(this.turn ?? "a"))
+  ): Once<string, KubeError> {
+    const secret: Once<string, KubeError> = new Once(
+      Effect.tap(
+        Effect.suspend(() => (this.turn === undefined ? undecided : make(this.turn))),
+        (name) => Effect.sync(() => this.known.set(name, secret))
+      ),
+      this.options.scope
+    )
+    return secret
+  }
+
+  /** The first Secret of this life, by which it takes its turn: once, for all that it makes later goes by the same one. */
+  private get first(): Effect.Effect<string, KubeError> {
+    const { client, identity } = this.options
+    const took = (turn: SecretTurn) =>
+      Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () => {
+        this.turn = turn
+        // nobody waits for it, and what it does not get to is deleted by the next life
+        return Effect.forkIn(Effect.ignore(this.removeFormer, { log: "Warn" }), this.options.scope)
+      })
+    return took("a").pipe(
+      Effect.catchIf(isTaken, () => took("b")),
+      // a life ended between making its own and deleting the one before: neither is anybody's now
+      Effect.catchIf(isTaken, () => Effect.andThen(client.deleteSecret(secretName(identity, "b")), took("b")))
+    )
   }
 
   /**
@@ -148,7 +156,10 @@ export class RunnerKeys {
    */
   private replace(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
     return Effect.catchIf(this.put(name, stringData), isTaken, () =>
-      Effect.andThen(this.options.client.deleteSecret(name), this.put(name, stringData))
+      // several pods may miss the same one, and the last to be heard of after it was made again: others boot with it
+      this.known.has(name)
+        ? Effect.succeed(name)
+        : Effect.andThen(this.options.client.deleteSecret(name), this.put(name, stringData))
     )
   }
 

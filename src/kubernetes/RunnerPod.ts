@@ -219,14 +219,11 @@ export class RunnerPod {
   /** A Secret of ours that somebody deleted is made again by the next boot. */
   private healed(cause: BootFailure): BootFailure {
     const { keys } = this.parts.hub
-    if (
-      cause._tag !== "InvalidSpec" ||
-      !keys.names.some((name) => cause.detail.includes(`secret "${name}" not found`))
-    ) {
-      return cause
-    }
-    keys.lost(this.index)
-    return new LaunchFailed({ detail: `the Secret with its key was deleted and is made again (${cause.detail})` })
+    if (cause._tag !== "InvalidSpec") return cause
+    const missing = keys.names.find((name) => cause.detail.includes(`secret "${name}" not found`))
+    if (missing === undefined) return cause
+    keys.lost(missing)
+    return new LaunchFailed({ detail: `the Secret ${missing} was deleted and is made again (${cause.detail})` })
   }
 
   private connected(): void {

@@ -47,6 +47,23 @@ describe("Once", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("works again for who comes after its outcome was forgotten, and not while it works", () =>
+    Effect.gen(function* () {
+      const { once, state } = yield* working
+      const first = yield* Effect.forkChild(once.get, { startImmediately: true })
+      once.forget()
+      const second = yield* Effect.forkChild(once.get, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(second)], [1, 1])
+      once.forget()
+      assert.isUndefined(once.done)
+      const next = yield* Effect.forkChild(once.get)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(next), 2)
+      assert.strictEqual(state.begun, 2)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("goes on for the others when who asked first is interrupted", () =>
     Effect.gen(function* () {
       const { once, state } = yield* working

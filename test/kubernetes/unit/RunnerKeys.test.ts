@@ -98,12 +98,53 @@ describe("Secrets of a life", () => {
       yield* client.deleteSecret(secret)
       yield* keys.placeOf(8)
       assert.deepStrictEqual(yield* names, [])
-      keys.lost(7)
+      keys.lost(secret)
       const again = yield* keys.placeOf(7)
       assert.strictEqual(again.entry, entry)
       const [found] = yield* (yield* KubeMock).secrets
       assert.strictEqual(found?.metadata.name, again.secret)
       assert.strictEqual(found?.stringData?.[entry], "key 7")
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("keep their turn when the first of them was deleted, and their neighbours with it", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      yield* (yield* life).placeOf(0)
+      const keys = yield* life
+      const { secret } = yield* keys.placeOf(0)
+      const shared = keys.values(values)
+      yield* shared.get
+      yield* keys.placeOf(300)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
+      yield* client.deleteSecret(secret)
+      keys.lost(secret)
+      assert.strictEqual((yield* keys.placeOf(0)).secret, secret)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are made again one by one, and not once more for who hears of the loss late", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const keys = yield* life
+      const { secret } = yield* keys.placeOf(0)
+      const shared = keys.values(values)
+      const name = yield* shared.get
+      yield* client.deleteSecret(name)
+      keys.lost(name)
+      assert.strictEqual(yield* shared.get, name)
+      assert.deepStrictEqual(yield* names, ["a", "a-env1"])
+      const found = (yield* (yield* KubeMock).secrets).find(({ metadata }) => metadata.name === name)
+      assert.deepStrictEqual(found?.stringData, { "env-TOKEN": "t" })
+      const deletes = client.requests()["delete secrets"]
+      // another pod that missed it, and is told of only now
+      keys.lost(name)
+      assert.strictEqual(yield* shared.get, name)
+      assert.strictEqual((yield* keys.placeOf(1)).secret, secret)
+      assert.strictEqual(client.requests()["delete secrets"], deletes)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { BootPhase, RunnerProcess } from "../../../src/backend/Backend.ts"
 import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
@@ -267,6 +267,42 @@ describe("the boot of a runner that is a pod", () => {
         yield* TestClock.adjust("10 seconds")
         yield* PodParent.dialBack(yield* theOnly)
         yield* Fiber.join(connecting)
+      })
+    )
+  )
+
+  it.effect("whose Secret somebody deleted fails, and the next has all of them again", () =>
+    test(
+      Effect.gen(function* () {
+        const mock = yield* KubeMock
+        const client = yield* KubeClient
+        const backend = yield* PodParent.make({ key: "secret", secretEnv: { TOKEN: Redacted.make("t") } })
+        yield* TestClock.adjust("1 second")
+        const names = Effect.map(mock.secrets, (all) => all.map(({ metadata }) => metadata.name!).toSorted())
+        const boot = Effect.gen(function* () {
+          const runner = yield* PodParent.launch(backend)
+          yield* TestClock.adjust("1 second")
+          return runner
+        })
+        yield* boot
+        const before = yield* names
+        assert.lengthOf(before, 2)
+        for (const name of before) {
+          yield* client.deleteSecret(name)
+          yield* mock.script([
+            PodScript.scheduled(0),
+            PodScript.waiting(0, "CreateContainerConfigError", `secret "${name}" not found`)
+          ])
+          const { process } = yield* boot
+          const connecting = yield* Effect.forkChild(Effect.flip(process.connection))
+          yield* TestClock.adjust("1 minute")
+          const cause = yield* Fiber.join(connecting)
+          assert.strictEqual(cause._tag, "LaunchFailed")
+          assert.include(cause.message, `the Secret ${name} was deleted`)
+          yield* mock.script(PodScript.boots)
+          yield* boot
+          assert.deepStrictEqual(yield* names, before)
+        }
       })
     )
   )
