@@ -18,6 +18,7 @@ import * as Psk from "../wire/Psk.ts"
 import { Graveyard } from "./Graveyard.ts"
 import type { OwnerReference, Pod } from "./Kube.ts"
 import { KubeClient } from "./KubeClient.ts"
+import type { Self } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "./PodLabels.ts"
@@ -180,8 +181,10 @@ const removeKeys = (hub: Hub): Effect.Effect<void> =>
 
 /** The pod that this process runs in; undefined outside the cluster. */
 const findParent = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
-  const name = client.self?.name ?? (isInCluster(client) ? process.env["POD_NAME"] : undefined)
-  if (name === undefined) return undefined
+  const self = client.self ?? (isInCluster(client) ? downward() : undefined)
+  if (self === undefined) return undefined
+  const { name, namespace = client.namespace, uid } = self
+  if (namespace !== client.namespace) return yield* Effect.fail(elsewhere(name, namespace, client.namespace))
   const read = client.getPod(name).pipe(Effect.catch(refused(client, options, false)))
   let pod = yield* read
   const until = (yield* Clock.currentTimeMillis) + addressTime
@@ -194,9 +197,25 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
     yield* Effect.sleep(200)
     pod = yield* read
   }
+  if (uid !== undefined && pod.metadata.uid !== uid) {
+    const detail = `pod ${name} is another one by now than this process is in (uid ${uid}): runners would be another's`
+    return yield* Effect.fail(new InvalidSpec({ detail }))
+  }
   const parent = PodParent.find(pod, options.container)
   return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
 })
+
+/** What the downward API tells of the own pod, where its token names none. */
+const downward = (): (Partial<Self> & Pick<Self, "name">) | undefined => {
+  const { POD_NAME: name, POD_NAMESPACE: namespace } = process.env
+  return name === undefined ? undefined : { name, ...(namespace === undefined ? {} : { namespace }) }
+}
+
+/** A pod of the same name there would be a stranger. */
+const elsewhere = (name: string, own: string, namespace: string): InvalidSpec =>
+  new InvalidSpec({
+    detail: `this process is pod ${name} in namespace ${own}, and its runners were to be in ${namespace}: the pod that owns them has to be in theirs, so leave the option \`namespace\` out, or set it to ${own}`
+  })
 
 const isInCluster = ({ server }: Client): boolean => {
   const host = process.env["KUBERNETES_SERVICE_HOST"]

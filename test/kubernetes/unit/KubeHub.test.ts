@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Net from "node:net"
 import { Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { Pod } from "../../../src/kubernetes/Kube.ts"
 import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
 import * as KubeHub from "../../../src/kubernetes/KubeHub.ts"
 import { ApiErrors, KubeMock } from "../../../src/testing/index.ts"
@@ -12,6 +13,22 @@ const freePort = Effect.callback<number>((resume) => {
     server.close(() => resume(Effect.succeed(port)))
   })
 })
+
+/** Runs an effect with these variables. */
+const withEnv = (variables: Readonly<Record<string, string>>) => {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const)
+  const restore = () => {
+    for (const [name, value] of before)
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+  }
+  return <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => Object.assign(process.env, variables)),
+      () => effect,
+      () => Effect.sync(restore)
+    )
+}
 
 /** A hub of a parent outside of the cluster that runners can reach. */
 const making = (options: KubeHub.HubOptions = {}) =>
@@ -77,6 +94,58 @@ describe("KubeHub", () => {
       assert.strictEqual(next.identity.label, identity.label)
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
+
+  describe("of a pod", () => {
+    const self = { namespace: "prod", name: "web-0", uid: "uid-of-prod" }
+    const pod: Pod = {
+      metadata: { name: "web-0", uid: "uid-of-prod" },
+      spec: { containers: [{ name: "app", image: "app:1" }] },
+      status: { podIP: "10.9.9.9", phase: "Running" }
+    }
+    const hubOf = (client: Partial<KubeClient["Service"]>) =>
+      Effect.gen(function* () {
+        yield* (yield* KubeMock).put(pod)
+        const mock = yield* KubeClient
+        const options = { advertise: "127.0.0.1", port: yield* freePort, key: "env" } as const
+        return yield* KubeHub.make({ ...mock, namespace: "prod", ...client }, options, yield* Effect.scope).get
+      })
+
+    it.effect("takes the pod that its token names for the parent", () =>
+      Effect.gen(function* () {
+        const { parent } = yield* hubOf({ self })
+        assert.strictEqual(parent?.pod.metadata.uid, "uid-of-prod")
+      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+    )
+
+    it.effect("takes no pod of another namespace for the parent, whatever its name", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(hubOf({ self, namespace: "staging" }))
+        assert.strictEqual(error._tag, "InvalidSpec")
+        assert.match(error.message, /web-0 in namespace prod.*to be in staging.*option `namespace`.*to prod/)
+      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+    )
+
+    it.effect("takes none that has its name by now for the parent", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(hubOf({ self: { ...self, uid: "uid-of-before" } }))
+        assert.strictEqual(error._tag, "InvalidSpec")
+        assert.match(error.message, /web-0 is another one by now.*uid-of-before/)
+      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+    )
+
+    it.effect("goes by the downward API where its token names no pod", () =>
+      Effect.gen(function* () {
+        const { parent } = yield* hubOf({})
+        assert.strictEqual(parent?.pod.metadata.uid, "uid-of-prod")
+        const error = yield* Effect.flip(hubOf({ namespace: "staging" }))
+        assert.match(error.message, /web-0 in namespace prod.*to be in staging/)
+      }).pipe(
+        Effect.scoped,
+        withEnv({ KUBERNETES_SERVICE_HOST: "mock", POD_NAME: "web-0", POD_NAMESPACE: "prod" }),
+        Effect.provide(KubeMock.layer())
+      )
+    )
+  })
 
   it.effect("makes no Secret where keys stand in the pods", () =>
     Effect.gen(function* () {
