@@ -6,6 +6,16 @@ import { Disconnected, type RunnerExit } from "../RunnerExit.ts"
 /** Nothing is known but that its connection is gone. */
 export const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
 
+/**
+ * How long a caller whose call was cut at the end of a drain waits for the reason of an end, in milliseconds. Finalizers of
+ * cut calls run for `cancelGrace`, so that a runner may end amid them; but the time is for taking the runners away.
+ */
+const lastReasons = 500
+
+/** Completes when a caller whose session is over now, or was at the cut, has waited for its reason for long enough. */
+export const outOfPatience = (outOfTime: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.andThen(outOfTime, Effect.sleep(lastReasons))
+
 /** What the backend says within some milliseconds, or before `outOfTime` completes; else `unknown`. */
 export const reasonWithin = (
   process: RunnerProcess,

@@ -27,7 +27,7 @@ export interface LifeParts {
   readonly publish: (event: PoolEvent) => void
   /** Runs an effect beside the pool, until the pool ends. */
   readonly beside: (effect: Effect.Effect<unknown, unknown>) => void
-  /** Completes when the pool has no more time to wait for the reasons of ends. */
+  /** Completes when the pool has cut its calls at the end of its drain: what time is left is for taking runners away. */
   readonly outOfTime: Effect.Effect<void>
   readonly askIdle: (index: number, handle: RunnerHandle) => void
 }

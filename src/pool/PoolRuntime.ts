@@ -27,12 +27,6 @@ import { statusOf } from "./StatusOf.ts"
 /** Events that a slow reader may fall behind by before it misses the oldest. */
 const eventBuffer = 1_024
 
-/**
- * How long reasons of ends are waited for once the calls were cut at the end of a drain, in milliseconds: no caller waits
- * for them, and what is left of the time is for taking the runners away.
- */
-const lastReasons = 500
-
 let runnersNamed = 0
 
 const shortName = (pool: string): string =>
@@ -115,7 +109,7 @@ export class PoolRuntime {
       const cutAfter = (millis: number) =>
         engine.timer.after(millis, () => {
           for (const runner of engine.runners.values()) runner.handle?.drain(0)
-          engine.timer.after(lastReasons, () => Deferred.doneUnsafe(this.outOfTime, Exit.void))
+          Deferred.doneUnsafe(this.outOfTime, Exit.void)
           engine.timer.after(cancelGrace + 1_000, () => {
             for (const runner of engine.runners.values()) runner.kill("the pool closed")
           })

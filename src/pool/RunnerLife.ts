@@ -16,7 +16,7 @@ import type { Call } from "./Call.ts"
 import { NestedSession } from "./NestedSession.ts"
 import type { PoolEngine } from "./PoolEngine.ts"
 import type { BootOutcome } from "./PoolOptions.ts"
-import { reasonWithin, unknown } from "./EndReason.ts"
+import { outOfPatience, reasonWithin, unknown } from "./EndReason.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import * as PoolState from "./PoolState.ts"
 
@@ -166,7 +166,7 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   const { process, why } = runner
   if (process === undefined) return undefined
   const lost: Lost = { calls: engine.sessionOver(index), why, exit: unknown }
-  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, parts.outOfTime)
+  lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, outOfPatience(parts.outOfTime))
   // whom we killed ourselves needs no witness, however long the system takes
   const { killedBy } = runner
   const killed: RunnerExit | undefined =

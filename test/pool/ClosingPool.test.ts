@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Queue, Schema, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Backend } from "../../src/backend/Backend.ts"
 import { LaunchFailed } from "../../src/BootFailure.ts"
@@ -7,6 +7,7 @@ import * as MemoryBackend from "../../src/backend/MemoryBackend.ts"
 import { Flame } from "../../src/index.ts"
 import { Pool } from "../../src/pool/Pool.ts"
 import type { PoolEvent } from "../../src/pool/PoolEvent.ts"
+import { OutOfMemory } from "../../src/RunnerExit.ts"
 
 describe("a pool that closes", () => {
   it.effect("begins no boot that was decided on in the same turn, and hides none behind its end [C95]", () => {
@@ -80,6 +81,55 @@ describe("a pool that closes", () => {
         yield* TestClock.adjust("500 millis")
         assert.isDefined(closing.pollUnsafe())
       }).pipe(Effect.provide(Pool.layer({ drainTimeout: "30 seconds" }).pipe(Layer.provide(mute))))
+    })
+  )
+
+  it.effect("tells callers whose calls were cut why their runner ended amid their finalizers", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const held = Flame.fn("held", { success: Schema.Void }, () =>
+        Effect.onInterrupt(Effect.andThen(Deferred.succeed(started, undefined), Effect.never), () =>
+          Effect.sleep("4 seconds")
+        )
+      )
+      // as on Kubernetes: the connection ends, and the watch tells why a while later
+      const killed = yield* Deferred.make<void>()
+      let kill = (): void => assert.fail("there is no connection")
+      const oom = Effect.delay(Effect.succeed({ reason: new OutOfMemory({}), gone: true }), "300 millis")
+      const telling = Layer.effect(
+        Backend,
+        Effect.map(Backend, (backend) => ({
+          ...backend,
+          defaults: { ...backend.defaults, reasonGrace: 3_000 },
+          launch: (spec) =>
+            Effect.map(backend.launch(spec), (process) => ({
+              ...process,
+              connection: Effect.tap(process.connection, (transport) =>
+                Effect.sync(() => {
+                  kill = () => {
+                    transport.destroy()
+                    Deferred.doneUnsafe(killed, Exit.void)
+                  }
+                })
+              ),
+              exit: Effect.andThen(Deferred.await(killed), oom)
+            }))
+        }))
+      ).pipe(Layer.provide(MemoryBackend.layer({ functions: [held] })))
+      yield* Effect.gen(function* () {
+        const pool = yield* Pool
+        const calling = yield* Effect.forkChild(Effect.flip(Flame.call(held)))
+        yield* Deferred.await(started)
+        const closing = yield* Effect.forkChild(pool.drain, { startImmediately: true })
+        yield* TestClock.adjust("31 seconds")
+        assert.isUndefined(calling.pollUnsafe())
+        kill()
+        yield* TestClock.adjust("300 millis")
+        const { reason } = yield* Fiber.join(calling)
+        assert.strictEqual(reason._tag, "RunnerLost")
+        assert.strictEqual(reason._tag === "RunnerLost" && reason.exit._tag, "OutOfMemory")
+        yield* Fiber.join(closing)
+      }).pipe(Effect.provide(Pool.layer({ drainTimeout: "30 seconds" }).pipe(Layer.provide(telling))))
     })
   )
 })
