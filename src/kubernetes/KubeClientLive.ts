@@ -10,7 +10,7 @@ import { noAnswer } from "./KubeAnswer.ts"
 import { isSame, KubeClient, type DeleteOptions, type Rules } from "./KubeClient.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
 import * as KubeDiscovery from "./KubeDiscovery.ts"
-import type { KubeError, KubeUnconfigured } from "./KubeError.ts"
+import { KubeError, type KubeUnconfigured } from "./KubeError.ts"
 import * as KubeForward from "./KubeForward.ts"
 import * as KubeHttp from "./KubeHttp.ts"
 import * as KubeLines from "./KubeLines.ts"
@@ -84,7 +84,7 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
         body
       } as const
       if (dryRun) return call<Pod>(request)
-      return retrying(total, (left) =>
+      const attempt = (left: number) =>
         Effect.andThen(creates.take, json<Pod>(request, left)).pipe(
           Effect.catchIf(
             (error) => error.reason === "AlreadyExists",
@@ -95,7 +95,17 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
               )
           )
         )
-      )
+      return Effect.suspend(() => {
+        let mayBeDone = false
+        const unsure = (error: KubeError) =>
+          Effect.sync(() => {
+            mayBeDone ||= !error.isRefusal
+          })
+        return Effect.mapError(
+          retrying(total, (left) => Effect.tapError(attempt(left), unsure)),
+          (error) => (mayBeDone ? new KubeError({ ...error, mayBeDone }) : error)
+        )
+      })
     }
 
     const remove = (resource: string, name: string, { gracePeriodSeconds, uid }: DeleteOptions = {}) =>

@@ -22,8 +22,15 @@ export class KubeError extends Schema.TaggedError<KubeError>()("KubeError", {
   /** How long the server asks to wait, in milliseconds. */
   retryAfter: Schema.optionalKey(Schema.Number),
   /** Whether the same request may succeed later without anybody changing anything. */
-  retryable: Schema.Boolean
+  retryable: Schema.Boolean,
+  /** Whether an earlier try of the same request had no sure answer, so that what was asked may be done all the same. */
+  mayBeDone: Schema.optionalKey(Schema.Boolean)
 }) {
+  /** Whether it is the API server's own no to what was asked; whoever is asked in its place may answer for one that has done it. */
+  get isRefusal(): boolean {
+    return this.mayBeDone !== true && this.status !== undefined && this.status < 500
+  }
+
   override get message() {
     const code = this.status === undefined ? this.reason : `${this.status} ${this.reason}`
     return `the Kubernetes API did not ${this.verb} ${this.resource} (${code}): ${this.detail}`

@@ -31,7 +31,7 @@ export interface RunnerPodParts {
 export interface Progress {
   /** From now on there may be a pod, whatever becomes of the answer. */
   readonly asking: () => void
-  /** The API server has said no, so that there is one only if an earlier answer was lost. */
+  /** The API server has said no to each try, so that most likely there is none. */
   readonly refused: () => void
   readonly waits: (detail: string) => void
 }
@@ -52,6 +52,7 @@ export const make = Effect.fnUntraced(function* (
   const reach = { spec, dial, identity, key: place ?? key, ...(values === undefined ? {} : { secretEnv: values }) }
   const began = hub.now()
   let needsCpuLimit = false
+  let mayBeThere = false
   // each kind of refusal has its own time: one that comes after minutes of another is the first of its kind
   let last = { kind: "", since: began }
   for (;;) {
@@ -64,7 +65,8 @@ export const make = Effect.fnUntraced(function* (
       parts.compare(wanted, made.success)
       return made.success
     }
-    if (made.failure.status !== undefined) progress.refused()
+    mayBeThere ||= !made.failure.isRefusal
+    if (!mayBeThere) progress.refused()
     const now = hub.now()
     const kind = KubeFailure.causeOf(made.failure)._tag
     if (kind !== last.kind) last = { kind, since: now }

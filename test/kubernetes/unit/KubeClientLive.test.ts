@@ -422,6 +422,19 @@ describe("a call to the API server", () => {
       assert.strictEqual((yield* Effect.flip(kube.createPod(other))).reason, "AlreadyExists")
     })
   )
+
+  it.live("is no sure refusal where a try before may have got through", () =>
+    Effect.gen(function* () {
+      const { api, kube } = yield* inPod()
+      let tries = 0
+      api.answer = (_asked, response) =>
+        tries++ === 0 ? response.socket?.destroy() : reply(response, 403, refuse(403, "Forbidden", "quota"))
+      const error = yield* Effect.flip(kube.createPod(pod))
+      assert.deepInclude(error, { status: 403, detail: "quota", mayBeDone: true })
+      assert.isFalse(error.isRefusal)
+      assert.isTrue((yield* Effect.flip(kube.createPod(pod))).isRefusal)
+    })
+  )
 })
 
 const watching = (kube: KubeClient["Service"]) => Stream.runCollect(kube.watchPods("a=b", "7"))

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Net from "node:net"
-import { Effect, Exit, Fiber, Logger, Queue, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { BootPhase } from "../../../src/backend/Backend.ts"
 import { InvalidSpec } from "../../../src/BootFailure.ts"
+import { refused } from "../../../src/kubernetes/KubeAnswer.ts"
 import * as KubeHub from "../../../src/kubernetes/KubeHub.ts"
 import { KubeClient } from "../../../src/kubernetes/KubeClient.ts"
+import type { KubeError } from "../../../src/kubernetes/KubeError.ts"
 import * as PodTemplate from "../../../src/kubernetes/PodTemplate.ts"
 import { RunnerPod } from "../../../src/kubernetes/RunnerPod.ts"
 import * as ApiErrors from "../../../src/testing/ApiErrors.ts"
@@ -39,6 +41,12 @@ const unheard = <A, E, R>(body: (runner: Effect.Success<typeof connected>) => Ef
     yield* TestClock.adjust("10 seconds")
     yield* Fiber.join(ending)
   }).pipe(Effect.provide(PodParent.cluster(() => ({ deletePod: () => Effect.void }))))
+
+const gatewayTimeout = refused(
+  { verb: "create", resource: "pods" },
+  { status: 504, retryAfter: undefined, body: "upstream request timeout" },
+  0
+)
 
 const closed = (transport: Transport) =>
   Effect.callback<void>((resume) =>
@@ -179,6 +187,53 @@ describe("the end of a runner that is a pod", () => {
       yield* Fiber.join(closing)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
+
+  for (const [answer, errors] of [
+    ["the 504 of who stands before the API server", [gatewayTimeout]],
+    ["no answer, and then a refusal of the next try", [ApiErrors.unreachable("create pods"), ApiErrors.podSecurity()]]
+  ] as const) {
+    it.effect(`deletes, or names, what a creation may have made that got ${answer}`, () => {
+      const { layer, texts } = warnings()
+      let away = false
+      let tries = 0
+      return Effect.gen(function* () {
+        const mock = yield* KubeMock
+        const parent = yield* Scope.make()
+        const { process, scope } = yield* PodParent.launch(yield* Scope.provide(PodParent.make(), parent))
+        const failing = yield* Effect.forkChild(Effect.result(process.connection))
+        yield* TestClock.adjust("1500 millis")
+        const { metadata } = yield* theOnly
+        away = true
+        yield* mock.cutWatches(ApiErrors.unreachable("watch pods"))
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        const ending = yield* Effect.forkChild(Effect.andThen(Fiber.join(closing), Scope.close(parent, Exit.void)))
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(ending)
+        yield* Fiber.interrupt(failing)
+        assert.include(texts.join("\n"), metadata.name!)
+      }).pipe(
+        Effect.provide(
+          PodParent.cluster((client) => {
+            const unless = <A>(effect: Effect.Effect<A, KubeError>) =>
+              Effect.suspend(() => (away ? Effect.fail(ApiErrors.unreachable("delete pods")) : effect))
+            return {
+              createPod: (pod, options) => {
+                if (options?.dryRun === true) return client.createPod(pod, options)
+                const answer = errors[Math.min(tries++, errors.length - 1)]
+                const done = tries === 1 ? client.createPod(pod) : Effect.void
+                return Effect.andThen(done, Effect.fail(answer ?? gatewayTimeout))
+              },
+              // nobody tells of it but its creation
+              watchPods: () => Stream.never,
+              deletePod: (name, options) => unless(client.deletePod(name, options)),
+              listPods: (selector, options) => unless(client.listPods(selector, options))
+            }
+          })
+        ),
+        Effect.provide(layer)
+      )
+    })
+  }
 
   it.effect("takes the pod of a creation that was done and refused when it was asked for again", () => {
     let isAsked = false
