@@ -69,7 +69,10 @@ export interface Hub {
   /** Names of runners that are in use, so that those of nobody can be told. */
   readonly living: Set<string>
   readonly nextIndex: () => number
+  /** The time as the cluster has it, more or less. */
   readonly now: () => number
+  /** Milliseconds since some moment, for how long things take: setting the clock does not change it. */
+  readonly uptime: () => number
 }
 
 /** Of all hubs of this process: they have one life, and where they mean one parent, see each other's pods. */
@@ -103,6 +106,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const now = () => clock.currentTimeMillisUnsafe()
+  const uptime = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const parent = yield* findParent(client, options)
   const identity = yield* Effect.acquireRelease(
     Effect.sync(() => identityOf(parent, options)),
@@ -139,7 +143,8 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     keys,
     living,
     nextIndex: () => index++,
-    now
+    now,
+    uptime
   }
   // after the watch, which is still there then; side by side, because an API server that is away answers to neither
   yield* Effect.addFinalizer(() => Effect.all([seeOff(hub), removeKeys(hub)], { concurrency: 2, discard: true }))

@@ -58,7 +58,7 @@ export class RunnerPod {
   private isTelling = false
   private unfollow: () => void = () => {}
   private killedBy: string | undefined
-  private sessionEndedAt: number | undefined
+  private sessionClosedAt: number | undefined
   private cause: BootFailure | undefined
 
   constructor(
@@ -98,8 +98,9 @@ export class RunnerPod {
         Effect.raceFirst(transport, Deferred.await(this.failed)),
         (transport) => {
           this.connected()
-          const noted = whenClosed(transport, () => {
-            this.sessionEndedAt = hub.now()
+          const noted = whenClosed(transport, (error) => {
+            // one that broke may have ended just now for its runner, or not yet, however long ago that was here
+            if (error === undefined) this.sessionClosedAt = hub.uptime()
           })
           // it is there: whatever the answer to its creation is
           return Effect.as(Fiber.interrupt(creating), noted)
@@ -237,7 +238,7 @@ export class RunnerPod {
   private get grace(): number {
     if (!this.isConnected) return 1
     const { hub } = this.parts
-    const elapsed = this.sessionEndedAt === undefined ? 0 : hub.now() - this.sessionEndedAt
+    const elapsed = this.sessionClosedAt === undefined ? 0 : hub.uptime() - this.sessionClosedAt
     return Math.ceil(Math.max(0, this.spec.cancelGrace - elapsed) / 1_000) + 1
   }
 

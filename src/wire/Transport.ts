@@ -75,12 +75,12 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
 }
 
 /** The same pipe, whose end is told to somebody else first. */
-export const whenClosed = (transport: Transport, ended: () => void): Transport => ({
+export const whenClosed = (transport: Transport, ended: (error: Error | undefined) => void): Transport => ({
   start: (handlers) =>
     transport.start({
       ...handlers,
       closed: (error) => {
-        ended()
+        ended(error)
         handlers.closed(error)
       }
     }),

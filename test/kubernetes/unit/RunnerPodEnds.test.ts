@@ -127,6 +127,24 @@ describe("the end of a runner that is a pod", () => {
     )
   )
 
+  it.effect("leaves its finalizers all their time where its session broke, of which it may hear later", () =>
+    Effect.gen(function* () {
+      const { here, scope } = yield* connected
+      yield* (yield* KubeMock).ending({ after: 60_000, exitCode: 0 })
+      const over = yield* Effect.forkChild(closed(here), { startImmediately: true })
+      // as the kernel does it whose keepalive is not answered
+      here.destroy(new Error("read ETIMEDOUT"))
+      yield* Fiber.join(over)
+      // what its pool waits for the reason
+      yield* TestClock.adjust("8 seconds")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(0)
+      assert.strictEqual((yield* theOnly).metadata.deletionGracePeriodSeconds, 6)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(closing)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
   it.effect("is not waited for on a node that is known to be silent", () =>
     unheard(
       Effect.fnUntraced(function* ({ name, process, scope }) {
