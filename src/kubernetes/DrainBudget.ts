@@ -2,16 +2,18 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { RunnerSpec } from "../backend/Backend.ts"
 import type { BootFailure } from "../BootFailure.ts"
 import type { Pod } from "./Kube.ts"
 import type { Hub } from "./KubeHub.ts"
 import type { Once } from "./Once.ts"
-
-/** What has to happen after the last call has ended: runners leave, pods and Secrets are deleted. Milliseconds. */
-export const reserve = 8_000
+import { reserve } from "./ProcessEnd.ts"
 
 /** How long the API server may take to say when this pod is to be gone, in milliseconds. */
 const askTime = 1_000
+
+/** What it takes to kill a call that does not stop within `cancelGrace`, and to delete its pod, in milliseconds. */
+const killTime = 3_000
 
 /** What is left of a drain, which began some milliseconds ago, in a pod that is to go, or got its signal for another reason. */
 export const within = (drainTimeout: number, pod: Pod, now: number, ago = 0): number => {
@@ -22,28 +24,38 @@ export const within = (drainTimeout: number, pod: Pod, now: number, ago = 0): nu
 }
 
 /** What to say of a parent whose pod is ended before its calls have had their time; undefined where there is enough. */
-export const shortage = (pod: Pod | undefined, drainTimeout: number): string | undefined => {
+export const shortage = (
+  pod: Pod | undefined,
+  { cancelGrace, drainTimeout }: Pick<RunnerSpec, "cancelGrace" | "drainTimeout">
+): string | undefined => {
   if (pod === undefined) return undefined
   const grace = pod.spec.terminationGracePeriodSeconds ?? 30
-  const wanted = Math.ceil((drainTimeout + reserve) / 1_000)
-  return grace >= wanted
-    ? undefined
-    : `calls get ${Math.max(0, grace - reserve / 1_000)} s to end when this pod has to go, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted}, or drainTimeout lower`
+  const wanted = (rest: number) => Math.ceil((drainTimeout + rest) / 1_000)
+  const stubborn = cancelGrace + killTime
+  if (grace < wanted(reserve))
+    return `calls get ${Math.max(0, grace - reserve / 1_000)} s to end when this pod has to go, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted(Math.max(reserve, stubborn))}, or drainTimeout lower`
+  if (grace < wanted(stubborn))
+    return `calls that are cut may take the ${cancelGrace / 1_000} s of cancelGrace, of which this pod has no more than ${(reserve - killTime) / 1_000} s: set its terminationGracePeriodSeconds to ${wanted(stubborn)}, or cancelGrace lower`
+  return undefined
 }
 
-/** What of a drain can be had now; all of it outside the cluster. */
+/** What of a drain can be had now; all of it outside the cluster. What comes after it goes by that. */
 export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.Effect<number> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const known = hub.done
-    if (known?.parent === undefined) return drainTimeout
-    const { client, parent } = known
-    const began = yield* Clock.currentTimeMillis
-    const asked = yield* Effect.option(Effect.timeout(client.getPod(parent.pod.metadata.name ?? ""), askTime))
-    const now = yield* Clock.currentTimeMillis
-    return within(
-      drainTimeout,
-      Option.getOrElse(asked, () => parent.pod),
-      now,
-      now - began
-    )
+    if (known === undefined) return Effect.succeed(drainTimeout)
+    return Effect.tap(leftOf(known, drainTimeout), (budget) => Effect.sync(() => known.end.drains(budget)))
   })
+
+const leftOf = Effect.fnUntraced(function* ({ client, parent }: Hub, drainTimeout: number) {
+  if (parent === undefined) return drainTimeout
+  const began = yield* Clock.currentTimeMillis
+  const asked = yield* Effect.option(Effect.timeout(client.getPod(parent.pod.metadata.name ?? ""), askTime))
+  const now = yield* Clock.currentTimeMillis
+  return within(
+    drainTimeout,
+    Option.getOrElse(asked, () => parent.pod),
+    now,
+    now - began
+  )
+})

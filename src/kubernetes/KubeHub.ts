@@ -25,6 +25,7 @@ import * as PodLabels from "./PodLabels.ts"
 import * as PodNames from "./PodNames.ts"
 import * as PodParent from "./PodParent.ts"
 import * as PodWatch from "./PodWatch.ts"
+import { ProcessEnd } from "./ProcessEnd.ts"
 import { QuotaGate } from "./QuotaGate.ts"
 import * as Reach from "./Reach.ts"
 import { reap } from "./Reaping.ts"
@@ -73,6 +74,7 @@ export interface Hub {
   readonly now: () => number
   /** Milliseconds since some moment, for how long things take: setting the clock does not change it. */
   readonly uptime: () => number
+  readonly end: ProcessEnd
 }
 
 /** Of all hubs of this process: they have one life, and where they mean one parent, see each other's pods. */
@@ -86,8 +88,8 @@ type Client = Context.Service.Shape<typeof KubeClient>
 /** How long the own pod may take to have an address, in milliseconds. */
 const addressTime = 10_000
 
-/** How long the end may wait for the API server, in milliseconds: with what each runner may wait, within the reserve. */
-const lastRites = 4_000
+/** How long the end may wait for the API server, in milliseconds. */
+export const lastRites = 4_000
 
 /** The hub of a client, begun at its first use. */
 export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
@@ -144,7 +146,8 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     living,
     nextIndex: () => index++,
     now,
-    uptime
+    uptime,
+    end: new ProcessEnd(uptime)
   }
   // after the watch, which is still there then; side by side, because an API server that is away answers to neither
   yield* Effect.addFinalizer(() => Effect.all([seeOff(hub), removeKeys(hub)], { concurrency: 2, discard: true }))
@@ -168,7 +171,7 @@ const seeOff = (hub: Hub): Effect.Effect<void> =>
         )
       : Effect.void
     // a create that was given up may have been done since: the watch would tell, but not before we are gone
-    yield* Effect.timeoutOption(Effect.andThen(Effect.ignore(late), graveyard.empty), lastRites)
+    yield* Effect.timeoutOption(Effect.andThen(Effect.ignore(late), graveyard.empty), hub.end.grant(lastRites))
     const { names } = graveyard
     if (names.length > 0) {
       yield* Effect.logWarning(
@@ -178,7 +181,7 @@ const seeOff = (hub: Hub): Effect.Effect<void> =>
   })
 
 const removeKeys = (hub: Hub): Effect.Effect<void> =>
-  Effect.timeout(hub.keys.remove, lastRites).pipe(
+  Effect.suspend(() => Effect.timeout(hub.keys.remove, hub.end.grant(lastRites))).pipe(
     Effect.catch((error) =>
       Effect.logWarning(`Secrets ${hub.keys.names.join(", ")} could not be deleted: ${error.message}`)
     )

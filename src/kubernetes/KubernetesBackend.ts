@@ -77,7 +77,7 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
         duration: spec.bootTimeout * startShare,
         orElse: () => Effect.fail(new ApiUnavailable({ detail: noStart }))
       })
-      const short = hasWarned ? undefined : DrainBudget.shortage(ready.hub.parent?.pod, spec.drainTimeout)
+      const short = hasWarned ? undefined : DrainBudget.shortage(ready.hub.parent?.pod, spec)
       if (short !== undefined) {
         hasWarned = true
         yield* Effect.logWarning(short)

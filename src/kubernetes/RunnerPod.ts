@@ -22,6 +22,7 @@ import { PodBoot } from "./PodBoot.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import * as PodDiagnosis from "./PodDiagnosis.ts"
+import { lastRites } from "./KubeHub.ts"
 import { podName } from "./PodNames.ts"
 import * as PodFacts from "./PodFacts.ts"
 import * as PodLastWords from "./PodLastWords.ts"
@@ -275,9 +276,11 @@ export class RunnerPod {
         const { grace } = this
         this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
         const burial = hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
-        const isDeleted = Option.getOrElse(yield* Effect.timeoutOption(burial, deleteTime), () => false)
+        // what is not awaited here, the end of the parent sees off with what is kept for it
+        const granted = (millis: number) => hub.end.grant(millis, lastRites)
+        const isDeleted = Option.getOrElse(yield* Effect.timeoutOption(burial, granted(deleteTime)), () => false)
         if (isDeleted && this.pod !== undefined) {
-          yield* Effect.timeoutOption(Deferred.await(this.exit), grace * 1_000 + 3_000)
+          yield* Effect.timeoutOption(Deferred.await(this.exit), granted(grace * 1_000 + 3_000))
         }
       }
       // else it is followed on, for the news of its node that may come in a minute

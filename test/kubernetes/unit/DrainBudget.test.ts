@@ -7,6 +7,7 @@ import * as DrainBudget from "../../../src/kubernetes/DrainBudget.ts"
 import type { Pod } from "../../../src/kubernetes/Kube.ts"
 import type { Hub } from "../../../src/kubernetes/KubeHub.ts"
 import type { Once } from "../../../src/kubernetes/Once.ts"
+import { ProcessEnd } from "../../../src/kubernetes/ProcessEnd.ts"
 
 const parent = (grace?: number, deletedFor?: number): Pod => ({
   metadata: {
@@ -16,12 +17,17 @@ const parent = (grace?: number, deletedFor?: number): Pod => ({
   spec: { containers: [{ name: "app" }], ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }) }
 })
 
+const times = (cancelGrace = 5_000) => ({ drainTimeout: 30_000, cancelGrace })
+
 /** What `left` looks at of a hub. */
 const hubOf = (client: Hub["client"], pod: Pod | undefined) =>
-  ({ done: { client, parent: pod === undefined ? undefined : { pod, container: pod.spec.containers[0] } } }) as Once<
-    Hub,
-    BootFailure
-  >
+  ({
+    done: {
+      client,
+      end: new ProcessEnd(() => 0),
+      parent: pod === undefined ? undefined : { pod, container: pod.spec.containers[0] }
+    }
+  }) as Once<Hub, BootFailure>
 
 describe("DrainBudget", () => {
   it("is what the pod's grace leaves after 8 s for the end, and never more than drainTimeout", () => {
@@ -38,10 +44,17 @@ describe("DrainBudget", () => {
   })
 
   it("is short of drainTimeout in a pod whose grace is, which is told with the grace that it needs", () => {
-    assert.isUndefined(DrainBudget.shortage(undefined, 30_000))
-    assert.isUndefined(DrainBudget.shortage(parent(38), 30_000))
-    const text = DrainBudget.shortage(parent(), 30_000) ?? ""
+    assert.isUndefined(DrainBudget.shortage(undefined, times()))
+    assert.isUndefined(DrainBudget.shortage(parent(38), times()))
+    const text = DrainBudget.shortage(parent(), times()) ?? ""
     assert.match(text, /calls get 22 s .* not the 30 s of drainTimeout: set its terminationGracePeriodSeconds to 38/)
+  })
+
+  it("is short of cancelGrace where a call that does not stop would be killed too late", () => {
+    const text = DrainBudget.shortage(parent(42), times(10_000)) ?? ""
+    assert.match(text, /take the 10 s of cancelGrace, .* no more than 5 s: set its terminationGracePeriodSeconds to 43/)
+    assert.isUndefined(DrainBudget.shortage(parent(43), times(10_000)))
+    assert.match(DrainBudget.shortage(parent(37), times(10_000)) ?? "", /terminationGracePeriodSeconds to 43/)
   })
 
   it.effect("asks the API server when its pod is to be gone, and goes by what it knew where there is no answer", () =>

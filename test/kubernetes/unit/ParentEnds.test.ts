@@ -31,6 +31,63 @@ describe("the end of a parent", () => {
     )
   )
 
+  for (const [what, endsAfter] of [
+    ["whose calls were cut", 0],
+    ["whose call did not stop, and was killed", 6_000]
+  ] as const) {
+    it.effect(`is over 8 s after the cut, though no kubelet tells of the end of a runner ${what}`, () =>
+      Effect.gen(function* () {
+        const parent = yield* Scope.make()
+        const backend = yield* Scope.provide(PodParent.make(), parent)
+        const { process, scope } = yield* PodParent.launch(backend)
+        yield* TestClock.adjust("1 second")
+        const [pod] = yield* (yield* KubeMock).pods
+        const connecting = yield* Effect.forkChild(process.connection)
+        const there = yield* PodParent.dialBack(pod!)
+        const here = yield* Fiber.join(connecting)
+        const over = yield* Effect.forkChild(
+          Effect.callback<void>((resume) =>
+            here.start({ data: () => {}, drained: () => {}, closed: () => resume(Effect.void) })
+          ),
+          { startImmediately: true }
+        )
+        assert.strictEqual(yield* backend.drainBudget!(30_000), 30_000)
+        // the cut comes, and the end of the session with it or later
+        yield* TestClock.adjust(30_000 + endsAfter)
+        there.destroy()
+        yield* Fiber.join(over)
+        // what its pool waits for the reason
+        yield* TestClock.adjust("500 millis")
+        const ending = yield* Effect.forkChild(
+          Effect.andThen(Scope.close(scope, Exit.void), Scope.close(parent, Exit.void))
+        )
+        yield* TestClock.adjust(7_499 - endsAfter)
+        // it makes use of its time, which is not much there
+        assert.isUndefined(ending.pollUnsafe())
+        yield* TestClock.adjust(1)
+        assert.isDefined(ending.pollUnsafe())
+        yield* Fiber.join(ending)
+      }).pipe(Effect.provide(PodParent.cluster(() => ({ deletePod: () => Effect.void }))))
+    )
+  }
+
+  it.effect("goes by no drain that is long over", () =>
+    Effect.gen(function* () {
+      const parent = yield* Scope.make()
+      const backend = yield* Scope.provide(PodParent.make(), parent)
+      const { scope } = yield* PodParent.launch(backend)
+      yield* backend.drainBudget!(30_000)
+      yield* TestClock.adjust("1 hour")
+      yield* (yield* KubeMock).ending({ after: 3_000, exitCode: 0 })
+      const ending = yield* Effect.forkChild(
+        Effect.andThen(Scope.close(scope, Exit.void), Scope.close(parent, Exit.void))
+      )
+      yield* TestClock.adjust("4 seconds")
+      yield* Fiber.join(ending)
+      assert.lengthOf(yield* (yield* KubeMock).pods, 0)
+    }).pipe(Effect.provide(PodParent.cluster()))
+  )
+
   it.effect("leaves no pod whose creation was done after it was given up", () => {
     const lateCreate = (client: PodParent.Client): Partial<PodParent.Client> => ({
       createPod: (pod, options) =>
