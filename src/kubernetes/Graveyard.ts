@@ -62,6 +62,11 @@ export class Graveyard {
     return [...this.graves.values()].filter(isOpen).map(({ name }) => name)
   }
 
+  private get isEmpty(): boolean {
+    for (const grave of this.graves.values()) if (isOpen(grave)) return false
+    return true
+  }
+
   /** Whether there are pods that were given up before anybody had seen them: their creation may still be under way. */
   get hasUnseen(): boolean {
     return [...this.graves.values()].some(({ uid }) => uid === undefined)
@@ -85,9 +90,9 @@ export class Graveyard {
   }
 
   /** Gives up a pod that most likely will never be: it is deleted if it shows up. */
-  expect(name: string): void {
+  expect(name: string, gracePeriodSeconds?: number): void {
     if (this.graves.has(name)) return
-    const grave = this.dig(name, undefined, undefined)
+    const grave = this.dig(name, undefined, gracePeriodSeconds)
     // as good as an answer that there is none
     grave.accepted = true
     this.follow(grave)
@@ -130,13 +135,13 @@ export class Graveyard {
     if (pod.metadata.deletionTimestamp === undefined && pod.metadata.uid !== grave.taken) this.attempt(grave)
   }
 
-  /** Completes when `names` is empty. */
+  /** Completes when there are no `names`. */
   get empty(): Effect.Effect<void> {
-    return Effect.suspend(() => (this.names.length === 0 ? Effect.void : Deferred.await(this.emptied)))
+    return Effect.suspend(() => (this.isEmpty ? Effect.void : Deferred.await(this.emptied)))
   }
 
   private settled(): void {
-    if (this.names.length > 0) return
+    if (!this.isEmpty) return
     Deferred.doneUnsafe(this.emptied, Effect.void)
     this.emptied = Deferred.makeUnsafe()
   }
@@ -144,7 +149,8 @@ export class Graveyard {
   private forget(grave: Grave): void {
     if (this.graves.get(grave.name) === grave) this.graves.delete(grave.name)
     grave.unfollow()
-    this.onGone()
+    // one that never was has left no room
+    if (grave.uid !== undefined) this.onGone()
     this.settled()
   }
 

@@ -81,9 +81,9 @@ export class RunnerKeys {
     return Effect.gen({ self: this }, function* () {
       const { client } = this.options
       const deleted = (name: string) => () => Effect.sync(() => this.made.delete(name))
-      // one that is refused keeps nobody from the others
+      // one that is refused keeps nobody from the others; the last made goes first, for the next life looks upwards
       const results = yield* Effect.forEach(
-        this.names,
+        this.names.toReversed(),
         (name) => Effect.result(Effect.tap(client.deleteSecret(name), deleted(name))),
         { concurrency: 4 }
       )
@@ -92,7 +92,7 @@ export class RunnerKeys {
     })
   }
 
-  /** Deletes what a former life has left, upwards until there is none. */
+  /** Deletes what a former life has left, upwards until there is none: one alone may have been deleted before. */
   private get removeFormer(): Effect.Effect<void, KubeError> {
     return Effect.gen({ self: this }, function* () {
       const { turn } = this
@@ -101,7 +101,9 @@ export class RunnerKeys {
       const { client, identity } = this.options
       const names = [secretName, valuesName].map((nameOf) => (index: number) => nameOf(identity, other, index))
       for (const nameOf of names) {
-        for (let index = 1; index <= leftovers; index++) if (!(yield* client.deleteSecret(nameOf(index)))) break
+        let misses = 0
+        for (let index = 1; index <= leftovers && misses < 2; index++)
+          misses = (yield* client.deleteSecret(nameOf(index))) ? 0 : misses + 1
       }
     })
   }

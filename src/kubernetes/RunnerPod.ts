@@ -270,7 +270,7 @@ export class RunnerPod {
       this.dialling.revoke()
       if (this.pod !== undefined) this.lookForEnd(this.pod)
       // nothing is there to delete: should it show up all the same, it is deleted then
-      if (this.isRefused && this.pod === undefined) hub.graveyard.expect(this.name)
+      if (this.isRefused && this.pod === undefined) hub.graveyard.expect(this.name, this.grace)
       // what the watch has seen the end of needs no other one, which nothing would ever tell
       else if (this.isAsked && !this.isGone) {
         const { grace } = this

@@ -106,10 +106,33 @@ describe("Graveyard", () => {
     )
   )
 
+  it.effect("asks nothing of a pod that is not expected to come, and deletes it by its grace if it does", () =>
+    inCluster(
+      Effect.gen(function* () {
+        const { client, deletes, graveyard, mock, told } = yield* digging
+        yield* mock.ending({ after: 60_000, exitCode: 0 })
+        graveyard.expect("a", 2)
+        // at once: there is nobody to wait for
+        yield* graveyard.empty
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual([graveyard.names, graveyard.hasUnseen, deletes()], [[], true, 0])
+        // it has a place when it is told of, and is not just forgotten
+        yield* mock.script([PodScript.scheduled(0)])
+        yield* client.createPod(runner("a"))
+        yield* TestClock.adjust(0)
+        const [dying] = yield* mock.pods
+        assert.strictEqual(dying?.metadata.deletionGracePeriodSeconds, 2)
+        assert.deepStrictEqual(graveyard.names, ["a"])
+        yield* TestClock.adjust("2 seconds")
+        assert.deepStrictEqual([yield* names, graveyard.names, deletes(), told.gone], [[], [], 1, 1])
+      })
+    )
+  )
+
   it.effect("forgets a name that never came, 5 minutes after the last attempt", () =>
     inCluster(
       Effect.gen(function* () {
-        const { graveyard, watch } = yield* digging
+        const { graveyard, told, watch } = yield* digging
         yield* graveyard.bury("a", undefined)
         yield* TestClock.adjust("4 minutes")
         yield* watch.relist
@@ -117,6 +140,8 @@ describe("Graveyard", () => {
         yield* TestClock.adjust("61 seconds")
         yield* watch.relist
         assert.isFalse(graveyard.has("a"))
+        // nobody has room by that
+        assert.strictEqual(told.gone, 0)
       })
     )
   )

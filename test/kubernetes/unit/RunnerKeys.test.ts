@@ -59,6 +59,35 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
+  it.effect("of the life before go all, though somebody deleted one of them", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const first = yield* life
+      const { secret } = yield* first.placeOf(0)
+      const { secret: second } = yield* first.placeOf(256)
+      yield* first.placeOf(600)
+      yield* client.deleteSecret(second)
+      assert.deepStrictEqual(yield* names, ["a", "a3"])
+      const next = yield* life
+      assert.notStrictEqual((yield* next.placeOf(0)).secret, secret)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are deleted from the last made on, so that a life that ends amid it leaves the first ones", () =>
+    Effect.gen(function* () {
+      const keys = yield* life
+      for (let index = 0; index < 256 * 6; index += 256) yield* keys.placeOf(index)
+      yield* (yield* KubeMock).fail(
+        "delete secrets",
+        ...Array.from({ length: 2 }, () => ApiErrors.forbidden("delete secrets"))
+      )
+      assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
+      assert.deepStrictEqual(yield* names, ["a5", "a6"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
   it.effect("that could not be deleted are named, and keep nobody from the others", () =>
     Effect.gen(function* () {
       const keys = yield* life
@@ -67,7 +96,7 @@ describe("Secrets of a life", () => {
       // the client's own tries are over
       yield* (yield* KubeMock).fail("delete secrets", ApiErrors.forbidden("delete secrets"))
       assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
-      assert.deepStrictEqual(yield* names, ["a"])
+      assert.deepStrictEqual(yield* names, ["a2"])
       assert.lengthOf(keys.names, 1)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
