@@ -97,6 +97,7 @@ const loads: Readonly<
       "wire/Frame",
       "wire/Handshake",
       "wire/Inbox",
+      "wire/LargeBody",
       "wire/LateTransport",
       "wire/Link",
       "wire/LocalSocket",

@@ -5,6 +5,7 @@
 import { Flow } from "./Flow.ts"
 import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
 import { creditWindow } from "./Inbox.ts"
+import { LargeBody, type Outgoing } from "./LargeBody.ts"
 import type { Transport } from "./Transport.ts"
 
 /** Parts that leave in one turn: beyond it other events of the loop come first. */
@@ -22,40 +23,6 @@ const eagerSize = 1_400
 
 /** Above this a body is passed by reference: two more entries of a gathered write cost less than the copy. */
 const copyLimit = 8 * 1024
-
-/** Something that leaves in parts, as its receiver's credit allows. */
-interface Outgoing {
-  readonly part: number
-  readonly id: number
-  credit: number
-  /** Bytes that are not sent yet. */
-  readonly left: number
-  /** Appends its next bytes to what is written. */
-  readonly take: (size: number, into: Array<Uint8Array>) => void
-}
-
-class LargeBody implements Outgoing {
-  credit = creditWindow
-  private offset = 0
-  readonly part: number
-  readonly id: number
-  private readonly bytes: Uint8Array
-
-  constructor(part: number, id: number, bytes: Uint8Array) {
-    this.part = part
-    this.id = id
-    this.bytes = bytes
-  }
-
-  get left(): number {
-    return this.bytes.length - this.offset
-  }
-
-  take(size: number, into: Array<Uint8Array>): void {
-    into.push(this.bytes.subarray(this.offset, this.offset + size))
-    this.offset += size
-  }
-}
 
 const none = new Uint8Array(0)
 
