@@ -14,7 +14,10 @@ export interface Options {
   readonly kubeconfig?: string
   /** A context of the kubeconfig; its current one where not given. With it the service account is not looked at. */
   readonly context?: string
-  /** The namespace of the runners; that of the service account or the context where not given, else `default`. */
+  /**
+   * The namespace of the runners; that of the service account or the context where not given, else `default`. For a parent
+   * in a pod it has to be that of the pod, which owns them.
+   */
   readonly namespace?: string
   /** The directory of the service account's files; `/var/run/secrets/kubernetes.io/serviceaccount` where not given. */
   readonly serviceAccount?: string

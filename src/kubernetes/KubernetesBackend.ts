@@ -38,7 +38,10 @@ export interface Options extends PodOptions, Omit<HubOptions, "container">, Kube
    * own. Where not given they run what this process runs.
    */
   readonly entry?: string | URL
-  /** How long finding a place for a runner may take; 10 minutes where not given. `bootTimeout` counts from there. */
+  /**
+   * How long room in a quota may take, and as long again a place for the runner on a node; 10 minutes where not given.
+   * `bootTimeout` counts from there.
+   */
   readonly scheduleTimeout?: Duration.Input
   /** Level at which each pod that is made, connected and deleted is logged; not at all where not given. */
   readonly log?: Severity

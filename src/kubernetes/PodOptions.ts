@@ -25,7 +25,7 @@ export interface Manifest {
 /**
  * The pods of runners. With nothing given, a runner is its parent's own container again: its image by digest, command,
  * arguments, working directory, environment, requests, limits other than of CPU, pull secrets, node selector, tolerations,
- * node affinity, priority, runtime class, DNS settings and security contexts.
+ * node affinity, priority, scheduler, runtime class, DNS settings, host aliases and security contexts.
  *
  * Each field here or in `manifest` replaces what would be inherited as a whole, so that `[]`, `{}` and `""` mean none;
  * only variables, labels and annotations are merged by name. Fields here stand over `manifest`. Never inherited: labels,
@@ -39,7 +39,10 @@ export interface PodOptions {
    * the variables `POD_NAME`, `POD_NAMESPACE`, `POD_IP` and `FLAME_RUNNER_*`.
    */
   readonly manifest?: Manifest | ((parent: V1Pod, container: V1Container) => Manifest)
-  /** The container of the parent's pod that this program is; the first that is no service mesh's proxy where not given. */
+  /**
+   * The container of the parent's pod that this program is; where not given, that of the annotation
+   * `kubectl.kubernetes.io/default-container`, else the first that is no service mesh's proxy.
+   */
   readonly container?: string
   /** The image; needed where the parent is not in the cluster. */
   readonly image?: string
