@@ -111,18 +111,22 @@ describe("an API server", () => {
       throughProxy(space, { drainTimeout: "2 seconds" }, (scene) =>
         Effect.gen(function* () {
           const { fiber } = yield* begin(scene, "a")
-          const mend = yield* begins(scene.proxy)
+          // what nobody could be told of, and no owner takes along, whatever comes of the test
+          yield* Effect.acquireRelease(begins(scene.proxy), (mend) =>
+            Effect.gen(function* () {
+              mend()
+              yield* scene.close
+              for (const resource of ["pods", "secrets"]) {
+                for (const { metadata } of yield* list(space.name, resource)) {
+                  yield* remove(space.name, resource, metadata.name)
+                }
+              }
+            })
+          )
           const [, took] = yield* timed(scene.close)
           within(`API server ${what}: the end after the drain`, took - 2_000, 8_000)
           assert.isDefined(fiber.pollUnsafe())
           yield* until(() => processes(space.name).length === 0, "no process is left")
-          mend()
-          // what nobody could be told of, and no owner takes along
-          for (const resource of ["pods", "secrets"]) {
-            for (const { metadata } of yield* list(space.name, resource)) {
-              yield* remove(space.name, resource, metadata.name)
-            }
-          }
         })
       )
     )

@@ -55,30 +55,32 @@ describe("a parent and its runners", () => {
     )
   )
 
-  it.live("[C95] evicted from their common node: calls finish or get RunnerLost, no replacement boots", () =>
-    leavesNothing(
-      space.name,
-      Effect.gen(function* () {
-        const stage = yield* Stage.makeFor(host)
-        const { control, name } = yield* ParentPod.start(space.name, "drained", {
-          stage: stage.path,
-          node: "node2",
-          flame: { min: 1, max: 3 }
+  it.live(
+    "[C95] evicted from their common node: calls finish or get RunnerLost, nothing boots once the parent closes",
+    () =>
+      leavesNothing(
+        space.name,
+        Effect.gen(function* () {
+          const stage = yield* Stage.makeFor(host)
+          const { control, name } = yield* ParentPod.start(space.name, "drained", {
+            stage: stage.path,
+            node: "node2",
+            flame: { min: 1, max: 3 }
+          })
+          const call = yield* Effect.forkScoped(control.call(...play("a")))
+          const { host: runner } = yield* stage.said("a", "started")
+          const [found] = yield* list(space.name, "pods", runnerLabel)
+          assert.strictEqual(found.spec.nodeName, "node2")
+          // as a drain does it: both at once
+          yield* Effect.all([evict(space.name, name), evict(space.name, runner)], { concurrency: 2 })
+          yield* control.events.nth("PoolClosing")
+          yield* stage.tell("a", "return")
+          const outcome = yield* Fiber.join(call)
+          assert.isTrue(outcome._tag === "Success" || (outcome._tag === "Failure" && outcome.error === "RunnerLost"))
+          yield* pods(space.name, "", (pods) => pods.length === 0, "no pod is left")
+          bootsNothing(control)
         })
-        const call = yield* Effect.forkScoped(control.call(...play("a")))
-        const { host: runner } = yield* stage.said("a", "started")
-        const [found] = yield* list(space.name, "pods", runnerLabel)
-        assert.strictEqual(found.spec.nodeName, "node2")
-        // as a drain does it: both at once
-        yield* Effect.all([evict(space.name, name), evict(space.name, runner)], { concurrency: 2 })
-        yield* control.events.nth("PoolClosing")
-        yield* stage.tell("a", "return")
-        const outcome = yield* Fiber.join(call)
-        assert.isTrue(outcome._tag === "Success" || (outcome._tag === "Failure" && outcome.error === "RunnerLost"))
-        yield* pods(space.name, "", (pods) => pods.length === 0, "no pod is left")
-        bootsNothing(control)
-      })
-    )
+      )
   )
 
   it.live(
@@ -99,7 +101,7 @@ describe("a parent and its runners", () => {
       )
   )
 
-  it.live("[C95] deleted together by one request: calls finish, nothing boots", () =>
+  it.live("[C95] deleted together by one request: calls finish, nothing boots once the parent closes", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {

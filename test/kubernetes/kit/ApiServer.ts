@@ -1,9 +1,12 @@
 /** The API server's program, which runs on this machine: stopped, or killed and started again. */
-import { execFileSync } from "node:child_process"
+import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
+import { promisify } from "node:util"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { inject } from "vitest"
+
+const run = promisify(execFile)
 
 const pid = (): number => {
   const pid = readdirSync("/proc").find((pid) => {
@@ -32,8 +35,8 @@ export const killed: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Ef
   Effect.sync(() => {
     const { kube } = inject("cluster").tools
     process.kill(pid(), "SIGKILL")
-    // starts what is not there, and waits until the nodes are ready
-    return Effect.sync(() => void execFileSync(kube, ["up"], { stdio: "ignore" }))
+    // starts what is not there, and waits until the nodes are ready; this process, which is the parent, goes on meanwhile
+    return Effect.promise(() => run(kube, ["up"], { maxBuffer: Infinity }))
   }),
   (start) => start
 )

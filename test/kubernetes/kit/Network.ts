@@ -50,7 +50,8 @@ export const deafen = (namespace: string, name: string): Effect.Effect<void, nev
     const device = /dev (\S+)/.exec(ip("route", "get", address))![1]!
     yield* Effect.acquireRelease(
       Effect.sync(() => void ip("neigh", "replace", address, "lladdr", nobody, "dev", device, "nud", "permanent")),
-      () => Effect.sync(() => void ip("neigh", "del", address, "dev", device))
+      // gone already, where the pod and with it the device is
+      () => Effect.ignore(Effect.try(() => ip("neigh", "del", address, "dev", device)))
     )
   })
 
