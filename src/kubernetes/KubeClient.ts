@@ -12,6 +12,7 @@ import type * as Stream from "effect/Stream"
 import type { ClusterEvent, List, Pod, Secret, WatchEvent } from "./Kube.ts"
 import type { Self } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
+import * as PodLabels from "./PodLabels.ts"
 
 /** What a subject may do in the namespace, as the API server sums it up. */
 export interface Rules {
@@ -70,11 +71,8 @@ export class KubeClient extends Context.Service<
   }
 >()("effect-flame/KubeClient") {}
 
-const life = "flame.dev/life"
-const runner = "flame.dev/runner"
-
 /** Whether a pod of the same name is the one that was to be created: made by this life, for this runner. */
 export const isSame = ({ metadata: wanted }: Pod, { metadata: there }: Pod): boolean =>
-  wanted.annotations?.[life] !== undefined &&
-  wanted.annotations[life] === there.annotations?.[life] &&
-  wanted.annotations[runner] === there.annotations[runner]
+  wanted.annotations?.[PodLabels.life] !== undefined &&
+  wanted.annotations[PodLabels.life] === there.annotations?.[PodLabels.life] &&
+  wanted.annotations[PodLabels.runner] === there.annotations[PodLabels.runner]

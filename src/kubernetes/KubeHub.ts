@@ -16,7 +16,6 @@ import { type BootFailure, InvalidSpec } from "../BootFailure.ts"
 import { life } from "../runner/Life.ts"
 import * as Psk from "../wire/Psk.ts"
 import { Graveyard } from "./Graveyard.ts"
-import type { OwnerReference, Pod } from "./Kube.ts"
 import { KubeClient } from "./KubeClient.ts"
 import type { Self } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
@@ -123,7 +122,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     identity,
     labels: { [PodLabels.managedBy]: "effect-flame", [PodLabels.parent]: identity.label },
     annotations: { [PodLabels.life]: life },
-    owner: parent === undefined ? undefined : ownerOf(parent.pod),
+    owner: parent === undefined ? undefined : PodParent.ownerOf(parent),
     keyOf,
     scope
   })
@@ -248,12 +247,3 @@ const named = (
   parent === undefined
     ? PodNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
     : PodNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)
-
-const ownerOf = ({ metadata: { name = "", uid = "" } }: Pod): OwnerReference => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  name,
-  uid,
-  controller: true,
-  blockOwnerDeletion: false
-})

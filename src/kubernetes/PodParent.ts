@@ -1,6 +1,6 @@
 /** The parent as the API server has it: its pod, and which of the containers there is this program. */
 import { InvalidSpec } from "../BootFailure.ts"
-import type { Container, ContainerStatus, Pod } from "./Kube.ts"
+import type { Container, ContainerStatus, OwnerReference, Pod } from "./Kube.ts"
 import { isSidecar } from "./PodMesh.ts"
 
 /** The pod that this process runs in, and its container there. */
@@ -35,3 +35,15 @@ export const find = (pod: Pod, name?: string): ParentPod | InvalidSpec => {
 /** What the kubelet says of the container. */
 export const statusOf = ({ container, pod }: ParentPod): ContainerStatus | undefined =>
   pod.status?.containerStatuses?.find(({ name }) => name === container.name)
+
+/** What makes an object go with the parent's pod. */
+export const ownerOf = ({ pod }: ParentPod): OwnerReference => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  name: pod.metadata.name ?? "",
+  uid: pod.metadata.uid ?? "",
+  // a controller of its own keeps other ones from adopting it
+  controller: true,
+  // `true` needs the right to update finalizers on some clusters
+  blockOwnerDeletion: false
+})

@@ -13,7 +13,7 @@ import * as PodLabels from "./PodLabels.ts"
 import * as PodMesh from "./PodMesh.ts"
 import { podName, type ParentIdentity } from "./PodNames.ts"
 import type { Manifest, PodOptions } from "./PodOptions.ts"
-import type { ParentPod } from "./PodParent.ts"
+import { ownerOf, type ParentPod } from "./PodParent.ts"
 import * as PodSecurity from "./PodSecurity.ts"
 
 /** Name of a runner's container. */
@@ -84,7 +84,7 @@ export const make = (
   return {
     identity,
     namespace: parent?.pod.metadata.namespace,
-    owner: options.ownerReference === false || parent === undefined ? undefined : ownerOf(parent.pod),
+    owner: options.ownerReference === false || parent === undefined ? undefined : ownerOf(parent),
     labels: { ...mesh.labels, ...labels },
     annotations: { ...mesh.annotations, ...manifest.metadata?.annotations, ...options.annotations },
     spec: specLayered(
@@ -156,17 +156,6 @@ const secretVariables = (template: PodTemplate, { secretEnv }: RunnerPod): Reado
 const withCpuLimit = (resources: Container["resources"], cpu: string): NonNullable<Container["resources"]> => ({
   ...resources,
   limits: { cpu, ...resources?.limits }
-})
-
-const ownerOf = ({ metadata: { name = "", uid = "" } }: Pod): OwnerReference => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  name,
-  uid,
-  // a controller of its own keeps other ones from adopting it
-  controller: true,
-  // `true` needs the right to update finalizers on some clusters
-  blockOwnerDeletion: false
 })
 
 const imageMissing = (): InvalidSpec =>
