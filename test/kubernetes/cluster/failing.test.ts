@@ -6,13 +6,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import type { BootFailure } from "../../../src/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
 import { BootFailed } from "../../../src/FlameError.ts"
 import { reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
-import { add } from "../apps/functions.ts"
+import { add, place } from "../apps/functions.ts"
 import type { KubeObject } from "../kit/Api.ts"
-import { create, remove } from "../kit/Cluster.ts"
+import { create, list, remove } from "../kit/Cluster.ts"
 import { type HostOptions, onHost } from "../kit/HostParent.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
 import { within } from "../kit/Times.ts"
@@ -100,6 +101,25 @@ describe("a boot that fails", () => {
       assert.include(cause.message, "not-there")
       within("missing Secret", took, 15_000)
     })
+  )
+
+  it.live("for a Secret of its parent's that somebody deleted says which, and the next one has it again", () =>
+    onHost(space, { max: 1, maxCalls: 1, secretEnv: { PASSWORD: Redacted.make("s3cret") } }, ({ events, runners }) =>
+      Effect.gen(function* () {
+        const password = Effect.map(Flame.call(place), ({ env }) => env["PASSWORD"])
+        assert.strictEqual(yield* password, "s3cret")
+        const names = Effect.map(list(space.name, "secrets"), (all) => all.map(({ metadata }) => metadata.name))
+        const before = yield* names
+        assert.lengthOf(before, 2)
+        for (const [index, name] of before.entries()) {
+          yield* runners((pods) => pods.length === 0, "no runner is left")
+          yield* remove(space.name, "secrets", name)
+          assert.strictEqual(yield* password, "s3cret")
+          assert.include(events.of("BootFailed")[index]?.cause.message, `the Secret ${name} was deleted`)
+          assert.deepStrictEqual(yield* names, before)
+        }
+      })
+    )
   )
 
   it.live("[C89] for want of memory says so, and is tried again", () =>
