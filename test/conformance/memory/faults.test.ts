@@ -138,7 +138,8 @@ describe("faults of the original that must not exist here", () => {
     yield* faults.failBoots(...outage(5 + 5))
     yield* burst("a", "b", "c", "d", "e", "f", "g")
     const rounds = new Set<number>()
-    for (let i = 0; i < 60; i++) {
+    // two pauses, which are at most 2 and 4 s long
+    for (let i = 0; i <= 60; i++) {
       rounds.add(yield* faults.launched)
       yield* pass("100 millis")
     }
