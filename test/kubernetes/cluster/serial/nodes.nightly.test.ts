@@ -75,13 +75,12 @@ describe("a node", () => {
           assert.instanceOf(reason, RunnerLost)
           assert.deepInclude(reason, { gone: false, mayHaveRun: true })
           assert.strictEqual(reason.exit._tag, "Disconnected")
-          // all of it where something had come just before, and a second for who measures
-          within("node lost: RunnerLost(Disconnected)", took, 15_000 + 3_000 + 1_000)
+          within("node lost: RunnerLost(Disconnected)", took, 15_000 + 3_000)
           const [ended, ending] = yield* timed(
             until(() => processes(space.name).every((line) => !before.includes(line)), "it ended by itself")
           )
           assert.isTrue(ended)
-          within("node lost: the process is gone", took + ending, 15_000 + 3_000 + 1_000 + 5_000)
+          within("node lost: the process is gone", took + ending, 15_000 + 3_000 + 5_000)
           const late = events.until(() => events.of("LateReason")[0], "the node is Unknown", 2 * unknown)
           const [{ exit }, waited] = yield* timed(late)
           assert.deepInclude(exit.reason, { _tag: "NodeLost", node })
