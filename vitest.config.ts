@@ -5,10 +5,8 @@ import { configDefaults, defineConfig } from "vitest/config"
 // tests of one process and no real time
 const memory = [
   "test/*.test.ts",
-  "test/{pool,runner,simulation}/**/*.test.ts",
-  "test/conformance/{memory,place,rpc,stream}/**/*.test.ts",
-  "test/kubernetes/unit/**/*.test.ts",
-  "test/wire/**/*.test.ts"
+  "test/{call,error,function,kubernetes,pool,process,runner,schema,simulation,testing,wire}/**/*.test.ts",
+  "test/conformance/{memory,place,rpc,stream}/**/*.test.ts"
 ]
 
 // what starts processes or listens: it counts what its own process has, which nothing that the others open or close may disturb
@@ -18,16 +16,16 @@ const processes = [
   "test/conformance/*.test.ts",
   "test/conformance/{place,process,rpc,stream}/process*.test.ts",
   "test/conformance/process/**/*.test.ts",
-  "test/wire/listener*.test.ts",
+  "test/wire/network/**/*.test.ts",
   // the tests of examples/testing are what an app's own tests look like
   "examples/**/*.test.ts"
 ]
 
 // what looks at how a process is before anything is registered in it
-const alone = ["test/Propagate.test.ts"]
+const alone = ["test/function/Propagate.test.ts"]
 
 // these need a cluster: vitest.kubernetes.config.ts
-const elsewhere = [...configDefaults.exclude, "test/kubernetes/cluster/**"]
+const elsewhere = [...configDefaults.exclude, "test/cluster/**"]
 
 const shared = {
   allowOnly: false,

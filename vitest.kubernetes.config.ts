@@ -2,7 +2,7 @@
 import { defineConfig } from "vitest/config"
 
 const nightly = process.env["NIGHTLY"] === "1"
-const folder = "test/kubernetes/cluster"
+const folder = "test/cluster"
 const serial = `${folder}/serial/**/*${nightly ? ".nightly" : ""}.test.ts`
 
 const shared = {
@@ -15,7 +15,7 @@ const shared = {
 
 export default defineConfig({
   test: {
-    globalSetup: "test/kubernetes/kit/setup.ts",
+    globalSetup: "test/cluster/kit/setup.ts",
     allowOnly: false,
     projects: [
       {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fillCompileCache, compileCache } from "../scripts/compile-cache.ts"
 import { bundle } from "../scripts/bundle.ts"
-import { findCluster } from "../test/kubernetes/kit/Tools.ts"
+import { findCluster } from "../test/cluster/kit/Tools.ts"
 
 /** What a program has to be started with to have its runners there. */
 export interface There {

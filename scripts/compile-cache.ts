@@ -12,10 +12,10 @@ import { fileURLToPath } from "node:url"
 import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { keyVariable, networkVariables } from "../src/runner/Role.ts"
-import { connect } from "../src/runner/Introduction.ts"
-import * as Listener from "../src/wire/Listener.ts"
-import * as Psk from "../src/wire/Psk.ts"
+import { keyVariable, networkVariables } from "../src/process/Role.ts"
+import { connect } from "../src/pool/engine/Introduction.ts"
+import * as Listener from "../src/wire/network/Listener.ts"
+import * as Psk from "../src/wire/network/Psk.ts"
 
 /** The variables by which a program in that folder finds its cache, wherever the folder was when it was filled. */
 export const compileCache = (folder: string): Record<string, string> => ({

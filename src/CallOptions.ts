@@ -3,8 +3,8 @@ import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import { fromInputUnsafe, toMillis } from "effect/Duration"
 import type * as Schema from "effect/Schema"
-import type { AnyPool } from "./FlameFunction.ts"
-import type { PoolShape } from "./pool/PoolShape.ts"
+import type { AnyPool } from "./function/FlameFunction.ts"
+import type { PoolShape } from "./pool/runtime/PoolShape.ts"
 
 /** How one call differs from its function's contract. */
 export interface CallOptions<PoolId> {

@@ -16,21 +16,21 @@ import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type AnyCallOptions, type CallArgs, type CallOptions, millisOf, type PoolOf } from "./CallOptions.ts"
-import { FlameError, PoolMissing } from "./FlameError.ts"
-import * as FlameFunction from "./FlameFunction.ts"
+import { FlameError, PoolMissing } from "./error/FlameError.ts"
+import * as FlameFunction from "./function/FlameFunction.ts"
 import { Pool } from "./pool/Pool.ts"
-import type { PoolShape } from "./pool/PoolShape.ts"
-import { Current } from "./runner/Current.ts"
-import * as Entry from "./runner/Entry.ts"
-import * as Role from "./runner/Role.ts"
-import type { NeedsOf, Servable } from "./Servable.ts"
+import type { PoolShape } from "./pool/runtime/PoolShape.ts"
+import { Current } from "./function/Current.ts"
+import * as Entry from "./process/Entry.ts"
+import * as Role from "./process/Role.ts"
+import type { NeedsOf, Servable } from "./function/Servable.ts"
 
 export type { CallArgs, CallOptions } from "./CallOptions.ts"
-export { isRetryable, RemoteDefect } from "./FlameError.ts"
+export { isRetryable, RemoteDefect } from "./error/FlameError.ts"
 export { ended, implementService, place, service } from "./FlameService.ts"
 export { PoolService } from "./pool/Pool.ts"
-export { type CallTimes, explain } from "./pool/CallTimes.ts"
-export { propagate } from "./Propagate.ts"
+export { type CallTimes, explain } from "./pool/status/CallTimes.ts"
+export { propagate } from "./function/Propagate.ts"
 export { runMain } from "./runMain.ts"
 
 type AnyPool = FlameFunction.AnyPool
@@ -110,7 +110,7 @@ export const contract: {
 export {
   /** Gives a declared function its code, in a module that only runners load. */
   implement
-} from "./FlameFunction.ts"
+} from "./function/FlameFunction.ts"
 
 type AnyContract = FlameFunction.Contract<Schema.Top | Fields, Schema.Top, Schema.Top, AnyPool>
 
@@ -235,7 +235,7 @@ export const client = <Rpcs extends Rpc.Any, PoolId extends AnyPool = Pool>(
     const timeout = millisOf(options.timeout)
     const pool = Context.getOrUndefined(context, key as Context.Key<never, PoolShape>)
     return Effect.flatMap(
-      Effect.promise(() => import("./GroupClient.ts")),
+      Effect.promise(() => import("./function/GroupClient.ts")),
       ({ make }) => make(group, (caller, fn, payload) => callIn("call", pool, key, caller, fn, payload, timeout))
     )
   })

@@ -6,12 +6,12 @@ import type * as RpcClient from "effect/rpc/RpcClient"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type AnyCallOptions, type CallArgs, millisOf, type PoolOf } from "./CallOptions.ts"
-import { FlameError, PoolMissing } from "./FlameError.ts"
-import type * as FlameFunction from "./FlameFunction.ts"
-import * as PlacedService from "./PlacedService.ts"
+import { FlameError, PoolMissing } from "./error/FlameError.ts"
+import type * as FlameFunction from "./function/FlameFunction.ts"
+import * as PlacedService from "./function/PlacedService.ts"
 import { Pool } from "./pool/Pool.ts"
-import type { PoolShape } from "./pool/PoolShape.ts"
-import type { GroupNeeds } from "./Servable.ts"
+import type { PoolShape } from "./pool/runtime/PoolShape.ts"
+import type { GroupNeeds } from "./function/Servable.ts"
 
 type AnyPool = FlameFunction.AnyPool
 type Fields = Schema.Struct.Fields
@@ -141,6 +141,6 @@ export const place = <
  */
 export const ended = (client: object): Effect.Effect<void, FlameError> =>
   Effect.flatMap(
-    Effect.promise(() => import("./pool/Endings.ts")),
+    Effect.promise(() => import("./pool/runtime/ServiceEnd.ts")),
     (Endings) => Endings.of(client)
   )

@@ -1,7 +1,7 @@
 /** The door for who writes a backend: its contract, the byte pipe to a runner, and where runners dial back to. */
 export { Backend } from "./backend/Backend.ts"
 export type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "./backend/Backend.ts"
-export * as Build from "./runner/Build.ts"
+export * as Build from "./process/Build.ts"
 export * as ProcessExit from "./backend/ProcessExit.ts"
 export * as RunnerListener from "./backend/RunnerListener.ts"
 export { reportOf } from "./backend/RunnerReport.ts"

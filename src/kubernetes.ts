@@ -1,6 +1,6 @@
 /** The door of Kubernetes: its backend and what it is made of, for who wants more than `FlameLayer.kubernetes`. */
-export type { Manifest, PodOptions } from "./kubernetes/PodOptions.ts"
-export { type DeleteOptions, KubeClient, type Rules } from "./kubernetes/KubeClient.ts"
-export * as KubeClientLive from "./kubernetes/KubeClientLive.ts"
-export { KubeError, KubeUnconfigured } from "./kubernetes/KubeError.ts"
+export type { Manifest, PodOptions } from "./kubernetes/template/PodOptions.ts"
+export { type DeleteOptions, KubeClient, type Rules } from "./kubernetes/api/KubeClient.ts"
+export * as KubeClientLive from "./kubernetes/api/KubeClientLive.ts"
+export { KubeError, KubeUnconfigured } from "./kubernetes/api/KubeError.ts"
 export * as KubernetesBackend from "./kubernetes/KubernetesBackend.ts"

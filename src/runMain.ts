@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
-import { NeverConnected, ServicesFailed } from "./BootFailure.ts"
-import { checkNode } from "./Requirements.ts"
-import * as Steps from "./runner/Steps.ts"
-import * as LastWords from "./runner/LastWords.ts"
-import { bootTimeLeft, current, report } from "./runner/Role.ts"
-import * as Shutdown from "./Shutdown.ts"
+import { NeverConnected, ServicesFailed } from "./error/BootFailure.ts"
+import { checkNode } from "./function/Requirements.ts"
+import * as Steps from "./process/Steps.ts"
+import * as LastWords from "./process/LastWords.ts"
+import { bootTimeLeft, current, report } from "./process/Role.ts"
+import * as Shutdown from "./process/Shutdown.ts"
 
 /**
  * Runs an effect as the main program of a Node process, with the shutdown that pools and runners need.

@@ -3,48 +3,49 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 /**
- * Lowest first; a folder stands for all its modules. A module imports from lower rows, or from its own without cycles;
- * `import type` counts.
+ * The folders of src, lowest first. A module imports from folders above its own in this list, or from its own folder
+ * without cycles; `import type` counts. So no two folders import each other.
  */
-const rows: ReadonlyArray<ReadonlyArray<string>> = [
-  // what everybody speaks of: functions, what they may ask their runner, what crosses with a call, what can go wrong
-  [
-    "BootFailure",
-    "Builtin",
-    "CallHeaders",
-    "CallSpan",
-    "DefectCodec",
-    "EncodePayload",
-    "FlameError",
-    "FlameErrorCodec",
-    "FlameFunction",
-    "FunctionCodec",
-    "GroupClient",
-    "GroupFunctions",
-    "ItemCodec",
-    "PlacedService",
-    "Propagate",
-    "Requirements",
-    "RunnerExit",
-    "SchemaCodec",
-    "SchemaLayout",
-    "SchemaProblems",
-    "Servable",
-    "Shutdown",
-    "Varint",
-    "runner/Current"
-  ],
-  // bytes
-  ["wire/"],
-  // one runner: how it comes to exist, and both ends of its link
-  ["backend/", "kubernetes/", "runner/"],
+const folders: ReadonlyArray<string> = [
+  // errors, schemas, functions: the vocabulary of everything else
+  "error",
+  "schema",
+  "function",
+  // bytes between one parent and one runner
+  "wire",
+  "wire/network",
+  // one call, both halves
+  "call",
+  "call/peer",
+  // the inside of a runner, and how a process learns that it is one
+  "runner",
+  "process",
+  // how runners come to exist
+  "backend",
+  "kubernetes/object",
+  "kubernetes/api",
+  "kubernetes/template",
+  "kubernetes/verdict",
+  "kubernetes/watch",
+  "kubernetes/hub",
+  "kubernetes",
   // many runners
-  ["pool/"],
-  // what an app calls, what it provides, what a runner is
-  ["CallOptions", "Flame", "FlameLayer", "FlameRunner", "FlameService", "runMain"],
-  // the doors
-  ["backend", "index", "kubernetes", "runner"]
+  "pool/policy",
+  "pool/option",
+  "pool/status",
+  "pool/engine",
+  "pool/life",
+  "pool/runtime",
+  "pool",
+  // the doors, and what an app meets
+  "src"
 ]
+
+/** The policy is a pure function: a module of these folders imports from its own folder and nothing else, not even Effect. */
+const pure: ReadonlySet<string> = new Set(["pool/policy"])
+
+/** Limits on the number of files, so that a folder can be read at a glance. */
+const filesAtMost = (folder: string): number => (folder === "src" ? 12 : 20)
 
 /**
  * What opening a thin door loads: our modules, and the modules of effect that they import. What effect loads by itself
@@ -55,49 +56,47 @@ const loads: Readonly<
 > = {
   runner: {
     ours: [
-      "BootFailure",
-      "Builtin",
-      "CallHeaders",
-      "CallSpan",
-      "DefectCodec",
-      "EncodePayload",
-      "FlameError",
-      "FlameErrorCodec",
       "FlameRunner",
-      "FunctionCodec",
-      "ItemCodec",
-      "Propagate",
-      "Requirements",
-      "RunnerExit",
-      "SchemaCodec",
-      "SchemaLayout",
-      "SchemaProblems",
-      "Shutdown",
-      "Varint",
+      "call/Answer",
+      "call/ExtrasReceived",
+      "call/ExtrasSent",
+      "call/Outcome",
+      "call/Served",
+      "call/StreamServer",
+      "error/BootFailure",
+      "error/FlameError",
+      "error/RunnerExit",
+      "function/Builtin",
+      "function/CallHeaders",
+      "function/CallSpan",
+      "function/Current",
+      "function/DefectCodec",
+      "function/EncodePayload",
+      "function/FlameErrorCodec",
+      "function/FunctionCodec",
+      "function/Propagate",
+      "function/Requirements",
+      "process/Build",
+      "process/LastWords",
+      "process/Role",
+      "process/Shutdown",
+      "process/Steps",
       "runMain",
-      "runner/Answer",
-      "runner/Build",
-      "runner/CallExtras",
-      "runner/CallerExtras",
-      "runner/Current",
-      "runner/LastWords",
       "runner/LogForward",
       "runner/NestedCalls",
-      "runner/Outcome",
       "runner/RelayPool",
-      "runner/Role",
       "runner/RunnerServer",
-      "runner/Served",
       "runner/ServedCall",
       "runner/Serving",
-      "runner/Steps",
-      "runner/StreamServer",
+      "schema/ItemCodec",
+      "schema/SchemaCodec",
+      "schema/SchemaLayout",
+      "schema/SchemaProblems",
+      "schema/Varint",
       "wire/Channel",
-      "wire/Flow",
       "wire/Frame",
       "wire/Handshake",
       "wire/Inbox",
-      "wire/LargeBody",
       "wire/LateTransport",
       "wire/Link",
       "wire/LocalSocket",
@@ -105,6 +104,7 @@ const loads: Readonly<
       "wire/NestedHead",
       "wire/OpenIds",
       "wire/Outbox",
+      "wire/Outgoing",
       "wire/Request",
       "wire/Transport"
     ],
@@ -132,26 +132,26 @@ const loads: Readonly<
   },
   Flame: {
     ours: [
-      "BootFailure",
-      "Builtin",
       "CallOptions",
-      "FlameError",
-      "FlameFunction",
       "FlameService",
-      "PlacedService",
-      "Propagate",
-      "Requirements",
-      "RunnerExit",
-      "SchemaLayout",
-      "Shutdown",
-      "pool/CallTimes",
+      "error/BootFailure",
+      "error/FlameError",
+      "error/RunnerExit",
+      "function/Builtin",
+      "function/Current",
+      "function/FlameFunction",
+      "function/PlacedService",
+      "function/Propagate",
+      "function/Requirements",
       "pool/Pool",
+      "pool/status/CallTimes",
+      "process/Entry",
+      "process/LastWords",
+      "process/Role",
+      "process/Shutdown",
+      "process/Steps",
       "runMain",
-      "runner/Current",
-      "runner/Entry",
-      "runner/LastWords",
-      "runner/Role",
-      "runner/Steps",
+      "schema/SchemaLayout",
       "wire/Frame",
       "wire/LateTransport",
       "wire/LocalSocket",
@@ -215,9 +215,11 @@ const importsOf = (module: string): ReadonlyArray<Import> => {
 }
 
 const graph = new Map(modules.map((module) => [module, importsOf(module)]))
-const rowOf = (module: string): number =>
-  rows.findIndex((row) => row.includes(module) || row.includes(module.slice(0, module.indexOf("/") + 1)))
 const isTesting = (module: string): boolean => module.startsWith("testing/")
+
+/** The folder of a module: "pool/engine", or "src" for the doors. */
+const folderOf = (module: string): string => (module.includes("/") ? Path.posix.dirname(module) : "src")
+const rank = (module: string): number => folders.indexOf(folderOf(module))
 
 /** What is reached from a module by the imports that `follow` allows. */
 const closure = (module: string, follow: (to: Import) => boolean): ReadonlyArray<string> => {
@@ -236,19 +238,19 @@ const closure = (module: string, follow: (to: Import) => boolean): ReadonlyArray
 const none: ReadonlyArray<string> = []
 
 describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (module) => {
-  const row = rowOf(module)
+  const folder = folderOf(module)
   const imports = graph.get(module) ?? []
   const those = (wrong: (to: Import) => boolean): ReadonlyArray<string> => imports.filter(wrong).map(({ from }) => from)
 
-  it("imports downwards, or within its row without cycles", () => {
-    assert.notStrictEqual(row, -1, `src/${module}.ts has no row: add it to the table in test/architecture.test.ts`)
+  it("imports from folders below its own, or from its own without cycles", () => {
+    assert.include(folders, folder, `src/${folder} is not in the list of test/architecture.test.ts`)
     assert.deepStrictEqual(
-      those(({ from }) => rowOf(from) > row),
+      those(({ from, ours }) => ours && !isTesting(from) && rank(from) > rank(module)),
       none,
       "imports upwards"
     )
-    const reached = closure(module, ({ from }) => rowOf(from) === row)
-    assert.notInclude(reached, module, `src/${module}.ts imports itself through others of its row`)
+    const reached = closure(module, ({ from, ours }) => ours && folderOf(from) === folder)
+    assert.notInclude(reached, module, `src/${module}.ts imports itself through others of its folder`)
   })
 
   it("is ASCII but for its comments", () => {
@@ -275,6 +277,47 @@ describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (modu
       ),
       none
     )
+  })
+})
+
+describe.each(modules.filter((module) => pure.has(folderOf(module))))("src/%s.ts", (module) => {
+  it("imports nothing from outside its folder", () => {
+    const outside = (graph.get(module) ?? []).filter(({ from, ours }) => !ours || folderOf(from) !== folderOf(module))
+    assert.deepStrictEqual(
+      outside.map(({ from }) => from),
+      none
+    )
+  })
+})
+
+describe.each(folders)("the folder %s", (folder) => {
+  const inside = modules.filter((module) => folderOf(module) === folder)
+
+  it("has files, and not more than a reader takes in at a glance", () => {
+    assert.isAtLeast(inside.length, 1)
+    assert.isAtMost(inside.length, filesAtMost(folder))
+  })
+})
+
+it.each(["pool"])("at least half of the imports within %s stay inside of a sub-folder", (top) => {
+  const inside = modules.filter((module) => module.startsWith(`${top}/`))
+  const imports = inside.flatMap((module) =>
+    (graph.get(module) ?? []).filter(({ from }) => from.startsWith(`${top}/`)).map(({ from }) => ({ module, from }))
+  )
+  const stay = imports.filter(({ from, module }) => folderOf(from) === folderOf(module))
+  assert.isAtLeast(stay.length / imports.length, 0.5)
+})
+
+describe("a test of a module", () => {
+  const test = import.meta.dirname
+  const suites = /^(architecture|loads)\.test\.ts$|^(cluster|conformance|fixtures|simulation|soak|types)\/|\/kit\//
+  const tests = Fs.readdirSync(test, { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll(Path.sep, "/"))
+    .filter((file) => file.endsWith(".test.ts") && !suites.test(file))
+
+  it.each(tests)("%s is named after the module that it tests, and lies in the same folder", (file) => {
+    // Module.test.ts, or Module.topic.test.ts where the tests of a module are parted by topic
+    assert.include(modules, file.replace(/(\.[a-z]+)?\.test\.ts$/, ""))
   })
 })
 

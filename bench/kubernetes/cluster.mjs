@@ -4,7 +4,7 @@ import fs from "node:fs"
 import https from "node:https"
 import net from "node:net"
 import path from "node:path"
-import { findCluster } from "../../test/kubernetes/kit/Tools.ts"
+import { findCluster } from "../../test/cluster/kit/Tools.ts"
 
 /** This machine, to pods. */
 export const host = "10.244.0.1"

@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { until } from "../../test/fixtures/process/processes.ts"
 import { compileCache } from "../../scripts/compile-cache.ts"
-import { findCluster } from "../../test/kubernetes/kit/Tools.ts"
+import { findCluster } from "../../test/cluster/kit/Tools.ts"
 import { build } from "./build.ts"
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))

@@ -7,8 +7,8 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { BootFailure } from "../BootFailure.ts"
-import type { ExitReason, RunnerExit } from "../RunnerExit.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
+import type { ExitReason, RunnerExit } from "../error/RunnerExit.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 /** What a backend is told about the runner it shall make. Durations are in milliseconds. */

@@ -1,6 +1,6 @@
 /** What the end of a runner's process means, for those who had calls there and for its boot. */
-import { type BootFailure, NotARunner, ProcessExited } from "../BootFailure.ts"
-import { Exited, type ExitReason, Killed, OutOfMemory } from "../RunnerExit.ts"
+import { type BootFailure, NotARunner, ProcessExited } from "../error/BootFailure.ts"
+import { Exited, type ExitReason, Killed, OutOfMemory } from "../error/RunnerExit.ts"
 
 /** The facts of the end of a process. */
 export interface ProcessEnd {

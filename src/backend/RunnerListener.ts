@@ -8,14 +8,14 @@ import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Role from "../runner/Role.ts"
-import * as Listener from "../wire/Listener.ts"
-import type { Seen } from "../wire/Listener.ts"
-import * as Psk from "../wire/Psk.ts"
+import * as Role from "../process/Role.ts"
+import * as Listener from "../wire/network/Listener.ts"
+import type { Seen } from "../wire/network/Listener.ts"
+import * as Psk from "../wire/network/Psk.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { RunnerSpec } from "./Backend.ts"
 
-export { ListenFailed, type Seen } from "../wire/Listener.ts"
+export { ListenFailed, type Seen } from "../wire/network/Listener.ts"
 
 export interface Options {
   /** The address to listen on; all of this machine, of both families, where not given. */

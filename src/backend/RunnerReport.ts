@@ -1,6 +1,6 @@
 /** The reason that a runner itself gave before it ended, where it has no connection: in a file, or what stands for one. */
-import type { BootFailure } from "../BootFailure.ts"
-import { reportPrefix } from "../runner/Role.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
+import { reportPrefix } from "../process/Role.ts"
 import { decodeFailure } from "../wire/Handshake.ts"
 
 /** The failure in a report; undefined where the text is anything else, such as the end of a log. */

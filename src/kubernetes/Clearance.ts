@@ -4,13 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type BootFailure, isTransient } from "../BootFailure.ts"
-import type { Rules } from "./KubeClient.ts"
-import type { Hub } from "./KubeHub.ts"
-import * as KubeFailure from "./KubeFailure.ts"
-import * as PodMesh from "./PodMesh.ts"
-import * as PodTemplate from "./PodTemplate.ts"
-import * as Preflight from "./Preflight.ts"
+import { type BootFailure, isTransient } from "../error/BootFailure.ts"
+import type { Rules } from "./api/KubeClient.ts"
+import type { Hub } from "./hub/KubeHub.ts"
+import * as KubeFailure from "./verdict/KubeFailure.ts"
+import * as PodMesh from "./template/PodMesh.ts"
+import * as PodTemplate from "./template/PodTemplate.ts"
+import * as Preflight from "./verdict/Preflight.ts"
 
 /** What may be asked to explain boots that fail. */
 export interface May {

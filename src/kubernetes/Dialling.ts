@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import type { Listener } from "../wire/Listener.ts"
-import * as Psk from "../wire/Psk.ts"
-import { connectThrough } from "../wire/PskClient.ts"
+import type { Listener } from "../wire/network/Listener.ts"
+import * as Psk from "../wire/network/Psk.ts"
+import { connectThrough } from "../wire/network/PskClient.ts"
 import type { Transport } from "../wire/Transport.ts"
-import type { Hub } from "./KubeHub.ts"
-import type { Reach } from "./Reach.ts"
+import type { Hub } from "./hub/KubeHub.ts"
+import type { Reach } from "./hub/Reach.ts"
 
 export interface Dialling {
   readonly identity: string

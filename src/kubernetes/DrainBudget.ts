@@ -3,11 +3,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RunnerSpec } from "../backend/Backend.ts"
-import type { BootFailure } from "../BootFailure.ts"
-import type { Pod } from "./Kube.ts"
-import type { Hub } from "./KubeHub.ts"
-import type { Once } from "./Once.ts"
-import { reserve } from "./ProcessEnd.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
+import type { Pod } from "./object/KubeObjects.ts"
+import type { Hub } from "./hub/KubeHub.ts"
+import type { Once } from "./hub/Once.ts"
+import { reserve } from "./hub/ProcessEnd.ts"
 
 /** How long the API server may take to say when this pod is to be gone, in milliseconds. */
 const askTime = 1_000

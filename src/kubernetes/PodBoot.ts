@@ -9,10 +9,11 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type { BootPhase } from "../backend/Backend.ts"
-import type { BootFailure } from "../BootFailure.ts"
-import type { Pod } from "./Kube.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
+import type { Pod } from "./object/KubeObjects.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
-import * as PodDiagnosis from "./PodDiagnosis.ts"
+import { containerName } from "./template/PodTemplate.ts"
+import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
 
 /** How long what only helps to tell a reason may take, in milliseconds. */
 const askTime = 2_000
@@ -132,4 +133,20 @@ export class PodBoot {
     })
     this.timer = this.run(Effect.delay(askOnce, Math.max(0, at - hub.now())))
   }
+}
+
+/** Lines of a crashed runner's output that are told. */
+const logLines = 20
+
+/** The cause of a failed boot, with the end of the output of that pod where that tells more and may be read. */
+export const withLastWords = (
+  { hub, may }: RunnerPodParts,
+  pod: string,
+  cause: BootFailure
+): Effect.Effect<BootFailure> => {
+  if (!may.readLogs || !PodDiagnosis.wantsLog(cause)) return Effect.succeed(cause)
+  return Effect.timeoutOption(hub.client.podLog(pod, containerName, logLines), askTime).pipe(
+    Effect.map(Option.match({ onNone: () => cause, onSome: (log) => PodDiagnosis.withLog(cause, log) })),
+    Effect.catch(() => Effect.succeed(cause))
+  )
 }

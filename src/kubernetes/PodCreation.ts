@@ -2,14 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RunnerSpec } from "../backend/Backend.ts"
-import type { BootFailure } from "../BootFailure.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
 import type { Dialling } from "./Dialling.ts"
-import type { Pod } from "./Kube.ts"
-import type { KubeError } from "./KubeError.ts"
-import * as KubeFailure from "./KubeFailure.ts"
-import type { Hub } from "./KubeHub.ts"
-import type { Once } from "./Once.ts"
-import * as PodTemplate from "./PodTemplate.ts"
+import type { Pod } from "./object/KubeObjects.ts"
+import type { KubeError } from "./api/KubeError.ts"
+import * as KubeFailure from "./verdict/KubeFailure.ts"
+import type { Hub } from "./hub/KubeHub.ts"
+import type { Once } from "./hub/Once.ts"
+import * as PodTemplate from "./template/PodTemplate.ts"
 
 /** What the pods of one layer have in common. */
 export interface RunnerPodParts {

@@ -14,19 +14,18 @@ import type * as Cause from "effect/Cause"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
-import { type BootFailure, LaunchFailed, Unschedulable } from "../BootFailure.ts"
-import { Killed, NodeLost, type RunnerExit } from "../RunnerExit.ts"
+import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
+import { Killed, NodeLost, type RunnerExit } from "../error/RunnerExit.ts"
 import { type Transport, whenClosed } from "../wire/Transport.ts"
-import type { Pod } from "./Kube.ts"
-import { PodBoot } from "./PodBoot.ts"
+import type { Pod } from "./object/KubeObjects.ts"
+import { PodBoot, withLastWords } from "./PodBoot.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
-import * as PodDiagnosis from "./PodDiagnosis.ts"
-import { lastRites } from "./KubeHub.ts"
-import { podName } from "./PodNames.ts"
-import * as PodFacts from "./PodFacts.ts"
-import * as PodLastWords from "./PodLastWords.ts"
-import type { PodChange } from "./PodWatch.ts"
+import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
+import { lastRites } from "./hub/KubeHub.ts"
+import { podName } from "./object/PodNames.ts"
+import * as PodFacts from "./verdict/PodFacts.ts"
+import type { PodChange } from "./watch/PodWatch.ts"
 import { type Dialling, forward, listen } from "./Dialling.ts"
 
 /** The port of its own loopback on which a runner listens that its parent reaches through the API server. */
@@ -208,7 +207,7 @@ export class RunnerPod {
     this.isFailing = true
     this.isTelling = true
     this.boot.stop()
-    const told = Effect.map(PodLastWords.added(this.parts, this.name, cause), (cause) => {
+    const told = Effect.map(withLastWords(this.parts, this.name, cause), (cause) => {
       this.cause = cause
       this.isTelling = false
       Deferred.doneUnsafe(this.failed, Effect.fail(cause))

@@ -7,11 +7,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Backend } from "../backend/Backend.ts"
-import type { FlameError } from "../FlameError.ts"
-import type { AnyPool } from "../FlameFunction.ts"
-import type { PoolOptions } from "./PoolOptions.ts"
-import type { PoolShape } from "./PoolShape.ts"
-import type { Runner } from "./Runner.ts"
+import type { FlameError } from "../error/FlameError.ts"
+import type { AnyPool } from "../function/FlameFunction.ts"
+import type { PoolOptions } from "./option/PoolOptions.ts"
+import type { PoolShape } from "./runtime/PoolShape.ts"
+import type { Runner } from "./runtime/Runner.ts"
 
 /** The class of a pool: its key, its layer, its `withRunner`. */
 export interface PoolClass<Self, Id extends string> extends Context.Key<Self, PoolShape> {
@@ -49,7 +49,7 @@ export const PoolService =
       layer: <RHooks = never>(options?: PoolOptions<RHooks>) =>
         Layer.unwrap(
           Effect.map(
-            Effect.promise(() => import("./PoolLayer.ts")),
+            Effect.promise(() => import("./runtime/PoolLayer.ts")),
             ({ make }) => Layer.effect(key, make(id, options))
           )
         ),

@@ -14,7 +14,7 @@ import * as Tracer from "effect/Tracer"
 import { Kind } from "../wire/Frame.ts"
 import type { Link } from "../wire/Link.ts"
 import { encodeLine, type LogLine, takeFrame } from "../wire/LogLine.ts"
-import { Current } from "./Current.ts"
+import { Current } from "../function/Current.ts"
 
 /** Lines, and characters of them, that may wait for their turn. */
 const mostLines = 1_000

@@ -5,9 +5,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { FlameError, PoolMissing } from "../FlameError.ts"
-import type { AnyFunction, AnyImplemented } from "../FlameFunction.ts"
-import { Current, type NestedFunction } from "./Current.ts"
+import { FlameError, PoolMissing } from "../error/FlameError.ts"
+import type { AnyFunction, AnyImplemented } from "../function/FlameFunction.ts"
+import { Current, type NestedFunction } from "../function/Current.ts"
 
 type Relay = (
   caller: Fiber.Fiber<unknown, unknown>,

@@ -1,8 +1,8 @@
 /** What a runner was given to serve, as functions. */
 import * as Effect from "effect/Effect"
-import type { AnyImplemented } from "../FlameFunction.ts"
-import type { AnyPlacedCode } from "../PlacedService.ts"
-import type { AnyGroup, Servable } from "../Servable.ts"
+import type { AnyImplemented } from "../function/FlameFunction.ts"
+import type { AnyPlacedCode } from "../function/PlacedService.ts"
+import type { AnyGroup, Servable } from "../function/Servable.ts"
 
 /**
  * Groups become the functions of their procedures, placed services what places them; what serves either is loaded only
@@ -13,7 +13,7 @@ export const functionsOf = (served: ReadonlyArray<Servable>): Effect.Effect<Read
   const isServices = served.some(isService)
   if (!isGroups && !isServices) return Effect.succeed(served as ReadonlyArray<AnyImplemented>)
   return Effect.promise(async () => {
-    const groups = isGroups ? await import("./GroupServer.ts") : undefined
+    const groups = isGroups ? await import("../call/GroupServer.ts") : undefined
     const services = isServices ? await import("./PlacedServer.ts") : undefined
     return served.flatMap((one): ReadonlyArray<AnyImplemented> => {
       if (isGroup(one)) return groups!.implement(one)

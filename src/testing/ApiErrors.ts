@@ -1,6 +1,6 @@
 /** What an API server refuses with, as `KubeMock.fail` takes it. */
-import { noAnswer, refused } from "../kubernetes/KubeAnswer.ts"
-import type { KubeError } from "../kubernetes/KubeError.ts"
+import { noAnswer, refused } from "../kubernetes/api/KubeAnswer.ts"
+import type { KubeError } from "../kubernetes/api/KubeError.ts"
 
 const asked = (call: string) => {
   const [verb = "", resource = ""] = call.split(" ")

@@ -8,9 +8,9 @@ import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { Backend, type RunnerProcess } from "../backend/Backend.ts"
 import * as Flame from "../Flame.ts"
-import { FlameError, RemoteDefect } from "../FlameError.ts"
+import { FlameError, RemoteDefect } from "../error/FlameError.ts"
 import { Pool } from "../pool/Pool.ts"
-import type { PoolOptions } from "../pool/PoolOptions.ts"
+import type { PoolOptions } from "../pool/option/PoolOptions.ts"
 import { eventually, type IsGone, nextName, type Register } from "./Conformance.ts"
 import {
   collapse,

@@ -15,7 +15,7 @@
  * ```
  */
 import type * as Duration from "effect/Duration"
-import type { Condition, ContainerState, Pod, PodStatus } from "../kubernetes/Kube.ts"
+import type { Condition, ContainerState, Pod, PodStatus } from "../kubernetes/object/KubeObjects.ts"
 
 /** One change of a pod, so long after the one before it; undefined takes the pod away. */
 export interface Step {

@@ -3,8 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import type { List, Pod, WatchEvent } from "../kubernetes/Kube.ts"
-import type { KubeError } from "../kubernetes/KubeError.ts"
+import type { List, Pod, WatchEvent } from "../kubernetes/object/KubeObjects.ts"
+import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import { matches } from "./Selector.ts"
 
 type Line = Queue.Queue<WatchEvent<Pod>, KubeError | Cause.Done>

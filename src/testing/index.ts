@@ -43,7 +43,7 @@
 export { type MemoryRunner, MemoryRunners } from "../backend/MemoryBackend.ts"
 export { backendConformance, type ConformanceOptions } from "./BackendConformance.ts"
 export { conformanceFunctions } from "./ConformanceFunctions.ts"
-export { KubeClient } from "../kubernetes/KubeClient.ts"
+export { KubeClient } from "../kubernetes/api/KubeClient.ts"
 export * as ApiErrors from "./ApiErrors.ts"
 export { KubeMock } from "./KubeMock.ts"
 export * as PodScript from "./PodScript.ts"

@@ -14,8 +14,8 @@
  *
  * **Violations** end the session: more than was granted, a message above the limit, a length that is none.
  */
-import { lengthOf } from "../Varint.ts"
-import { Flow } from "./Flow.ts"
+import { lengthOf } from "../schema/Varint.ts"
+import { Flow } from "./Outgoing.ts"
 import { creditWindow, maxCreditWindow, unfilled } from "./Inbox.ts"
 import { Kind, kindName } from "./Frame.ts"
 import type { Link } from "./Link.ts"

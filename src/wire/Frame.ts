@@ -6,7 +6,7 @@
  * never stands in the way of a small call. Between the Request of a channel and its final frame messages go both ways in
  * Items frames, paced by Grants.
  */
-import type { BootFailure } from "../BootFailure.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
 
 /** Version of everything in this folder and of the handshake; two sides of different versions refuse each other. */
 export const protocol = 3

@@ -6,8 +6,8 @@
 import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
-import { BootFailure, NotARunner, VersionMismatch } from "../BootFailure.ts"
-import { printable } from "../DefectCodec.ts"
+import { BootFailure, NotARunner, VersionMismatch } from "../error/BootFailure.ts"
+import { printable } from "../function/DefectCodec.ts"
 import { protocol } from "./Frame.ts"
 
 /** A runner introduces itself. `functions` are names with the fingerprint of their schemas' layout. */

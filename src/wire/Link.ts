@@ -4,7 +4,7 @@
  * What leaves is an Outbox's affair, large bodies that come an Inbox's. A peer that breaks a rule loses its connection,
  * and nothing else.
  */
-import type { Flow } from "./Flow.ts"
+import type { Flow } from "./Outgoing.ts"
 import { isItems, Kind, kindName, Parser } from "./Frame.ts"
 import { Inbox } from "./Inbox.ts"
 import { Outbox } from "./Outbox.ts"

@@ -2,10 +2,9 @@
  * What leaves a Link: the frames of a turn in few writes, small bodies copied into a slab, large ones by reference in
  * parts that take turns, so that no more than a few parts stand between a small frame and the peer.
  */
-import { Flow } from "./Flow.ts"
+import { Flow, LargeBody, type Outgoing } from "./Outgoing.ts"
 import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
 import { creditWindow } from "./Inbox.ts"
-import { LargeBody, type Outgoing } from "./LargeBody.ts"
 import type { Transport } from "./Transport.ts"
 
 /** Parts that leave in one turn: beyond it other events of the loop come first. */

@@ -13,8 +13,8 @@ import {
   LaunchFailed,
   NotARunner,
   ProcessExited
-} from "../../src/BootFailure.ts"
-import { Exited, Killed, OutOfMemory } from "../../src/RunnerExit.ts"
+} from "../../src/error/BootFailure.ts"
+import { Exited, Killed, OutOfMemory } from "../../src/error/RunnerExit.ts"
 import { fail } from "../../src/wire/Frame.ts"
 import { capture, fixture, launch, spec, withProbe, withProgram } from "../fixtures/process/kit.ts"
 import { alive, children, processes, until } from "../fixtures/process/processes.ts"

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Backend, type RunnerProcess } from "../../src/backend/Backend.ts"
-import * as FlameError from "../../src/FlameError.ts"
+import * as FlameError from "../../src/error/FlameError.ts"
 
 export interface SuiteOptions<E> {
   /** Groups tests, as that of vitest does. */

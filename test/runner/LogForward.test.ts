@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { decode } from "../../src/pool/LogArrival.ts"
+import { decode } from "../../src/pool/life/LogArrival.ts"
 import { LogForward } from "../../src/runner/LogForward.ts"
 import { Kind } from "../../src/wire/Frame.ts"
 import { Link } from "../../src/wire/Link.ts"

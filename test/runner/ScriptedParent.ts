@@ -1,9 +1,9 @@
 /** A parent whose every word a test says itself, over a pipe in memory; and what its runner says, decoded. */
 import * as Effect from "effect/Effect"
 import * as Deferred from "effect/Deferred"
-import type { BootFailure } from "../../src/BootFailure.ts"
-import type { AnyImplemented } from "../../src/FlameFunction.ts"
-import * as FunctionCodec from "../../src/FunctionCodec.ts"
+import type { BootFailure } from "../../src/error/BootFailure.ts"
+import type { AnyImplemented } from "../../src/function/FlameFunction.ts"
+import * as FunctionCodec from "../../src/function/FunctionCodec.ts"
 import { RunnerServer } from "../../src/runner/RunnerServer.ts"
 import { isFinal, json, Kind, kindName } from "../../src/wire/Frame.ts"
 import type { Welcome } from "../../src/wire/Handshake.ts"
@@ -11,7 +11,7 @@ import { encodeHead, type Extras, type SpanIds } from "../../src/wire/Request.ts
 import { memoryPair, type MemoryTransport } from "../../src/wire/Transport.ts"
 import { none, u32 } from "../wire/kit.ts"
 import { type Message, type Probe, probe } from "../wire/probe.ts"
-import { until } from "../wire/sockets.ts"
+import { until } from "../wire/network/sockets.ts"
 
 export const terms: Welcome = {
   cancelGrace: 5_000,

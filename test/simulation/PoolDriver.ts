@@ -1,5 +1,5 @@
 /** Turns the moves of a schedule into events that make sense in the world at that moment, or into nothing. */
-import * as PoolState from "../../src/pool/PoolState.ts"
+import * as PoolState from "../../src/pool/policy/Policy.ts"
 import { check, checkTick, LoadHistory } from "./PoolRules.ts"
 import { type Call, expect, PoolWorld, type Runner } from "./PoolWorld.ts"
 import * as PoolMove from "./PoolMove.ts"

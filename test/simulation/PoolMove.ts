@@ -1,5 +1,5 @@
 /** The moves that schedules are made of. */
-import type * as PoolState from "../../src/pool/PoolState.ts"
+import type * as PoolState from "../../src/pool/policy/Policy.ts"
 import type { Call } from "./PoolWorld.ts"
 import type { Random } from "./Random.ts"
 

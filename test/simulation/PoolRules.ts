@@ -2,7 +2,7 @@
  * What must hold after every step. What the world cannot know (which runner is being consolidated) is taken from the
  * pool's own view, and only to allow it less work.
  */
-import * as PoolState from "../../src/pool/PoolState.ts"
+import * as PoolState from "../../src/pool/policy/Policy.ts"
 import { expect, type PoolWorld, type Runner } from "./PoolWorld.ts"
 
 /** How busy a pool was, to check what it makes of it. */

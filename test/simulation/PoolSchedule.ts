@@ -1,5 +1,5 @@
 /** Random schedules by seed, what they find, and the shortest form of it. */
-import type * as PoolState from "../../src/pool/PoolState.ts"
+import type * as PoolState from "../../src/pool/policy/Policy.ts"
 import { PoolDriver } from "./PoolDriver.ts"
 import * as PoolMove from "./PoolMove.ts"
 import * as Random from "./Random.ts"

@@ -2,8 +2,8 @@
  * The world around a pool as its policy can tell it: runners that boot, fail, die and answer, callers that come and
  * go. It keeps books of its own from events and commands, and checks each command against the rules.
  */
-import * as PoolState from "../../src/pool/PoolState.ts"
-import * as Ticket from "../../src/pool/Ticket.ts"
+import * as PoolState from "../../src/pool/policy/Policy.ts"
+import * as Ticket from "../../src/pool/policy/Ticket.ts"
 
 /** A rule was broken. */
 export class Violation extends Error {}

@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { NodeRuntime } from "@effect/platform-node"
 import { Flame, type FlameError, FlameLayer, FlameRunner, Pool, Runner } from "../../src/index.ts"
-import type { AnyImplemented, FlameFunction, Implemented } from "../../src/FlameFunction.ts"
+import type { AnyImplemented, FlameFunction, Implemented } from "../../src/function/FlameFunction.ts"
 
 /** Holds only where both types are the same, `any` included. */
 // oxlint-disable typescript/no-unnecessary-type-parameters -- an unresolved T is what makes tsc compare A and B themselves

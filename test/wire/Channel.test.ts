@@ -4,10 +4,10 @@ import { Channel, type ChannelHandlers } from "../../src/wire/Channel.ts"
 import { encode, Kind } from "../../src/wire/Frame.ts"
 import { Link } from "../../src/wire/Link.ts"
 import { fromDuplex, memoryPair, type Transport } from "../../src/wire/Transport.ts"
-import { eachMessage, lengthOf } from "../../src/Varint.ts"
+import { eachMessage, lengthOf } from "../../src/schema/Varint.ts"
 import * as Random from "../simulation/Random.ts"
 import { int, noise } from "./kit.ts"
-import { socketPair, until } from "./sockets.ts"
+import { socketPair, until } from "./network/sockets.ts"
 
 const KiB = 1024
 const id = 7

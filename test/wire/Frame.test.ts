@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { NotARunner } from "../../src/BootFailure.ts"
+import { NotARunner } from "../../src/error/BootFailure.ts"
 import { encode, fail, frameLimit, headerSize, isFinal, json, Kind, kindName, Parser } from "../../src/wire/Frame.ts"
 import type { Random } from "../simulation/Random.ts"
 import { frame, framesOf, int, noise, none, pieces, withSeeds } from "./kit.ts"

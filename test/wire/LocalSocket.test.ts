@@ -4,7 +4,7 @@ import { spawn } from "node:child_process"
 import * as Net from "node:net"
 import { adopt } from "../../src/wire/LocalSocket.ts"
 import type { Transport } from "../../src/wire/Transport.ts"
-import { turn, until } from "./sockets.ts"
+import { turn, until } from "./network/sockets.ts"
 
 /** A child that does what `code` says with the socket `s` on its descriptor 3; it is gone with the scope. */
 const child = (code: string) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode } from "../../src/pool/LogArrival.ts"
+import { decode } from "../../src/pool/life/LogArrival.ts"
 import { encodeLine, type LogLine, logsLimit, takeFrame } from "../../src/wire/LogLine.ts"
 
 const line = (message: ReadonlyArray<unknown>, more: Partial<LogLine> = {}): LogLine => ({

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Duplex } from "node:stream"
 import { fromDuplex, memoryPair, whenClosed, type Transport } from "../../src/wire/Transport.ts"
 import { noise } from "./kit.ts"
-import { socketPair, turn, until } from "./sockets.ts"
+import { socketPair, turn, until } from "./network/sockets.ts"
 
 /** Writes down what a transport tells. */
 const listen = (transport: Transport) => {

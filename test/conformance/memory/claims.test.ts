@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Forbidden, LaunchFailed, NeverConnected, VersionMismatch } from "../../../src/BootFailure.ts"
+import { Forbidden, LaunchFailed, NeverConnected, VersionMismatch } from "../../../src/error/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
 import {
   BootFailed,
@@ -16,9 +16,9 @@ import {
   PoolClosed,
   RemoteDefect,
   RunnerLost
-} from "../../../src/FlameError.ts"
+} from "../../../src/error/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
-import { Disconnected, Exited } from "../../../src/RunnerExit.ts"
+import { Disconnected, Exited } from "../../../src/error/RunnerExit.ts"
 import { Kind } from "../../../src/wire/Frame.ts"
 import { Board, stubborn, tidy, twice, where, work } from "./functions.ts"
 import {

@@ -1,11 +1,11 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { LaunchFailed } from "../../../src/BootFailure.ts"
+import { LaunchFailed } from "../../../src/error/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
-import { RunnerLost, TimedOut } from "../../../src/FlameError.ts"
+import { RunnerLost, TimedOut } from "../../../src/error/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
-import { Killed, OutOfMemory } from "../../../src/RunnerExit.ts"
+import { Killed, OutOfMemory } from "../../../src/error/RunnerExit.ts"
 import { stubborn, tidy, twice, where } from "./functions.ts"
 import {
   burst,

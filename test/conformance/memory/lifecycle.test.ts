@@ -1,9 +1,9 @@
 import { assert, describe } from "@effect/vitest"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
-import { RunnerLost, TimedOut } from "../../../src/FlameError.ts"
+import { RunnerLost, TimedOut } from "../../../src/error/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
-import { Disconnected, Exited, Killed } from "../../../src/RunnerExit.ts"
+import { Disconnected, Exited, Killed } from "../../../src/error/RunnerExit.ts"
 import { again, stubborn, twice, where, work } from "./functions.ts"
 import {
   finish,

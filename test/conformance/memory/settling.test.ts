@@ -8,7 +8,7 @@ import * as FlameLayer from "../../../src/FlameLayer.ts"
 import * as FlameRunner from "../../../src/FlameRunner.ts"
 import { MemoryRunners } from "../../../src/backend/MemoryBackend.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
-import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
+import type { PoolOptions } from "../../../src/pool/option/PoolOptions.ts"
 
 class Other extends Flame.PoolService<Other>()("test/Other") {}
 

@@ -9,9 +9,9 @@ import {
   NotARunner,
   ProcessExited,
   ServicesFailed
-} from "../../../src/BootFailure.ts"
+} from "../../../src/error/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
-import { BootFailed } from "../../../src/FlameError.ts"
+import { BootFailed } from "../../../src/error/FlameError.ts"
 import { bootOf, boots, causeOf, spawnRunner } from "../../fixtures/conformance-process/boots.ts"
 import { children, exists } from "../../fixtures/conformance-process/census.ts"
 import { add } from "../../fixtures/conformance-process/functions.ts"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
-import { PayloadTooLarge } from "../../../src/FlameError.ts"
+import { PayloadTooLarge } from "../../../src/error/FlameError.ts"
 import * as fns from "../../fixtures/conformance-process/functions.ts"
 import { onPool, pids, reasonOf } from "../../fixtures/conformance-process/harness.ts"
 

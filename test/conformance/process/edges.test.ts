@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
-import { type RunnerLost, RemoteDefect } from "../../../src/FlameError.ts"
-import { Exited, Killed } from "../../../src/RunnerExit.ts"
+import { type RunnerLost, RemoteDefect } from "../../../src/error/FlameError.ts"
+import { Exited, Killed } from "../../../src/error/RunnerExit.ts"
 import { isAlive } from "../../fixtures/conformance-process/census.ts"
 import {
   add,

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
-import type { RunnerLost } from "../../../src/FlameError.ts"
+import type { RunnerLost } from "../../../src/error/FlameError.ts"
 import { place } from "../../fixtures/conformance-process/functions.ts"
 import { begin, inPool, leavesNothing, reasonOf } from "../../fixtures/conformance-process/harness.ts"
 

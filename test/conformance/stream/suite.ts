@@ -27,7 +27,7 @@
 import * as Assert from "node:assert/strict"
 import { Cause, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Flame, Pool } from "../../../src/index.ts"
-import type { PoolOptions } from "../../../src/pool/PoolOptions.ts"
+import type { PoolOptions } from "../../../src/pool/option/PoolOptions.ts"
 import { eventually, nextName } from "../../../src/testing/Conformance.ts"
 import { reasonOf, type SuiteOptions, testOn, upTo, watched } from "../registering.ts"
 import * as F from "./functions.ts"

@@ -1,42 +1,125 @@
-/** The API server's program, which runs on this machine: stopped, or killed and started again. */
-import { execFile } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
-import { promisify } from "node:util"
-import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import { inject } from "vitest"
+import { Effect } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { createServer, type Server } from "node:https"
+import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as ApiProxy from "../../cluster/kit/ApiProxy.ts"
 
-const run = promisify(execFile)
-
-const pid = (): number => {
-  const pid = readdirSync("/proc").find((pid) => {
-    try {
-      return /^\d+$/.test(pid) && /(^|[\0/])kube-apiserver\0/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
-    } catch {
-      return false
-    }
-  })
-  if (pid === undefined) throw new Error("there is no kube-apiserver on this machine")
-  return Number(pid)
+/** One request as it came. */
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingMessage["headers"]
+  readonly body: string
 }
 
-/** Stops it, until the Scope closes or it is told to go on: its connections stay, and nothing is answered. */
-export const stopped: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => {
-    const server = pid()
-    process.kill(server, "SIGSTOP")
-    return Effect.sync(() => void process.kill(server, "SIGCONT"))
-  }),
-  (goOn) => goOn
-)
+export type Answer = (asked: Asked, response: ServerResponse, index: number) => void
 
-/** Kills it, until the Scope closes or it is started again; its caches are empty then. */
-export const killed: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => {
-    const { kube } = inject("cluster").tools
-    process.kill(pid(), "SIGKILL")
-    // starts what is not there, and waits until the nodes are ready; this process, which is the parent, goes on meanwhile
-    return Effect.promise(() => run(kube, ["up"], { maxBuffer: Infinity }))
-  }),
-  (start) => start
-)
+/** JSON of an answer. */
+export const reply = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {}
+) => {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
+}
+
+/** An HTTPS server on this machine that answers as a test says, with an authority of its own. */
+export class ApiServer {
+  readonly asked: Array<Asked> = []
+  /** Connections that were ever made. */
+  connections = 0
+  readonly sockets = new Set<Duplex>()
+  answer: Answer = (_asked, response) => reply(response, 200, {})
+  /** For files of the test. */
+  readonly folder: string
+  readonly authority: string
+  private readonly server: Server
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), "effect-flame-"))
+    const pair = ApiProxy.certificate("localhost")
+    this.authority = pair.cert
+    this.server = createServer(pair)
+    this.server.on("connection", (socket) => {
+      this.connections++
+      this.sockets.add(socket)
+      socket.on("close", () => this.sockets.delete(socket))
+    })
+    this.server.on("request", (request, response) => void this.serve(request, response))
+  }
+
+  static readonly make = Effect.acquireRelease(
+    Effect.promise(async () => {
+      const api = new ApiServer()
+      await new Promise<void>((done) => api.server.listen(0, "127.0.0.1", done))
+      return api
+    }),
+    (api) => Effect.sync(() => api.close())
+  )
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
+  }
+
+  /** Writes a kubeconfig that leads here. */
+  kubeconfig(user: unknown, more: { readonly cluster?: unknown; readonly namespace?: string } = {}): string {
+    const cluster = {
+      server: `https://127.0.0.1:${this.port}`,
+      "tls-server-name": "localhost",
+      "certificate-authority-data": Buffer.from(this.authority).toString("base64"),
+      ...(more.cluster as object | undefined)
+    }
+    const { namespace = "apps" } = more
+    return this.write("kubeconfig", {
+      clusters: [{ name: "here", cluster }],
+      users: [{ name: "me", user }],
+      contexts: [{ name: "it", context: { cluster: "here", user: "me", namespace } }],
+      "current-context": "it"
+    })
+  }
+
+  /** Writes a file as JSON, or text as it is. */
+  write(name: string, content: unknown): string {
+    const path = join(this.folder, name)
+    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content), { mode: 0o700 })
+    return path
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let body = ""
+    for await (const chunk of request) body += String(chunk)
+    const asked = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body }
+    this.asked.push(asked)
+    this.answer(asked, response, this.asked.length - 1)
+  }
+
+  private close(): void {
+    this.server.close()
+    this.server.closeAllConnections()
+    for (const socket of this.sockets) socket.destroy()
+    rmSync(this.folder, { recursive: true })
+  }
+}
+
+/** Changes variables of this process until the end of the scope; undefined takes one away. */
+export const variables = (changes: Readonly<Record<string, string | undefined>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = Object.keys(changes).map((name) => [name, process.env[name]] as const)
+      set(Object.entries(changes))
+      return before
+    }),
+    (before) => Effect.sync(() => set(before))
+  )
+
+const set = (pairs: ReadonlyArray<readonly [string, string | undefined]>): void => {
+  for (const [name, value] of pairs) {
+    if (value === undefined) delete process.env[name]
+    else process.env[name] = value
+  }
+}

@@ -1,0 +1,156 @@
+/** The items of one stream on the parent: kept as they came, encoded, until they are pulled. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import { FlameError } from "../error/FlameError.ts"
+import type { FunctionCodec } from "../function/FunctionCodec.ts"
+import { aroundItem } from "../schema/ItemCodec.ts"
+import { eachMessage } from "../schema/Varint.ts"
+import type { CallExit } from "./Outcome.ts"
+
+type Chunk = readonly [unknown, ...Array<unknown>]
+type Pulled = Effect.Effect<Chunk, unknown, unknown>
+
+/** What came and is not pulled: one large message, or some in a row, `used` bytes of them. */
+interface Waiting {
+  messages: Uint8Array
+  used: number
+  readonly isSingle: boolean
+}
+
+/** Messages that come while others wait are put to them up to so many bytes. */
+const mergeLimit = 16 * 1024
+
+/** Whom it tells that items were taken. */
+export interface ItemsOf {
+  readonly channel?: { readonly consumed: (bytes: number) => void } | undefined
+}
+
+export class Items {
+  isBegun = false
+  /** The call that they are of; set before anything can come. */
+  call: ItemsOf | undefined
+  readonly keepsLength: boolean
+  readonly slack = aroundItem
+  private readonly codec: FunctionCodec
+  private waiting: Array<Waiting> = []
+  private next = 0
+  private exit: CallExit | undefined
+  private isClosed = false
+  private resume: (() => void) | undefined
+
+  constructor(codec: FunctionCodec) {
+    this.codec = codec
+    this.keepsLength = !codec.isItemBare
+  }
+
+  batch(messages: Buffer): void {
+    const last = this.waiting.at(-1)
+    if (last !== undefined && !last.isSingle && last.used + messages.length <= mergeLimit) return merge(last, messages)
+    // the view is not ours: this is the one copy of them here
+    this.take(new Uint8Array(messages), false)
+  }
+
+  large(message: Uint8Array): void {
+    this.take(message, this.codec.isItemBare)
+  }
+
+  ready(): void {}
+
+  /** Keeps bytes that are its own from now on: items with their lengths before them, or a single one without. */
+  take(messages: Uint8Array, isSingle: boolean): void {
+    this.isBegun = true
+    // what comes after the end of its budget would stand behind a gap
+    if (this.isClosed || this.exit !== undefined) return
+    this.waiting.push({ messages, used: messages.length, isSingle })
+    this.wake()
+  }
+
+  /** The call is over; what came before is pulled first, but at the end of its budget. */
+  end(exit: CallExit): void {
+    this.exit = exit
+    if (isTimeout(exit)) this.drop()
+    this.wake()
+  }
+
+  /** Nobody pulls any more. */
+  close(): void {
+    this.isClosed = true
+    this.drop()
+  }
+
+  private drop(): void {
+    this.waiting = []
+    this.next = 0
+  }
+
+  private wake(): void {
+    const { resume } = this
+    this.resume = undefined
+    resume?.()
+  }
+
+  /** The next items, at most as many as came at once; `Done` after the last. */
+  readonly pull: Pull.Pull<Chunk, unknown, void, unknown> = Effect.suspend(() => this.pulled())
+
+  private pulled(): Pulled {
+    const first = this.waiting[this.next]
+    if (first !== undefined) {
+      if (++this.next === this.waiting.length) this.drop()
+      const { isSingle, messages, used } = first
+      return this.decode(used === messages.length ? messages : messages.subarray(0, used), isSingle)
+    }
+    const { exit } = this
+    if (exit !== undefined) return Effect.flatMap(exit, () => Cause.done())
+    return Effect.callback((resume) => {
+      this.resume = () => resume(this.pull)
+      return Effect.sync(() => {
+        this.resume = undefined
+      })
+    })
+  }
+
+  private decode(messages: Uint8Array, isSingle: boolean): Pulled {
+    const { codec } = this
+    this.call?.channel?.consumed(messages.length)
+    if (!codec.isSuccessSync) return this.decodeLater(messages, isSingle)
+    if (isSingle) return Exit.succeed([codec.decodeSuccess(messages, true)])
+    const { failure, items } = codec.items.decodeMany(messages)
+    if (failure !== undefined) {
+      this.drop()
+      this.exit = Exit.die(failure.error)
+    }
+    return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
+  }
+
+  private decodeLater(messages: Uint8Array, isSingle: boolean): Pulled {
+    const each: Array<Uint8Array> = []
+    if (isSingle) each.push(messages)
+    else eachMessage(messages, (message) => each.push(message), this.keepsLength)
+    const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.items.decodeEffect(bytes)))
+    // a message may hold no item, and a pull must give one
+    return Effect.flatMap(decoded, (all) => {
+      const items = all.flat()
+      return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
+    })
+  }
+}
+
+/** A few bytes cost as few here, however many pieces a runner cuts them into. */
+const merge = (last: Waiting, messages: Uint8Array): void => {
+  const used = last.used + messages.length
+  if (used > last.messages.length) {
+    const larger = new Uint8Array(Math.min(mergeLimit, Math.max(256, 2 * used)))
+    larger.set(last.messages.subarray(0, last.used))
+    last.messages = larger
+  }
+  last.messages.set(messages, last.used)
+  last.used = used
+}
+
+const isTimeout = (exit: CallExit): boolean => {
+  if (!Exit.isExit(exit) || Exit.isSuccess(exit)) return false
+  const reason = exit.cause.reasons[0]
+  return reason?._tag === "Fail" && reason.error instanceof FlameError && reason.error.reason._tag === "TimedOut"
+}

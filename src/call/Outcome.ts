@@ -1,0 +1,39 @@
+/** What a final frame that carries a value or the function's own failure means to whoever called it. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { RemoteDefect } from "../error/FlameError.ts"
+import * as FunctionCodec from "../function/FunctionCodec.ts"
+import { Kind } from "../wire/Frame.ts"
+
+/** The callers' side of an exit: what `resume` is given. */
+export type CallExit = Exit.Exit<unknown, unknown> | Effect.Effect<unknown, unknown, unknown>
+
+/** Reads it; `body` is a view that holds only now, `large` is the receiver's own. */
+export const read = (
+  name: string,
+  codec: FunctionCodec.FunctionCodec,
+  kind: number,
+  body: Buffer,
+  large: Uint8Array | undefined,
+  runner: string
+): CallExit => {
+  const bytes = large ?? body
+  try {
+    switch (kind) {
+      case Kind.Success: {
+        if (codec.isSuccessSync) return Exit.succeed(codec.decodeSuccess(bytes, large !== undefined))
+        return Effect.orDie(codec.decodeSuccessEffect(large ?? Buffer.from(body), true))
+      }
+      case Kind.Failure: {
+        if (codec.isErrorSync) return Exit.fail(codec.decodeError(bytes, large !== undefined))
+        return Effect.flatMap(Effect.orDie(codec.decodeErrorEffect(large ?? Buffer.from(body), true)), Effect.fail)
+      }
+      default: {
+        const defect = FunctionCodec.decodeDefect(bytes)
+        return Exit.die(new RemoteDefect({ function: name, runner, ...defect }))
+      }
+    }
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}

@@ -1,0 +1,63 @@
+/** A function as its runner serves it. */
+import * as Effect from "effect/Effect"
+import type { AnyImplemented } from "../function/FlameFunction.ts"
+import * as FunctionCodec from "../function/FunctionCodec.ts"
+import type { ChannelPlace } from "../wire/Channel.ts"
+import type { Transport } from "../wire/Transport.ts"
+import type { ChannelServer } from "./ChannelServer.ts"
+import * as StreamServer from "./StreamServer.ts"
+
+export interface Served {
+  readonly fn: AnyImplemented
+  readonly codec: FunctionCodec.FunctionCodec
+  /** Where each call of it is a channel: makes this end, before the function runs; no message may be larger than `max`. */
+  readonly open: ((place: ChannelPlace, max: number) => ChannelServer) | undefined
+}
+
+/** A function that brings its own end of the channel that each call of it is. */
+export interface OpenFunction extends AnyImplemented {
+  readonly open?: (place: ChannelPlace, max: number) => ChannelServer
+}
+
+export const of = (fn: OpenFunction): Served => {
+  const codec = FunctionCodec.of(fn)
+  return { fn, codec, open: fn.open ?? (fn.stream ? (place, max) => StreamServer.serve(place, codec, max) : undefined) }
+}
+
+/** Compiles what first calls would wait for while there is nothing else to do: a function in each turn. */
+export const prepare = (functions: ReadonlyArray<Served>, transport: Transport, isOver: () => boolean): void => {
+  const left = functions.values()
+  const step = (): void => {
+    const next = left.next()
+    if (next.done === true || isOver()) return
+    compile(next.value.codec)
+    transport.later(step)
+  }
+  transport.later(step)
+}
+
+const compile = (codec: FunctionCodec.FunctionCodec): void => {
+  try {
+    void (codec.isPayloadSync && codec.isSuccessSync && codec.isErrorSync)
+  } catch {
+    // the first call will be told
+  }
+}
+
+/** Runs the function with the payload that follows `start` in a Request, or with the one that came in parts. */
+export const run = (
+  { codec, fn }: Served,
+  body: Buffer,
+  start: number,
+  large: Uint8Array | undefined
+): Effect.Effect<unknown, unknown, unknown> => {
+  try {
+    const bytes = large ?? body.subarray(start)
+    if (codec.isPayloadSync) return fn.implementation(codec.decodePayload(bytes, large !== undefined))
+    // it may be decoded after this turn, when what is not ours is used again
+    const own = large ?? Buffer.from(bytes)
+    return Effect.flatMap(Effect.orDie(codec.decodePayloadEffect(own, true)), fn.implementation)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}

@@ -1,0 +1,172 @@
+/** How the items of a streaming function leave its runner: chunk by chunk, as fast as their receiver takes them. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { FunctionCodec } from "../function/FunctionCodec.ts"
+import { aroundItem } from "../schema/ItemCodec.ts"
+import { Channel, type ChannelPlace } from "../wire/Channel.ts"
+import type { ChannelServer } from "./ChannelServer.ts"
+
+type Chunk = readonly [unknown, ...Array<unknown>]
+type Streaming = Stream.Stream<unknown, unknown, unknown>
+type Pulled = Pull.Pull<Chunk, unknown>
+
+/** What is encoded at once, in bytes as far as the items before tell: nothing is encoded far ahead of its sending. */
+const batchSize = 32 * 1024
+const firstBatch = 16
+const largestBatch = 4096
+
+/**
+ * What turns out larger is sent as fewer items at a time, in bytes: nothing of a message can be used before all of it has
+ * come, and its receiver has to hold it.
+ */
+const largestMessage = 4 * batchSize
+
+/** An item is larger than the parent takes. */
+export class ItemTooLarge {
+  readonly size: number
+  readonly limit: number
+
+  constructor(size: number, limit: number) {
+    this.size = size
+    this.limit = limit
+  }
+}
+
+/** What takes the bytes of items. */
+export interface Sink {
+  /** Sends bytes of one or more whole items, in pieces that follow each other. */
+  readonly write: (pieces: ReadonlyArray<Uint8Array>) => void
+  /** Whether there is room for more; else `ready` of the outlet is to be called once there is. */
+  readonly isReady: boolean
+}
+
+/** A streaming function's end of its channel. */
+export const serve = (place: ChannelPlace, codec: FunctionCodec, maxItem: number): ChannelServer => {
+  const channel: Channel = new Channel(place, {
+    batch: () => place.link.violate("messages for a function that takes none"),
+    large: () => place.link.violate("a message for a function that takes none"),
+    ready: () => outlet.ready()
+  })
+  const sink: Sink = {
+    write: (pieces) => pieces.forEach((piece) => channel.send(piece)),
+    get isReady() {
+      return channel.isReady
+    }
+  }
+  const outlet = new Outlet(sink, codec, maxItem)
+  return { channel, run: (made) => outlet.run(made) }
+}
+
+/** Where the items of one call go. */
+export class Outlet {
+  private readonly sink: Sink
+  private readonly codec: FunctionCodec
+  private readonly maxItem: number
+  private resume: (() => void) | undefined
+  private perBatch = firstBatch
+
+  constructor(sink: Sink, codec: FunctionCodec, maxItem: number) {
+    this.sink = sink
+    this.codec = codec
+    this.maxItem = maxItem
+  }
+
+  /** There is room again. */
+  ready(): void {
+    this.resume?.()
+  }
+
+  /** Runs the stream that the function gives to its end, in the Scope of the call. */
+  run(made: Effect.Effect<unknown, unknown, unknown>): Effect.Effect<void, unknown, unknown> {
+    return Effect.flatMap(made, (stream) =>
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.flatMap(pullOf(stream as Streaming, scope), (pull) =>
+          Pull.catchDone(
+            Effect.forever(
+              Effect.flatMap(pull, (items) => this.send(items, 0)),
+              { disableYield: true }
+            ),
+            () => Effect.void
+          )
+        )
+      )
+    )
+  }
+
+  private send(items: Chunk, from: number): Effect.Effect<void, unknown, unknown> {
+    if (!this.codec.isSuccessSync) return Effect.forEach(items, (item) => this.sendLater(item), { discard: true })
+    while (from < items.length) {
+      const until = Math.min(items.length, from + this.perBatch)
+      if (!this.sendBatch(from === 0 && until === items.length ? items : items.slice(from, until))) continue
+      const next = (from = until)
+      if (!this.sink.isReady) return Effect.flatMap(this.room, () => this.send(items, next))
+    }
+    return Effect.void
+  }
+
+  /** Sends some items, together; false where they are to be tried again, fewer at a time. */
+  private sendBatch(items: ReadonlyArray<unknown>): boolean {
+    let pieces: ReadonlyArray<Uint8Array>
+    try {
+      pieces = this.encode(items)
+    } catch (error) {
+      if (items.length === 1) throw error
+      // those before the one that does not fit are sent before it is told
+      this.perBatch = items.length >> 1
+      return false
+    }
+    let size = 0
+    for (const piece of pieces) size += piece.length
+    const fitting = Math.floor((batchSize * items.length) / Math.max(1, size))
+    if (items.length > 1 && size > Math.min(largestMessage, this.maxItem)) {
+      this.perBatch = Math.max(1, Math.min(items.length >> 1, fitting))
+      return false
+    }
+    this.sink.write(pieces)
+    // at most twice as many as before: one large item among small ones would be encoded again and again, in vain
+    this.perBatch = Math.max(1, Math.min(largestBatch, 2 * this.perBatch, fitting))
+    return true
+  }
+
+  private encode(items: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array> {
+    if (this.codec.isItemBare) for (const item of items) if (item instanceof Uint8Array) this.check(item.length)
+    const pieces = this.codec.items.encodeMany(items)
+    if (items.length === 1 && !this.codec.isItemBare) this.check(pieces[0]!.length - aroundItem)
+    return pieces
+  }
+
+  /** An item whose encoding needs a service or time. */
+  private sendLater(item: unknown): Effect.Effect<void, unknown, unknown> {
+    return Effect.flatMap(Effect.orDie(this.codec.items.encodeEffect(item)), (bytes) => {
+      this.check(bytes.length - aroundItem)
+      this.sink.write([bytes])
+      return this.sink.isReady ? Effect.void : this.room
+    })
+  }
+
+  private check(size: number): void {
+    if (size > this.maxItem) throw new ItemTooLarge(size, this.maxItem)
+  }
+
+  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.sink.isReady) return resume(Effect.void)
+    this.resume = () => resume(Effect.void)
+    return Effect.sync(() => {
+      this.resume = undefined
+    })
+  })
+}
+
+/**
+ * `Channel.toPullScoped`, without loading a tenth of Effect into runners that have no streams: who makes a stream has
+ * loaded it.
+ */
+const pullOf = ({ channel }: Streaming, scope: Scope.Scope): Effect.Effect<Pulled, never, unknown> =>
+  (channel as unknown as Transforming).transform(Cause.done(), scope)
+
+interface Transforming {
+  readonly transform: (upstream: Pull.Pull<never>, scope: Scope.Scope) => Effect.Effect<Pulled, never, unknown>
+}

@@ -1,0 +1,208 @@
+/** The requests that one end of a placed service makes to the other, and what becomes of them. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../../function/CallSpan.ts"
+import * as EncodePayload from "../../function/EncodePayload.ts"
+import { FlameError, PayloadTooLarge, type Reason } from "../../error/FlameError.ts"
+import * as FunctionCodec from "../../function/FunctionCodec.ts"
+import type { GroupFunction } from "../../function/GroupFunctions.ts"
+import * as Propagate from "../../function/Propagate.ts"
+import type { Channel } from "../../wire/Channel.ts"
+import { isFinal, Kind } from "../../wire/Frame.ts"
+import { OpenIds } from "../../wire/OpenIds.ts"
+import { encodeHead } from "../../wire/Request.ts"
+import * as CallerExtras from "../ExtrasSent.ts"
+import { Items } from "../Items.ts"
+import * as Outcome from "../Outcome.ts"
+import * as Refusal from "../Refusal.ts"
+import * as PeerWire from "./PeerWire.ts"
+
+type Made = Effect.Effect<unknown, unknown, unknown>
+type Caller = Fiber.Fiber<unknown, unknown>
+
+/** Items are granted anew when so many bytes of them were taken. */
+const grantAt = 16 * 1024
+
+interface Open {
+  readonly id: number
+  readonly fn: GroupFunction
+  readonly codec: FunctionCodec.FunctionCodec
+  readonly tell: (exit: Outcome.CallExit) => void
+  readonly items: Items | undefined
+  /** Told when the other end has stopped, or is not there any more. */
+  stopped: (() => void) | undefined
+  isGivenUp: boolean
+}
+
+/** Terms of one end. */
+export interface PeerCallsOptions {
+  readonly functions: ReadonlyArray<GroupFunction>
+  readonly channel: () => Channel
+  readonly runner: () => string
+  /** Largest payload, in bytes. */
+  readonly limit: number
+  /** How long an interrupted caller waits for the other end, in milliseconds. */
+  readonly cancelGrace: number
+  /** Why a request is not answered: it was made before the end, or after it. */
+  readonly over: (fn: GroupFunction, mayHaveRun: boolean) => Reason
+}
+
+export class PeerCalls {
+  private readonly open = new OpenIds<Open>()
+  private readonly indices: ReadonlyMap<GroupFunction, number>
+  private readonly options: PeerCallsOptions
+  private plainContext: Context.Context<never> | undefined
+  private isOver = false
+
+  constructor(options: PeerCallsOptions) {
+    this.options = options
+    this.indices = new Map(options.functions.map((fn, index) => [fn, index]))
+  }
+
+  /** Makes a request for a fiber; of a stream it gives a Pull, and the request belongs to the Scope. */
+  readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): Made => {
+    const codec = FunctionCodec.of(fn)
+    return EncodePayload.encode(codec, fn, payload, (bytes) => {
+      if (this.isOver) return fail(this.options.over(fn, false))
+      const { limit } = this.options
+      if (bytes.length > limit) {
+        return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
+      }
+      return fn.stream ? this.stream(caller, fn, codec, bytes) : this.single(caller, fn, codec, bytes)
+    })
+  }
+
+  private single(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): Made {
+    return Effect.callback<unknown, unknown, unknown>((resume) => {
+      const open = this.start(caller, fn, codec, bytes, resume, undefined)
+      return Effect.suspend(() => this.interrupt(open))
+    })
+  }
+
+  private stream(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): Made {
+    return Effect.uninterruptible(
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.suspend(() => {
+          const items = new Items(codec)
+          const open = this.start(caller, fn, codec, bytes, (exit) => items.end(exit), items)
+          let taken = 0
+          const consumed = (size: number) => {
+            taken += size
+            if (taken < grantAt || !this.isOpen(open)) return
+            PeerWire.send(this.options.channel(), Kind.GrantRequest, open.id, [PeerWire.u32(taken)])
+            taken = 0
+          }
+          items.call = { channel: { consumed } }
+          const close = Effect.suspend(() => {
+            items.close()
+            return this.interrupt(open)
+          })
+          return Effect.as(Scope.addFinalizer(scope, close), items.pull)
+        })
+      )
+    )
+  }
+
+  private start(
+    caller: Caller,
+    fn: GroupFunction,
+    codec: FunctionCodec.FunctionCodec,
+    bytes: Uint8Array,
+    resume: (exit: Outcome.CallExit) => void,
+    items: Items | undefined
+  ): Open {
+    const { context } = caller
+    let tell = resume
+    let head: Uint8Array
+    const index = this.indices.get(fn)!
+    if (context === this.plainContext && !Propagate.hasAny()) head = encodeHead(index, undefined, undefined, undefined)
+    else {
+      const extras = CallerExtras.of(caller)
+      let span = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+      if (CallSpan.isTraced(context)) {
+        const own = (span = CallSpan.begin(context, fn.stream ? "Flame.stream" : "Flame.call", "client"))
+        own.attribute("flame.function", fn.name)
+        own.attribute("flame.runner", this.options.runner())
+        tell = (exit) => {
+          CallSpan.end(context, own, Exit.isExit(exit) ? exit : Exit.void)
+          resume(exit)
+        }
+      } else if (extras === undefined && span === undefined) this.plainContext = context
+      head = encodeHead(index, undefined, span, extras)
+    }
+    const open: Open = { id: this.open.next, fn, codec, tell, items, stopped: undefined, isGivenUp: false }
+    this.open.add(open)
+    PeerWire.send(this.options.channel(), Kind.Request, open.id, [head, bytes])
+    return open
+  }
+
+  /** Asks the other end to stop, and waits for that. */
+  private interrupt(open: Open): Effect.Effect<void> {
+    if (!this.isOpen(open)) return Effect.void
+    if (!open.isGivenUp) {
+      open.isGivenUp = true
+      if (!this.isOver) PeerWire.send(this.options.channel(), Kind.Cancel, open.id)
+      open.tell(Exit.interrupt())
+    }
+    const stopped = Effect.callback<void>((resume) => {
+      if (!this.isOpen(open)) return resume(Effect.void)
+      open.stopped = () => resume(Effect.void)
+    })
+    return Effect.asVoid(Effect.timeoutOption(stopped, this.options.cancelGrace))
+  }
+
+  /** Whether it is not answered: its id may be that of another one. */
+  private isOpen(open: Open): boolean {
+    return this.open.get(open.id) === open
+  }
+
+  /** A message about one of its requests; false when there is no such request. */
+  message(kind: number, id: number, body: Buffer, owned: Uint8Array | undefined): boolean {
+    const open = this.open.get(id)
+    if (open === undefined) return false
+    if (kind === Kind.ItemsResponse) {
+      if (open.items === undefined) return false
+      if (owned === undefined) open.items.batch(body)
+      // items have a length before them, also the only one of a large message
+      else open.items.take(owned, false)
+      return true
+    }
+    if (!isFinal(kind)) return false
+    this.open.delete(id)
+    if (open.isGivenUp) open.stopped?.()
+    else open.tell(this.read(open, kind, body, owned))
+    return true
+  }
+
+  private read({ codec, fn }: Open, kind: number, body: Buffer, owned: Uint8Array | undefined): Outcome.CallExit {
+    const runner = this.options.runner()
+    switch (kind) {
+      case Kind.Refused:
+        return Exit.fail(new FlameError({ reason: Refusal.reasonOf(fn.name, Refusal.refusalOf(body), runner) }))
+      case Kind.Interrupted:
+        return Exit.fail(new FlameError({ reason: this.options.over(fn, true) }))
+      case Kind.Success:
+        if (fn.stream) return Exit.void
+    }
+    return Outcome.read(fn.name, codec, kind, body, owned, runner)
+  }
+
+  /** The other end answers nothing any more. */
+  end(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.plainContext = undefined
+    const open = [...this.open]
+    this.open.clear()
+    for (const one of open) {
+      if (one.isGivenUp) one.stopped?.()
+      else one.tell(Exit.fail(new FlameError({ reason: this.options.over(one.fn, true) })))
+    }
+  }
+}
+
+const fail = (reason: Reason): Effect.Effect<never, FlameError> => Effect.fail(new FlameError({ reason }))

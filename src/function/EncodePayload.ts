@@ -1,0 +1,43 @@
+/** Encodes the payload of a call where it is made; says what is wrong with it before anything is sent. */
+import * as Effect from "effect/Effect"
+import { FlameError, InvalidPayload } from "../error/FlameError.ts"
+import type { AnyFunction } from "./FlameFunction.ts"
+import * as FunctionCodec from "./FunctionCodec.ts"
+
+type Outcome = Effect.Effect<unknown, unknown, unknown>
+
+/** Gives the bytes on at once where the schema allows it, and after whatever it waits for where not. */
+export const encode = (
+  codec: FunctionCodec.FunctionCodec,
+  fn: AnyFunction,
+  payload: unknown,
+  then: (bytes: Uint8Array) => Outcome
+): Outcome => {
+  if (!codec.isPayloadSync) return later(codec, fn, payload, then)
+  let bytes: Uint8Array
+  try {
+    bytes = codec.encodePayload(payload)
+  } catch (error) {
+    return invalid(fn, error)
+  }
+  return then(bytes)
+}
+
+/** The same by an Effect, whatever the schema. */
+export const later = (
+  codec: FunctionCodec.FunctionCodec,
+  fn: AnyFunction,
+  payload: unknown,
+  then: (bytes: Uint8Array) => Outcome
+): Outcome =>
+  Effect.matchEffect(codec.encodePayloadEffect(payload), {
+    onFailure: (error) => invalid(fn, error),
+    onSuccess: then
+  })
+
+/** A value that does not fit is the caller's to mend; what a schema's own code throws is a defect. */
+const invalid = (fn: AnyFunction, error: unknown): Outcome => {
+  const issues = FunctionCodec.payloadIssues(error)
+  if (issues === undefined) return Effect.die(error)
+  return Effect.fail(new FlameError({ reason: new InvalidPayload({ function: fn.name, issues: [...issues] }) }))
+}

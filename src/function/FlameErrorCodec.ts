@@ -1,0 +1,27 @@
+/** A FlameError as bytes: what a parent tells a function whose own call came to nothing. */
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { printable } from "./DefectCodec.ts"
+import { FlameError, PoolMissing } from "../error/FlameError.ts"
+
+// compiled at the first failure: neither side should pay for it before
+let toJson: ((error: FlameError) => unknown) | undefined
+let fromJson: ((value: unknown) => Exit.Exit<FlameError, unknown>) | undefined
+
+export const encode = (error: FlameError): Buffer => {
+  toJson ??= Schema.encodeUnknownSync(Schema.toCodecJson(FlameError)) as (error: FlameError) => unknown
+  return Buffer.from(JSON.stringify(toJson(error)))
+}
+
+export const decode = (bytes: Uint8Array): FlameError => {
+  fromJson ??= Schema.decodeUnknownExit(Schema.toCodecJson(FlameError))
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")
+  try {
+    const exit = fromJson(JSON.parse(text))
+    if (Exit.isSuccess(exit)) return exit.value
+  } catch {
+    // no JSON: told below
+  }
+  const detail = `its parent refused the call in a way that is not understood here: ${printable(text).slice(0, 200)}`
+  return new FlameError({ reason: new PoolMissing({ pool: "?", function: "?", detail }) })
+}

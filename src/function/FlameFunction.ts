@@ -1,0 +1,319 @@
+/**
+ * A function: a declared piece of the app that may run elsewhere.
+ *
+ * Here are its types and the value behind them; `Flame.fn`, `Flame.contract` and `Flame.implement` give it the
+ * default pool. Nothing is registered anywhere: a runner serves the functions that it is given.
+ */
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { checkCopy, checkNode } from "./Requirements.ts"
+import type { Current } from "./Current.ts"
+import { fingerprint, refusal } from "../schema/SchemaLayout.ts"
+
+declare const PoolTypeId: unique symbol
+
+/** What the identity of every pool carries: it tells pools from other services, and leaves them out of what a runner must be given. */
+export interface AnyPool {
+  readonly [PoolTypeId]: typeof PoolTypeId
+}
+
+/** The key of a pool: a class made by `Flame.PoolService`. A key of any other service does not compile in its place. */
+export type PoolKey<PoolId extends AnyPool> = Context.Key<PoolId, unknown>
+
+/** What every runner provides: no app has to give it to a function. */
+export type OnRunner = AnyPool | Scope.Scope | Current
+
+/** Fields stand for a struct of them. */
+export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never
+
+/** What the codecs of a function need on the runner. */
+export type Server<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
+  | P["DecodingServices"]
+  | S["EncodingServices"]
+  | E["EncodingServices"]
+
+/** What the codecs of a function need where it is called. */
+export type Client<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
+  | P["EncodingServices"]
+  | S["DecodingServices"]
+  | E["DecodingServices"]
+
+/** What a function takes and gives, and how it is to be run. */
+export interface Contract<
+  P extends Schema.Top | Schema.Struct.Fields,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool
+> {
+  /** Fields of a struct, or any schema; without it the function takes nothing. */
+  readonly payload?: P
+  /** Without it the function gives nothing. */
+  readonly success?: S
+  /** The function's own typed error; without it the function cannot fail. */
+  readonly error?: E
+  /** Where it runs unless the call says otherwise; the default pool without it. */
+  readonly pool?: PoolKey<PoolId>
+  /** Budget of a call that names none itself: waiting, booting and running together. */
+  readonly timeout?: Duration.Input | undefined
+  /** Whether a call may simply run again when its runner is lost. Default false. */
+  readonly idempotent?: boolean | undefined
+  /** Whether it gives a stream, of which `success` is the item. Default false. */
+  readonly stream?: boolean | undefined
+}
+
+/** The part of a contract that makes a function give one value, or a stream of them. */
+export interface Plain {
+  readonly stream?: false | undefined
+}
+export interface Streaming {
+  readonly stream: true
+}
+
+/** A function of any type, as the engine sees it. */
+export interface AnyFunction {
+  readonly name: string
+  readonly payload: Schema.Top
+  readonly success: Schema.Top
+  readonly error: Schema.Top
+  readonly pool: PoolKey<AnyPool>
+  /** Milliseconds. */
+  readonly timeout: number | undefined
+  readonly idempotent: boolean
+  /** Whether it gives a stream, of which `success` is the item. */
+  readonly stream: boolean
+  /** Fingerprints of what its payload, success and error look like; the same in every process that has the same schemas. */
+  readonly layout: string
+}
+
+/** A declared function: what `Flame.call` takes. */
+export interface FlameFunction<
+  in out Name extends string,
+  out P extends Schema.Top,
+  out S extends Schema.Top,
+  out E extends Schema.Top,
+  out PoolId extends AnyPool
+> extends AnyFunction {
+  readonly name: Name
+  readonly payload: P
+  readonly success: S
+  readonly error: E
+  readonly pool: PoolKey<PoolId>
+  readonly stream: false
+}
+
+/** A declared function that gives a stream: what `Flame.stream` takes. `success` is the item. */
+export interface FlameStream<
+  in out Name extends string,
+  out P extends Schema.Top,
+  out S extends Schema.Top,
+  out E extends Schema.Top,
+  out PoolId extends AnyPool
+> extends AnyFunction {
+  readonly name: Name
+  readonly payload: P
+  readonly success: S
+  readonly error: E
+  readonly pool: PoolKey<PoolId>
+  readonly stream: true
+}
+
+/** The code of a function that gives a stream: the stream, or an effect that makes it. */
+export type StreamCode<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, R> = (
+  payload: P["Type"]
+) => Stream.Stream<S["Type"], E["Type"], R> | Effect.Effect<Stream.Stream<S["Type"], E["Type"], R>, E["Type"], R>
+
+/**
+ * A function with its code, which needs `R` from the runner: what `Flame.main` and `FlameRunner.serve` take.
+ *
+ * It says nothing of schemas and pool: inferring a function's own types from an intersection with this one would
+ * otherwise give the widest of both.
+ */
+export interface Implemented<out R> {
+  readonly "~R": R
+  readonly name: string
+  readonly layout: string
+  readonly stream: boolean
+  /** Its requirements are those in `R` and what every runner provides. What it gives is a stream where it is declared so. */
+  readonly implementation: (payload: unknown) => Effect.Effect<unknown, unknown, unknown>
+}
+
+/** A function with its code, of any type, as the engine sees it. */
+export type AnyImplemented = Implemented<unknown>
+
+/** What `idleWhen` takes: a function without payload that says whether its runner may go. */
+export interface IdleFunction extends AnyFunction {
+  readonly payload: Schema.Void
+  readonly success: Schema.Top & { readonly Type: boolean }
+}
+
+/** What remains to be given to a function with these schemas whose code needs `R`. */
+export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
+  | Exclude<R, OnRunner>
+  | Server<P, S, E>
+
+const sides = ["payload", "success", "error"] as const
+
+/** What the layout of a streaming function ends with. */
+const streaming = ["stream"] as const
+
+/** Whether a layout is that of a streaming function. */
+export const isStreaming = (layout: string): boolean => layout.endsWith(`-${streaming[0]}`)
+
+/** Which schemas differ between two layouts of one function, for the message about it. */
+export const differingSides = (layout: string, other: string): ReadonlyArray<(typeof sides)[number]> => {
+  const theirs = other.split("-")
+  return layout.split("-").flatMap((side, index) => (side === theirs[index] ? [] : (sides[index] ?? [])))
+}
+
+/** The longest name of a function, in characters. */
+export const maxNameLength = 200
+
+/** Declares a function; throws when its name or one of its schemas cannot be used. */
+export const make: {
+  <
+    const Name extends string,
+    P extends Schema.Top | Schema.Struct.Fields,
+    S extends Schema.Top,
+    E extends Schema.Top,
+    PoolId extends AnyPool
+  >(
+    name: Name,
+    contract: Contract<P, S, E, PoolId> & Streaming & { readonly pool: PoolKey<PoolId> }
+  ): FlameStream<Name, SchemaOf<P>, S, E, PoolId>
+  <
+    const Name extends string,
+    P extends Schema.Top | Schema.Struct.Fields,
+    S extends Schema.Top,
+    E extends Schema.Top,
+    PoolId extends AnyPool
+  >(
+    name: Name,
+    contract: Contract<P, S, E, PoolId> & Plain & { readonly pool: PoolKey<PoolId> }
+  ): FlameFunction<Name, SchemaOf<P>, S, E, PoolId>
+} = (
+  name: string,
+  contract: Contract<Schema.Top | Schema.Struct.Fields, Schema.Top, Schema.Top, AnyPool> & {
+    readonly pool: PoolKey<AnyPool>
+  }
+): never => {
+  checkNode()
+  checkName(name)
+  const fn = new Declared(
+    name,
+    schemaOf(contract.payload),
+    contract.success ?? Schema.Void,
+    contract.error ?? Schema.Never,
+    contract.pool,
+    millis(contract.timeout),
+    contract.idempotent === true,
+    contract.stream === true,
+    undefined
+  )
+  for (const side of sides) checkCopy(name, fn[side])
+  refuseUntyped(fn)
+  return fn as never
+}
+
+/** Gives a declared function its code; the result is the same function, to call and to serve. */
+export const implement: {
+  <Name extends string, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool, R>(
+    contract: FlameFunction<Name, P, S, E, PoolId>,
+    implementation: (payload: P["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
+  ): FlameFunction<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
+  <Name extends string, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool, R>(
+    contract: FlameStream<Name, P, S, E, PoolId>,
+    implementation: StreamCode<P, S, E, R>
+  ): FlameStream<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
+} = (contract: AnyFunction, implementation: (payload: never) => unknown): never =>
+  new Declared(
+    contract.name,
+    contract.payload,
+    contract.success,
+    contract.error,
+    contract.pool,
+    contract.timeout,
+    contract.idempotent,
+    contract.stream,
+    contract.stream ? effectOf(implementation) : (implementation as AnyImplemented["implementation"])
+  ) as never
+
+/** A stream, or an effect that makes it, as the latter. */
+const effectOf =
+  (code: (payload: never) => unknown): AnyImplemented["implementation"] =>
+  (payload) => {
+    const made = code(payload as never)
+    return Effect.isEffect(made) ? made : Effect.succeed(made)
+  }
+
+class Declared implements AnyFunction {
+  readonly name: string
+  readonly payload: Schema.Top
+  readonly success: Schema.Top
+  readonly error: Schema.Top
+  readonly pool: PoolKey<AnyPool>
+  readonly timeout: number | undefined
+  readonly idempotent: boolean
+  readonly stream: boolean
+  readonly implementation: AnyImplemented["implementation"] | undefined
+  #layout: string | undefined
+
+  constructor(
+    name: string,
+    payload: Schema.Top,
+    success: Schema.Top,
+    error: Schema.Top,
+    pool: PoolKey<AnyPool>,
+    timeout: number | undefined,
+    idempotent: boolean,
+    stream: boolean,
+    implementation: AnyImplemented["implementation"] | undefined
+  ) {
+    this.name = name
+    this.payload = payload
+    this.success = success
+    this.error = error
+    this.pool = pool
+    this.timeout = timeout
+    this.idempotent = idempotent
+    this.stream = stream
+    this.implementation = implementation
+  }
+
+  // computed when a runner is met, not at declaration: a suspended schema may not be there yet
+  get layout(): string {
+    return (this.#layout ??= [...sides.map((side) => fingerprint(this[side])), ...(this.stream ? streaming : [])].join(
+      "-"
+    ))
+  }
+}
+
+const checkName = (name: string): void => {
+  if (typeof name !== "string" || name === "") throw new Error("a function needs a name that is not empty")
+  if (name.length > maxNameLength) {
+    throw new Error(
+      `the name of function ${JSON.stringify(name.slice(0, 40))}... has ${name.length} characters, at most ${maxNameLength} are allowed`
+    )
+  }
+  if (/\p{Cc}/u.test(name))
+    throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
+}
+
+const refuseUntyped = (fn: AnyFunction): void => {
+  for (const side of sides) {
+    const untyped = refusal(fn[side], side)
+    if (untyped !== undefined) throw new Error(`function ${fn.name}: ${untyped}`)
+  }
+}
+
+const schemaOf = (payload: Schema.Top | Schema.Struct.Fields | undefined): Schema.Top =>
+  payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload : Schema.Struct(payload)
+
+const millis = (timeout: Duration.Input | undefined): number | undefined => {
+  if (timeout === undefined) return undefined
+  const value = Duration.toMillis(Duration.fromInputUnsafe(timeout))
+  return Number.isFinite(value) ? value : undefined
+}

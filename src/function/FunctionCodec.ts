@@ -1,0 +1,130 @@
+/**
+ * How the values of a function travel: its payload, success and error as bytes, and back.
+ *
+ * Codecs are compiled at their first use, so that neither declaring a function nor serving many of them costs anything.
+ *
+ * A side is *sync* when no part of its schema can suspend or need a service. Then the plain functions are to be used;
+ * else the ones that give an Effect, which needs what the schema needs, and still is an `Exit` wherever it can be.
+ */
+import type * as Effect from "effect/Effect"
+import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
+import { type ItemCodec, makeItemCodec } from "../schema/ItemCodec.ts"
+import { CodecError, isBare, makeSchemaCodec, type SchemaCodec } from "../schema/SchemaCodec.ts"
+import type { Problem } from "../schema/SchemaProblems.ts"
+
+export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
+export { CodecError } from "../schema/SchemaCodec.ts"
+
+/** What `InvalidPayload` tells of an error of encoding; undefined where it is no mismatch of value and schema. */
+export const payloadIssues = (error: unknown): ReadonlyArray<Problem> | undefined =>
+  error instanceof CodecError ? error.problems : undefined
+
+/** The codec of a function, made once per function. */
+export const of = (fn: AnyFunction | AnyImplemented): FunctionCodec => {
+  // whatever is implemented was declared, though its type does not repeat it
+  const declared = fn as AnyFunction
+  let codec = codecs.get(declared)
+  if (codec === undefined) codecs.set(declared, (codec = new FunctionCodec(declared)))
+  return codec
+}
+
+const codecs = new WeakMap<AnyFunction, FunctionCodec>()
+
+/**
+ * Encodes and decodes the values of one function. What does not fit its schema throws or fails with a `CodecError`;
+ * anything else that is thrown is a defect of the schema's own code.
+ *
+ * Encoded bytes may be a view into a buffer shared with other messages, or, for a schema that is just bytes, the
+ * caller's own: copy or send them before the next turn, or keep the view, which nobody overwrites.
+ * `owned` bytes may become part of the value; others are copied where the value would keep them.
+ */
+export class FunctionCodec {
+  private readonly fn: AnyFunction
+  private payloadSide: SchemaCodec | undefined
+  private successSide: SchemaCodec | undefined
+  private errorSide: SchemaCodec | undefined
+  private itemSide: ItemCodec | undefined
+
+  constructor(fn: AnyFunction) {
+    this.fn = fn
+  }
+
+  private get payload(): SchemaCodec {
+    return (this.payloadSide ??= makeSchemaCodec(this.fn.payload, `the payload of ${this.fn.name}`, true))
+  }
+  private get success(): SchemaCodec {
+    return (this.successSide ??= makeSchemaCodec(
+      this.fn.success,
+      `${this.fn.stream ? "an item" : "the result"} of ${this.fn.name}`,
+      false
+    ))
+  }
+  private get error(): SchemaCodec {
+    return (this.errorSide ??= makeSchemaCodec(this.fn.error, `the error of ${this.fn.name}`, false))
+  }
+
+  /** Whether an item has no length of its own before it. */
+  get isItemBare(): boolean {
+    return isBare(this.fn.success)
+  }
+
+  /** How the items of a stream travel together. */
+  get items(): ItemCodec {
+    return (this.itemSide ??= makeItemCodec(this.fn.success, `an item of ${this.fn.name}`))
+  }
+
+  /** Fingerprint of the function's schemas. */
+  get layout(): string {
+    return this.fn.layout
+  }
+
+  get isPayloadSync(): boolean {
+    return this.payload.isSync
+  }
+  get isSuccessSync(): boolean {
+    return this.success.isSync
+  }
+  get isErrorSync(): boolean {
+    return this.error.isSync
+  }
+
+  /** Takes what the schema's `make` takes: defaults are filled in, plain objects become instances. */
+  encodePayload(value: unknown): Uint8Array {
+    return this.payload.encode(value)
+  }
+  encodePayloadEffect(value: unknown): Effect.Effect<Uint8Array, CodecError, unknown> {
+    return this.payload.encodeEffect(value)
+  }
+  decodePayload(bytes: Uint8Array, owned: boolean): unknown {
+    return this.payload.decode(bytes, owned)
+  }
+  decodePayloadEffect(bytes: Uint8Array, owned: boolean): Effect.Effect<unknown, CodecError, unknown> {
+    return this.payload.decodeEffect(bytes, owned)
+  }
+
+  encodeSuccess(value: unknown): Uint8Array {
+    return this.success.encode(value)
+  }
+  encodeSuccessEffect(value: unknown): Effect.Effect<Uint8Array, CodecError, unknown> {
+    return this.success.encodeEffect(value)
+  }
+  decodeSuccess(bytes: Uint8Array, owned: boolean): unknown {
+    return this.success.decode(bytes, owned)
+  }
+  decodeSuccessEffect(bytes: Uint8Array, owned: boolean): Effect.Effect<unknown, CodecError, unknown> {
+    return this.success.decodeEffect(bytes, owned)
+  }
+
+  encodeError(value: unknown): Uint8Array {
+    return this.error.encode(value)
+  }
+  encodeErrorEffect(value: unknown): Effect.Effect<Uint8Array, CodecError, unknown> {
+    return this.error.encodeEffect(value)
+  }
+  decodeError(bytes: Uint8Array, owned: boolean): unknown {
+    return this.error.decode(bytes, owned)
+  }
+  decodeErrorEffect(bytes: Uint8Array, owned: boolean): Effect.Effect<unknown, CodecError, unknown> {
+    return this.error.decodeEffect(bytes, owned)
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * What all pools of a process share in a namespace: who the parent is, its listener, keys, the one watch, and the dead.
+ *
+ * It is begun beside the start of the app, by which the first call need not wait for it; a start that failed is made again
+ * by the next boot, because an API server that is away for a minute must not end an app for good.
+ */
+import { hostname, userInfo } from "node:os"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import type * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import { type BootFailure, InvalidSpec } from "../../error/BootFailure.ts"
+import { life } from "../../process/Life.ts"
+import * as Psk from "../../wire/network/Psk.ts"
+import { Graveyard } from "./Graveyard.ts"
+import { KubeClient } from "../api/KubeClient.ts"
+import type { Self } from "../api/KubeConnection.ts"
+import type { KubeError } from "../api/KubeError.ts"
+import { Once } from "./Once.ts"
+import * as PodLabels from "../object/PodLabels.ts"
+import * as PodNames from "../object/PodNames.ts"
+import * as PodParent from "../template/PodParent.ts"
+import * as PodWatch from "../watch/PodWatch.ts"
+import { ProcessEnd } from "./ProcessEnd.ts"
+import { QuotaGate } from "./QuotaGate.ts"
+import * as Reach from "./Reach.ts"
+import { reap } from "./Reaping.ts"
+import { refuse } from "../verdict/MissingRights.ts"
+import { RunnerKeys } from "./RunnerKeys.ts"
+
+/** How runners and their parent find each other. */
+export interface HubOptions {
+  /**
+   * Addresses at which runners reach this process, with a port or without; that of its own pod where not given. A parent
+   * outside the cluster that gives none reaches its runners through the API server's port-forward.
+   */
+  readonly advertise?: string | ReadonlyArray<string>
+  /** The port that runners dial; 9345 where not given. Processes that share a pod need one each. */
+  readonly port?: number
+  /**
+   * Where a runner's key stands: in a Secret, or in its pod's own specification, for a parent that may not create Secrets;
+   * whoever may read pods can read it there. `secret` where not given.
+   */
+  readonly key?: "secret" | "env"
+  /** The container of the parent's pod that this program is. */
+  readonly container?: string
+  /** Tells processes in one container apart; the variable `FLAME_INSTANCE`, else 0, where not given. */
+  readonly instance?: string
+  /** The program, for a parent outside the cluster: the same user who starts it again finds what it left behind. */
+  readonly program?: string
+}
+
+export interface Hub {
+  readonly client: Context.Service.Shape<typeof KubeClient>
+  readonly life: string
+  readonly parent: PodParent.ParentPod | undefined
+  readonly identity: PodNames.ParentIdentity
+  readonly watch: PodWatch.PodWatch
+  readonly graveyard: Graveyard
+  readonly quota: QuotaGate
+  /** Where runners dial; undefined where they are reached through the API server. */
+  readonly reach: Reach.Reach | undefined
+  readonly keyOf: (index: number) => Redacted.Redacted<string>
+  /** undefined where keys stand in the pods. */
+  readonly keys: RunnerKeys
+  /** Names of runners that are in use, so that those of nobody can be told. */
+  readonly living: Set<string>
+  readonly nextIndex: () => number
+  /** The time as the cluster has it, more or less. */
+  readonly now: () => number
+  /** Milliseconds since some moment, for how long things take: setting the clock does not change it. */
+  readonly uptime: () => number
+  readonly end: ProcessEnd
+}
+
+/** Of all hubs of this process: they have one life, and where they mean one parent, see each other's pods. */
+const living = new Set<string>()
+
+/** What hubs of this process call themselves: one that means the same parent as another takes a name of its own. */
+const taken = new Set<string>()
+
+type Client = Context.Service.Shape<typeof KubeClient>
+
+/** How long the own pod may take to have an address, in milliseconds. */
+const addressTime = 10_000
+
+/** How long the end may wait for the API server, in milliseconds. */
+export const lastRites = 4_000
+
+/** The hub of a client, begun at its first use. */
+export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
+  new Once(
+    Effect.gen(function* () {
+      // a start that fails lets go of its port and its name: the next one wants the same
+      const attempt = yield* Scope.fork(scope)
+      const started = Effect.provideService(Scope.provide(begin(client, options), attempt), KubeClient, client)
+      return yield* Effect.onError(started, (cause) => Scope.close(attempt, Exit.failCause(cause)))
+    }),
+    scope
+  )
+
+const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
+  const run = yield* FiberSet.makeRuntime<never>()
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const now = () => clock.currentTimeMillisUnsafe()
+  const uptime = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const parent = yield* findParent(client, options)
+  const identity = yield* Effect.acquireRelease(
+    Effect.sync(() => identityOf(parent, options)),
+    ({ label }) => Effect.sync(() => taken.delete(label))
+  )
+  const master = Psk.makeMaster()
+  const keyOf = (index: number) => Psk.keyOf(master, life, index)
+  const reach = yield* Reach.open(parent?.pod, options, master)
+  const quota = new QuotaGate()
+  const keys = new RunnerKeys({
+    client,
+    identity,
+    labels: { [PodLabels.managedBy]: "effect-flame", [PodLabels.parent]: identity.label },
+    annotations: { [PodLabels.life]: life },
+    owner: parent === undefined ? undefined : PodParent.ownerOf(parent),
+    keyOf,
+    scope
+  })
+  const watch = yield* PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
+    Effect.catch(refused(client, options, reach === undefined))
+  )
+  const graveyard = new Graveyard(client, watch, run, now, () => quota.wake())
+  let index = 0
+  const hub: Hub = {
+    client,
+    life,
+    parent,
+    identity,
+    watch,
+    graveyard,
+    quota,
+    reach,
+    keyOf,
+    keys,
+    living,
+    nextIndex: () => index++,
+    now,
+    uptime,
+    end: new ProcessEnd(uptime)
+  }
+  // after the watch, which is still there then; side by side, because an API server that is away answers to neither
+  yield* Effect.addFinalizer(() => Effect.all([seeOff(hub), removeKeys(hub)], { concurrency: 2, discard: true }))
+  yield* reap(hub)
+  if (options.key !== "env") run(Effect.ignore(keys.placeOf(0), { log: "Warn" }))
+  return hub
+})
+
+const refused =
+  (client: Client, { key = "secret" }: HubOptions, portForward: boolean) =>
+  (error: KubeError): Effect.Effect<never, BootFailure> =>
+    refuse(client, { key, portForward }, error)
+
+/** Waits, for a while, until the pods that were given up are gone. */
+const seeOff = (hub: Hub): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { client, graveyard, identity } = hub
+    const late = graveyard.hasUnseen
+      ? Effect.flatMap(client.listPods(PodLabels.selector(identity), { exact: true }), ({ items }) =>
+          Effect.sync(() => graveyard.relisted(new Map(items.map((pod) => [pod.metadata.name ?? "", pod]))))
+        )
+      : Effect.void
+    // a create that was given up may have been done since: the watch would tell, but not before we are gone
+    yield* Effect.timeoutOption(Effect.andThen(Effect.ignore(late), graveyard.empty), hub.end.grant(lastRites))
+    const { names } = graveyard
+    if (names.length > 0) {
+      yield* Effect.logWarning(
+        `the API server could not be told to delete, or has not deleted yet: pods ${names.join(", ")}; they go with their owner, or at the next start`
+      )
+    }
+  })
+
+const removeKeys = (hub: Hub): Effect.Effect<void> =>
+  Effect.suspend(() => Effect.timeout(hub.keys.remove, hub.end.grant(lastRites))).pipe(
+    Effect.catch((error) =>
+      Effect.logWarning(`Secrets ${hub.keys.names.join(", ")} could not be deleted: ${error.message}`)
+    )
+  )
+
+/** The pod that this process runs in; undefined outside the cluster. */
+const findParent = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
+  const self = client.self ?? (isInCluster(client) ? downward() : undefined)
+  if (self === undefined) return undefined
+  const { name, namespace = client.namespace, uid } = self
+  if (namespace !== client.namespace) return yield* Effect.fail(elsewhere(name, namespace, client.namespace))
+  const read = client.getPod(name).pipe(Effect.catch(refused(client, options, false)))
+  let pod = yield* read
+  const until = (yield* Clock.currentTimeMillis) + addressTime
+  // the kubelet may tell the API server of the address after it has started the program
+  while (
+    Reach.given(options) === undefined &&
+    Reach.addressesOf(pod).length === 0 &&
+    (yield* Clock.currentTimeMillis) < until
+  ) {
+    yield* Effect.sleep(200)
+    pod = yield* read
+  }
+  if (uid !== undefined && pod.metadata.uid !== uid) {
+    const detail = `pod ${name} is another one by now than this process is in (uid ${uid}): runners would be another's`
+    return yield* Effect.fail(new InvalidSpec({ detail }))
+  }
+  const parent = PodParent.find(pod, options.container)
+  return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
+})
+
+/** What the downward API tells of the own pod, where its token names none. */
+const downward = (): (Partial<Self> & Pick<Self, "name">) | undefined => {
+  const { POD_NAME: name, POD_NAMESPACE: namespace } = process.env
+  return name === undefined ? undefined : { name, ...(namespace === undefined ? {} : { namespace }) }
+}
+
+/** A pod of the same name there would be a stranger. */
+const elsewhere = (name: string, own: string, namespace: string): InvalidSpec =>
+  new InvalidSpec({
+    detail: `this process is pod ${name} in namespace ${own}, and its runners were to be in ${namespace}: the pod that owns them has to be in theirs, so leave the option \`namespace\` out, or set it to ${own}`
+  })
+
+const isInCluster = ({ server }: Client): boolean => {
+  const host = process.env["KUBERNETES_SERVICE_HOST"]
+  return host !== undefined && host !== "" && server.includes(host)
+}
+
+const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): PodNames.ParentIdentity => {
+  const instance = options.instance ?? process.env["FLAME_INSTANCE"] ?? "0"
+  for (let copy = 1; ; copy++) {
+    const identity = named(parent, options, copy === 1 ? instance : `${instance}x${copy}`)
+    if (taken.has(identity.label)) continue
+    taken.add(identity.label)
+    return identity
+  }
+}
+
+const named = (
+  parent: PodParent.ParentPod | undefined,
+  options: HubOptions,
+  instance: string
+): PodNames.ParentIdentity =>
+  parent === undefined
+    ? PodNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
+    : PodNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)

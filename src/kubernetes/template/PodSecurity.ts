@@ -1,0 +1,34 @@
+/** The security contexts of a runner: its parent's, and what costs nothing beside it, so that restricted namespaces admit it. */
+import type { Fields, Json } from "../object/KubeObjects.ts"
+
+type Nested = { readonly [key: string]: Json | undefined }
+const nested = (value: Json | undefined): Nested =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Nested) : {}
+
+/** The pod's, with the runtime's default seccomp profile where none is set. */
+export const ofPod = (context: Fields | undefined, container: Fields | undefined): Fields => ({
+  ...context,
+  ...(context?.["seccompProfile"] === undefined && container?.["seccompProfile"] === undefined
+    ? { seccompProfile: { type: "RuntimeDefault" } }
+    : {})
+})
+
+/**
+ * The container's, without privilege escalation and capabilities where nothing is said of them.
+ *
+ * Never `runAsNonRoot`: an image that runs as root would not start, and its parent did.
+ */
+export const ofContainer = (context: Fields | undefined): Fields => {
+  const capabilities = nested(context?.["capabilities"])
+  const added = Array.isArray(capabilities["add"]) ? capabilities["add"] : []
+  // the API server refuses `false` beside these
+  const mayEscalate =
+    context?.["privileged"] === true || added.some((name) => name === "SYS_ADMIN" || name === "CAP_SYS_ADMIN")
+  return {
+    ...context,
+    ...(context?.["allowPrivilegeEscalation"] === undefined && !mayEscalate ? { allowPrivilegeEscalation: false } : {}),
+    ...(capabilities["drop"] === undefined && context?.["privileged"] !== true
+      ? { capabilities: { ...capabilities, drop: ["ALL"] } }
+      : {})
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * What a pod says of its boot: how far it came, what it waits for, and whether it can still become a runner.
+ *
+ * Only a pod and the events about it decide; time comes in from outside. That a runner serves is told by its dial-back
+ * alone, so that no verdict here says it.
+ */
+import type { BootPhase } from "../../backend/Backend.ts"
+import {
+  type BootFailure,
+  Crashed,
+  InvalidSpec,
+  NotARunner,
+  ProcessExited,
+  Removed,
+  Unschedulable
+} from "../../error/BootFailure.ts"
+import { OutOfMemory, type RunnerExit } from "../../error/RunnerExit.ts"
+import type { ClusterEvent, ContainerStatus, Pod } from "../object/KubeObjects.ts"
+import { exitOf, leavingOf } from "./PodEnd.ts"
+import {
+  conditionOf,
+  hasFailed,
+  memoryLimitOf,
+  nodeOf,
+  runnerOf,
+  signalOf,
+  type Terminated,
+  worded
+} from "./PodFacts.ts"
+import { reportOf } from "../../backend/RunnerReport.ts"
+import { containerName } from "../template/PodTemplate.ts"
+import * as PodWaiting from "./PodWaiting.ts"
+
+export { exitOf, leavingOf }
+
+/** What is known beside the pod. */
+export interface Context {
+  /** Milliseconds of the wall clock. */
+  readonly now: number
+  /** `since` of the verdict `Fails` that came before, if the last one was that. */
+  readonly stuckSince: number | undefined
+  /** What the cluster tells about the pod, where that was asked for. */
+  readonly events?: ReadonlyArray<ClusterEvent> | undefined
+  /** The image that was asked for, for messages; that of the pod where not given. */
+  readonly image?: string | undefined
+}
+
+export type Verdict =
+  /** Nothing is wrong so far. `askForEventsAt`: from then on only events can tell what it waits for. */
+  | { readonly _tag: "Waiting"; readonly detail?: string; readonly askForEventsAt?: number }
+  /** It fails for that cause at a time, unless the next change says otherwise. */
+  | { readonly _tag: "Fails"; readonly cause: BootFailure; readonly at: number; readonly since: number }
+  /** It will never serve. */
+  | { readonly _tag: "Failed"; readonly cause: BootFailure }
+
+export interface Diagnosis {
+  /** The steps that it has reached, in order. */
+  readonly phases: ReadonlyArray<BootPhase>
+  readonly verdict: Verdict
+}
+
+/** How long making a container may take before events are worth a request, in milliseconds. */
+const eventsAfter = 10_000
+
+/** Where the boot of a pod stands. */
+export const bootOf = (pod: Pod, context: Context): Diagnosis => ({
+  phases: phasesOf(pod),
+  verdict: verdictOf(pod, context)
+})
+
+const phasesOf = (pod: Pod): ReadonlyArray<BootPhase> => {
+  const runner = runnerOf(pod)
+  const phases: Array<BootPhase> = []
+  if (pod.spec.nodeName !== undefined) phases.push({ name: "scheduled", detail: pod.spec.nodeName })
+  if (runner?.imageID) phases.push({ name: "pulled" })
+  if (runner?.state?.running !== undefined) phases.push({ name: "started" })
+  return phases
+}
+
+const failed = (cause: BootFailure): Verdict => ({ _tag: "Failed", cause })
+
+// the order matters: a pod that is deleted while its image is missing was deleted, one that was evicted has an exit code too
+const verdictOf = (pod: Pod, context: Context): Verdict => {
+  const runner = runnerOf(pod)
+  const terminated = runner?.state?.terminated
+  const report = reportOf(terminated?.message)
+  if (report !== undefined) return failed(report)
+  if (pod.metadata.deletionTimestamp !== undefined) return failed(removed(pod))
+  const ended = ofPhase(pod)
+  if (ended !== undefined) return failed(ended)
+  if (terminated !== undefined) return failed(ofProcess(pod, terminated))
+  const init = pod.status?.initContainerStatuses?.find(hasFailed)
+  if (init !== undefined) return failed(ofInit(init))
+  const waiting = runner?.state?.waiting
+  const rule = waiting?.reason === undefined ? undefined : PodWaiting.rules[waiting.reason]
+  if (waiting?.reason !== undefined && rule !== undefined) {
+    const { message, reason } = waiting
+    return ofRule(rule, { reason, message, image: imageOf(pod, context), node: nodeOf(pod) }, context)
+  }
+  return pod.spec.nodeName === undefined ? unscheduled(pod, context) : creating(pod, context)
+}
+
+const imageOf = (pod: Pod, { image }: Context): string =>
+  image ?? pod.spec.containers.find(({ name }) => name === containerName)?.image ?? "of the runner"
+
+const ofRule = (rule: PodWaiting.WaitingRule, waiting: PodWaiting.Waiting, context: Context): Verdict => {
+  const since = context.stuckSince ?? context.now
+  const at = since + rule.grace(waiting)
+  const cause = rule.cause(waiting)
+  return at <= context.now ? failed(cause) : { _tag: "Fails", cause, at, since }
+}
+
+const removed = (pod: Pod): BootFailure => new Removed({ detail: why(pod) })
+
+const why = (pod: Pod): string => leavingOf(pod, { now: 0, drainTimeout: 0 })?.why ?? "its pod is gone"
+
+/** Reasons that a kubelet gives to a pod it has taken away; any other is why it did not even begin with it. */
+const takenAway: ReadonlySet<string> = new Set([
+  "Evicted",
+  "Terminated",
+  "NodeShutdown",
+  "Shutdown",
+  "NodeLost",
+  "Preempting"
+])
+
+const ofPhase = (pod: Pod): BootFailure | undefined => {
+  const { containerStatuses = [], message, phase, reason } = pod.status ?? {}
+  if (phase !== "Failed" || reason === undefined) return undefined
+  if (reason === "DeadlineExceeded") return new Removed({ detail: "it lived longer than its activeDeadlineSeconds" })
+  if (takenAway.has(reason)) return new Removed({ detail: worded(reason, message) })
+  // the scheduler and the kubelet do not always see a node alike
+  return containerStatuses.length === 0
+    ? new Unschedulable({ detail: `${nodeOf(pod)} refused it: ${worded(reason, message)}` })
+    : undefined
+}
+
+/** Reasons of a container that ended before its first instruction. */
+const unstartable: ReadonlySet<string> = new Set(["StartError", "ContainerCannotRun"])
+
+const ofProcess = (pod: Pod, terminated: Terminated): BootFailure => {
+  const { exitCode, message = "", reason = "" } = terminated
+  if (reason === "OOMKilled") {
+    const limit = memoryLimitOf(pod)
+    return new OutOfMemory(limit === undefined ? {} : { limit })
+  }
+  if (unstartable.has(reason)) {
+    const detail = `its command could not be started: ${message.trim() || reason}`
+    return new InvalidSpec({ detail: `${detail}; correct \`command\`, or what the image runs by itself` })
+  }
+  if (exitCode === 0) return notARunner(message)
+  const signal = signalOf(terminated) ?? null
+  return new ProcessExited({ code: signal === null ? exitCode : null, signal, stderr: message })
+}
+
+const notARunner = (stderr: string): BootFailure =>
+  new NotARunner({
+    detail:
+      "its program ended with exit code 0 instead of serving: check that `command` starts the program whose functions it " +
+      "shall run, and that this provides FlameLayer and runs until it is told to end",
+    ...(stderr === "" ? {} : { stderr })
+  })
+
+const ofInit = ({ name, state }: ContainerStatus): BootFailure =>
+  new Crashed({
+    exitCode: state?.terminated?.exitCode ?? null,
+    detail: worded(`its init container ${name} failed`, state?.terminated?.message || state?.terminated?.reason)
+  })
+
+const unscheduled = (pod: Pod, { events = [] }: Context): Verdict => {
+  const scheduled = conditionOf(pod, "PodScheduled")
+  if (scheduled?.status !== "False") return { _tag: "Waiting" }
+  if (scheduled.reason === "SchedulingGated") {
+    return { _tag: "Waiting", detail: "it is held back by a scheduling gate, such as a queue's" }
+  }
+  const help = events.findLast(({ reason = "" }) => ["TriggeredScaleUp", "Nominated"].includes(reason))
+  const words = scheduled.message ?? scheduled.reason ?? "the scheduler found no place for it"
+  return { _tag: "Waiting", detail: help === undefined ? words : `${words} (${worded(help.reason, help.message)})` }
+}
+
+const creating = (pod: Pod, { events, now }: Context): Verdict => {
+  const runner = runnerOf(pod)
+  if (runner?.state?.running !== undefined) return { _tag: "Waiting" }
+  if (events !== undefined) {
+    const told = events.findLast(({ type }) => type === "Warning")
+    return told === undefined ? { _tag: "Waiting" } : { _tag: "Waiting", detail: worded(told.reason, told.message) }
+  }
+  const began = Date.parse(conditionOf(pod, "PodScheduled")?.lastTransitionTime ?? "") || now
+  // clocks differ: never before now, nor later than for a pod that was just scheduled
+  return { _tag: "Waiting", askForEventsAt: Math.min(now + eventsAfter, Math.max(now, began + eventsAfter)) }
+}
+
+/** What the end of a runner that did not serve means for its boot. */
+export const causeOf = ({ reason }: RunnerExit): BootFailure => {
+  switch (reason._tag) {
+    case "OutOfMemory":
+      return reason
+    case "Exited":
+      return reason.code === 0
+        ? notARunner(reason.stderr ?? "")
+        : new ProcessExited({ code: reason.code, signal: null, stderr: reason.stderr ?? "" })
+    case "Killed":
+      return new ProcessExited({ code: null, signal: reason.signal, stderr: "" })
+    default:
+      return new Removed({ detail: reason.message })
+  }
+}
+
+/** Whether the runner's output would tell more than the cause does. */
+export const wantsLog = (cause: BootFailure): boolean =>
+  (cause._tag === "ProcessExited" && cause.stderr.trim() === "") ||
+  (cause._tag === "NotARunner" && (cause.stderr ?? "").trim() === "")
+
+/** The cause with the runner's last words. */
+export const withLog = (cause: BootFailure, log: string): BootFailure => {
+  switch (cause._tag) {
+    case "ProcessExited":
+      return new ProcessExited({ code: cause.code, signal: cause.signal, stderr: log })
+    case "NotARunner":
+      return new NotARunner({ detail: cause.detail, stderr: log })
+    default:
+      return cause
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * One call on the parent: a ticket to the policy, a call to its runner's handle, a deadline to the pool's timer.
+ *
+ * One object for all three, so that a call that waits costs little and one that does not costs no look-up.
+ */
+import * as Exit from "effect/Exit"
+import { FlameError, type Reason } from "../../error/FlameError.ts"
+import type { AnyFunction } from "../../function/FlameFunction.ts"
+import type * as FunctionCodec from "../../function/FunctionCodec.ts"
+import type { RunnerCall } from "./RunnerHandle.ts"
+import * as Outcome from "../../call/Outcome.ts"
+import type { CallExit } from "../../call/Outcome.ts"
+import type { Channel, ChannelHandlers } from "../../wire/Channel.ts"
+import { Kind } from "../../wire/Frame.ts"
+import type { Extras, SpanIds } from "../../wire/Request.ts"
+import type { Deadline } from "../policy/Deadlines.ts"
+import type { Slot, Ticket, TicketQueue } from "../policy/Ticket.ts"
+
+/** Something the pool's one timer can be set for. */
+export interface Due extends Deadline {
+  readonly due: (now: number) => void
+}
+
+/** What a call tells the engine of its pool. */
+export interface CallOwner {
+  readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
+  readonly expired: (call: Call, now: number) => void
+}
+
+/** Who wants to know when the caller has its answer. */
+export interface CallObserver {
+  readonly end: (call: Call, exit: Exit.Exit<unknown, unknown>) => void
+}
+
+/** Who takes the items of a stream. */
+export interface CallMessages extends ChannelHandlers {
+  /** Whether any has come. */
+  readonly isBegun: boolean
+}
+
+/** What a caller gives besides function and payload. */
+export interface CallTerms {
+  readonly span: SpanIds | undefined
+  readonly extras: Extras | undefined
+  /** Milliseconds of budget, undefined for none. */
+  readonly timeout: number | undefined
+  readonly lease: number
+  /** Name of the runner of that lease. */
+  readonly leasedRunner: string | undefined
+  readonly cast: boolean
+}
+
+export type { CallExit } from "../../call/Outcome.ts"
+
+/** What of a function a call needs that is made for one without its code. */
+export type CalledFunction = Pick<AnyFunction, "name" | "layout" | "idempotent">
+
+/** The answer to a call that gives bytes on as they are. */
+export interface RawAnswer {
+  readonly kind: number
+  readonly bytes: Uint8Array
+  readonly runner: string
+}
+
+/** The nested calls of one call. */
+export interface NestedOf {
+  /** Their caller has ended. */
+  readonly end: () => void
+}
+
+export class Call implements Ticket, RunnerCall, Due {
+  state: "idle" | "waiting" | "running" = "idle"
+  runner = -1
+  lease: number
+  readonly cast: boolean
+  readonly nested: boolean = false
+  readonly caller: Call | undefined = undefined
+  slot: Slot | undefined = undefined
+  isSuspended = false
+  seq = -1
+  queue: TicketQueue | undefined = undefined
+  prev: Ticket | undefined = undefined
+  next: Ticket | undefined = undefined
+  linkId = 0
+  turn = 0
+  at = 0
+  place = -1
+  /**
+   * `open`: the caller waits. `lost`: it waits to be told why its runner went. `stopping`: nobody waits for the
+   * result any more, but the function may still run. `over`: nothing is left of it.
+   */
+  phase: "open" | "lost" | "stopping" | "over" = "open"
+  /** How many pings its runner had answered when it was told to stop. */
+  pongs = 0
+  /** Whether it did not stop within `cancelGrace`. */
+  isStuck = false
+  /** Told when the function has stopped, or is given up. */
+  stopped: (() => void) | undefined = undefined
+  submittedAt: number
+  dispatchedAt = 0
+  /** Index of the runner it was sent to last, or -1. */
+  ranOn = -1
+  /** How many calls are around it: 0 for one that the app makes. */
+  readonly depth: number = 0
+  /** Calls that its function has made, once it has. */
+  calls: NestedOf | undefined = undefined
+  /** Told when its function has ended, before its slot is free. */
+  leaving: (() => void) | undefined = undefined
+  /** Its span, or whoever else wants to know where its time went. */
+  trace: CallObserver | undefined = undefined
+  /** Milliseconds that the function ran, where the runner was asked and has answered. */
+  ranFor: number | undefined = undefined
+  /** Who takes its items, when it is a stream. */
+  messages: CallMessages | undefined = undefined
+  channel: Channel | undefined = undefined
+  /** End of its budget in the pool's time. */
+  expiry: number | undefined
+  readonly fn: CalledFunction
+  /** Undefined where the parent gives bytes on as they are, for a function that it may not have. */
+  readonly codec: FunctionCodec.FunctionCodec | undefined
+  readonly payload: Uint8Array
+  readonly terms: CallTerms
+  private readonly owner: CallOwner
+  private readonly resume: (exit: CallExit) => void
+
+  constructor(
+    owner: CallOwner,
+    fn: CalledFunction,
+    codec: FunctionCodec.FunctionCodec | undefined,
+    payload: Uint8Array,
+    terms: CallTerms,
+    now: number,
+    resume: (exit: CallExit) => void
+  ) {
+    this.owner = owner
+    this.fn = fn
+    this.codec = codec
+    this.payload = payload
+    this.terms = terms
+    this.lease = terms.lease
+    this.cast = terms.cast
+    this.submittedAt = now
+    this.expiry = terms.timeout === undefined ? undefined : now + terms.timeout
+    this.resume = resume
+  }
+
+  final(kind: number, body: Buffer, large: Uint8Array | undefined): void {
+    this.owner.final(this, kind, body, large)
+  }
+
+  get isTimed(): boolean {
+    return this.trace !== undefined
+  }
+
+  ran(millis: number): void {
+    this.ranFor = millis
+  }
+
+  due(now: number): void {
+    this.owner.expired(this, now)
+  }
+
+  /**
+   * Whether it may simply run again when its runner is lost: never one that is pinned to its runner by a withRunner, nor
+   * a stream of which somebody has items already.
+   */
+  get mayRunAgain(): boolean {
+    return this.fn.idempotent && this.lease < 0 && this.messages?.isBegun !== true
+  }
+
+  /** Gives the caller its answer; whatever comes later is dropped. */
+  settle(exit: CallExit, phase: "stopping" | "over"): void {
+    this.phase = phase
+    // what is still to be decoded is no failure of the call
+    this.observe(Exit.isExit(exit) ? exit : Exit.void)
+    this.resume(exit)
+  }
+
+  /** Tells the observer how it ended; one that throws must cost nobody an answer. */
+  observe(exit: Exit.Exit<unknown, unknown>): void {
+    try {
+      this.trace?.end(this, exit)
+    } catch {
+      // a tracer's own fault
+    }
+  }
+
+  fail(reason: Reason, phase: "stopping" | "over" = "over"): void {
+    this.settle(Exit.fail(new FlameError({ reason })), phase)
+  }
+
+  /** Says that the function has stopped to whoever waits for that. */
+  end(): void {
+    this.phase = "over"
+    const stopped = this.stopped
+    this.stopped = undefined
+    stopped?.()
+  }
+
+  /** What a final frame that carries a value or the function's own failure means to the caller. */
+  decode(kind: number, body: Buffer, large: Uint8Array | undefined, runner: string): CallExit {
+    if (this.codec === undefined)
+      return Exit.succeed({ kind, bytes: large ?? Buffer.from(body), runner } satisfies RawAnswer)
+    if (kind === Kind.Success && this.messages !== undefined) return Exit.void
+    return Outcome.read(this.fn.name, this.codec, kind, body, large, runner)
+  }
+}
+
+/** Calls are nested at most that deep. */
+export const depthLimit = 32
+
+/** A call that a function makes: passed on as bytes, because the parent need not have the function that it calls. */
+export class NestedCall extends Call {
+  override readonly nested = true
+  override readonly caller: Call | undefined
+  override readonly depth: number
+
+  /** `caller` is the call whose function makes it, where that runs in the same pool. */
+  constructor(
+    owner: CallOwner,
+    fn: CalledFunction,
+    payload: Uint8Array,
+    terms: CallTerms,
+    now: number,
+    resume: (exit: CallExit) => void,
+    caller: Call | undefined,
+    depth: number
+  ) {
+    super(owner, fn, undefined, payload, terms, now, resume)
+    this.caller = caller
+    this.depth = depth
+  }
+}

@@ -1,0 +1,68 @@
+/** What a caller is told when its call does not come to a result of its own. */
+import type { BootFailure } from "../../error/BootFailure.ts"
+import {
+  BootFailed,
+  FunctionMissing,
+  PoolClosed,
+  QueueFull,
+  type Reason,
+  RunnerLost,
+  TimedOut
+} from "../../error/FlameError.ts"
+import { Disconnected, type RunnerExit } from "../../error/RunnerExit.ts"
+import { Call } from "./Call.ts"
+import type { Command } from "../policy/Step.ts"
+
+/** A ticket that gets no slot. */
+export type Rejection = Extract<Command, { readonly _tag: "Reject" }>
+
+export const timedOut = (
+  pool: string,
+  call: Call,
+  phase: TimedOut["phase"],
+  now: number,
+  runner: string | undefined
+): TimedOut =>
+  new TimedOut({
+    pool,
+    function: call.fn.name,
+    phase,
+    after: call.terms.timeout ?? Math.round(now - call.submittedAt),
+    ...(phase === "running" ? { runner: runner ?? "?" } : {})
+  })
+
+export const runnerLost = (pool: string, call: Call, runner: string, exit: RunnerExit): RunnerLost =>
+  new RunnerLost({ pool, function: call.fn.name, runner, exit: exit.reason, mayHaveRun: true, gone: exit.gone })
+
+/** The runner does not have the function, or with `failure` another one of that name. */
+export const misfit = (
+  pool: string,
+  call: Call,
+  runner: string,
+  failure: BootFailure | undefined,
+  parentBuild: string,
+  runnerBuild: string | undefined
+): Reason =>
+  failure === undefined
+    ? new FunctionMissing({ pool, function: call.fn.name, runner, parentBuild, runnerBuild: runnerBuild ?? "?" })
+    : new BootFailed({ pool, runner, attempts: 1, cause: failure })
+
+export const rejected = (pool: string, rejection: Rejection, waiting: number, capacity: number): Reason => {
+  const { attempts, cause, ticket, why } = rejection
+  const name = ticket instanceof Call ? ticket.fn.name : "withRunner"
+  switch (why) {
+    case "QueueFull":
+      return new QueueFull({ pool, function: name, waiting, capacity })
+    case "PoolClosed":
+      return new PoolClosed({ pool, function: name })
+    case "BootFailed":
+      return new BootFailed({ pool, attempts: Math.max(1, attempts), cause: cause as BootFailure })
+    case "LeaseClosed":
+    case "RunnerLost": {
+      const detail = why === "RunnerLost" ? "the runner of this withRunner is gone" : "its withRunner has ended"
+      const runner = ticket instanceof Call ? (ticket.terms.leasedRunner ?? "?") : "?"
+      const exit = new Disconnected({ detail })
+      return new RunnerLost({ pool, function: name, runner, exit, mayHaveRun: false, gone: false })
+    }
+  }
+}

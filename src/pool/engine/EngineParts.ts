@@ -1,0 +1,42 @@
+/** What a pool's engine has to do with: its runners as it sees them, and what others do for it. */
+import type * as Context from "effect/Context"
+import type { RunnerHandle } from "./RunnerHandle.ts"
+import type { ExitReason } from "../../error/RunnerExit.ts"
+import type { PoolMetrics } from "./PoolMetrics.ts"
+import type { DrainReason } from "../policy/Step.ts"
+
+/** A runner from its boot to its end, as the engine sees it. */
+export interface EngineRunner {
+  readonly id: string
+  readonly startedAt: number
+  /** When its boot had succeeded. */
+  readyAt: number | undefined
+  /** How long the steps of its boot took, in milliseconds from its start. */
+  readonly phases: Readonly<Record<string, number>>
+  /** Its session; undefined while it boots. */
+  handle: RunnerHandle | undefined
+  /** Why it was told to go. */
+  why: DrainReason | undefined
+  /** What it goes for, where its backend has said that before it went. */
+  leavesFor: ExitReason | undefined
+  /** Whether it has, or had, a call that did not stop. */
+  isStuck: boolean
+  /** When it last fell silent. */
+  silentSince: number | undefined
+  /** Tells it to go, within the budget in milliseconds; a boot is given up. */
+  readonly leave: (why: DrainReason, budget: number) => void
+  /** Ends it now. */
+  readonly kill: (by: string) => void
+  /** Asks it whether it may go; the answer comes by an event. */
+  readonly askIdle: () => void
+}
+
+/** What the engine has done by others. */
+export interface EngineParts {
+  readonly pool: string
+  readonly context: Context.Context<never>
+  readonly metrics: PoolMetrics
+  readonly boot: (index: number) => EngineRunner
+  readonly build: string
+  readonly stuck: (runner: EngineRunner, fn: string) => void
+}

@@ -1,0 +1,95 @@
+/** How a parent and a runner meet: the runner says what it is, and is let in or refused. This is the parent's side. */
+import * as Effect from "effect/Effect"
+import { type BootFailure, NeverConnected, NotARunner } from "../../error/BootFailure.ts"
+import { frameLimit, isFinal, json, Kind, kindName } from "../../wire/Frame.ts"
+import { checkHello, decodeFailure, type Welcome } from "../../wire/Handshake.ts"
+import { Link } from "../../wire/Link.ts"
+import type { Transport } from "../../wire/Transport.ts"
+import { type RunnerEvents, RunnerHandle, type TakeLogs } from "./RunnerHandle.ts"
+
+/** Who is expected to dial back, and on which terms. */
+export interface RunnerTerms extends Welcome {
+  readonly runner: string
+  readonly life: string
+  /** Layouts of the functions that the parent knows so far. */
+  readonly fingerprints: ReadonlyMap<string, string>
+}
+
+const none = new Uint8Array(0)
+
+/**
+ * Waits for the runner at the other end of a pipe to introduce itself, and lets it in or refuses it.
+ *
+ * Fails at once when what is there is no runner or one that does not fit. A pipe that closes before is left to the
+ * backend, which knows why the runner ended, for a second.
+ */
+export const connect = (
+  transport: Transport,
+  terms: RunnerTerms,
+  logs?: TakeLogs
+): Effect.Effect<RunnerHandle, BootFailure> =>
+  Effect.callback<RunnerHandle, BootFailure>((resume) => {
+    let handle: RunnerHandle | undefined
+    const before: RunnerEvents = {
+      draining() {},
+      responsive() {},
+      closed: () => {}
+    }
+    const link = new Link(transport, {
+      message(kind, id, body, large) {
+        if (handle !== undefined) return handle.message(kind, id, body, large)
+        if (kind === Kind.Fail) {
+          resume(Effect.fail(decodeFailure(body)))
+          return link.end()
+        }
+        const hello =
+          kind === Kind.Hello
+            ? checkHello(body, terms)
+            : new NotARunner({ detail: `it began with a ${kindName(kind)} frame instead of Hello` })
+        if ("_tag" in hello) {
+          link.send(Kind.Refuse, 0, none, json(hello))
+          link.end()
+          return resume(Effect.fail(hello))
+        }
+        const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = terms
+        link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, logLevel, maxPayload, maxResult }))
+        handle = new RunnerHandle(link, hello, before, maxResult)
+        handle.logs = logs
+        resume(Effect.succeed(handle))
+      },
+      accept(kind, id, total) {
+        const acceptNested = kind === Kind.Nested ? handle?.events.acceptNested : undefined
+        if (acceptNested !== undefined) return acceptNested(id, total)
+        if (!isFinal(kind) || handle?.calls[id] === undefined)
+          return `a large ${kindName(kind)} for call ${id}, which it does not hold`
+        // only values are as large as they are; what it died with is bounded where it is said
+        if (kind !== Kind.Success && kind !== Kind.Failure && total > frameLimit)
+          return `a ${kindName(kind)} of ${total} bytes, the limit is ${frameLimit}`
+        return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
+      },
+      items: (kind, id, bytes) =>
+        handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.items(kind, id, bytes),
+      grant: (kind, id, more) =>
+        handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.grant(kind, id, more),
+      closed(how) {
+        if (handle !== undefined) return handle.events.closed(how)
+        if (how.violation !== undefined) {
+          return resume(Effect.fail(new NotARunner({ detail: `it does not speak this protocol: ${how.violation}` })))
+        }
+        resume(
+          Effect.delay(
+            Effect.fail(
+              new NeverConnected({
+                phase: "connected",
+                hint: `its connection ended before it served${how.error === undefined ? "" : ` (${how.error.message})`}; look at its output`,
+                after: 0
+              })
+            ),
+            "1 second"
+          )
+        )
+      }
+    })
+    link.open()
+    return Effect.sync(() => link.destroy())
+  })

@@ -1,0 +1,293 @@
+/**
+ * The moving part of a pool: feeds events into the policy and carries its commands out.
+ *
+ * It is plain synchronous code on the callers' turns, so that a warm call costs no fiber; whatever takes time (boots,
+ * ends of runners, hooks) is a fiber of RunnerLife.
+ */
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { BootFailure } from "../../error/BootFailure.ts"
+import { FlameError, type Reason, type TimedOut } from "../../error/FlameError.ts"
+import { Disconnected } from "../../error/RunnerExit.ts"
+import { Kind } from "../../wire/Frame.ts"
+import { Call, type CallOwner } from "./Call.ts"
+import * as Refusal from "../../call/Refusal.ts"
+import * as CallReasons from "./CallReasons.ts"
+import type { EngineParts, EngineRunner } from "./EngineParts.ts"
+import type * as LeaseTicket from "./LeaseTicket.ts"
+import { LostCalls } from "./LostCalls.ts"
+import type { Settings } from "../option/PoolOptions.ts"
+import * as PoolState from "../policy/Policy.ts"
+import { Pings } from "./Pings.ts"
+import { PoolTimer } from "./PoolTimer.ts"
+import { StoppingCalls } from "./StoppingCalls.ts"
+
+const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
+
+export class PoolEngine implements CallOwner {
+  readonly state: PoolState.PoolState
+  readonly runners = new Map<number, EngineRunner>()
+  /** Layouts of the functions called so far: what a booting runner is checked against. */
+  readonly fingerprints = new Map<string, string>()
+  settings: Settings
+  /** A context of which nothing crosses with a call: no tracer, no lease, no annotations, no level of its own. */
+  plainContext: Context.Context<never> | undefined
+  private readonly parts: EngineParts
+  readonly timer: PoolTimer
+  private readonly backlog: Array<PoolState.Event> = []
+  private isStepping = false
+  /** Answers decided in a step. They run users' code, which must not meet a state that is ahead of what was sent. */
+  private answers: Array<() => void> = []
+  private readonly pings: Pings
+  private readonly stopping: StoppingCalls
+  /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
+  readonly lost: LostCalls
+
+  constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
+    this.parts = parts
+    this.settings = settings
+    this.state = PoolState.make(options, seed)
+    this.timer = new PoolTimer(clock, parts.context, {
+      wakeAt: () => PoolState.wakeAt(this.state),
+      wake: (now) => this.step({ _tag: "Tick", now })
+    })
+    this.lost = new LostCalls(parts.pool, this.timer, parts.metrics, {
+      cancelGrace: () => this.settings.cancelGrace,
+      isClosed: () => this.state.closed,
+      again: (call) => this.step({ _tag: "Requeue", now: this.now(), ticket: call })
+    })
+    this.stopping = new StoppingCalls(this, parts, this.timer)
+    this.pings = new Pings(
+      this.timer,
+      this.runners,
+      () => this.settings.silenceLimit,
+      () => {
+        // not to keep what a caller of long ago had in its context
+        this.plainContext = undefined
+      }
+    )
+  }
+
+  /** Milliseconds of the pool's own time, which no change of the wall clock moves. */
+  now(): number {
+    return this.timer.now()
+  }
+
+  /** The pool's id. */
+  get pool(): string {
+    return this.parts.pool
+  }
+
+  /** Takes an event in; events that come while commands are carried out wait for their turn. */
+  step(event: PoolState.Event): void {
+    if (this.isStepping) {
+      this.backlog.push(event)
+      return
+    }
+    this.isStepping = true
+    try {
+      for (let next: PoolState.Event | undefined = event; next !== undefined; next = this.backlog.shift()) {
+        const commands = PoolState.step(this.state, next)
+        for (const command of commands) this.carryOut(command, next.now)
+      }
+    } finally {
+      this.isStepping = false
+    }
+    this.timer.rearm()
+    if (this.answers.length === 0) return
+    const answers = this.answers
+    this.answers = []
+    for (const answer of answers) answer()
+  }
+
+  /** Starts a call. */
+  submit(call: Call): void {
+    const { codec, fn } = call
+    this.parts.metrics.submitted(call.cast)
+    // not what a runner says of functions that may exist nowhere
+    if (codec !== undefined && !this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
+    if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
+    this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
+  }
+
+  /** The caller is interrupted: stops the function and waits for that, at most `cancelGrace`. */
+  interrupt(call: Call): Effect.Effect<void> {
+    if (call.phase === "over") return Effect.void
+    if (call.phase === "stopping") return this.stopping.until(call)
+    const now = this.now()
+    this.timer.cancel(call)
+    call.observe(Exit.interrupt())
+    this.parts.metrics.interrupted++
+    if (call.phase === "lost" || call.state !== "running") {
+      call.phase = "over"
+      this.lost.delete(call)
+      this.step({ _tag: "Withdraw", now, ticket: call })
+      return Effect.void
+    }
+    call.phase = "stopping"
+    this.stopping.begin(call, now)
+    return this.stopping.until(call)
+  }
+
+  expired(call: Call, now: number): void {
+    if (call.phase === "stopping") return this.stopping.expired(call)
+    const reason = (phase: TimedOut["phase"]) => {
+      const runner = this.lost.runnerOf(call) ?? this.runners.get(call.runner)?.id
+      return CallReasons.timedOut(this.pool, call, phase, now, runner)
+    }
+    this.parts.metrics.failed(call.cast)
+    if (call.phase === "lost") {
+      call.fail(reason("running"))
+      this.lost.delete(call)
+      return this.step({ _tag: "Withdraw", now, ticket: call })
+    }
+    if (call.state !== "running") {
+      this.step({ _tag: "Withdraw", now, ticket: call })
+      return call.fail(reason(this.waitsFor))
+    }
+    call.fail(reason("running"), "stopping")
+    this.stopping.begin(call, now)
+  }
+
+  /** What whoever waits now waits for: a slot, or the first runner at all. */
+  get waitsFor(): "queued" | "booting" {
+    const { booting, ready } = PoolState.snapshot(this.state)
+    return ready === 0 && booting > 0 ? "booting" : "queued"
+  }
+
+  final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
+    const now = this.now()
+    if (call.place >= 0) this.timer.cancel(call)
+    call.calls?.end()
+    const runner = this.runners.get(call.runner)
+    const id = runner?.id ?? "?"
+    if (call.phase !== "open") {
+      // nobody waits for it any more, whatever it is: only its slot matters
+      this.step({ _tag: "Released", now, ticket: call })
+      call.end()
+      if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
+      return
+    }
+    if (kind === Kind.Success || kind === Kind.Failure || kind === Kind.Defect) {
+      this.parts.metrics.finished(call, now, kind === Kind.Success)
+      call.leaving?.()
+      this.step({ _tag: "Released", now, ticket: call })
+      call.settle(call.decode(kind, body, large, id), "over")
+    } else if (kind === Kind.Refused) this.refused(call, now, body, id)
+    else if (call.mayRunAgain && !this.state.closed) {
+      // its runner had to go before it ended, and says that nothing of it runs any more
+      if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
+      this.step({ _tag: "Requeue", now, ticket: call })
+    } else {
+      this.step({ _tag: "Released", now, ticket: call })
+      this.parts.metrics.failed(call.cast)
+      call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: runner?.leavesFor ?? wentEarly, gone: false }))
+    }
+    if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
+  }
+
+  private refused(call: Call, now: number, body: Buffer, runner: string): void {
+    const refusal = Refusal.refusalOf(body)
+    if (refusal.why === "draining") {
+      if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
+      return this.step({ _tag: "Requeue", now, ticket: call })
+    }
+    this.step({ _tag: "Released", now, ticket: call })
+    this.parts.metrics.failed(call.cast)
+    call.fail(Refusal.reasonOf(call.fn.name, refusal, runner))
+  }
+
+  /** The session of a runner is over: gives back what was not sent and keeps the rest until its reason is known. */
+  sessionOver(index: number): ReadonlyArray<Call> {
+    const runner = this.runners.get(index)
+    if (runner?.handle === undefined) return []
+    const { handle } = runner
+    const now = this.now()
+    this.step({ _tag: "Lost", now, runner: index })
+    const mayHaveRun: Array<Call> = []
+    for (const call of handle.calls) {
+      if (!(call instanceof Call)) continue
+      if (call.phase === "stopping") {
+        this.timer.cancel(call)
+        call.end()
+      } else if (call.phase === "open") {
+        if (handle.isUnsent(call)) this.step({ _tag: "Requeue", now, ticket: call })
+        else {
+          this.lost.add(call, runner.id)
+          mayHaveRun.push(call)
+        }
+      }
+    }
+    return mayHaveRun
+  }
+
+  private carryOut(command: PoolState.Command, now: number): void {
+    switch (command._tag) {
+      case "Dispatch":
+        return this.dispatch(command.ticket as Call, command.runner, now)
+      case "Reject":
+        return this.reject(command)
+      case "Boot":
+        this.runners.set(command.runner, this.parts.boot(command.runner))
+        return
+      case "Drain": {
+        const runner = this.runners.get(command.runner)
+        if (runner === undefined) return
+        runner.why = command.why
+        return runner.leave(command.why, this.settings.drainTimeout)
+      }
+      case "AskIdle":
+        return this.runners.get(command.runner)?.askIdle()
+      case "LeaseGranted":
+        this.answers.push(() => (command.ticket as LeaseTicket.LeaseTicket).granted(command.lease, command.runner))
+        return
+    }
+  }
+
+  private dispatch(call: Call, index: number, now: number): void {
+    const runner = this.runners.get(index)
+    const handle = runner?.handle
+    if (call.phase !== "open") {
+      // given up since it was decided: nothing of it is sent
+      this.step({ _tag: "Released", now, ticket: call })
+      return call.end()
+    }
+    if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
+    const functionIndex = handle.indexOf(call.fn, call.codec !== undefined)
+    if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
+    call.dispatchedAt = now
+    call.ranOn = index
+    call.ranFor = undefined
+    const budget = call.expiry === undefined ? undefined : call.expiry - now
+    handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload, call.nested)
+    this.pings.start()
+  }
+
+  /** The runner does not have the function, or another one of that name. */
+  private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
+    this.step({ _tag: "Released", now, ticket: call })
+    const { build, pool } = this.parts
+    this.answer(call, CallReasons.misfit(pool, call, runner.id, failure, build, runner.handle?.hello.build))
+  }
+
+  private reject(command: CallReasons.Rejection): void {
+    const { ticket } = command
+    const { waiting } = PoolState.snapshot(this.state)
+    const reason = CallReasons.rejected(this.pool, command, waiting, this.settings.queueCapacity)
+    if (ticket instanceof Call) return this.answer(ticket, reason)
+    const exit = Exit.fail(new FlameError({ reason }))
+    this.answers.push(() => (ticket as LeaseTicket.LeaseTicket).rejected(exit))
+  }
+
+  /** Fails a call once the step that decided so is over, unless its caller has gone by then. */
+  private answer(call: Call, reason: Reason): void {
+    this.timer.cancel(call)
+    this.answers.push(() => {
+      if (call.phase !== "open") return
+      this.parts.metrics.failed(call.cast)
+      call.fail(reason)
+    })
+  }
+}

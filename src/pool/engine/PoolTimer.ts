@@ -1,0 +1,102 @@
+/**
+ * The time of a pool, and its one timer: a fiber that sleeps until the earliest of everything that is due.
+ *
+ * A timer that would wake for nothing is not called off, because most calls end long before their budget: it looks
+ * what is due when it rings, and sleeps again.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { Due } from "./Call.ts"
+import { Deadlines } from "../policy/Deadlines.ts"
+
+/** Somebody with due times of its own. */
+export interface Waker {
+  readonly wakeAt: () => number | undefined
+  readonly wake: (now: number) => void
+}
+
+export class PoolTimer {
+  /** Whether time is that of the world, not of a test. */
+  readonly isLive: boolean
+  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
+  private readonly waker: Waker
+  private readonly deadlines = new Deadlines<Due>()
+  private fiber: Fiber.Fiber<void> | undefined
+  private at = Infinity
+
+  constructor(clock: Clock.Clock, context: Context.Context<never>, waker: Waker) {
+    this.clock = clock
+    this.context = context
+    this.waker = waker
+    this.isLive = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.Clock.defaultValue())
+  }
+
+  /** Milliseconds of a time that no change of the wall clock moves. */
+  now(): number {
+    return this.isLive ? performance.now() : Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  /** Runs `f` after some milliseconds, unless the timer is disposed of by then. */
+  after(millis: number, f: () => void): Due {
+    const due: Due = { at: 0, place: -1, due: f }
+    this.schedule(due, this.now() + millis)
+    return due
+  }
+
+  /** Sets what is due at a time, in place of the time it had. */
+  schedule(due: Due, at: number): void {
+    if (due.place >= 0) this.deadlines.remove(due)
+    due.at = at
+    this.deadlines.insert(due)
+    if (at < this.at) this.arm(at)
+  }
+
+  cancel(due: Due): void {
+    this.deadlines.remove(due)
+  }
+
+  /**
+   * Judges a runner once all that has come from it is read: a parent that computed finds its own timers due before
+   * the answers that came in time.
+   */
+  afterReading(judge: () => void): void {
+    if (this.isLive) setImmediate(judge)
+    else judge()
+  }
+
+  /** The waker's time may have changed. */
+  rearm(): void {
+    const wake = this.waker.wakeAt()
+    if (wake !== undefined && wake < this.at) this.arm(wake)
+  }
+
+  /** Nothing is due any more. */
+  dispose(): void {
+    this.fiber?.interruptUnsafe()
+    this.at = -Infinity
+  }
+
+  private arm(at: number): void {
+    this.at = at
+    this.fiber?.interruptUnsafe()
+    const millis = Math.ceil(at - this.now())
+    // what is due already is so in a turn of its own: a test's clock would ring at once, in the midst of a submission
+    const sleep = millis > 0 ? this.clock.sleep(Duration.millis(millis)) : Effect.yieldNow
+    this.fiber = Effect.runForkWith(this.context)(Effect.flatMap(sleep, () => Effect.sync(() => this.ring())))
+  }
+
+  private ring(): void {
+    this.fiber = undefined
+    this.at = Infinity
+    const now = this.now()
+    for (let due = this.deadlines.takeDue(now); due !== undefined; due = this.deadlines.takeDue(now)) due.due(now)
+    const wake = this.waker.wakeAt()
+    if (wake !== undefined && wake <= now) this.waker.wake(now)
+    const next = Math.min(this.deadlines.first()?.at ?? Infinity, this.waker.wakeAt() ?? Infinity)
+    if (next < this.at) this.arm(next)
+  }
+}

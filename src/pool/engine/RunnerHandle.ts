@@ -1,0 +1,245 @@
+/**
+ * The parent's handle on one runner: its session, the calls it holds, whether it answers.
+ *
+ * It routes frames and knows no policy; what a frame means for the pool is told through `RunnerEvents`.
+ */
+import type { BootFailure } from "../../error/BootFailure.ts"
+import type { AnyFunction } from "../../function/FlameFunction.ts"
+import { Channel, type ChannelHandlers } from "../../wire/Channel.ts"
+import { isFinal, isItems, Kind, kindName } from "../../wire/Frame.ts"
+import { type Hello, layoutMismatch } from "../../wire/Handshake.ts"
+import type { Link, LinkClosed } from "../../wire/Link.ts"
+import { encodeHead, type Extras, type SpanIds } from "../../wire/Request.ts"
+
+/** A call as its runner's handle sees it. */
+export interface RunnerCall {
+  /** Its id on the runner's link; set by the handle. */
+  linkId: number
+  /** The turn in which its Request was sent; see `Link.flushed`. */
+  turn: number
+  /** Whether the runner is asked how long the function runs; it says so by `ran`, right before `final`. */
+  readonly isTimed?: boolean
+  readonly ran?: (millis: number) => void
+  /** Who gets the messages of the call, when it is a channel. */
+  readonly messages?: ChannelHandlers | undefined
+  /** Its channel, from its Request to its final frame; set by the handle. */
+  channel?: Channel | undefined
+  readonly final: (kind: number, body: Buffer, large: Uint8Array | undefined) => void
+}
+
+/** What a pool wants to know of a runner. */
+export interface RunnerEvents {
+  readonly draining: () => void
+  readonly responsive: (answers: boolean) => void
+  /** A function there makes a call, or gives one up. */
+  readonly nested?: (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => void
+  /** Whether a call of a function there may have a large payload of this size; a string says why not. */
+  readonly acceptNested?: (id: number, total: number) => string | undefined
+  readonly closed: (how: LinkClosed) => void
+}
+
+/** Takes what a runner logs; a string says what is wrong with it. */
+export type TakeLogs = (body: Buffer) => string | undefined
+
+export class RunnerHandle {
+  readonly hello: Hello
+  readonly link: Link
+  /** Calls by link id; a hole is a free id. */
+  readonly calls: Array<RunnerCall | undefined> = [undefined]
+  inFlight = 0
+  /** Whether it has said that it takes nothing new. */
+  isDraining = false
+  events: RunnerEvents
+  /** Takes what it logs; a string says what is wrong with it. */
+  logs: TakeLogs | undefined
+  /** The largest result or message that it may send, in bytes. */
+  private readonly maxResult: number
+  private hasLeft = false
+  private readonly freeIds: Array<number> = []
+  private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
+  /** Functions whose layout was compared. */
+  private readonly checked = new Map<Pick<AnyFunction, "name" | "layout">, number>()
+  /** How often it has answered a ping. */
+  pongs = 0
+  /** Whether a ping is out, and whether the next one that is due may take it for unanswered. */
+  private pinged = false
+  private isDue = false
+  private answers = true
+
+  constructor(link: Link, hello: Hello, events: RunnerEvents, maxResult: number) {
+    this.maxResult = maxResult
+    this.link = link
+    this.hello = hello
+    this.events = events
+    hello.functions.forEach(([name, fingerprint], index) => this.indices.set(name, { index, fingerprint }))
+  }
+
+  /**
+   * Index of a function there; undefined when it is not served, a failure when its layout is another one. One that is not
+   * `ours` is known by what another runner says of it, and not remembered.
+   */
+  indexOf(fn: Pick<AnyFunction, "name" | "layout">, ours = true): number | BootFailure | undefined {
+    const known = this.checked.get(fn)
+    if (known !== undefined) return known
+    const there = this.indices.get(fn.name)
+    if (there === undefined) return undefined
+    if (there.fingerprint !== fn.layout) return layoutMismatch(fn.name, fn.layout, there.fingerprint, this.hello.build)
+    if (ours) this.checked.set(fn, there.index)
+    return there.index
+  }
+
+  /** Sends a call; its `final` comes exactly once unless the session ends first. */
+  request(
+    call: RunnerCall,
+    functionIndex: number,
+    budget: number | undefined,
+    span: SpanIds | undefined,
+    extras: Extras | undefined,
+    payload: Uint8Array,
+    isNested = false
+  ): void {
+    const id = this.freeIds.pop() ?? this.calls.length
+    this.calls[id] = call
+    call.linkId = id
+    call.turn = this.link.turn
+    this.inFlight++
+    if (call.messages !== undefined) {
+      const { link, maxResult: limit } = this
+      call.channel = new Channel({ link, side: "parent", id, limit }, call.messages)
+    }
+    const head = encodeHead(functionIndex, budget, span, extras, call.isTimed, isNested)
+    this.link.send(Kind.Request, id, head, payload)
+  }
+
+  /** Asks the runner to stop a call; its final frame is the acknowledgement. */
+  cancel(call: RunnerCall): void {
+    if (this.calls[call.linkId] !== call) return
+    this.link.abandon(call.linkId, "request")
+    call.channel?.drop()
+    this.link.control(Kind.Cancel, call.linkId)
+  }
+
+  /** Tells the runner to take nothing new, to end its calls within the budget in milliseconds, and to leave. */
+  drain(budget: number): void {
+    const body = Buffer.allocUnsafe(4)
+    body.writeUInt32BE(Math.min(0xffffffff, Math.max(0, Math.ceil(budget))), 0)
+    this.link.control(Kind.Drain, 0, body)
+  }
+
+  /** Tells calls that want to know it that the runner will have to go. */
+  warn(): void {
+    for (const call of this.calls) call?.messages?.leave?.()
+  }
+
+  /** Asks whether its event loop turns; a ping not answered when the next is due makes it unresponsive. */
+  ping(): void {
+    if (this.pinged && this.isDue) {
+      if (this.answers) {
+        this.answers = false
+        this.events.responsive(false)
+      }
+      return
+    }
+    this.probe()
+    this.isDue = true
+  }
+
+  /** Asks out of turn: it may take until the next ping but one is due to answer. */
+  probe(): void {
+    if (!this.pinged) this.isDue = false
+    this.pinged = true
+    this.link.control(Kind.Ping, 0)
+  }
+
+  /** Whether a ping is out that has not been answered. */
+  get isPinged(): boolean {
+    return this.pinged
+  }
+
+  /** Whether the last ping that was due has been answered. */
+  get isResponsive(): boolean {
+    return this.answers
+  }
+
+  /**
+   * Whether a call that has no final frame has not run for sure: nothing of it was handed to the connection, or the
+   * runner has said goodbye, which it does when it has answered all that it took.
+   */
+  isUnsent(call: RunnerCall): boolean {
+    return this.hasLeft || call.turn > this.link.flushed
+  }
+
+  message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    if (isFinal(kind)) return this.final(kind, id, body, large)
+    switch (kind) {
+      case Kind.Pong: {
+        this.pinged = false
+        this.pongs++
+        if (!this.answers) {
+          this.answers = true
+          this.events.responsive(true)
+        }
+        return
+      }
+      case Kind.Ran:
+        return this.ran(id, body)
+      case Kind.Logs: {
+        const wrong = this.logs?.(body)
+        if (wrong !== undefined) this.link.violate(wrong)
+        return
+      }
+      case Kind.Nested:
+      case Kind.NestedCancel:
+        if (this.events.nested === undefined) return this.link.violate(`a ${kindName(kind)} frame before it had a call`)
+        return this.events.nested(kind, id, body, large)
+      case Kind.Draining:
+        this.isDraining = true
+        return this.events.draining()
+      case Kind.Bye:
+        this.hasLeft = true
+        return this.link.end()
+      default:
+        this.link.violate(`a ${kindName(kind)} frame, which a runner must not send`)
+    }
+  }
+
+  private ran(id: number, body: Buffer): void {
+    const call = this.calls[id]
+    const millis = body.length === 8 ? body.readDoubleBE(0) : NaN
+    if (call?.isTimed !== true || !(millis >= 0))
+      return this.link.violate(`a Ran frame for call ${id}, which did not ask`)
+    call.ran?.(millis)
+  }
+
+  items(kind: number, id: number, bytes: Buffer): void {
+    const channel = kind === Kind.ItemsResponse ? this.calls[id]?.channel : undefined
+    if (channel === undefined) return this.violateBy(kind, id)
+    channel.onItems(bytes)
+  }
+
+  grant(kind: number, id: number, more: number): void {
+    const channel = kind === Kind.GrantRequest ? this.calls[id]?.channel : undefined
+    if (channel === undefined) return this.violateBy(kind, id)
+    channel.onGrant(more)
+  }
+
+  private violateBy(kind: number, id: number): void {
+    const article = isItems(kind) ? "an" : "a"
+    this.link.violate(`${article} ${kindName(kind)} frame for call ${id}, which is no channel here`)
+  }
+
+  private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+    const call = this.calls[id]
+    if (call === undefined) return this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it does not hold`)
+    this.calls[id] = undefined
+    this.freeIds.push(id)
+    this.inFlight--
+    this.link.forget(id, "response")
+    if (call.channel !== undefined) {
+      call.channel.end()
+      if (kind === Kind.Success && call.channel.isBetween)
+        return this.link.violate(`a ${kindName(kind)} frame of call ${id} in the middle of a message`)
+    }
+    call.final(kind, body, large)
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Calls whose functions are told to stop. One that does not within `cancelGrace` is stuck: its caller returns, its slot
+ * stays taken, its runner goes.
+ */
+import * as Effect from "effect/Effect"
+import { Call } from "./Call.ts"
+import type { EngineParts, EngineRunner } from "./EngineParts.ts"
+import type { Settings } from "../option/PoolOptions.ts"
+import type * as PoolState from "../policy/Policy.ts"
+import type { PoolTimer } from "./PoolTimer.ts"
+
+/** The engine whose calls they are. */
+interface Engine {
+  readonly runners: ReadonlyMap<number, EngineRunner>
+  readonly settings: Settings
+  readonly step: (event: PoolState.Event) => void
+}
+
+export class StoppingCalls {
+  private readonly engine: Engine
+  private readonly parts: EngineParts
+  private readonly timer: PoolTimer
+
+  constructor(engine: Engine, parts: EngineParts, timer: PoolTimer) {
+    this.engine = engine
+    this.parts = parts
+    this.timer = timer
+  }
+
+  /** Asks the runner to stop the function. */
+  begin(call: Call, now: number): void {
+    const handle = this.engine.runners.get(call.runner)?.handle
+    if (handle === undefined) return call.end()
+    handle.cancel(call)
+    // the answer to a ping that is out already may have left before the loop was blocked
+    call.pongs = handle.pongs + (handle.isPinged ? 1 : 0)
+    handle.probe()
+    // a function that waits for a nested one which does not stop must not be taken for stuck itself
+    this.timer.schedule(call, now + this.engine.settings.cancelGrace * 0.9 ** call.depth)
+  }
+
+  /** Waits until it has stopped, or is stuck. */
+  until(call: Call): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (call.phase === "over" || call.isStuck) return resume(Effect.void)
+      call.stopped = () => resume(Effect.void)
+    })
+  }
+
+  /** It has had `cancelGrace`. */
+  expired(call: Call): void {
+    this.timer.afterReading(() => call.phase === "stopping" && this.stuck(call))
+  }
+
+  private stuck(call: Call): void {
+    call.isStuck = true
+    const stopped = call.stopped
+    call.stopped = undefined
+    stopped?.()
+    const runner = this.engine.runners.get(call.runner)
+    if (runner?.handle === undefined) return
+    const by = `stuck call ${call.fn.name}`
+    runner.isStuck = true
+    this.engine.step({ _tag: "Stuck", now: this.timer.now(), runner: call.runner })
+    this.parts.stuck(runner, call.fn.name)
+    // any answer since it was cancelled counts: a regular ping may have left just now
+    if (runner.handle.pongs <= call.pongs) return runner.kill(by)
+    this.killIfOnlyStuck(runner)
+    this.timer.after(this.engine.settings.drainTimeout, () => runner.kill(by))
+  }
+
+  /** Ends a runner that has nothing but stuck calls. */
+  killIfOnlyStuck(runner: EngineRunner): void {
+    let stuck: Call | undefined
+    for (const call of runner.handle?.calls ?? []) {
+      if (call === undefined) continue
+      if (!(call instanceof Call && call.isStuck)) return
+      stuck = call
+    }
+    if (stuck !== undefined) runner.kill(`stuck call ${stuck.fn.name}`)
+  }
+}

@@ -1,0 +1,151 @@
+/** A runner as its pool holds it from its boot to its end, with what its status shows. */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Backend, RunnerProcess } from "../../backend/Backend.ts"
+import type { ExitReason } from "../../error/RunnerExit.ts"
+import type { RunnerHandle } from "../engine/RunnerHandle.ts"
+import { BootProgress } from "./BootProgress.ts"
+import type { Due } from "../engine/Call.ts"
+import type { EngineRunner } from "../engine/EngineParts.ts"
+import type { PoolEngine } from "../engine/PoolEngine.ts"
+import type { BootPhases, PoolEvent, RunnerStatus } from "../status/PoolEvent.ts"
+import type { PoolMetrics } from "../engine/PoolMetrics.ts"
+import type { PoolOptions } from "../option/PoolOptions.ts"
+import { LogArrival } from "./LogArrival.ts"
+import type * as PoolState from "../policy/Policy.ts"
+
+/** What the life of a runner needs of its pool. */
+export interface LifeParts {
+  readonly pool: string
+  readonly life: string
+  readonly build: string
+  readonly backend: Context.Service.Shape<typeof Backend>
+  readonly metrics: PoolMetrics
+  readonly hooks: Pick<PoolOptions<never>, "beforeBoot" | "afterBoot" | "onRunnerLost">
+  readonly publish: (event: PoolEvent) => void
+  /** Runs an effect beside the pool, until the pool ends. */
+  readonly beside: (effect: Effect.Effect<unknown, unknown>) => void
+  /** Completes when the pool has cut its calls at the end of its drain: what time is left is for taking runners away. */
+  readonly outOfTime: Effect.Effect<void>
+  readonly askIdle: (index: number, handle: RunnerHandle) => void
+}
+
+/** A runner with what its status shows. */
+export class LivingRunner implements EngineRunner {
+  readonly id: string
+  handle: RunnerHandle | undefined = undefined
+  why: PoolState.DrainReason | undefined = undefined
+  isStuck = false
+  silentSince: number | undefined = undefined
+  process: RunnerProcess | undefined = undefined
+  readyAt: number | undefined = undefined
+  readonly startedAt: number
+  readonly progress: BootProgress
+  readonly log: LogArrival
+  /** Completes when its session is over. */
+  readonly over = Deferred.makeUnsafe<void>()
+  /** Completes when a boot is given up. */
+  readonly givenUp = Deferred.makeUnsafe<void>()
+  /** Who ended it here, for want of an answer. */
+  killedBy: string | undefined = undefined
+  /** When somebody else ends it, where its backend has said so. */
+  leavesBy = Infinity
+  leavesFor: ExitReason | undefined = undefined
+  /** Whether it was booted to be kept at hand, not for calls that wait. */
+  readonly isKept: boolean
+  private patience: Due | undefined
+  private readonly index: number
+  private readonly parts: LifeParts
+  private readonly engine: PoolEngine
+
+  constructor(id: string, index: number, isKept: boolean, parts: LifeParts, engine: PoolEngine) {
+    this.id = id
+    this.isKept = isKept
+    this.index = index
+    this.parts = parts
+    this.engine = engine
+    this.startedAt = engine.now()
+    this.log = new LogArrival(parts.pool, id)
+    this.progress = new BootProgress(parts.pool, id, () => engine.now(), parts.publish)
+  }
+
+  get phases(): BootPhases {
+    return this.progress.phases
+  }
+
+  leave(why: PoolState.DrainReason, drainTimeout: number): void {
+    const { pool } = this.parts
+    if (this.handle === undefined) {
+      Deferred.doneUnsafe(this.givenUp, Exit.void)
+      return
+    }
+    const budget = Math.min(drainTimeout, Math.max(0, this.leavesBy - this.engine.now()))
+    this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
+    this.drain(this.handle, budget, why)
+  }
+
+  /** Somebody else ends it, so many milliseconds from now at most: also one that was given more time before. */
+  endsWithin(budget: number): void {
+    const by = this.engine.now() + budget
+    if (by >= this.leavesBy) return
+    this.leavesBy = by
+    if (this.handle !== undefined && this.patience !== undefined) this.drain(this.handle, budget, "draining")
+  }
+
+  private drain(handle: RunnerHandle, budget: number, why: PoolState.DrainReason): void {
+    // told again, it is the shorter time that holds there
+    handle.drain(budget)
+    if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
+    // a runner that does not say goodbye in time is not waited for; without calls it has no other use for the time
+    const limit = (handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
+    this.patience = this.engine.timer.after(limit, () => this.kill(`not gone after its drain (${why})`))
+  }
+
+  kill(by: string): void {
+    if (this.killedBy !== undefined || this.process === undefined) return
+    this.killedBy = by
+    const { handle } = this
+    this.parts.beside(
+      // the link of a backend whose kill does not close it must not outlive the kill
+      Effect.ensuring(
+        this.process.kill(by),
+        Effect.sync(() => handle?.link.destroy())
+      )
+    )
+  }
+
+  /** It is gone: lets go of what would keep it in memory. */
+  gone(): void {
+    Deferred.doneUnsafe(this.over, Exit.void)
+    if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
+  }
+
+  askIdle(): void {
+    if (this.handle !== undefined) this.parts.askIdle(this.index, this.handle)
+  }
+}
+
+const states = {
+  booting: "booting",
+  ready: "ready",
+  retiring: "draining",
+  draining: "draining",
+  lost: "draining"
+} as const
+
+/** What is told of a runner that the policy sees so; of one that is about to begin there is no more yet. */
+export const statusOf = (view: PoolState.RunnerView, runner: LivingRunner | undefined, now: number): RunnerStatus => {
+  const state = states[view.phase]
+  return {
+    id: runner?.id ?? "?",
+    state: state === "ready" && !view.responsive ? "unresponsive" : state,
+    labels: runner?.process?.labels ?? {},
+    calls: view.used,
+    age: runner?.readyAt === undefined ? undefined : now - runner.readyAt,
+    phases: { ...runner?.phases },
+    phase: runner?.progress.phase ?? "beforeBoot",
+    waitsFor: runner?.progress.waitsFor
+  }
+}

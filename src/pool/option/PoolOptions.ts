@@ -1,0 +1,220 @@
+/** What can be set on a pool, its defaults, and what the policy needs of them. */
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
+import type { BootFailure } from "../../error/BootFailure.ts"
+import type { IdleFunction } from "../../function/FlameFunction.ts"
+import type { RunnerExit } from "../../error/RunnerExit.ts"
+import type { Options as StateOptions } from "../policy/Step.ts"
+
+/** The outcome of one boot, as `afterBoot` gets it. */
+export interface BootOutcome {
+  readonly pool: string
+  readonly runner: string
+  /** Undefined when the boot succeeded. */
+  readonly failure: BootFailure | undefined
+  /** Milliseconds from its start, `beforeBoot` included. */
+  readonly took: number
+}
+
+/** Options of a pool. `min` and `max` are per parent process: three replicas of an app may have three times `max` runners. */
+export interface PoolOptions<RHooks = never> {
+  /** Runners kept at all times, not only at the start. Default 0. */
+  readonly min?: number
+  /** Runners that may exist at a time, booting and leaving ones included. Default 10, or `min` where that is larger. */
+  readonly max?: number
+  /** Calls that a runner runs at a time. Default 1; raise it for functions that mostly wait. */
+  readonly concurrency?: number
+  /** Free slots kept ready while any call runs or waits: a number, or below 1 a fraction of the busy ones. Default 0. */
+  readonly spare?: number
+  /** Calls that may wait; one more fails with `QueueFull` at once. Default 10 000. */
+  readonly queueCapacity?: number
+  /** Budget of a call that sets none: waiting, booting and running together. Default none. */
+  readonly timeout?: Duration.Input
+  /** How long one boot may take. Default 60 s for processes, 2 min on Kubernetes. */
+  readonly bootTimeout?: Duration.Input
+  /** How long a runner above `min` stays without work. Default 30 s. */
+  readonly idleTimeToLive?: Duration.Input
+  /**
+   * A function that a runner is asked with before it is stopped for want of work: `false` keeps it for another
+   * `idleTimeToLive`. It must answer within 1 s; failing or silent, it does not object. Default none.
+   */
+  readonly idleWhen?: IdleFunction
+  /** Calls after which a runner is replaced; 1 gives every call a fresh runner. Default none. */
+  readonly maxCalls?: number
+  /** Age at which a runner is replaced. Default none. */
+  readonly maxLifetime?: Duration.Input
+  /** Which runner gets the next call: the least busy one, or the fullest with a free slot. Default `spread`. */
+  readonly strategy?: "spread" | "pack"
+  /** How long calls in flight may take to end when their runner or the pool must go. Default 30 s. */
+  readonly drainTimeout?: Duration.Input
+  /** How long finalizers on a runner may take after an interruption. Default 5 s. */
+  readonly cancelGrace?: Duration.Input
+  /** How long a runner may stay silent before it is given up. Default 5 min. */
+  readonly silenceLimit?: Duration.Input
+  /** How long a caller of a lost runner waits for the reason. Default 50 ms for processes, 3 s on Kubernetes. */
+  readonly reasonGrace?: Duration.Input
+  /** Largest payload, in bytes. Default 256 MiB. */
+  readonly maxPayload?: number
+  /** Largest result, in bytes. Default 1 GiB. */
+  readonly maxResult?: number
+  /**
+   * Least level of what runners log that comes to this log; `None` for nothing. What a function logs is held to the
+   * minimum level of its caller before. Default: all that its caller lets pass, and the pool's minimum level outside of calls.
+   */
+  readonly logLevel?: LogLevel.LogLevel
+  /** Whether the layer is built only when `min` runners serve, and fails if they cannot. Default false. */
+  readonly awaitMin?: boolean
+  /** The first part of every boot and inside `bootTimeout`; its failure fails that boot. */
+  readonly beforeBoot?: (runner: string) => Effect.Effect<void, unknown, RHooks>
+  /** Runs beside the pool after every boot, failed ones too; what it fails with is logged. */
+  readonly afterBoot?: (outcome: BootOutcome) => Effect.Effect<void, unknown, RHooks>
+  /** Runs beside the pool when a runner ended that was not told to; what it fails with is logged. */
+  readonly onRunnerLost?: (runner: string, exit: RunnerExit) => Effect.Effect<void, unknown, RHooks>
+}
+
+/** The defaults that do not depend on the backend. Durations in milliseconds, sizes in bytes. */
+export const defaults = {
+  min: 0,
+  max: 10,
+  concurrency: 1,
+  spare: 0,
+  queueCapacity: 10_000,
+  strategy: "spread" as "spread" | "pack",
+  idleTimeToLive: 30_000,
+  drainTimeout: 30_000,
+  cancelGrace: 5_000,
+  silenceLimit: 300_000,
+  maxPayload: 256 * 1024 * 1024,
+  maxResult: 1024 * 1024 * 1024
+}
+
+/** Options with every default filled in; durations in milliseconds, sizes in bytes. */
+export interface Settings {
+  readonly min: number
+  readonly max: number
+  readonly concurrency: number
+  readonly spare: number
+  readonly queueCapacity: number
+  readonly timeout: number | undefined
+  readonly bootTimeout: number
+  readonly idleTimeToLive: number
+  readonly maxCalls: number | undefined
+  readonly maxLifetime: number | undefined
+  readonly strategy: "spread" | "pack"
+  readonly drainTimeout: number
+  readonly cancelGrace: number
+  readonly silenceLimit: number
+  readonly reasonGrace: number
+  readonly maxPayload: number
+  readonly maxResult: number
+  readonly logLevel: LogLevel.LogLevel | undefined
+}
+
+const millis = (name: keyof Settings, input: Duration.Input | undefined, fallback: number): number => {
+  if (input === undefined) return fallback
+  let value: number
+  try {
+    // to Duration a number that is none is no time at all
+    value = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
+  } catch {
+    value = NaN
+  }
+  if (Number.isNaN(value)) throw new TypeError(`the pool option ${name} is not a duration: ${shown(input)}`)
+  if (value < 0) throw new TypeError(`the pool option ${name} must not be negative, it is ${value} ms`)
+  return value
+}
+
+const shown = (input: Duration.Input): string => (typeof input === "object" ? JSON.stringify(input) : `${input}`)
+
+const optionalMillis = (name: keyof Settings, input: Duration.Input | undefined): number | undefined => {
+  const value = millis(name, input, Infinity)
+  return Number.isFinite(value) ? value : undefined
+}
+
+/** Fills in the defaults and checks the result; throws a TypeError that names the option. */
+export const resolve = (
+  options: PoolOptions<never>,
+  backend: { readonly bootTimeout: number; readonly reasonGrace: number }
+): Settings => {
+  const settings: Settings = {
+    min: options.min ?? defaults.min,
+    max: options.max ?? Math.max(defaults.max, options.min ?? 0),
+    concurrency: options.concurrency ?? defaults.concurrency,
+    spare: options.spare ?? defaults.spare,
+    queueCapacity: options.queueCapacity ?? defaults.queueCapacity,
+    timeout: optionalMillis("timeout", options.timeout),
+    bootTimeout: millis("bootTimeout", options.bootTimeout, backend.bootTimeout),
+    idleTimeToLive: millis("idleTimeToLive", options.idleTimeToLive, defaults.idleTimeToLive),
+    maxCalls: options.maxCalls,
+    maxLifetime: optionalMillis("maxLifetime", options.maxLifetime),
+    strategy: options.strategy ?? defaults.strategy,
+    drainTimeout: millis("drainTimeout", options.drainTimeout, defaults.drainTimeout),
+    cancelGrace: millis("cancelGrace", options.cancelGrace, defaults.cancelGrace),
+    silenceLimit: millis("silenceLimit", options.silenceLimit, defaults.silenceLimit),
+    reasonGrace: millis("reasonGrace", options.reasonGrace, backend.reasonGrace),
+    maxPayload: options.maxPayload ?? defaults.maxPayload,
+    maxResult: options.maxResult ?? defaults.maxResult,
+    logLevel: options.logLevel
+  }
+  validate(settings)
+  return settings
+}
+
+/** A slot costs the policy a little memory even while nobody has it. */
+const maxConcurrency = 65_536
+
+const validate = (settings: Settings): void => {
+  const whole = (name: keyof Settings, least: number) => {
+    const value = settings[name]
+    if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= least)) {
+      throw new TypeError(`the pool option ${name} must be a whole number of at least ${least}, it is ${value}`)
+    }
+  }
+  whole("min", 0)
+  whole("max", 1)
+  whole("concurrency", 1)
+  whole("queueCapacity", 0)
+  whole("maxCalls", 1)
+  whole("maxPayload", 0)
+  whole("maxResult", 0)
+  if (!(settings.spare >= 0)) throw new TypeError(`the pool option spare must be at least 0, it is ${settings.spare}`)
+  if (settings.concurrency > maxConcurrency) {
+    throw new TypeError(`the pool option concurrency must be at most ${maxConcurrency}, it is ${settings.concurrency}`)
+  }
+  if (settings.maxLifetime !== undefined && !(settings.maxLifetime > 0)) {
+    throw new TypeError(`the pool option maxLifetime must be above 0, it is ${settings.maxLifetime} ms`)
+  }
+  // a program without types, or one that reads its options from somewhere
+  if (settings.strategy !== "spread" && settings.strategy !== "pack") {
+    throw new TypeError(`the pool option strategy must be spread or pack, it is ${settings.strategy as string}`)
+  }
+  if (settings.logLevel !== undefined && !LogLevel.values.includes(settings.logLevel)) {
+    throw new TypeError(
+      `the pool option logLevel must be one of ${LogLevel.values.join(", ")}, it is ${settings.logLevel as string}`
+    )
+  }
+  if (settings.min > settings.max) {
+    throw new TypeError(`the pool option min (${settings.min}) is above max (${settings.max})`)
+  }
+  for (const name of ["bootTimeout", "drainTimeout", "cancelGrace", "silenceLimit", "reasonGrace"] as const) {
+    if (!(settings[name] >= 0 && Number.isFinite(settings[name]))) {
+      throw new TypeError(`the pool option ${name} must be a finite duration, it is ${settings[name]} ms`)
+    }
+  }
+}
+
+/** What the pure policy needs of the settings. */
+export const toState = (settings: Settings, asksIdle: boolean): StateOptions => ({
+  min: settings.min,
+  max: settings.max,
+  concurrency: settings.concurrency,
+  spare: settings.spare,
+  queueCapacity: settings.queueCapacity,
+  strategy: settings.strategy,
+  maxCalls: settings.maxCalls,
+  maxLifetime: settings.maxLifetime,
+  idleTimeToLive: Number.isFinite(settings.idleTimeToLive) ? settings.idleTimeToLive : undefined,
+  asksIdle,
+  backoff: { base: 1_000, cap: 30_000 }
+})

@@ -1,0 +1,59 @@
+/**
+ * Leases: runners lent to `withRunner`. A lease holds no slot, but counts as load, so that leases and other calls keep
+ * apart while there is room; where there is none and none can be had, leases share a runner rather than wait for one
+ * another, which would deadlock nested ones.
+ */
+import * as PoolModel from "./State.ts"
+import * as Retirement from "./Retirement.ts"
+import type { Ticket } from "./Ticket.ts"
+
+type Pool = PoolModel.PoolModel
+
+/** Somebody wants a runner. */
+export const open = (pool: Pool, ticket: Ticket): void => {
+  if (pool.closed) return PoolModel.reject(pool, ticket, "PoolClosed")
+  ticket.seq = pool.nextSeq++
+  ticket.lease = -1
+  if (PoolModel.isFull(pool)) {
+    // a place in the queue is needed only if no runner is there
+    if (next(pool) === undefined) return PoolModel.reject(pool, ticket, "QueueFull")
+  }
+  pool.wishes.push(ticket)
+  pool.waits++
+  grant(pool)
+}
+
+/** Grants what can be granted, first in first out. */
+export const grant = (pool: Pool): void => {
+  for (let ticket = pool.wishes.peek(); ticket !== undefined; ticket = pool.wishes.peek()) {
+    const runner = next(pool)
+    if (runner === undefined) return
+    PoolModel.dequeue(pool, ticket)
+    const id = pool.nextLease++
+    pool.leases.set(id, { id, runner, waiting: new Set() })
+    ticket.lease = id
+    runner.leases++
+    if (runner.asked === "asked") runner.asked = "void"
+    pool.table.reseat(runner)
+    PoolModel.emit(pool, { _tag: "LeaseGranted", ticket, lease: id, runner: runner.index })
+  }
+}
+
+/** A lease is over; calls of it that still wait are rejected. */
+export const close = (pool: Pool, id: number): void => {
+  const lease = pool.leases.get(id)
+  if (lease === undefined) return
+  for (const ticket of lease.waiting) {
+    PoolModel.dequeue(pool, ticket)
+    PoolModel.reject(pool, ticket, "LeaseClosed")
+  }
+  pool.leases.delete(id)
+  lease.runner.leases--
+  pool.table.reseat(lease.runner)
+  Retirement.rest(pool, lease.runner)
+}
+
+const next = (pool: Pool) => {
+  const roomy = pool.table.placement.roomy()
+  return roomy !== undefined || PoolModel.mayGrow(pool) ? roomy : pool.table.placement.crowded()
+}

@@ -1,0 +1,230 @@
+/**
+ * The policy of a pool: which call runs where, who waits, when runners boot and go. It is deterministic and touches
+ * nothing: no Effect, no clock, no I/O; time comes in with the events, randomness (jitter of the backoff) from a seed.
+ *
+ * `step` updates the state in place and returns the commands. The state is owned by its pool and nobody keeps an older
+ * one, so that a new one per event would buy nothing: measured on Node 24, a call's Submit and Released together cost
+ * 0.15 µs here, and 1.2 to 4 µs with the same sums in `HashMap`s of effect, of about 5 µs for all of a call in both
+ * processes.
+ *
+ * Costs per event are O(1), or O(log n) in runners and waiters, but for Resize, Close, the end of a lease (its waiting
+ * calls) and the end of a window (once per `idleTimeToLive`).
+ */
+import * as Dispatch from "./Dispatch.ts"
+import * as Growth from "./Growth.ts"
+import * as Leasing from "./Leasing.ts"
+import * as Nesting from "./Nesting.ts"
+import * as PoolModel from "./State.ts"
+import type { Command, Event, Options } from "./Step.ts"
+import * as Resizing from "./Resizing.ts"
+import * as Retirement from "./Retirement.ts"
+import type { RunnerEntry } from "./RunnerTable.ts"
+import * as Shrinking from "./Shrinking.ts"
+
+export type { Command, DrainReason, Event, Options, RejectReason } from "./Step.ts"
+export type { Ticket } from "./Ticket.ts"
+
+/** The state of one pool; nothing but the functions of this module looks inside. */
+export type PoolState = PoolModel.PoolModel
+
+/** What a pool looks like from outside. */
+export interface Snapshot {
+  /** All runners that exist; `booting`, `ready` and `draining` (retiring, draining and lost ones) add up to it. */
+  readonly runners: number
+  readonly booting: number
+  readonly ready: number
+  readonly draining: number
+  /** Ready runners that do not answer. */
+  readonly unresponsive: number
+  /** Slots that any call may have at once, and slots that calls have. */
+  readonly free: number
+  readonly used: number
+  /** Running calls that wait for nested ones. */
+  readonly suspended: number
+  /** Waiting calls and wishes for a lease. */
+  readonly waiting: number
+  readonly leases: number
+  /** Boots that failed since the last that succeeded. */
+  readonly failedBoots: number
+  /** When boots may start again, if a backoff runs. */
+  readonly backoffUntil: number | undefined
+  readonly closed: boolean
+}
+
+/** One runner from outside. */
+export interface RunnerView {
+  readonly runner: number
+  readonly phase: RunnerEntry["phase"]
+  readonly responsive: boolean
+  readonly used: number
+  readonly calls: number
+  readonly leases: number
+}
+
+/** A pool without runners; its first `Tick` boots `min` of them. */
+export const make = (options: Options, seed: number): PoolState => PoolModel.make(options, seed)
+
+/**
+ * Takes an event in and gives what is to be done about it, in order. The commands of a step are carried out before the
+ * next step begins.
+ */
+export const step = (state: PoolState, event: Event): ReadonlyArray<Command> => {
+  state.commands = none
+  // a clock that was set back must not undo what was due
+  if (event.now > state.now) state.now = event.now
+  take(state, event)
+  settle(state)
+  return state.commands
+}
+
+/** When the next `Tick` should come, if at all. It may find nothing to do. */
+export const wakeAt = (state: PoolState): number | undefined => state.deadlines.first()?.at
+
+/** The pool in figures. O(1). */
+export const snapshot = (state: PoolState): Snapshot => {
+  const { backoff, table } = state
+  return {
+    runners: table.all.size,
+    booting: table.booting,
+    ready: table.ready,
+    draining: table.all.size - table.live,
+    unresponsive: table.mute,
+    free: table.free,
+    used: table.used,
+    suspended: table.suspended,
+    waiting: state.waits,
+    leases: state.leases.size,
+    failedBoots: backoff.failures,
+    backoffUntil: backoff.runs(state.now) ? backoff.until : undefined,
+    closed: state.closed
+  }
+}
+
+/** Every runner that exists. O(n). */
+export const runners = (state: PoolState): ReadonlyArray<RunnerView> =>
+  Array.from(state.table.all.values(), ({ calls, index, leases, phase, responsive, used }) => ({
+    runner: index,
+    phase,
+    responsive,
+    used,
+    calls,
+    leases
+  }))
+
+const none: Array<Command> = []
+
+const take = (state: PoolState, event: Event): void => {
+  switch (event._tag) {
+    case "Submit":
+      return Dispatch.submit(state, event.ticket)
+    case "Released":
+      return Dispatch.release(state, event.ticket)
+    case "Withdraw":
+      return PoolModel.dequeue(state, event.ticket)
+    case "Requeue":
+      return Dispatch.requeue(state, event.ticket)
+    case "Suspend":
+      return Nesting.suspend(state, event.ticket)
+    case "Resume":
+      return Nesting.resume(state, event.ticket)
+    case "LeaseOpen":
+      return Leasing.open(state, event.ticket)
+    case "LeaseClose":
+      return Leasing.close(state, event.lease)
+    case "Tick":
+      return ring(state)
+    case "Resize":
+      return Resizing.resize(state, event.options)
+    case "Close":
+      return Resizing.close(state)
+    default: {
+      const runner = state.table.all.get(event.runner)
+      if (runner !== undefined) takeAbout(state, runner, event)
+    }
+  }
+}
+
+type RunnerEvent = Extract<Event, { readonly runner: number }>
+
+const takeAbout = (state: PoolState, runner: RunnerEntry, event: RunnerEvent): void => {
+  switch (event._tag) {
+    case "Ready":
+      return Growth.ready(state, runner)
+    case "BootFailed":
+      return Growth.failed(state, runner, event.transient, event.cause)
+    case "Unplaced":
+      return state.table.displace(runner)
+    case "Placed":
+      return void state.table.unplaced.delete(runner)
+    case "Unresponsive":
+      return state.table.respond(runner, false)
+    case "Responsive":
+      return respond(state, runner)
+    case "RunnerDraining":
+      return Retirement.leave(state, runner, "draining")
+    case "Stuck":
+      return Retirement.leave(state, runner, "stuck")
+    case "Lost":
+      return Retirement.lose(state, runner)
+    case "Gone":
+      return Retirement.remove(state, runner)
+    case "IdleAnswer":
+      return Shrinking.answered(state, runner, event.idle)
+  }
+}
+
+const respond = (state: PoolState, runner: RunnerEntry): void => {
+  state.table.respond(runner, true)
+  Dispatch.serve(state, runner)
+}
+
+const ring = (state: PoolState): void => {
+  const idlers: Array<RunnerEntry> = []
+  let isWindowOver = false
+  for (let alarm = state.deadlines.takeDue(state.now); alarm; alarm = state.deadlines.takeDue(state.now)) {
+    if (alarm.kind === "window") isWindowOver = true
+    else if (alarm.runner === undefined) continue
+    else if (alarm.kind === "idle") idlers.push(alarm.runner)
+    else if (alarm.runner.phase === "ready" || state.table.consolidating.has(alarm.runner)) {
+      Retirement.retire(state, alarm.runner, "maxLifetime")
+    }
+  }
+  // of those due at one moment first the old ones, which go anyway, then the idle ones, which go one by one while there
+  // are too many, and what is still too many then was busy now and then
+  for (const runner of idlers) Shrinking.idleDue(state, runner)
+  if (isWindowOver) Shrinking.windowDue(state)
+}
+
+/** Brings the pool to rest after an event: serves, calls back, boots, gives up, in this order. */
+const settle = (state: PoolState): void => {
+  const { backoff, calls, nested, table, wishes } = state
+  if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
+  for (;;) {
+    if (nested.size > 0) Nesting.serve(state)
+    if (wishes.size > 0) Leasing.grant(state)
+    for (let left = Infinity; calls.size > 0 && calls.size < left;) {
+      // a runner that is offered takes a call; were it not so, callers had better wait than the parent hang
+      left = calls.size
+      const runner = table.placement.pick()
+      if (runner !== undefined) Dispatch.serve(state, runner)
+    }
+    const missing = Growth.missing(state)
+    // also if a boot under way covers those that wait: a runner that is there serves them sooner
+    const isWanted = missing > 0 || calls.size > 0 || nested.size > 0 || wishes.size > 0
+    if (isWanted && Growth.takeBack(state)) continue
+    if (missing > 0) Growth.boot(state, missing)
+    else if (missing < 0 && table.unplaced.size > 0) Growth.surrender(state, -missing)
+    break
+  }
+  if (state.waits > 0 && table.live === 0) giveUp(state)
+  Shrinking.watch(state)
+}
+
+/** Nobody is there to serve: those that wait are told so, if nobody will come. */
+const giveUp = (state: PoolState): void => {
+  const why = state.closed ? "PoolClosed" : state.backoff.permanent ? "BootFailed" : undefined
+  if (why === undefined) return
+  PoolModel.rejectAll(state, state.calls, why)
+  PoolModel.rejectAll(state, state.wishes, why)
+  if (!Nesting.mayBeServed(state)) PoolModel.rejectAll(state, state.nested, why)
+}

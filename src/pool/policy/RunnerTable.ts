@@ -1,0 +1,227 @@
+/**
+ * The runners that exist, in their phases, and the sums over them that decisions need.
+ *
+ *     Boot -> booting --Ready-> ready --recycled, consolidated-> retiring
+ *                |                ^                                 | its last call and lease ended
+ *                |                +----(consolidated) called back --+
+ *                |                |                                 v
+ *                |                +--idle, announced, stuck---> draining
+ *            BootFailed           |                                 |
+ *                v                v                                 v
+ *               lost <----------------------Lost--------------------+        and from anywhere: Gone
+ */
+import type { Deadline } from "./Deadlines.ts"
+import { Lending } from "./Lending.ts"
+import { type Placed, Placement } from "./FreeSlots.ts"
+import type { DrainReason, Options } from "./Step.ts"
+import type { Slot } from "./Ticket.ts"
+import type { WaitQueue } from "./WaitQueue.ts"
+
+/**
+ * `ready`: takes calls. `retiring`: takes only calls of its open leases, and is told to go after the last.
+ * `draining`: takes none. Both take nested ones on the slots of their suspended calls. `lost`: has no slots any more. All of them exist and count in `max`.
+ */
+export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
+
+/** Something of the pool or of one runner that is due at a time. */
+export interface Alarm extends Deadline {
+  readonly kind: "backoff" | "window" | "idle" | "lifetime"
+  readonly runner: RunnerEntry | undefined
+}
+
+/** What the policy knows of one runner. */
+export interface RunnerEntry extends Placed<RunnerEntry> {
+  readonly index: number
+  /** Which backoff was the last when its boot began. */
+  readonly epoch: number
+  phase: Phase
+  /** Why it retires. */
+  why: DrainReason | undefined
+  responsive: boolean
+  /** Slots taken; a call on a slot that it borrows takes none. */
+  used: number
+  /** Slots it offers to any call; 0 unless it is ready and responsive. */
+  free: number
+  /** Calls it ever got, but for nested ones. */
+  calls: number
+  /** Open leases. */
+  leases: number
+  /** Waiting calls that must run on it. */
+  pinned: WaitQueue | undefined
+  /** Its slots that were lent, or may be. */
+  slots: Set<Slot> | undefined
+  /** It has handed back a nested call, which it does when its own have ended or are being stopped: it gets none any more. */
+  isShut: boolean
+  readyAt: number
+  /** When it became ready, or said last that it is not idle: the policy lets it be for a while from then on. */
+  keptAt: number
+  idleSince: number
+  /** `asked`: an answer is awaited; `void`: so it is, but the runner got work since, which makes it worthless. */
+  asked: "no" | "asked" | "void"
+  readonly idle: Alarm
+  readonly lifetime: Alarm
+}
+
+const makeEntry = (index: number, epoch: number): RunnerEntry => {
+  const entry: { -readonly [K in keyof RunnerEntry]: RunnerEntry[K] } = {
+    index,
+    epoch,
+    phase: "booting",
+    why: undefined,
+    responsive: true,
+    used: 0,
+    free: 0,
+    calls: 0,
+    leases: 0,
+    pinned: undefined,
+    slots: undefined,
+    isShut: false,
+    readyAt: 0,
+    keptAt: 0,
+    idleSince: 0,
+    asked: "no",
+    idle: undefined as unknown as Alarm,
+    lifetime: undefined as unknown as Alarm,
+    level: -1,
+    before: undefined,
+    after: undefined
+  }
+  entry.idle = { kind: "idle", runner: entry, at: 0, place: -1 }
+  entry.lifetime = { kind: "lifetime", runner: entry, at: 0, place: -1 }
+  return entry
+}
+
+/** All runners of a pool by index; an index is never given out twice, so that late news cannot hit a successor. */
+export class RunnerTable {
+  readonly all = new Map<number, RunnerEntry>()
+  /** Those that retire because fewer would do; they are called back before another one boots. */
+  readonly consolidating = new Set<RunnerEntry>()
+  /** Those that retire once their leases end, with a free slot until then. */
+  readonly reserved = new Set<RunnerEntry>()
+  /** Those whose boot waits for a place. */
+  readonly unplaced = new Set<RunnerEntry>()
+  placement!: Placement<RunnerEntry>
+  readonly lending = new Lending()
+  booting = 0
+  ready = 0
+  /** Ready ones that are unresponsive. */
+  mute = 0
+  /** Slots taken on all, and offered by all. */
+  used = 0
+  free = 0
+  private nextIndex = 0
+  private concurrency = 0
+  private maxCalls = 0
+
+  constructor(options: Options) {
+    this.limit(options)
+  }
+
+  /** Runners that serve or are about to. */
+  get live(): number {
+    return this.booting + this.ready
+  }
+
+  /** Calls that wait for nested ones. */
+  get suspended(): number {
+    return this.lending.suspended
+  }
+
+  /** Calls one fresh runner can take at once. */
+  get width(): number {
+    return Math.min(this.concurrency, this.maxCalls)
+  }
+
+  /** Sets the limits of a runner. O(n log n). */
+  limit(options: Options): void {
+    this.concurrency = options.concurrency
+    this.maxCalls = options.maxCalls ?? Infinity
+    this.placement = new Placement(options.strategy, options.concurrency)
+    for (const runner of this.all.values()) {
+      runner.level = -1
+      runner.before = undefined
+      runner.after = undefined
+    }
+    // those used last are put in front last, and of those never used the first to boot
+    const byUse = [...this.all.values()].sort((a, b) => a.idleSince - b.idleSince || b.index - a.index)
+    for (const runner of byUse) this.reseat(runner)
+  }
+
+  boot(epoch: number): RunnerEntry {
+    const runner = makeEntry(this.nextIndex++, epoch)
+    this.all.set(runner.index, runner)
+    this.booting++
+    return runner
+  }
+
+  remove(runner: RunnerEntry): void {
+    this.enter(runner, "lost")
+    this.all.delete(runner.index)
+  }
+
+  enter(runner: RunnerEntry, phase: Phase): void {
+    this.count(runner, -1)
+    runner.phase = phase
+    this.count(runner, 1)
+    if (phase !== "retiring") this.consolidating.delete(runner)
+    if (phase !== "booting") this.unplaced.delete(runner)
+    if (phase === "lost") {
+      this.used -= runner.used
+      runner.used = 0
+    }
+    this.lending.review(runner)
+    this.reseat(runner)
+  }
+
+  displace(runner: RunnerEntry): void {
+    if (runner.phase === "booting") this.unplaced.add(runner)
+  }
+
+  respond(runner: RunnerEntry, responsive: boolean): void {
+    this.count(runner, -1)
+    runner.responsive = responsive
+    this.count(runner, 1)
+    this.lending.review(runner)
+    this.reseat(runner)
+  }
+
+  /** Takes (1) or frees (-1) a slot of a runner. */
+  occupy(runner: RunnerEntry, slots: 1 | -1): void {
+    runner.used += slots
+    this.used += slots
+    this.reseat(runner)
+  }
+
+  /** Puts a runner where its phase, calls and leases say, as the one used last. */
+  reseat(runner: RunnerEntry): void {
+    const offers = runner.phase === "ready" && runner.responsive
+    const free = offers ? Math.max(0, Math.min(this.concurrency - runner.used, this.maxCalls - runner.calls)) : 0
+    this.free += free - runner.free
+    runner.free = free
+    if (runner.phase === "retiring") this.reserve(runner)
+    else if (this.reserved.size > 0) this.reserved.delete(runner)
+    this.placement.move(runner, free === 0 ? -1 : this.loadOf(runner))
+  }
+
+  /** Puts a ready runner that never had a call behind all that are as busy. */
+  seatLast(runner: RunnerEntry): void {
+    if (runner.free > 0) this.placement.moveLast(runner, this.loadOf(runner))
+  }
+
+  private reserve(runner: RunnerEntry): void {
+    if (runner.leases > 0 && runner.responsive && runner.used < this.concurrency) this.reserved.add(runner)
+    else this.reserved.delete(runner)
+  }
+
+  private loadOf(runner: RunnerEntry): number {
+    return Math.min(runner.used + runner.leases, this.concurrency)
+  }
+
+  private count(runner: RunnerEntry, by: 1 | -1): void {
+    if (runner.phase === "booting") this.booting += by
+    else if (runner.phase === "ready") {
+      this.ready += by
+      if (!runner.responsive) this.mute += by
+    }
+  }
+}

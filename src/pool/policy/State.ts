@@ -1,0 +1,132 @@
+/** The parts of a pool's state, and the few lines every decision shares. Owned by one pool and updated in place. */
+import { Backoff } from "./Backoff.ts"
+import { Deadlines } from "./Deadlines.ts"
+import type { Command, Options, RejectReason } from "./Step.ts"
+import { type Alarm, type RunnerEntry, RunnerTable } from "./RunnerTable.ts"
+import type { Ticket } from "./Ticket.ts"
+import { WaitQueue } from "./WaitQueue.ts"
+
+/** A runner lent out by `withRunner`. */
+export interface Lease {
+  readonly id: number
+  readonly runner: RunnerEntry
+  /** Its calls that wait. */
+  readonly waiting: Set<Ticket>
+}
+
+/** How busy the pool was since `start`; judged and begun anew every `idleTimeToLive` while it is above `min`. */
+export interface Window {
+  start: number
+  peak: number
+  readonly alarm: Alarm
+}
+
+export interface PoolModel {
+  options: Options
+  now: number
+  closed: boolean
+  nextSeq: number
+  nextLease: number
+  /** Waiting tickets in all queues. */
+  waits: number
+  /** Calls that may run anywhere. */
+  readonly calls: WaitQueue
+  /** Nested calls: first of all that wait. */
+  readonly nested: WaitQueue
+  /** Wishes for a lease. Apart from the calls, because granting one takes nothing from them. */
+  readonly wishes: WaitQueue
+  readonly table: RunnerTable
+  readonly leases: Map<number, Lease>
+  readonly deadlines: Deadlines<Alarm>
+  readonly backoff: Backoff
+  readonly window: Window
+  /** What the current step has decided so far. */
+  commands: Array<Command>
+}
+
+export const make = (options: Options, seed: number): PoolModel => ({
+  options,
+  now: -Infinity,
+  closed: false,
+  nextSeq: 0,
+  nextLease: 0,
+  waits: 0,
+  calls: new WaitQueue(),
+  nested: new WaitQueue(),
+  wishes: new WaitQueue(),
+  table: new RunnerTable(options),
+  leases: new Map(),
+  deadlines: new Deadlines(),
+  backoff: new Backoff(seed),
+  window: { start: 0, peak: 0, alarm: { kind: "window", runner: undefined, at: 0, place: -1 } },
+  commands: []
+})
+
+export const emit = (pool: PoolModel, command: Command): void => {
+  // most steps decide one thing, and an array made with its one element is a tenth of one that grows to it
+  if (pool.commands.length === 0) pool.commands = [command]
+  else pool.commands.push(command)
+}
+
+export const reject = (pool: PoolModel, ticket: Ticket, why: RejectReason): void => {
+  const failed = why === "BootFailed"
+  const { cause, failures } = pool.backoff
+  emit(pool, {
+    _tag: "Reject",
+    ticket,
+    why,
+    cause: failed ? cause : undefined,
+    attempts: failed ? failures : 0
+  })
+}
+
+export const setAlarm = (pool: PoolModel, alarm: Alarm, at: number): void => {
+  pool.deadlines.remove(alarm)
+  if (at === Infinity) return
+  alarm.at = at
+  pool.deadlines.insert(alarm)
+}
+
+/** Takes a waiting ticket out of its queue. */
+export const dequeue = (pool: PoolModel, ticket: Ticket): void => {
+  if (ticket.queue === undefined) return
+  ticket.queue.remove(ticket)
+  pool.waits--
+  if (ticket.lease >= 0) pool.leases.get(ticket.lease)?.waiting.delete(ticket)
+}
+
+/** Takes every waiting ticket of a queue out and rejects it. */
+export const rejectAll = (pool: PoolModel, queue: WaitQueue | undefined, why: RejectReason): void => {
+  if (queue === undefined) return
+  for (let ticket = queue.peek(); ticket !== undefined; ticket = queue.peek()) {
+    dequeue(pool, ticket)
+    reject(pool, ticket, why)
+  }
+}
+
+/** Calls that run or wait and leases that are open, in slots: what the pool's size is judged by. */
+export const loadOf = (pool: PoolModel): number =>
+  pool.table.used + waitingCalls(pool) + pool.wishes.size + pool.leases.size
+
+/** Calls that wait for any slot. */
+export const waitingCalls = (pool: PoolModel): number => pool.calls.size + pool.nested.size
+
+/** Whether another root call finds no place to wait. */
+export const isFull = (pool: PoolModel): boolean => pool.waits + pool.table.suspended >= pool.options.queueCapacity
+
+/** Whether a boot is under way, or may begin once somebody needs it. */
+export const mayGrow = (pool: PoolModel): boolean =>
+  !pool.closed && (pool.table.booting > 0 || (pool.table.all.size < pool.options.max && !pool.backoff.runs(pool.now)))
+
+/** Free slots to keep while `busy` slots are taken or waited for. */
+export const spareFor = (pool: PoolModel, busy: number): number => {
+  const spare = pool.closed || busy === 0 ? 0 : pool.options.spare
+  // 0.1 * 30 is a little above 3
+  return spare < 1 ? Math.ceil(spare * busy - 1e-9) : spare
+}
+
+/** Runners to keep whatever the load. */
+export const minOf = (pool: PoolModel): number => (pool.closed ? 0 : pool.options.min)
+
+/** How long a runner may be idle: at least 1 ms, or a pool at `min` would wake without end. */
+export const idleTimeOf = (pool: PoolModel): number => Math.max(1, pool.options.idleTimeToLive ?? Infinity)

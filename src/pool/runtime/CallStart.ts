@@ -1,0 +1,205 @@
+/** How a call enters its pool: what crosses with it is gathered, its payload encoded, its Call submitted. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../../function/CallSpan.ts"
+import * as EncodePayload from "../../function/EncodePayload.ts"
+import { FlameError, PayloadTooLarge } from "../../error/FlameError.ts"
+import type { AnyFunction } from "../../function/FlameFunction.ts"
+import * as FunctionCodec from "../../function/FunctionCodec.ts"
+import type { AnyService } from "../../function/PlacedService.ts"
+import * as Propagate from "../../function/Propagate.ts"
+import * as CallerExtras from "../../call/ExtrasSent.ts"
+import { Items } from "../../call/Items.ts"
+import type { SpanIds } from "../../wire/Request.ts"
+import { Call, type CallExit, type CallObserver, type CallTerms } from "../engine/Call.ts"
+import { CallExplain } from "./CallExplain.ts"
+import { Explain } from "../status/CallTimes.ts"
+import { CallTrace } from "./CallTrace.ts"
+import type { PoolEngine } from "../engine/PoolEngine.ts"
+import { Runner } from "./Runner.ts"
+
+type Outcome = Effect.Effect<unknown, unknown, unknown>
+type Caller = Fiber.Fiber<unknown, unknown>
+
+/**
+ * Calls a function on a runner of the pool for the fiber that runs this, and gives what it gives; of one that gives a
+ * stream it is a Pull, and the call belongs to the Scope.
+ */
+export const call = (
+  engine: PoolEngine,
+  caller: Caller,
+  fn: AnyFunction,
+  payload: unknown,
+  timeout: number | undefined
+): Outcome => {
+  const codec = FunctionCodec.of(fn)
+  return EncodePayload.encode(codec, fn, payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
+}
+
+const start = (
+  engine: PoolEngine,
+  caller: Caller,
+  fn: AnyFunction,
+  codec: FunctionCodec.FunctionCodec,
+  bytes: Uint8Array,
+  timeout: number | undefined
+): Outcome => {
+  if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
+  if (caller.context === engine.plainContext && !Propagate.hasAny()) {
+    // asked for by the call, no end is one: it stands over what the function or the pool says
+    const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
+    return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
+  }
+  const explain = explainOf(engine, caller)
+  if (!CallSpan.isTraced(caller.context)) {
+    return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, undefined, false), explain)
+  }
+  const trace = new CallTrace(engine, caller.context, fn, explain)
+  return run(engine, fn, codec, bytes, termsOf(engine, caller, fn, timeout, trace.span, false), trace)
+}
+
+const explainOf = (engine: PoolEngine, caller: Caller): CallExplain | undefined => {
+  const tell = Context.getOrUndefined(caller.context as Context.Context<Explain>, Explain)
+  return tell === undefined ? undefined : new CallExplain(engine, tell)
+}
+
+/** Hands a call over to the pool; what it fails with later is told to `failed`. */
+export const cast = (
+  engine: PoolEngine,
+  caller: Caller,
+  fn: AnyFunction,
+  payload: unknown,
+  timeout: number | undefined,
+  failed: (exit: Exit.Exit<unknown, unknown>) => void
+): Outcome => {
+  const codec = FunctionCodec.of(fn)
+  return EncodePayload.later(codec, fn, payload, (bytes) => {
+    if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
+    const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+    const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
+    // bytes are their own encoding: nobody waits for a cast, so its caller may change them before they are sent
+    const own = bytes === payload ? bytes.slice() : bytes
+    let accepted = false
+    let refusal: CallExit | undefined
+    const resume = (exit: CallExit) => {
+      if (!accepted && Exit.isExit(exit) && Exit.isFailure(exit)) refusal = exit
+      else if (Exit.isExit(exit)) failed(exit)
+      else Effect.runForkWith(caller.context as Context.Context<unknown>)(exit).addObserver(failed)
+    }
+    const call = new Call(engine, fn, codec, own, terms, engine.now(), resume)
+    call.trace = explainOf(engine, caller)
+    engine.submit(call)
+    accepted = true
+    return refusal ?? Effect.void
+  })
+}
+
+/** Places a service for a fiber, and gives its client; what does so is loaded when it is first needed. */
+export const place = (
+  engine: PoolEngine,
+  caller: Caller,
+  service: AnyService,
+  payload: unknown,
+  timeout: number | undefined
+): Effect.Effect<object, unknown, unknown> => {
+  const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+  const span = CallSpan.isTraced(caller.context) ? parent : undefined
+  const terms = termsOf(engine, caller, service, timeout, span, false)
+  const limit = engine.settings.maxPayload
+  const refuse = (bytes: Uint8Array) => {
+    if (bytes.length <= limit) return undefined
+    const reason = new PayloadTooLarge({ function: service.name, size: bytes.length, limit, direction: "payload" })
+    return Effect.fail(new FlameError({ reason }))
+  }
+  return Effect.flatMap(
+    Effect.promise(() => import("./ServicePlacing.ts")),
+    (Placing) => Placing.place(engine, caller, service, payload, terms, refuse)
+  )
+}
+
+const run = (
+  engine: PoolEngine,
+  fn: AnyFunction,
+  codec: FunctionCodec.FunctionCodec,
+  bytes: Uint8Array,
+  terms: CallTerms,
+  trace: CallObserver | undefined
+): Outcome => {
+  if (fn.stream) return open(engine, fn, codec, bytes, terms, trace)
+  return Effect.callback<unknown, unknown, unknown>((resume) => {
+    const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
+    call.trace = trace
+    engine.submit(call)
+    return Effect.suspend(() => engine.interrupt(call))
+  })
+}
+
+/** Calls a streaming function: gives its items, to be taken until they end or the Scope of whoever takes them does. */
+const open = (
+  engine: PoolEngine,
+  fn: AnyFunction,
+  codec: FunctionCodec.FunctionCodec,
+  bytes: Uint8Array,
+  terms: CallTerms,
+  trace: CallObserver | undefined
+): Outcome =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.suspend(() => {
+        const items = new Items(codec)
+        const call = new Call(engine, fn, codec, bytes, terms, engine.now(), (exit) => items.end(exit))
+        items.call = call
+        call.trace = trace
+        call.messages = items
+        engine.submit(call)
+        const close = Effect.suspend(() => {
+          items.close()
+          return engine.interrupt(call)
+        })
+        return Effect.as(Scope.addFinalizer(scope, close), items.pull)
+      })
+    )
+  )
+
+const tooLarge = (engine: PoolEngine, fn: AnyFunction, bytes: Uint8Array): Outcome => {
+  const limit = engine.settings.maxPayload
+  const reason = new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" })
+  return Effect.fail(new FlameError({ reason }))
+}
+
+const plain: CallTerms = {
+  span: undefined,
+  extras: undefined,
+  timeout: undefined,
+  lease: -1,
+  leasedRunner: undefined,
+  cast: false
+}
+
+/** What crosses with the call besides its payload. A call that has nothing of it shares one object. */
+const termsOf = (
+  engine: PoolEngine,
+  fiber: Caller,
+  fn: AnyFunction,
+  timeout: number | undefined,
+  span: SpanIds | undefined,
+  cast: boolean
+): CallTerms => {
+  const extras = CallerExtras.of(fiber)
+  // asked for by the call, no end is one: it stands over what the function or the pool says
+  const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
+  // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere
+  let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
+  while (leased !== undefined && leased.engine !== engine) leased = leased.outer
+  const isExplained = Context.getOrUndefined(fiber.context as Context.Context<Explain>, Explain) !== undefined
+  if (extras === undefined && span === undefined && leased === undefined && !cast && !isExplained) {
+    // fibers that share a context call again and again: the next of them need not look all this up
+    engine.plainContext = fiber.context
+    if (budget === undefined) return plain
+  }
+  return { span, extras, timeout: budget, lease: leased?.lease ?? -1, leasedRunner: leased?.id, cast }
+}

@@ -1,0 +1,89 @@
+/**
+ * The spans of a call, made only where a tracer is installed: `Flame.call` or `Flame.stream`, and below it `queue` and `boot` where the
+ * call waited for more than a millisecond. The function's own span, below it too, is made by its runner.
+ */
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+import * as CallSpan from "../../function/CallSpan.ts"
+import type { AnyFunction } from "../../function/FlameFunction.ts"
+import type { CallExplain } from "./CallExplain.ts"
+import type { Call, CallObserver } from "../engine/Call.ts"
+import type { PoolEngine } from "../engine/PoolEngine.ts"
+
+/** A wait below this leaves no span, in milliseconds. */
+const shown = 1
+
+/** The span of one call, from its submission to the answer its caller gets. */
+export class CallTrace implements CallObserver {
+  readonly span: Tracer.Span
+  /** The pool's time when the span began. */
+  private readonly beganAt: number
+  private readonly engine: PoolEngine
+  private readonly context: Context.Context<never>
+  private readonly explain: CallExplain | undefined
+
+  constructor(engine: PoolEngine, context: Context.Context<never>, fn: AnyFunction, explain?: CallExplain) {
+    this.engine = engine
+    this.context = context
+    this.explain = explain
+    this.span = CallSpan.begin(context, fn.stream ? "Flame.stream" : "Flame.call", "client")
+    this.beganAt = engine.now()
+    this.span.attribute("flame.function", fn.name)
+    this.span.attribute("flame.pool", engine.pool)
+  }
+
+  /** The caller has its answer. */
+  end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+    const runner = this.engine.runners.get(call.ranOn)
+    if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
+    const now = this.engine.now()
+    const until = call.ranOn < 0 ? now : call.dispatchedAt
+    this.span.attribute("flame.waited_ms", until - call.submittedAt)
+    if (call.ranFor !== undefined) {
+      this.span.attribute("flame.ran_ms", call.ranFor)
+      this.span.attribute("flame.carried_ms", Math.max(0, now - until - call.ranFor))
+    }
+    if (until - call.submittedAt > shown) {
+      this.child("queue", call.submittedAt, until, {})
+      if (runner?.readyAt !== undefined && runner.readyAt > call.submittedAt) {
+        const phases = Object.entries(runner.phases).map(([name, millis]) => [
+          `flame.boot.${name}_ms`,
+          Math.round(millis)
+        ])
+        const attributes = { "flame.runner": runner.id, ...Object.fromEntries(phases) }
+        this.child("boot", runner.startedAt, runner.readyAt, attributes, runner.phases)
+      }
+    }
+    CallSpan.end(this.context, this.span, exit)
+    this.explain?.end(call, exit)
+  }
+
+  /** A span of the past, between two times of the pool. */
+  private child(
+    name: string,
+    from: number,
+    to: number,
+    attributes: Readonly<Record<string, unknown>>,
+    steps: Readonly<Record<string, number>> = {}
+  ): void {
+    // from the call's own begin: by another reading of both clocks, between which anything may run, it would not lie in the call
+    const at = (time: number) => this.span.status.startTime + BigInt(Math.round((time - this.beganAt) * 1e6))
+    const span = Context.get(this.context, Tracer.Tracer).span({
+      name,
+      parent: Option.some(this.span),
+      annotations: Context.empty(),
+      links: [],
+      startTime: at(from),
+      kind: "internal",
+      root: false,
+      sampled: this.span.sampled
+    })
+    for (const key of Object.keys(attributes)) span.attribute(key, attributes[key])
+    for (const [step, millis] of Object.entries(steps).toSorted(([, a], [, b]) => a - b)) {
+      span.event(step, at(from + millis))
+    }
+    span.end(at(to), Exit.void)
+  }
+}

@@ -1,0 +1,257 @@
+/** Builds a pool out of its parts, and takes it down: what is behind the members of the service. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as PubSub from "effect/PubSub"
+import { Backend } from "../../backend/Backend.ts"
+import { isTransient } from "../../error/BootFailure.ts"
+import { BootFailed, FlameError } from "../../error/FlameError.ts"
+import { life } from "../../process/Life.ts"
+import { askIdle } from "../life/IdleCheck.ts"
+import { PoolEngine } from "../engine/PoolEngine.ts"
+import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
+import { PoolMetrics } from "../engine/PoolMetrics.ts"
+import { type PoolOptions, resolve, toState } from "../option/PoolOptions.ts"
+import * as PoolRegistry from "../engine/PoolRegistry.ts"
+import * as PoolState from "../policy/Policy.ts"
+import type { Runner } from "./Runner.ts"
+import * as RunnerLease from "./RunnerLease.ts"
+import { type LifeParts, LivingRunner, statusOf } from "../life/LivingRunner.ts"
+import { live } from "../life/RunnerLife.ts"
+
+/** Events that a slow reader may fall behind by before it misses the oldest. */
+const eventBuffer = 1_024
+
+let runnersNamed = 0
+
+const shortName = (pool: string): string =>
+  pool
+    .slice(pool.lastIndexOf("/") + 1)
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 30) || "pool"
+
+export class PoolRuntime {
+  readonly engine: PoolEngine
+  readonly events: PubSub.PubSub<PoolEvent>
+  readonly metrics = new PoolMetrics()
+  /** Completes when `min` runners serve; fails with what keeps them from it. */
+  readonly minReady = Deferred.makeUnsafe<void, FlameError>()
+  private readonly id: string
+  private options: PoolOptions<never>
+  private readonly backend: Context.Service.Shape<typeof Backend>
+  private readonly context: Context.Context<never>
+  private readonly lives = new Set<Fiber.Fiber<void>>()
+  private readonly others = new Set<Fiber.Fiber<unknown, unknown>>()
+  private readonly closed = Deferred.makeUnsafe<void>()
+  private readonly outOfTime = Deferred.makeUnsafe<void>()
+  private closing = false
+  private unregister: () => void
+
+  constructor(
+    id: string,
+    options: PoolOptions<never>,
+    backend: Context.Service.Shape<typeof Backend>,
+    context: Context.Context<never>,
+    events: PubSub.PubSub<PoolEvent>
+  ) {
+    this.id = id
+    this.options = options
+    this.backend = backend
+    this.context = context
+    this.events = events
+    const settings = resolve(options, backend.defaults)
+    this.engine = new PoolEngine(
+      {
+        pool: id,
+        context,
+        metrics: this.metrics,
+        build: backend.build,
+        boot: (index) => this.boot(index),
+        stuck: (runner, fn) => this.publish({ _tag: "RunnerStuck", pool: id, runner: runner.id, function: fn })
+      },
+      Context.get(context, Clock.Clock),
+      settings,
+      toState(settings, options.idleWhen !== undefined),
+      Math.trunc(Math.random() * 0x7fffffff)
+    )
+    const leaveRegistry = PoolRegistry.register({
+      engine: this.engine,
+      backend,
+      castFailed: (fn, exit) => this.castFailed(fn, exit)
+    })
+    const leaveMetrics = this.metrics.register(id, context, () => PoolState.snapshot(this.engine.state))
+    this.unregister = () => {
+      leaveRegistry()
+      leaveMetrics()
+    }
+    if (settings.min === 0) Deferred.doneUnsafe(this.minReady, Exit.void)
+    this.engine.step({ _tag: "Tick", now: this.engine.now() })
+  }
+
+  /** Takes nothing new, lets calls in flight end within `drainTimeout`, and sees every runner off. Again does nothing. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.closing) return Deferred.await(this.closed)
+      this.closing = true
+      const { engine } = this
+      const { cancelGrace, drainTimeout } = engine.settings
+      this.publish({ _tag: "PoolClosing", pool: this.id })
+      engine.step({ _tag: "Close", now: engine.now() })
+      engine.lost.tellAll()
+      for (const runner of engine.runners.values()) runner.handle?.warn()
+      const cutAfter = (millis: number) =>
+        engine.timer.after(millis, () => {
+          for (const runner of engine.runners.values()) runner.handle?.drain(0)
+          Deferred.doneUnsafe(this.outOfTime, Exit.void)
+          engine.timer.after(cancelGrace + 1_000, () => {
+            for (const runner of engine.runners.values()) runner.kill("the pool closed")
+          })
+        })
+      const { drainBudget } = this.backend
+      if (drainBudget === undefined) cutAfter(drainTimeout)
+      else this.beside(Effect.map(drainBudget(drainTimeout), cutAfter))
+      // not on the fiber of whoever asks first: it may be interrupted, and others wait for the same end
+      Effect.runForkWith(this.context)(this.seeOff)
+      return Deferred.await(this.closed)
+    })
+  }
+
+  private get seeOff(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
+      this.engine.timer.dispose()
+      for (const fiber of this.others) fiber.interruptUnsafe()
+      // a hook that cannot be interrupted is not waited for
+      yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)
+      this.unregister()
+      yield* PubSub.shutdown(this.events)
+      Deferred.doneUnsafe(this.closed, Exit.void)
+    })
+  }
+
+  get status(): PoolStatus {
+    const { engine } = this
+    const figures = PoolState.snapshot(engine.state)
+    return {
+      pool: this.id,
+      backend: this.backend.name,
+      state: !this.closing ? "open" : this.lives.size > 0 ? "closing" : "closed",
+      min: engine.settings.min,
+      max: engine.settings.max,
+      concurrency: engine.settings.concurrency,
+      runners: PoolState.runners(engine.state).map((view) =>
+        statusOf(view, engine.runners.get(view.runner) as LivingRunner | undefined, engine.now())
+      ),
+      booting: figures.booting,
+      ready: figures.ready,
+      draining: figures.draining,
+      busySlots: figures.used,
+      freeSlots: figures.free,
+      suspended: figures.suspended,
+      waiting: figures.waiting,
+      leases: figures.leases,
+      totals: this.metrics.totals
+    }
+  }
+
+  /** Changes options; what is not named stays. */
+  resize(options: Partial<PoolOptions<never>>): void {
+    const resizedOptions = { ...this.options, ...options }
+    const { engine } = this
+    engine.settings = resolve(resizedOptions, this.backend.defaults)
+    // not before they are known to make sense, or the next change would meet them again
+    this.options = resizedOptions
+    const resized = toState(engine.settings, this.options.idleWhen !== undefined)
+    engine.step({ _tag: "Resize", now: engine.now(), options: resized })
+  }
+
+  /** Runs an effect with one runner for the calls inside. */
+  withRunner<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | FlameError, Exclude<R, Runner>> {
+    return RunnerLease.during(this.engine, effect)
+  }
+
+  /** Tells that a cast failed: in the log, the counters and the events. */
+  castFailed(fn: { readonly name: string }, exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit)) return
+    const reason = exit.cause.reasons[0]
+    const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : "interrupted"
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : describeError(error)
+    this.publish({ _tag: "CastFailed", pool: this.id, function: fn.name, message })
+    this.beside(Effect.logError(`a cast of ${fn.name} failed: ${message}`))
+  }
+
+  private publish(event: PoolEvent): void {
+    PubSub.publishUnsafe(this.events, event)
+    if (event._tag === "RunnerReady") {
+      const { booting, runners } = PoolState.snapshot(this.engine.state)
+      // one that was ready and has its last call already counts as well
+      if (this.engine.settings.min <= runners - booting) Deferred.doneUnsafe(this.minReady, Exit.void)
+    }
+    if (event._tag === "BootFailed" && !isTransient(event.cause)) {
+      const reason = new BootFailed({ pool: this.id, runner: event.runner, attempts: 1, cause: event.cause })
+      Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason })))
+    }
+  }
+
+  private boot(index: number): LivingRunner {
+    const parts: LifeParts = {
+      pool: this.id,
+      life,
+      build: this.backend.build,
+      backend: this.backend,
+      metrics: this.metrics,
+      hooks: this.options,
+      publish: (event) => this.publish(event),
+      beside: (effect) => this.beside(effect),
+      outOfTime: Deferred.await(this.outOfTime),
+      askIdle: (index, handle) =>
+        askIdle(this.engine, this.id, this.options.idleWhen, index, handle, (effect) => this.beside(effect))
+    }
+    const id = `${shortName(this.id)}-${life}-${runnersNamed++}`
+    const isKept = PoolState.snapshot(this.engine.state).waiting === 0
+    const runner = new LivingRunner(id, index, isKept, parts, this.engine)
+    // begun in a turn of its own: a boot that fails at once would step the policy inside of its own step
+    const fiber = Effect.runForkWith(this.context)(
+      Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine))
+    )
+    this.lives.add(fiber)
+    fiber.addObserver(() => this.lives.delete(fiber))
+    return runner
+  }
+
+  /** Runs something that must not stand in the pool's way, until the pool has ended. */
+  private beside(effect: Effect.Effect<unknown, unknown>): void {
+    const fiber = Effect.runForkWith(this.context)(Effect.ignoreCause(effect, { log: true }))
+    this.others.add(fiber)
+    fiber.addObserver(() => this.others.delete(fiber))
+  }
+}
+
+/** A pool on the backend of the context; its scope closes it. */
+export const make = Effect.fnUntraced(function* (id: string, options: PoolOptions<never>) {
+  const backend = yield* Backend
+  const context = yield* Effect.context<never>()
+  const events = yield* PubSub.sliding<PoolEvent>(eventBuffer)
+  const runtime = new PoolRuntime(id, options, backend, context, events)
+  yield* Effect.addFinalizer(() => runtime.close)
+  const { max, min } = runtime.engine.settings
+  yield* Effect.logDebug(
+    `pool ${id} (${backend.name}) keeps ${min} and may have ${max} runners, for this process: other replicas have their own`
+  )
+  if (options.awaitMin === true) yield* Deferred.await(runtime.minReady)
+  return runtime
+})
+
+/** What a cast failed with, in a word: an error of an app may be anything, and must not fail the log line about it. */
+const describeError = (error: unknown): string => {
+  try {
+    return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
+  } catch {
+    return "something that cannot be shown"
+  }
+}

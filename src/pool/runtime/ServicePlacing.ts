@@ -1,0 +1,202 @@
+/** Places a service: a call that is begun by building it, and lasts until its owner's Scope closes or it ends. */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Rpc from "effect/rpc/Rpc"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Scope from "effect/Scope"
+import * as EncodePayload from "../../function/EncodePayload.ts"
+import { FlameError, type Reason, RunnerLost, ServiceEnded } from "../../error/FlameError.ts"
+import * as FunctionCodec from "../../function/FunctionCodec.ts"
+import * as GroupClient from "../../function/GroupClient.ts"
+import * as GroupFunctions from "../../function/GroupFunctions.ts"
+import type { AnyService } from "../../function/PlacedService.ts"
+import type { CallExit } from "../../call/Outcome.ts"
+import { Peer } from "../../call/peer/Peer.ts"
+import { PeerServer } from "../../call/peer/PeerServer.ts"
+import type { RunnerHandle } from "../engine/RunnerHandle.ts"
+import type { Channel } from "../../wire/Channel.ts"
+import { Kind } from "../../wire/Frame.ts"
+import { Call, type CallMessages, type CallTerms } from "../engine/Call.ts"
+import * as Endings from "./ServiceEnd.ts"
+import type { PoolEngine } from "../engine/PoolEngine.ts"
+
+type Client = object
+type Ended = Exit.Exit<void, FlameError>
+
+/** Places a service for a fiber, whose context answers what the service asks; gives its client. */
+export const place = (
+  engine: PoolEngine,
+  owner: Fiber.Fiber<unknown, unknown>,
+  service: AnyService,
+  payload: unknown,
+  terms: CallTerms,
+  tooLarge: (bytes: Uint8Array) => Effect.Effect<never, FlameError> | undefined
+): Effect.Effect<Client, unknown, unknown> => {
+  const codec = FunctionCodec.of(service)
+  return EncodePayload.encode(
+    codec,
+    service,
+    payload,
+    (bytes) =>
+      tooLarge(bytes) ??
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.scope, (scope) =>
+          Effect.suspend(() => {
+            const placing = new Placing(engine, service, owner.context)
+            const call = new Call(engine, service, codec, bytes, terms, engine.now(), (exit) => placing.over(exit))
+            placing.begin(call)
+            const close = placing.close(call)
+            return Scope.addFinalizer(scope, close).pipe(
+              Effect.andThen(restore(Deferred.await(placing.settled))),
+              Effect.andThen(placing.client),
+              Effect.onError(() => close)
+            )
+          })
+        )
+      )
+  ) as Effect.Effect<Client, unknown, unknown>
+}
+
+class Placing implements CallMessages {
+  isBegun = false
+  /** Completes when it is built; fails with what it fails with before. */
+  readonly settled = Deferred.makeUnsafe<void, unknown>()
+  readonly slack: number
+  private readonly ended = Deferred.makeUnsafe<void, FlameError>()
+  private readonly engine: PoolEngine
+  private readonly service: AnyService
+  private readonly context: Context.Context<never>
+  private readonly peer: Peer
+  private call: Call | undefined
+  /** Why it answers nothing any more. */
+  private why: Reason | undefined
+
+  constructor(engine: PoolEngine, service: AnyService, context: Context.Context<never>) {
+    this.engine = engine
+    this.service = service
+    this.context = context
+    this.peer = new Peer({
+      functions: GroupFunctions.of(service.group),
+      channel: () => this.channel,
+      runner: () => this.runner,
+      limit: engine.settings.maxPayload,
+      cancelGrace: engine.settings.cancelGrace,
+      over: (fn, mayHaveRun) => this.reason(fn.name, mayHaveRun),
+      signal: (kind) => kind === Kind.Welcome && this.built(),
+      violate: (what) => this.handle?.link.violate(`${what} for service ${service.name}`)
+    })
+    this.slack = this.peer.slack
+  }
+
+  /** Submits its call. */
+  begin(call: Call): void {
+    this.call = call
+    call.messages = this
+    this.engine.submit(call)
+  }
+
+  /** The client, once it is ready. */
+  get client(): Effect.Effect<Client> {
+    const group = this.service.group as unknown as RpcGroup.RpcGroup<Rpc.Any>
+    return Effect.map(GroupClient.make(group, this.peer.calls.call) as Effect.Effect<Client>, (client) =>
+      Endings.set(client, Deferred.await(this.ended))
+    )
+  }
+
+  /** Its owner needs it no more: waits for its finalizers, at most `cancelGrace`. */
+  close(call: Call): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (call.phase !== "open" && call.phase !== "lost") return this.engine.interrupt(call)
+      this.finish(Exit.void, this.endedBecause("the Scope of its owner is closed"))
+      return this.engine.interrupt(call)
+    })
+  }
+
+  batch(messages: Buffer): void {
+    this.answering().batch(messages)
+  }
+
+  large(message: Uint8Array): void {
+    this.answering().large(message)
+  }
+
+  ready(): void {
+    this.peer.ready()
+  }
+
+  leave(): void {
+    if (this.isBegun && this.why === undefined) this.peer.say(Kind.Draining)
+  }
+
+  private get channel(): Channel {
+    return this.call!.channel!
+  }
+
+  private get handle(): RunnerHandle | undefined {
+    return this.engine.runners.get(this.call?.runner ?? -1)?.handle
+  }
+
+  private get runner(): string {
+    return this.engine.runners.get(this.call?.ranOn ?? -1)?.id ?? "?"
+  }
+
+  private built(): void {
+    this.isBegun = true
+    // the budget was for building it
+    const call = this.call!
+    call.expiry = undefined
+    if (call.place >= 0) this.engine.timer.cancel(call)
+    Deferred.doneUnsafe(this.settled, Exit.void)
+  }
+
+  /** It answers from the first message on: a service may ask its owner while it is built. */
+  private answering(): Peer {
+    if (this.peer.server === undefined && this.why === undefined) {
+      const { offers } = this.service
+      const offered = offers === undefined ? [] : GroupFunctions.of(offers)
+      this.peer.server = new PeerServer(offered, this.context, this.channel, this.engine.settings.maxPayload)
+    }
+    return this.peer
+  }
+
+  /** Its call is over. */
+  over(exit: CallExit): void {
+    if (!Exit.isExit(exit)) {
+      // an error whose decoding needs services or time
+      Effect.runForkWith(this.context as Context.Context<unknown>)(exit).addObserver((exit) => this.over(exit))
+      return
+    }
+    const reason = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
+    if (Exit.isSuccess(exit)) return this.finish(Exit.void, this.endedBecause("it has ended by itself"))
+    const error = reason?._tag === "Fail" ? reason.error : undefined
+    const why =
+      error instanceof FlameError
+        ? error.reason
+        : this.endedBecause(reason?._tag === "Die" ? `it died: ${String(reason.defect)}` : "it has failed")
+    this.finish(exit as Ended, why)
+  }
+
+  private finish(exit: Ended, why: Reason): void {
+    if (this.why !== undefined) return
+    this.why = why
+    const early = Exit.isSuccess(exit) ? Exit.fail(new FlameError({ reason: why })) : exit
+    Deferred.doneUnsafe(this.settled, early)
+    Deferred.doneUnsafe(this.ended, exit)
+    Effect.runForkWith(this.context)(this.peer.end)
+  }
+
+  private endedBecause(detail: string): ServiceEnded {
+    return new ServiceEnded({ pool: this.engine.pool, function: this.service.name, runner: this.runner, detail })
+  }
+
+  /** What a request is told that gets no answer. */
+  private reason(name: string, mayHaveRun: boolean): Reason {
+    const why = this.why ?? this.endedBecause("it is about to end")
+    if (why instanceof RunnerLost) return new RunnerLost({ ...why, function: name, mayHaveRun })
+    if (why instanceof ServiceEnded) return new ServiceEnded({ ...why, function: name })
+    return why
+  }
+}

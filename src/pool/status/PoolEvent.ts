@@ -1,0 +1,121 @@
+/** What a pool tells of itself: events as they happen, and its status at a time. */
+import type { BootFailure } from "../../error/BootFailure.ts"
+import type { RunnerExit } from "../../error/RunnerExit.ts"
+import type { DrainReason } from "../policy/Step.ts"
+
+/**
+ * How long the steps of a boot took, in milliseconds from its start: `beforeBoot`, `launched`, the backend's own (such as
+ * `scheduled`, `pulled`, `started`), `importing` and `imported` of the runner's program, `connected`, `ready`.
+ */
+export type BootPhases = Readonly<Record<string, number>>
+
+/** Something that happened in a pool. */
+export type PoolEvent =
+  | { readonly _tag: "BootStarted"; readonly pool: string; readonly runner: string }
+  /** A boot got further; `waiting` is no step, but tells what it waits for. */
+  | {
+      readonly _tag: "BootProgress"
+      readonly pool: string
+      readonly runner: string
+      readonly phase: string
+      /** What a person may want to know of it, such as the words of a scheduler. */
+      readonly detail: string | undefined
+      /** Milliseconds from the start of the boot. */
+      readonly at: number
+    }
+  | {
+      readonly _tag: "RunnerReady"
+      readonly pool: string
+      readonly runner: string
+      readonly labels: Readonly<Record<string, string>>
+      readonly phases: BootPhases
+      /** Set where the runner's code is another build than the parent's. */
+      readonly otherBuild: string | undefined
+    }
+  | {
+      readonly _tag: "BootFailed"
+      readonly pool: string
+      readonly runner: string
+      readonly cause: BootFailure
+      readonly transient: boolean
+      /** Runners that exist, the failed one not counted. */
+      readonly runners: number
+    }
+  /** Nobody needs a runner any more that still boots; nothing is left of it. */
+  | {
+      readonly _tag: "BootGivenUp"
+      readonly pool: string
+      readonly runner: string
+      readonly why: DrainReason | undefined
+    }
+  | { readonly _tag: "RunnerUnresponsive"; readonly pool: string; readonly runner: string }
+  | { readonly _tag: "RunnerResponsive"; readonly pool: string; readonly runner: string }
+  | { readonly _tag: "RunnerStuck"; readonly pool: string; readonly runner: string; readonly function: string }
+  /** Somebody else than the pool wants a runner gone, and who: it gets no new calls from then on. */
+  | { readonly _tag: "RunnerLeaving"; readonly pool: string; readonly runner: string; readonly why: string }
+  | { readonly _tag: "RunnerDraining"; readonly pool: string; readonly runner: string; readonly why: DrainReason }
+  | {
+      readonly _tag: "RunnerGone"
+      readonly pool: string
+      readonly runner: string
+      readonly exit: RunnerExit
+      /** Why it was told to go; undefined for one that went by itself. */
+      readonly why: DrainReason | undefined
+    }
+  /** The reason of a lost runner that came after its callers had been told `Disconnected`. */
+  | { readonly _tag: "LateReason"; readonly pool: string; readonly runner: string; readonly exit: RunnerExit }
+  | { readonly _tag: "CastFailed"; readonly pool: string; readonly function: string; readonly message: string }
+  | { readonly _tag: "PoolClosing"; readonly pool: string }
+
+/** One runner in a status. */
+export interface RunnerStatus {
+  readonly id: string
+  readonly state: "booting" | "ready" | "unresponsive" | "draining"
+  readonly labels: Readonly<Record<string, string>>
+  readonly calls: number
+  /** Milliseconds since it became ready; undefined while it boots. */
+  readonly age: number | undefined
+  readonly phases: BootPhases
+  /** The step of its boot that it reached last; `ready` once it serves. */
+  readonly phase: string
+  /** What its boot waits for, for people; undefined where nothing is known of that. */
+  readonly waitsFor: string | undefined
+}
+
+/** A pool at a time. All counts are of this parent process only. */
+export interface PoolStatus {
+  readonly pool: string
+  readonly backend: string
+  readonly state: "open" | "closing" | "closed"
+  readonly min: number
+  readonly max: number
+  readonly concurrency: number
+  readonly runners: ReadonlyArray<RunnerStatus>
+  readonly booting: number
+  readonly ready: number
+  readonly draining: number
+  readonly busySlots: number
+  readonly freeSlots: number
+  /** Calls that wait for those which their functions make; nested calls run on their slots. */
+  readonly suspended: number
+  readonly waiting: number
+  readonly leases: number
+  /** Since the pool was built. */
+  readonly totals: Totals
+}
+
+/** Counters since a pool was built; times are sums in milliseconds. */
+export interface Totals {
+  readonly calls: number
+  readonly succeeded: number
+  readonly failed: number
+  /** Calls whose callers were interrupted before they had an answer. */
+  readonly interrupted: number
+  readonly casts: number
+  readonly castsFailed: number
+  readonly boots: number
+  readonly bootsFailed: number
+  readonly runnersLost: number
+  readonly queueMillis: number
+  readonly runMillis: number
+}

@@ -1,0 +1,67 @@
+/**
+ * A runner that its parent comes to, where it cannot dial: it listens on the loopback addresses of its pod only, which
+ * a port-forward reaches, and lets in whoever proves to have its key, once.
+ */
+import type { TLSSocket } from "node:tls"
+import * as Effect from "effect/Effect"
+import { NeverConnected } from "../../error/BootFailure.ts"
+import { builtin } from "../../function/Builtin.ts"
+import * as Psk from "./Psk.ts"
+import { PskServer } from "./PskServer.ts"
+import { fromDuplex, type Transport } from "../Transport.ts"
+import { defaults } from "./Strangers.ts"
+
+export interface Options extends Psk.Credentials {
+  readonly port: number
+  /** How long to wait for the parent, in milliseconds. */
+  readonly patience: number
+}
+
+/** The pipe to the parent. Rejects with `NeverConnected` where it does not come in time. */
+export const awaitParent = (options: Options, signal?: AbortSignal): Promise<Transport> =>
+  Effect.runPromise(accept(options), signal === undefined ? {} : { signal })
+
+const accept = ({ identity, key, patience, port }: Options): Effect.Effect<Transport, NeverConnected> => {
+  const failed = (hint: string, after: number) => Effect.fail(new NeverConnected({ phase: "started", hint, after }))
+  return Effect.callback<Transport, NeverConnected>((resume) => {
+    let psk: Buffer | undefined = Psk.bytesOf(key)
+    let wrong = 0
+    const door = new PskServer(defaults, {
+      find: (claimed) => (claimed === identity ? psk : undefined),
+      secure: (socket: TLSSocket) => {
+        // two at once: the first to get here has used the key up
+        if (psk === undefined) return void socket.destroy()
+        psk = undefined
+        close()
+        resume(Effect.succeed(fromDuplex(socket)))
+      },
+      refused: () => wrong++,
+      dismissed: () => {}
+    })
+    const servers = ["127.0.0.1", "::1"].map((host) =>
+      builtin("node:net")
+        .createServer({ noDelay: true }, (socket) => door.accept(socket))
+        .listen({ host, port })
+    )
+    const close = () => {
+      clearTimeout(timer)
+      door.close()
+      for (const server of servers) server.close()
+    }
+    const timer = setTimeout(() => {
+      close()
+      const others = wrong === 0 ? "" : `, but ${wrong} that did not have its key`
+      resume(failed(`its parent did not come to its port ${port}${others}`, patience))
+    }, patience)
+    // a pod without IPv6 has no ::1
+    let errors = 0
+    for (const server of servers) {
+      server.on("error", (error) => {
+        if (++errors < servers.length) return
+        close()
+        resume(failed(`it cannot listen on its port ${port}: ${error.message}`, 0))
+      })
+    }
+    return Effect.sync(close)
+  })
+}

@@ -1,0 +1,192 @@
+/**
+ * A runner's way to its parent: dials until somebody there proves to have the key, and keeps both connections.
+ *
+ *   TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
+ */
+import type * as Net from "node:net"
+import type * as Os from "node:os"
+import type { TLSSocket } from "node:tls"
+import * as Effect from "effect/Effect"
+import { NeverConnected } from "../../error/BootFailure.ts"
+import { builtin } from "../../function/Builtin.ts"
+import * as Psk from "./Psk.ts"
+import { HandshakeFailed, secure } from "./PskClient.ts"
+import * as SilentConnection from "./SilentConnection.ts"
+import { fromDuplex, type Transport } from "../Transport.ts"
+
+/** Where something listens. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export interface Options extends Psk.Credentials {
+  /** Where the parent may be, as `10.1.2.3:9345` or `[fd00::1]:9345`, separated by commas. */
+  readonly addresses: string
+  /** How long to go on trying, in milliseconds. */
+  readonly patience: number
+}
+
+/** How long one address may take to answer, and then to prove who it is, in milliseconds. */
+const tcpTimeout = 3_000
+const tlsTimeout = 5_000
+
+/** The wait between rounds, in milliseconds, before its jitter. */
+const backoff = { first: 50, most: 1_000 }
+
+/** The pipe to the parent. Rejects with `NeverConnected` where nobody there is the parent in time. */
+export const dial = (options: Options, signal?: AbortSignal): Promise<Transport> =>
+  Effect.runPromise(
+    Effect.map(connect(options), ({ address, socket, token }) => {
+      accompany(address, options.identity, socket, token)
+      return fromDuplex(socket)
+    }),
+    signal === undefined ? {} : { signal }
+  )
+
+/** The addresses in a text, those of families that this machine has first. */
+export const parse = (text: string, families?: ReadonlySet<number>): ReadonlyArray<Address> => {
+  const addresses = text.split(",").flatMap((part): Array<Address> => {
+    const match = /^\s*(?:\[([^\]]+)\]|([^:\s]+)):(\d+)\s*$/.exec(part)
+    const host = match?.[1] ?? match?.[2]
+    return host === undefined ? [] : [{ host, port: Number(match?.[3]) }]
+  })
+  if (addresses.length < 2) return addresses
+  const own = families ?? ownFamilies()
+  const isStrange = ({ host }: Address) => (own.has(builtin("node:net").isIP(host)) ? 0 : 1)
+  return addresses.toSorted((a, b) => isStrange(a) - isStrange(b))
+}
+
+const ownFamilies = (): ReadonlySet<number> => {
+  const own = Object.values(builtin("node:os").networkInterfaces()).flatMap((found) => found ?? [])
+  const isWide = ({ address, internal }: Os.NetworkInterfaceInfo) => !internal && !address.startsWith("fe80:")
+  return new Set(own.filter(isWide).map(({ family }) => (family === "IPv6" ? 6 : 4)))
+}
+
+interface Connected {
+  readonly address: Address
+  readonly socket: TLSSocket
+  readonly token: Buffer
+}
+
+const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patience }: Options) {
+  const began = process.uptime()
+  const all = parse(addresses)
+  const said = new Map<Address, string>()
+  const refused = new Set<Address>()
+  const psk = Psk.bytesOf(key)
+  const give = (): NeverConnected => {
+    const tried = all.map((address) => `${shown(address)} (${said.get(address) ?? "no answer yet"})`).join(", ")
+    const hint = refused.size === all.length ? refusedHint : unreachableHint
+    const after = Math.round((process.uptime() - began) * 1_000)
+    return new NeverConnected({
+      phase: "started",
+      hint: all.length === 0 ? `it was given no address of its parent: ${addresses}` : `its parent at ${tried} ${hint}`,
+      after
+    })
+  }
+  const rounds = Effect.gen(function* () {
+    for (let wait = backoff.first; refused.size < all.length; wait = Math.min(backoff.most, wait * 2)) {
+      for (const address of all) {
+        if (refused.has(address)) continue
+        const result = yield* Effect.result(attempt(address, identity, psk))
+        if (result._tag === "Success") return result.success
+        said.set(address, result.failure.detail)
+        if (result.failure.refused) refused.add(address)
+      }
+      if (refused.size < all.length) yield* Effect.sleep(wait * (0.5 + Math.random()))
+    }
+    return yield* Effect.fail(give())
+  })
+  return yield* Effect.timeoutOrElse(rounds, {
+    duration: patience,
+    orElse: () => Effect.suspend(() => Effect.fail(give()))
+  })
+})
+
+const refusedHint = "does not know its key: is it a parent of before, or is something else in between?"
+const unreachableHint = "could not be reached: does a NetworkPolicy or a service mesh keep this port from it?"
+
+const shown = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
+
+/** Until the token is there the key may not be used up: a crowded parent sends away whom it has not authenticated. */
+const attempt = Effect.fnUntraced(function* (address: Address, identity: string, key: Uint8Array) {
+  const stream = yield* open(address)
+  const socket = yield* within(secure(stream, identity, key), tlsTimeout, stream)
+  const token = yield* within(readToken(socket), tlsTimeout, socket)
+  return { address, socket, token } satisfies Connected
+})
+
+const lost = (detail: string) => new HandshakeFailed({ refused: false, detail })
+
+const within = <A>(effect: Effect.Effect<A, HandshakeFailed>, millis: number, socket: Net.Socket) =>
+  Effect.timeoutOrElse(effect, {
+    duration: millis,
+    orElse: () =>
+      Effect.suspend(() => {
+        socket.destroy()
+        return Effect.fail(lost(`no handshake within ${millis} ms`))
+      })
+  })
+
+const open = (address: Address): Effect.Effect<Net.Socket, HandshakeFailed> =>
+  Effect.callback((resume) => {
+    const socket = builtin("node:net").connect({ ...address, ...SilentConnection.keepAlive })
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${tcpTimeout} ms`)), tcpTimeout)
+    socket.on("error", (error) => {
+      clearTimeout(timer)
+      resume(Effect.fail(lost(error.message)))
+    })
+    socket.once("connect", () => {
+      clearTimeout(timer)
+      resume(Effect.succeed(socket))
+    })
+    return Effect.sync(() => {
+      clearTimeout(timer)
+      socket.destroy()
+    })
+  })
+
+const readToken = (socket: TLSSocket): Effect.Effect<Buffer, HandshakeFailed> =>
+  Effect.callback((resume) => {
+    const read = () => {
+      const token: Buffer | null = socket.read(SilentConnection.tokenSize)
+      if (token?.length !== SilentConnection.tokenSize) return
+      forget()
+      resume(Effect.succeed(token))
+    }
+    const closed = () => {
+      forget()
+      resume(Effect.fail(lost("the connection was closed after the handshake")))
+    }
+    const forget = () => {
+      socket.removeListener("readable", read)
+      socket.removeListener("close", closed)
+    }
+    socket.on("readable", read)
+    socket.once("close", closed)
+    return Effect.sync(() => {
+      forget()
+      socket.destroy()
+    })
+  })
+
+/** Brings the second connection about beside the session, and ends that where it does not come. */
+const accompany = (address: Address, identity: string, first: TLSSocket, token: Buffer): void => {
+  const second = Effect.gen(function* () {
+    for (;;) {
+      const result = yield* Effect.result(
+        Effect.flatMap(open(address), (stream) =>
+          within(secure(stream, identity + SilentConnection.suffix, token), tlsTimeout, stream)
+        )
+      )
+      if (result._tag === "Success") return SilentConnection.tie(first, result.success)
+      if (result.failure.refused) return void first.destroy(new Error(`no second connection: ${result.failure.detail}`))
+      yield* Effect.sleep(backoff.first * (0.5 + Math.random()))
+    }
+  })
+  const fiber = Effect.runFork(second)
+  const stop = () => fiber.interruptUnsafe()
+  first.once("close", stop)
+  fiber.addObserver(() => first.removeListener("close", stop))
+}

@@ -1,0 +1,80 @@
+/**
+ * The door of a process that others dial: TLS by pre-shared keys behind the limits for strangers.
+ *
+ * It knows no keys and no sessions, only that whoever is let in has proven to have the key of an identity.
+ */
+import type { Socket } from "node:net"
+import type * as Tls from "node:tls"
+import { builtin } from "../../function/Builtin.ts"
+import * as Psk from "./Psk.ts"
+import { type Dismissal, type Limits, type Stranger, Unauthenticated } from "./Strangers.ts"
+
+export interface PskServerHandlers {
+  /** The key of an identity, which is only what somebody claims at this point. */
+  readonly find: (identity: string, address: string) => Uint8Array | undefined
+  /** Somebody has proven to have that key, which is all that counts from here on. */
+  readonly secure: (socket: Tls.TLSSocket, identity: string, address: string) => void
+  /** A handshake ended before it was over; with the identity it claimed, if a key was found for that. */
+  readonly refused: (address: string, identity: string | undefined) => void
+  readonly dismissed: (address: string, why: Dismissal) => void
+}
+
+export class PskServer {
+  private readonly handlers: PskServerHandlers
+  private readonly strangers: Unauthenticated
+  private readonly tls: Tls.Server
+  /** Identities that a key was found for; a handshake may ask for several, the last one is the one it goes on with. */
+  private readonly claims = new WeakMap<Stranger, string>()
+
+  constructor(limits: Limits, handlers: PskServerHandlers) {
+    this.handlers = handlers
+    this.strangers = new Unauthenticated(limits, {
+      // what was read of it is back in the socket, where TLS finds it
+      hello: ({ socket }) => void this.tls.emit("connection", socket),
+      dismissed: ({ address }, why) => handlers.dismissed(address, why),
+      left: (stranger) => this.left(stranger)
+    })
+    this.tls = builtin("node:tls").createServer(Psk.serverOptions((identity, socket) => this.find(identity, socket)))
+    this.tls.on("secureConnection", (socket) => this.secure(socket))
+    // it is destroyed already, and told by the end of its connection
+    this.tls.on("tlsClientError", () => {})
+  }
+
+  /** How many have proven nothing yet. */
+  get strangerCount(): number {
+    return this.strangers.size
+  }
+
+  /** Takes a connection in. */
+  accept(socket: Socket): void {
+    this.strangers.add(socket)
+  }
+
+  /** Sends away whoever has proven nothing yet. */
+  close(): void {
+    this.strangers.clear()
+  }
+
+  private left(stranger: Stranger): void {
+    if (stranger.hasSpoken) this.handlers.refused(stranger.address, this.claims.get(stranger))
+    else this.handlers.dismissed(stranger.address, "silent")
+  }
+
+  private find(identity: string, socket: Tls.TLSSocket): Uint8Array | undefined {
+    const stranger = this.strangers.find(socket)
+    if (stranger === undefined) return undefined
+    const key = this.handlers.find(identity, stranger.address)
+    if (key !== undefined) this.claims.set(stranger, identity)
+    return key
+  }
+
+  private secure(socket: Tls.TLSSocket): void {
+    socket.on("error", () => {})
+    const stranger = this.strangers.find(socket)
+    const identity = stranger === undefined ? undefined : this.claims.get(stranger)
+    // there is no way in without a key; if there were, nobody should take it
+    if (stranger === undefined || identity === undefined || !socket.isSessionReused()) return void socket.destroy()
+    this.strangers.release(stranger)
+    this.handlers.secure(socket, identity, stranger.address)
+  }
+}

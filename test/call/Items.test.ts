@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as Stream from "effect/Stream"
+import * as Flame from "../../src/Flame.ts"
+import { FlameError, TimedOut } from "../../src/error/FlameError.ts"
+import * as FunctionCodec from "../../src/function/FunctionCodec.ts"
+import { Items } from "../../src/call/Items.ts"
+
+const numbers = Flame.fn("numbers", { success: Schema.Int, stream: true }, () => Stream.empty)
+const codec = FunctionCodec.of(numbers)
+
+const bytesOf = (...items: ReadonlyArray<number>) => Buffer.concat([...codec.items.encodeMany(items)])
+
+const timedOut = Exit.fail(
+  new FlameError({ reason: new TimedOut({ pool: "p", function: "numbers", phase: "running", after: 5, runner: "r" }) })
+)
+
+const pull = (items: Items) =>
+  Effect.runSyncExit(items.pull as unknown as Effect.Effect<ReadonlyArray<unknown>, unknown>)
+
+/** All that can be pulled now, and how it ends. */
+const drained = (items: Items) => {
+  const got: Array<unknown> = []
+  for (;;) {
+    const exit = pull(items)
+    if (Exit.isFailure(exit)) return { got, reason: Cause.squash(exit.cause) }
+    got.push(...exit.value)
+  }
+}
+
+describe("Items", () => {
+  it("reads what a runner sends whose build of the same schema takes time to encode, and the other way round", () => {
+    const now = { decode: SchemaGetter.transform((s: string) => s), encode: SchemaGetter.transform((s: string) => s) }
+    const later = {
+      decode: SchemaGetter.transformEffect((s: string) => Effect.succeed(s)),
+      encode: SchemaGetter.transformEffect((s: string) => Effect.succeed(s))
+    }
+    const [sync, effect] = [now, later].map((transformation) => {
+      const success = Schema.String.pipe(Schema.decodeTo(Schema.String, transformation))
+      return FunctionCodec.of(Flame.fn("words", { success, stream: true }, () => Stream.empty))
+    }) as [FunctionCodec.FunctionCodec, FunctionCodec.FunctionCodec]
+    assert.deepStrictEqual([sync.layout, sync.isSuccessSync, effect.isSuccessSync], [effect.layout, true, false])
+    const one = Effect.runSync(effect.items.encodeEffect("a") as Effect.Effect<Uint8Array, unknown>)
+    const two = Buffer.concat([...sync.items.encodeMany(["b", "c"])])
+    for (const codec of [sync, effect]) {
+      const items = new Items(codec)
+      items.take(one, false)
+      items.take(two, false)
+      items.end(Exit.void)
+      assert.deepStrictEqual(drained(items).got, ["a", "b", "c"])
+    }
+  })
+
+  it("takes no millions of items out of a few bytes", () => {
+    for (const schema of [Schema.Null, Schema.Undefined, Schema.suspend(() => Schema.Null)]) {
+      const nothings = Flame.fn("nothings", { success: schema, stream: true }, () => Stream.empty)
+      const codec = FunctionCodec.of(nothings)
+      const items = new Items(codec)
+      const sent = [null, null, null].map((_) => (schema === Schema.Undefined ? undefined : null))
+      items.take(Buffer.concat([...codec.items.encodeMany(sent)]), false)
+      assert.deepStrictEqual(pull(items), Exit.succeed(sent))
+      const many = SchemaBinary.encoder(Schema.Array(Schema.Null)).encode(Array.from({ length: 1_000_000 }, () => null))
+      assert.isBelow(many.length, 10)
+      items.take(many, false)
+      assert.isTrue(Exit.isFailure(pull(items)))
+    }
+  })
+
+  it("gives nothing after the end of its budget, so that no gap looks like the stream [S9]", () => {
+    const items = new Items(codec)
+    const view = bytesOf(1, 2, 3)
+    items.batch(view)
+    items.batch(Buffer.concat([...codec.items.encodeMany(Array.from({ length: 20_000 }, (_, i) => i))]))
+    assert.deepStrictEqual(pull(items), Exit.succeed([1, 2, 3]))
+    items.end(timedOut)
+    // left its runner before that was told to stop
+    items.batch(bytesOf(30_000))
+    items.batch(bytesOf(30_001))
+    const { got, reason } = drained(items)
+    assert.deepStrictEqual(got, [])
+    assert.instanceOf(reason, FlameError)
+  })
+
+  it("holds about as many bytes as have come, however small the pieces", () => {
+    const items = new Items(codec)
+    for (let i = 0; i < 50_000; i++) items.batch(bytesOf(i))
+    assert.isBelow((items as unknown as { readonly waiting: ReadonlyArray<unknown> }).waiting.length, 50)
+    items.end(Exit.void)
+    assert.deepStrictEqual(
+      drained(items).got,
+      Array.from({ length: 50_000 }, (_, i) => i)
+    )
+  })
+
+  it("gives pieces that come while others are pulled in their order, and credit for each byte once", () => {
+    const items = new Items(codec)
+    let consumed = 0
+    let sent = 0
+    const channel = { consumed: (bytes: number) => void (consumed += bytes) }
+    items.call = { channel } as never
+    const got: Array<unknown> = []
+    for (let i = 0; i < 1_000; i++) {
+      const bytes = bytesOf(i)
+      sent += bytes.length
+      items.batch(bytes)
+      if (i % 7 !== 0) continue
+      const exit = pull(items)
+      if (Exit.isSuccess(exit)) got.push(...exit.value)
+    }
+    items.end(Exit.void)
+    got.push(...drained(items).got)
+    assert.deepStrictEqual(
+      got,
+      Array.from({ length: 1_000 }, (_, i) => i)
+    )
+    assert.strictEqual(consumed, sent)
+  })
+})

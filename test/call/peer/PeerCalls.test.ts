@@ -1,0 +1,44 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { FlameError, ServiceEnded } from "../../../src/error/FlameError.ts"
+import * as GroupFunctions from "../../../src/function/GroupFunctions.ts"
+import { PeerCalls, type PeerCallsOptions } from "../../../src/call/peer/PeerCalls.ts"
+import { Kind } from "../../../src/wire/Frame.ts"
+
+const functions = GroupFunctions.of(RpcGroup.make(Rpc.make("get", { success: Schema.String })))
+
+const options: PeerCallsOptions = {
+  functions,
+  channel: () => ({ send: () => true }) as never,
+  runner: () => "r",
+  limit: 1e6,
+  cancelGrace: 500,
+  over: ({ name }) => new ServiceEnded({ pool: "p", function: name, runner: "r", detail: "over" })
+}
+
+describe("PeerCalls", () => {
+  for (const body of [
+    "",
+    "null",
+    "no json",
+    `{"why":"PayloadTooLarge","size":"x","limit":1}`,
+    `{"why":"PayloadTooLarge","size":{"valueOf":1,"toString":1}}`
+  ]) {
+    it.effect(`tells its caller of a refusal that is none: ${body}`, () =>
+      Effect.gen(function* () {
+        const calls = new PeerCalls(options)
+        const call = Effect.withFiber((fiber) => calls.call(fiber, functions[0]!, undefined)) as Effect.Effect<unknown>
+        const fiber = yield* Effect.forkChild(Effect.exit(call), { startImmediately: true })
+        assert.isTrue(calls.message(Kind.Refused, 1, Buffer.from(body), undefined))
+        const exit = yield* Fiber.join(fiber)
+        assert.instanceOf(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, FlameError)
+      })
+    )
+  }
+})

@@ -1,0 +1,65 @@
+/** Ten minutes without the API server, which are longer than a boot may wait for a place: calls go on, and boots afterwards. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Flame from "../../src/Flame.ts"
+import { begin, timed } from "../fixtures/conformance-process/harness.ts"
+import { add, play } from "./apps/functions.ts"
+import { pods } from "./kit/Cluster.ts"
+import { inPool, runnerLabel } from "./kit/HostParent.ts"
+import * as Namespaces from "./kit/Namespaces.ts"
+import { throughProxy } from "./kit/ProxiedParent.ts"
+import { within } from "./kit/Times.ts"
+
+const space = Namespaces.ofFile("long-outage")
+
+const minutes = 10
+
+describe("an API server that is away for ten minutes", () => {
+  it.live("leaves calls alone; who waits for a runner has it soon after, and nothing is doubled or left", () =>
+    throughProxy(space, { max: 1, concurrency: 2 }, (calls) =>
+      Effect.gen(function* () {
+        const { proxy } = calls
+        const held = yield* begin(calls, "held")
+        let done = 0
+        const serving = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "5 seconds" }), (sum) => {
+          assert.strictEqual(sum, 3)
+          done++
+        })
+        const everySecond = Effect.forever(Effect.andThen(serving, Effect.sleep("1 second")))
+        const boots = inPool(space, { kubeconfig: proxy.kubeconfig, max: 2 }, ({ events, stage }) =>
+          Effect.gen(function* () {
+            const start = (key: string) => Effect.forkScoped(Flame.call(play, { key }), { startImmediately: true })
+            const before = yield* start("before")
+            yield* stage.said("before", "started")
+            const mend = proxy.inject({ kind: "reset" })
+            proxy.cutWatches("reset")
+            const asked = proxy.requests.length
+            const waiting = yield* start("in")
+            yield* Effect.sleep(`${minutes} minutes`)
+            // five that try, each seldom more often than every 2.5 s: two parents that watch and list, one boot of a pod
+            const requests = proxy.requests.length - asked
+            yield* Effect.log(`${requests} requests in ${minutes} minutes without an API server`)
+            assert.isBelow(requests, minutes * 150)
+            mend()
+            const [, took] = yield* timed(stage.said("in", "started"))
+            within("API server away for 10 min: who waits for a runner has it after its end", took, 45_000)
+            // one that has waited longer than it may is followed by another
+            const causes = events.of("BootFailed").map(({ cause }) => cause._tag)
+            assert.isAtMost(causes.length, 1)
+            for (const cause of causes) assert.strictEqual(cause, "ApiUnavailable")
+            yield* pods(space.name, runnerLabel, (pods) => pods.length === 3, "there are three runners, no more")
+            for (const key of ["before", "in"]) yield* stage.tell(key, "return")
+            yield* Fiber.join(before)
+            yield* Fiber.join(waiting)
+            assert.strictEqual(events.of("RunnerGone").length, 0)
+          })
+        )
+        yield* Effect.raceFirst(boots, everySecond)
+        assert.isAtLeast(done, minutes * 50)
+        yield* held.end
+        assert.strictEqual(calls.events.of("RunnerGone").length, 0)
+      })
+    )
+  )
+})

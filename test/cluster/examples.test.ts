@@ -1,0 +1,27 @@
+/** Examples with their runners on pods, as somebody with a kubeconfig would start them; each looks at what it left. */
+import { spawn } from "node:child_process"
+import { delimiter, dirname, join } from "node:path"
+import { assert, describe, inject, it } from "vitest"
+
+const examples = join(import.meta.dirname, "../../examples")
+
+/** Runs the check of an example, and gives what it printed. */
+const check = (name: string): Promise<readonly [code: number | null, text: string]> => {
+  const { kube, kubeconfig, kubectl } = inject("cluster").tools
+  const path = [dirname(process.execPath), dirname(kube), dirname(kubectl), process.env["PATH"]].join(delimiter)
+  const child = spawn(process.execPath, [join(examples, name, "check.ts"), "--kubernetes"], {
+    env: { ...process.env, KUBECONFIG: kubeconfig, PATH: path },
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  let text = ""
+  for (const output of [child.stdout, child.stderr]) output.on("data", (chunk: Buffer) => (text += String(chunk)))
+  return new Promise((resolve) => child.on("close", (code) => resolve([code, text])))
+}
+
+describe("an example with the flag --kubernetes", () => {
+  it.each(["stream", "place"])("does on pods what it does on processes: %s", async (name) => {
+    const [code, text] = await check(name)
+    assert.strictEqual(code, 0, text)
+    assert.match(text, /^(ok: .+\n)+$/)
+  })
+})

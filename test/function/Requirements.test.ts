@@ -1,0 +1,38 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import { checkCopy, checkNode } from "../../src/function/Requirements.ts"
+
+describe("Requirements", () => {
+  it("lets every Node from 22.19 on pass", () => {
+    for (const version of ["22.19.0", "22.20.1", "24.0.0", "26.10.0", process.versions.node]) {
+      assert.doesNotThrow(() => checkNode(version))
+    }
+  })
+
+  it("refuses an older one in one sentence that names both", () => {
+    for (const version of ["22.18.9", "20.20.2", "18.0.0"]) {
+      assert.throws(
+        () => checkNode(version),
+        `effect-flame needs Node 22.19 or newer, this is Node ${version}: run the program on a newer one`
+      )
+    }
+  })
+
+  it("knows the schemas of its own copy of effect", () => {
+    class Failed extends Schema.TaggedError<Failed>()("Failed", {}) {}
+    const schemas = [Schema.String, Schema.Struct({ a: Schema.Int }), Schema.Union([Schema.Void, Schema.Never]), Failed]
+    for (const schema of schemas) assert.doesNotThrow(() => checkCopy("own", schema))
+  })
+
+  it("refuses those of another copy, and says how to find it", async () => {
+    // the same file under another address is another module
+    const address = `${import.meta.resolve("effect/SchemaAST")}?another`
+    const other = (await import(address)) as typeof SchemaAST
+    const theirs = { ...Schema.String, ast: other.string }
+    assert.throws(
+      () => checkCopy("thumb", theirs as unknown as Schema.Top),
+      /function thumb: .* another copy of effect .*npm ls effect/
+    )
+  })
+})

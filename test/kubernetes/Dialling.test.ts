@@ -1,0 +1,113 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duplex } from "node:stream"
+import { Effect, Fiber, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import * as Dialling from "../../src/kubernetes/Dialling.ts"
+import { KubeClient } from "../../src/kubernetes/api/KubeClient.ts"
+import type { Admission, Listener, Seen } from "../../src/wire/network/Listener.ts"
+import { KubeMock } from "../../src/testing/KubeMock.ts"
+
+/** A listener that has seen that much of every runner. */
+const listener = (seen: Seen): Listener => {
+  const expect = (index: number): Admission => ({
+    identity: `life.${index}`,
+    key: Redacted.make("key"),
+    transport: Effect.never,
+    seen: () => seen,
+    revoke: () => {}
+  })
+  return { port: 9345, expect } as Partial<Listener> as Listener
+}
+
+const address = "10.0.0.1:9345"
+
+describe("a runner that dials", () => {
+  it.each([
+    ["nothing", /nothing came from its pod to 10\.0\.0\.1:9345.*command.*NetworkPolicy/],
+    ["tcp", /reached 10\.0\.0\.1:9345 but began no TLS.*mesh/],
+    ["tls refused", /its key was refused.*FLAME_RUNNER_/]
+  ] as const)("of which %s was seen has a hint to what to look at", (seen, words) => {
+    assert.match(Dialling.listen({ listener: listener(seen), address }, 3).hint("10.0.0.9") ?? "", words)
+  })
+
+  it("that has authenticated needs none, and is told where to dial", () => {
+    const dialling = Dialling.listen({ listener: listener("authenticated"), address }, 3)
+    assert.isUndefined(dialling.hint("10.0.0.9"))
+    assert.deepStrictEqual([dialling.dial, dialling.identity], [address, "life.3"])
+  })
+})
+
+describe("a runner that its parent dials", () => {
+  it.effect(
+    "is tried again and again from its start on, at most every half second, and the last reason is the hint",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* KubeClient
+        const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
+        const dialling = Dialling.forward(hub, 0, "pod", 9345)
+        const dialled = () => client.requests()["create pods/portforward"] ?? 0
+        const waiting = yield* Effect.forkChild(dialling.transport(Effect.sleep("1 second")), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("999 millis")
+        assert.deepStrictEqual([dialled(), dialling.hint(undefined)], [0, undefined])
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(dialled(), 1)
+        // after 50, 100, 200, 400 and then each 500 ms
+        yield* TestClock.adjust("750 millis")
+        assert.strictEqual(dialled(), 5)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(dialled(), 15)
+        assert.match(dialling.hint(undefined) ?? "", /not reached through the API server: .*"pod" not found/)
+        yield* Fiber.interrupt(waiting)
+      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
+
+  it.effect("keeps nothing open of the tries that failed", () =>
+    Effect.gen(function* () {
+      let open = 0
+      const broken = Effect.acquireRelease(
+        Effect.sync(() => {
+          open++
+          const duplex = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+          // as a port that nobody listens at
+          setImmediate(() => duplex.destroy(new Error("refused")))
+          return duplex
+        }),
+        () => Effect.sync(() => void open--)
+      )
+      const client = { ...(yield* KubeClient), portForward: () => broken }
+      const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
+      const dialling = Dialling.forward(hub, 0, "pod", 9345)
+      yield* Effect.forkScoped(dialling.transport(Effect.void), { startImmediately: true })
+      while (dialling.hint(undefined) === undefined) yield* Effect.promise(() => new Promise(setImmediate))
+      assert.strictEqual(open, 0)
+    }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
+
+  it.effect("is tried again where nothing answers, and keeps nothing open of that", () =>
+    Effect.gen(function* () {
+      let opened = 0
+      let open = 0
+      const silent = Effect.acquireRelease(
+        Effect.sync(() => {
+          opened++
+          open++
+          return new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
+        }),
+        () => Effect.sync(() => void open--)
+      )
+      const client = { ...(yield* KubeClient), portForward: () => silent }
+      const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
+      const dialling = Dialling.forward(hub, 0, "pod", 9345)
+      yield* Effect.forkScoped(dialling.transport(Effect.void), { startImmediately: true })
+      yield* TestClock.adjust("4999 millis")
+      assert.deepStrictEqual([opened, open], [1, 1])
+      yield* TestClock.adjust("1 millis")
+      assert.match(dialling.hint(undefined) ?? "", /did not answer for 5000 ms/)
+      assert.deepStrictEqual([opened, open], [1, 0])
+      yield* TestClock.adjust("50 millis")
+      assert.deepStrictEqual([opened, open], [2, 1])
+    }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
+})

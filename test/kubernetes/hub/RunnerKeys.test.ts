@@ -1,0 +1,188 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
+import * as PodNames from "../../../src/kubernetes/object/PodNames.ts"
+import { RunnerKeys } from "../../../src/kubernetes/hub/RunnerKeys.ts"
+import * as ApiErrors from "../../../src/testing/ApiErrors.ts"
+import { KubeMock } from "../../../src/testing/KubeMock.ts"
+import * as PodParent from "../kit/PodParent.ts"
+
+const identity = PodNames.inCluster("0a1b2c3d-0000-4000-8000-000000000000", "app")
+
+/** The keys of one life of the parent. */
+const life = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const client = yield* KubeClient
+  const keyOf = (index: number) => Redacted.make(`key ${index}`)
+  return new RunnerKeys({ client, identity, labels: {}, annotations: {}, owner: undefined, keyOf, scope })
+})
+
+const names = Effect.gen(function* () {
+  const secrets = yield* (yield* KubeMock).secrets
+  return secrets.map(({ metadata }) => metadata.name!.slice(metadata.name!.indexOf("-app-0-") + 7)).toSorted()
+})
+
+const values = { "env-TOKEN": Redacted.make("t") }
+
+describe("Secrets of a life", () => {
+  it.effect("take turns with those of the life before, which are deleted", () =>
+    Effect.gen(function* () {
+      const first = yield* life
+      yield* first.placeOf(0)
+      yield* first.placeOf(300)
+      yield* first.values(values).get
+      assert.deepStrictEqual(yield* names, ["a", "a-env1", "a2"])
+      const second = yield* life
+      assert.match((yield* second.placeOf(0)).secret, /-b$/)
+      yield* second.values(values).get
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b", "b-env1"])
+      yield* second.remove
+      assert.deepStrictEqual(yield* names, [])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are made although lives before them ended amid their deletions", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const first = yield* life
+      const keys = (yield* first.placeOf(0)).secret
+      yield* first.placeOf(300)
+      yield* first.values(values).get
+      // the next life deleted the first of them, and was killed
+      yield* client.deleteSecret(keys)
+      const third = yield* life
+      assert.match((yield* third.placeOf(0)).secret, /-a$/)
+      assert.match(yield* third.values(values).get, /-a-env1$/)
+      assert.match((yield* third.placeOf(256)).secret, /-a2$/)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("of the life before go all, though somebody deleted one of them", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const first = yield* life
+      const { secret } = yield* first.placeOf(0)
+      const { secret: second } = yield* first.placeOf(256)
+      yield* first.placeOf(600)
+      yield* client.deleteSecret(second)
+      assert.deepStrictEqual(yield* names, ["a", "a3"])
+      const next = yield* life
+      assert.notStrictEqual((yield* next.placeOf(0)).secret, secret)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are deleted from the last made on, so that a life that ends amid it leaves the first ones", () =>
+    Effect.gen(function* () {
+      const keys = yield* life
+      for (let index = 0; index < 256 * 6; index += 256) yield* keys.placeOf(index)
+      yield* (yield* KubeMock).fail(
+        "delete secrets",
+        ...Array.from({ length: 2 }, () => ApiErrors.forbidden("delete secrets"))
+      )
+      assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
+      assert.deepStrictEqual(yield* names, ["a5", "a6"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("that could not be deleted are named, and keep nobody from the others", () =>
+    Effect.gen(function* () {
+      const keys = yield* life
+      yield* keys.placeOf(0)
+      yield* keys.placeOf(300)
+      // the client's own tries are over
+      yield* (yield* KubeMock).fail("delete secrets", ApiErrors.forbidden("delete secrets"))
+      assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
+      assert.deepStrictEqual(yield* names, ["a2"])
+      assert.lengthOf(keys.names, 1)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are one for 256 runners, made once for however many need it at a time", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const keys = yield* life
+      const indexes = Array.from({ length: 257 }, (_, index) => index)
+      const places = yield* Effect.forEach(indexes, (index) => keys.placeOf(index), { concurrency: "unbounded" })
+      assert.strictEqual(new Set(places.slice(0, 256).map(({ secret }) => secret)).size, 1)
+      assert.strictEqual(new Set(places.map(({ entry }) => entry)).size, 257)
+      assert.strictEqual(client.requests()["create secrets"], 2)
+      const secrets = yield* (yield* KubeMock).secrets
+      for (const [index, { entry, secret }] of places.entries()) {
+        const found = secrets.find(({ metadata }) => metadata.name === secret)
+        assert.strictEqual(found?.stringData?.[entry], `key ${index}`)
+      }
+      assert.lengthOf(Object.keys(secrets[0]?.stringData ?? {}), 256)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("that somebody deleted are made again once that is known, with the same keys", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const keys = yield* life
+      const { entry, secret } = yield* keys.placeOf(7)
+      yield* client.deleteSecret(secret)
+      yield* keys.placeOf(8)
+      assert.deepStrictEqual(yield* names, [])
+      keys.lost(secret)
+      const again = yield* keys.placeOf(7)
+      assert.strictEqual(again.entry, entry)
+      const [found] = yield* (yield* KubeMock).secrets
+      assert.strictEqual(found?.metadata.name, again.secret)
+      assert.strictEqual(found?.stringData?.[entry], "key 7")
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("keep their turn when the first of them was deleted, and their neighbours with it", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      yield* (yield* life).placeOf(0)
+      const keys = yield* life
+      const { secret } = yield* keys.placeOf(0)
+      const shared = keys.values(values)
+      yield* shared.get
+      yield* keys.placeOf(300)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
+      yield* client.deleteSecret(secret)
+      keys.lost(secret)
+      assert.strictEqual((yield* keys.placeOf(0)).secret, secret)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("are made again one by one, and not once more for who hears of the loss late", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const keys = yield* life
+      const { secret } = yield* keys.placeOf(0)
+      const shared = keys.values(values)
+      const name = yield* shared.get
+      yield* client.deleteSecret(name)
+      keys.lost(name)
+      assert.strictEqual(yield* shared.get, name)
+      assert.deepStrictEqual(yield* names, ["a", "a-env1"])
+      const found = (yield* (yield* KubeMock).secrets).find(({ metadata }) => metadata.name === name)
+      assert.deepStrictEqual(found?.stringData, { "env-TOKEN": "t" })
+      const deletes = client.requests()["delete secrets"]
+      // another pod that missed it, and is told of only now
+      keys.lost(name)
+      assert.strictEqual(yield* shared.get, name)
+      assert.strictEqual((yield* keys.placeOf(1)).secret, secret)
+      assert.strictEqual(client.requests()["delete secrets"], deletes)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("that the API server refuses fail who needs them, and are tried for the next", () =>
+    Effect.gen(function* () {
+      const keys = yield* life
+      yield* (yield* KubeMock).fail("create secrets", ApiErrors.forbidden("create secrets"))
+      assert.strictEqual((yield* Effect.flip(keys.placeOf(0))).status, 403)
+      assert.match((yield* keys.placeOf(0)).secret, /-a$/)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+})

@@ -1,0 +1,100 @@
+/** An API server in memory with the faults of real ones, as far as lists and watches of pods go. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import type { Pod, WatchEvent } from "../../../src/kubernetes/object/KubeObjects.ts"
+import { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
+import { KubeError } from "../../../src/kubernetes/api/KubeError.ts"
+import { History } from "./History.ts"
+
+export const unreachable = new KubeError({
+  verb: "list",
+  resource: "pods",
+  reason: "Unreachable",
+  detail: "connect ECONNREFUSED",
+  retryable: true
+})
+
+export const forbidden = new KubeError({
+  verb: "list",
+  resource: "pods",
+  status: 403,
+  reason: "Forbidden",
+  detail: "pods is forbidden",
+  retryable: false
+})
+
+export const tooOld = { type: "ERROR", object: { code: 410, reason: "Expired" } } as const
+
+type Line = Queue.Queue<WatchEvent<Pod>, KubeError | Cause.Done>
+
+export class FakeApi {
+  readonly history = new History()
+  /** What was asked, such as `list`, `list exact` and `watch 95`. */
+  readonly calls: Array<string> = []
+  /** Whether any call fails, and how. */
+  down: KubeError | undefined
+  /** How far what the cache of the API server lists is behind. */
+  lag = 0
+  /** Watches from before this version are told that it is too old. */
+  floor = 0
+  /** Watches are accepted, but nothing is ever said in them. */
+  isMute = false
+  private readonly open = new Set<Line>()
+  private told = this.history.version
+
+  get watches(): number {
+    return this.open.size
+  }
+
+  /** Sends what has happened since to all watches. */
+  flush(): void {
+    const events = this.history.after(this.told)
+    this.told = this.history.version
+    if (!this.isMute) for (const line of this.open) Queue.offerAllUnsafe(line, events)
+  }
+
+  say(event: WatchEvent<Pod>): void {
+    for (const line of this.open) Queue.offerUnsafe(line, event)
+  }
+
+  /** Ends all watches: as the server does it under load, or by an error. */
+  cut(error?: KubeError): void {
+    for (const line of this.open) {
+      if (error === undefined) Queue.endUnsafe(line)
+      else Queue.failCauseUnsafe(line, Cause.fail(error))
+    }
+  }
+
+  readonly layer = Layer.mock(KubeClient, {
+    server: "https://fake",
+    namespace: "default",
+    user: undefined,
+    self: undefined,
+    requests: () => ({}),
+    listPods: (_selector, options) =>
+      Effect.suspend(() => {
+        this.calls.push(options?.exact === true ? "list exact" : "list")
+        if (this.down !== undefined) return Effect.fail(this.down)
+        return Effect.succeed(this.history.listAt(this.history.version - (options?.exact === true ? 0 : this.lag)))
+      }),
+    watchPods: (_selector, version) =>
+      Stream.unwrap(
+        Effect.gen({ self: this }, function* () {
+          this.calls.push(`watch ${version}`)
+          if (this.down !== undefined) return Stream.fail(this.down)
+          if (Number(version) < this.floor) return Stream.make<[WatchEvent<Pod>]>(tooOld)
+          this.flush()
+          const line: Line = yield* Queue.make<WatchEvent<Pod>, KubeError | Cause.Done>()
+          if (!this.isMute) Queue.offerAllUnsafe(line, this.history.after(Number(version)))
+          this.open.add(line)
+          return Stream.ensuring(
+            Stream.fromQueue(line),
+            Effect.sync(() => this.open.delete(line))
+          )
+        })
+      )
+  })
+}

@@ -1,0 +1,354 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import { type BootFailure, isTransient } from "../../../src/error/BootFailure.ts"
+import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
+import * as PodDiagnosis from "../../../src/kubernetes/verdict/PodDiagnosis.ts"
+import type { ExitReason } from "../../../src/error/RunnerExit.ts"
+import type { Recording } from "../fixtures/scenarios.ts"
+
+const read = (name: string): Recording =>
+  JSON.parse(Fs.readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), "utf8"))
+
+/** Milliseconds of the clock at a moment of a recording. */
+const clock = (recording: Recording, at: number): number =>
+  Date.parse(recording.history[0]?.pod.metadata.creationTimestamp ?? "") + at
+
+interface Told {
+  readonly verdict: PodDiagnosis.Verdict
+  /** Milliseconds since the create. */
+  readonly at: number
+}
+
+/** Goes through a recording as a backend would, up to the verdict that ends the boot. */
+const diagnosed = (name: string): Told => {
+  const recording = read(name)
+  let told: Told = { verdict: { _tag: "Waiting" }, at: 0 }
+  let stuckSince: number | undefined
+  for (const { at, pod } of recording.history) {
+    const { verdict } = PodDiagnosis.bootOf(pod, { now: clock(recording, at), stuckSince })
+    told = { verdict, at }
+    if (verdict._tag === "Failed") return told
+    stuckSince = verdict._tag === "Fails" ? verdict.since : undefined
+  }
+  return told
+}
+
+const causeOf = (verdict: PodDiagnosis.Verdict): BootFailure => {
+  assert.notStrictEqual(verdict._tag, "Waiting", "it waits")
+  return (verdict as { cause: BootFailure }).cause
+}
+
+describe("a pod that will never serve", () => {
+  const rows: ReadonlyArray<readonly [name: string, cause: BootFailure["_tag"], words: RegExp, within: number]> = [
+    ["image-never-pull", "ImagePull", /not on node\d, and `imagePullPolicy: Never` forbids to pull it/, 5_000],
+    ["image-invalid-name", "ImagePull", /InvalidImageName: .*correct its name/, 5_000],
+    ["secret-missing", "InvalidSpec", /on node\d: .*secret "nope" not found; create what is missing/, 15_000],
+    ["secret-key-missing", "InvalidSpec", /couldn't find key nope in ConfigMap/, 15_000],
+    ["run-as-root", "InvalidSpec", /runAsUser breaks non-root policy/, 15_000],
+    ["command-not-found", "InvalidSpec", /"nope": executable file not found.*correct `command`/, 3_000],
+    ["exit-3", "ProcessExited", /exited with code 3 .*\n {2}Error: no database at db:5432/s, 3_000],
+    ["exit-0", "NotARunner", /exit code 0 instead of serving: check that `command`/, 3_000],
+    ["reported", "VersionMismatch", /protocol differs: the parent has 1, the runner has 2/, 3_000],
+    ["killed", "ProcessExited", /was killed by SIGKILL/, 3_000],
+    ["out-of-memory", "OutOfMemory", /\(limit 96Mi\)/, 5_000],
+    ["init-fails", "Crashed", /exit code 4: its init container migrate failed/, 5_000],
+    ["deadline", "Removed", /longer than its activeDeadlineSeconds/, 10_000],
+    ["deleted", "Removed", /somebody deleted it/, 5_000],
+    ["evicted-by-api", "Removed", /it was evicted: Eviction API/, 5_000],
+    ["preempted", "Removed", /it was preempted: default-scheduler: preempting/, 5_000],
+    ["evicted-by-kubelet", "Removed", /Evicted: Pod ephemeral local storage usage exceeds/, 30_000],
+    ["kubelet-refuses-cpu", "Unschedulable", /node1 refused it: OutOfcpu/, 3_000],
+    ["kubelet-refuses-selector", "Unschedulable", /node1 refused it: .*NodeAffinity/, 3_000]
+  ]
+
+  it.each(rows)("[C90] %s is %s", (name, cause, words, within) => {
+    const { at, verdict } = diagnosed(name)
+    assert.strictEqual(verdict._tag, "Failed")
+    assert.strictEqual(causeOf(verdict)._tag, cause)
+    assert.match(causeOf(verdict).message, words)
+    assert.isBelow(at, within)
+  })
+
+  it("is tried again only where that can help without anybody changing anything", () => {
+    const again = rows.filter(([name]) => isTransient(causeOf(diagnosed(name).verdict))).map(([name]) => name)
+    assert.deepStrictEqual(again, [
+      "killed",
+      "out-of-memory",
+      "deadline",
+      "deleted",
+      "evicted-by-api",
+      "preempted",
+      "evicted-by-kubelet",
+      "kubelet-refuses-cpu",
+      "kubelet-refuses-selector"
+    ])
+  })
+})
+
+describe("a pod that may still serve", () => {
+  it("[C90] has 25 s for an image that cannot be pulled, counted once however its reason changes", () => {
+    const recording = read("image-missing")
+    const reasons = new Set<string | undefined>()
+    let first: number | undefined
+    for (const { at, pod } of recording.history) {
+      const now = clock(recording, at)
+      const { verdict } = PodDiagnosis.bootOf(pod, { now, stuckSince: first })
+      if (verdict._tag !== "Fails") continue
+      first ??= now
+      assert.deepStrictEqual([verdict.since, verdict.at], [first, first + 25_000])
+      reasons.add(pod.status?.containerStatuses?.[0]?.state?.waiting?.reason)
+      const late = PodDiagnosis.bootOf(pod, { now: verdict.at, stuckSince: verdict.since }).verdict
+      assert.strictEqual(late._tag, "Failed")
+      assert.match(
+        causeOf(late).message,
+        /^image localhost\/flame-record-nope:1 could not be pulled: node\d says .*ErrImagePull.*push it/
+      )
+    }
+    assert.deepStrictEqual([...reasons], ["ErrImagePull", "ImagePullBackOff"])
+  })
+
+  it("waits for a place with the scheduler's words", () => {
+    for (const [name, words] of [
+      ["unschedulable-cpu", /Insufficient cpu/],
+      ["unschedulable-selector", /didn't match Pod's node affinity\/selector/],
+      ["scheduling-gate", /held back by a scheduling gate/]
+    ] as const) {
+      const { verdict } = diagnosed(name)
+      assert.strictEqual(verdict._tag, "Waiting")
+      assert.match((verdict as { detail: string }).detail, words)
+    }
+  })
+
+  it("names who brings a node, where events tell", () => {
+    const recording = read("unschedulable-cpu")
+    const pod = recording.history.at(-1)?.pod as Pod
+    const events = [...recording.events, { type: "Normal", reason: "TriggeredScaleUp", message: "pool 1->2" }]
+    const { verdict } = PodDiagnosis.bootOf(pod, { now: 0, stuckSince: undefined, events })
+    assert.match((verdict as { detail: string }).detail, /Insufficient cpu.*\(TriggeredScaleUp: pool 1->2\)$/)
+  })
+
+  it("asks for events when its container is not made for 10 s, and then says what they say", () => {
+    const recording = read("volume-missing")
+    const last = recording.history.at(-1)
+    assert.isDefined(last)
+    const scheduled = clock(recording, 0)
+    const early = PodDiagnosis.bootOf(last.pod, { now: scheduled, stuckSince: undefined }).verdict
+    assert.deepStrictEqual(early, { _tag: "Waiting", askForEventsAt: scheduled + 10_000 })
+    const now = scheduled + 60_000
+    const asked = PodDiagnosis.bootOf(last.pod, { now, stuckSince: undefined })
+    assert.deepStrictEqual(asked.verdict, { _tag: "Waiting", askForEventsAt: now })
+    const told = PodDiagnosis.bootOf(last.pod, { now, stuckSince: undefined, events: recording.events })
+    assert.match((told.verdict as { detail: string }).detail, /^FailedMount: .*configmap "nope" not found/)
+  })
+
+  it("is not judged by a container beside it, or by running", () => {
+    for (const name of ["sidecar-fails", "running"]) {
+      assert.deepStrictEqual(diagnosed(name).verdict, { _tag: "Waiting" })
+    }
+  })
+
+  it("tells the steps of its boot", () => {
+    const { history } = read("running")
+    const steps = history.map(({ pod }) => PodDiagnosis.bootOf(pod, { now: 0, stuckSince: undefined }).phases)
+    assert.deepStrictEqual(steps.at(0), [])
+    assert.deepStrictEqual(
+      steps.at(-1)?.map(({ name }) => name),
+      ["scheduled", "pulled", "started"]
+    )
+    assert.match(steps.at(-1)?.[0]?.detail ?? "", /^node\d$/)
+  })
+})
+
+/** A pod that runs on node1, as a kubelet tells of it, and what else is said. */
+const running = (status: Pod["status"] = {}, metadata: Pod["metadata"] = {}): Pod => {
+  const pod = read("running").history.at(-1)?.pod as Pod
+  return { ...pod, metadata: { ...pod.metadata, ...metadata }, status: { ...pod.status, ...status } }
+}
+
+const waiting = (reason: string, message: string): Pod =>
+  running({ phase: "Pending", containerStatuses: [{ name: "runner", state: { waiting: { reason, message } } }] })
+
+describe("what no cluster here can be made to say (written from its documentation)", () => {
+  it.each([
+    ["CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition", 10_000],
+    ["CreateContainerError", "context deadline exceeded", 10_000],
+    ["ImageInspectError", "rpc error", 25_000],
+    ["RegistryUnavailable", "503", 25_000]
+  ])("gives %s (%s) %d ms", (reason, message, grace) => {
+    const { verdict } = PodDiagnosis.bootOf(waiting(reason, message), { now: 1_000, stuckSince: undefined })
+    assert.strictEqual(verdict._tag, "Fails")
+    assert.strictEqual((verdict as { at: number }).at, 1_000 + grace)
+  })
+
+  it.each([
+    ["CreateContainerError", "failed to generate spec", "InvalidSpec"],
+    ["RunContainerError", "no such device", "InvalidSpec"],
+    ["SignatureValidationFailed", "unsigned", "ImagePull"]
+  ])("fails at once at %s", (reason, message, cause) => {
+    const { verdict } = PodDiagnosis.bootOf(waiting(reason, message), { now: 1_000, stuckSince: undefined })
+    assert.strictEqual(verdict._tag, "Failed")
+    assert.strictEqual(causeOf(verdict)._tag, cause)
+  })
+
+  it("survives a report that cannot be read", () => {
+    const terminated = { exitCode: 1, message: "effect-flame:{not json" }
+    const pod = running({ containerStatuses: [{ name: "runner", state: { terminated } }] })
+    assert.strictEqual(causeOf(PodDiagnosis.bootOf(pod, { now: 0, stuckSince: undefined }).verdict)._tag, "NotARunner")
+  })
+})
+
+const ended = (name: string) => {
+  const { history } = read(name)
+  for (const { pod, type } of history) {
+    const exit = PodDiagnosis.exitOf(pod, type === "DELETED")
+    if (exit !== undefined) return exit
+  }
+  return undefined
+}
+
+describe("how a runner went", () => {
+  const rows: ReadonlyArray<readonly [name: string, reason: ExitReason["_tag"], words: RegExp]> = [
+    ["exit-3", "Exited", /code 3:\n {2}Error: no database/],
+    ["exit-0", "Exited", /code 0/],
+    ["reported", "Exited", /code 1:\n {2}protocol differs/],
+    ["killed", "Killed", /SIGKILL/],
+    ["out-of-memory", "OutOfMemory", /limit 96Mi/],
+    ["deleted", "Deleted", /somebody deleted it/],
+    ["evicted-by-api", "Evicted", /Eviction API/],
+    ["preempted", "Preempted", /higher priority pod/],
+    ["evicted-by-kubelet", "Evicted", /ephemeral local storage usage exceeds .*10Mi\.$/],
+    ["deadline", "Killed", /its activeDeadlineSeconds/],
+    ["init-fails", "Exited", /code 4/]
+  ]
+
+  it.each(rows)("%s is %s, and nothing of it runs any more", (name, tag, words) => {
+    const exit = ended(name)
+    assert.strictEqual(exit?.reason._tag, tag)
+    assert.match(exit?.reason.message ?? "", words)
+    assert.isTrue(exit?.gone)
+  })
+
+  it("is not known while it lives", () => {
+    assert.isUndefined(ended("running"))
+    assert.isUndefined(ended("image-missing"))
+  })
+
+  it("is the same however late it is told, the kubelet's own deletion included", () => {
+    for (const name of ["deleted", "evicted-by-api", "preempted"]) {
+      const { pod, type } = read(name).history.at(-1) as Recording["history"][number]
+      assert.strictEqual(type, "DELETED")
+      assert.strictEqual(PodDiagnosis.exitOf(pod, true)?.reason._tag, ended(name)?.reason._tag)
+    }
+  })
+
+  it("says that it may still run where its object went without a word of its kubelet", () => {
+    const exit = PodDiagnosis.exitOf(running(), true)
+    assert.deepStrictEqual([exit?.reason._tag, exit?.gone], ["Deleted", false])
+  })
+
+  it("is its own doing where it ended before it was deleted", () => {
+    const terminated = { exitCode: 3, finishedAt: "2026-11-22T10:00:00Z" }
+    const exitOf = (deletionTimestamp: string, deletionGracePeriodSeconds: number) =>
+      PodDiagnosis.exitOf(
+        running(
+          { containerStatuses: [{ name: "runner", state: { terminated } }] },
+          { deletionTimestamp, deletionGracePeriodSeconds }
+        ),
+        false
+      )?.reason._tag
+    assert.strictEqual(exitOf("2026-11-22T10:00:40Z", 30), "Exited")
+    assert.strictEqual(exitOf("2026-11-22T10:00:20Z", 30), "Deleted")
+  })
+
+  // written from the documentation of the parts of a cluster that say so
+  it.each([
+    ["DeletionByPodGC", "PodGC: node no longer exists", "NodeLost"],
+    ["TerminationByKubelet", "The node was low on resource: memory.", "Evicted"],
+    ["TerminationByKubelet", "Pod was terminated in response to imminent node shutdown.", "Preempted"],
+    ["DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", "Evicted"]
+  ])("tells a disruption for what it is: %s (%s) is %s", (reason, message, tag) => {
+    const conditions = [{ type: "DisruptionTarget", status: "True", reason, message }]
+    assert.strictEqual(PodDiagnosis.exitOf(running({ conditions }), true)?.reason._tag, tag)
+  })
+
+  it("tells a lost node by its name, and that the runner may still run there", () => {
+    const conditions = [
+      { type: "Ready", status: "False" },
+      { type: "ContainersReady", status: "True" },
+      { type: "DisruptionTarget", status: "True", reason: "DeletionByTaintManager", message: "deleting" }
+    ]
+    const pod = running({ conditions })
+    const exit = PodDiagnosis.exitOf(pod, true)
+    assert.strictEqual(exit?.reason.message, `its node ${pod.spec.nodeName} is gone`)
+    assert.isFalse(exit?.gone)
+  })
+
+  it("tells a node that shuts down as what spot capacity does", () => {
+    const message = "Pod was terminated in response to imminent node shutdown."
+    assert.strictEqual(
+      PodDiagnosis.exitOf(running({ phase: "Failed", reason: "Terminated", message }), false)?.reason._tag,
+      "Preempted"
+    )
+  })
+})
+
+describe("a pod that is to go", () => {
+  const leaving = (pod: Pod, now: number, drainTimeout = 30_000) => {
+    const found = PodDiagnosis.leavingOf(pod, { now, drainTimeout })
+    return found === undefined ? undefined : { why: found.why, reason: found.reason._tag, budget: found.budget }
+  }
+
+  it("has until 3 s before its end, and no more than the pool's time to drain", () => {
+    const pod = running({}, { deletionTimestamp: "2026-11-22T10:00:40Z" })
+    const end = Date.parse("2026-11-22T10:00:40Z")
+    assert.deepStrictEqual(leaving(pod, end - 40_000), {
+      why: "somebody deleted it",
+      reason: "Deleted",
+      budget: 30_000
+    })
+    assert.deepStrictEqual(leaving(pod, end - 10_000)?.budget, 7_000)
+    assert.deepStrictEqual(leaving(pod, end - 1_000)?.budget, 0)
+  })
+
+  it("is told by an eviction before its deletion is, with no more time than that will give", () => {
+    const recording = read("evicted-by-api")
+    const first = recording.history.find(({ pod }) => leaving(pod, 0) !== undefined)
+    assert.isUndefined(first?.pod.metadata.deletionTimestamp)
+    assert.deepStrictEqual(leaving(first?.pod as Pod, 0), {
+      why: "it was evicted: Eviction API: evicting",
+      reason: "Evicted",
+      budget: 2_000
+    })
+  })
+
+  it("is one whose node does not answer", () => {
+    const pod = running({
+      conditions: [
+        { type: "Ready", status: "False" },
+        { type: "ContainersReady", status: "True" }
+      ]
+    })
+    assert.deepStrictEqual(leaving(pod, 0), {
+      why: `its node ${pod.spec.nodeName} does not answer`,
+      reason: "NodeLost",
+      budget: 30_000
+    })
+  })
+
+  it("is none that merely runs, or is not ready for a reason of its own", () => {
+    assert.isUndefined(leaving(running(), 0))
+    const conditions = ["Ready", "ContainersReady"].map((type) => ({ type, status: "False" }))
+    assert.isUndefined(leaving(running({ conditions }), 0))
+  })
+})
+
+describe("last words", () => {
+  it("are asked for where the cause has none, and told with it", () => {
+    const cause = causeOf(diagnosed("killed").verdict)
+    assert.isTrue(PodDiagnosis.wantsLog(cause))
+    const told = PodDiagnosis.withLog(cause, "Segmentation fault")
+    assert.match(told.message, /killed by SIGKILL .*\n {2}Segmentation fault/s)
+    assert.isFalse(PodDiagnosis.wantsLog(told))
+    assert.isFalse(PodDiagnosis.wantsLog(causeOf(diagnosed("exit-3").verdict)))
+  })
+})

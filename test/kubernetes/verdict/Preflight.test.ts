@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import type { Rules } from "../../../src/kubernetes/api/KubeClient.ts"
+import * as Preflight from "../../../src/kubernetes/verdict/Preflight.ts"
+
+/** What an API server says of service accounts, by their Roles. */
+const recorded: Readonly<Record<string, Rules>> = JSON.parse(
+  Fs.readFileSync(new URL("../fixtures/rules.json", import.meta.url), "utf8")
+)
+
+const rulesOf = (role: string): Rules => recorded[role] ?? assert.fail(`${role} is not recorded`)
+
+const needs: Preflight.Needs = {
+  key: "secret",
+  secretEnv: false,
+  portForward: false,
+  namespace: "apps",
+  user: "system:serviceaccount:apps:weigh"
+}
+
+const judged = (role: string, over: Partial<Preflight.Needs> = {}) =>
+  Preflight.judge(rulesOf(role), { ...needs, ...over })
+
+describe("what a parent may do", () => {
+  it.each([
+    ["none", {}, "Fatal"],
+    ["pods", {}, "Fatal"],
+    ["pods", { key: "env" }, "Fine"],
+    ["pods", { key: "env", secretEnv: true }, "Fatal"],
+    ["secrets", {}, "Fine"],
+    ["secrets", { portForward: true }, "Fatal"],
+    ["all", { portForward: true, secretEnv: true }, "Fine"],
+    ["everything", { portForward: true, secretEnv: true }, "Fine"],
+    // a right to one object by its name is none to create or list
+    ["one-pod", { key: "env" }, "Fatal"]
+  ] as const)("with the Role %s for %j is %s", (role, over, verdict) => {
+    assert.strictEqual(judged(role, over)._tag, verdict)
+  })
+
+  it("is left to a dry run where the API server could not list it", () => {
+    const verdict = Preflight.judge({ incomplete: true, rules: [] }, needs)
+    assert.deepStrictEqual(verdict, { _tag: "Undecided", warnings: [] })
+  })
+
+  it("is told with what fails without a reason for want of a right", () => {
+    const verdict = judged("secrets")
+    assert.deepStrictEqual((verdict as { warnings: ReadonlyArray<string> }).warnings, [
+      "without the right to list events boots that wait for a volume or a network are told without their reason",
+      "without the right to get pods/log a runner that is killed before it serves is told without its last words"
+    ])
+    assert.deepStrictEqual(judged("all"), { _tag: "Fine", warnings: [] })
+  })
+
+  it("is one error that names all that is missing, with the Role to apply", () => {
+    const verdict = judged("pods")
+    assert.strictEqual(verdict._tag, "Fatal")
+    assert.strictEqual(
+      (verdict as { cause: Error }).cause.message,
+      `the parent may not create secrets, grant it that right: system:serviceaccount:apps:weigh lacks in namespace apps: create, delete secrets; where it shall not have that, \`key: "env"\` puts each runner's key into its pod; with this, applied by who may, it has what it needs:
+
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: flame, namespace: apps }
+rules:
+  - { apiGroups: [""], resources: ["pods"], verbs: ["create", "get", "list", "watch", "delete"] }
+  - { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"] }
+  # these only help to explain what fails
+  - { apiGroups: [""], resources: ["events"], verbs: ["list"] }
+  - { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: flame, namespace: apps }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: flame }
+subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
+`
+    )
+  })
+
+  it("is asked for a user where the parent is none of the cluster's service accounts", () => {
+    const { cause } = judged("none", { user: "jane@example.com", portForward: true }) as { cause: Error }
+    assert.match(
+      cause.message,
+      /lacks in namespace apps: create, get, list, watch, delete pods; create, delete secrets; create, get pods\/portforward/
+    )
+    assert.match(cause.message, /\{ kind: User, name: "jane@example.com", apiGroup: rbac.authorization.k8s.io \}/)
+    assert.notMatch(cause.message, /key: "env"/)
+  })
+})

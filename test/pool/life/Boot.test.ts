@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Backend } from "../../../src/backend/Backend.ts"
+import { LaunchFailed } from "../../../src/error/BootFailure.ts"
+import { Pool } from "../../../src/pool/Pool.ts"
+
+describe("a boot that fails", () => {
+  it.effect("leaves nobody who waits for its place, or its end, of which its backend tells nothing", () => {
+    let boots = 0
+    let waiting = 0
+    const never = Effect.suspend(() => {
+      waiting++
+      return Effect.onInterrupt(Effect.never, () => Effect.sync(() => void waiting--))
+    })
+    const backend = Backend.of({
+      name: "fake",
+      build: "1",
+      defaults: { bootTimeout: 1_000, reasonGrace: 0 },
+      launch: () =>
+        Effect.sync(() => {
+          boots++
+          return {
+            labels: {},
+            phases: Stream.empty,
+            scheduled: never,
+            connection: Effect.fail(new LaunchFailed({ detail: "no" })),
+            exit: never,
+            bootFailure: () => new LaunchFailed({ detail: "no" }),
+            kill: () => Effect.void
+          }
+        })
+    })
+    return Effect.gen(function* () {
+      yield* Layer.build(Pool.layer({ min: 1 }).pipe(Layer.provide(Layer.succeed(Backend, backend))))
+      yield* TestClock.adjust("1 minute")
+      assert.isAbove(boots, 1)
+      assert.strictEqual(waiting, 0)
+    }).pipe(Effect.scoped)
+  })
+})

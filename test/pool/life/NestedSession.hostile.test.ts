@@ -1,0 +1,174 @@
+/** What a runner that keeps to no rule may cost its parent: its session. */
+import { assert, describe, it, vi } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Flame from "../../../src/Flame.ts"
+import type { AnyFunction } from "../../../src/function/FlameFunction.ts"
+import * as FlameErrorCodec from "../../../src/function/FlameErrorCodec.ts"
+import { Pool } from "../../../src/pool/Pool.ts"
+import type { PoolOptions } from "../../../src/pool/option/PoolOptions.ts"
+import * as PoolRegistry from "../../../src/pool/engine/PoolRegistry.ts"
+import { Kind } from "../../../src/wire/Frame.ts"
+import * as NestedHead from "../../../src/wire/NestedHead.ts"
+import { until as comes } from "../../wire/network/sockets.ts"
+import { HostileRunner, layer } from "./HostileRunner.ts"
+
+const bytes = Flame.fn("bytes", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (value) =>
+  Effect.succeed(value)
+)
+const functions: ReadonlyArray<AnyFunction> = [bytes]
+const small = new Uint8Array(1)
+const KiB = 1024
+
+const until = (condition: () => boolean) => Effect.promise(() => comes(condition))
+
+/** Runs a test in which one call has been sent to the runner. */
+const hostile = (
+  name: string,
+  test: (runner: HostileRunner, first: number) => Effect.Effect<void>,
+  options: PoolOptions<never> = {}
+) =>
+  it.live(name, () =>
+    Effect.gen(function* () {
+      const runner = new HostileRunner()
+      const program = Effect.gen(function* () {
+        const call = yield* Effect.forkChild(Effect.exit(Flame.call(bytes, small)), { startImmediately: true })
+        yield* until(() => runner.of(Kind.Request).length > 0)
+        yield* test(runner, runner.of(Kind.Request)[0]!.id)
+        yield* Fiber.interrupt(call)
+      })
+      yield* Effect.provide(program, Layer.fresh(layer(runner, functions, options)))
+    })
+  )
+
+const reasonOf = (runner: HostileRunner, id: number) => {
+  const [refused] = runner.of(Kind.Refused, id)
+  return refused === undefined ? undefined : FlameErrorCodec.decode(refused.body).reason
+}
+
+describe("a hostile runner", () => {
+  for (const body of ["no json", `{"why":"PayloadTooLarge","size":{"toString":1,"valueOf":1}}`]) {
+    it.live(`that refuses a call in words that are none fails it: ${body}`, () =>
+      Effect.gen(function* () {
+        const runner = new HostileRunner()
+        yield* Effect.gen(function* () {
+          const call = yield* Effect.forkChild(Effect.flip(Flame.call(bytes, small)), { startImmediately: true })
+          yield* until(() => runner.of(Kind.Request).length > 0)
+          runner.say(Kind.Refused, runner.of(Kind.Request)[0]!.id, Buffer.from(body))
+          assert.include(["PayloadTooLarge", "InvalidPayload"], (yield* Fiber.join(call)).reason._tag)
+          assert.isFalse(runner.isClosed)
+        }).pipe(Effect.provide(Layer.fresh(layer(runner, functions, {}))))
+      })
+    )
+  }
+
+  hostile("loses its session by one more open call than a call may have", (runner) =>
+    Effect.gen(function* () {
+      for (let id = 1; id <= NestedHead.maxOpenOfCall; id++) runner.call(id, bytes, small)
+      runner.say(Kind.NestedCancel, 5)
+      yield* until(() => runner.of(Kind.Interrupted, 5).length === 1)
+      runner.call(5, bytes, small)
+      yield* Effect.sleep(0)
+      assert.isFalse(runner.isClosed)
+      runner.call(5_000, bytes, small)
+      yield* until(() => runner.isClosed)
+    })
+  )
+
+  hostile(
+    "loses its session by announcing more payloads than it may have under way",
+    (runner) =>
+      Effect.gen(function* () {
+        for (let id = 1; id <= NestedHead.maxPayloads; id++) runner.announce(id, bytes, 100 * KiB)
+        yield* Effect.sleep(0)
+        assert.isFalse(runner.isClosed)
+        runner.announce(9, bytes, 40 * KiB)
+        yield* until(() => runner.isClosed)
+      }),
+    { maxPayload: 100 * KiB }
+  )
+
+  hostile("loses its session by one small call under the id of a large one, which would count for nobody", (runner) =>
+    Effect.gen(function* () {
+      runner.announce(1, bytes, 100 * KiB)
+      runner.call(1, bytes, small)
+      yield* until(() => runner.isClosed)
+    })
+  )
+
+  hostile(
+    "is refused casts whose payloads are more than its calls may have, until some are over",
+    (runner) =>
+      Effect.gen(function* () {
+        for (let id = 1; id <= 6; id++) runner.call(id, bytes, new Uint8Array(20 * KiB), { cast: true })
+        yield* until(() => runner.of(Kind.Success, 4).length === 1 && runner.of(Kind.Refused).length === 2)
+        for (const id of [5, 6]) assert.strictEqual(reasonOf(runner, id)?._tag, "PayloadTooLarge")
+        // one more slot for the casts: that of the call around them
+        runner.answer(runner.of(Kind.Request)[0]!.id, small)
+        yield* until(() => runner.of(Kind.Request).length === 2)
+        assert.isFalse(runner.isClosed)
+      }),
+    { maxPayload: 20 * KiB }
+  )
+
+  hostile("is asked once for the end of a call, however often it gives it up", (runner) =>
+    Effect.gen(function* () {
+      runner.call(1, bytes, small)
+      yield* until(() => runner.of(Kind.Request).length === 2)
+      const { engine } = PoolRegistry.find(Pool.key, undefined as never, {})!
+      const interrupt = vi.spyOn(engine, "interrupt")
+      for (let i = 0; i < 100; i++) runner.say(Kind.NestedCancel, 1)
+      yield* until(() => runner.of(Kind.Cancel).length === 1)
+      assert.strictEqual(interrupt.mock.calls.length, 1)
+      runner.say(Kind.Interrupted, runner.of(Kind.Cancel)[0]!.id)
+      yield* until(() => runner.of(Kind.Interrupted, 1).length === 1)
+    })
+  )
+
+  hostile(
+    "is refused large results beyond those that it has not taken yet",
+    (runner, first) =>
+      Effect.gen(function* () {
+        for (let id = 1; id <= 8; id++) {
+          runner.call(id, bytes, small)
+          yield* until(() => runner.of(Kind.Request).length === 2)
+          const request = runner.of(Kind.Request).find((request) => request.id !== first)!
+          runner.frames.splice(runner.frames.indexOf(request), 1)
+          runner.answer(request.id, new Uint8Array(1024 * KiB))
+          yield* until(() => runner.of(Kind.OpenResponse, id).length + runner.of(Kind.Refused, id).length === 1)
+          const reason = reasonOf(runner, id)
+          // an eighth of each is sent without being asked for
+          if (id <= 4) assert.isUndefined(reason)
+          else assert.isTrue(reason?._tag === "PayloadTooLarge" && reason.direction === "result")
+        }
+      }),
+    { maxResult: 1024 * KiB }
+  )
+
+  hostile("loses its session when it calls and lets the answers pile up in its connection", (runner) =>
+    Effect.gen(function* () {
+      runner.buffered = NestedHead.mostBuffered + 1
+      runner.call(1, bytes, small)
+      yield* until(() => runner.isClosed)
+    })
+  )
+
+  hostile("loses its session by a name that could rewrite a line of a log", (runner) =>
+    Effect.gen(function* () {
+      runner.call(1, bytes, small, { name: "a\u001b[2K\rb" })
+      yield* until(() => runner.isClosed)
+    })
+  )
+
+  hostile("loses its session by a defect as large as a result may be", (runner, first) =>
+    Effect.gen(function* () {
+      const body = Buffer.alloc(9)
+      body.writeDoubleBE(1024 * KiB, 0)
+      body[8] = Kind.Defect
+      runner.say(Kind.OpenResponse, first, body)
+      yield* until(() => runner.isClosed)
+    })
+  )
+})

@@ -1,0 +1,145 @@
+import { assert, describe, it } from "@effect/vitest"
+import { PoolProbe, warm } from "./PolicyProbe.ts"
+
+describe("PoolState, leases", () => {
+  it("grants a lease at once where a runner is there, and holds no slot of it", () => {
+    const probe = warm(1)
+    assert.deepStrictEqual(probe.openLease("l"), ["l leases 0 as 0"])
+    assert.strictEqual(probe.ticket("l").lease, 0)
+    assert.deepStrictEqual(probe.submit("a"), ["a on 0"])
+  })
+
+  it("boots a runner for a lease where none is there", () => {
+    const probe = new PoolProbe()
+    assert.deepStrictEqual(probe.openLease("l"), ["boot 0"])
+    assert.deepStrictEqual(probe.ready(0), ["l leases 0 as 0"])
+  })
+
+  it("runs the calls of a lease on its runner only, in order, and boots none for them", () => {
+    const probe = warm(2)
+    probe.openLease("l")
+    assert.deepStrictEqual(probe.submit("a", { lease: 0 }), ["a on 0"])
+    assert.deepStrictEqual(probe.submit("b", { lease: 0 }), [])
+    assert.deepStrictEqual(probe.submit("c", { lease: 0 }), [])
+    assert.deepStrictEqual(probe.releaseAll("a", "b"), ["b on 0", "c on 0"])
+  })
+
+  it("serves calls of a lease and others by their turn", () => {
+    const probe = warm(1, { max: 1 })
+    probe.openLease("l")
+    probe.submitAll("a", "b")
+    probe.submit("c", { lease: 0 })
+    probe.submit("d")
+    assert.deepStrictEqual(probe.releaseAll("a", "b", "c"), ["b on 0", "c on 0", "d on 0"])
+  })
+
+  it("keeps the calls of a lease waiting while its runner is unresponsive", () => {
+    const probe = warm(1, { concurrency: 2 })
+    probe.openLease("l")
+    probe.submit("a", { lease: 0 })
+    probe.send({ _tag: "Unresponsive", runner: 0 })
+    assert.deepStrictEqual(probe.submit("b", { lease: 0 }), [])
+    assert.deepStrictEqual(probe.submit("c", { lease: 0 }), [])
+    assert.deepStrictEqual(probe.send({ _tag: "Responsive", runner: 0 }), ["b on 0"])
+    assert.deepStrictEqual(probe.release("a"), ["c on 0"])
+  })
+
+  it("keeps a leased runner from idling, and lets it go idleTimeToLive after the lease", () => {
+    const probe = warm(1, { idleTimeToLive: 500 })
+    probe.openLease("l")
+    assert.deepStrictEqual(probe.wait(5000), [])
+    probe.closeLease(0)
+    assert.deepStrictEqual(probe.wait(499), [])
+    assert.deepStrictEqual(probe.wait(1), ["drain 0 idle"])
+  })
+
+  it("ignores the answer of a runner that was leased meanwhile", () => {
+    const probe = warm(1, { idleTimeToLive: 500, asksIdle: true })
+    assert.deepStrictEqual(probe.wait(500), ["ask 0"])
+    probe.openLease("l")
+    assert.deepStrictEqual(probe.answer(0, true), [])
+    assert.strictEqual(probe.phases, "0 ready")
+  })
+
+  it("keeps leases and other calls apart while there is room", () => {
+    const probe = warm(2)
+    assert.deepStrictEqual(probe.openLease("l"), ["l leases 0 as 0"])
+    assert.deepStrictEqual(probe.submit("a"), ["a on 1"])
+    probe.release("a")
+    assert.deepStrictEqual(probe.openLease("m"), ["m leases 1 as 1"])
+  })
+
+  it("boots a runner each for leases at one moment, and lets them share, in turn, where max is reached", () => {
+    const probe = new PoolProbe({ max: 2 })
+    assert.deepStrictEqual(
+      ["l", "m", "n", "o"].flatMap((_) => probe.openLease(_)),
+      ["boot 0", "boot 1"]
+    )
+    assert.deepStrictEqual(probe.ready(0), ["l leases 0 as 0"])
+    assert.deepStrictEqual(probe.ready(1), ["m leases 1 as 1", "n leases 0 as 2", "o leases 1 as 3"])
+  })
+
+  it("lets leases share rather than wait for a boot that is put off", () => {
+    const probe = warm(1, { max: 2 })
+    probe.openLease("l")
+    assert.deepStrictEqual(probe.openLease("m"), ["boot 1"])
+    assert.deepStrictEqual(probe.failBoot(1), ["m leases 0 as 1"])
+  })
+
+  it("grants leases also while calls never stop waiting", () => {
+    const probe = warm(1, { max: 1 })
+    probe.submitAll("a", "b", "c")
+    assert.deepStrictEqual(probe.openLease("l"), [])
+    assert.deepStrictEqual(probe.release("a"), ["l leases 0 as 0", "b on 0"])
+  })
+
+  it("takes out a wish for a lease that is interrupted", () => {
+    const probe = new PoolProbe({ max: 1 })
+    probe.openLease("l")
+    probe.withdraw("l")
+    assert.deepStrictEqual(probe.ready(0), [])
+    assert.strictEqual(probe.snapshot.leases, 0)
+  })
+
+  it("lets the calls of a lease run on beyond maxCalls and maxLifetime, and others not", () => {
+    const probe = warm(1, { max: 1, maxCalls: 1 })
+    probe.openLease("l")
+    probe.submit("a", { lease: 0 })
+    assert.deepStrictEqual(probe.release("a"), [])
+    assert.deepStrictEqual(probe.submit("b"), [])
+    assert.deepStrictEqual(probe.submit("c", { lease: 0 }), ["c on 0"])
+    assert.deepStrictEqual(probe.closeLease(0), [])
+    assert.deepStrictEqual(probe.release("c"), ["drain 0 maxCalls"])
+  })
+
+  it("rejects the calls of a lease whose runner takes no more, and of one that is over", () => {
+    const probe = warm(1)
+    probe.openLease("l")
+    probe.submit("a", { lease: 0 })
+    probe.submit("b", { lease: 0 })
+    assert.deepStrictEqual(probe.send({ _tag: "RunnerDraining", runner: 0 }), ["drain 0 draining", "b RunnerLost"])
+    assert.deepStrictEqual(probe.submit("c", { lease: 0 }), ["c RunnerLost"])
+    assert.deepStrictEqual(probe.requeue("a"), ["a RunnerLost"])
+    probe.closeLease(0)
+    assert.deepStrictEqual(probe.submit("d", { lease: 0 }), ["d LeaseClosed"])
+  })
+
+  it("rejects the calls of a lease that still wait when it ends, and only those", () => {
+    const probe = warm(1, { max: 1 })
+    probe.openLease("l")
+    probe.openLease("m")
+    probe.submit("a")
+    probe.submit("b", { lease: 0 })
+    probe.submit("c", { lease: 1 })
+    assert.deepStrictEqual(probe.closeLease(0), ["b LeaseClosed"])
+    assert.deepStrictEqual(probe.release("a"), ["c on 0"])
+  })
+
+  it("counts calls of leases and wishes for one in queueCapacity", () => {
+    const probe = warm(1, { max: 1, queueCapacity: 1 })
+    probe.openLease("l")
+    probe.submitAll("a", "b")
+    assert.deepStrictEqual(probe.submit("c", { lease: 0 }), ["c QueueFull"])
+    assert.deepStrictEqual(probe.openLease("m"), ["m QueueFull"])
+  })
+})

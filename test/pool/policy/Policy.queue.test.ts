@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as PoolState from "../../../src/pool/policy/Policy.ts"
+import * as Ticket from "../../../src/pool/policy/Ticket.ts"
+import { options, warm } from "./PolicyProbe.ts"
+
+describe("PoolState, queue", () => {
+  it("gives waiters their turn first in first out [C38]", () => {
+    const probe = warm(1, { max: 1 })
+    probe.submitAll("a", "b", "c", "d")
+    assert.deepStrictEqual(probe.releaseAll("a", "b", "c"), ["b on 0", "c on 0", "d on 0"])
+  })
+
+  it("takes out a waiter that is interrupted, at the head, between and at the end [C39] [C57]", () => {
+    const probe = warm(1, { max: 1 })
+    probe.submitAll("a", "b", "c", "d", "e", "f")
+    for (const name of ["b", "d", "f"]) assert.deepStrictEqual(probe.withdraw(name), [])
+    assert.strictEqual(probe.snapshot.waiting, 2)
+    const { next, prev, queue, state } = probe.ticket("d")
+    assert.deepStrictEqual([next, prev, queue, state], [undefined, undefined, undefined, "idle"])
+    // the ends of the queue are where they should be
+    probe.submitAll("g", "h")
+    const served = probe.releaseAll("a", "c", "e", "g", "h")
+    assert.deepStrictEqual(served, ["c on 0", "e on 0", "g on 0", "h on 0"])
+  })
+
+  it("refuses a call beyond queueCapacity at once", () => {
+    const probe = warm(1, { max: 1, queueCapacity: 2 })
+    probe.submitAll("a", "b", "c")
+    assert.deepStrictEqual(probe.submit("d"), ["d QueueFull"])
+    assert.deepStrictEqual(probe.release("a"), ["b on 0"])
+    assert.deepStrictEqual(probe.submitAll("e", "f"), ["f QueueFull"])
+  })
+
+  it("puts calls that come back before all others, in their old order, also beyond queueCapacity", () => {
+    const probe = warm(2, { max: 3, concurrency: 2, queueCapacity: 2 })
+    probe.submitAll("a", "b", "c", "d", "e", "f")
+    // a and c run on 1, b and d on 0; the third runner boots for e and f
+    probe.lost(1)
+    probe.lost(0)
+    for (const name of ["d", "a", "c", "b"]) assert.deepStrictEqual(probe.requeue(name), [])
+    assert.strictEqual(probe.snapshot.waiting, 6)
+    assert.deepStrictEqual(probe.ready(2), ["a on 2", "b on 2"])
+    probe.withdraw("c")
+    assert.deepStrictEqual(probe.releaseAll("a", "b", "d"), ["d on 2", "e on 2", "f on 2"])
+  })
+
+  it("takes a runner that hands a call back out of service", () => {
+    const probe = warm(2, { max: 2 })
+    probe.submit("a")
+    assert.deepStrictEqual(probe.requeue("a"), ["drain 0 draining", "a on 1"])
+  })
+
+  it("costs the same to enter, leave and pass the queue, however long it is [C40]", () => {
+    const [short, long] = [touchesAt(1000), touchesAt(100_000)]
+    assert.deepStrictEqual(long, short)
+    assert.isAtMost(Math.max(...Object.values(short)), 40)
+  })
+
+  it("takes about the same time to pass the queue, however long it is [C40]", () => {
+    // the ratio of the best of several rounds, since other programs take turns on the machine too
+    const ratios = Array.from({ length: 5 }, () => passTimeAt(100_000) / passTimeAt(1000))
+    assert.isBelow(Math.min(...ratios), 4)
+  })
+})
+
+/** Reads and writes of tickets for one operation each on a queue of a length. */
+const touchesAt = (length: number): Record<string, number> => {
+  let touches = 0
+  const watched = (): Ticket.Ticket =>
+    new Proxy(Ticket.make(), {
+      get: (target, key) => (touches++, Reflect.get(target, key)),
+      set: (target, key, value) => (touches++, Reflect.set(target, key, value))
+    })
+  const pool = PoolState.make({ ...options, max: 2, queueCapacity: Infinity }, 1)
+  const tickets = Array.from({ length: length + 2 }, watched)
+  for (const ticket of tickets) PoolState.step(pool, { _tag: "Submit", now: 0, ticket })
+  for (const runner of [0, 1]) PoolState.step(pool, { _tag: "Ready", now: 0, runner })
+  const touchesOf = (event: PoolState.Event): number => {
+    touches = 0
+    PoolState.step(pool, event)
+    return touches
+  }
+  const ticketAt = (index: number) => tickets[index] as Ticket.Ticket
+  return {
+    submit: touchesOf({ _tag: "Submit", now: 0, ticket: watched() }),
+    withdraw: touchesOf({ _tag: "Withdraw", now: 0, ticket: ticketAt(length >> 1) }),
+    released: touchesOf({ _tag: "Released", now: 0, ticket: ticketAt(0) }),
+    requeue: touchesOf({ _tag: "Requeue", now: 0, ticket: ticketAt(1) })
+  }
+}
+
+/** Milliseconds for 20 000 calls that enter at the end and leave at the head of a queue of a length. */
+const passTimeAt = (length: number): number => {
+  const pool = PoolState.make({ ...options, max: 1, queueCapacity: Infinity }, 1)
+  const tickets = Array.from({ length: length + 20_000 }, () => Ticket.make())
+  const submit = (ticket: Ticket.Ticket) => PoolState.step(pool, { _tag: "Submit", now: 0, ticket })
+  for (const ticket of tickets.slice(0, length)) submit(ticket)
+  PoolState.step(pool, { _tag: "Ready", now: 0, runner: 0 })
+  const start = performance.now()
+  for (let i = 0; i < 20_000; i++) {
+    submit(tickets[length + i] as Ticket.Ticket)
+    PoolState.step(pool, { _tag: "Released", now: 0, ticket: tickets[i] as Ticket.Ticket })
+  }
+  return performance.now() - start
+}

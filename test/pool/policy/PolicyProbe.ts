@@ -1,0 +1,128 @@
+/** A pool's policy on a bench: events in by name, commands out as short lines, time as a number. */
+import * as PoolState from "../../../src/pool/policy/Policy.ts"
+import * as Ticket from "../../../src/pool/policy/Ticket.ts"
+
+export const options: PoolState.Options = {
+  min: 0,
+  max: 10,
+  concurrency: 1,
+  spare: 0,
+  queueCapacity: 10_000,
+  strategy: "spread",
+  maxCalls: undefined,
+  maxLifetime: undefined,
+  idleTimeToLive: 30_000,
+  asksIdle: false,
+  backoff: { base: 1000, cap: 30_000 }
+}
+
+type Timed<E> = E extends { readonly now: number } ? Omit<E, "now"> : never
+
+export class PoolProbe {
+  now = 0
+  readonly pool: PoolState.PoolState
+  /** The cause of every BootFailed given. */
+  readonly causes: Array<unknown> = []
+  private readonly tickets = new Map<string, Ticket.Ticket>()
+
+  constructor(changes: Partial<PoolState.Options> = {}, seed = 1) {
+    this.pool = PoolState.make({ ...options, ...changes }, seed)
+  }
+
+  get snapshot(): PoolState.Snapshot {
+    return PoolState.snapshot(this.pool)
+  }
+
+  /** Runners by what the policy thinks of them: "0 ready, 1 booting". */
+  get phases(): string {
+    return PoolState.runners(this.pool)
+      .map((_) => `${_.runner} ${_.phase}`)
+      .join(", ")
+  }
+
+  ticket(name: string): Ticket.Ticket {
+    const ticket = this.tickets.get(name)
+    if (ticket === undefined) throw new Error(`no ticket ${name}`)
+    return ticket
+  }
+
+  send(event: Timed<PoolState.Event>): Array<string> {
+    return PoolState.step(this.pool, { ...event, now: this.now }).map((_) => this.describe(_))
+  }
+
+  submit(name: string, fields?: { readonly lease?: number; readonly cast?: boolean }): Array<string> {
+    const ticket = Ticket.make(fields)
+    this.tickets.set(name, ticket)
+    return this.send({ _tag: "Submit", ticket })
+  }
+
+  submitAll(...names: ReadonlyArray<string>): Array<string> {
+    return names.flatMap((name) => this.submit(name))
+  }
+
+  release = (name: string) => this.send({ _tag: "Released", ticket: this.ticket(name) })
+  releaseAll = (...names: ReadonlyArray<string>) => names.flatMap((name) => this.release(name))
+  withdraw = (name: string) => this.send({ _tag: "Withdraw", ticket: this.ticket(name) })
+  requeue = (name: string) => this.send({ _tag: "Requeue", ticket: this.ticket(name) })
+  ready = (...runners: ReadonlyArray<number>) => runners.flatMap((runner) => this.send({ _tag: "Ready", runner }))
+  lost = (runner: number) => this.send({ _tag: "Lost", runner })
+  gone = (runner: number) => this.send({ _tag: "Gone", runner })
+  resize = (changes: Partial<PoolState.Options>) =>
+    this.send({ _tag: "Resize", options: { ...this.pool.options, ...changes } })
+  close = () => this.send({ _tag: "Close" })
+  tick = () => this.send({ _tag: "Tick" })
+
+  failBoot(runner: number, cause: unknown = "quota", transient = true): Array<string> {
+    return this.send({ _tag: "BootFailed", runner, transient, cause })
+  }
+
+  openLease(name: string): Array<string> {
+    const ticket = Ticket.make()
+    this.tickets.set(name, ticket)
+    return this.send({ _tag: "LeaseOpen", ticket })
+  }
+
+  closeLease = (lease: number) => this.send({ _tag: "LeaseClose", lease })
+  answer = (runner: number, idle: boolean) => this.send({ _tag: "IdleAnswer", runner, idle })
+
+  /** Lets time pass, with a tick whenever the policy wants one. */
+  wait(millis: number): Array<string> {
+    const end = this.now + millis
+    const lines: Array<string> = []
+    for (let wake = PoolState.wakeAt(this.pool); wake !== undefined && wake <= end;) {
+      this.now = wake
+      lines.push(...this.tick())
+      wake = PoolState.wakeAt(this.pool)
+    }
+    this.now = end
+    return lines
+  }
+
+  private describe(command: PoolState.Command): string {
+    const name = "ticket" in command ? [...this.tickets].find(([, _]) => _ === command.ticket)?.[0] : undefined
+    switch (command._tag) {
+      case "Boot":
+        return `boot ${command.runner}`
+      case "Dispatch":
+        return `${name} on ${command.runner}`
+      case "Reject":
+        if (command.why === "BootFailed") this.causes.push([command.cause, command.attempts])
+        return `${name} ${command.why}`
+      case "Drain":
+        return `drain ${command.runner} ${command.why}`
+      case "AskIdle":
+        return `ask ${command.runner}`
+      case "LeaseGranted":
+        return `${name} leases ${command.runner} as ${command.lease}`
+    }
+  }
+}
+
+/** A pool with runners 0 to `count - 1` ready and idle. */
+export const warm = (count: number, changes: Partial<PoolState.Options> = {}): PoolProbe => {
+  const probe = new PoolProbe({ ...changes, min: count, max: Math.max(count, changes.max ?? options.max) })
+  probe.tick()
+  for (let runner = 0; runner < count; runner++) probe.ready(runner)
+  if (changes.min !== count) probe.resize({ min: changes.min ?? 0, max: changes.max ?? options.max })
+  return probe
+}

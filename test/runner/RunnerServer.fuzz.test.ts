@@ -1,0 +1,240 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Schema from "effect/Schema"
+import * as Flame from "../../src/Flame.ts"
+import { connect, type RunnerTerms } from "../../src/pool/engine/Introduction.ts"
+import type { RunnerCall, RunnerHandle } from "../../src/pool/engine/RunnerHandle.ts"
+import { RunnerServer } from "../../src/runner/RunnerServer.ts"
+import { headerSize, json, Kind, protocol } from "../../src/wire/Frame.ts"
+import { encodeHead } from "../../src/wire/Request.ts"
+import * as Random from "../simulation/Random.ts"
+import { frame, int, noise, none, open, pieces, u32, withSeeds } from "../wire/kit.ts"
+import { ScriptedTransport } from "../wire/ScriptedTransport.ts"
+
+/*
+ * Sessions as they may be, with a few bytes, frames or lengths of them changed. Whatever comes of it: no exception
+ * leaves the data handler or is caught there, no call gets two final frames, and the session ends or goes on.
+ */
+
+const echo = Flame.fn("echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, Effect.succeed)
+const record = Flame.fn(
+  "record",
+  { payload: { name: Schema.String, n: Schema.Array(Schema.Int) }, success: Schema.String, error: Schema.String },
+  ({ name }) => (name === "" ? Effect.fail("empty") : Effect.succeed(name))
+)
+const never = Flame.fn("never", {}, () => Effect.never)
+const functions = [echo, record, never]
+
+const limits = { cancelGrace: 1, drainTimeout: 1, maxPayload: 300_000, maxResult: 300_000 }
+const terms: RunnerTerms = { ...limits, runner: "r", life: "l", fingerprints: new Map() }
+
+const head = (index: number, random: Random.Random) =>
+  encodeHead(
+    index,
+    random() < 0.5 ? 1_000 : undefined,
+    random() < 0.3 ? { traceId: "ab".repeat(16), spanId: "cd".repeat(8), sampled: true } : undefined,
+    random() < 0.3 ? { annotations: { a: "b" }, level: "Debug", references: { x: 1 } } : undefined
+  )
+
+const large = (opening: Kind, part: Kind, kind: Kind, id: number, first: Uint8Array, size: number) => [
+  frame(opening, id, open(size, kind, first)),
+  ...Array.from({ length: Math.ceil(size / 30_000) }, (_, i) =>
+    frame(part, id, noise(Math.min(30_000, size - i * 30_000), i))
+  )
+]
+
+/** What a parent may say. */
+const parents = (random: Random.Random): Array<Buffer> => {
+  const frames = [frame(Kind.Welcome, 0, json(limits))]
+  for (let id = 1; id <= int(random, 1, 6); id++) {
+    const index = int(random, 0, 2)
+    if (index === 0 && random() < 0.2) {
+      frames.push(
+        ...large(Kind.OpenRequest, Kind.PartRequest, Kind.Request, id, head(0, random), int(random, 33_000, 90_000))
+      )
+    } else frames.push(frame(Kind.Request, id, Buffer.concat([head(index, random), noise(int(random, 0, 60), id)])))
+    if (random() < 0.3) frames.push(frame(Kind.Cancel, id))
+    if (random() < 0.2) frames.push(frame(Kind.CreditResponse, id, u32(1_000)))
+    if (random() < 0.2) frames.push(frame(Kind.Ping, 0))
+  }
+  if (random() < 0.3) frames.push(frame(Kind.Drain, 0, u32(10)))
+  return frames
+}
+
+/** What a runner may say that holds the calls from 1 to 6. */
+const runners = (random: Random.Random): Array<Buffer> => {
+  const hello = { protocol, build: "b", runner: "r", life: "l", functions: functions.map((fn) => [fn.name, fn.layout]) }
+  const frames = [frame(Kind.Hello, 0, json(hello))]
+  const finals = [Kind.Success, Kind.Failure, Kind.Defect, Kind.Interrupted, Kind.Refused]
+  for (let id = 1; id <= int(random, 1, 6); id++) {
+    const kind = Random.pick(finals, random()) ?? Kind.Success
+    if (random() < 0.2)
+      frames.push(...large(Kind.OpenResponse, Kind.PartResponse, kind, id, none, int(random, 33_000, 90_000)))
+    else frames.push(frame(kind, id, noise(int(random, 0, 60), id)))
+    if (random() < 0.2) frames.push(frame(Kind.Pong, 0))
+    if (random() < 0.2) frames.push(frame(Kind.CreditRequest, id, u32(1_000)))
+  }
+  if (random() < 0.2) frames.push(frame(Kind.Draining, 0))
+  if (random() < 0.2) frames.push(frame(Kind.Bye, 0))
+  return frames
+}
+
+const kinds = [...Object.values(Kind), 0, 5, 40, 58, 255]
+const lengths = [0, 1, 8, 9, 100, 32_768, 262_144, 262_145, 0x7fffffff, 0xffffffff]
+const numbers = [Number.NaN, Infinity, -1, -0, 0.5, 2 ** 31, 2 ** 53, 1e300, 32_768, 100_000, 300_000, 300_001]
+
+/** One change of a session. */
+const mutate = (frames: Array<Buffer>, random: Random.Random): void => {
+  const at = int(random, 0, frames.length - 1)
+  const bytes = Buffer.from(frames[at] ?? none)
+  frames[at] = bytes
+  switch (int(random, 0, 9)) {
+    case 0:
+      return void frames.splice(at, 1)
+    case 1:
+      return void frames.splice(at, 0, bytes)
+    case 2:
+      return void frames.splice(int(random, 0, frames.length - 1), 0, ...frames.splice(at, 1))
+    case 3:
+      return void (frames[at] = bytes.subarray(0, int(random, 0, bytes.length)))
+    case 4:
+      return void (frames[at] = noise(int(random, 1, 50), at))
+    case 5:
+      return void (bytes.length >= headerSize && bytes.writeUInt8(Random.pick(kinds, random()) ?? 0, 4))
+    case 6:
+      return void (
+        bytes.length >= headerSize && bytes.writeUInt32BE(random() < 0.5 ? int(random, 0, 9) : 0xffffffff, 5)
+      )
+    case 7:
+      return void (bytes.length >= headerSize && bytes.writeUInt32BE(Random.pick(lengths, random()) ?? 0, 0))
+    case 8:
+      return void (
+        bytes.length >= headerSize + 8 && bytes.writeDoubleBE(Random.pick(numbers, random()) ?? 0, headerSize)
+      )
+    default:
+      if (bytes.length > 0)
+        for (let i = int(random, 1, 3); i > 0; i--) bytes[int(random, 0, bytes.length - 1)] = int(random, 0, 255)
+  }
+}
+
+const mutated = (frames: Array<Buffer>, random: Random.Random): Buffer => {
+  for (let i = int(random, 1, 3); i > 0 && frames.length > 0; i--) mutate(frames, random)
+  return Buffer.concat(frames)
+}
+
+/** Says it all in pieces, with turns between them, and ends. */
+const say = (transport: ScriptedTransport, bytes: Buffer, random: Random.Random) => {
+  const cut = random() < 0.5 ? [bytes] : pieces(bytes, random, Math.max(1, bytes.length >> 2))
+  for (const piece of cut) {
+    transport.feed(piece)
+    if (random() < 0.3) transport.rest()
+    // as a socket does: nothing comes after destroy
+    if (transport.isDestroyed) break
+  }
+  transport.settle()
+}
+
+const logged: Array<string> = []
+const context = Effect.runSync(
+  Effect.context<never>().pipe(
+    Effect.provide(Logger.layer([Logger.make<unknown, void>(({ message }) => void logged.push(String(message)))]))
+  )
+)
+
+/** A violation is the peer's; what this side could not handle is a fault of its own. */
+const checkViolation = (violation: string | undefined) => assert.notInclude(violation ?? "", "could not be handled")
+
+const serve = (random: Random.Random): boolean => {
+  const transport = new ScriptedTransport()
+  const server = new RunnerServer({
+    transport,
+    info: { id: "r", pool: "p", parent: "test" },
+    life: "l",
+    build: "b",
+    functions,
+    context
+  })
+  server.start()
+  say(transport, mutated(parents(random), random), random)
+  const ended = transport.isDestroyed
+  // what it says is well-formed whatever it was asked; a session may end before its first turn
+  for (const { kind } of transport.frames().slice(0, 1)) assert.strictEqual(kind, Kind.Hello)
+  transport.close()
+  logged.forEach(checkViolation)
+  logged.length = 0
+  return ended
+}
+
+const receive = (random: Random.Random): boolean => {
+  const transport = new ScriptedTransport()
+  const finals: Array<number> = []
+  const call = (index: number): RunnerCall => ({
+    linkId: 0,
+    turn: 0,
+    final: () => {
+      finals[index] = (finals[index] ?? 0) + 1
+    }
+  })
+  let handle: RunnerHandle | undefined
+  let closed = 0
+  const fiber = Effect.runForkWith(context)(
+    Effect.map(connect(transport, terms), (connected) => {
+      handle = connected
+      connected.events = {
+        draining: () => {},
+        responsive: () => {},
+        closed: ({ violation }) => {
+          closed++
+          checkViolation(violation)
+        }
+      }
+      for (let i = 0; i < 6; i++) connected.request(call(i), i % 3, undefined, undefined, undefined, none)
+      connected.ping()
+    })
+  )
+  const bytes = mutated(runners(random), random)
+  // Hello by itself, so that the calls are there when their answers come
+  const hello = headerSize + (bytes.length >= 4 ? Math.min(bytes.readUInt32BE(0), 1_000) : 0)
+  say(transport, bytes.subarray(0, hello), random)
+  say(transport, bytes.subarray(hello), random)
+  assert.isTrue(
+    finals.every((count) => count === 1),
+    "a call had two final frames"
+  )
+  if (handle !== undefined) {
+    assert.strictEqual(handle.inFlight, 6 - finals.filter(() => true).length)
+    assert.strictEqual(closed, 0)
+  }
+  const ended = transport.isDestroyed
+  transport.close()
+  transport.close()
+  if (handle !== undefined) assert.strictEqual(closed, 1)
+  else {
+    const exit = fiber.pollUnsafe()
+    checkViolation(exit === undefined ? undefined : String(exit))
+    fiber.interruptUnsafe()
+  }
+  return ended
+}
+
+describe("a session of which anything may be changed", () => {
+  const sessions = 10_000
+  for (const [name, run] of [
+    ["a runner", serve],
+    ["its parent", receive]
+  ] as const) {
+    it(`never throws into ${name}, which ends it or goes on, and memory stays bounded`, () => {
+      const before = process.memoryUsage()
+      let ended = 0
+      withSeeds(sessions, (random) => {
+        if (run(random)) ended++
+      })
+      // about half of them broke a rule
+      assert.isAbove(ended, sessions / 5)
+      assert.isBelow(ended, sessions)
+      const after = process.memoryUsage()
+      assert.isBelow(after.rss - before.rss, 300 * 1024 * 1024)
+    }, 60_000)
+  }
+})
