@@ -28,7 +28,7 @@ export const ask = (
     const needs = {
       key,
       secretEnv: template.secretEnv.length > 0,
-      portForward: hub.reach === undefined,
+      portForward: hub.dialBack === undefined,
       namespace: hub.client.namespace,
       user: hub.client.user
     }
@@ -38,7 +38,7 @@ export const ask = (
     const verdict = Preflight.judge(known, needs)
     if (verdict._tag === "Fatal") return yield* Effect.fail(verdict.cause)
     for (const warning of verdict.warnings) yield* Effect.logInfo(warning)
-    const port = hub.reach?.listener.port
+    const port = hub.dialBack?.listener.port
     const advice = port === undefined ? undefined : PodMesh.adviceFor(hub.parent?.pod, port)
     if (advice !== undefined) yield* Effect.logWarning(advice)
     if (key === "env") {
@@ -72,7 +72,7 @@ const dryRun = (hub: Hub, template: PodTemplate.PodTemplate) =>
         drainTimeout: 0,
         cancelGrace: 0
       },
-      dial: hub.reach?.address ?? { listen: 9345 },
+      dial: hub.dialBack?.address ?? { listen: 9345 },
       identity: "preflight",
       key: { secret: "preflight", entry: "preflight" },
       secretEnv: "preflight"

@@ -8,7 +8,7 @@ import * as Psk from "../wire/network/Psk.ts"
 import { connectThrough } from "../wire/network/PskClient.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { Hub } from "./hub/KubeHub.ts"
-import type { Reach } from "./hub/Reach.ts"
+import type { DialBack } from "./hub/DialBack.ts"
 
 export interface Dialling {
   readonly identity: string
@@ -24,19 +24,19 @@ export interface Dialling {
 }
 
 /** The runner dials the listener of its parent. */
-export const listen = (reach: Reach, index: number): Dialling => {
-  const admission = reach.listener.expect(index)
+export const listen = (dialBack: DialBack, index: number): Dialling => {
+  const admission = dialBack.listener.expect(index)
   return {
     identity: admission.identity,
     key: admission.key,
-    dial: reach.address,
+    dial: dialBack.address,
     transport: () => admission.transport,
-    hint: (address) => hints[admission.seen(address)](reach),
+    hint: (address) => hints[admission.seen(address)](dialBack),
     revoke: admission.revoke
   }
 }
 
-const hints: Record<ReturnType<ReturnType<Listener["expect"]>["seen"]>, (reach: Reach) => string | undefined> = {
+const hints: Record<ReturnType<ReturnType<Listener["expect"]>["seen"]>, (dialBack: DialBack) => string | undefined> = {
   nothing: ({ address }) =>
     `nothing came from its pod to ${address}: does its command start this program, and does every NetworkPolicy let runners reach their parent at that port?`,
   tcp: ({ address }) =>

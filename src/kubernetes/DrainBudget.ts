@@ -7,7 +7,7 @@ import type { BootFailure } from "../error/BootFailure.ts"
 import type { Pod } from "./object/KubeObjects.ts"
 import type { Hub } from "./hub/KubeHub.ts"
 import type { Once } from "./hub/Once.ts"
-import { reserve } from "./hub/ProcessEnd.ts"
+import { shutdownReserve } from "./hub/ShutdownDeadline.ts"
 
 /** How long the API server may take to say when this pod is to be gone, in milliseconds. */
 const askTime = 1_000
@@ -20,7 +20,7 @@ export const within = (drainTimeout: number, pod: Pod, now: number, ago = 0): nu
   const grace = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1_000 - ago
   const { deletionTimestamp } = pod.metadata
   const left = deletionTimestamp === undefined ? grace : Math.min(grace, Date.parse(deletionTimestamp) - now)
-  return Math.max(0, Math.min(drainTimeout, left - reserve))
+  return Math.max(0, Math.min(drainTimeout, left - shutdownReserve))
 }
 
 /** What to say of a parent whose pod is ended before its calls have had their time; undefined where there is enough. */
@@ -32,10 +32,10 @@ export const shortage = (
   const grace = pod.spec.terminationGracePeriodSeconds ?? 30
   const wanted = (rest: number) => Math.ceil((drainTimeout + rest) / 1_000)
   const stubborn = cancelGrace + killTime
-  if (grace < wanted(reserve))
-    return `calls get ${Math.max(0, grace - reserve / 1_000)} s to end when this pod has to go, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted(Math.max(reserve, stubborn))}, or drainTimeout lower`
+  if (grace < wanted(shutdownReserve))
+    return `calls get ${Math.max(0, grace - shutdownReserve / 1_000)} s to end when this pod has to go, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted(Math.max(shutdownReserve, stubborn))}, or drainTimeout lower`
   if (grace < wanted(stubborn))
-    return `calls that are cut may take the ${cancelGrace / 1_000} s of cancelGrace, of which this pod has no more than ${(reserve - killTime) / 1_000} s: set its terminationGracePeriodSeconds to ${wanted(stubborn)}, or cancelGrace lower`
+    return `calls that are cut may take the ${cancelGrace / 1_000} s of cancelGrace, of which this pod has no more than ${(shutdownReserve - killTime) / 1_000} s: set its terminationGracePeriodSeconds to ${wanted(stubborn)}, or cancelGrace lower`
   return undefined
 }
 
@@ -44,7 +44,7 @@ export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.
   Effect.suspend(() => {
     const known = hub.done
     if (known === undefined) return Effect.succeed(drainTimeout)
-    return Effect.tap(leftOf(known, drainTimeout), (budget) => Effect.sync(() => known.end.drains(budget)))
+    return Effect.tap(leftOf(known, drainTimeout), (budget) => Effect.sync(() => known.deadline.drains(budget)))
   })
 
 const leftOf = Effect.fnUntraced(function* ({ client, parent }: Hub, drainTimeout: number) {

@@ -111,7 +111,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
       withEntry(options, known.parent !== undefined),
       known.parent,
       known.identity,
-      known.reach?.listener.port
+      known.dialBack?.listener.port
     )
     if (template instanceof InvalidSpec) return yield* Effect.fail(template)
     const { key = "secret", secretEnv } = options

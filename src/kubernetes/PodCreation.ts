@@ -47,16 +47,16 @@ export const make = Effect.fnUntraced(function* (
   progress: Progress
 ): Effect.fn.Return<Pod, BootFailure> {
   const { hub, scheduleTimeout, template } = parts
-  const place = parts.key === "env" ? undefined : yield* Effect.mapError(hub.keys.placeOf(index), KubeFailure.causeOf)
+  const entry = parts.key === "env" ? undefined : yield* Effect.mapError(hub.keys.entryFor(index), KubeFailure.causeOf)
   const values = parts.values === undefined ? undefined : yield* Effect.mapError(parts.values.get, KubeFailure.causeOf)
-  const reach = { spec, dial, identity, key: place ?? key, ...(values === undefined ? {} : { secretEnv: values }) }
+  const podInput = { spec, dial, identity, key: entry ?? key, ...(values === undefined ? {} : { secretEnv: values }) }
   const began = hub.now()
   let needsCpuLimit = false
   let mayBeThere = false
   // each kind of refusal has its own time: one that comes after minutes of another is the first of its kind
   let last = { kind: "", since: began }
   for (;;) {
-    const wanted = PodTemplate.podOf(template, { ...reach, needsCpuLimit })
+    const wanted = PodTemplate.podOf(template, { ...podInput, needsCpuLimit })
     // told before its turn has come: a boot that waits is given up when nobody needs it any more
     if (hub.quota.isShut && last.kind === "") progress.waits(behindOthers)
     const asked = Effect.andThen(Effect.sync(progress.asking), hub.client.createPod(wanted))

@@ -22,7 +22,7 @@ import { PodBoot, withLastWords } from "./PodBoot.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
-import { lastRites } from "./hub/KubeHub.ts"
+import { finalDeleteTime } from "./hub/KubeHub.ts"
 import { podName } from "./object/PodNames.ts"
 import * as PodFacts from "./verdict/PodFacts.ts"
 import type { PodChange } from "./watch/PodWatch.ts"
@@ -75,12 +75,12 @@ export class RunnerPod {
     this.index = hub.nextIndex()
     this.name = podName(parts.template.identity, spec)
     this.labels = { pod: this.name, namespace: hub.client.namespace }
-    if (hub.reach === undefined) {
+    if (hub.dialBack === undefined) {
       this.labels["via"] = "port-forward"
       this.dialling = forward(hub, this.index, this.name, forwardPort)
     } else {
-      this.labels["via"] = `dial-back to ${hub.reach.address}`
-      this.dialling = listen(hub.reach, this.index)
+      this.labels["via"] = `dial-back to ${hub.dialBack.address}`
+      this.dialling = listen(hub.dialBack, this.index)
     }
   }
 
@@ -139,14 +139,14 @@ export class RunnerPod {
         this.labels["uid"] = pod.metadata.uid ?? ""
         parts.say(`pod ${this.name} was created for runner ${spec.id}`)
         this.boot.reach({ name: "created" })
-        this.run(this.waitForPlace)
+        this.run(this.awaitSchedule)
         parts.hub.watch.note(pod)
       }
     })
   }
 
   /** Gives up when no place is found for it in time. */
-  private get waitForPlace(): Effect.Effect<void> {
+  private get awaitSchedule(): Effect.Effect<void> {
     const late = Effect.sync(() => {
       const detail = this.boot.waitsFor ?? "the scheduler has said nothing about it"
       this.fail(new Unschedulable({ detail: `${detail} (for ${this.parts.scheduleTimeout} ms)` }))
@@ -256,7 +256,7 @@ export class RunnerPod {
       this.killedBy ??= by
       // its session ends now, and with it the runner; the API server may be long in hearing of it
       this.dialling.revoke()
-      if (!this.isGone) this.run(this.parts.hub.graveyard.bury(this.name, this.pod?.metadata.uid, 1))
+      if (!this.isGone) this.run(this.parts.hub.graveyard.removePod(this.name, this.pod?.metadata.uid, 1))
     })
   }
 
@@ -269,14 +269,14 @@ export class RunnerPod {
       this.dialling.revoke()
       if (this.pod !== undefined) this.lookForEnd(this.pod)
       // nothing is there to delete: should it show up all the same, it is deleted then
-      if (this.isRefused && this.pod === undefined) hub.graveyard.expect(this.name, this.grace)
+      if (this.isRefused && this.pod === undefined) hub.graveyard.removeIfSeen(this.name, this.grace)
       // what the watch has seen the end of needs no other one, which nothing would ever tell
       else if (this.isAsked && !this.isGone) {
         const { grace } = this
         this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
-        const burial = hub.graveyard.bury(this.name, this.pod?.metadata.uid, grace)
+        const burial = hub.graveyard.removePod(this.name, this.pod?.metadata.uid, grace)
         // what is not awaited here, the end of the parent sees off with what is kept for it
-        const granted = (millis: number) => hub.end.grant(millis, lastRites)
+        const granted = (millis: number) => hub.deadline.grant(millis, finalDeleteTime)
         const isDeleted = Option.getOrElse(yield* Effect.timeoutOption(burial, granted(deleteTime)), () => false)
         if (isDeleted && this.pod !== undefined) {
           yield* Effect.timeoutOption(Deferred.await(this.exit), granted(grace * 1_000 + 3_000))

@@ -7,7 +7,7 @@ import * as DrainBudget from "../../src/kubernetes/DrainBudget.ts"
 import type { Pod } from "../../src/kubernetes/object/KubeObjects.ts"
 import type { Hub } from "../../src/kubernetes/hub/KubeHub.ts"
 import type { Once } from "../../src/kubernetes/hub/Once.ts"
-import { ProcessEnd } from "../../src/kubernetes/hub/ProcessEnd.ts"
+import { ShutdownDeadline } from "../../src/kubernetes/hub/ShutdownDeadline.ts"
 
 const parent = (grace?: number, deletedFor?: number): Pod => ({
   metadata: {
@@ -24,7 +24,7 @@ const hubOf = (client: Hub["client"], pod: Pod | undefined) =>
   ({
     done: {
       client,
-      end: new ProcessEnd(() => 0),
+      deadline: new ShutdownDeadline(() => 0),
       parent: pod === undefined ? undefined : { pod, container: pod.spec.containers[0] }
     }
   }) as Once<Hub, BootFailure>

@@ -77,7 +77,7 @@ export class Graveyard {
   }
 
   /** Gives a pod up. Completes when the first attempt to delete it has ended; true if the API server took it. */
-  bury(name: string, uid: string | undefined, gracePeriodSeconds?: number): Effect.Effect<boolean> {
+  removePod(name: string, uid: string | undefined, gracePeriodSeconds?: number): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const known = this.graves.get(name)
       if (known !== undefined)
@@ -90,7 +90,7 @@ export class Graveyard {
   }
 
   /** Gives up a pod that most likely will never be: it is deleted if it shows up. */
-  expect(name: string, gracePeriodSeconds?: number): void {
+  removeIfSeen(name: string, gracePeriodSeconds?: number): void {
     if (this.graves.has(name)) return
     const grave = this.dig(name, undefined, gracePeriodSeconds)
     // as good as an answer that there is none

@@ -24,9 +24,9 @@ import * as PodLabels from "../object/PodLabels.ts"
 import * as PodNames from "../object/PodNames.ts"
 import * as PodParent from "../template/PodParent.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
-import { ProcessEnd } from "./ProcessEnd.ts"
+import { ShutdownDeadline } from "./ShutdownDeadline.ts"
 import { QuotaGate } from "./QuotaGate.ts"
-import * as Reach from "./Reach.ts"
+import * as DialBack from "./DialBack.ts"
 import { reap } from "./Reaping.ts"
 import { refuse } from "../verdict/MissingRights.ts"
 import { RunnerKeys } from "./RunnerKeys.ts"
@@ -62,7 +62,7 @@ export interface Hub {
   readonly graveyard: Graveyard
   readonly quota: QuotaGate
   /** Where runners dial; undefined where they are reached through the API server. */
-  readonly reach: Reach.Reach | undefined
+  readonly dialBack: DialBack.DialBack | undefined
   readonly keyOf: (index: number) => Redacted.Redacted<string>
   /** undefined where keys stand in the pods. */
   readonly keys: RunnerKeys
@@ -73,7 +73,7 @@ export interface Hub {
   readonly now: () => number
   /** Milliseconds since some moment, for how long things take: setting the clock does not change it. */
   readonly uptime: () => number
-  readonly end: ProcessEnd
+  readonly deadline: ShutdownDeadline
 }
 
 /** Of all hubs of this process: they have one life, and where they mean one parent, see each other's pods. */
@@ -88,7 +88,7 @@ type Client = Context.Service.Shape<typeof KubeClient>
 const addressTime = 10_000
 
 /** How long the end may wait for the API server, in milliseconds. */
-export const lastRites = 4_000
+export const finalDeleteTime = 4_000
 
 /** The hub of a client, begun at its first use. */
 export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
@@ -115,7 +115,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   )
   const master = Psk.makeMaster()
   const keyOf = (index: number) => Psk.keyOf(master, life, index)
-  const reach = yield* Reach.open(parent?.pod, options, master)
+  const dialBack = yield* DialBack.open(parent?.pod, options, master)
   const quota = new QuotaGate()
   const keys = new RunnerKeys({
     client,
@@ -127,7 +127,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     scope
   })
   const watch = yield* PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
-    Effect.catch(refused(client, options, reach === undefined))
+    Effect.catch(refused(client, options, dialBack === undefined))
   )
   const graveyard = new Graveyard(client, watch, run, now, () => quota.wake())
   let index = 0
@@ -139,19 +139,21 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     watch,
     graveyard,
     quota,
-    reach,
+    dialBack,
     keyOf,
     keys,
     living,
     nextIndex: () => index++,
     now,
     uptime,
-    end: new ProcessEnd(uptime)
+    deadline: new ShutdownDeadline(uptime)
   }
   // after the watch, which is still there then; side by side, because an API server that is away answers to neither
-  yield* Effect.addFinalizer(() => Effect.all([seeOff(hub), removeKeys(hub)], { concurrency: 2, discard: true }))
+  yield* Effect.addFinalizer(() =>
+    Effect.all([awaitDeletions(hub), removeKeys(hub)], { concurrency: 2, discard: true })
+  )
   yield* reap(hub)
-  if (options.key !== "env") run(Effect.ignore(keys.placeOf(0), { log: "Warn" }))
+  if (options.key !== "env") run(Effect.ignore(keys.entryFor(0), { log: "Warn" }))
   return hub
 })
 
@@ -161,7 +163,7 @@ const refused =
     refuse(client, { key, portForward }, error)
 
 /** Waits, for a while, until the pods that were given up are gone. */
-const seeOff = (hub: Hub): Effect.Effect<void> =>
+const awaitDeletions = (hub: Hub): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { client, graveyard, identity } = hub
     const late = graveyard.hasUnseen
@@ -170,7 +172,10 @@ const seeOff = (hub: Hub): Effect.Effect<void> =>
         )
       : Effect.void
     // a create that was given up may have been done since: the watch would tell, but not before we are gone
-    yield* Effect.timeoutOption(Effect.andThen(Effect.ignore(late), graveyard.empty), hub.end.grant(lastRites))
+    yield* Effect.timeoutOption(
+      Effect.andThen(Effect.ignore(late), graveyard.empty),
+      hub.deadline.grant(finalDeleteTime)
+    )
     const { names } = graveyard
     if (names.length > 0) {
       yield* Effect.logWarning(
@@ -180,7 +185,7 @@ const seeOff = (hub: Hub): Effect.Effect<void> =>
   })
 
 const removeKeys = (hub: Hub): Effect.Effect<void> =>
-  Effect.suspend(() => Effect.timeout(hub.keys.remove, hub.end.grant(lastRites))).pipe(
+  Effect.suspend(() => Effect.timeout(hub.keys.removeSecrets, hub.deadline.grant(finalDeleteTime))).pipe(
     Effect.catch((error) =>
       Effect.logWarning(`Secrets ${hub.keys.names.join(", ")} could not be deleted: ${error.message}`)
     )
@@ -197,8 +202,8 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
   const until = (yield* Clock.currentTimeMillis) + addressTime
   // the kubelet may tell the API server of the address after it has started the program
   while (
-    Reach.given(options) === undefined &&
-    Reach.addressesOf(pod).length === 0 &&
+    DialBack.given(options) === undefined &&
+    DialBack.addressesOf(pod).length === 0 &&
     (yield* Clock.currentTimeMillis) < until
   ) {
     yield* Effect.sleep(200)

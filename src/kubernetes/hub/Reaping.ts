@@ -48,7 +48,7 @@ export const reap = (household: Household): Effect.Effect<void, never, Scope.Sco
           (name) => household.living.has(name) || household.graveyard.has(name)
         )
         if (name === undefined || verdict === "ours" || verdict === "another's") continue
-        Effect.runForkWith(context)(household.graveyard.bury(name, uid))
+        Effect.runForkWith(context)(household.graveyard.removePod(name, uid))
       }
     }
     const unfollow = household.watch.onRelist(look)

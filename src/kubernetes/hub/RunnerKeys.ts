@@ -22,7 +22,7 @@ const batch = 256
 const leftovers = 1_000
 
 /** Where a pod finds its key. */
-export type KeyPlace = { readonly secret: string; readonly entry: string }
+export type KeyEntry = { readonly secret: string; readonly entry: string }
 
 export interface RunnerKeysOptions {
   readonly client: Context.Service.Shape<typeof KubeClient>
@@ -51,7 +51,7 @@ export class RunnerKeys {
   }
 
   /** Where the key of the runner with that index is, once it is there. */
-  placeOf(index: number): Effect.Effect<KeyPlace, KubeError> {
+  entryFor(index: number): Effect.Effect<KeyEntry, KubeError> {
     const number = Math.floor(index / batch) + 1
     return Effect.map(this.secret(number), (secret) => ({ secret, entry: entryOf(index) }))
   }
@@ -77,7 +77,7 @@ export class RunnerKeys {
   }
 
   /** Deletes the Secrets of this life; `names` are those that it did not get to. */
-  get remove(): Effect.Effect<void, KubeError> {
+  get removeSecrets(): Effect.Effect<void, KubeError> {
     return Effect.gen({ self: this }, function* () {
       const { client } = this.options
       const deleted = (name: string) => () => Effect.sync(() => this.made.delete(name))

@@ -1,10 +1,10 @@
 /** Who wants to know of which pod: each is told every change in order, and what one throws hurts nobody else. */
 import type { PodChange } from "./PodTable.ts"
 
-export type Listener = (change: PodChange) => void
+export type PodListener = (change: PodChange) => void
 
 interface Follower {
-  readonly listener: Listener
+  readonly listener: PodListener
   /** Changes up to this one were told as the state that it began with. */
   readonly since: number
 }
@@ -20,7 +20,7 @@ export class PodFollowers {
     this.threw = threw
   }
 
-  add(name: string, listener: Listener): () => void {
+  add(name: string, listener: PodListener): () => void {
     const follower = { listener, since: this.count }
     const those = this.followers.get(name) ?? new Set()
     this.followers.set(name, those.add(follower))

@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type { List, Pod, WatchEvent } from "../object/KubeObjects.ts"
 import { KubeClient } from "../api/KubeClient.ts"
 import type { KubeError } from "../api/KubeError.ts"
-import { type Listener, PodFollowers } from "./PodFollowers.ts"
+import { type PodListener, PodFollowers } from "./PodFollowers.ts"
 import { firstPause, longerPause, PodLists, sleepPause } from "./PodLists.ts"
 import { isNewer, type PodChange, PodTable } from "./PodTable.ts"
 
@@ -28,7 +28,7 @@ export interface PodWatch {
    * Tells of a pod's changes, and its present state at once if it is known; the answer ends that. An end is told once.
    * Follow a name before its pod is created: who comes after the end hears nothing.
    */
-  readonly follow: (name: string, listener: Listener) => () => void
+  readonly follow: (name: string, listener: PodListener) => () => void
   /** Takes the answer to a create or get of a pod that the selector finds, which may be ahead of the watch. */
   readonly note: (pod: Pod) => void
   /** Tells of all pods after every list. */
@@ -262,4 +262,4 @@ const watchOf = (watching: Watching): PodWatch => {
   }
 }
 
-export type { Listener, PodChange }
+export type { PodListener, PodChange }

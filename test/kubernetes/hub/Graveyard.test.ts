@@ -47,7 +47,7 @@ describe("Graveyard", () => {
         yield* mock.ending({ after: 60_000, exitCode: 0 })
         const { metadata } = yield* client.createPod(runner("a"))
         yield* TestClock.adjust("1 second")
-        assert.isTrue(yield* graveyard.bury("a", metadata.uid, 2))
+        assert.isTrue(yield* graveyard.removePod("a", metadata.uid, 2))
         assert.deepStrictEqual(graveyard.names, ["a"])
         const [dying] = yield* mock.pods
         assert.strictEqual(dying?.metadata.deletionGracePeriodSeconds, 2)
@@ -68,7 +68,7 @@ describe("Graveyard", () => {
         const { client, deletes, graveyard } = yield* digging
         const { metadata } = yield* client.createPod(runner("a"))
         yield* TestClock.adjust("1 second")
-        const both = [graveyard.bury("a", metadata.uid), graveyard.bury("a", undefined)]
+        const both = [graveyard.removePod("a", metadata.uid), graveyard.removePod("a", undefined)]
         assert.deepStrictEqual(yield* Effect.all(both, { concurrency: 2 }), [true, true])
         assert.strictEqual(deletes(), 1)
       })
@@ -83,7 +83,7 @@ describe("Graveyard", () => {
         yield* TestClock.adjust("1 second")
         yield* mock.remove("a")
         yield* client.createPod(runner("a"))
-        assert.isTrue(yield* graveyard.bury("a", metadata.uid))
+        assert.isTrue(yield* graveyard.removePod("a", metadata.uid))
         yield* TestClock.adjust("1 second")
         assert.deepStrictEqual(yield* names, ["a"])
       })
@@ -95,7 +95,7 @@ describe("Graveyard", () => {
       Effect.gen(function* () {
         const { client, graveyard } = yield* digging
         // there is nothing yet: that the API server says so is no end
-        assert.isTrue(yield* graveyard.bury("a", undefined))
+        assert.isTrue(yield* graveyard.removePod("a", undefined))
         assert.deepStrictEqual([graveyard.names, graveyard.hasUnseen], [[], true])
         yield* TestClock.adjust("4 minutes")
         yield* client.createPod(runner("a"))
@@ -111,7 +111,7 @@ describe("Graveyard", () => {
       Effect.gen(function* () {
         const { client, deletes, graveyard, mock, told } = yield* digging
         yield* mock.ending({ after: 60_000, exitCode: 0 })
-        graveyard.expect("a", 2)
+        graveyard.removeIfSeen("a", 2)
         // at once: there is nobody to wait for
         yield* graveyard.empty
         yield* TestClock.adjust("1 minute")
@@ -133,7 +133,7 @@ describe("Graveyard", () => {
     inCluster(
       Effect.gen(function* () {
         const { graveyard, told, watch } = yield* digging
-        yield* graveyard.bury("a", undefined)
+        yield* graveyard.removePod("a", undefined)
         yield* TestClock.adjust("4 minutes")
         yield* watch.relist
         assert.isTrue(graveyard.has("a"))
@@ -155,7 +155,7 @@ describe("Graveyard", () => {
         yield* mock.fail("watch pods", ...Array.from({ length: 60 }, () => ApiErrors.unreachable("watch pods")))
         yield* mock.cutWatches(ApiErrors.unreachable("watch pods"))
         yield* mock.fail("delete pods", ApiErrors.unreachable("delete pods"), ApiErrors.unavailable("delete pods"))
-        assert.isFalse(yield* graveyard.bury("a", metadata.uid))
+        assert.isFalse(yield* graveyard.removePod("a", metadata.uid))
         assert.deepStrictEqual(graveyard.names, ["a"])
         yield* TestClock.adjust("14 seconds")
         assert.deepStrictEqual(yield* names, ["a"])
@@ -174,7 +174,7 @@ describe("Graveyard", () => {
         yield* mock.script([...PodScript.boots])
         const { metadata } = yield* client.createPod(runner("a"))
         yield* TestClock.adjust("1 second")
-        yield* graveyard.bury("a", metadata.uid, 20)
+        yield* graveyard.removePod("a", metadata.uid, 20)
         yield* TestClock.adjust("10 seconds")
         yield* watch.relist
         assert.strictEqual(deletes(), 1)
@@ -190,7 +190,7 @@ it.effect("a graveyard that ends makes no more attempts", () =>
     const scope = yield* Scope.make()
     const { deletes, graveyard, mock } = yield* Scope.provide(digging, scope)
     yield* mock.fail("delete pods", ApiErrors.unreachable("delete pods"))
-    assert.isFalse(yield* graveyard.bury("a", undefined))
+    assert.isFalse(yield* graveyard.removePod("a", undefined))
     yield* Scope.close(scope, Exit.void)
     const before = deletes()
     yield* TestClock.adjust("1 hour")

@@ -9,7 +9,7 @@ import * as HubPool from "../../../src/kubernetes/hub/HubPool.ts"
 import { KubeMock } from "../../../src/testing/KubeMock.ts"
 import * as ApiErrors from "../../../src/testing/ApiErrors.ts"
 import { Graveyard } from "../../../src/kubernetes/hub/Graveyard.ts"
-import type { Listener } from "../../../src/kubernetes/watch/PodFollowers.ts"
+import type { PodListener } from "../../../src/kubernetes/watch/PodFollowers.ts"
 import * as PodParent from "../kit/PodParent.ts"
 
 describe("the end of a parent", () => {
@@ -136,9 +136,9 @@ describe("layers of a process", () => {
 
 describe("a pod that is given up", () => {
   const graveyard = (client: PodParent.Client) => {
-    const listeners = new Set<Listener>()
+    const listeners = new Set<PodListener>()
     const watch = {
-      follow: (_: string, listener: Listener) => {
+      follow: (_: string, listener: PodListener) => {
         listeners.add(listener)
         return () => void listeners.delete(listener)
       }
@@ -167,7 +167,7 @@ describe("a pod that is given up", () => {
         ...Array.from({ length: 99 }, () => ApiErrors.forbidden("delete pods"))
       )
       const { graves, see } = yield* graveyard(client)
-      assert.isFalse(yield* graves.bury("a", "1"))
+      assert.isFalse(yield* graves.removePod("a", "1"))
       for (let version = 2; version < 7; version++) {
         see(`${version}`)
         yield* TestClock.adjust(0)
@@ -187,7 +187,7 @@ describe("a pod that is given up", () => {
       )
     return Effect.gen(function* () {
       const { graves, see } = yield* graveyard(yield* KubeClient)
-      const burying = yield* Effect.forkChild(graves.bury("a", undefined), { startImmediately: true })
+      const burying = yield* Effect.forkChild(graves.removePod("a", undefined), { startImmediately: true })
       see("1")
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(burying)

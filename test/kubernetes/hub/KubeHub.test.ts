@@ -67,8 +67,8 @@ describe("KubeHub", () => {
       yield* mock.fail("list pods", ApiErrors.forbidden("list pods"), ApiErrors.forbidden("list pods"))
       const { hub, port } = yield* making({ instance: "again" })
       for (let attempt = 0; attempt < 2; attempt++) assert.strictEqual((yield* Effect.flip(hub.get))._tag, "Forbidden")
-      const { identity, reach } = yield* hub.get
-      assert.strictEqual(reach?.address, `127.0.0.1:${port}`)
+      const { identity, dialBack } = yield* hub.get
+      assert.strictEqual(dialBack?.address, `127.0.0.1:${port}`)
       // that of one who never failed: no name of before is in the way
       yield* Effect.scoped(
         Effect.gen(function* () {

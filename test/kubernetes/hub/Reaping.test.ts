@@ -107,7 +107,7 @@ describe("Reaping", () => {
       yield* mock.ending({ after: 60_000, exitCode: 0 })
       const { metadata } = yield* mock.put(runner("a", "now"))
       yield* TestClock.adjust("1 second")
-      yield* graveyard.bury("a", metadata.uid, 40)
+      yield* graveyard.removePod("a", metadata.uid, 40)
       yield* TestClock.adjust("10 seconds")
       yield* watch.relist
       assert.strictEqual(client.requests()["delete pods"], 1)

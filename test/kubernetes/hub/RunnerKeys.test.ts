@@ -29,16 +29,16 @@ describe("Secrets of a life", () => {
   it.effect("take turns with those of the life before, which are deleted", () =>
     Effect.gen(function* () {
       const first = yield* life
-      yield* first.placeOf(0)
-      yield* first.placeOf(300)
+      yield* first.entryFor(0)
+      yield* first.entryFor(300)
       yield* first.values(values).get
       assert.deepStrictEqual(yield* names, ["a", "a-env1", "a2"])
       const second = yield* life
-      assert.match((yield* second.placeOf(0)).secret, /-b$/)
+      assert.match((yield* second.entryFor(0)).secret, /-b$/)
       yield* second.values(values).get
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b", "b-env1"])
-      yield* second.remove
+      yield* second.removeSecrets
       assert.deepStrictEqual(yield* names, [])
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
@@ -47,15 +47,15 @@ describe("Secrets of a life", () => {
     Effect.gen(function* () {
       const client = yield* KubeClient
       const first = yield* life
-      const keys = (yield* first.placeOf(0)).secret
-      yield* first.placeOf(300)
+      const keys = (yield* first.entryFor(0)).secret
+      yield* first.entryFor(300)
       yield* first.values(values).get
       // the next life deleted the first of them, and was killed
       yield* client.deleteSecret(keys)
       const third = yield* life
-      assert.match((yield* third.placeOf(0)).secret, /-a$/)
+      assert.match((yield* third.entryFor(0)).secret, /-a$/)
       assert.match(yield* third.values(values).get, /-a-env1$/)
-      assert.match((yield* third.placeOf(256)).secret, /-a2$/)
+      assert.match((yield* third.entryFor(256)).secret, /-a2$/)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
@@ -63,13 +63,13 @@ describe("Secrets of a life", () => {
     Effect.gen(function* () {
       const client = yield* KubeClient
       const first = yield* life
-      const { secret } = yield* first.placeOf(0)
-      const { secret: second } = yield* first.placeOf(256)
-      yield* first.placeOf(600)
+      const { secret } = yield* first.entryFor(0)
+      const { secret: second } = yield* first.entryFor(256)
+      yield* first.entryFor(600)
       yield* client.deleteSecret(second)
       assert.deepStrictEqual(yield* names, ["a", "a3"])
       const next = yield* life
-      assert.notStrictEqual((yield* next.placeOf(0)).secret, secret)
+      assert.notStrictEqual((yield* next.entryFor(0)).secret, secret)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b"])
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
@@ -78,12 +78,12 @@ describe("Secrets of a life", () => {
   it.effect("are deleted from the last made on, so that a life that ends amid it leaves the first ones", () =>
     Effect.gen(function* () {
       const keys = yield* life
-      for (let index = 0; index < 256 * 6; index += 256) yield* keys.placeOf(index)
+      for (let index = 0; index < 256 * 6; index += 256) yield* keys.entryFor(index)
       yield* (yield* KubeMock).fail(
         "delete secrets",
         ...Array.from({ length: 2 }, () => ApiErrors.forbidden("delete secrets"))
       )
-      assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
+      assert.strictEqual((yield* Effect.flip(keys.removeSecrets)).status, 403)
       assert.deepStrictEqual(yield* names, ["a5", "a6"])
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
@@ -91,11 +91,11 @@ describe("Secrets of a life", () => {
   it.effect("that could not be deleted are named, and keep nobody from the others", () =>
     Effect.gen(function* () {
       const keys = yield* life
-      yield* keys.placeOf(0)
-      yield* keys.placeOf(300)
+      yield* keys.entryFor(0)
+      yield* keys.entryFor(300)
       // the client's own tries are over
       yield* (yield* KubeMock).fail("delete secrets", ApiErrors.forbidden("delete secrets"))
-      assert.strictEqual((yield* Effect.flip(keys.remove)).status, 403)
+      assert.strictEqual((yield* Effect.flip(keys.removeSecrets)).status, 403)
       assert.deepStrictEqual(yield* names, ["a2"])
       assert.lengthOf(keys.names, 1)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
@@ -106,7 +106,7 @@ describe("Secrets of a life", () => {
       const client = yield* KubeClient
       const keys = yield* life
       const indexes = Array.from({ length: 257 }, (_, index) => index)
-      const places = yield* Effect.forEach(indexes, (index) => keys.placeOf(index), { concurrency: "unbounded" })
+      const places = yield* Effect.forEach(indexes, (index) => keys.entryFor(index), { concurrency: "unbounded" })
       assert.strictEqual(new Set(places.slice(0, 256).map(({ secret }) => secret)).size, 1)
       assert.strictEqual(new Set(places.map(({ entry }) => entry)).size, 257)
       assert.strictEqual(client.requests()["create secrets"], 2)
@@ -123,12 +123,12 @@ describe("Secrets of a life", () => {
     Effect.gen(function* () {
       const client = yield* KubeClient
       const keys = yield* life
-      const { entry, secret } = yield* keys.placeOf(7)
+      const { entry, secret } = yield* keys.entryFor(7)
       yield* client.deleteSecret(secret)
-      yield* keys.placeOf(8)
+      yield* keys.entryFor(8)
       assert.deepStrictEqual(yield* names, [])
       keys.lost(secret)
-      const again = yield* keys.placeOf(7)
+      const again = yield* keys.entryFor(7)
       assert.strictEqual(again.entry, entry)
       const [found] = yield* (yield* KubeMock).secrets
       assert.strictEqual(found?.metadata.name, again.secret)
@@ -139,17 +139,17 @@ describe("Secrets of a life", () => {
   it.effect("keep their turn when the first of them was deleted, and their neighbours with it", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
-      yield* (yield* life).placeOf(0)
+      yield* (yield* life).entryFor(0)
       const keys = yield* life
-      const { secret } = yield* keys.placeOf(0)
+      const { secret } = yield* keys.entryFor(0)
       const shared = keys.values(values)
       yield* shared.get
-      yield* keys.placeOf(300)
+      yield* keys.entryFor(300)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
       yield* client.deleteSecret(secret)
       keys.lost(secret)
-      assert.strictEqual((yield* keys.placeOf(0)).secret, secret)
+      assert.strictEqual((yield* keys.entryFor(0)).secret, secret)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
@@ -159,7 +159,7 @@ describe("Secrets of a life", () => {
     Effect.gen(function* () {
       const client = yield* KubeClient
       const keys = yield* life
-      const { secret } = yield* keys.placeOf(0)
+      const { secret } = yield* keys.entryFor(0)
       const shared = keys.values(values)
       const name = yield* shared.get
       yield* client.deleteSecret(name)
@@ -172,7 +172,7 @@ describe("Secrets of a life", () => {
       // another pod that missed it, and is told of only now
       keys.lost(name)
       assert.strictEqual(yield* shared.get, name)
-      assert.strictEqual((yield* keys.placeOf(1)).secret, secret)
+      assert.strictEqual((yield* keys.entryFor(1)).secret, secret)
       assert.strictEqual(client.requests()["delete secrets"], deletes)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
@@ -181,8 +181,8 @@ describe("Secrets of a life", () => {
     Effect.gen(function* () {
       const keys = yield* life
       yield* (yield* KubeMock).fail("create secrets", ApiErrors.forbidden("create secrets"))
-      assert.strictEqual((yield* Effect.flip(keys.placeOf(0))).status, 403)
-      assert.match((yield* keys.placeOf(0)).secret, /-a$/)
+      assert.strictEqual((yield* Effect.flip(keys.entryFor(0))).status, 403)
+      assert.match((yield* keys.entryFor(0)).secret, /-a$/)
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 })

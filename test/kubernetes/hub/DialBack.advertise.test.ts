@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { InvalidSpec } from "../../../src/error/BootFailure.ts"
-import { parseAdvertise, podAddresses, withPort } from "../../../src/kubernetes/hub/Reach.ts"
+import { parseAdvertise, podAddresses, withPort } from "../../../src/kubernetes/hub/DialBack.ts"
 import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
 
 const pod = (status: Pod["status"] & object): Pod => ({ metadata: { name: "a" }, spec: { containers: [] }, status })

@@ -8,18 +8,18 @@ import { life } from "../../process/Life.ts"
 import * as Listener from "../../wire/network/Listener.ts"
 import type { Pod } from "../object/KubeObjects.ts"
 
-export interface Reach {
+export interface DialBack {
   readonly listener: Listener.Listener
   readonly address: string
 }
 
-export interface ReachOptions {
+export interface DialBackOptions {
   readonly advertise?: string | ReadonlyArray<string>
   readonly port?: number
 }
 
 /** The addresses that were given, which are not looked for then. */
-export const given = ({ advertise }: ReachOptions): string | ReadonlyArray<string> | undefined =>
+export const given = ({ advertise }: DialBackOptions): string | ReadonlyArray<string> | undefined =>
   advertise ?? process.env["FLAME_ADVERTISE"]
 
 /** Those that the own pod has so far. */
@@ -31,34 +31,38 @@ export const addressesOf = (pod: Pod): ReadonlyArray<string> => {
 /** Listens until the scope ends; undefined for a parent outside the cluster that gives no address: nobody can dial it. */
 export const open: (
   pod: Pod | undefined,
-  options: ReachOptions,
+  options: DialBackOptions,
   master: Redacted.Redacted<Uint8Array>
-) => Effect.Effect<Reach | undefined, BootFailure, Scope.Scope> = Effect.fnUntraced(function* (pod, options, master) {
-  const advertised = given(options)
-  if (advertised === undefined && pod === undefined) return undefined
-  const places =
-    advertised === undefined ? addressesOf(pod!).map((host) => ({ host, port: undefined })) : parseAdvertise(advertised)
-  if (places instanceof InvalidSpec) return yield* Effect.fail(places)
-  if (places.length === 0) {
-    return yield* Effect.fail(
-      new ApiUnavailable({
-        detail: `the parent's pod ${pod?.metadata.name} has no address yet; set \`advertise\` where it never gets one`
-      })
+) => Effect.Effect<DialBack | undefined, BootFailure, Scope.Scope> = Effect.fnUntraced(
+  function* (pod, options, master) {
+    const advertised = given(options)
+    if (advertised === undefined && pod === undefined) return undefined
+    const places =
+      advertised === undefined
+        ? addressesOf(pod!).map((host) => ({ host, port: undefined }))
+        : parseAdvertise(advertised)
+    if (places instanceof InvalidSpec) return yield* Effect.fail(places)
+    if (places.length === 0) {
+      return yield* Effect.fail(
+        new ApiUnavailable({
+          detail: `the parent's pod ${pod?.metadata.name} has no address yet; set \`advertise\` where it never gets one`
+        })
+      )
+    }
+    const listener = yield* Effect.mapError(
+      Listener.make({
+        master,
+        life,
+        port: options.port ?? Listener.defaultPort,
+        // on the host's network another parent may have the port, and no policy names ports there
+        orAnyPort: options.port === undefined && pod?.spec.hostNetwork === true
+      }),
+      (error) => new InvalidSpec({ detail: error.message })
     )
+    const address = places.map(({ host, port }) => withPort(host, port ?? listener.port)).join(",")
+    return { listener, address }
   }
-  const listener = yield* Effect.mapError(
-    Listener.make({
-      master,
-      life,
-      port: options.port ?? Listener.defaultPort,
-      // on the host's network another parent may have the port, and no policy names ports there
-      orAnyPort: options.port === undefined && pod?.spec.hostNetwork === true
-    }),
-    (error) => new InvalidSpec({ detail: error.message })
-  )
-  const address = places.map(({ host, port }) => withPort(host, port ?? listener.port)).join(",")
-  return { listener, address }
-})
+)
 
 /** The addresses of a pod, as far as it has any. */
 export const podAddresses = (pod: Pod | undefined): ReadonlyArray<string> => {

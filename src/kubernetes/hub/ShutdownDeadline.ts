@@ -1,9 +1,9 @@
 /** By when this process must have ended, as far as a drain has told: what waits there are share what is left. */
 
 /** What has to happen after the last call has ended: runners leave, pods and Secrets are deleted. Milliseconds. */
-export const reserve = 8_000
+export const shutdownReserve = 8_000
 
-export class ProcessEnd {
+export class ShutdownDeadline {
   private at = -Infinity
   private readonly uptime: () => number
 
@@ -13,7 +13,7 @@ export class ProcessEnd {
 
   /** The calls of a pool are cut so many milliseconds from now at the latest; of several pools, the last counts. */
   drains(budget: number): void {
-    this.at = Math.max(this.at, this.uptime() + budget + reserve)
+    this.at = Math.max(this.at, this.uptime() + budget + shutdownReserve)
   }
 
   /** What a wait may take of the milliseconds that it would, so that `kept` are left for what comes after. */
