@@ -1,5 +1,5 @@
 /** Turns the moves of a schedule into events that make sense in the world at that moment, or into nothing. */
-import * as PoolState from "../../src/pool/policy/Policy.ts"
+import * as Policy from "../../src/pool/policy/Policy.ts"
 import { check, checkTick, LoadHistory } from "./PoolRules.ts"
 import { type Call, expect, PoolWorld, type Runner } from "./PoolWorld.ts"
 import * as PoolMove from "./PoolMove.ts"
@@ -12,7 +12,7 @@ export class PoolDriver {
   readonly log: Array<string> | undefined
   private readonly history = new LoadHistory()
 
-  constructor(options: PoolState.Options, seed: number, keepLog: boolean) {
+  constructor(options: Policy.Options, seed: number, keepLog: boolean) {
     this.world = new PoolWorld(options, seed)
     this.log = keepLog ? [`options ${JSON.stringify(options)}`] : undefined
     this.tick()
@@ -95,7 +95,7 @@ export class PoolDriver {
       case "wait":
         return this.waitUntil(now + Math.round(how * 400))
       case "wake":
-        return this.waitUntil(PoolState.wakeAt(this.world.pool) ?? now)
+        return this.waitUntil(Policy.wakeAt(this.world.pool) ?? now)
       case "late":
         this.world.now += Math.round(how * 3000)
         return
@@ -121,9 +121,9 @@ export class PoolDriver {
     const { leases: lent, runners: all } = this.world
     const isEmpty = () => all.size + lent.size + this.world.in("orphan").length === 0
     this.roundsUntil(isEmpty, "no runner is leaked")
-    const { leases, runners, used, waiting } = PoolState.snapshot(this.world.pool)
+    const { leases, runners, used, waiting } = Policy.snapshot(this.world.pool)
     expect(runners + used + waiting + leases === 0, "nothing is left of a closed pool")
-    expect(PoolState.wakeAt(this.world.pool) === undefined, "a closed pool has no timer")
+    expect(Policy.wakeAt(this.world.pool) === undefined, "a closed pool has no timer")
   }
 
   private roundsUntil(condition: () => boolean, rule: string): void {
@@ -151,7 +151,7 @@ export class PoolDriver {
     for (const runner of this.runners()) {
       if (runner.phase === "ended" || (runner.phase === "told" && runner.running.size === 0)) this.bury(runner)
     }
-    this.waitUntil(PoolState.wakeAt(this.world.pool) ?? this.world.now)
+    this.waitUntil(Policy.wakeAt(this.world.pool) ?? this.world.now)
   }
 
   private runners(): Array<Runner> {
@@ -196,15 +196,15 @@ export class PoolDriver {
     this.step({ _tag: "Resume", now: this.world.now, ticket: call })
   }
 
-  private step(event: PoolState.Event): void {
+  private step(event: Policy.Event): void {
     this.apply(event)
     if (event._tag !== "Suspend" && event._tag !== "Resume") this.resumeAll()
   }
 
-  private apply(event: PoolState.Event): void {
+  private apply(event: Policy.Event): void {
     this.steps++
     this.log?.push(PoolMove.describe(event))
-    const before = PoolState.runners(this.world.pool)
+    const before = Policy.runners(this.world.pool)
     this.world.step(event)
     check(this.world)
     if (event._tag === "Tick") checkTick(this.world, before, this.history)
@@ -220,10 +220,10 @@ export class PoolDriver {
   }
 
   private waitUntil(time: number): void {
-    for (let wake = PoolState.wakeAt(this.world.pool); wake !== undefined && wake <= time;) {
+    for (let wake = Policy.wakeAt(this.world.pool); wake !== undefined && wake <= time;) {
       this.world.now = Math.max(this.world.now, wake)
       this.tick()
-      wake = PoolState.wakeAt(this.world.pool)
+      wake = Policy.wakeAt(this.world.pool)
     }
     this.world.now = Math.max(this.world.now, time)
   }
@@ -232,7 +232,7 @@ export class PoolDriver {
     const runner = call.on
     const caller = call.caller as Call | undefined
     // whoever waited for this one only goes on before its slot is offered to others
-    if (caller?.place === "running" && caller.open.size === 1 && caller.open.delete(call) && !caller.isAbroad) {
+    if (caller?.stage === "running" && caller.open.size === 1 && caller.open.delete(call) && !caller.isAbroad) {
       this.resume(caller)
     }
     call.on = undefined
@@ -246,7 +246,7 @@ export class PoolDriver {
     const open = [...call.open]
     call.open.clear()
     Object.assign(call, { isAbroad: false, waits: false })
-    for (const nested of open) if (nested.place === "waiting") this.withdraw(nested)
+    for (const nested of open) if (nested.stage === "waiting") this.withdraw(nested)
   }
 
   private unseat(call: Call, runner: Runner | undefined): void {
@@ -260,14 +260,14 @@ export class PoolDriver {
   private release(call: Call | undefined): void {
     if (call === undefined) return
     this.take(call)
-    call.place = "over"
+    call.stage = "over"
     this.step({ _tag: "Released", now: this.world.now, ticket: call })
     this.disown(call)
   }
 
   private withdraw(call: Call | undefined): void {
     if (call === undefined) return
-    call.place = "over"
+    call.stage = "over"
     this.step({ _tag: "Withdraw", now: this.world.now, ticket: call })
     expect(call.state === "idle", "a withdrawn ticket is out at once")
   }
@@ -291,7 +291,7 @@ export class PoolDriver {
   private fail(runner: Runner | undefined, transient: boolean): void {
     if (runner === undefined) return
     const { now, options, pool } = this.world
-    const pause = PoolState.snapshot(pool).backoffUntil
+    const pause = Policy.snapshot(pool).backoffUntil
     if (pause === undefined || pause <= now) {
       Object.assign(this.world, { permanent: false, pausedUntil: now + options.backoff.base, failedAt: now })
     }
@@ -315,7 +315,7 @@ export class PoolDriver {
   private lose(runner: Runner | undefined, _tag: "Lost" | "Gone"): void {
     if (runner === undefined) return
     for (const call of runner.running) {
-      call.place = "orphan"
+      call.stage = "orphan"
       call.on = undefined
     }
     const lost = [...runner.running]
@@ -341,7 +341,7 @@ export class PoolDriver {
 
   private adopt(call: Call | undefined, again: boolean): void {
     if (call === undefined) return
-    call.place = again ? "new" : "over"
+    call.stage = again ? "new" : "over"
     this.step({ _tag: again ? "Requeue" : "Released", now: this.world.now, ticket: call })
   }
 
@@ -352,12 +352,12 @@ export class PoolDriver {
     this.unseat(call, runner)
     runner?.running.delete(call)
     if (runner !== undefined && call.nested) runner.isShut = true
-    Object.assign(call, { place: "new", isAbroad: false })
+    Object.assign(call, { stage: "new", isAbroad: false })
     call.waits = false
     const open = [...call.open]
     call.open.clear()
     this.step({ _tag: "Requeue", now: this.world.now, ticket: call })
-    for (const nested of open) if (nested.place === "waiting") this.withdraw(nested)
+    for (const nested of open) if (nested.stage === "waiting") this.withdraw(nested)
     expect(runner?.phase === "told", "a runner that hands a call back gets no more")
   }
 

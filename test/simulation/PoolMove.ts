@@ -1,5 +1,5 @@
 /** The moves that schedules are made of. */
-import type * as PoolState from "../../src/pool/policy/Policy.ts"
+import type * as Policy from "../../src/pool/policy/Policy.ts"
 import type { Call } from "./PoolWorld.ts"
 import type { Random } from "./Random.ts"
 
@@ -98,7 +98,7 @@ export const make = (random: Random, count: number): ReadonlyArray<Move> => {
 }
 
 /** What happened, for people. */
-export const describe = (event: PoolState.Event): string => {
+export const describe = (event: Policy.Event): string => {
   const { _tag, now, ...rest } = event
   const ticket = "ticket" in rest ? (rest.ticket as Call) : undefined
   const about = ticket === undefined ? JSON.stringify(rest) : JSON.stringify({ call: ticket.turn, lease: ticket.lease })

@@ -2,7 +2,7 @@
  * What must hold after every step. What the world cannot know (which runner is being consolidated) is taken from the
  * pool's own view, and only to allow it less work.
  */
-import * as PoolState from "../../src/pool/policy/Policy.ts"
+import * as Policy from "../../src/pool/policy/Policy.ts"
 import { expect, type PoolWorld, type Runner } from "./PoolWorld.ts"
 
 /** How busy a pool was, to check what it makes of it. */
@@ -10,7 +10,7 @@ export class LoadHistory {
   private readonly entries: Array<{ readonly at: number; readonly load: number }> = []
 
   note(world: PoolWorld): void {
-    const { leases, used } = PoolState.snapshot(world.pool)
+    const { leases, used } = Policy.snapshot(world.pool)
     const waiting = world.in("waiting").filter((_) => _.lease < 0).length
     this.entries.push({ at: world.now, load: used + leases + waiting })
   }
@@ -33,8 +33,8 @@ export const check = (world: PoolWorld): void => {
 
 const checkBooks = (world: PoolWorld): void => {
   const all = [...world.runners.values()]
-  const seen = PoolState.snapshot(world.pool)
-  const views = PoolState.runners(world.pool)
+  const seen = Policy.snapshot(world.pool)
+  const views = Policy.runners(world.pool)
   const { concurrency, maxCalls } = world.options
   const serving = views.filter((_) => _.phase === "ready")
   const offers = serving
@@ -61,8 +61,8 @@ const checkBooks = (world: PoolWorld): void => {
     expect((view.phase === "ready" || view.phase === "retiring") === (runner?.phase === "up"), "phases agree")
   }
   for (const call of world.calls) {
-    if (call.place === "running") expect(call.isSuspended === call.waits, "a ticket says whether it is suspended")
-    if (call.place !== "orphan") expect(call.state === call.place, `a ticket that is ${call.place} says ${call.state}`)
+    if (call.stage === "running") expect(call.isSuspended === call.waits, "a ticket says whether it is suspended")
+    if (call.stage !== "orphan") expect(call.state === call.stage, `a ticket that is ${call.stage} says ${call.state}`)
   }
 }
 
@@ -87,7 +87,7 @@ const checkNested = (world: PoolWorld): void => {
   const runners = [...world.runners.values()]
   const goesOn = world.in("running").some((_) => !_.waits) || world.in("orphan").length > 0
   const changes = runners.some((_) => _.phase !== "up" || !_.responsive || _.isShut)
-  const grows = world.mayGrow() || PoolState.snapshot(world.pool).backoffUntil !== undefined
+  const grows = world.mayGrow() || Policy.snapshot(world.pool).backoffUntil !== undefined
   expect(goesOn || changes || grows, "nested calls do not wait for each other only")
   if (world.closed) expect(world.mayServe(), "a closed pool gives up nested calls that nobody can serve")
 }
@@ -103,7 +103,7 @@ const checkPinned = (world: PoolWorld): void => {
 }
 
 const checkWaiting = (world: PoolWorld): void => {
-  const { backoffUntil, booting } = PoolState.snapshot(world.pool)
+  const { backoffUntil, booting } = Policy.snapshot(world.pool)
   const roots = world.roots()
   const wishes = world.wishes()
   const open = [...world.runners.values()].filter((_) => offers(world, _))
@@ -134,7 +134,7 @@ const offers = (world: PoolWorld, runner: Runner): boolean => {
 }
 
 const checkGrowth = (world: PoolWorld): void => {
-  const { backoffUntil, booting, free, used } = PoolState.snapshot(world.pool)
+  const { backoffUntil, booting, free, used } = Policy.snapshot(world.pool)
   const roots = world.roots().length + world.nested().length
   const wishes = world.wishes().length
   const width = Math.min(world.options.concurrency, world.options.maxCalls ?? Infinity)
@@ -151,15 +151,11 @@ const checkGrowth = (world: PoolWorld): void => {
 }
 
 /** What a tick may do to runners that were ready before it. */
-export const checkTick = (
-  world: PoolWorld,
-  before: ReadonlyArray<PoolState.RunnerView>,
-  history: LoadHistory
-): void => {
+export const checkTick = (world: PoolWorld, before: ReadonlyArray<Policy.RunnerView>, history: LoadHistory): void => {
   const { idleTimeToLive, maxLifetime, min } = world.options
-  const wake = PoolState.wakeAt(world.pool)
+  const wake = Policy.wakeAt(world.pool)
   expect(wake === undefined || wake > world.now, "a tick leaves nothing due")
-  const after = PoolState.runners(world.pool)
+  const after = Policy.runners(world.pool)
   const wasReady = new Set(before.filter((_) => _.phase === "ready").map((_) => _.runner))
   const chosen = after.filter((view) => {
     const runner = world.runners.get(view.runner)

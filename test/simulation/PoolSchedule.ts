@@ -1,5 +1,5 @@
 /** Random schedules by seed, what they find, and the shortest form of it. */
-import type * as PoolState from "../../src/pool/policy/Policy.ts"
+import type * as Policy from "../../src/pool/policy/Policy.ts"
 import { PoolDriver } from "./PoolDriver.ts"
 import * as PoolMove from "./PoolMove.ts"
 import * as Random from "./Random.ts"
@@ -42,7 +42,7 @@ export const render = ({ length, log, message, moves, seed }: Finding): string =
     )
     .join("\n")
 
-const attempt = (options: PoolState.Options, seed: number, moves: ReadonlyArray<PoolMove.Move>, keepLog: boolean) => {
+const attempt = (options: Policy.Options, seed: number, moves: ReadonlyArray<PoolMove.Move>, keepLog: boolean) => {
   let driver: PoolDriver | undefined
   let error: Error | undefined
   try {
@@ -58,7 +58,7 @@ const attempt = (options: PoolState.Options, seed: number, moves: ReadonlyArray<
 }
 
 /** Leaves out moves while what is left still breaks a rule: halves first, then ever smaller pieces, down to one. */
-const shrink = (options: PoolState.Options, seed: number, moves: ReadonlyArray<PoolMove.Move>): Finding => {
+const shrink = (options: Policy.Options, seed: number, moves: ReadonlyArray<PoolMove.Move>): Finding => {
   let best = moves
   for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < best.length;) {
@@ -71,7 +71,7 @@ const shrink = (options: PoolState.Options, seed: number, moves: ReadonlyArray<P
   return { seed, length: moves.length, message: error?.message ?? "not broken again", moves: best, log }
 }
 
-const optionsOf = (random: Random.Random): PoolState.Options => {
+const optionsOf = (random: Random.Random): Policy.Options => {
   const among = <A>(...items: ReadonlyArray<A>): A => Random.pick(items, random()) as A
   const max = among(1, 2, 3, 4, 6)
   return {

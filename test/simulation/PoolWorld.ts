@@ -2,7 +2,7 @@
  * The world around a pool as its policy can tell it: runners that boot, fail, die and answer, callers that come and
  * go. It keeps books of its own from events and commands, and checks each command against the rules.
  */
-import * as PoolState from "../../src/pool/policy/Policy.ts"
+import * as Policy from "../../src/pool/policy/Policy.ts"
 import * as Ticket from "../../src/pool/policy/Ticket.ts"
 
 /** A rule was broken. */
@@ -18,7 +18,7 @@ export interface Call extends Ticket.Ticket {
   /** Its turn, counted here. */
   readonly turn: number
   /** `orphan`: its runner is lost, and nobody has said yet what becomes of it. */
-  place: "new" | "waiting" | "running" | "orphan" | "over"
+  stage: "new" | "waiting" | "running" | "orphan" | "over"
   on: Runner | undefined
   /** The slot it has, as it is booked here. */
   has: BookedSlot | undefined
@@ -59,8 +59,8 @@ export interface Runner {
 
 export class PoolWorld {
   now = 0
-  options: PoolState.Options
-  readonly pool: PoolState.PoolState
+  options: Policy.Options
+  readonly pool: Policy.PolicyState
   readonly runners = new Map<number, Runner>()
   readonly leases = new Map<number, Runner>()
   readonly calls = new Set<Call>()
@@ -78,14 +78,14 @@ export class PoolWorld {
   boots = 0
   private turns = 0
 
-  constructor(options: PoolState.Options, seed: number) {
+  constructor(options: Policy.Options, seed: number) {
     this.options = options
-    this.pool = PoolState.make(options, seed)
+    this.pool = Policy.make(options, seed)
   }
 
   /** Calls in one place, in the order of their turns. */
-  in(place: Call["place"]): Array<Call> {
-    return [...this.calls].filter((_) => _.place === place).sort((a, b) => a.turn - b.turn)
+  in(stage: Call["stage"]): Array<Call> {
+    return [...this.calls].filter((_) => _.stage === stage).sort((a, b) => a.turn - b.turn)
   }
 
   /** Waiting calls that may run anywhere. */
@@ -120,7 +120,7 @@ export class PoolWorld {
       ...Ticket.make(fields),
       turn,
       wish: fields.wish ?? false,
-      place: "new",
+      stage: "new",
       on: undefined,
       has: undefined,
       open: new Set(),
@@ -133,15 +133,15 @@ export class PoolWorld {
   }
 
   /** Feeds one event in and books what comes out. */
-  step(event: PoolState.Event): void {
+  step(event: Policy.Event): void {
     this.boots = 0
-    const views = PoolState.runners(this.pool)
+    const views = Policy.runners(this.pool)
     this.ready = new Set(views.filter((_) => _.phase === "ready").map((_) => _.runner))
     if (event._tag === "Tick") this.lastTick = this.now
-    for (const command of PoolState.step(this.pool, event)) this.carryOut(command, event)
+    for (const command of Policy.step(this.pool, event)) this.carryOut(command, event)
     for (const call of this.calls) {
-      if (call.place === "new") call.place = "waiting"
-      if (call.place !== "over") continue
+      if (call.stage === "new") call.stage = "waiting"
+      if (call.stage !== "over") continue
       this.calls.delete(call)
       ;(call.caller as Call | undefined)?.open.delete(call)
     }
@@ -169,17 +169,17 @@ export class PoolWorld {
 
   /** Whether another runner is on its way, or may be. */
   mayGrow(): boolean {
-    const { backoffUntil, booting } = PoolState.snapshot(this.pool)
+    const { backoffUntil, booting } = Policy.snapshot(this.pool)
     return !this.closed && (booting > 0 || (this.runners.size < this.options.max && backoffUntil === undefined))
   }
 
   /** Whether the pool itself counts a runner among those that take calls. */
   isReady(runner: Runner): boolean {
-    return PoolState.runners(this.pool).some((_) => _.runner === runner.index && _.phase === "ready")
+    return Policy.runners(this.pool).some((_) => _.runner === runner.index && _.phase === "ready")
   }
 
   live(): number {
-    const { booting, ready } = PoolState.snapshot(this.pool)
+    const { booting, ready } = Policy.snapshot(this.pool)
     return booting + ready
   }
 
@@ -194,7 +194,7 @@ export class PoolWorld {
     return runner
   }
 
-  private carryOut(command: PoolState.Command, event: PoolState.Event): void {
+  private carryOut(command: Policy.Command, event: Policy.Event): void {
     switch (command._tag) {
       case "Boot":
         return this.booted(command.runner)
@@ -236,7 +236,7 @@ export class PoolWorld {
   }
 
   private dispatched(call: Call, runner: Runner): void {
-    expect(call.place === "waiting" || call.place === "new", `no dispatch of a call that is ${call.place}`)
+    expect(call.stage === "waiting" || call.stage === "new", `no dispatch of a call that is ${call.stage}`)
     expect(runner.responsive, "no dispatch to an unresponsive runner")
     if (call.slot !== undefined) return this.lent(call, runner)
     expect(runner.phase === "up", `no dispatch to a runner that is ${runner.phase}`)
@@ -255,7 +255,7 @@ export class PoolWorld {
     if (call.lease < 0) {
       expect(this.takesAny(runner), "a recycled runner gets no new calls")
       expect(!rootAhead, "first in, first out")
-      if (call.place === "new") this.checkPlace(runner)
+      if (call.stage === "new") this.checkPlace(runner)
       const isRoomy = runner.slots.size + runner.leases.size < this.options.concurrency
       expect(!isRoomy || this.wishes().length === 0, "a wish for a lease is granted before calls take the room for it")
     } else {
@@ -294,7 +294,7 @@ export class PoolWorld {
   }
 
   private seat(call: Call, runner: Runner, slot: BookedSlot): void {
-    call.place = "running"
+    call.stage = "running"
     call.on = runner
     call.has = slot
     slot.calls.add(call)
@@ -315,8 +315,8 @@ export class PoolWorld {
     )
   }
 
-  private rejected(call: Call, why: PoolState.RejectReason, event: PoolState.Event): void {
-    expect(call.place === "waiting" || call.place === "new", `no rejection of a call that is ${call.place}`)
+  private rejected(call: Call, why: Policy.RejectReason, event: Policy.Event): void {
+    expect(call.stage === "waiting" || call.stage === "new", `no rejection of a call that is ${call.stage}`)
     if (why === "QueueFull") {
       const isNew = event._tag === "Submit" || event._tag === "LeaseOpen"
       expect(isNew && event.ticket === call, "only the newcomer finds the queue full")
@@ -326,7 +326,7 @@ export class PoolWorld {
       expect(this.closed, "PoolClosed when closed")
       if (call.nested) expect(!this.mayServe(), "nested calls are served while a slot is there")
       const isServed = call.lease < 0 ? this.live() > 0 : this.leases.get(call.lease)?.phase === "up"
-      expect(!(call.cast && call.place === "waiting" && isServed), "casts are served while somebody is there")
+      expect(!(call.cast && call.stage === "waiting" && isServed), "casts are served while somebody is there")
     } else if (why === "LeaseClosed") expect(!this.leases.has(call.lease), "LeaseClosed after the lease")
     else if (why === "RunnerLost") {
       expect(this.leases.get(call.lease)?.phase !== "up", "RunnerLost for calls pinned to a runner that is gone")
@@ -335,7 +335,7 @@ export class PoolWorld {
       expect(this.live() === 0, "BootFailed only where nobody can serve")
       if (call.nested) expect(!this.mayServe(), "nested calls are served while a slot is there")
     }
-    call.place = "over"
+    call.stage = "over"
   }
 
   /** Whether somebody is there who serves nested calls, if not now. */
@@ -344,7 +344,7 @@ export class PoolWorld {
     return this.live() > 0 || [...this.runners.values()].some(isLeft)
   }
 
-  private drained(runner: Runner, why: PoolState.DrainReason, event: PoolState.Event): void {
+  private drained(runner: Runner, why: Policy.DrainReason, event: Policy.Event): void {
     expect(runner.phase === "up" || runner.phase === "booting", "a runner is told to go once")
     const { asksIdle, idleTimeToLive, maxCalls, maxLifetime, min } = this.options
     const ttl = Math.max(1, idleTimeToLive ?? Infinity)
@@ -358,7 +358,7 @@ export class PoolWorld {
     if (why === "idle") {
       expect(this.now - runner.emptySince >= ttl, "idle after idleTimeToLive")
       expect(this.live() >= min, "idling leaves min alone")
-      const { free, used } = PoolState.snapshot(this.pool)
+      const { free, used } = Policy.snapshot(this.pool)
       expect(free >= this.spare(used), "idling leaves spare slots alone")
     }
     if (why === "consolidate") expect(this.now - runner.readyAt >= ttl, "consolidation judges a whole window")
@@ -386,6 +386,6 @@ export class PoolWorld {
     this.leases.set(lease, runner)
     runner.leases.add(lease)
     runner.askCounts = false
-    call.place = "over"
+    call.stage = "over"
   }
 }

@@ -5,7 +5,7 @@ const total = 250_000
 // it computes only: in one piece it is not done within the time of a test where it has a tenth of a processor
 const parts = 10
 
-describe("PoolState, random schedules", () => {
+describe("Policy: random schedules", () => {
   let seed = 1
   let steps = 0
   for (let part = 1; part <= parts; part++) {

@@ -84,7 +84,7 @@ export class Call implements Ticket, RunnerCall, Due {
   linkId = 0
   turn = 0
   at = 0
-  place = -1
+  heapIndex = -1
   /**
    * `open`: the caller waits. `lost`: it waits to be told why its runner went. `stopping`: nobody waits for the
    * result any more, but the function may still run. `over`: nothing is left of it.

@@ -5,9 +5,18 @@ import type { ExitReason } from "../../error/RunnerExit.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { DrainReason } from "../policy/Step.ts"
 
-/** A runner from its boot to its end, as the engine sees it. */
+/**
+ * A runner from its boot to its end, as the engine sees it. `LivingRunner` of `pool/life` implements it: the folder above
+ * knows backends and hooks, of which the engine knows nothing.
+ */
 export interface EngineRunner {
   readonly id: string
+  /** Helps a person to find the runner, such as its pid; empty until it is launched. */
+  readonly labels: Readonly<Record<string, string>>
+  /** The step of its boot that it reached last; `ready` once it serves. */
+  readonly phase: string
+  /** What its boot waits for, for people; undefined where nothing is known of that. */
+  readonly waitsFor: string | undefined
   readonly startedAt: number
   /** When its boot had succeeded. */
   readyAt: number | undefined

@@ -19,7 +19,7 @@ import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type * as LeaseTicket from "./LeaseTicket.ts"
 import { LostCalls } from "./LostCalls.ts"
 import type { Settings } from "../option/PoolOptions.ts"
-import * as PoolState from "../policy/Policy.ts"
+import * as Policy from "../policy/Policy.ts"
 import { Pings } from "./Pings.ts"
 import { PoolTimer } from "./PoolTimer.ts"
 import { StoppingCalls } from "./StoppingCalls.ts"
@@ -27,7 +27,7 @@ import { StoppingCalls } from "./StoppingCalls.ts"
 const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
 
 export class PoolEngine implements CallOwner {
-  readonly state: PoolState.PoolState
+  readonly state: Policy.PolicyState
   readonly runners = new Map<number, EngineRunner>()
   /** Layouts of the functions called so far: what a booting runner is checked against. */
   readonly fingerprints = new Map<string, string>()
@@ -36,7 +36,7 @@ export class PoolEngine implements CallOwner {
   plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
   readonly timer: PoolTimer
-  private readonly backlog: Array<PoolState.Event> = []
+  private readonly backlog: Array<Policy.Event> = []
   private isStepping = false
   /** Answers decided in a step. They run users' code, which must not meet a state that is ahead of what was sent. */
   private answers: Array<() => void> = []
@@ -45,12 +45,12 @@ export class PoolEngine implements CallOwner {
   /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
   readonly lost: LostCalls
 
-  constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: PoolState.Options, seed: number) {
+  constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: Policy.Options, seed: number) {
     this.parts = parts
     this.settings = settings
-    this.state = PoolState.make(options, seed)
+    this.state = Policy.make(options, seed)
     this.timer = new PoolTimer(clock, parts.context, {
-      wakeAt: () => PoolState.wakeAt(this.state),
+      wakeAt: () => Policy.wakeAt(this.state),
       wake: (now) => this.step({ _tag: "Tick", now })
     })
     this.lost = new LostCalls(parts.pool, this.timer, parts.metrics, {
@@ -81,15 +81,15 @@ export class PoolEngine implements CallOwner {
   }
 
   /** Takes an event in; events that come while commands are carried out wait for their turn. */
-  step(event: PoolState.Event): void {
+  step(event: Policy.Event): void {
     if (this.isStepping) {
       this.backlog.push(event)
       return
     }
     this.isStepping = true
     try {
-      for (let next: PoolState.Event | undefined = event; next !== undefined; next = this.backlog.shift()) {
-        const commands = PoolState.step(this.state, next)
+      for (let next: Policy.Event | undefined = event; next !== undefined; next = this.backlog.shift()) {
+        const commands = Policy.step(this.state, next)
         for (const command of commands) this.carryOut(command, next.now)
       }
     } finally {
@@ -153,13 +153,13 @@ export class PoolEngine implements CallOwner {
 
   /** What whoever waits now waits for: a slot, or the first runner at all. */
   get waitsFor(): "queued" | "booting" {
-    const { booting, ready } = PoolState.snapshot(this.state)
+    const { booting, ready } = Policy.snapshot(this.state)
     return ready === 0 && booting > 0 ? "booting" : "queued"
   }
 
   final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
     const now = this.now()
-    if (call.place >= 0) this.timer.cancel(call)
+    if (call.heapIndex >= 0) this.timer.cancel(call)
     call.calls?.end()
     const runner = this.runners.get(call.runner)
     const id = runner?.id ?? "?"
@@ -223,7 +223,7 @@ export class PoolEngine implements CallOwner {
     return mayHaveRun
   }
 
-  private carryOut(command: PoolState.Command, now: number): void {
+  private carryOut(command: Policy.Command, now: number): void {
     switch (command._tag) {
       case "Dispatch":
         return this.dispatch(command.ticket as Call, command.runner, now)
@@ -274,7 +274,7 @@ export class PoolEngine implements CallOwner {
 
   private reject(command: CallReasons.Rejection): void {
     const { ticket } = command
-    const { waiting } = PoolState.snapshot(this.state)
+    const { waiting } = Policy.snapshot(this.state)
     const reason = CallReasons.rejected(this.pool, command, waiting, this.settings.queueCapacity)
     if (ticket instanceof Call) return this.answer(ticket, reason)
     const exit = Exit.fail(new FlameError({ reason }))

@@ -42,14 +42,14 @@ export class PoolTimer {
 
   /** Runs `f` after some milliseconds, unless the timer is disposed of by then. */
   after(millis: number, f: () => void): Due {
-    const due: Due = { at: 0, place: -1, due: f }
+    const due: Due = { at: 0, heapIndex: -1, due: f }
     this.schedule(due, this.now() + millis)
     return due
   }
 
   /** Sets what is due at a time, in place of the time it had. */
   schedule(due: Due, at: number): void {
-    if (due.place >= 0) this.deadlines.remove(due)
+    if (due.heapIndex >= 0) this.deadlines.remove(due)
     due.at = at
     this.deadlines.insert(due)
     if (at < this.at) this.arm(at)

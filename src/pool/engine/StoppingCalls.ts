@@ -6,14 +6,14 @@ import * as Effect from "effect/Effect"
 import { Call } from "./Call.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type { Settings } from "../option/PoolOptions.ts"
-import type * as PoolState from "../policy/Policy.ts"
+import type * as Policy from "../policy/Policy.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
 /** The engine whose calls they are. */
 interface Engine {
   readonly runners: ReadonlyMap<number, EngineRunner>
   readonly settings: Settings
-  readonly step: (event: PoolState.Event) => void
+  readonly step: (event: Policy.Event) => void
 }
 
 export class StoppingCalls {

@@ -49,19 +49,19 @@ export const boot = (
     )
     runner.process = process
     progress.reached("launched")
-    const step = (tag: "Placed" | "Unplaced") => engine.step({ _tag: tag, now: engine.now(), runner: index })
+    const step = (tag: "Scheduled" | "Unscheduled") => engine.step({ _tag: tag, now: engine.now(), runner: index })
     const follow = (phase: BootPhase) =>
       Effect.sync(() => {
         progress.backend(phase)
-        if (phase.name === "waiting" && !isPlaced) step("Unplaced")
+        if (phase.name === "waiting" && !isScheduled) step("Unscheduled")
       })
-    let isPlaced = process.scheduled === undefined
+    let isScheduled = process.scheduled === undefined
     if (process.scheduled !== undefined) {
       parts.beside(
         // a boot that failed may never come to either
         Effect.map(Effect.raceAllFirst([process.scheduled, process.exit, Deferred.await(runner.over)]), () => {
-          isPlaced = true
-          step("Placed")
+          isScheduled = true
+          step("Scheduled")
         })
       )
     }

@@ -14,7 +14,7 @@ import type { BootPhases, PoolEvent, RunnerStatus } from "../status/PoolEvent.ts
 import type { PoolMetrics } from "../engine/PoolMetrics.ts"
 import type { PoolOptions } from "../option/PoolOptions.ts"
 import { LogArrival } from "./LogArrival.ts"
-import type * as PoolState from "../policy/Policy.ts"
+import type * as Policy from "../policy/Policy.ts"
 
 /** What the life of a runner needs of its pool. */
 export interface LifeParts {
@@ -36,7 +36,7 @@ export interface LifeParts {
 export class LivingRunner implements EngineRunner {
   readonly id: string
   handle: RunnerHandle | undefined = undefined
-  why: PoolState.DrainReason | undefined = undefined
+  why: Policy.DrainReason | undefined = undefined
   isStuck = false
   silentSince: number | undefined = undefined
   process: RunnerProcess | undefined = undefined
@@ -75,7 +75,19 @@ export class LivingRunner implements EngineRunner {
     return this.progress.phases
   }
 
-  leave(why: PoolState.DrainReason, drainTimeout: number): void {
+  get phase(): string {
+    return this.progress.phase
+  }
+
+  get waitsFor(): string | undefined {
+    return this.progress.waitsFor
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.process?.labels ?? {}
+  }
+
+  leave(why: Policy.DrainReason, drainTimeout: number): void {
     const { pool } = this.parts
     if (this.handle === undefined) {
       Deferred.doneUnsafe(this.givenUp, Exit.void)
@@ -94,7 +106,7 @@ export class LivingRunner implements EngineRunner {
     if (this.handle !== undefined && this.patience !== undefined) this.drain(this.handle, budget, "draining")
   }
 
-  private drain(handle: RunnerHandle, budget: number, why: PoolState.DrainReason): void {
+  private drain(handle: RunnerHandle, budget: number, why: Policy.DrainReason): void {
     // told again, it is the shorter time that holds there
     handle.drain(budget)
     if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
@@ -136,16 +148,16 @@ const states = {
 } as const
 
 /** What is told of a runner that the policy sees so; of one that is about to begin there is no more yet. */
-export const statusOf = (view: PoolState.RunnerView, runner: LivingRunner | undefined, now: number): RunnerStatus => {
+export const statusOf = (view: Policy.RunnerView, runner: EngineRunner | undefined, now: number): RunnerStatus => {
   const state = states[view.phase]
   return {
     id: runner?.id ?? "?",
     state: state === "ready" && !view.responsive ? "unresponsive" : state,
-    labels: runner?.process?.labels ?? {},
+    labels: runner?.labels ?? {},
     calls: view.used,
     age: runner?.readyAt === undefined ? undefined : now - runner.readyAt,
     phases: { ...runner?.phases },
-    phase: runner?.progress.phase ?? "beforeBoot",
-    waitsFor: runner?.progress.waitsFor
+    phase: runner?.phase ?? "beforeBoot",
+    waitsFor: runner?.waitsFor
   }
 }

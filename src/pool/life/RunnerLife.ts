@@ -18,7 +18,7 @@ import { NestedSession } from "./NestedSession.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import type { BootOutcome } from "../option/PoolOptions.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
-import * as PoolState from "../policy/Policy.ts"
+import * as Policy from "../policy/Policy.ts"
 
 /** Nothing is known but that its connection is gone. */
 const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
@@ -99,7 +99,7 @@ const serve = Effect.fnUntraced(function* (
       runner: id,
       cause,
       transient,
-      runners: PoolState.snapshot(engine.state).runners - 1
+      runners: Policy.snapshot(engine.state).runners - 1
     })
     yield* Effect.logWarning(`runner ${id} of pool ${pool} did not boot: ${cause.message}`)
     runAfterBoot(parts, { pool, runner: id, failure: cause, took })
@@ -186,7 +186,7 @@ const ready = (
 /** How a session ended, and who had calls there. */
 interface Lost {
   readonly calls: ReadonlyArray<Call>
-  readonly why: PoolState.DrainReason | undefined
+  readonly why: Policy.DrainReason | undefined
   exit: RunnerExit
 }
 

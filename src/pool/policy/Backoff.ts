@@ -13,7 +13,7 @@ export class Backoff {
   /** The cause is one that does not heal by itself. */
   permanent = false
   cause: unknown = undefined
-  readonly alarm: Alarm = { kind: "backoff", runner: undefined, at: 0, place: -1 }
+  readonly alarm: Alarm = { kind: "backoff", runner: undefined, at: 0, heapIndex: -1 }
   private rounds = 0
   private seed: number
 

@@ -1,5 +1,5 @@
 /**
- * Times at which something is due, earliest first: a binary heap whose items know their place in it, so that one
+ * Times at which something is due, earliest first: a binary heap whose items know their index in it, so that one
  * timer can serve any number of them and each can be called off in O(log n).
  */
 
@@ -7,8 +7,8 @@
 export interface Deadline {
   /** When it is due, in any unit that is the same for all of a heap; not to be changed while it lies in one. */
   at: number
-  /** Its place in the heap, or -1; written by the heap only. */
-  place: number
+  /** Its index in the heap, or -1; written by the heap only. */
+  heapIndex: number
 }
 
 /** A heap of deadlines, the earliest on top; the order of equal ones is not defined. */
@@ -31,13 +31,13 @@ export class Deadlines<T extends Deadline> {
 
   /** Takes an item out; false if it was not in. O(log n). */
   remove(item: T): boolean {
-    const place = item.place
-    if (this.heap[place] !== item) return false
-    item.place = -1
+    const index = item.heapIndex
+    if (this.heap[index] !== item) return false
+    item.heapIndex = -1
     const last = this.heap.pop() as T
     if (last === item) return true
-    if (place > 0 && (this.heap[(place - 1) >> 1] as T).at > last.at) this.rise(last, place)
-    else this.sink(last, place)
+    if (index > 0 && (this.heap[(index - 1) >> 1] as T).at > last.at) this.rise(last, index)
+    else this.sink(last, index)
     return true
   }
 
@@ -50,34 +50,34 @@ export class Deadlines<T extends Deadline> {
   }
 
   private rise(item: T, from: number): void {
-    let place = from
-    while (place > 0) {
-      const above = (place - 1) >> 1
+    let index = from
+    while (index > 0) {
+      const above = (index - 1) >> 1
       const parent = this.heap[above] as T
       if (parent.at <= item.at) break
-      this.put(parent, place)
-      place = above
+      this.put(parent, index)
+      index = above
     }
-    this.put(item, place)
+    this.put(item, index)
   }
 
   private sink(item: T, from: number): void {
     const size = this.heap.length
-    let place = from
+    let index = from
     for (;;) {
-      let below = 2 * place + 1
+      let below = 2 * index + 1
       if (below >= size) break
       if (below + 1 < size && (this.heap[below + 1] as T).at < (this.heap[below] as T).at) below++
       const child = this.heap[below] as T
       if (child.at >= item.at) break
-      this.put(child, place)
-      place = below
+      this.put(child, index)
+      index = below
     }
-    this.put(item, place)
+    this.put(item, index)
   }
 
-  private put(item: T, place: number): void {
-    this.heap[place] = item
-    item.place = place
+  private put(item: T, index: number): void {
+    this.heap[index] = item
+    item.heapIndex = index
   }
 }

@@ -4,8 +4,8 @@
  * comes first, so that surplus runners fall idle instead of taking turns.
  */
 
-/** What a runner needs to stand in the lists; the links are written by the placement only. */
-export interface Placed<R> {
+/** What a runner needs to stand in the lists; the links are written by the freeSlots only. */
+export interface Listed<R> {
   /** Its list, or -1 if it is in none. */
   level: number
   before: R | undefined
@@ -13,7 +13,7 @@ export interface Placed<R> {
 }
 
 /** Lists of runners by load, from 0 to `concurrency`; the last holds all whose free slots are promised to leases. */
-export class Placement<R extends Placed<R>> {
+export class FreeSlots<R extends Listed<R>> {
   private readonly strategy: "spread" | "pack"
   private readonly concurrency: number
   private readonly heads: Array<R | undefined>

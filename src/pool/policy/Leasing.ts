@@ -3,20 +3,18 @@
  * apart while there is room; where there is none and none can be had, leases share a runner rather than wait for one
  * another, which would deadlock nested ones.
  */
-import * as PoolModel from "./State.ts"
+import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { Ticket } from "./Ticket.ts"
 
-type Pool = PoolModel.PoolModel
-
 /** Somebody wants a runner. */
-export const open = (pool: Pool, ticket: Ticket): void => {
-  if (pool.closed) return PoolModel.reject(pool, ticket, "PoolClosed")
+export const open = (pool: State.PolicyState, ticket: Ticket): void => {
+  if (pool.closed) return State.reject(pool, ticket, "PoolClosed")
   ticket.seq = pool.nextSeq++
   ticket.lease = -1
-  if (PoolModel.isFull(pool)) {
+  if (State.isFull(pool)) {
     // a place in the queue is needed only if no runner is there
-    if (next(pool) === undefined) return PoolModel.reject(pool, ticket, "QueueFull")
+    if (next(pool) === undefined) return State.reject(pool, ticket, "QueueFull")
   }
   pool.wishes.push(ticket)
   pool.waits++
@@ -24,28 +22,28 @@ export const open = (pool: Pool, ticket: Ticket): void => {
 }
 
 /** Grants what can be granted, first in first out. */
-export const grant = (pool: Pool): void => {
+export const grant = (pool: State.PolicyState): void => {
   for (let ticket = pool.wishes.peek(); ticket !== undefined; ticket = pool.wishes.peek()) {
     const runner = next(pool)
     if (runner === undefined) return
-    PoolModel.dequeue(pool, ticket)
+    State.dequeue(pool, ticket)
     const id = pool.nextLease++
     pool.leases.set(id, { id, runner, waiting: new Set() })
     ticket.lease = id
     runner.leases++
     if (runner.asked === "asked") runner.asked = "void"
     pool.table.reseat(runner)
-    PoolModel.emit(pool, { _tag: "LeaseGranted", ticket, lease: id, runner: runner.index })
+    State.emit(pool, { _tag: "LeaseGranted", ticket, lease: id, runner: runner.index })
   }
 }
 
 /** A lease is over; calls of it that still wait are rejected. */
-export const close = (pool: Pool, id: number): void => {
+export const close = (pool: State.PolicyState, id: number): void => {
   const lease = pool.leases.get(id)
   if (lease === undefined) return
   for (const ticket of lease.waiting) {
-    PoolModel.dequeue(pool, ticket)
-    PoolModel.reject(pool, ticket, "LeaseClosed")
+    State.dequeue(pool, ticket)
+    State.reject(pool, ticket, "LeaseClosed")
   }
   pool.leases.delete(id)
   lease.runner.leases--
@@ -53,7 +51,7 @@ export const close = (pool: Pool, id: number): void => {
   Retirement.rest(pool, lease.runner)
 }
 
-const next = (pool: Pool) => {
-  const roomy = pool.table.placement.roomy()
-  return roomy !== undefined || PoolModel.mayGrow(pool) ? roomy : pool.table.placement.crowded()
+const next = (pool: State.PolicyState) => {
+  const roomy = pool.table.freeSlots.roomy()
+  return roomy !== undefined || State.mayGrow(pool) ? roomy : pool.table.freeSlots.crowded()
 }

@@ -3,47 +3,45 @@
  * first, then on a free one, then on that of any suspended call. The slots of a runner that leaves are lent to whoever
  * was not made there only where no other runner can come.
  */
-import * as PoolModel from "./State.ts"
+import * as State from "./State.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 import type { Slot, Ticket } from "./Ticket.ts"
 
-type Pool = PoolModel.PoolModel
-
 /** A nested call wants a slot. A closed pool serves it as long as it has some. */
-export const submit = (pool: Pool, ticket: Ticket): void => {
+export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   ticket.seq = pool.nextSeq++
-  if (tryPlace(pool, ticket)) return
-  if (pool.nested.size >= pool.options.queueCapacity) return PoolModel.reject(pool, ticket, "QueueFull")
+  if (tryDispatch(pool, ticket)) return
+  if (pool.nested.size >= pool.options.queueCapacity) return State.reject(pool, ticket, "QueueFull")
   pool.nested.push(ticket)
   pool.waits++
 }
 
 /** Gives slots to those that wait, first in first out. */
-export const serve = (pool: Pool): void => {
+export const serve = (pool: State.PolicyState): void => {
   for (let ticket = pool.nested.peek(); ticket !== undefined; ticket = pool.nested.peek()) {
-    const place = placeOf(pool, ticket)
-    if (place === undefined) return
-    PoolModel.dequeue(pool, ticket)
-    dispatch(pool, ticket, place)
+    const source = sourceOf(pool, ticket)
+    if (source === undefined) return
+    State.dequeue(pool, ticket)
+    dispatch(pool, ticket, source)
   }
 }
 
 /** A running call waits for nested ones from now on. */
-export const suspend = (pool: Pool, ticket: Ticket): void => {
+export const suspend = (pool: State.PolicyState, ticket: Ticket): void => {
   const runner = hostOf(pool, ticket)
   if (runner === undefined || ticket.isSuspended) return
   pool.table.lending.suspend(runner, ticket)
 }
 
 /** It goes on. */
-export const resume = (pool: Pool, ticket: Ticket): void => {
+export const resume = (pool: State.PolicyState, ticket: Ticket): void => {
   const runner = hostOf(pool, ticket)
   if (runner === undefined || !ticket.isSuspended) return
   pool.table.lending.resume(runner, ticket)
 }
 
 /** Whether a runner that takes no other calls may still serve nested ones: some of its calls have not ended. */
-export const mayBeServed = (pool: Pool): boolean => {
+export const mayBeServed = (pool: State.PolicyState): boolean => {
   if (pool.table.live > 0) return true
   for (const { isShut, phase, used } of pool.table.all.values()) {
     if ((phase === "retiring" || phase === "draining") && used > 0 && !isShut) return true
@@ -52,46 +50,46 @@ export const mayBeServed = (pool: Pool): boolean => {
 }
 
 /** A slot to borrow, or a runner with a free one. */
-type Place = Slot | RunnerEntry
+type SlotSource = Slot | RunnerEntry
 
-const tryPlace = (pool: Pool, ticket: Ticket): boolean => {
+const tryDispatch = (pool: State.PolicyState, ticket: Ticket): boolean => {
   const { lending } = pool.table
   const own = ticket.caller?.slot
   // those that wait are the first to get any other
-  const place = lending.has(own) ? own : pool.nested.size > 0 ? undefined : placeOf(pool, ticket)
-  if (place === undefined) return false
-  dispatch(pool, ticket, place)
+  const source = lending.has(own) ? own : pool.nested.size > 0 ? undefined : sourceOf(pool, ticket)
+  if (source === undefined) return false
+  dispatch(pool, ticket, source)
   return true
 }
 
-const placeOf = (pool: Pool, ticket: Ticket): Place | undefined => {
-  const { lending, placement } = pool.table
+const sourceOf = (pool: State.PolicyState, ticket: Ticket): SlotSource | undefined => {
+  const { lending, freeSlots } = pool.table
   const own = ticket.caller?.slot
   if (lending.has(own)) return own
-  return placement.pick() ?? lending.pick(false) ?? (PoolModel.mayGrow(pool) ? undefined : lastPlace(pool))
+  return freeSlots.pick() ?? lending.pick(false) ?? (State.mayGrow(pool) ? undefined : lastSource(pool))
 }
 
 /** Where no other runner can come: whoever waits here may be waited for by those that keep this one from going. */
-const lastPlace = ({ table }: Pool): Place | undefined => {
+const lastSource = ({ table }: State.PolicyState): SlotSource | undefined => {
   const slot = table.lending.pick(true)
   if (slot !== undefined) return slot
   for (const runner of table.reserved) return runner
   return undefined
 }
 
-const dispatch = (pool: Pool, ticket: Ticket, place: Place): void => {
-  const borrowed = "suspended" in place ? place : undefined
-  const runner = "suspended" in place ? pool.table.all.get(place.runner) : place
+const dispatch = (pool: State.PolicyState, ticket: Ticket, source: SlotSource): void => {
+  const borrowed = "suspended" in source ? source : undefined
+  const runner = "suspended" in source ? pool.table.all.get(source.runner) : source
   if (runner === undefined) throw new Error("a slot of a runner that does not exist")
   ticket.state = "running"
   ticket.runner = runner.index
   if (runner.asked === "asked") runner.asked = "void"
   if (borrowed === undefined) pool.table.occupy(runner, 1)
   else pool.table.lending.borrow(borrowed, ticket)
-  PoolModel.emit(pool, { _tag: "Dispatch", ticket, runner: runner.index })
+  State.emit(pool, { _tag: "Dispatch", ticket, runner: runner.index })
 }
 
-const hostOf = (pool: Pool, ticket: Ticket): RunnerEntry | undefined => {
+const hostOf = (pool: State.PolicyState, ticket: Ticket): RunnerEntry | undefined => {
   const runner = ticket.state === "running" ? pool.table.all.get(ticket.runner) : undefined
   return runner?.phase === "lost" ? undefined : runner
 }

@@ -14,7 +14,7 @@ import * as Dispatch from "./Dispatch.ts"
 import * as Growth from "./Growth.ts"
 import * as Leasing from "./Leasing.ts"
 import * as Nesting from "./Nesting.ts"
-import * as PoolModel from "./State.ts"
+import * as State from "./State.ts"
 import type { Command, Event, Options } from "./Step.ts"
 import * as Resizing from "./Resizing.ts"
 import * as Retirement from "./Retirement.ts"
@@ -25,7 +25,7 @@ export type { Command, DrainReason, Event, Options, RejectReason } from "./Step.
 export type { Ticket } from "./Ticket.ts"
 
 /** The state of one pool; nothing but the functions of this module looks inside. */
-export type PoolState = PoolModel.PoolModel
+export type PolicyState = State.PolicyState
 
 /** What a pool looks like from outside. */
 export interface Snapshot {
@@ -62,13 +62,13 @@ export interface RunnerView {
 }
 
 /** A pool without runners; its first `Tick` boots `min` of them. */
-export const make = (options: Options, seed: number): PoolState => PoolModel.make(options, seed)
+export const make = (options: Options, seed: number): PolicyState => State.make(options, seed)
 
 /**
  * Takes an event in and gives what is to be done about it, in order. The commands of a step are carried out before the
  * next step begins.
  */
-export const step = (state: PoolState, event: Event): ReadonlyArray<Command> => {
+export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> => {
   state.commands = none
   // a clock that was set back must not undo what was due
   if (event.now > state.now) state.now = event.now
@@ -78,10 +78,10 @@ export const step = (state: PoolState, event: Event): ReadonlyArray<Command> => 
 }
 
 /** When the next `Tick` should come, if at all. It may find nothing to do. */
-export const wakeAt = (state: PoolState): number | undefined => state.deadlines.first()?.at
+export const wakeAt = (state: PolicyState): number | undefined => state.deadlines.first()?.at
 
 /** The pool in figures. O(1). */
-export const snapshot = (state: PoolState): Snapshot => {
+export const snapshot = (state: PolicyState): Snapshot => {
   const { backoff, table } = state
   return {
     runners: table.all.size,
@@ -101,7 +101,7 @@ export const snapshot = (state: PoolState): Snapshot => {
 }
 
 /** Every runner that exists. O(n). */
-export const runners = (state: PoolState): ReadonlyArray<RunnerView> =>
+export const runners = (state: PolicyState): ReadonlyArray<RunnerView> =>
   Array.from(state.table.all.values(), ({ calls, index, leases, phase, responsive, used }) => ({
     runner: index,
     phase,
@@ -111,16 +111,18 @@ export const runners = (state: PoolState): ReadonlyArray<RunnerView> =>
     leases
   }))
 
+// The list of a step that decides nothing. All pools and steps share this one array, and nobody writes to it: the first
+// `State.emit` of a step replaces an empty list by a new one.
 const none: Array<Command> = []
 
-const take = (state: PoolState, event: Event): void => {
+const take = (state: PolicyState, event: Event): void => {
   switch (event._tag) {
     case "Submit":
       return Dispatch.submit(state, event.ticket)
     case "Released":
       return Dispatch.release(state, event.ticket)
     case "Withdraw":
-      return PoolModel.dequeue(state, event.ticket)
+      return State.dequeue(state, event.ticket)
     case "Requeue":
       return Dispatch.requeue(state, event.ticket)
     case "Suspend":
@@ -146,16 +148,16 @@ const take = (state: PoolState, event: Event): void => {
 
 type RunnerEvent = Extract<Event, { readonly runner: number }>
 
-const takeAbout = (state: PoolState, runner: RunnerEntry, event: RunnerEvent): void => {
+const takeAbout = (state: PolicyState, runner: RunnerEntry, event: RunnerEvent): void => {
   switch (event._tag) {
     case "Ready":
       return Growth.ready(state, runner)
     case "BootFailed":
       return Growth.failed(state, runner, event.transient, event.cause)
-    case "Unplaced":
-      return state.table.displace(runner)
-    case "Placed":
-      return void state.table.unplaced.delete(runner)
+    case "Unscheduled":
+      return state.table.unschedule(runner)
+    case "Scheduled":
+      return void state.table.unscheduled.delete(runner)
     case "Unresponsive":
       return state.table.respond(runner, false)
     case "Responsive":
@@ -173,12 +175,12 @@ const takeAbout = (state: PoolState, runner: RunnerEntry, event: RunnerEvent): v
   }
 }
 
-const respond = (state: PoolState, runner: RunnerEntry): void => {
+const respond = (state: PolicyState, runner: RunnerEntry): void => {
   state.table.respond(runner, true)
   Dispatch.serve(state, runner)
 }
 
-const ring = (state: PoolState): void => {
+const ring = (state: PolicyState): void => {
   const idlers: Array<RunnerEntry> = []
   let isWindowOver = false
   for (let alarm = state.deadlines.takeDue(state.now); alarm; alarm = state.deadlines.takeDue(state.now)) {
@@ -196,7 +198,7 @@ const ring = (state: PoolState): void => {
 }
 
 /** Brings the pool to rest after an event: serves, calls back, boots, gives up, in this order. */
-const settle = (state: PoolState): void => {
+const settle = (state: PolicyState): void => {
   const { backoff, calls, nested, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
   for (;;) {
@@ -205,7 +207,7 @@ const settle = (state: PoolState): void => {
     for (let left = Infinity; calls.size > 0 && calls.size < left;) {
       // a runner that is offered takes a call; were it not so, callers had better wait than the parent hang
       left = calls.size
-      const runner = table.placement.pick()
+      const runner = table.freeSlots.pick()
       if (runner !== undefined) Dispatch.serve(state, runner)
     }
     const missing = Growth.missing(state)
@@ -213,7 +215,7 @@ const settle = (state: PoolState): void => {
     const isWanted = missing > 0 || calls.size > 0 || nested.size > 0 || wishes.size > 0
     if (isWanted && Growth.takeBack(state)) continue
     if (missing > 0) Growth.boot(state, missing)
-    else if (missing < 0 && table.unplaced.size > 0) Growth.surrender(state, -missing)
+    else if (missing < 0 && table.unscheduled.size > 0) Growth.surrender(state, -missing)
     break
   }
   if (state.waits > 0 && table.live === 0) giveUp(state)
@@ -221,10 +223,10 @@ const settle = (state: PoolState): void => {
 }
 
 /** Nobody is there to serve: those that wait are told so, if nobody will come. */
-const giveUp = (state: PoolState): void => {
+const giveUp = (state: PolicyState): void => {
   const why = state.closed ? "PoolClosed" : state.backoff.permanent ? "BootFailed" : undefined
   if (why === undefined) return
-  PoolModel.rejectAll(state, state.calls, why)
-  PoolModel.rejectAll(state, state.wishes, why)
-  if (!Nesting.mayBeServed(state)) PoolModel.rejectAll(state, state.nested, why)
+  State.rejectAll(state, state.calls, why)
+  State.rejectAll(state, state.wishes, why)
+  if (!Nesting.mayBeServed(state)) State.rejectAll(state, state.nested, why)
 }

@@ -1,18 +1,16 @@
 /** New limits for a pool at work, and its end. Both look at every runner. */
 import * as Dispatch from "./Dispatch.ts"
-import * as PoolModel from "./State.ts"
+import * as State from "./State.ts"
 import type { Options } from "./Step.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 import type { Ticket } from "./Ticket.ts"
 
-type Pool = PoolModel.PoolModel
-
 /**
  * Puts new options in force. With a lower `max` there are too many runners until the surplus has gone; calls are not
  * cut, and those that wait keep their place even beyond a lower `queueCapacity`.
  */
-export const resize = (pool: Pool, options: Options): void => {
+export const resize = (pool: State.PolicyState, options: Options): void => {
   if (pool.closed) return
   pool.options = options
   pool.table.limit(options)
@@ -27,10 +25,10 @@ export const resize = (pool: Pool, options: Options): void => {
 }
 
 /** No boots from now on, no new calls; what runs may end, and casts that wait run on the slots that are there. */
-export const close = (pool: Pool): void => {
+export const close = (pool: State.PolicyState): void => {
   if (pool.closed) return
   pool.closed = true
-  PoolModel.rejectAll(pool, pool.wishes, "PoolClosed")
+  State.rejectAll(pool, pool.wishes, "PoolClosed")
   rejectCalls(pool, pool.calls.toArray())
   pool.deadlines.remove(pool.window.alarm)
   pool.deadlines.remove(pool.backoff.alarm)
@@ -43,23 +41,23 @@ export const close = (pool: Pool): void => {
   }
 }
 
-const rejectCalls = (pool: Pool, tickets: Iterable<Ticket>): void => {
+const rejectCalls = (pool: State.PolicyState, tickets: Iterable<Ticket>): void => {
   for (const ticket of tickets) {
     if (ticket.cast) continue
-    PoolModel.dequeue(pool, ticket)
-    PoolModel.reject(pool, ticket, "PoolClosed")
+    State.dequeue(pool, ticket)
+    State.reject(pool, ticket, "PoolClosed")
   }
 }
 
-const adjust = (pool: Pool, runner: RunnerEntry): void => {
+const adjust = (pool: State.PolicyState, runner: RunnerEntry): void => {
   const { maxCalls, maxLifetime } = pool.options
   // a runner that is being consolidated may be called back, and must be able to serve then
   if (runner.phase !== "ready" && !pool.table.consolidating.has(runner)) return
-  PoolModel.setAlarm(pool, runner.lifetime, runner.readyAt + (maxLifetime ?? Infinity))
+  State.setAlarm(pool, runner.lifetime, runner.readyAt + (maxLifetime ?? Infinity))
   if (runner.calls >= (maxCalls ?? Infinity)) return Retirement.retire(pool, runner, "maxCalls")
   // an alarm that is due already rings at the next tick, which comes at once
   const isIdle = runner.phase === "ready" && runner.used === 0 && runner.leases === 0 && runner.asked === "no"
-  PoolModel.setAlarm(pool, runner.idle, isIdle ? runner.idleSince + PoolModel.idleTimeOf(pool) : Infinity)
+  State.setAlarm(pool, runner.idle, isIdle ? runner.idleSince + State.idleTimeOf(pool) : Infinity)
 }
 
 const isLive = (runner: RunnerEntry): boolean => runner.phase === "booting" || runner.phase === "ready"

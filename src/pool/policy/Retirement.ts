@@ -1,16 +1,14 @@
 /** How a runner stops taking calls, and when it is told to go. */
-import * as PoolModel from "./State.ts"
+import * as State from "./State.ts"
 import type { DrainReason } from "./Step.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
-type Pool = PoolModel.PoolModel
-
 /** From now on the runner gets nothing, and is told to go. */
-export const leave = (pool: Pool, runner: RunnerEntry, why: DrainReason): void => {
+export const leave = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "draining" || runner.phase === "lost") return
   runner.why = why
   pool.table.enter(runner, "draining")
-  PoolModel.emit(pool, { _tag: "Drain", runner: runner.index, why })
+  State.emit(pool, { _tag: "Drain", runner: runner.index, why })
   abandon(pool, runner)
 }
 
@@ -18,7 +16,7 @@ export const leave = (pool: Pool, runner: RunnerEntry, why: DrainReason): void =
  * From now on the runner gets only calls of its open leases. It is told to go when the last of its calls and leases
  * has ended and not before: told earlier it would cut its calls short at `drainTimeout` and refuse those of a lease.
  */
-export const retire = (pool: Pool, runner: RunnerEntry, why: DrainReason): void => {
+export const retire = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "booting") return leave(pool, runner, why)
   if (runner.phase !== "ready" && runner.phase !== "retiring") return
   runner.why = why
@@ -29,7 +27,7 @@ export const retire = (pool: Pool, runner: RunnerEntry, why: DrainReason): void 
 }
 
 /** Puts a runner that was to be consolidated back to work. */
-export const callBack = (pool: Pool, runner: RunnerEntry): void => {
+export const callBack = (pool: State.PolicyState, runner: RunnerEntry): void => {
   runner.why = undefined
   if (runner.asked === "asked") runner.asked = "void"
   pool.table.enter(runner, "ready")
@@ -37,7 +35,7 @@ export const callBack = (pool: Pool, runner: RunnerEntry): void => {
 }
 
 /** Decides what becomes of a runner that may have no call left. */
-export const rest = (pool: Pool, runner: RunnerEntry): void => {
+export const rest = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.used > 0) return
   if (runner.phase === "ready") {
     if (pool.closed) leaveAtClose(pool, runner)
@@ -51,42 +49,42 @@ export const rest = (pool: Pool, runner: RunnerEntry): void => {
 }
 
 /** Asks a runner whether it may go. */
-export const ask = (pool: Pool, runner: RunnerEntry): void => {
+export const ask = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.asked !== "no") return
   runner.asked = "asked"
-  PoolModel.emit(pool, { _tag: "AskIdle", runner: runner.index })
+  State.emit(pool, { _tag: "AskIdle", runner: runner.index })
 }
 
 /** The runner has no work from now on. */
-export const becomeIdle = (pool: Pool, runner: RunnerEntry): void => {
+export const becomeIdle = (pool: State.PolicyState, runner: RunnerEntry): void => {
   runner.idleSince = pool.now
   // an alarm that is set already rings too early and is set anew then: cheaper than moving it at every call
-  if (runner.idle.place < 0) PoolModel.setAlarm(pool, runner.idle, pool.now + PoolModel.idleTimeOf(pool))
+  if (runner.idle.heapIndex < 0) State.setAlarm(pool, runner.idle, pool.now + State.idleTimeOf(pool))
 }
 
 /** The runner's session is over. */
-export const lose = (pool: Pool, runner: RunnerEntry): void => {
+export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.phase === "lost") return
   pool.table.enter(runner, "lost")
   abandon(pool, runner)
 }
 
 /** Nothing is left of the runner. */
-export const remove = (pool: Pool, runner: RunnerEntry): void => {
+export const remove = (pool: State.PolicyState, runner: RunnerEntry): void => {
   lose(pool, runner)
   pool.table.remove(runner)
 }
 
-const leaveAtClose = (pool: Pool, runner: RunnerEntry): void => {
+const leaveAtClose = (pool: State.PolicyState, runner: RunnerEntry): void => {
   // casts and nested calls that wait may still run here, unless it cannot answer: then nothing would ever tell it to go
-  const needed = runner.phase === "ready" && runner.responsive && PoolModel.waitingCalls(pool) > 0
+  const needed = runner.phase === "ready" && runner.responsive && State.waitingCalls(pool) > 0
   if (!needed && (runner.pinned === undefined || runner.pinned.size === 0 || !runner.responsive)) {
     leave(pool, runner, runner.why ?? "close")
   }
 }
 
-const abandon = (pool: Pool, runner: RunnerEntry): void => {
+const abandon = (pool: State.PolicyState, runner: RunnerEntry): void => {
   pool.deadlines.remove(runner.idle)
   pool.deadlines.remove(runner.lifetime)
-  PoolModel.rejectAll(pool, runner.pinned, pool.closed ? "PoolClosed" : "RunnerLost")
+  State.rejectAll(pool, runner.pinned, pool.closed ? "PoolClosed" : "RunnerLost")
 }

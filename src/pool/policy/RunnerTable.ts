@@ -12,7 +12,7 @@
  */
 import type { Deadline } from "./Deadlines.ts"
 import { Lending } from "./Lending.ts"
-import { type Placed, Placement } from "./FreeSlots.ts"
+import { type Listed, FreeSlots } from "./FreeSlots.ts"
 import type { DrainReason, Options } from "./Step.ts"
 import type { Slot } from "./Ticket.ts"
 import type { WaitQueue } from "./WaitQueue.ts"
@@ -30,7 +30,7 @@ export interface Alarm extends Deadline {
 }
 
 /** What the policy knows of one runner. */
-export interface RunnerEntry extends Placed<RunnerEntry> {
+export interface RunnerEntry extends Listed<RunnerEntry> {
   readonly index: number
   /** Which backoff was the last when its boot began. */
   readonly epoch: number
@@ -86,8 +86,8 @@ const makeEntry = (index: number, epoch: number): RunnerEntry => {
     before: undefined,
     after: undefined
   }
-  entry.idle = { kind: "idle", runner: entry, at: 0, place: -1 }
-  entry.lifetime = { kind: "lifetime", runner: entry, at: 0, place: -1 }
+  entry.idle = { kind: "idle", runner: entry, at: 0, heapIndex: -1 }
+  entry.lifetime = { kind: "lifetime", runner: entry, at: 0, heapIndex: -1 }
   return entry
 }
 
@@ -99,8 +99,8 @@ export class RunnerTable {
   /** Those that retire once their leases end, with a free slot until then. */
   readonly reserved = new Set<RunnerEntry>()
   /** Those whose boot waits for a place. */
-  readonly unplaced = new Set<RunnerEntry>()
-  placement!: Placement<RunnerEntry>
+  readonly unscheduled = new Set<RunnerEntry>()
+  freeSlots!: FreeSlots<RunnerEntry>
   readonly lending = new Lending()
   booting = 0
   ready = 0
@@ -136,7 +136,7 @@ export class RunnerTable {
   limit(options: Options): void {
     this.concurrency = options.concurrency
     this.maxCalls = options.maxCalls ?? Infinity
-    this.placement = new Placement(options.strategy, options.concurrency)
+    this.freeSlots = new FreeSlots(options.strategy, options.concurrency)
     for (const runner of this.all.values()) {
       runner.level = -1
       runner.before = undefined
@@ -164,7 +164,7 @@ export class RunnerTable {
     runner.phase = phase
     this.count(runner, 1)
     if (phase !== "retiring") this.consolidating.delete(runner)
-    if (phase !== "booting") this.unplaced.delete(runner)
+    if (phase !== "booting") this.unscheduled.delete(runner)
     if (phase === "lost") {
       this.used -= runner.used
       runner.used = 0
@@ -173,8 +173,8 @@ export class RunnerTable {
     this.reseat(runner)
   }
 
-  displace(runner: RunnerEntry): void {
-    if (runner.phase === "booting") this.unplaced.add(runner)
+  unschedule(runner: RunnerEntry): void {
+    if (runner.phase === "booting") this.unscheduled.add(runner)
   }
 
   respond(runner: RunnerEntry, responsive: boolean): void {
@@ -200,12 +200,12 @@ export class RunnerTable {
     runner.free = free
     if (runner.phase === "retiring") this.reserve(runner)
     else if (this.reserved.size > 0) this.reserved.delete(runner)
-    this.placement.move(runner, free === 0 ? -1 : this.loadOf(runner))
+    this.freeSlots.move(runner, free === 0 ? -1 : this.loadOf(runner))
   }
 
   /** Puts a ready runner that never had a call behind all that are as busy. */
   seatLast(runner: RunnerEntry): void {
-    if (runner.free > 0) this.placement.moveLast(runner, this.loadOf(runner))
+    if (runner.free > 0) this.freeSlots.moveLast(runner, this.loadOf(runner))
   }
 
   private reserve(runner: RunnerEntry): void {

@@ -2,28 +2,26 @@
  * What lets runners go for want of work: idle ones after `idleTimeToLive`, and those that are busy now and then while
  * fewer runners would do (consolidation). Both leave `min` and, while calls run, `spare` alone.
  */
-import * as PoolModel from "./State.ts"
+import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
-type Pool = PoolModel.PoolModel
-
 /** The time of a runner that may be idle has come. */
-export const idleDue = (pool: Pool, runner: RunnerEntry): void => {
+export const idleDue = (pool: State.PolicyState, runner: RunnerEntry): void => {
   // a runner that is busy sets its alarm when it falls idle
   if (runner.phase !== "ready" || runner.used > 0 || runner.leases > 0) return
-  const ttl = PoolModel.idleTimeOf(pool)
-  if (runner.idleSince + ttl > pool.now) return PoolModel.setAlarm(pool, runner.idle, runner.idleSince + ttl)
+  const ttl = State.idleTimeOf(pool)
+  if (runner.idleSince + ttl > pool.now) return State.setAlarm(pool, runner.idle, runner.idleSince + ttl)
   // `void`: the runner owes an answer from before its last call
   if (!isSurplus(pool, runner) || runner.asked === "void") {
-    return PoolModel.setAlarm(pool, runner.idle, pool.now + ttl)
+    return State.setAlarm(pool, runner.idle, pool.now + ttl)
   }
   if (pool.options.asksIdle) Retirement.ask(pool, runner)
   else Retirement.leave(pool, runner, "idle")
 }
 
 /** A runner answered whether it may go. A runner that was idle went on being of use meanwhile. */
-export const answered = (pool: Pool, runner: RunnerEntry, idle: boolean): void => {
+export const answered = (pool: State.PolicyState, runner: RunnerEntry, idle: boolean): void => {
   const counts = runner.asked === "asked"
   runner.asked = "no"
   if (counts && !idle) runner.keptAt = pool.now
@@ -38,17 +36,17 @@ export const answered = (pool: Pool, runner: RunnerEntry, idle: boolean): void =
 }
 
 /** Begins a window if the pool is above `min` and none runs, and notes how busy the pool is. */
-export const watch = (pool: Pool): void => {
+export const watch = (pool: State.PolicyState): void => {
   const { window } = pool
-  const load = PoolModel.loadOf(pool)
-  if (window.alarm.place >= 0) {
+  const load = State.loadOf(pool)
+  if (window.alarm.heapIndex >= 0) {
     if (load > window.peak) window.peak = load
     return
   }
   if (pool.closed || pool.table.ready <= pool.options.min) return
   window.start = pool.now
   window.peak = load
-  PoolModel.setAlarm(pool, window.alarm, pool.now + PoolModel.idleTimeOf(pool))
+  State.setAlarm(pool, window.alarm, pool.now + State.idleTimeOf(pool))
 }
 
 /**
@@ -58,20 +56,20 @@ export const watch = (pool: Pool): void => {
  * Not taken: leased ones, and those that became ready or said no within the window. One that is being asked already
  * goes as idle, if it goes, and counts.
  */
-export const windowDue = (pool: Pool): void => {
+export const windowDue = (pool: State.PolicyState): void => {
   const { options, table, window } = pool
-  const slots = window.peak + PoolModel.spareFor(pool, window.peak)
+  const slots = window.peak + State.spareFor(pool, window.peak)
   const enough = Math.max(options.min, Math.ceil(slots / table.width))
   const surplus = table.ready - table.mute - enough
   if (pool.closed || surplus <= 0) return
-  const chosen = table.placement.emptiest(surplus, (_) => _.leases === 0 && _.keptAt <= window.start)
+  const chosen = table.freeSlots.emptiest(surplus, (_) => _.leases === 0 && _.keptAt <= window.start)
   for (const runner of chosen) {
     if (runner.asked !== "asked") Retirement.retire(pool, runner, "consolidate")
   }
 }
 
-const isSurplus = (pool: Pool, runner: RunnerEntry): boolean => {
+const isSurplus = (pool: State.PolicyState, runner: RunnerEntry): boolean => {
   const { table } = pool
-  const busy = table.used + PoolModel.waitingCalls(pool)
-  return table.live > PoolModel.minOf(pool) && table.free - runner.free >= PoolModel.spareFor(pool, busy)
+  const busy = table.used + State.waitingCalls(pool)
+  return table.live > State.minOf(pool) && table.free - runner.free >= State.spareFor(pool, busy)
 }

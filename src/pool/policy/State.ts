@@ -21,7 +21,7 @@ export interface Window {
   readonly alarm: Alarm
 }
 
-export interface PoolModel {
+export interface PolicyState {
   options: Options
   now: number
   closed: boolean
@@ -44,7 +44,7 @@ export interface PoolModel {
   commands: Array<Command>
 }
 
-export const make = (options: Options, seed: number): PoolModel => ({
+export const make = (options: Options, seed: number): PolicyState => ({
   options,
   now: -Infinity,
   closed: false,
@@ -58,17 +58,18 @@ export const make = (options: Options, seed: number): PoolModel => ({
   leases: new Map(),
   deadlines: new Deadlines(),
   backoff: new Backoff(seed),
-  window: { start: 0, peak: 0, alarm: { kind: "window", runner: undefined, at: 0, place: -1 } },
+  window: { start: 0, peak: 0, alarm: { kind: "window", runner: undefined, at: 0, heapIndex: -1 } },
   commands: []
 })
 
-export const emit = (pool: PoolModel, command: Command): void => {
-  // most steps decide one thing, and an array made with its one element is a tenth of one that grows to it
+export const emit = (pool: PolicyState, command: Command): void => {
+  // An empty list may be the one that all steps share (`Policy.none`), so the first command makes a new list. Most steps
+  // decide one thing, and an array made with its one element costs a tenth of one that grows to it.
   if (pool.commands.length === 0) pool.commands = [command]
   else pool.commands.push(command)
 }
 
-export const reject = (pool: PoolModel, ticket: Ticket, why: RejectReason): void => {
+export const reject = (pool: PolicyState, ticket: Ticket, why: RejectReason): void => {
   const failed = why === "BootFailed"
   const { cause, failures } = pool.backoff
   emit(pool, {
@@ -80,7 +81,7 @@ export const reject = (pool: PoolModel, ticket: Ticket, why: RejectReason): void
   })
 }
 
-export const setAlarm = (pool: PoolModel, alarm: Alarm, at: number): void => {
+export const setAlarm = (pool: PolicyState, alarm: Alarm, at: number): void => {
   pool.deadlines.remove(alarm)
   if (at === Infinity) return
   alarm.at = at
@@ -88,7 +89,7 @@ export const setAlarm = (pool: PoolModel, alarm: Alarm, at: number): void => {
 }
 
 /** Takes a waiting ticket out of its queue. */
-export const dequeue = (pool: PoolModel, ticket: Ticket): void => {
+export const dequeue = (pool: PolicyState, ticket: Ticket): void => {
   if (ticket.queue === undefined) return
   ticket.queue.remove(ticket)
   pool.waits--
@@ -96,7 +97,7 @@ export const dequeue = (pool: PoolModel, ticket: Ticket): void => {
 }
 
 /** Takes every waiting ticket of a queue out and rejects it. */
-export const rejectAll = (pool: PoolModel, queue: WaitQueue | undefined, why: RejectReason): void => {
+export const rejectAll = (pool: PolicyState, queue: WaitQueue | undefined, why: RejectReason): void => {
   if (queue === undefined) return
   for (let ticket = queue.peek(); ticket !== undefined; ticket = queue.peek()) {
     dequeue(pool, ticket)
@@ -105,28 +106,28 @@ export const rejectAll = (pool: PoolModel, queue: WaitQueue | undefined, why: Re
 }
 
 /** Calls that run or wait and leases that are open, in slots: what the pool's size is judged by. */
-export const loadOf = (pool: PoolModel): number =>
+export const loadOf = (pool: PolicyState): number =>
   pool.table.used + waitingCalls(pool) + pool.wishes.size + pool.leases.size
 
 /** Calls that wait for any slot. */
-export const waitingCalls = (pool: PoolModel): number => pool.calls.size + pool.nested.size
+export const waitingCalls = (pool: PolicyState): number => pool.calls.size + pool.nested.size
 
 /** Whether another root call finds no place to wait. */
-export const isFull = (pool: PoolModel): boolean => pool.waits + pool.table.suspended >= pool.options.queueCapacity
+export const isFull = (pool: PolicyState): boolean => pool.waits + pool.table.suspended >= pool.options.queueCapacity
 
 /** Whether a boot is under way, or may begin once somebody needs it. */
-export const mayGrow = (pool: PoolModel): boolean =>
+export const mayGrow = (pool: PolicyState): boolean =>
   !pool.closed && (pool.table.booting > 0 || (pool.table.all.size < pool.options.max && !pool.backoff.runs(pool.now)))
 
 /** Free slots to keep while `busy` slots are taken or waited for. */
-export const spareFor = (pool: PoolModel, busy: number): number => {
+export const spareFor = (pool: PolicyState, busy: number): number => {
   const spare = pool.closed || busy === 0 ? 0 : pool.options.spare
   // 0.1 * 30 is a little above 3
   return spare < 1 ? Math.ceil(spare * busy - 1e-9) : spare
 }
 
 /** Runners to keep whatever the load. */
-export const minOf = (pool: PoolModel): number => (pool.closed ? 0 : pool.options.min)
+export const minOf = (pool: PolicyState): number => (pool.closed ? 0 : pool.options.min)
 
 /** How long a runner may be idle: at least 1 ms, or a pool at `min` would wake without end. */
-export const idleTimeOf = (pool: PoolModel): number => Math.max(1, pool.options.idleTimeToLive ?? Infinity)
+export const idleTimeOf = (pool: PolicyState): number => Math.max(1, pool.options.idleTimeToLive ?? Infinity)

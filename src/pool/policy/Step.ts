@@ -58,9 +58,9 @@ export type Event =
       readonly cause: unknown
     }
   /** A boot waits for a place, which may be long in coming: it goes when nobody needs it any more. */
-  | { readonly _tag: "Unplaced"; readonly now: number; readonly runner: number }
+  | { readonly _tag: "Unscheduled"; readonly now: number; readonly runner: number }
   /** It has one. */
-  | { readonly _tag: "Placed"; readonly now: number; readonly runner: number }
+  | { readonly _tag: "Scheduled"; readonly now: number; readonly runner: number }
   | { readonly _tag: "Unresponsive"; readonly now: number; readonly runner: number }
   | { readonly _tag: "Responsive"; readonly now: number; readonly runner: number }
   /** The runner announced that it drains. */

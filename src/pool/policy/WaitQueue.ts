@@ -8,7 +8,7 @@ import type { Ticket } from "./Ticket.ts"
 interface Returned {
   readonly ticket: Ticket
   at: number
-  place: number
+  heapIndex: number
 }
 
 /** First in, first out. A ticket waits in one queue at most, which its `queue` field names. */
@@ -19,7 +19,7 @@ export class WaitQueue {
   // those that came back go before the list, among themselves by turn. Inserting them into the list in order would be
   // a walk over all that came back before, which a lost runner of many slots makes quadratic
   private readonly returned = new Deadlines<Returned>()
-  private readonly places = new Map<Ticket, Returned>()
+  private readonly returnedOf = new Map<Ticket, Returned>()
 
   /** The ticket whose turn is next, which stays. */
   peek(): Ticket | undefined {
@@ -41,8 +41,8 @@ export class WaitQueue {
   /** Adds a ticket that had its turn before: it is next, unless others have an earlier turn. */
   putBack(ticket: Ticket): void {
     this.hold(ticket)
-    const returned = { ticket, at: ticket.seq, place: -1 }
-    this.places.set(ticket, returned)
+    const returned = { ticket, at: ticket.seq, heapIndex: -1 }
+    this.returnedOf.set(ticket, returned)
     this.returned.insert(returned)
   }
 
@@ -51,9 +51,9 @@ export class WaitQueue {
     this.size--
     ticket.state = "idle"
     ticket.queue = undefined
-    const returned = this.places.size === 0 ? undefined : this.places.get(ticket)
+    const returned = this.returnedOf.size === 0 ? undefined : this.returnedOf.get(ticket)
     if (returned !== undefined) {
-      this.places.delete(ticket)
+      this.returnedOf.delete(ticket)
       this.returned.remove(returned)
       return
     }
@@ -67,7 +67,7 @@ export class WaitQueue {
 
   /** All that wait now, in order. O(n log n). */
   toArray(): Array<Ticket> {
-    const tickets = [...this.places.keys()].sort((a, b) => a.seq - b.seq)
+    const tickets = [...this.returnedOf.keys()].sort((a, b) => a.seq - b.seq)
     for (let ticket = this.head; ticket !== undefined; ticket = ticket.next) tickets.push(ticket)
     return tickets
   }

@@ -16,7 +16,7 @@ import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
 import { PoolMetrics } from "../engine/PoolMetrics.ts"
 import { type PoolOptions, resolve, toState } from "../option/PoolOptions.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
-import * as PoolState from "../policy/Policy.ts"
+import * as Policy from "../policy/Policy.ts"
 import type { Runner } from "./Runner.ts"
 import * as RunnerLease from "./RunnerLease.ts"
 import { type LifeParts, LivingRunner, statusOf } from "../life/LivingRunner.ts"
@@ -84,7 +84,7 @@ export class PoolRuntime {
       backend,
       castFailed: (fn, exit) => this.castFailed(fn, exit)
     })
-    const leaveMetrics = this.metrics.register(id, context, () => PoolState.snapshot(this.engine.state))
+    const leaveMetrics = this.metrics.register(id, context, () => Policy.snapshot(this.engine.state))
     this.unregister = () => {
       leaveRegistry()
       leaveMetrics()
@@ -136,7 +136,7 @@ export class PoolRuntime {
 
   get status(): PoolStatus {
     const { engine } = this
-    const figures = PoolState.snapshot(engine.state)
+    const figures = Policy.snapshot(engine.state)
     return {
       pool: this.id,
       backend: this.backend.name,
@@ -144,8 +144,8 @@ export class PoolRuntime {
       min: engine.settings.min,
       max: engine.settings.max,
       concurrency: engine.settings.concurrency,
-      runners: PoolState.runners(engine.state).map((view) =>
-        statusOf(view, engine.runners.get(view.runner) as LivingRunner | undefined, engine.now())
+      runners: Policy.runners(engine.state).map((view) =>
+        statusOf(view, engine.runners.get(view.runner), engine.now())
       ),
       booting: figures.booting,
       ready: figures.ready,
@@ -188,7 +188,7 @@ export class PoolRuntime {
   private publish(event: PoolEvent): void {
     PubSub.publishUnsafe(this.events, event)
     if (event._tag === "RunnerReady") {
-      const { booting, runners } = PoolState.snapshot(this.engine.state)
+      const { booting, runners } = Policy.snapshot(this.engine.state)
       // one that was ready and has its last call already counts as well
       if (this.engine.settings.min <= runners - booting) Deferred.doneUnsafe(this.minReady, Exit.void)
     }
@@ -213,7 +213,7 @@ export class PoolRuntime {
         askIdle(this.engine, this.id, this.options.idleWhen, index, handle, (effect) => this.beside(effect))
     }
     const id = `${shortName(this.id)}-${life}-${runnersNamed++}`
-    const isKept = PoolState.snapshot(this.engine.state).waiting === 0
+    const isKept = Policy.snapshot(this.engine.state).waiting === 0
     const runner = new LivingRunner(id, index, isKept, parts, this.engine)
     // begun in a turn of its own: a boot that fails at once would step the policy inside of its own step
     const fiber = Effect.runForkWith(this.context)(

@@ -3,7 +3,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { FlameError, TimedOut } from "../../error/FlameError.ts"
 import { LeaseTicket } from "../engine/LeaseTicket.ts"
-import type { LivingRunner } from "../life/LivingRunner.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import { type LeasedRunner, Runner } from "./Runner.ts"
 
@@ -39,11 +38,10 @@ const lease = (
     let isGivenUp = false
     const ticket = new LeaseTicket(
       ({ lease, runner: index }) => {
-        const runner = engine.runners.get(index) as LivingRunner
+        const runner = engine.runners.get(index)
         // granted in the very step in which whoever wanted it was interrupted
         if (isGivenUp) return engine.step({ _tag: "LeaseClose", now: engine.now(), lease })
-        const labels = runner.process?.labels ?? {}
-        const leased = { id: runner.id, pool, labels, lease, engine, outer: undefined }
+        const leased = { id: runner?.id ?? "?", pool, labels: runner?.labels ?? {}, lease, engine, outer: undefined }
         granted(leased)
         resume(Effect.succeed(leased))
       },

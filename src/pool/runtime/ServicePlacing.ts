@@ -148,7 +148,7 @@ class Placing implements CallMessages {
     // the budget was for building it
     const call = this.call!
     call.expiry = undefined
-    if (call.place >= 0) this.engine.timer.cancel(call)
+    if (call.heapIndex >= 0) this.engine.timer.cancel(call)
     Deferred.doneUnsafe(this.settled, Exit.void)
   }
 

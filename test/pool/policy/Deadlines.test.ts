@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Deadline, Deadlines } from "../../../src/pool/policy/Deadlines.ts"
 import * as Random from "../../simulation/Random.ts"
 
-const at = (time: number): Deadline => ({ at: time, place: -1 })
+const at = (time: number): Deadline => ({ at: time, heapIndex: -1 })
 
 const drain = (deadlines: Deadlines<Deadline>): Array<number> => {
   const times: Array<number> = []
@@ -36,7 +36,7 @@ describe("Deadlines", () => {
     const six = items[3] as Deadline
     assert.isTrue(deadlines.remove(six))
     assert.isFalse(deadlines.remove(six))
-    assert.strictEqual(six.place, -1)
+    assert.strictEqual(six.heapIndex, -1)
     six.at = 1
     deadlines.insert(six)
     assert.deepStrictEqual(drain(deadlines), [1, 2, 4, 8])
@@ -79,7 +79,7 @@ describe("Deadlines", () => {
   it("costs no more than the logarithm of its size", () => {
     let looks = 0
     const counted = (time: number): Deadline => ({
-      place: -1,
+      heapIndex: -1,
       get at() {
         looks++
         return time

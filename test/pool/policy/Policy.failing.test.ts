@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
-describe("PoolState, failing boots", () => {
+describe("Policy: failing boots", () => {
   it("keeps waiters through a failed boot and tries again by itself [C8] [C10] [C11]", () => {
     const probe = new PoolProbe({ max: 2 })
     assert.deepStrictEqual(probe.submit("a", { cast: true }), ["boot 0"])
@@ -118,7 +118,7 @@ describe("PoolState, failing boots", () => {
   })
 })
 
-describe("PoolState, losing runners", () => {
+describe("Policy: losing runners", () => {
   it("serves the waiters of a lost runner by a replacement without any new call [C81]", () => {
     const probe = warm(1, { max: 2 })
     probe.submit("a")

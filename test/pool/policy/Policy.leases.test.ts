@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
-describe("PoolState, leases", () => {
+describe("Policy: leases", () => {
   it("grants a lease at once where a runner is there, and holds no slot of it", () => {
     const probe = warm(1)
     assert.deepStrictEqual(probe.openLease("l"), ["l leases 0 as 0"])

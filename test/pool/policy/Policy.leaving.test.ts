@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as PoolState from "../../../src/pool/policy/Policy.ts"
+import * as Policy from "../../../src/pool/policy/Policy.ts"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
-describe("PoolState, idle runners", () => {
+describe("Policy: idle runners", () => {
   it("lets the surplus runner go after a burst, with reason idle, and keeps min [C12] [C13]", () => {
     const probe = warm(1, { min: 1, max: 2, concurrency: 2, idleTimeToLive: 500 })
     probe.submitAll("a", "b", "c", "d")
@@ -30,10 +30,10 @@ describe("PoolState, idle runners", () => {
     const probe = new PoolProbe({ min: 1, max: 4 })
     probe.send({ _tag: "Tick" })
     probe.submitAll("a", "b", "c")
-    for (const runner of [0, 1]) probe.send({ _tag: "Unplaced", runner })
+    for (const runner of [0, 1]) probe.send({ _tag: "Unscheduled", runner })
     assert.deepStrictEqual(probe.withdraw("a"), ["drain 0 idle"])
     probe.gone(0)
-    assert.deepStrictEqual(probe.send({ _tag: "Placed", runner: 1 }), [])
+    assert.deepStrictEqual(probe.send({ _tag: "Scheduled", runner: 1 }), [])
     assert.deepStrictEqual([...probe.withdraw("b"), ...probe.withdraw("c")], [])
     assert.strictEqual(probe.phases, "1 booting, 2 booting")
   })
@@ -41,7 +41,7 @@ describe("PoolState, idle runners", () => {
   it("keeps a boot for min although it waits for a place", () => {
     const probe = new PoolProbe({ min: 1 })
     probe.send({ _tag: "Tick" })
-    probe.send({ _tag: "Unplaced", runner: 0 })
+    probe.send({ _tag: "Unscheduled", runner: 0 })
     probe.submit("a")
     assert.deepStrictEqual(probe.withdraw("a"), [])
     assert.strictEqual(probe.phases, "0 booting")
@@ -112,7 +112,7 @@ describe("PoolState, idle runners", () => {
   })
 })
 
-describe("PoolState, consolidation", () => {
+describe("Policy: consolidation", () => {
   it("takes no new calls on the emptiest runner when fewer would have done for idleTimeToLive", () => {
     for (const strategy of ["spread", "pack"] as const) {
       const probe = warm(3, { concurrency: 3, idleTimeToLive: 500, strategy, max: 3 })
@@ -209,7 +209,7 @@ describe("PoolState, consolidation", () => {
   })
 })
 
-describe("PoolState, recycling", () => {
+describe("Policy: recycling", () => {
   it("lets a runner go after its one call, whatever its outcome [C21] [C22]", () => {
     const probe = warm(1, { maxCalls: 1 })
     assert.deepStrictEqual(probe.submit("a"), ["a on 0"])
@@ -251,6 +251,6 @@ describe("PoolState, recycling", () => {
   it("lets an old runner without calls go at once", () => {
     const probe = warm(1, { maxLifetime: 10_000, idleTimeToLive: undefined })
     assert.deepStrictEqual(probe.wait(10_000), ["drain 0 maxLifetime"])
-    assert.isUndefined(PoolState.wakeAt(probe.pool))
+    assert.isUndefined(Policy.wakeAt(probe.pool))
   })
 })

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as PoolState from "../../../src/pool/policy/Policy.ts"
+import * as Policy from "../../../src/pool/policy/Policy.ts"
 import * as Ticket from "../../../src/pool/policy/Ticket.ts"
 import { options, warm } from "./PolicyProbe.ts"
 
-describe("PoolState, queue", () => {
+describe("Policy: queue", () => {
   it("gives waiters their turn first in first out [C38]", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b", "c", "d")
@@ -71,13 +71,13 @@ const touchesAt = (length: number): Record<string, number> => {
       get: (target, key) => (touches++, Reflect.get(target, key)),
       set: (target, key, value) => (touches++, Reflect.set(target, key, value))
     })
-  const pool = PoolState.make({ ...options, max: 2, queueCapacity: Infinity }, 1)
+  const pool = Policy.make({ ...options, max: 2, queueCapacity: Infinity }, 1)
   const tickets = Array.from({ length: length + 2 }, watched)
-  for (const ticket of tickets) PoolState.step(pool, { _tag: "Submit", now: 0, ticket })
-  for (const runner of [0, 1]) PoolState.step(pool, { _tag: "Ready", now: 0, runner })
-  const touchesOf = (event: PoolState.Event): number => {
+  for (const ticket of tickets) Policy.step(pool, { _tag: "Submit", now: 0, ticket })
+  for (const runner of [0, 1]) Policy.step(pool, { _tag: "Ready", now: 0, runner })
+  const touchesOf = (event: Policy.Event): number => {
     touches = 0
-    PoolState.step(pool, event)
+    Policy.step(pool, event)
     return touches
   }
   const ticketAt = (index: number) => tickets[index] as Ticket.Ticket
@@ -91,15 +91,15 @@ const touchesAt = (length: number): Record<string, number> => {
 
 /** Milliseconds for 20 000 calls that enter at the end and leave at the head of a queue of a length. */
 const passTimeAt = (length: number): number => {
-  const pool = PoolState.make({ ...options, max: 1, queueCapacity: Infinity }, 1)
+  const pool = Policy.make({ ...options, max: 1, queueCapacity: Infinity }, 1)
   const tickets = Array.from({ length: length + 20_000 }, () => Ticket.make())
-  const submit = (ticket: Ticket.Ticket) => PoolState.step(pool, { _tag: "Submit", now: 0, ticket })
+  const submit = (ticket: Ticket.Ticket) => Policy.step(pool, { _tag: "Submit", now: 0, ticket })
   for (const ticket of tickets.slice(0, length)) submit(ticket)
-  PoolState.step(pool, { _tag: "Ready", now: 0, runner: 0 })
+  Policy.step(pool, { _tag: "Ready", now: 0, runner: 0 })
   const start = performance.now()
   for (let i = 0; i < 20_000; i++) {
     submit(tickets[length + i] as Ticket.Ticket)
-    PoolState.step(pool, { _tag: "Released", now: 0, ticket: tickets[i] as Ticket.Ticket })
+    Policy.step(pool, { _tag: "Released", now: 0, ticket: tickets[i] as Ticket.Ticket })
   }
   return performance.now() - start
 }

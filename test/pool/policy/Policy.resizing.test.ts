@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as PoolState from "../../../src/pool/policy/Policy.ts"
+import * as Policy from "../../../src/pool/policy/Policy.ts"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
-describe("PoolState, resize", () => {
+describe("Policy: resize", () => {
   it("boots up to a higher min, and serves those that wait under a higher max", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b")
@@ -54,7 +54,7 @@ describe("PoolState, resize", () => {
     probe.lost(0)
     probe.lost(1)
     probe.resize({ maxLifetime: 1000, idleTimeToLive: undefined })
-    assert.isUndefined(PoolState.wakeAt(probe.pool))
+    assert.isUndefined(Policy.wakeAt(probe.pool))
   })
 
   it("judges idle time and age by the new limits", () => {
@@ -65,7 +65,7 @@ describe("PoolState, resize", () => {
   })
 })
 
-describe("PoolState, closing", () => {
+describe("Policy: closing", () => {
   it("rejects those that wait, lets calls end, and boots nothing [C59] [C61]", () => {
     const probe = warm(2, { min: 2, max: 3 })
     probe.submitAll("a", "b", "c", "d")
@@ -76,7 +76,7 @@ describe("PoolState, closing", () => {
     assert.deepStrictEqual(probe.release("b"), ["drain 1 close"])
     for (const runner of [0, 1, 2]) assert.deepStrictEqual(probe.gone(runner), [])
     assert.strictEqual(probe.snapshot.runners, 0)
-    assert.isUndefined(PoolState.wakeAt(probe.pool))
+    assert.isUndefined(Policy.wakeAt(probe.pool))
     assert.deepStrictEqual(probe.close(), [])
   })
 

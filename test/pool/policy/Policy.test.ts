@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
-describe("PoolState, growing", () => {
+describe("Policy: growing", () => {
   it("boots min runners at its first tick, in one go [C1]", () => {
     const probe = new PoolProbe({ min: 2 })
     assert.deepStrictEqual(probe.tick(), ["boot 0", "boot 1"])
@@ -111,7 +111,7 @@ describe("PoolState, growing", () => {
   })
 })
 
-describe("PoolState, choosing a runner", () => {
+describe("Policy: choosing a runner", () => {
   it("spreads over the least busy runners, among equals the one used last", () => {
     const probe = warm(3, { concurrency: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "b", "c"), ["a on 0", "b on 1", "c on 2"])

@@ -1,8 +1,8 @@
 /** A pool's policy on a bench: events in by name, commands out as short lines, time as a number. */
-import * as PoolState from "../../../src/pool/policy/Policy.ts"
+import * as Policy from "../../../src/pool/policy/Policy.ts"
 import * as Ticket from "../../../src/pool/policy/Ticket.ts"
 
-export const options: PoolState.Options = {
+export const options: Policy.Options = {
   min: 0,
   max: 10,
   concurrency: 1,
@@ -20,22 +20,22 @@ type Timed<E> = E extends { readonly now: number } ? Omit<E, "now"> : never
 
 export class PoolProbe {
   now = 0
-  readonly pool: PoolState.PoolState
+  readonly pool: Policy.PolicyState
   /** The cause of every BootFailed given. */
   readonly causes: Array<unknown> = []
   private readonly tickets = new Map<string, Ticket.Ticket>()
 
-  constructor(changes: Partial<PoolState.Options> = {}, seed = 1) {
-    this.pool = PoolState.make({ ...options, ...changes }, seed)
+  constructor(changes: Partial<Policy.Options> = {}, seed = 1) {
+    this.pool = Policy.make({ ...options, ...changes }, seed)
   }
 
-  get snapshot(): PoolState.Snapshot {
-    return PoolState.snapshot(this.pool)
+  get snapshot(): Policy.Snapshot {
+    return Policy.snapshot(this.pool)
   }
 
   /** Runners by what the policy thinks of them: "0 ready, 1 booting". */
   get phases(): string {
-    return PoolState.runners(this.pool)
+    return Policy.runners(this.pool)
       .map((_) => `${_.runner} ${_.phase}`)
       .join(", ")
   }
@@ -46,8 +46,8 @@ export class PoolProbe {
     return ticket
   }
 
-  send(event: Timed<PoolState.Event>): Array<string> {
-    return PoolState.step(this.pool, { ...event, now: this.now }).map((_) => this.describe(_))
+  send(event: Timed<Policy.Event>): Array<string> {
+    return Policy.step(this.pool, { ...event, now: this.now }).map((_) => this.describe(_))
   }
 
   submit(name: string, fields?: { readonly lease?: number; readonly cast?: boolean }): Array<string> {
@@ -67,7 +67,7 @@ export class PoolProbe {
   ready = (...runners: ReadonlyArray<number>) => runners.flatMap((runner) => this.send({ _tag: "Ready", runner }))
   lost = (runner: number) => this.send({ _tag: "Lost", runner })
   gone = (runner: number) => this.send({ _tag: "Gone", runner })
-  resize = (changes: Partial<PoolState.Options>) =>
+  resize = (changes: Partial<Policy.Options>) =>
     this.send({ _tag: "Resize", options: { ...this.pool.options, ...changes } })
   close = () => this.send({ _tag: "Close" })
   tick = () => this.send({ _tag: "Tick" })
@@ -89,16 +89,16 @@ export class PoolProbe {
   wait(millis: number): Array<string> {
     const end = this.now + millis
     const lines: Array<string> = []
-    for (let wake = PoolState.wakeAt(this.pool); wake !== undefined && wake <= end;) {
+    for (let wake = Policy.wakeAt(this.pool); wake !== undefined && wake <= end;) {
       this.now = wake
       lines.push(...this.tick())
-      wake = PoolState.wakeAt(this.pool)
+      wake = Policy.wakeAt(this.pool)
     }
     this.now = end
     return lines
   }
 
-  private describe(command: PoolState.Command): string {
+  private describe(command: Policy.Command): string {
     const name = "ticket" in command ? [...this.tickets].find(([, _]) => _ === command.ticket)?.[0] : undefined
     switch (command._tag) {
       case "Boot":
@@ -119,7 +119,7 @@ export class PoolProbe {
 }
 
 /** A pool with runners 0 to `count - 1` ready and idle. */
-export const warm = (count: number, changes: Partial<PoolState.Options> = {}): PoolProbe => {
+export const warm = (count: number, changes: Partial<Policy.Options> = {}): PoolProbe => {
   const probe = new PoolProbe({ ...changes, min: count, max: Math.max(count, changes.max ?? options.max) })
   probe.tick()
   for (let runner = 0; runner < count; runner++) probe.ready(runner)
