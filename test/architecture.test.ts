@@ -8,6 +8,7 @@ import * as Path from "node:path"
  */
 const folders: ReadonlyArray<string> = [
   // errors, schemas, functions: the vocabulary of everything else
+  "time",
   "error",
   "schema",
   "function",

@@ -3,7 +3,6 @@
  *
  * The parent makes, watches and deletes them by its service account; runners have no rights at all.
  */
-import { fileURLToPath } from "node:url"
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import { Backend, type BootPhase, type RunnerSpec } from "../backend/Backend.ts"
 import { ApiUnavailable, InvalidSpec, type BootFailure } from "../error/BootFailure.ts"
 import * as NodeArguments from "../backend/NodeArguments.ts"
+import * as Entry from "../process/Entry.ts"
 import * as DrainBudget from "./DrainBudget.ts"
 import * as HubPool from "./hub/HubPool.ts"
 import type * as KubeClientLive from "./api/KubeClientLive.ts"
@@ -133,8 +133,8 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
 const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const { command, entry } = options
   if (entry === undefined || command !== undefined || !isInCluster) return options
-  const path = String(entry).startsWith("file:") ? fileURLToPath(entry) : String(entry)
-  return { ...options, command: [process.execPath, ...NodeArguments.filter(process.execArgv), path], args: [] }
+  const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), Entry.pathOf(entry)]
+  return { ...options, command: runs, args: [] }
 }
 
 const entriesOf = (secretEnv: NonNullable<PodOptions["secretEnv"]>): Record<string, Redacted.Redacted<string>> =>

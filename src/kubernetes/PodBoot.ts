@@ -31,7 +31,7 @@ export class PodBoot {
   private readonly reached = new Set<BootPhase["name"]>()
   private pod: Pod | undefined
   private stuckSince: number | undefined
-  private events: PodDiagnosis.Context["events"]
+  private events: PodDiagnosis.BootContext["events"]
   private hasAskedForEvents = false
   private isOver = false
   private timer: Fiber.Fiber<unknown> | undefined

@@ -61,6 +61,9 @@ const names = [
   "REPORT"
 ] as const
 
+/** Whether a variable belongs to a runner's role. A parent's own one is never handed on to its runners. */
+export const isVariable = (name: string): boolean => names.some((each) => name === prefix + each)
+
 /** What stands for the parent's pid where that is on another machine. */
 const network = "network"
 

@@ -75,7 +75,7 @@ const templateOf = (pod: Pod, options: PodOptions = {}): PodTemplate.PodTemplate
   return made instanceof InvalidSpec ? assert.fail(made.message) : made
 }
 
-const runner: PodTemplate.RunnerPod = {
+const runner: PodTemplate.PodRequest = {
   spec: {
     id: "pool-3f2a-0",
     pool: "effect-flame/Pool",
@@ -93,7 +93,7 @@ const runner: PodTemplate.RunnerPod = {
 /** What the API server would store, or why it would not; unknown fields are refused. */
 const tried = (
   template: PodTemplate.PodTemplate,
-  over: Partial<PodTemplate.RunnerPod> = {}
+  over: Partial<PodTemplate.PodRequest> = {}
 ): Effect.Effect<Pod, Error> => {
   const path = `${collection(space.name, "pods")}?dryRun=All&fieldValidation=Strict`
   return request("POST", path, PodTemplate.podOf(template, { ...runner, ...over }))

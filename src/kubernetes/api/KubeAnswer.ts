@@ -9,7 +9,7 @@ export interface Asked {
 }
 
 /** An answer that is not 2xx. */
-export interface Refusal {
+export interface FailedAnswer {
   readonly status: number
   readonly retryAfter: string | undefined
   readonly body: string
@@ -63,7 +63,7 @@ const shortened = (text: string): string => {
 }
 
 /** The error of an answer. */
-export const refused = (asked: Asked, { body, retryAfter, status: code }: Refusal, now: number): KubeError => {
+export const refused = (asked: Asked, { body, retryAfter, status: code }: FailedAnswer, now: number): KubeError => {
   const status = parsed(body)
   const detail = status.message || shortened(body) || `the server answered with code ${code} and no words`
   const fields = (status.details?.causes ?? []).flatMap(({ field }) => field || [])

@@ -8,7 +8,7 @@ import { type Asked, broken, noAnswer } from "./KubeAnswer.ts"
 import type { KubeError } from "./KubeError.ts"
 
 /** What a body may do. */
-export interface Limits {
+export interface LineLimits {
   readonly server: string
   /** Milliseconds without a byte. */
   readonly silence: number
@@ -48,7 +48,7 @@ export class Lines {
 export const json = <A>(
   asked: Asked,
   body: IncomingMessage,
-  { maxLine, server, silence }: Limits
+  { maxLine, server, silence }: LineLimits
 ): Stream.Stream<A, KubeError> => {
   const lines = new Lines()
   const garbled = (detail: string) => Effect.fail(noAnswer(asked, "Garbled", detail, true))

@@ -2,17 +2,20 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import { pauseAfter } from "../../time/RetryPause.ts"
 import type { KubeError } from "./KubeError.ts"
 
-const base = 100
-const cap = 5000
+/** Pauses between two tries of one request, in milliseconds. */
+const pauses = { first: 200, longest: 5_000 } as const
 
 /**
- * How long to wait before the next try, in milliseconds: 100 to 200 at first, twice as long each time up to 5 s; not
- * before the server wants it, and then spread over a quarter more, or all who were told the same would come at once.
+ * The pause before the next try, in milliseconds.
+ *
+ * A `Retry-After` of the server is a lower bound. Jitter adds up to a quarter to that bound, because all clients that got
+ * the same answer would otherwise come back together.
  */
 export const pause = (failures: number, retryAfter: number | undefined, random: number): number => {
-  const own = Math.min(cap / 2, base * 2 ** (failures - 1)) * (1 + random)
+  const own = pauseAfter(failures, pauses, random)
   return retryAfter === undefined ? own : Math.max(own, retryAfter * (1 + random / 4))
 }
 

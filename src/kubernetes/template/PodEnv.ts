@@ -1,10 +1,11 @@
 /** The variables of a runner: what it inherits of its parent's, and what makes it a runner. */
 import * as Redacted from "effect/Redacted"
 import type { RunnerSpec } from "../../backend/Backend.ts"
+import * as Role from "../../process/Role.ts"
 import type { Container, EnvVar, Fields } from "../object/KubeObjects.ts"
 
 /** How a runner and its parent find and know each other. */
-export interface Reach {
+export interface LinkSetup {
   /** Where a runner dials, `10.1.2.3:9345,[fd00::1]:9345`, or the port where it is dialled through the API server. */
   readonly dial: string | { readonly listen: number }
   /** The name that the runner says its key by. */
@@ -12,15 +13,6 @@ export interface Reach {
   /** The runner's key: an entry of a Secret, or itself. */
   readonly key: { readonly secret: string; readonly entry: string } | Redacted.Redacted<string>
 }
-
-const prefix = "FLAME_RUNNER_"
-
-/** Variables that make a process a runner: one in the parent's environment is not for its runners. */
-const roleNames: ReadonlySet<string> = new Set(
-  "ID POOL LIFE PARENT ADDRESS LISTEN IDENTITY KEY BOOT_TIMEOUT DRAIN_TIMEOUT CANCEL_GRACE"
-    .split(" ")
-    .map((name) => prefix + name)
-)
 
 const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } })
 
@@ -31,7 +23,7 @@ const own: ReadonlyArray<EnvVar> = [
   field("POD_IP", "status.podIP")
 ]
 
-const isReserved = (name: string): boolean => roleNames.has(name) || own.some((variable) => variable.name === name)
+const isReserved = (name: string): boolean => Role.isVariable(name) || own.some((variable) => variable.name === name)
 
 /** One list of variables over another, by name. */
 export const over = (below: ReadonlyArray<EnvVar>, above: ReadonlyArray<EnvVar>): ReadonlyArray<EnvVar> => {
@@ -45,25 +37,16 @@ export const secretEntry = (variable: string): string => `env-${variable.replace
 /** All variables of a runner's container; of two with one name the later stands. */
 export const complete = (
   variables: ReadonlyArray<EnvVar>,
-  role: Reach & { readonly spec: RunnerSpec }
+  role: LinkSetup & { readonly spec: RunnerSpec }
 ): ReadonlyArray<EnvVar> => [...own, ...variables.filter(({ name }) => !isReserved(name)), ...roleOf(role.spec, role)]
 
-const roleOf = (spec: RunnerSpec, { dial, identity, key }: Reach): ReadonlyArray<EnvVar> => [
-  { name: `${prefix}ID`, value: spec.id },
-  { name: `${prefix}POOL`, value: spec.pool },
-  { name: `${prefix}LIFE`, value: spec.life },
-  // no process of the same machine: nothing to match
-  { name: `${prefix}PARENT`, value: "network" },
-  typeof dial === "string"
-    ? { name: `${prefix}ADDRESS`, value: dial }
-    : { name: `${prefix}LISTEN`, value: `${dial.listen}` },
-  { name: `${prefix}IDENTITY`, value: identity },
-  { name: `${prefix}BOOT_TIMEOUT`, value: `${spec.bootTimeout}` },
-  { name: `${prefix}DRAIN_TIMEOUT`, value: `${spec.drainTimeout}` },
-  { name: `${prefix}CANCEL_GRACE`, value: `${spec.cancelGrace}` },
+const roleOf = (spec: RunnerSpec, { dial, identity, key }: LinkSetup): ReadonlyArray<EnvVar> => [
+  ...Object.entries(
+    Role.networkVariables(spec, identity, typeof dial === "string" ? { address: dial } : { listen: dial.listen })
+  ).map(([name, value]) => ({ name, value })),
   Redacted.isRedacted(key)
-    ? { name: `${prefix}KEY`, value: Redacted.value(key) }
-    : { name: `${prefix}KEY`, valueFrom: { secretKeyRef: { name: key.secret, key: key.entry } } }
+    ? { name: Role.keyVariable, value: Redacted.value(key) }
+    : { name: Role.keyVariable, valueFrom: { secretKeyRef: { name: key.secret, key: key.entry } } }
 ]
 
 /** Whether a text names a path in a directory: `--require=/opt/agent/a.js` does for `/opt/agent`, `/opt/agents` does not. */
@@ -95,7 +78,7 @@ export const inherited = (
   const left = new Set<string>()
   for (const variable of container.env ?? []) {
     const { name } = variable
-    if (roleNames.has(name) || replaced.has(name)) continue
+    if (Role.isVariable(name) || replaced.has(name)) continue
     const why = whyNot(variable, container, has, left)
     if (why === undefined) env.push(retold(variable))
     else {

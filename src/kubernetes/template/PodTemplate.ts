@@ -38,7 +38,7 @@ export interface PodTemplate {
 }
 
 /** One runner to be. */
-export interface RunnerPod extends PodEnv.Reach {
+export interface PodRequest extends PodEnv.LinkSetup {
   readonly spec: RunnerSpec
   /** The Secret that holds the values of `secretEnv`; needed where there are any. */
   readonly secretEnv?: string
@@ -107,7 +107,7 @@ export const make = (
 }
 
 /** The pod of one runner. */
-export const podOf = (template: PodTemplate, runner: RunnerPod): Pod => {
+export const podOf = (template: PodTemplate, runner: PodRequest): Pod => {
   const { annotations, container, identity, namespace, owner, sidecars, spec } = template
   const grace = Math.ceil((runner.spec.drainTimeout + runner.spec.cancelGrace) / 1000)
   return {
@@ -145,7 +145,7 @@ export const podOf = (template: PodTemplate, runner: RunnerPod): Pod => {
 const deadlineOf = ({ maxLifetime }: RunnerSpec, grace: number): number =>
   maxLifetime === undefined || !Number.isFinite(maxLifetime) ? 6 * 3600 : Math.ceil(maxLifetime / 1000) + grace
 
-const secretVariables = (template: PodTemplate, { secretEnv }: RunnerPod): ReadonlyArray<EnvVar> =>
+const secretVariables = (template: PodTemplate, { secretEnv }: PodRequest): ReadonlyArray<EnvVar> =>
   secretEnv === undefined
     ? []
     : template.secretEnv.map((name) => ({

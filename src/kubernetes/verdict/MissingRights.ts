@@ -13,7 +13,7 @@ import * as Preflight from "./Preflight.ts"
  */
 export const refuse = (
   client: Context.Service.Shape<typeof KubeClient>,
-  needs: Pick<Preflight.Needs, "key" | "portForward">,
+  needs: Pick<Preflight.RightsNeeded, "key" | "portForward">,
   error: KubeError
 ): Effect.Effect<never, BootFailure> => {
   const cause = KubeFailure.causeOf(error)

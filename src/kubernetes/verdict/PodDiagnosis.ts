@@ -34,7 +34,7 @@ import * as PodWaiting from "./PodWaiting.ts"
 export { exitOf, leavingOf }
 
 /** What is known beside the pod. */
-export interface Context {
+export interface BootContext {
   /** Milliseconds of the wall clock. */
   readonly now: number
   /** `since` of the verdict `Fails` that came before, if the last one was that. */
@@ -45,7 +45,7 @@ export interface Context {
   readonly image?: string | undefined
 }
 
-export type Verdict =
+export type BootVerdict =
   /** Nothing is wrong so far. `askForEventsAt`: from then on only events can tell what it waits for. */
   | { readonly _tag: "Waiting"; readonly detail?: string; readonly askForEventsAt?: number }
   /** It fails for that cause at a time, unless the next change says otherwise. */
@@ -56,14 +56,14 @@ export type Verdict =
 export interface Diagnosis {
   /** The steps that it has reached, in order. */
   readonly phases: ReadonlyArray<BootPhase>
-  readonly verdict: Verdict
+  readonly verdict: BootVerdict
 }
 
 /** How long making a container may take before events are worth a request, in milliseconds. */
 const eventsAfter = 10_000
 
 /** Where the boot of a pod stands. */
-export const bootOf = (pod: Pod, context: Context): Diagnosis => ({
+export const bootOf = (pod: Pod, context: BootContext): Diagnosis => ({
   phases: phasesOf(pod),
   verdict: verdictOf(pod, context)
 })
@@ -77,10 +77,10 @@ const phasesOf = (pod: Pod): ReadonlyArray<BootPhase> => {
   return phases
 }
 
-const failed = (cause: BootFailure): Verdict => ({ _tag: "Failed", cause })
+const failed = (cause: BootFailure): BootVerdict => ({ _tag: "Failed", cause })
 
 // the order matters: a pod that is deleted while its image is missing was deleted, one that was evicted has an exit code too
-const verdictOf = (pod: Pod, context: Context): Verdict => {
+const verdictOf = (pod: Pod, context: BootContext): BootVerdict => {
   const runner = runnerOf(pod)
   const terminated = runner?.state?.terminated
   const report = reportOf(terminated?.message)
@@ -100,10 +100,10 @@ const verdictOf = (pod: Pod, context: Context): Verdict => {
   return pod.spec.nodeName === undefined ? unscheduled(pod, context) : creating(pod, context)
 }
 
-const imageOf = (pod: Pod, { image }: Context): string =>
+const imageOf = (pod: Pod, { image }: BootContext): string =>
   image ?? pod.spec.containers.find(({ name }) => name === containerName)?.image ?? "of the runner"
 
-const ofRule = (rule: PodWaiting.WaitingRule, waiting: PodWaiting.Waiting, context: Context): Verdict => {
+const ofRule = (rule: PodWaiting.WaitingRule, waiting: PodWaiting.Waiting, context: BootContext): BootVerdict => {
   const since = context.stuckSince ?? context.now
   const at = since + rule.grace(waiting)
   const cause = rule.cause(waiting)
@@ -167,7 +167,7 @@ const ofInit = ({ name, state }: ContainerStatus): BootFailure =>
     detail: worded(`its init container ${name} failed`, state?.terminated?.message || state?.terminated?.reason)
   })
 
-const unscheduled = (pod: Pod, { events = [] }: Context): Verdict => {
+const unscheduled = (pod: Pod, { events = [] }: BootContext): BootVerdict => {
   const scheduled = conditionOf(pod, "PodScheduled")
   if (scheduled?.status !== "False") return { _tag: "Waiting" }
   if (scheduled.reason === "SchedulingGated") {
@@ -178,7 +178,7 @@ const unscheduled = (pod: Pod, { events = [] }: Context): Verdict => {
   return { _tag: "Waiting", detail: help === undefined ? words : `${words} (${worded(help.reason, help.message)})` }
 }
 
-const creating = (pod: Pod, { events, now }: Context): Verdict => {
+const creating = (pod: Pod, { events, now }: BootContext): BootVerdict => {
   const runner = runnerOf(pod)
   if (runner?.state?.running !== undefined) return { _tag: "Waiting" }
   if (events !== undefined) {

@@ -27,7 +27,7 @@ import {
 import { reportOf } from "../../backend/RunnerReport.ts"
 
 /** What a runner needs of the time it has, to write its results and end, in milliseconds. */
-const reserve = 3_000
+const killReserve = 3_000
 
 /** Why a pod is about to go, and how long its calls may go on; undefined for one that may stay. */
 export const leavingOf = (
@@ -43,7 +43,7 @@ export const leavingOf = (
   }
   // an eviction is announced a moment before the deletion that says its time
   const ahead = (pod.spec.terminationGracePeriodSeconds ?? Infinity) * 1000
-  const left = (deletionTimestamp === undefined ? ahead : Date.parse(deletionTimestamp) - context.now) - reserve
+  const left = (deletionTimestamp === undefined ? ahead : Date.parse(deletionTimestamp) - context.now) - killReserve
   const reason = disruption === undefined ? new Deleted({}) : disrupted(pod, disruption)
   return {
     why: reason.message,

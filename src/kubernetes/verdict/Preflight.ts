@@ -3,7 +3,7 @@ import { Forbidden, type BootFailure } from "../../error/BootFailure.ts"
 import type { Rules } from "../api/KubeClient.ts"
 
 /** What of the backend is in use, and who uses it where. */
-export interface Needs {
+export interface RightsNeeded {
   readonly key: "secret" | "env"
   /** Whether `secretEnv` has any variables. */
   readonly secretEnv: boolean
@@ -14,7 +14,7 @@ export interface Needs {
   readonly user: string | undefined
 }
 
-export type Verdict =
+export type RightsVerdict =
   | { readonly _tag: "Fatal"; readonly cause: BootFailure }
   /** `warnings`: what would only help to explain failures and is not there. */
   | { readonly _tag: "Fine"; readonly warnings: ReadonlyArray<string> }
@@ -40,7 +40,11 @@ export const allows = ({ rules }: Rules, verb: string, resource: string): boolea
 const has = (all: ReadonlyArray<string>, one: string): boolean => all.includes(one) || all.includes("*")
 
 /** The rights without which no runner boots. */
-export const required = ({ key, portForward, secretEnv }: Omit<Needs, "namespace" | "user">): ReadonlyArray<Right> => [
+export const required = ({
+  key,
+  portForward,
+  secretEnv
+}: Omit<RightsNeeded, "namespace" | "user">): ReadonlyArray<Right> => [
   { resource: "pods", verbs: ["create", "get", "list", "watch", "delete"] },
   ...(key === "secret" || secretEnv ? [{ resource: "secrets", verbs: ["create", "delete"] }] : []),
   // over WebSocket the API server wants both
@@ -68,7 +72,7 @@ const lacking = (rules: Rules, rights: ReadonlyArray<Right>): ReadonlyArray<Righ
 const worded = ({ resource, verbs }: Right): string => `${verbs.join(", ")} ${resource}`
 
 /** Judges what may be done against what must be. */
-export const judge = (rules: Rules, needs: Needs): Verdict => {
+export const judge = (rules: Rules, needs: RightsNeeded): RightsVerdict => {
   const rights = required(needs)
   const missing = lacking(rules, rights)
   const warnings = explaining
@@ -91,13 +95,13 @@ export const judge = (rules: Rules, needs: Needs): Verdict => {
   }
 }
 
-const hintOf = (missing: ReadonlyArray<Right>, { key, secretEnv }: Needs): ReadonlyArray<string> =>
+const hintOf = (missing: ReadonlyArray<Right>, { key, secretEnv }: RightsNeeded): ReadonlyArray<string> =>
   key === "secret" && !secretEnv && missing.every(({ resource }) => resource === "secrets")
     ? ['where it shall not have that, `key: "env"` puts each runner\'s key into its pod']
     : []
 
 /** The Role, and its binding to the service account where the user is one. */
-const manifestOf = (rights: ReadonlyArray<Right>, { namespace, user }: Needs): string => {
+const manifestOf = (rights: ReadonlyArray<Right>, { namespace, user }: RightsNeeded): string => {
   const rule = ({ resource, verbs }: Right) =>
     `  - { apiGroups: [""], resources: ["${resource}"], verbs: [${verbs.map((verb) => `"${verb}"`).join(", ")}] }`
   const [, account] = /^system:serviceaccount:(.+)$/.exec(user ?? "") ?? []

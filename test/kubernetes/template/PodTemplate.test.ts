@@ -109,7 +109,7 @@ const parentPod = (
 
 const identity = PodNames.inCluster(uid, "app")
 
-const runner: PodTemplate.RunnerPod = {
+const runner: PodTemplate.PodRequest = {
   spec: {
     id: "pool-3f2a-0",
     pool: "effect-flame/Pool",
@@ -131,10 +131,10 @@ const template = (options: PodOptions = {}, pod: Pod | undefined = parentPod()):
   return made
 }
 
-const podOf = (options?: PodOptions, pod?: Pod, of: Partial<PodTemplate.RunnerPod> = {}): Pod =>
+const podOf = (options?: PodOptions, pod?: Pod, of: Partial<PodTemplate.PodRequest> = {}): Pod =>
   PodTemplate.podOf(template(options, pod), { ...runner, ...of })
 
-const containerOf = (options?: PodOptions, pod?: Pod, of?: Partial<PodTemplate.RunnerPod>): Container => {
+const containerOf = (options?: PodOptions, pod?: Pod, of?: Partial<PodTemplate.PodRequest>): Container => {
   const [container] = podOf(options, pod, of).spec.containers
   assert.isDefined(container)
   return container
@@ -215,11 +215,11 @@ describe("with nothing configured", () => {
               { name: "FLAME_RUNNER_POOL", value: "effect-flame/Pool" },
               { name: "FLAME_RUNNER_LIFE", value: "3f2a" },
               { name: "FLAME_RUNNER_PARENT", value: "network" },
-              { name: "FLAME_RUNNER_ADDRESS", value: "10.244.0.2:9345" },
-              { name: "FLAME_RUNNER_IDENTITY", value: "3f2a.0" },
               { name: "FLAME_RUNNER_BOOT_TIMEOUT", value: "120000" },
               { name: "FLAME_RUNNER_DRAIN_TIMEOUT", value: "30000" },
               { name: "FLAME_RUNNER_CANCEL_GRACE", value: "2500" },
+              { name: "FLAME_RUNNER_IDENTITY", value: "3f2a.0" },
+              { name: "FLAME_RUNNER_ADDRESS", value: "10.244.0.2:9345" },
               {
                 name: "FLAME_RUNNER_KEY",
                 valueFrom: { secretKeyRef: { name: "flame-8c1f8ef0-app-0-a", key: "0" } }
@@ -247,12 +247,15 @@ describe("with nothing configured", () => {
     const container = containerOf(
       {},
       parentPod({
-        env: ["ID", "KEY", "LISTEN", "MAX"].map((name) => ({ name: `FLAME_RUNNER_${name}`, value: "of the parent" }))
+        env: ["ID", "KEY", "LISTEN", "REPORT", "MAX"].map((name) => ({
+          name: `FLAME_RUNNER_${name}`,
+          value: "of the parent"
+        }))
       })
     )
     assert.deepStrictEqual(
-      ["ID", "KEY", "LISTEN", "MAX"].map((name) => valueOf(container, `FLAME_RUNNER_${name}`)),
-      ["pool-3f2a-0", undefined, undefined, "of the parent"]
+      ["ID", "KEY", "LISTEN", "REPORT", "MAX"].map((name) => valueOf(container, `FLAME_RUNNER_${name}`)),
+      ["pool-3f2a-0", undefined, undefined, undefined, "of the parent"]
     )
   })
 })

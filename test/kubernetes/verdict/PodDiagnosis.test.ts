@@ -14,7 +14,7 @@ const clock = (recording: Recording, at: number): number =>
   Date.parse(recording.history[0]?.pod.metadata.creationTimestamp ?? "") + at
 
 interface Told {
-  readonly verdict: PodDiagnosis.Verdict
+  readonly verdict: PodDiagnosis.BootVerdict
   /** Milliseconds since the create. */
   readonly at: number
 }
@@ -33,7 +33,7 @@ const diagnosed = (name: string): Told => {
   return told
 }
 
-const causeOf = (verdict: PodDiagnosis.Verdict): BootFailure => {
+const causeOf = (verdict: PodDiagnosis.BootVerdict): BootFailure => {
   assert.notStrictEqual(verdict._tag, "Waiting", "it waits")
   return (verdict as { cause: BootFailure }).cause
 }

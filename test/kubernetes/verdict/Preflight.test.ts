@@ -10,7 +10,7 @@ const recorded: Readonly<Record<string, Rules>> = JSON.parse(
 
 const rulesOf = (role: string): Rules => recorded[role] ?? assert.fail(`${role} is not recorded`)
 
-const needs: Preflight.Needs = {
+const needs: Preflight.RightsNeeded = {
   key: "secret",
   secretEnv: false,
   portForward: false,
@@ -18,7 +18,7 @@ const needs: Preflight.Needs = {
   user: "system:serviceaccount:apps:weigh"
 }
 
-const judged = (role: string, over: Partial<Preflight.Needs> = {}) =>
+const judged = (role: string, over: Partial<Preflight.RightsNeeded> = {}) =>
   Preflight.judge(rulesOf(role), { ...needs, ...over })
 
 describe("what a parent may do", () => {
