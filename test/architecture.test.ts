@@ -62,6 +62,7 @@ const loads: Readonly<
       "call/ExtrasReceived",
       "call/ExtrasSent",
       "call/Outcome",
+      "call/Refusal",
       "call/Served",
       "call/StreamServer",
       "error/BootFailure",

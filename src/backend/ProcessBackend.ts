@@ -20,7 +20,7 @@ import { variables } from "../process/Role.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
 import { bootFailure } from "./ProcessExit.ts"
 import * as Reaper from "./Reaper.ts"
-import { start, type LogLine } from "./RunnerChild.ts"
+import { start, type LogOutput } from "./RunnerChild.ts"
 import * as RunnerCommand from "./RunnerCommand.ts"
 
 /** How runners are started. */
@@ -142,7 +142,7 @@ const checkDirectory = (cwd: string | undefined): Effect.Effect<void, BootFailur
       : Effect.fail(new InvalidSpec({ detail: `its directory ${cwd} does not exist` }))
   )
 
-const logger = (spec: RunnerSpec, level: Severity): Effect.Effect<LogLine> =>
+const logger = (spec: RunnerSpec, level: Severity): Effect.Effect<LogOutput> =>
   Effect.contextWith((context) => {
     const run = Effect.runForkWith(context)
     const log = Effect.logWithLevel(level)

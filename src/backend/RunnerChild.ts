@@ -22,7 +22,7 @@ import type { RunnerCommand } from "./RunnerCommand.ts"
 const drainLimit = 100
 
 /** Where lines of output go. */
-export type LogLine = (source: "stdout" | "stderr", line: string) => void
+export type LogOutput = (source: "stdout" | "stderr", line: string) => void
 
 export class RunnerChild {
   readonly pid: number
@@ -36,7 +36,7 @@ export class RunnerChild {
   private readonly heapLimit: string | undefined
   private sent: { readonly signal: string; readonly by: string } | undefined
 
-  constructor(child: ChildProcess, command: RunnerCommand, log: LogLine, onEnd: (pid: number) => void) {
+  constructor(child: ChildProcess, command: RunnerCommand, log: LogOutput, onEnd: (pid: number) => void) {
     const [transport, connection] = adopt(Net.Socket, child.stdio[3] as Net.Socket)
     this.child = child
     this.pid = child.pid!
@@ -121,7 +121,7 @@ export const start = (
   command: RunnerCommand,
   options: {
     readonly cwd: string | undefined
-    readonly log: LogLine
+    readonly log: LogOutput
     readonly onStart: (pid: number) => void
     readonly onEnd: (pid: number) => void
   }

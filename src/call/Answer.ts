@@ -3,7 +3,8 @@ import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
-import { json, Kind } from "../wire/Frame.ts"
+import { Kind } from "../wire/Frame.ts"
+import * as Refusal from "./Refusal.ts"
 import type { Served } from "./Served.ts"
 import { ItemTooLarge } from "./StreamServer.ts"
 
@@ -22,10 +23,7 @@ export const interrupted: Answer = [Kind.Interrupted, none]
 export const died = (defect: unknown): Answer => [Kind.Defect, FunctionCodec.encodeDefect(defect)]
 
 /** Its result, or an item, is larger than the parent takes. */
-export const tooLarge = (size: number, limit: number): Answer => [
-  Kind.Refused,
-  json({ why: "PayloadTooLarge", size, limit })
-]
+export const tooLarge = (size: number, limit: number): Answer => [Kind.Refused, Refusal.encodeTooLarge(size, limit)]
 
 /** `isStopped` says that an interruption is ours, `isCancelled` that nobody waits for a result. */
 export const of = (

@@ -16,7 +16,7 @@ import * as CallHeaders from "../function/CallHeaders.ts"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
 import * as GroupFunctions from "../function/GroupFunctions.ts"
 import type { AnyGroup } from "../function/Servable.ts"
-import type { ChannelPlace } from "../wire/Channel.ts"
+import type { LinkEnd } from "../wire/Channel.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 import type { OpenFunction } from "./Served.ts"
 import * as StreamServer from "./StreamServer.ts"
@@ -40,17 +40,12 @@ const implemented = (fn: GroupFunctions.GroupFunction): OpenFunction => {
   return {
     ...own,
     implementation: Effect.succeed,
-    open: (place, max) => streaming(handler, FunctionCodec.of(fn), place, max)
+    open: (end, max) => streaming(handler, FunctionCodec.of(fn), end, max)
   }
 }
 
-const streaming = (
-  handler: Handler,
-  codec: FunctionCodec.FunctionCodec,
-  place: ChannelPlace,
-  max: number
-): ChannelServer => {
-  const { channel, run } = StreamServer.serve(place, codec, max)
+const streaming = (handler: Handler, codec: FunctionCodec.FunctionCodec, end: LinkEnd, max: number): ChannelServer => {
+  const { channel, run } = StreamServer.serve(end, codec, max)
   return { channel, run: (payload) => Effect.flatMap(payload, (payload) => handler.run(payload, run)) }
 }
 

@@ -1,5 +1,6 @@
-/** What a Refused frame says: that a call did not run, or that its result may not be sent. */
+/** The body of a Refused frame: a call did not run, or its result may not be sent. */
 import { InvalidPayload, PayloadTooLarge } from "../error/FlameError.ts"
+import { json } from "../wire/Frame.ts"
 
 export interface Refusal {
   readonly why: unknown
@@ -7,13 +8,19 @@ export interface Refusal {
   readonly limit: number
 }
 
-/** Reads one, whatever is in it: a body that cannot be read says nothing. */
-export const refusalOf = (body: Buffer): Refusal => {
+/** The refusal of a runner that drains: the call did not run there and may run elsewhere. */
+export const encodeDraining = (): Buffer => json({ why: "draining" })
+
+/** The refusal to send a result, or an item, of `size` bytes where the caller takes `limit`. */
+export const encodeTooLarge = (size: number, limit: number): Buffer => json({ why: "PayloadTooLarge", size, limit })
+
+/** Decodes a refusal. A body that cannot be decoded counts as an empty one. */
+export const decode = (body: Buffer): Refusal => {
   let said: unknown
   try {
     said = JSON.parse(body.toString("utf8"))
   } catch {
-    // as if it were empty
+    // counts as an empty one
   }
   const { limit, size, why } = Object(said) as Partial<Record<keyof Refusal, unknown>>
   return { why, size: count(size), limit: count(limit) }
@@ -21,7 +28,10 @@ export const refusalOf = (body: Buffer): Refusal => {
 
 const count = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0)
 
-/** What the caller is told of a call that will not be sent again. */
+/** Whether the call may be sent to another runner. */
+export const isDraining = ({ why }: Refusal): boolean => why === "draining"
+
+/** The error of the caller, for a call that is not sent again. */
 export const reasonOf = (
   name: string,
   { limit, size, why }: Refusal,

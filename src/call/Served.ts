@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
-import type { ChannelPlace } from "../wire/Channel.ts"
+import type { LinkEnd } from "../wire/Channel.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 import * as StreamServer from "./StreamServer.ts"
@@ -11,17 +11,17 @@ export interface Served {
   readonly fn: AnyImplemented
   readonly codec: FunctionCodec.FunctionCodec
   /** Where each call of it is a channel: makes this end, before the function runs; no message may be larger than `max`. */
-  readonly open: ((place: ChannelPlace, max: number) => ChannelServer) | undefined
+  readonly open: ((end: LinkEnd, max: number) => ChannelServer) | undefined
 }
 
 /** A function that brings its own end of the channel that each call of it is. */
 export interface OpenFunction extends AnyImplemented {
-  readonly open?: (place: ChannelPlace, max: number) => ChannelServer
+  readonly open?: (end: LinkEnd, max: number) => ChannelServer
 }
 
 export const of = (fn: OpenFunction): Served => {
   const codec = FunctionCodec.of(fn)
-  return { fn, codec, open: fn.open ?? (fn.stream ? (place, max) => StreamServer.serve(place, codec, max) : undefined) }
+  return { fn, codec, open: fn.open ?? (fn.stream ? (end, max) => StreamServer.serve(end, codec, max) : undefined) }
 }
 
 /** Compiles what first calls would wait for while there is nothing else to do: a function in each turn. */

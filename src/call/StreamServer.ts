@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { FunctionCodec } from "../function/FunctionCodec.ts"
 import { aroundItem } from "../schema/ItemCodec.ts"
-import { Channel, type ChannelPlace } from "../wire/Channel.ts"
+import { Channel, type LinkEnd } from "../wire/Channel.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 
 type Chunk = readonly [unknown, ...Array<unknown>]
@@ -44,10 +44,10 @@ export interface Sink {
 }
 
 /** A streaming function's end of its channel. */
-export const serve = (place: ChannelPlace, codec: FunctionCodec, maxItem: number): ChannelServer => {
-  const channel: Channel = new Channel(place, {
-    batch: () => place.link.violate("messages for a function that takes none"),
-    large: () => place.link.violate("a message for a function that takes none"),
+export const serve = (end: LinkEnd, codec: FunctionCodec, maxItem: number): ChannelServer => {
+  const channel: Channel = new Channel(end, {
+    batch: () => end.link.violate("messages for a function that takes none"),
+    large: () => end.link.violate("a message for a function that takes none"),
     ready: () => outlet.ready()
   })
   const sink: Sink = {

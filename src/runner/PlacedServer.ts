@@ -12,7 +12,7 @@ import { type FlameError, ServiceEnded } from "../error/FlameError.ts"
 import * as GroupClient from "../function/GroupClient.ts"
 import * as GroupFunctions from "../function/GroupFunctions.ts"
 import type { AnyPlacedCode, Placed } from "../function/PlacedService.ts"
-import { Channel, type ChannelPlace } from "../wire/Channel.ts"
+import { Channel, type LinkEnd } from "../wire/Channel.ts"
 import { Kind } from "../wire/Frame.ts"
 import type { ChannelServer } from "../call/ChannelServer.ts"
 import { Current, type CurrentCall } from "../function/Current.ts"
@@ -34,7 +34,7 @@ export const implement = (service: AnyPlacedCode): OpenFunction => {
     ...service,
     "~R": undefined,
     implementation: Effect.succeed,
-    open: (place: ChannelPlace, max: number) => new PlacedServer(service, answered, offered, place, max)
+    open: (end: LinkEnd, max: number) => new PlacedServer(service, answered, offered, end, max)
   }
   return Object.defineProperty(own, "layout", { get: () => service.layout })
 }
@@ -53,7 +53,7 @@ class PlacedServer implements ChannelServer {
     service: AnyPlacedCode,
     answered: ReadonlyArray<GroupFunctions.GroupFunction>,
     offered: ReadonlyArray<GroupFunctions.GroupFunction>,
-    place: ChannelPlace,
+    end: LinkEnd,
     max: number
   ) {
     this.service = service
@@ -67,9 +67,9 @@ class PlacedServer implements ChannelServer {
       cancelGrace: ownerGrace,
       over: (fn) => this.over(fn.name),
       signal: () => this.drain(),
-      violate: (what) => place.link.violate(`${what} for service ${service.name}`)
+      violate: (what) => end.link.violate(`${what} for service ${service.name}`)
     })
-    this.channel = new Channel(place, this.peer)
+    this.channel = new Channel(end, this.peer)
   }
 
   drain(): void {
@@ -80,7 +80,7 @@ class PlacedServer implements ChannelServer {
   run(decoded: Effect.Effect<unknown, unknown, unknown>): Effect.Effect<void, unknown, unknown> {
     return Effect.onExit(
       Effect.flatMap(decoded, (payload) => this.live(payload)),
-      () => this.peer.end
+      () => this.peer.endPeer
     )
   }
 

@@ -12,6 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import { type BootFailure, NeverConnected } from "../error/BootFailure.ts"
 import * as CallSpan from "../function/CallSpan.ts"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
+import * as Refusal from "../call/Refusal.ts"
 import * as Served from "../call/Served.ts"
 import type { LogForward } from "./LogForward.ts"
 import { CurrentCall, type RunnerInfo } from "../function/Current.ts"
@@ -190,7 +191,7 @@ export class RunnerServer implements CallHost {
       }
       case Kind.Refuse: {
         Deferred.doneUnsafe(this.done, Exit.fail(decodeFailure(body)))
-        return this.link.end()
+        return this.link.endSession()
       }
       default:
         this.misplaced(kind)
@@ -203,8 +204,7 @@ export class RunnerServer implements CallHost {
     if (head === undefined || served === undefined || this.calls.has(id) || this.welcome === undefined) {
       return this.link.violate(`a Request that is not understood here`)
     }
-    if (this.isDraining && !this.isNeeded(head))
-      return this.link.send(Kind.Refused, id, none, json({ why: "draining" }))
+    if (this.isDraining && !this.isNeeded(head)) return this.link.send(Kind.Refused, id, none, Refusal.encodeDraining())
     const { link, now } = this
     const { maxPayload, maxResult } = this.welcome
     const open = served.open?.({ link, side: "runner", id, limit: maxPayload }, maxResult)
@@ -256,7 +256,7 @@ export class RunnerServer implements CallHost {
     this.link.whenSent(() => {
       this.options.logs?.close()
       this.link.control(Kind.Bye, 0)
-      this.link.end()
+      this.link.endSession()
     })
   }
 
@@ -265,7 +265,7 @@ export class RunnerServer implements CallHost {
     this.isGraceOver = true
     this.isLeaving = true
     this.options.logs?.close()
-    this.link.end()
+    this.link.endSession()
     this.finish()
   }
 

@@ -89,7 +89,7 @@ export class ServedCall {
   /** Its function is interrupted; nobody waits for items that have not left. */
   stop(): void {
     this.fiber?.interruptUnsafe()
-    this.open?.channel.drop()
+    this.open?.channel.dropUnsent()
   }
 
   /** The function has ended: its Scope closes before anything is told, so that a caller may rely on it. */
@@ -140,7 +140,7 @@ export class ServedCall {
     const { current, host, id } = this
     const { link, maxResult } = host
     if (this.since !== undefined) link.control(Kind.Ran, id, ranFor(host.now() - this.since))
-    this.open?.channel.end()
+    this.open?.channel.endChannel()
     current.isOver = true
     if (current.nested > 0) host.nested.end(current)
     // what a function died with is bounded by itself, and must not be hidden by a limit for values

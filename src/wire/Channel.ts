@@ -15,7 +15,7 @@
  * **Violations** end the session: more than was granted, a message above the limit, a length that is none.
  */
 import { lengthOf } from "../schema/Varint.ts"
-import { Flow } from "./Outgoing.ts"
+import { OutgoingMessages } from "./Outgoing.ts"
 import { creditWindow, maxCreditWindow, unfilled } from "./Inbox.ts"
 import { Kind, kindName } from "./Frame.ts"
 import type { Link } from "./Link.ts"
@@ -43,7 +43,7 @@ export interface ChannelHandlers {
 }
 
 /** Which end this is, on which link, for which call. */
-export interface ChannelPlace {
+export interface LinkEnd {
   readonly link: Link
   readonly side: "parent" | "runner"
   readonly id: number
@@ -72,9 +72,9 @@ interface Growing {
 }
 
 export class Channel {
-  private readonly place: ChannelPlace
+  private readonly at: LinkEnd
   private readonly handlers: ChannelHandlers
-  private readonly out: Flow
+  private readonly out: OutgoingMessages
   private isEnded = false
   private isDropped = false
   private isFull = false
@@ -90,11 +90,11 @@ export class Channel {
   private seen: number
   private lonely = 0
 
-  constructor(place: ChannelPlace, handlers: ChannelHandlers) {
-    this.place = place
+  constructor(at: LinkEnd, handlers: ChannelHandlers) {
+    this.at = at
     this.handlers = handlers
-    this.seen = place.link.smallFrames
-    this.out = new Flow(place.side === "parent" ? Kind.ItemsRequest : Kind.ItemsResponse, place.id, () =>
+    this.seen = at.link.smallFrames
+    this.out = new OutgoingMessages(at.side === "parent" ? Kind.ItemsRequest : Kind.ItemsResponse, at.id, () =>
       this.relieved()
     )
   }
@@ -106,7 +106,7 @@ export class Channel {
    */
   send(messages: Uint8Array): boolean {
     if (this.isDropped) return true
-    this.place.link.flow(this.out, messages)
+    this.at.link.sendMessages(this.out, messages)
     this.isFull = this.out.left > highWater
     return !this.isFull
   }
@@ -136,16 +136,16 @@ export class Channel {
   }
 
   /** Drops what is unsent and sends nothing any more: its receiver may be left with a part of a message. */
-  drop(): void {
+  dropUnsent(): void {
     this.isDropped = true
-    this.place.link.dropFlow(this.out)
+    this.at.link.dropMessages(this.out)
     this.relieved()
   }
 
   /** The call is over: nothing is sent or granted any more. */
-  end(): void {
+  endChannel(): void {
     this.isEnded = true
-    this.drop()
+    this.dropUnsent()
   }
 
   /** Whether messages that were sent may have been dropped. */
@@ -166,7 +166,7 @@ export class Channel {
 
   /** A Grant frame of this call has come. */
   onGrant(more: number): void {
-    if (!this.isDropped) this.place.link.granted(this.out, more)
+    if (!this.isDropped) this.at.link.grantMessages(this.out, more)
   }
 
   /** Bytes of an Items frame of this call have come. */
@@ -196,7 +196,7 @@ export class Channel {
 
   /** Gives the whole messages in these bytes to their receiver and keeps the rest. */
   private cut(bytes: Buffer): void {
-    const { limit } = this.place
+    const { limit } = this.at
     let end = 0
     while (end < bytes.length) {
       let at = end
@@ -242,7 +242,7 @@ export class Channel {
     if (this.isEnded) return
     const more = this.received + this.window - this.held - this.granted
     if (more * 2 < this.window) return
-    const { link, side, id } = this.place
+    const { link, side, id } = this.at
     this.granted += more
     const body = Buffer.allocUnsafe(4)
     body.writeUInt32BE(more, 0)
@@ -274,7 +274,7 @@ export class Channel {
   }
 
   private violate(what: string): void {
-    const kind = this.place.side === "parent" ? Kind.ItemsResponse : Kind.ItemsRequest
-    this.place.link.violate(`${kindName(kind)} frames of call ${this.place.id} ${what}`)
+    const kind = this.at.side === "parent" ? Kind.ItemsResponse : Kind.ItemsRequest
+    this.at.link.violate(`${kindName(kind)} frames of call ${this.at.id} ${what}`)
   }
 }

@@ -4,7 +4,7 @@
  * What leaves is an Outbox's affair, large bodies that come an Inbox's. A peer that breaks a rule loses its connection,
  * and nothing else.
  */
-import type { Flow } from "./Outgoing.ts"
+import type { OutgoingMessages } from "./Outgoing.ts"
 import { isItems, Kind, kindName, Parser } from "./Frame.ts"
 import { Inbox } from "./Inbox.ts"
 import { Outbox } from "./Outbox.ts"
@@ -94,18 +94,18 @@ export class Link {
   }
 
   /** Sends bytes of a channel's messages when its turn comes; they are not copied if there are many of them. */
-  flow(flow: Flow, bytes: Uint8Array): void {
-    this.outbox.flow(flow, bytes)
+  sendMessages(messages: OutgoingMessages, bytes: Uint8Array): void {
+    this.outbox.sendMessages(messages, bytes)
   }
 
   /** The receiver of a channel's messages takes that many more bytes of them. */
-  granted(flow: Flow, more: number): void {
-    this.outbox.granted(flow, more)
+  grantMessages(messages: OutgoingMessages, more: number): void {
+    this.outbox.grantMessages(messages, more)
   }
 
   /** Drops what is unsent of a channel's messages. */
-  dropFlow(flow: Flow): void {
-    this.outbox.drop(flow)
+  dropMessages(messages: OutgoingMessages): void {
+    this.outbox.dropMessages(messages)
   }
 
   /** How many frames of calls have come so far: beside them nothing large gets much credit. */
@@ -143,9 +143,9 @@ export class Link {
   }
 
   /** Sends what was sent so far, then closes. Large bodies that are under way are lost. */
-  end(): void {
+  endSession(): void {
     if (this.isClosed) return
-    this.outbox.end()
+    this.outbox.flushLast()
     this.transport.end()
   }
 
@@ -224,7 +224,7 @@ export class Link {
       this.violated = "an end in the middle of a frame"
     }
     this.parser.stop()
-    this.outbox.close()
+    this.outbox.closeOutbox()
     this.inbox.clear()
     this.handlers.closed({ violation: this.violated, error })
   }

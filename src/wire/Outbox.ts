@@ -2,7 +2,7 @@
  * What leaves a Link: the frames of a turn in few writes, small bodies copied into a slab, large ones by reference in
  * parts that take turns, so that no more than a few parts stand between a small frame and the peer.
  */
-import { Flow, LargeBody, type Outgoing } from "./Outgoing.ts"
+import { OutgoingMessages, LargeBody, type Outgoing } from "./Outgoing.ts"
 import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
 import { creditWindow } from "./Inbox.ts"
 import type { Transport } from "./Transport.ts"
@@ -40,7 +40,7 @@ export class Outbox {
   private waiters: Array<() => void> = []
   private patient: Array<() => void> = []
   /** Channels of which something was sent in this flush: they may have room for more. */
-  private relieved: Array<Flow> = []
+  private relieved: Array<OutgoingMessages> = []
   private readonly transport: Transport
 
   constructor(transport: Transport) {
@@ -77,26 +77,26 @@ export class Outbox {
   }
 
   /** Sends bytes of a channel's messages, after those that wait already. */
-  flow(flow: Flow, bytes: Uint8Array): void {
+  sendMessages(messages: OutgoingMessages, bytes: Uint8Array): void {
     if (this.isClosed || bytes.length === 0) return
-    if (flow.left === 0 && !this.congested && bytes.length <= Math.min(flow.credit, copyLimit)) {
+    if (messages.left === 0 && !this.congested && bytes.length <= Math.min(messages.credit, copyLimit)) {
       // as cheap as any small frame; what is under way of other calls may not delay it
-      flow.credit -= bytes.length
-      return this.send(flow.part, flow.id, none, bytes)
+      messages.credit -= bytes.length
+      return this.send(messages.part, messages.id, none, bytes)
     }
-    if (flow.left === 0) this.outgoing.push(flow)
-    flow.push(bytes)
-    if (!this.congested && flow.credit > 0) this.scheduleEnd()
+    if (messages.left === 0) this.outgoing.push(messages)
+    messages.push(bytes)
+    if (!this.congested && messages.credit > 0) this.scheduleEnd()
   }
 
-  granted(flow: Flow, more: number): void {
-    flow.credit += more
-    if (!this.congested && flow.left > 0) this.scheduleEnd()
+  grantMessages(messages: OutgoingMessages, more: number): void {
+    messages.credit += more
+    if (!this.congested && messages.left > 0) this.scheduleEnd()
   }
 
-  drop(flow: Flow): void {
-    flow.clear()
-    const index = this.outgoing.indexOf(flow)
+  dropMessages(messages: OutgoingMessages): void {
+    messages.clear()
+    const index = this.outgoing.indexOf(messages)
     if (index < 0) return
     this.outgoing.splice(index, 1)
     this.scheduleEnd()
@@ -150,14 +150,14 @@ export class Outbox {
   }
 
   /** Sends what was sent so far, but for large bodies that are under way; nothing is taken afterwards. */
-  end(): void {
+  flushLast(): void {
     this.outgoing.length = 0
     this.waiters = []
     this.flush()
   }
 
   /** Takes and sends nothing any more. */
-  close(): void {
+  closeOutbox(): void {
     this.isClosed = true
     this.outgoing.length = 0
     this.waiters = []
@@ -254,9 +254,9 @@ export class Outbox {
   }
 
   private relieve(): void {
-    const flows = this.relieved
+    const relieved = this.relieved
     this.relieved = []
-    for (const flow of flows) flow.relieved()
+    for (const messages of relieved) messages.relieved()
   }
 
   /** One part of each body in turn, so that two large values share the connection. */
@@ -282,7 +282,7 @@ export class Outbox {
       body.take(size, this.gathered!)
       body.credit -= size
       if (body.left > 0) this.outgoing.push(body)
-      if (body instanceof Flow) this.relieved.push(body)
+      if (body instanceof OutgoingMessages) this.relieved.push(body)
     }
   }
 }

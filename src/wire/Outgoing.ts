@@ -7,7 +7,7 @@ const slabSize = 16 * 1024
 
 const nothing = Buffer.alloc(0)
 
-export class Flow {
+export class OutgoingMessages {
   /** Bytes that may be sent. */
   credit = creditWindow
   /** Bytes that wait. */
@@ -35,14 +35,14 @@ export class Flow {
   push(bytes: Uint8Array): void {
     this.left += bytes.length
     if (bytes.length > copyLimit) {
-      this.close()
+      this.sealPiece()
       this.pieces.push(bytes)
       return
     }
     if (this.slab.length - this.at < bytes.length) {
       this.slab = Buffer.allocUnsafeSlow(slabSize)
       this.at = 0
-      this.close()
+      this.sealPiece()
     }
     this.slab.set(bytes, this.at)
     this.at += bytes.length
@@ -52,7 +52,7 @@ export class Flow {
   }
 
   /** What is copied next begins a piece of its own. */
-  private close(): void {
+  private sealPiece(): void {
     this.isOpen = false
     this.start = this.at
   }
@@ -78,7 +78,7 @@ export class Flow {
     this.pieces = []
     this.first = 0
     this.offset = 0
-    this.close()
+    this.sealPiece()
   }
 
   relieved(): void {

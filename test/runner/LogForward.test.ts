@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { decode } from "../../src/pool/life/LogArrival.ts"
+import { decodeLines } from "../../src/wire/LogsReceived.ts"
 import { LogForward } from "../../src/runner/LogForward.ts"
 import { Kind } from "../../src/wire/Frame.ts"
 import { Link } from "../../src/wire/Link.ts"
@@ -20,7 +20,7 @@ const setup = () => {
   const lines = () =>
     framesOf(Buffer.concat(transport.writes))
       .filter(({ kind }) => kind === Kind.Logs)
-      .flatMap(({ body }) => decode(body) as ReadonlyArray<LogLine | number>)
+      .flatMap(({ body }) => decodeLines(body) as ReadonlyArray<LogLine | number>)
       .map((line) => (typeof line === "number" ? line : line.message.join(" ")))
   return { forward, lines, link, log, transport }
 }
@@ -94,7 +94,7 @@ describe("LogForward", () => {
     transport.settle()
     log("last")
     forward.close()
-    link.end()
+    link.endSession()
     assert.deepStrictEqual(lines(), ["last"])
   })
 
@@ -109,7 +109,7 @@ describe("LogForward", () => {
   it("gives a line of a hostile runner no prototype, however the key is hidden", () => {
     const hidden = (key: string) => JSON.parse(`{${JSON.stringify(key)}: {"isAdmin": true}}`) as unknown
     const line = { level: "Info", at: 1, message: [hidden("__proto__"), hidden("__pro\u0000to__")] }
-    const [decoded] = decode(Buffer.from(JSON.stringify([line]))) as ReadonlyArray<LogLine>
+    const [decoded] = decodeLines(Buffer.from(JSON.stringify([line]))) as ReadonlyArray<LogLine>
     for (const part of decoded!.message) assert.isUndefined((part as { readonly isAdmin?: boolean }).isAdmin)
   })
 })

@@ -136,7 +136,7 @@ describe("Channel", () => {
     await settled()
     await settled()
     assert.deepStrictEqual(told, ["nothing to send"])
-    runner.channel.drop()
+    runner.channel.dropUnsent()
     assert.deepStrictEqual(told, ["nothing to send", "flushed"])
     assert.isTrue(runner.channel.dropped)
     assert.isTrue(runner.channel.sendMessage(noise(10, 1)))

@@ -328,7 +328,7 @@ describe("Link", () => {
       link.send(Kind.Success, 1, none, noise(20_000, 1))
       link.send(Kind.Success, 2, none, noise(200_000, 1))
       link.control(Kind.Bye, 0)
-      link.end()
+      link.endSession()
       assert.isTrue(transport.isEnded)
       assert.deepStrictEqual(
         transport.frames().map(({ kind }) => kind),
@@ -360,7 +360,7 @@ describe("Link", () => {
       transport.close()
       link.send(Kind.Request, 2, none, noise(MiB, 1))
       link.control(Kind.Ping, 0)
-      link.end()
+      link.endSession()
       transport.settle()
       transport.drain()
       assert.strictEqual(transport.writes.length, writes)
@@ -453,7 +453,7 @@ describe("Link", () => {
       const { link, transport } = scripted()
       link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
       link.whenSent(() => assert.fail("it was not sent"))
-      link.end()
+      link.endSession()
       transport.settle()
       transport.close()
       transport.settle()
@@ -464,7 +464,7 @@ describe("Link", () => {
       link.send(Kind.Success, 1, none, noise(100_000, 1))
       link.whenSent(() => {
         link.control(Kind.Bye, 0)
-        link.end()
+        link.endSession()
       })
       transport.settle()
       const frames = transport.frames()

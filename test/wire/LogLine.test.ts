@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode } from "../../src/pool/life/LogArrival.ts"
+import { decodeLines } from "../../src/wire/LogsReceived.ts"
 import { encodeLine, type LogLine, logsLimit, takeFrame } from "../../src/wire/LogLine.ts"
 
 const line = (message: ReadonlyArray<unknown>, more: Partial<LogLine> = {}): LogLine => ({
@@ -9,7 +9,7 @@ const line = (message: ReadonlyArray<unknown>, more: Partial<LogLine> = {}): Log
   ...more
 })
 
-const sent = (...lines: ReadonlyArray<LogLine>) => decode(takeFrame(lines.map(encodeLine), 0))
+const sent = (...lines: ReadonlyArray<LogLine>) => decodeLines(takeFrame(lines.map(encodeLine), 0))
 
 describe("encodeLine", () => {
   it("keeps all that belongs to a line", () => {
@@ -55,7 +55,7 @@ describe("encodeLine", () => {
   ])("makes a small line of a value that is %s", (_, value) => {
     const text = encodeLine(line([value], { annotations: { value }, cause: "c".repeat(50_000) }))
     assert.isAtMost(Buffer.byteLength(text), logsLimit)
-    assert.isArray(decode(takeFrame([text], 0)))
+    assert.isArray(decodeLines(takeFrame([text], 0)))
   })
 })
 
@@ -66,7 +66,7 @@ describe("takeFrame", () => {
     while (lines.length > 0) frames.push(takeFrame(lines, frames.length === 0 ? 1_000_000 : 0))
     assert.isAbove(frames.length, 5)
     for (const frame of frames) assert.isAtMost(frame.length, logsLimit)
-    const read = frames.flatMap((frame) => decode(frame) as ReadonlyArray<LogLine | number>)
+    const read = frames.flatMap((frame) => decodeLines(frame) as ReadonlyArray<LogLine | number>)
     assert.strictEqual(read.length, 101)
     assert.strictEqual(read[0], 1_000_000)
     assert.strictEqual((read[100] as LogLine).message[0], `99 ${"x".repeat(1_000)}`)
@@ -89,7 +89,7 @@ describe("decode", () => {
 
   it("cuts values that are nested too deep for a logger to walk, and keeps prototypes as they are", () => {
     const deep = "[".repeat(5_000) + "]".repeat(5_000)
-    const read = decode(Buffer.from(`[{"level":"Info","at":1,"message":[${deep},{"__proto__":{"x":1}}]}]`))
+    const read = decodeLines(Buffer.from(`[{"level":"Info","at":1,"message":[${deep},{"__proto__":{"x":1}}]}]`))
     assert.isArray(read)
     const [{ message } = line([])] = read as ReadonlyArray<LogLine>
     assert.isBelow(JSON.stringify(message[0]).length, 50)
@@ -112,11 +112,11 @@ describe("decode", () => {
     '[{"level":"Info","at":1,"message":[],"spans":[["a"]]}]',
     '[{"level":"Info","at":1,"message":[],"cause":1}]'
   ])("refuses %s", (text) => {
-    assert.isString(decode(Buffer.from(text)))
+    assert.isString(decodeLines(Buffer.from(text)))
   })
 
   it("refuses a frame that is too large before it reads it, and leaves out ids that are none", () => {
-    assert.match(decode(Buffer.alloc(logsLimit + 1)) as string, /the limit is 16384/)
+    assert.match(decodeLines(Buffer.alloc(logsLimit + 1)) as string, /the limit is 16384/)
     assert.deepStrictEqual(sent(line(["a"], { traceId: "x".repeat(32), spanId: "b7ad6b7169203331" })), [line(["a"])])
   })
 })

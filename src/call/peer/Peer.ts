@@ -80,11 +80,11 @@ export class Peer implements ChannelHandlers {
   }
 
   /** Asks and answers nothing any more: what it answers is interrupted and waited for. */
-  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+  readonly endPeer: Effect.Effect<void> = Effect.suspend(() => {
     this.isOver = true
     // what is answered is interrupted before it hears that what it asked fails, which is no news of its own
     this.server?.interrupt()
-    this.calls.end()
+    this.calls.failOpen()
     return this.server?.idle ?? Effect.void
   })
 }

@@ -182,7 +182,7 @@ export class PeerCalls {
     const runner = this.options.runner()
     switch (kind) {
       case Kind.Refused:
-        return Exit.fail(new FlameError({ reason: Refusal.reasonOf(fn.name, Refusal.refusalOf(body), runner) }))
+        return Exit.fail(new FlameError({ reason: Refusal.reasonOf(fn.name, Refusal.decode(body), runner) }))
       case Kind.Interrupted:
         return Exit.fail(new FlameError({ reason: this.options.over(fn, true) }))
       case Kind.Success:
@@ -192,7 +192,7 @@ export class PeerCalls {
   }
 
   /** The other end answers nothing any more. */
-  end(): void {
+  failOpen(): void {
     if (this.isOver) return
     this.isOver = true
     this.plainContext = undefined

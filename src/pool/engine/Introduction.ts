@@ -40,7 +40,7 @@ export const connect = (
         if (handle !== undefined) return handle.message(kind, id, body, large)
         if (kind === Kind.Fail) {
           resume(Effect.fail(decodeFailure(body)))
-          return link.end()
+          return link.endSession()
         }
         const hello =
           kind === Kind.Hello
@@ -48,7 +48,7 @@ export const connect = (
             : new NotARunner({ detail: `it began with a ${kindName(kind)} frame instead of Hello` })
         if ("_tag" in hello) {
           link.send(Kind.Refuse, 0, none, json(hello))
-          link.end()
+          link.endSession()
           return resume(Effect.fail(hello))
         }
         const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = terms

@@ -189,8 +189,8 @@ export class PoolEngine implements CallOwner {
   }
 
   private refused(call: Call, now: number, body: Buffer, runner: string): void {
-    const refusal = Refusal.refusalOf(body)
-    if (refusal.why === "draining") {
+    const refusal = Refusal.decode(body)
+    if (Refusal.isDraining(refusal)) {
       if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
       return this.step({ _tag: "Requeue", now, ticket: call })
     }

@@ -115,7 +115,7 @@ export class RunnerHandle {
   cancel(call: RunnerCall): void {
     if (this.calls[call.linkId] !== call) return
     this.link.abandon(call.linkId, "request")
-    call.channel?.drop()
+    call.channel?.dropUnsent()
     this.link.control(Kind.Cancel, call.linkId)
   }
 
@@ -197,7 +197,7 @@ export class RunnerHandle {
         return this.events.draining()
       case Kind.Bye:
         this.hasLeft = true
-        return this.link.end()
+        return this.link.endSession()
       default:
         this.link.violate(`a ${kindName(kind)} frame, which a runner must not send`)
     }
@@ -236,7 +236,7 @@ export class RunnerHandle {
     this.inFlight--
     this.link.forget(id, "response")
     if (call.channel !== undefined) {
-      call.channel.end()
+      call.channel.endChannel()
       if (kind === Kind.Success && call.channel.isBetween)
         return this.link.violate(`a ${kindName(kind)} frame of call ${id} in the middle of a message`)
     }

@@ -6,30 +6,8 @@ import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { LineBudget, rate } from "../../backend/OutputLines.ts"
-import { printable } from "../../function/DefectCodec.ts"
-import { type LogLine, logsLimit } from "../../wire/LogLine.ts"
-
-/** A value of a line that is nested deeper is cut there. */
-const deepest = 16
-
-/** The lines of a Logs frame, and how many are missing between them; a string says what is wrong with it. */
-export const decode = (body: Buffer): ReadonlyArray<LogLine | number> | string => {
-  if (body.length > logsLimit) return `a Logs frame of ${body.length} bytes, the limit is ${logsLimit}`
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body.toString("utf8"))
-  } catch {
-    return "a Logs frame that is no JSON"
-  }
-  if (!Array.isArray(parsed)) return "a Logs frame that is no list"
-  const lines: Array<LogLine | number> = []
-  for (const item of parsed) {
-    const line = Number.isSafeInteger(item) && item > 0 ? (item as number) : asLine(item)
-    if (line === undefined) return "a Logs frame with a line that is not understood here"
-    lines.push(line)
-  }
-  return lines
-}
+import type { LogLine } from "../../wire/LogLine.ts"
+import { decodeLines } from "../../wire/LogsReceived.ts"
 
 /** Logs what one runner of a pool says, at its level and its time, with whose it is. */
 export class LogArrival {
@@ -46,7 +24,7 @@ export class LogArrival {
 
   /** Logs what a frame says by an effect of the pool; a string says what is wrong with the frame. */
   take(body: Buffer, run: (log: Effect.Effect<void>) => void): string | undefined {
-    const lines = decode(body)
+    const lines = decodeLines(body)
     if (typeof lines === "string") return lines
     run(Effect.forEach(lines, (line) => this.one(line), { discard: true }))
     return undefined
@@ -124,55 +102,4 @@ class Logged extends Error {
     this.name = ""
     this.stack = pretty
   }
-}
-
-const severities = new Set<unknown>(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"])
-
-const asLine = (item: unknown): LogLine | undefined => {
-  if (!isRecord(item)) return undefined
-  const { annotations, at, cause, function: fn, level, message, spanId, spans, traceId } = item
-  if (!severities.has(level) || !isTime(at) || !Array.isArray(message)) return undefined
-  if (annotations !== undefined && !isRecord(annotations)) return undefined
-  if (spans !== undefined && !(Array.isArray(spans) && spans.every(isSpan))) return undefined
-  if (![cause, fn, spanId, traceId].every(isTextOrNone)) return undefined
-  const isTraced = isHex(traceId, 32) && isHex(spanId, 16)
-  return {
-    level: level as LogLevel.Severity,
-    at,
-    message: message.map((part) => clean(part, 0)),
-    ...(annotations === undefined ? {} : { annotations: clean(annotations, 0) as Record<string, unknown> }),
-    ...(spans === undefined ? {} : { spans: spans.map(([label, at]) => [printable(label), at] as const) }),
-    ...(typeof cause === "string" ? { cause: printable(cause) } : {}),
-    ...(typeof fn === "string" ? { function: printable(fn) } : {}),
-    ...(isTraced ? { traceId: traceId as string, spanId: spanId as string } : {})
-  }
-}
-
-const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
-  typeof u === "object" && u !== null && !Array.isArray(u)
-
-// what a Date can hold
-const isTime = (u: unknown): u is number => typeof u === "number" && Math.abs(u) <= 8.64e15
-
-const isSpan = (u: unknown): u is readonly [string, number] =>
-  Array.isArray(u) && u.length === 2 && typeof u[0] === "string" && isTime(u[1])
-
-const isTextOrNone = (u: unknown): boolean => u === undefined || typeof u === "string"
-
-const isHex = (u: unknown, length: number): boolean =>
-  typeof u === "string" && u.length === length && /^[0-9a-f]+$/.test(u)
-
-/** Text without what could rewrite a line or a terminal, at any depth that a logger can walk. */
-const clean = (value: unknown, depth: number): unknown => {
-  if (typeof value === "string") return printable(value)
-  if (typeof value !== "object" || value === null) return value
-  if (depth >= deepest) return "..."
-  if (Array.isArray(value)) return value.map((item) => clean(item, depth + 1))
-  const out: Record<string, unknown> = {}
-  for (const [key, item] of Object.entries(value)) {
-    const name = printable(key)
-    // as it is set here: what is stripped may have hidden it
-    if (name !== "__proto__") out[name] = clean(item, depth + 1)
-  }
-  return out
 }

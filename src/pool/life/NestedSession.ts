@@ -105,7 +105,7 @@ export class NestedSession {
   }
 
   /** The session is over: whatever its functions have called is stopped. */
-  close(): void {
+  stopAll(): void {
     for (const open of this.open.values()) {
       this.remove(open)
       // the end of one that was given up is awaited already, and only once

@@ -136,7 +136,7 @@ const ready = (
       parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
     },
     closed: ({ violation }) => {
-      nested.close()
+      nested.stopAll()
       if (violation !== undefined)
         parts.beside(Effect.logError(`the connection of runner ${id} was ended: it sent ${violation}`))
       Deferred.doneUnsafe(runner.over, Exit.void)

@@ -185,7 +185,7 @@ class Placing implements CallMessages {
     const early = Exit.isSuccess(exit) ? Exit.fail(new FlameError({ reason: why })) : exit
     Deferred.doneUnsafe(this.settled, early)
     Deferred.doneUnsafe(this.ended, exit)
-    Effect.runForkWith(this.context)(this.peer.end)
+    Effect.runForkWith(this.context)(this.peer.endPeer)
   }
 
   private endedBecause(detail: string): ServiceEnded {

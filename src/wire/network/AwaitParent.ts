@@ -11,17 +11,17 @@ import { PskServer } from "./PskServer.ts"
 import { fromDuplex, type Transport } from "../Transport.ts"
 import { defaults } from "./Strangers.ts"
 
-export interface Options extends Psk.Credentials {
+export interface AwaitOptions extends Psk.Credentials {
   readonly port: number
   /** How long to wait for the parent, in milliseconds. */
   readonly patience: number
 }
 
 /** The pipe to the parent. Rejects with `NeverConnected` where it does not come in time. */
-export const awaitParent = (options: Options, signal?: AbortSignal): Promise<Transport> =>
+export const awaitParent = (options: AwaitOptions, signal?: AbortSignal): Promise<Transport> =>
   Effect.runPromise(accept(options), signal === undefined ? {} : { signal })
 
-const accept = ({ identity, key, patience, port }: Options): Effect.Effect<Transport, NeverConnected> => {
+const accept = ({ identity, key, patience, port }: AwaitOptions): Effect.Effect<Transport, NeverConnected> => {
   const failed = (hint: string, after: number) => Effect.fail(new NeverConnected({ phase: "started", hint, after }))
   return Effect.callback<Transport, NeverConnected>((resume) => {
     let psk: Buffer | undefined = Psk.bytesOf(key)
@@ -32,7 +32,7 @@ const accept = ({ identity, key, patience, port }: Options): Effect.Effect<Trans
         // two at once: the first to get here has used the key up
         if (psk === undefined) return void socket.destroy()
         psk = undefined
-        close()
+        closePort()
         resume(Effect.succeed(fromDuplex(socket)))
       },
       refused: () => wrong++,
@@ -43,13 +43,13 @@ const accept = ({ identity, key, patience, port }: Options): Effect.Effect<Trans
         .createServer({ noDelay: true }, (socket) => door.accept(socket))
         .listen({ host, port })
     )
-    const close = () => {
+    const closePort = () => {
       clearTimeout(timer)
-      door.close()
+      door.dismissStrangers()
       for (const server of servers) server.close()
     }
     const timer = setTimeout(() => {
-      close()
+      closePort()
       const others = wrong === 0 ? "" : `, but ${wrong} that did not have its key`
       resume(failed(`its parent did not come to its port ${port}${others}`, patience))
     }, patience)
@@ -58,10 +58,10 @@ const accept = ({ identity, key, patience, port }: Options): Effect.Effect<Trans
     for (const server of servers) {
       server.on("error", (error) => {
         if (++errors < servers.length) return
-        close()
+        closePort()
         resume(failed(`it cannot listen on its port ${port}: ${error.message}`, 0))
       })
     }
-    return Effect.sync(close)
+    return Effect.sync(closePort)
   })
 }

@@ -20,7 +20,7 @@ export interface Address {
   readonly port: number
 }
 
-export interface Options extends Psk.Credentials {
+export interface DialOptions extends Psk.Credentials {
   /** Where the parent may be, as `10.1.2.3:9345` or `[fd00::1]:9345`, separated by commas. */
   readonly addresses: string
   /** How long to go on trying, in milliseconds. */
@@ -35,7 +35,7 @@ const tlsTimeout = 5_000
 const backoff = { first: 50, most: 1_000 }
 
 /** The pipe to the parent. Rejects with `NeverConnected` where nobody there is the parent in time. */
-export const dial = (options: Options, signal?: AbortSignal): Promise<Transport> =>
+export const dialParent = (options: DialOptions, signal?: AbortSignal): Promise<Transport> =>
   Effect.runPromise(
     Effect.map(connect(options), ({ address, socket, token }) => {
       accompany(address, options.identity, socket, token)
@@ -69,7 +69,7 @@ interface Connected {
   readonly token: Buffer
 }
 
-const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patience }: Options) {
+const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patience }: DialOptions) {
   const began = process.uptime()
   const all = parse(addresses)
   const said = new Map<Address, string>()

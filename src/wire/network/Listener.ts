@@ -18,7 +18,7 @@ import * as Psk from "./Psk.ts"
 import { PskServer } from "./PskServer.ts"
 import * as SilentConnection from "./SilentConnection.ts"
 import { fromDuplex, type Transport } from "../Transport.ts"
-import { defaults, fairTimeout, type Limits } from "./Strangers.ts"
+import { defaults, fairTimeout, type StrangerLimits } from "./Strangers.ts"
 
 export type { Seen } from "./Complaints.ts"
 
@@ -35,7 +35,7 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
   }
 }
 
-export interface Options {
+export interface ListenerOptions {
   /** What keys are derived from; see `Psk.makeMaster`. */
   readonly master: Redacted.Redacted<Uint8Array>
   /** Identity of this life of the parent. */
@@ -46,7 +46,7 @@ export interface Options {
   readonly port?: number
   /** Whether any free port will do where that one is taken. */
   readonly orAnyPort?: boolean
-  readonly limits?: Partial<Limits>
+  readonly limits?: Partial<StrangerLimits>
 }
 
 /** The one session that a key is good for. */
@@ -109,12 +109,12 @@ class Door {
   /** The highest index that was expected. */
   private highest = -1
   private readonly sightings = new Sightings()
-  private readonly options: Options
-  private readonly limits: Limits
+  private readonly options: ListenerOptions
+  private readonly limits: StrangerLimits
   private readonly server: PskServer
   private readonly complain: (address: string, detail: string) => void
 
-  constructor(options: Options, complain: (address: string, detail: string) => void) {
+  constructor(options: ListenerOptions, complain: (address: string, detail: string) => void) {
     this.options = options
     this.complain = complain
     this.limits = { ...defaults, ...options.limits }
@@ -166,9 +166,9 @@ class Door {
     }
   }
 
-  close(): void {
+  closeDoor(): void {
     this.expected.clear()
-    this.server.close()
+    this.server.dismissStrangers()
     for (const socket of this.sessions) socket.destroy()
   }
 
@@ -249,11 +249,11 @@ class Door {
 const shown = (identity: string): string => JSON.stringify(printable(identity.slice(0, 80)))
 
 /** Listens for runners until its scope ends, which ends their sessions too. */
-export const make: (options: Options) => Effect.Effect<Listener, ListenFailed, Scope.Scope> = Effect.fnUntraced(
+export const make: (options: ListenerOptions) => Effect.Effect<Listener, ListenFailed, Scope.Scope> = Effect.fnUntraced(
   function* (options) {
     const door = new Door(options, yield* makeComplaints("a connection to the port for runners was refused"))
     const { host, orAnyPort = false, port = defaultPort } = options
-    yield* Effect.addFinalizer(() => Effect.sync(() => door.close()))
+    yield* Effect.addFinalizer(() => Effect.sync(() => door.closeDoor()))
     const server = yield* listen(door.accept, host, port).pipe(
       Effect.catch((error) =>
         orAnyPort && error.code === "EADDRINUSE" ? listen(door.accept, host, 0) : Effect.fail(error)

@@ -7,7 +7,7 @@ import type { Socket } from "node:net"
 import type * as Tls from "node:tls"
 import { builtin } from "../../function/Builtin.ts"
 import * as Psk from "./Psk.ts"
-import { type Dismissal, type Limits, type Stranger, Unauthenticated } from "./Strangers.ts"
+import { type Dismissal, type StrangerLimits, type Stranger, Strangers } from "./Strangers.ts"
 
 export interface PskServerHandlers {
   /** The key of an identity, which is only what somebody claims at this point. */
@@ -21,14 +21,14 @@ export interface PskServerHandlers {
 
 export class PskServer {
   private readonly handlers: PskServerHandlers
-  private readonly strangers: Unauthenticated
+  private readonly strangers: Strangers
   private readonly tls: Tls.Server
   /** Identities that a key was found for; a handshake may ask for several, the last one is the one it goes on with. */
   private readonly claims = new WeakMap<Stranger, string>()
 
-  constructor(limits: Limits, handlers: PskServerHandlers) {
+  constructor(limits: StrangerLimits, handlers: PskServerHandlers) {
     this.handlers = handlers
-    this.strangers = new Unauthenticated(limits, {
+    this.strangers = new Strangers(limits, {
       // what was read of it is back in the socket, where TLS finds it
       hello: ({ socket }) => void this.tls.emit("connection", socket),
       dismissed: ({ address }, why) => handlers.dismissed(address, why),
@@ -51,8 +51,8 @@ export class PskServer {
   }
 
   /** Sends away whoever has proven nothing yet. */
-  close(): void {
-    this.strangers.clear()
+  dismissStrangers(): void {
+    this.strangers.dismissAll()
   }
 
   private left(stranger: Stranger): void {

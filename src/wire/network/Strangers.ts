@@ -6,7 +6,7 @@
 import type { Socket } from "node:net"
 
 /** What strangers may take of a process. Durations in milliseconds, sizes in bytes. */
-export interface Limits {
+export interface StrangerLimits {
   /** Connections in all, and from one address: beyond it the oldest goes, so that nobody is kept out by waiting. */
   readonly sockets: number
   readonly perAddress: number
@@ -17,7 +17,7 @@ export interface Limits {
   readonly buffered: number
 }
 
-export const defaults: Limits = {
+export const defaults: StrangerLimits = {
   sockets: 256,
   perAddress: 16,
   helloTimeout: 1_000,
@@ -36,7 +36,7 @@ export interface Stranger {
   hasSpoken: boolean
 }
 
-export interface UnauthenticatedHandlers {
+export interface StrangersHandlers {
   /** It has sent what looks like the beginning of a handshake, which is back in the socket. */
   readonly hello: (stranger: Stranger) => void
   readonly dismissed: (stranger: Stranger, why: Dismissal) => void
@@ -49,13 +49,13 @@ interface Entry extends Stranger {
   timer: NodeJS.Timeout
 }
 
-export class Unauthenticated {
+export class Strangers {
   private readonly entries = new Map<string, Entry>()
   private readonly byAddress = new Map<string, Set<Entry>>()
-  private readonly limits: Limits
-  private readonly handlers: UnauthenticatedHandlers
+  private readonly limits: StrangerLimits
+  private readonly handlers: StrangersHandlers
 
-  constructor(limits: Limits, handlers: UnauthenticatedHandlers) {
+  constructor(limits: StrangerLimits, handlers: StrangersHandlers) {
     this.limits = limits
     this.handlers = handlers
   }
@@ -106,7 +106,7 @@ export class Unauthenticated {
   }
 
   /** Sends all away. */
-  clear(): void {
+  dismissAll(): void {
     for (const entry of this.entries.values()) {
       this.remove(entry)
       entry.socket.destroy()

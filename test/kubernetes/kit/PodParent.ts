@@ -6,7 +6,7 @@ import { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
 import * as KubernetesBackend from "../../../src/kubernetes/KubernetesBackend.ts"
 import { KubeMock } from "../../../src/testing/KubeMock.ts"
 import * as Awaiting from "../../../src/wire/network/AwaitParent.ts"
-import { dial } from "../../../src/wire/network/DialParent.ts"
+import { dialParent } from "../../../src/wire/network/DialParent.ts"
 import { life } from "../../../src/process/Life.ts"
 import * as Redacted from "effect/Redacted"
 
@@ -60,7 +60,7 @@ const variable = (pod: Pod, name: string): string =>
 /** Dials back as the program in that pod does. */
 export const dialBack = (pod: Pod) =>
   Effect.promise((signal) =>
-    dial(
+    dialParent(
       {
         addresses: variable(pod, "ADDRESS"),
         identity: variable(pod, "IDENTITY"),

@@ -176,9 +176,9 @@ describe("Listener", () => {
       const listener = yield* Listener.make({ master: Psk.makeMaster(), life: "l", port: 0 })
       for (const host of ["127.0.0.1", "[::1]"]) {
         const admission = listener.expect(host.length)
-        const { dial } = yield* Effect.promise(() => import("../../../src/wire/network/DialParent.ts"))
+        const { dialParent } = yield* Effect.promise(() => import("../../../src/wire/network/DialParent.ts"))
         const addresses = `${host}:${listener.port}`
-        yield* Effect.promise(() => dial({ ...admission, addresses, patience: 5_000 }))
+        yield* Effect.promise(() => dialParent({ ...admission, addresses, patience: 5_000 }))
         yield* admission.transport
       }
     })

@@ -4,7 +4,7 @@ import * as Tls from "node:tls"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
-import { dial } from "../../../src/wire/network/DialParent.ts"
+import { dialParent } from "../../../src/wire/network/DialParent.ts"
 import * as Listener from "../../../src/wire/network/Listener.ts"
 import * as Psk from "../../../src/wire/network/Psk.ts"
 import * as SilentConnection from "../../../src/wire/network/SilentConnection.ts"
@@ -13,7 +13,7 @@ import type { Transport } from "../../../src/wire/Transport.ts"
 export const life = "life"
 
 /** A Listener on a free port of IPv4 loopback. */
-export const listening = (options: Partial<Listener.Options> = {}) =>
+export const listening = (options: Partial<Listener.ListenerOptions> = {}) =>
   Listener.make({ master: Psk.makeMaster(), life, host: "127.0.0.1", port: 0, ...options })
 
 /** What was logged, as text. */
@@ -28,7 +28,7 @@ export const dialling = (
   admission: Psk.Credentials,
   changes: { readonly identity?: string; readonly key?: string; readonly patience?: number } = {}
 ): Promise<Transport> =>
-  dial({
+  dialParent({
     identity: changes.identity ?? admission.identity,
     key: changes.key === undefined ? admission.key : Redacted.make(changes.key),
     patience: changes.patience ?? 10_000,
