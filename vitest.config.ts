@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { configDefaults, defineConfig } from "vitest/config"
@@ -27,6 +28,21 @@ const alone = ["test/function/Propagate.test.ts"]
 // these need a cluster: vitest.kubernetes.config.ts
 const elsewhere = [...configDefaults.exclude, "test/cluster/**"]
 
+// Examples import `effect-flame` as an app does. The tests run them on src: in this process by an alias, in the processes
+// that they start by a condition of package.json's exports.
+const condition = "effect-flame-source"
+const { exports } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"))
+const alias = Object.entries<Record<string, string>>(exports).flatMap(([door, { [condition]: file }]) =>
+  file === undefined
+    ? []
+    : [
+        {
+          find: new RegExp(`^effect-flame${door.slice(1)}$`),
+          replacement: fileURLToPath(new URL(file, import.meta.url))
+        }
+      ]
+)
+
 const shared = {
   allowOnly: false,
   testTimeout: 20_000,
@@ -34,7 +50,10 @@ const shared = {
   // loading the modules anew for each file takes longer than to run most of them
   isolate: false,
   // for the processes that tests start, and for those that run tests: to compile the same modules again is half of a boot
-  env: { NODE_COMPILE_CACHE: fileURLToPath(new URL(".cache/compiled", import.meta.url)) }
+  env: {
+    NODE_COMPILE_CACHE: fileURLToPath(new URL(".cache/compiled", import.meta.url)),
+    NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --conditions=${condition}`.trim()
+  }
 }
 
 export default defineConfig({
@@ -43,9 +62,12 @@ export default defineConfig({
     // one more than compute at a time: tests of processes mostly wait
     maxWorkers: availableParallelism() + 1,
     projects: [
-      { test: { ...shared, name: "memory", include: memory, exclude: [...elsewhere, ...processes, ...alone] } },
-      { test: { ...shared, name: "processes", include: processes, exclude: elsewhere } },
-      { test: { ...shared, name: "alone", include: alone, exclude: elsewhere, isolate: true } }
+      {
+        resolve: { alias },
+        test: { ...shared, name: "memory", include: memory, exclude: [...elsewhere, ...processes, ...alone] }
+      },
+      { resolve: { alias }, test: { ...shared, name: "processes", include: processes, exclude: elsewhere } },
+      { resolve: { alias }, test: { ...shared, name: "alone", include: alone, exclude: elsewhere, isolate: true } }
     ]
   }
 })

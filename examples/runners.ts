@@ -1,7 +1,7 @@
 /** Where the runners of an example are: child processes, or with `--kubernetes IMAGE` pods of that image. */
 import { parseArgs } from "node:util"
 import type { Layer } from "effect"
-import { type Backend, type FlameError, FlameLayer, type Pool } from "../src/index.ts"
+import { type Backend, type FlameError, FlameLayer, type Pool } from "effect-flame"
 
 /** Of the command line; an example's own flags stand beside it. */
 export const flags = { kubernetes: { type: "string" } } as const

@@ -6,6 +6,8 @@ export const bundle = async (entries: Readonly<Record<string, string>>, folder: 
   await build({
     input: entries,
     platform: "node",
+    // src instead of dist, when the entry is one of this repository's own examples
+    resolve: { conditionNames: ["effect-flame-source", "node", "import", "default"] },
     // loaded lazily, and only outside of a cluster; rolldown itself has a native part
     external: [/^node:/, /^@kubernetes\//, /^rolldown(\/|$)/],
     logLevel: "silent",

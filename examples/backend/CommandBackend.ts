@@ -17,8 +17,8 @@ import {
   RunnerListener,
   type RunnerProcess,
   type RunnerSpec
-} from "../../src/backend.ts"
-import { BootFailure, type RunnerExit } from "../../src/index.ts"
+} from "effect-flame/backend"
+import { BootFailure, type RunnerExit } from "effect-flame"
 
 export interface Options {
   /**

@@ -7,7 +7,7 @@
 import { getPriority } from "node:os"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer, Schema } from "effect"
-import { Flame, Pool } from "../../src/index.ts"
+import { Flame, Pool } from "effect-flame"
 import * as CommandBackend from "./CommandBackend.ts"
 
 const main = fileURLToPath(import.meta.url)

@@ -3,9 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import * as Flame from "../../src/Flame.ts"
-import * as FlameLayer from "../../src/FlameLayer.ts"
-import { Pool } from "../../src/pool/Pool.ts"
+import { Flame, FlameLayer, Pool } from "effect-flame"
 import { settle } from "../../test/conformance/memory/harness.ts"
 
 const quick = Flame.fn("quick", {}, () => Effect.void)

@@ -1,7 +1,7 @@
 /** What the server has done elsewhere: counting primes, which would keep its event loop from everybody else. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 
 /** Counts the primes below a number, the slow way. */
 export const countPrimes = Flame.fn(

@@ -3,7 +3,7 @@ import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Config, Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { Flame, type FlameError } from "../../src/index.ts"
+import { Flame, type FlameError } from "effect-flame"
 import { countPrimes } from "./Primes.ts"
 
 const Params = Schema.Struct({

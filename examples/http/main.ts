@@ -7,7 +7,7 @@
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Flame, FlameLayer } from "../../src/index.ts"
+import { Flame, FlameLayer } from "effect-flame"
 import { countPrimes } from "./Primes.ts"
 
 Flame.main({

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { NodeHttpServer, NodeServices } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Option, Schema } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { Pool } from "../../src/index.ts"
+import { Pool } from "effect-flame"
 import { run } from "../weigh/App.ts"
 
 /** What the image has to weigh, beside the bundle. */

@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Flame, FlameLayer } from "../../src/index.ts"
+import { Flame, FlameLayer } from "effect-flame"
 import { Minifier } from "../weigh/Minifier.ts"
 import { weighLive } from "../weigh/WeighLive.ts"
 

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 import { flags } from "../runners.ts"
 import { ledger } from "./Ledger.ts"
 

@@ -4,7 +4,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Flame from "../../src/Flame.ts"
+import * as Flame from "effect-flame/Flame"
 
 /** The database cannot be opened where the runner is. */
 export class Unopened extends Schema.TaggedError<Unopened>()("Unopened", { path: Schema.String, why: Schema.String }) {

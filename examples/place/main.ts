@@ -5,7 +5,7 @@
  * The service is placed: it has one runner for as long as its owner wants, and any number of callers there.
  */
 import * as Effect from "effect/Effect"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 import { runners } from "../runners.ts"
 import { ledger } from "./Ledger.ts"
 

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Flame from "../../src/Flame.ts"
+import * as Flame from "effect-flame/Flame"
 
 /** There is no such file where the runner is. */
 export class NoFile extends Schema.TaggedError<NoFile>()("NoFile", { path: Schema.String }) {

@@ -6,7 +6,7 @@
  * the reader of the stream has seen enough.
  */
 import * as Effect from "effect/Effect"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 import { runners } from "../runners.ts"
 import { index } from "./Index.ts"
 

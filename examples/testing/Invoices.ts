@@ -2,7 +2,7 @@
  * A part of an app to be tested: invoices are printed on runners, and what happens when that goes wrong is its business.
  */
 import { Context, Effect, Schedule, Schema } from "effect"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 
 /** What a runner prints with; the real one is slow, costs money and needs a network. */
 export class Printer extends Context.Service<

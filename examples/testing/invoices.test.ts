@@ -7,8 +7,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
 import { TestClock } from "effect/testing"
-import { BootFailure, Flame, FlameLayer, Pool } from "../../src/index.ts"
-import { MemoryRunners } from "../../src/testing/index.ts"
+import { BootFailure, Flame, FlameLayer, Pool } from "effect-flame"
+import { MemoryRunners } from "effect-flame/testing"
 import { Invoice, NoPaper, print, Printer, printOnce } from "./Invoices.ts"
 
 const invoice = new Invoice({ number: 7, customer: "Ada", due: new Date("2026-01-31"), cents: 12_00 })

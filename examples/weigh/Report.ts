@@ -1,6 +1,6 @@
 /** What the program says at its end. Pure: the same outcomes give the same text, however they came about. */
 import { Result } from "effect"
-import type { PoolStatus } from "../../src/index.ts"
+import type { PoolStatus } from "effect-flame"
 import type { Weight } from "./Weigh.ts"
 
 /** What came of one package: its weight, or what is wrong with it. */

@@ -4,7 +4,7 @@
  * The code is in WeighLive.ts. Deep imports here, because a runner boots by loading this file too.
  */
 import * as Schema from "effect/Schema"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 
 /** What a package weighs, in bytes; `raw`, `minified` and `brotli` are of its scripts only. */
 export const Weight = Schema.Struct({

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises"
 import { extname, join, relative } from "node:path"
 import { brotliCompressSync, constants } from "node:zlib"
 import * as Effect from "effect/Effect"
-import { Flame } from "../../src/index.ts"
+import { Flame } from "effect-flame"
 import { Minifier } from "./Minifier.ts"
 import { Unreadable, weigh, type Weight } from "./Weigh.ts"
 

@@ -9,7 +9,7 @@
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"
-import { Flame, FlameLayer } from "../../src/index.ts"
+import { Flame, FlameLayer } from "effect-flame"
 import { Minifier } from "./Minifier.ts"
 import { weighLive } from "./WeighLive.ts"
 
