@@ -39,8 +39,8 @@ export const of = (
       // its items have been sent
       if (fn.stream) return [Kind.Success, none]
       const { value } = exit
-      if (codec.isSuccessSync) return [Kind.Success, codec.encodeSuccess(value)]
-      return [Kind.Success, codec.encodeSuccessEffect(value)]
+      if (codec.success.isSync) return [Kind.Success, codec.success.encode(value)]
+      return [Kind.Success, codec.success.encodeEffect(value)]
     }
     // a defect elects itself over a typed error, as it does in Effect
     const reasons = exit.cause.reasons
@@ -49,8 +49,8 @@ export const of = (
     if (die !== undefined) return died(die.defect)
     const fail = reasons.find(Cause.isFailReason)
     if (fail !== undefined) {
-      if (codec.isErrorSync) return [Kind.Failure, codec.encodeError(fail.error)]
-      return [Kind.Failure, codec.encodeErrorEffect(fail.error)]
+      if (codec.error.isSync) return [Kind.Failure, codec.error.encode(fail.error)]
+      return [Kind.Failure, codec.error.encodeEffect(fail.error)]
     }
     return isStopped ? interrupted : died(new Error("the function interrupted itself"))
   } catch (defect) {

@@ -114,8 +114,8 @@ export class Items {
   private decode(messages: Uint8Array, isSingle: boolean): Pulled {
     const { codec } = this
     this.call?.channel?.consumed(messages.length)
-    if (!codec.isSuccessSync) return this.decodeLater(messages, isSingle)
-    if (isSingle) return Exit.succeed([codec.decodeSuccess(messages, true)])
+    if (!codec.success.isSync) return this.decodeLater(messages, isSingle)
+    if (isSingle) return Exit.succeed([codec.success.decode(messages, true)])
     const { failure, items } = codec.items.decodeMany(messages)
     if (failure !== undefined) {
       this.drop()

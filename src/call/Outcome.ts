@@ -21,12 +21,12 @@ export const read = (
   try {
     switch (kind) {
       case Kind.Success: {
-        if (codec.isSuccessSync) return Exit.succeed(codec.decodeSuccess(bytes, large !== undefined))
-        return Effect.orDie(codec.decodeSuccessEffect(large ?? Buffer.from(body), true))
+        if (codec.success.isSync) return Exit.succeed(codec.success.decode(bytes, large !== undefined))
+        return Effect.orDie(codec.success.decodeEffect(large ?? Buffer.from(body), true))
       }
       case Kind.Failure: {
-        if (codec.isErrorSync) return Exit.fail(codec.decodeError(bytes, large !== undefined))
-        return Effect.flatMap(Effect.orDie(codec.decodeErrorEffect(large ?? Buffer.from(body), true)), Effect.fail)
+        if (codec.error.isSync) return Exit.fail(codec.error.decode(bytes, large !== undefined))
+        return Effect.flatMap(Effect.orDie(codec.error.decodeEffect(large ?? Buffer.from(body), true)), Effect.fail)
       }
       default: {
         const defect = FunctionCodec.decodeDefect(bytes)

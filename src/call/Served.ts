@@ -38,7 +38,7 @@ export const prepare = (functions: ReadonlyArray<Served>, transport: Transport, 
 
 const compile = (codec: FunctionCodec.FunctionCodec): void => {
   try {
-    void (codec.isPayloadSync && codec.isSuccessSync && codec.isErrorSync)
+    void (codec.payload.isSync && codec.success.isSync && codec.error.isSync)
   } catch {
     // the first call will be told
   }
@@ -53,10 +53,10 @@ export const run = (
 ): Effect.Effect<unknown, unknown, unknown> => {
   try {
     const bytes = large ?? body.subarray(start)
-    if (codec.isPayloadSync) return fn.implementation(codec.decodePayload(bytes, large !== undefined))
+    if (codec.payload.isSync) return fn.implementation(codec.payload.decode(bytes, large !== undefined))
     // it may be decoded after this turn, when what is not ours is used again
     const own = large ?? Buffer.from(bytes)
-    return Effect.flatMap(Effect.orDie(codec.decodePayloadEffect(own, true)), fn.implementation)
+    return Effect.flatMap(Effect.orDie(codec.payload.decodeEffect(own, true)), fn.implementation)
   } catch (defect) {
     return Effect.die(defect)
   }

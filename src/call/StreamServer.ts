@@ -97,7 +97,7 @@ export class Outlet {
   }
 
   private send(items: Chunk, from: number): Effect.Effect<void, unknown, unknown> {
-    if (!this.codec.isSuccessSync) return Effect.forEach(items, (item) => this.sendLater(item), { discard: true })
+    if (!this.codec.success.isSync) return Effect.forEach(items, (item) => this.sendLater(item), { discard: true })
     while (from < items.length) {
       const until = Math.min(items.length, from + this.perBatch)
       if (!this.sendBatch(from === 0 && until === items.length ? items : items.slice(from, until))) continue

@@ -13,10 +13,10 @@ export const encode = (
   payload: unknown,
   then: (bytes: Uint8Array) => Outcome
 ): Outcome => {
-  if (!codec.isPayloadSync) return later(codec, fn, payload, then)
+  if (!codec.payload.isSync) return later(codec, fn, payload, then)
   let bytes: Uint8Array
   try {
-    bytes = codec.encodePayload(payload)
+    bytes = codec.payload.encode(payload)
   } catch (error) {
     return invalid(fn, error)
   }
@@ -30,7 +30,7 @@ export const later = (
   payload: unknown,
   then: (bytes: Uint8Array) => Outcome
 ): Outcome =>
-  Effect.matchEffect(codec.encodePayloadEffect(payload), {
+  Effect.matchEffect(codec.payload.encodeEffect(payload), {
     onFailure: (error) => invalid(fn, error),
     onSuccess: then
   })

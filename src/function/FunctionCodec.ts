@@ -6,7 +6,6 @@
  * A side is *sync* when no part of its schema can suspend or need a service. Then the plain functions are to be used;
  * else the ones that give an Effect, which needs what the schema needs, and still is an `Exit` wherever it can be.
  */
-import type * as Effect from "effect/Effect"
 import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
 import { type ItemCodec, makeItemCodec } from "../schema/ItemCodec.ts"
 import { CodecError, isBare, makeSchemaCodec, type SchemaCodec } from "../schema/SchemaCodec.ts"
@@ -40,27 +39,35 @@ const codecs = new WeakMap<AnyFunction, FunctionCodec>()
  */
 export class FunctionCodec {
   private readonly fn: AnyFunction
-  private payloadSide: SchemaCodec | undefined
-  private successSide: SchemaCodec | undefined
-  private errorSide: SchemaCodec | undefined
-  private itemSide: ItemCodec | undefined
+  private payloadCodec: SchemaCodec | undefined
+  private successCodec: SchemaCodec | undefined
+  private errorCodec: SchemaCodec | undefined
+  private itemCodec: ItemCodec | undefined
 
   constructor(fn: AnyFunction) {
     this.fn = fn
   }
 
-  private get payload(): SchemaCodec {
-    return (this.payloadSide ??= makeSchemaCodec(this.fn.payload, `the payload of ${this.fn.name}`, true))
+  /** Encodes what the schema's `make` takes: fills in defaults, makes instances of plain objects. */
+  get payload(): SchemaCodec {
+    return (this.payloadCodec ??= makeSchemaCodec(this.fn.payload, `the payload of ${this.fn.name}`, true))
   }
-  private get success(): SchemaCodec {
-    return (this.successSide ??= makeSchemaCodec(
+
+  get success(): SchemaCodec {
+    return (this.successCodec ??= makeSchemaCodec(
       this.fn.success,
       `${this.fn.stream ? "an item" : "the result"} of ${this.fn.name}`,
       false
     ))
   }
-  private get error(): SchemaCodec {
-    return (this.errorSide ??= makeSchemaCodec(this.fn.error, `the error of ${this.fn.name}`, false))
+
+  get error(): SchemaCodec {
+    return (this.errorCodec ??= makeSchemaCodec(this.fn.error, `the error of ${this.fn.name}`, false))
+  }
+
+  /** Encodes the items of a stream together. */
+  get items(): ItemCodec {
+    return (this.itemCodec ??= makeItemCodec(this.fn.success, `an item of ${this.fn.name}`))
   }
 
   /** Whether an item has no length of its own before it. */
@@ -68,63 +75,8 @@ export class FunctionCodec {
     return isBare(this.fn.success)
   }
 
-  /** How the items of a stream travel together. */
-  get items(): ItemCodec {
-    return (this.itemSide ??= makeItemCodec(this.fn.success, `an item of ${this.fn.name}`))
-  }
-
   /** Fingerprint of the function's schemas. */
   get layout(): string {
     return this.fn.layout
-  }
-
-  get isPayloadSync(): boolean {
-    return this.payload.isSync
-  }
-  get isSuccessSync(): boolean {
-    return this.success.isSync
-  }
-  get isErrorSync(): boolean {
-    return this.error.isSync
-  }
-
-  /** Takes what the schema's `make` takes: defaults are filled in, plain objects become instances. */
-  encodePayload(value: unknown): Uint8Array {
-    return this.payload.encode(value)
-  }
-  encodePayloadEffect(value: unknown): Effect.Effect<Uint8Array, CodecError, unknown> {
-    return this.payload.encodeEffect(value)
-  }
-  decodePayload(bytes: Uint8Array, owned: boolean): unknown {
-    return this.payload.decode(bytes, owned)
-  }
-  decodePayloadEffect(bytes: Uint8Array, owned: boolean): Effect.Effect<unknown, CodecError, unknown> {
-    return this.payload.decodeEffect(bytes, owned)
-  }
-
-  encodeSuccess(value: unknown): Uint8Array {
-    return this.success.encode(value)
-  }
-  encodeSuccessEffect(value: unknown): Effect.Effect<Uint8Array, CodecError, unknown> {
-    return this.success.encodeEffect(value)
-  }
-  decodeSuccess(bytes: Uint8Array, owned: boolean): unknown {
-    return this.success.decode(bytes, owned)
-  }
-  decodeSuccessEffect(bytes: Uint8Array, owned: boolean): Effect.Effect<unknown, CodecError, unknown> {
-    return this.success.decodeEffect(bytes, owned)
-  }
-
-  encodeError(value: unknown): Uint8Array {
-    return this.error.encode(value)
-  }
-  encodeErrorEffect(value: unknown): Effect.Effect<Uint8Array, CodecError, unknown> {
-    return this.error.encodeEffect(value)
-  }
-  decodeError(bytes: Uint8Array, owned: boolean): unknown {
-    return this.error.decode(bytes, owned)
-  }
-  decodeErrorEffect(bytes: Uint8Array, owned: boolean): Effect.Effect<unknown, CodecError, unknown> {
-    return this.error.decodeEffect(bytes, owned)
   }
 }

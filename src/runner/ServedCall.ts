@@ -82,8 +82,8 @@ export class ServedCall {
 
   /** Whether nothing is left to close or to wait for once its function has ended. */
   get isPlain(): boolean {
-    const { isErrorSync, isSuccessSync } = this.served.codec
-    return this.open === undefined && isSuccessSync && isErrorSync && this.scope.state._tag === "Empty"
+    const { error, success } = this.served.codec
+    return this.open === undefined && success.isSync && error.isSync && this.scope.state._tag === "Empty"
   }
 
   /** Its function is interrupted; nobody waits for items that have not left. */

@@ -44,7 +44,7 @@ describe("Items", () => {
       const success = Schema.String.pipe(Schema.decodeTo(Schema.String, transformation))
       return FunctionCodec.of(Flame.fn("words", { success, stream: true }, () => Stream.empty))
     }) as [FunctionCodec.FunctionCodec, FunctionCodec.FunctionCodec]
-    assert.deepStrictEqual([sync.layout, sync.isSuccessSync, effect.isSuccessSync], [effect.layout, true, false])
+    assert.deepStrictEqual([sync.layout, sync.success.isSync, effect.success.isSync], [effect.layout, true, false])
     const one = Effect.runSync(effect.items.encodeEffect("a") as Effect.Effect<Uint8Array, unknown>)
     const two = Buffer.concat([...sync.items.encodeMany(["b", "c"])])
     for (const codec of [sync, effect]) {

@@ -134,29 +134,29 @@ describe("round trips", () => {
       [schema],
       Effect.fnUntraced(function* ([value]) {
         const run = (effect: Effect.Effect<unknown, unknown, unknown>) => effect as Effect.Effect<never>
-        const payload: Uint8Array = yield* run(codec.encodePayloadEffect(value))
+        const payload: Uint8Array = yield* run(codec.payload.encodeEffect(value))
         // half of a surrogate pair is no text, and cannot cross
         if (Buffer.from(payload).includes("\ufffd")) return
-        isSame("payload", value, yield* overTheWire(payload, (bytes) => run(codec.decodePayloadEffect(bytes, false))))
-        const success: Uint8Array = yield* run(codec.encodeSuccessEffect(value))
-        isSame("success", value, yield* overTheWire(success, (bytes) => run(codec.decodeSuccessEffect(bytes, false))))
-        const error: Uint8Array = yield* run(codec.encodeErrorEffect(value))
-        isSame("error", value, yield* overTheWire(error, (bytes) => run(codec.decodeErrorEffect(bytes, false))))
-        if (!codec.isPayloadSync) return
+        isSame("payload", value, yield* overTheWire(payload, (bytes) => run(codec.payload.decodeEffect(bytes, false))))
+        const success: Uint8Array = yield* run(codec.success.encodeEffect(value))
+        isSame("success", value, yield* overTheWire(success, (bytes) => run(codec.success.decodeEffect(bytes, false))))
+        const error: Uint8Array = yield* run(codec.error.encodeEffect(value))
+        isSame("error", value, yield* overTheWire(error, (bytes) => run(codec.error.decodeEffect(bytes, false))))
+        if (!codec.payload.isSync) return
         isSame(
           "payload",
           value,
-          overTheWire(codec.encodePayload(value), (bytes) => codec.decodePayload(bytes, false))
+          overTheWire(codec.payload.encode(value), (bytes) => codec.payload.decode(bytes, false))
         )
         isSame(
           "success",
           value,
-          overTheWire(codec.encodeSuccess(value), (bytes) => codec.decodeSuccess(bytes, false))
+          overTheWire(codec.success.encode(value), (bytes) => codec.success.decode(bytes, false))
         )
         isSame(
           "error",
           value,
-          overTheWire(codec.encodeError(value), (bytes) => codec.decodeError(bytes, false))
+          overTheWire(codec.error.encode(value), (bytes) => codec.error.decode(bytes, false))
         )
       }),
       { arbitrary: { runs: 60 } }
@@ -166,34 +166,34 @@ describe("round trips", () => {
   it("keeps what JSON would not", () => {
     const codec = codecOf({ payload: Schema.Array(Schema.Number) })
     const odd = [NaN, Infinity, -Infinity, -0, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53, 0.1]
-    assert.deepStrictEqual(codec.decodePayload(codec.encodePayload(odd), false), odd)
+    assert.deepStrictEqual(codec.payload.decode(codec.payload.encode(odd), false), odd)
   })
 
   it("carries text as UTF-8, which has no half surrogate pairs", () => {
     const codec = codecOf({ payload: Schema.String })
     const text = "größe 📏 \u0000 \ufeff"
-    assert.strictEqual(codec.decodePayload(codec.encodePayload(text), false), text)
-    assert.strictEqual(codec.decodePayload(codec.encodePayload("a\ud800"), false), "a\ufffd")
+    assert.strictEqual(codec.payload.decode(codec.payload.encode(text), false), text)
+    assert.strictEqual(codec.payload.decode(codec.payload.encode("a\ud800"), false), "a\ufffd")
   })
 
   it("[C17] gives errors and payloads back as instances of their classes", () => {
     const codec = codecOf({ error: Schema.Union([TooHeavy, Closed]) })
     const customer = new Customer({ name: "Ada", since: DateTime.makeUnsafe(0) })
-    const error = overTheWire(codec.encodeError(new TooHeavy({ limit: 3, customer })), (b) =>
-      codec.decodeError(b, false)
+    const error = overTheWire(codec.error.encode(new TooHeavy({ limit: 3, customer })), (b) =>
+      codec.error.decode(b, false)
     )
     assert.instanceOf(error, TooHeavy)
     assert.instanceOf(error, Error)
     assert.strictEqual(error.limit, 3)
     assert.strictEqual(error.customer.greeting, "dear Ada")
-    assert.instanceOf(codec.decodeError(codec.encodeError(new Closed()), false), Closed)
+    assert.instanceOf(codec.error.decode(codec.error.encode(new Closed()), false), Closed)
   })
 
   it("lets Redacted values cross in clear, and hides them again", () => {
     const codec = codecOf({ payload: { key: Schema.Redacted(Schema.String) } })
-    const bytes = codec.encodePayload({ key: Redacted.make("hunter2") })
+    const bytes = codec.payload.encode({ key: Redacted.make("hunter2") })
     assert.include(Buffer.from(bytes).toString("latin1"), "hunter2")
-    const { key } = codec.decodePayload(bytes, false) as { readonly key: Redacted.Redacted }
+    const { key } = codec.payload.decode(bytes, false) as { readonly key: Redacted.Redacted }
     assert.strictEqual(JSON.stringify(key), '"<redacted>"')
     assert.strictEqual(Redacted.value(key), "hunter2")
   })
@@ -209,31 +209,31 @@ describe("payloads", () => {
       }
     })
     const since = DateTime.makeUnsafe(0)
-    const payload = codec.decodePayload(codec.encodePayload({ customer: { name: "Ada", since } }), false)
+    const payload = codec.payload.decode(codec.payload.encode({ customer: { name: "Ada", since } }), false)
     assert.deepStrictEqual(payload, {
       customer: new Customer({ name: "Ada", since, tags: [] }),
       retries: 3,
       kind: "order"
     })
     const top = codecOf({ payload: Customer })
-    assert.instanceOf(top.decodePayload(top.encodePayload({ name: "Ada", since }), false), Customer)
-    assert.instanceOf(top.decodePayload(top.encodePayload(new Customer({ name: "Ada", since })), false), Customer)
+    assert.instanceOf(top.payload.decode(top.payload.encode({ name: "Ada", since }), false), Customer)
+    assert.instanceOf(top.payload.decode(top.payload.encode(new Customer({ name: "Ada", since })), false), Customer)
   })
 
   it.effect("may have defaults that are computed by an Effect", () =>
     Effect.gen(function* () {
       const now = Effect.map(DateTime.now, (at) => at)
       const codec = codecOf({ payload: { at: Schema.DateTimeUtc.pipe(Schema.withConstructorDefault(now)) } })
-      assert.isFalse(codec.isPayloadSync)
+      assert.isFalse(codec.payload.isSync)
       yield* TestClock.setTime(5)
-      const bytes = yield* codec.encodePayloadEffect({}) as Effect.Effect<Uint8Array, FunctionCodec.CodecError>
-      assert.deepStrictEqual(codec.decodePayload(bytes, false), { at: DateTime.makeUnsafe(5) })
+      const bytes = yield* codec.payload.encodeEffect({}) as Effect.Effect<Uint8Array, FunctionCodec.CodecError>
+      assert.deepStrictEqual(codec.payload.decode(bytes, false), { at: DateTime.makeUnsafe(5) })
     })
   )
 
   it("leave out what the schema does not know", () => {
     const codec = codecOf({ payload: { a: Schema.Number } })
-    assert.deepStrictEqual(codec.decodePayload(codec.encodePayload({ a: 1, b: 2 }), false), { a: 1 })
+    assert.deepStrictEqual(codec.payload.decode(codec.payload.encode({ a: 1, b: 2 }), false), { a: 1 })
   })
 })
 
@@ -241,14 +241,14 @@ describe("void", () => {
   it("is nothing on the wire, on every side", () => {
     const codec = codecOf({ error: Schema.Void })
     for (const bytes of [
-      codec.encodePayload(undefined),
-      codec.encodeSuccess(undefined),
-      codec.encodeError(undefined)
+      codec.payload.encode(undefined),
+      codec.success.encode(undefined),
+      codec.error.encode(undefined)
     ]) {
       assert.strictEqual(bytes.length, 0)
     }
-    assert.isUndefined(codec.decodePayload(new Uint8Array(0), true))
-    assert.isTrue(codec.isPayloadSync && codec.isSuccessSync && codec.isErrorSync)
+    assert.isUndefined(codec.payload.decode(new Uint8Array(0), true))
+    assert.isTrue(codec.payload.isSync && codec.success.isSync && codec.error.isSync)
   })
 })
 
@@ -257,27 +257,27 @@ describe("bytes", () => {
 
   it("at the top pass by reference to the wire", () => {
     const bytes = new Uint8Array(100)
-    assert.strictEqual(codec.encodePayload(bytes), bytes)
+    assert.strictEqual(codec.payload.encode(bytes), bytes)
     const buffer = Buffer.from("view").subarray(1)
-    assert.strictEqual(codec.encodeSuccess(buffer), buffer)
+    assert.strictEqual(codec.success.encode(buffer), buffer)
   })
 
   it("at the top are the bytes that came, where they are owned, and a copy of them otherwise", () => {
     const owned = new Uint8Array([1, 2, 3])
-    assert.strictEqual(codec.decodeSuccess(owned, true), owned)
+    assert.strictEqual(codec.success.decode(owned, true), owned)
     const borrowed = Buffer.from([1, 2, 3])
-    const value = codec.decodeSuccess(borrowed, false) as Uint8Array
+    const value = codec.success.decode(borrowed, false) as Uint8Array
     borrowed.fill(0)
     assert.deepStrictEqual(value, new Uint8Array([1, 2, 3]))
   })
 
   it("are never a Buffer, however they came", () => {
     const nested = codecOf({ success: Schema.Struct({ a: Schema.Uint8Array }) })
-    const body = Buffer.from(nested.encodeSuccess({ a: new Uint8Array([1, 2, 3]) }))
-    const { a } = nested.decodeSuccess(body, true) as { readonly a: Uint8Array }
+    const body = Buffer.from(nested.success.encode({ a: new Uint8Array([1, 2, 3]) }))
+    const { a } = nested.success.decode(body, true) as { readonly a: Uint8Array }
     for (const bytes of [
-      codec.decodeSuccess(Buffer.from([1]), true),
-      codec.decodeSuccess(Buffer.from([1]), false),
+      codec.success.decode(Buffer.from([1]), true),
+      codec.success.decode(Buffer.from([1]), false),
       a
     ]) {
       assert.strictEqual((bytes as Uint8Array).constructor, Uint8Array)
@@ -286,40 +286,40 @@ describe("bytes", () => {
 
   it("inside other values keep no buffer of the wire, neither its content nor its memory", () => {
     const nested = codecOf({ success: Schema.Struct({ tiny: Schema.Uint8Array }) })
-    const { tiny } = overTheWire(nested.encodeSuccess({ tiny: new Uint8Array([1, 2, 3]) }), (bytes) =>
-      nested.decodeSuccess(bytes, false)
+    const { tiny } = overTheWire(nested.success.encode({ tiny: new Uint8Array([1, 2, 3]) }), (bytes) =>
+      nested.success.decode(bytes, false)
     ) as { readonly tiny: Uint8Array }
     assert.deepStrictEqual(tiny, new Uint8Array([1, 2, 3]))
     assert.strictEqual(tiny.buffer.byteLength, 3)
   })
 
   it("are refused when they are something else", () => {
-    const error = errorOf(() => codec.encodePayload("bytes"))
+    const error = errorOf(() => codec.payload.encode("bytes"))
     assert.strictEqual(error.message, "the payload of weigh does not match its schema: expected Uint8Array")
   })
 
   it("may have checks", () => {
     const short = codecOf({ payload: Schema.Uint8Array.check(Schema.isMaxLength(2)) })
-    assert.deepStrictEqual(short.decodePayload(short.encodePayload(new Uint8Array(2)), false), new Uint8Array(2))
-    assert.match(errorOf(() => short.encodePayload(new Uint8Array(3))).message, /a length of at most 2/)
+    assert.deepStrictEqual(short.payload.decode(short.payload.encode(new Uint8Array(2)), false), new Uint8Array(2))
+    assert.match(errorOf(() => short.payload.encode(new Uint8Array(3))).message, /a length of at most 2/)
   })
 })
 
 describe("encoded bytes", () => {
   it("stay what they are while others are encoded", () => {
     const codec = codecOf({ payload: { id: Schema.Number, text: Schema.String } })
-    const views = Array.from({ length: 5_000 }, (_, id) => codec.encodePayload({ id, text: "x".repeat(id % 100) }))
+    const views = Array.from({ length: 5_000 }, (_, id) => codec.payload.encode({ id, text: "x".repeat(id % 100) }))
     for (const [id, bytes] of views.entries()) {
-      assert.deepStrictEqual(codec.decodePayload(bytes, false), { id, text: "x".repeat(id % 100) })
+      assert.deepStrictEqual(codec.payload.decode(bytes, false), { id, text: "x".repeat(id % 100) })
     }
   })
 
   it("of a large value are not kept alive by the small ones after it", () => {
     const codec = codecOf({ payload: { data: Schema.Uint8Array } })
-    const large = codec.encodePayload({ data: new Uint8Array(3_000_000) })
+    const large = codec.payload.encode({ data: new Uint8Array(3_000_000) })
     assert.isAbove(large.buffer.byteLength, 3_000_000)
-    assert.isAtMost(codec.encodePayload({ data: new Uint8Array(3) }).buffer.byteLength, 65_536)
-    assert.strictEqual((codec.decodePayload(large, false) as { readonly data: Uint8Array }).data.length, 3_000_000)
+    assert.isAtMost(codec.payload.encode({ data: new Uint8Array(3) }).buffer.byteLength, 65_536)
+    assert.strictEqual((codec.payload.decode(large, false) as { readonly data: Uint8Array }).data.length, 3_000_000)
   })
 })
 
@@ -368,7 +368,7 @@ describe("a value that does not fit", () => {
 
   it.each(cases)("[C62] is told by path and expectation, without the value (%#)", (payload, value, problems) => {
     const codec = codecOf({ payload })
-    const error = errorOf(() => codec.encodePayload(value))
+    const error = errorOf(() => codec.payload.encode(value))
     assert.strictEqual(error.message, `the payload of weigh does not match its schema: ${problems}`)
     assert.strictEqual(
       FunctionCodec.payloadIssues(error)
@@ -391,7 +391,7 @@ describe("a value that does not fit", () => {
       )
       const codec = codecOf({ payload: { odd: Odd } })
       const error = yield* Effect.flip(
-        codec.encodePayloadEffect({ odd: "hunter2" }) as Effect.Effect<Uint8Array, FunctionCodec.CodecError>
+        codec.payload.encodeEffect({ odd: "hunter2" }) as Effect.Effect<Uint8Array, FunctionCodec.CodecError>
       )
       assert.strictEqual(error.message, "the payload of weigh does not match its schema: odd: expected a valid value")
       assert.notInclude(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`, "hunter2")
@@ -400,18 +400,18 @@ describe("a value that does not fit", () => {
 
   it("is told by side", () => {
     const codec = codecOf({ success: Schema.Number, error: Closed })
-    assert.match(errorOf(() => codec.encodeSuccess("1")).message, /^the result of weigh does not match its schema: /)
+    assert.match(errorOf(() => codec.success.encode("1")).message, /^the result of weigh does not match its schema: /)
     assert.match(
-      errorOf(() => codec.encodeError(new Error("x"))).message,
+      errorOf(() => codec.error.encode(new Error("x"))).message,
       /^the error of weigh does not match its schema: /
     )
-    assert.match(errorOf(() => codecOf({}).encodeError("x")).message, /expected never$/)
+    assert.match(errorOf(() => codecOf({}).error.encode("x")).message, /expected never$/)
   })
 
   it("tells at most ten problems", () => {
     const codec = codecOf({ payload: Schema.Array(Schema.Number) })
     assert.lengthOf(
-      FunctionCodec.payloadIssues(errorOf(() => codec.encodePayload(Array.from({ length: 50 }, String)))) ?? [],
+      FunctionCodec.payloadIssues(errorOf(() => codec.payload.encode(Array.from({ length: 50 }, String)))) ?? [],
       10
     )
   })
@@ -420,7 +420,7 @@ describe("a value that does not fit", () => {
     const cycle = { value: 1, children: [] as Array<unknown> }
     cycle.children.push(cycle)
     assert.instanceOf(
-      errorOf(() => codecOf({ payload: Tree }).encodePayload(cycle)),
+      errorOf(() => codecOf({ payload: Tree }).payload.encode(cycle)),
       Error
     )
   })
@@ -432,7 +432,7 @@ describe("a value that does not fit", () => {
         throw boom
       })
     )
-    const error = errorOf(() => codecOf({ payload: { n: Throwing } }).encodePayload({ n: 1 }))
+    const error = errorOf(() => codecOf({ payload: { n: Throwing } }).payload.encode({ n: 1 }))
     assert.isUndefined(FunctionCodec.payloadIssues(error))
     assert.isTrue(error === boom || error.message.includes("boom") || String(error.cause).includes("boom"))
   })
@@ -440,8 +440,8 @@ describe("a value that does not fit", () => {
 
 describe("bytes that are no value", () => {
   const codec = codecOf({ success: Schema.Struct({ id: Schema.Number, text: Schema.String }) })
-  const good = codec.encodeSuccess({ id: 1, text: "hello" }).slice()
-  const isGood = () => assert.deepStrictEqual(codec.decodeSuccess(good, false), { id: 1, text: "hello" })
+  const good = codec.success.encode({ id: 1, text: "hello" }).slice()
+  const isGood = () => assert.deepStrictEqual(codec.success.decode(good, false), { id: 1, text: "hello" })
 
   it("are refused, and spoil nothing for the next", () => {
     const twice = Buffer.concat([good, good])
@@ -455,7 +455,7 @@ describe("bytes that are no value", () => {
       new Uint8Array(20).fill(0xff)
     ]
     for (const bytes of bad) {
-      const error = errorOf(() => codec.decodeSuccess(bytes, false))
+      const error = errorOf(() => codec.success.decode(bytes, false))
       assert.match(error.message, /^the result of weigh cannot be read: /)
       isGood()
     }
@@ -463,7 +463,7 @@ describe("bytes that are no value", () => {
 
   it("are refused when they are those of another schema", () => {
     const other = codecOf({ success: Schema.Struct({ id: Schema.String, text: Schema.String }) })
-    const error = errorOf(() => codec.decodeSuccess(other.encodeSuccess({ id: "hunter2", text: "" }), false))
+    const error = errorOf(() => codec.success.decode(other.success.encode({ id: "hunter2", text: "" }), false))
     assert.match(error.message, /^the result of weigh cannot be read: /)
     assert.notInclude(error.message, "hunter2")
     isGood()
@@ -475,7 +475,7 @@ describe("bytes that are no value", () => {
     ([numbers]) =>
       Effect.sync(() => {
         try {
-          codec.decodeSuccess(new Uint8Array([numbers.length, ...numbers]), false)
+          codec.success.decode(new Uint8Array([numbers.length, ...numbers]), false)
         } catch (error) {
           assert.instanceOf(error, FunctionCodec.CodecError)
         }
@@ -505,11 +505,11 @@ describe("codecs that suspend or need services", () => {
   it.effect("are given services by whoever runs them", () =>
     Effect.gen(function* () {
       const codec = codecOf({ payload: { word: Word } })
-      assert.isFalse(codec.isPayloadSync)
+      assert.isFalse(codec.payload.isSync)
       const at = (words: ReadonlyArray<string>) => Effect.provideService(Dictionary, { words })
       const run = <A, E>(effect: Effect.Effect<A, E, unknown>) => effect as Effect.Effect<A, E, Dictionary>
-      const bytes = yield* run(codec.encodePayloadEffect({ word: "b" })).pipe(at(["a", "b"]))
-      const value = yield* run(codec.decodePayloadEffect(bytes, false)).pipe(at(["A", "B"]))
+      const bytes = yield* run(codec.payload.encodeEffect({ word: "b" })).pipe(at(["a", "b"]))
+      const value = yield* run(codec.payload.decodeEffect(bytes, false)).pipe(at(["A", "B"]))
       assert.deepStrictEqual(value, { word: "B" })
     })
   )
@@ -517,13 +517,13 @@ describe("codecs that suspend or need services", () => {
   it.effect("wait without blocking", () =>
     Effect.gen(function* () {
       const codec = codecOf({ success: Schema.Array(Slow) })
-      const there = yield* codec
-        .encodeSuccessEffect(["a", "b"])
+      const there = yield* codec.success
+        .encodeEffect(["a", "b"])
         .pipe((effect) => Effect.forkChild(effect as Effect.Effect<Uint8Array>))
       yield* TestClock.adjust("2 seconds")
       const bytes = yield* Fiber.join(there)
-      const back = yield* codec
-        .decodeSuccessEffect(bytes, false)
+      const back = yield* codec.success
+        .decodeEffect(bytes, false)
         .pipe((effect) => Effect.forkChild(effect as Effect.Effect<unknown>))
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(yield* Fiber.join(back), ["a", "b"])
@@ -531,7 +531,7 @@ describe("codecs that suspend or need services", () => {
   )
 
   it("are told from those that do neither", () => {
-    const isSync = (payload: Schema.Top | Schema.Struct.Fields) => codecOf({ payload }).isPayloadSync
+    const isSync = (payload: Schema.Top | Schema.Struct.Fields) => codecOf({ payload }).payload.isSync
     for (const schema of [Schema.Number, Schema.Int, Customer, TooHeavy, Tree, Schema.FiniteFromString]) {
       assert.isTrue(isSync(schema))
       assert.isTrue(isSync(Schema.Option(schema)))
@@ -548,9 +548,9 @@ describe("codecs that suspend or need services", () => {
 
   it("still give an Exit where nothing suspends, so that no fiber is needed", () => {
     const codec = codecOf({ payload: { at: Schema.DateTimeUtcFromString } })
-    const encoded = codec.encodePayloadEffect({ at: DateTime.makeUnsafe(0) })
+    const encoded = codec.payload.encodeEffect({ at: DateTime.makeUnsafe(0) })
     assert.isTrue(Exit.isExit(encoded) && Exit.isSuccess(encoded))
-    assert.isTrue(Exit.isExit(codec.decodePayloadEffect(Effect.runSync(encoded as Effect.Effect<Uint8Array>), false)))
+    assert.isTrue(Exit.isExit(codec.payload.decodeEffect(Effect.runSync(encoded as Effect.Effect<Uint8Array>), false)))
   })
 })
 
@@ -567,22 +567,22 @@ describe("a value that is nested deeper than anybody means", () => {
 
   it("is refused by whoever reads it: 512 is the deepest, far from the end of the stack", () => {
     const codec = codecOf({ success: Tree })
-    const bytes = (depth: number) => Buffer.from(codec.encodeSuccess(tree(depth)))
-    assert.deepStrictEqual(codec.decodeSuccess(bytes(128), false), tree(128))
-    const error = errorOf(() => codec.decodeSuccess(bytes(600), false))
+    const bytes = (depth: number) => Buffer.from(codec.success.encode(tree(depth)))
+    assert.deepStrictEqual(codec.success.decode(bytes(128), false), tree(128))
+    const error = errorOf(() => codec.success.decode(bytes(600), false))
     assert.instanceOf(error, FunctionCodec.CodecError)
     assert.match(error.message, /nesting depth at most 512/)
   })
 
   it("costs its own call at most where JSON has no limit", () => {
     const codec = codecOf({ success: Schema.Json })
-    const sample = Buffer.from(codec.encodeSuccess([[]]))
+    const sample = Buffer.from(codec.success.encode([[]]))
     const text = "[".repeat(500_000) + "]".repeat(500_000)
     const body = Buffer.concat([sample.subarray(1, sample.indexOf("[")), Buffer.from(text)])
     const bytes = Buffer.concat([lengthOf(body.length), body])
     const exit = Outcome.read("deep", codec, Kind.Success, bytes, undefined, "r")
     assert.isTrue(Exit.isExit(exit))
-    assert.isTrue(Exit.isSuccess(codec.decodeSuccessEffect(sample, false) as Exit.Exit<unknown>))
+    assert.isTrue(Exit.isSuccess(codec.success.decodeEffect(sample, false) as Exit.Exit<unknown>))
   })
 })
 
@@ -599,14 +599,17 @@ describe("a codec", () => {
       pool
     })
     const codec = FunctionCodec.of(fn)
-    assert.match(errorOf(() => codec.encodePayload({})).message, /^the payload of odd cannot be sent: .*no toCodecJson/)
+    assert.match(
+      errorOf(() => codec.payload.encode({})).message,
+      /^the payload of odd cannot be sent: .*no toCodecJson/
+    )
   })
 
   it("refuses a schema without a type that did not exist yet when the function was declared", () => {
     const fn = FlameFunction.make("late", { success: Schema.Struct({ later: Schema.suspend(() => Later) }), pool })
     const Later = Schema.Struct({ meta: Schema.Unknown })
     assert.match(
-      errorOf(() => FunctionCodec.of(fn).encodeSuccess({})).message,
+      errorOf(() => FunctionCodec.of(fn).success.encode({})).message,
       /^the result of late cannot be sent: later\.meta is Schema\.Unknown/
     )
   })

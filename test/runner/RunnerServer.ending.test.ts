@@ -60,9 +60,9 @@ describe("the handshake of a runner", () => {
         Effect.succeed(size)
       )
       const codec = FunctionCodec.of(fn)
-      assert.isUndefined(codec["payloadSide"])
+      assert.isUndefined(codec["payloadCodec"])
       yield* introduced([noop, fn])
-      yield* when(() => codec["payloadSide"] !== undefined && codec["successSide"] !== undefined)
+      yield* when(() => codec["payloadCodec"] !== undefined && codec["successCodec"] !== undefined)
     })
   )
 

@@ -39,7 +39,7 @@ class StressCall implements RunnerCall {
     assert.isTrue(isFinal(kind))
     if (kind === Kind.Success) {
       assert.isTrue(
-        this.expected.equals(codec.decodeSuccess(large ?? body, large !== undefined) as Uint8Array),
+        this.expected.equals(codec.success.decode(large ?? body, large !== undefined) as Uint8Array),
         "another result"
       )
     }
@@ -79,7 +79,7 @@ const stress = async (handle: RunnerHandle, seed: number) => {
     const call = new StressCall(Buffer.alloc(size, bytes.toReversed()))
     calls.push(call)
     const millis = random() < 0.5 ? int(random, 1, 3) : 0
-    handle.request(call, 0, undefined, undefined, undefined, codec.encodePayload({ bytes, millis, size }))
+    handle.request(call, 0, undefined, undefined, undefined, codec.payload.encode({ bytes, millis, size }))
     if (random() < 0.3) {
       const other = Random.pick(
         calls.filter(({ finals, isCancelled }) => finals.length === 0 && !isCancelled),
@@ -148,7 +148,7 @@ describe("parent and runner together", () => {
         const calls = Array.from({ length: 20 }, (_, i) => {
           const [bytes, size] = [noise(i % 3 === 0 ? 1_500_000 : 100, i), i % 2 === 0 ? 1_500_000 : 100]
           const call = new StressCall(Buffer.alloc(size, bytes.toReversed()))
-          handle.request(call, 0, undefined, undefined, undefined, codec.encodePayload({ bytes, millis: i % 5, size }))
+          handle.request(call, 0, undefined, undefined, undefined, codec.payload.encode({ bytes, millis: i % 5, size }))
           return call
         })
         yield* Effect.promise(() => until(() => calls.some(({ finals }) => finals.length > 0)))

@@ -76,7 +76,7 @@ export class ScriptedParent {
     const id = options.id ?? ++this.lastId
     const head = encodeHead(this.functions.indexOf(fn), options.budget, options.span, options.extras, options.isTimed)
     this.asked.set(id, fn)
-    const encoding = FunctionCodec.of(fn).encodePayloadEffect(payload) as Effect.Effect<Uint8Array>
+    const encoding = FunctionCodec.of(fn).payload.encodeEffect(payload) as Effect.Effect<Uint8Array>
     this.link.send(Kind.Request, id, head, Effect.runSync(encoding))
     return id
   }
@@ -108,12 +108,12 @@ export class ScriptedParent {
         case Kind.Success:
           return {
             kind,
-            value: yield* Effect.orDie(codec.decodeSuccessEffect(first.body, true)) as Effect.Effect<unknown>
+            value: yield* Effect.orDie(codec.success.decodeEffect(first.body, true)) as Effect.Effect<unknown>
           }
         case Kind.Failure:
           return {
             kind,
-            value: yield* Effect.orDie(codec.decodeErrorEffect(first.body, true)) as Effect.Effect<unknown>
+            value: yield* Effect.orDie(codec.error.decodeEffect(first.body, true)) as Effect.Effect<unknown>
           }
         default:
           return first.body.length === 0 ? { kind } : { kind, value: JSON.parse(String(first.body)) }

@@ -87,9 +87,9 @@ export class PeerServer {
     )
     this.isInside = false
     const exit = fiber.pollUnsafe()
-    const { isErrorSync, isSuccessSync } = procedure.served.codec
+    const { error, success } = procedure.served.codec
     // one that ends at once, with nothing to close and nothing to wait for, cannot be cancelled: nobody need find it
-    if (exit !== undefined && scope.state._tag === "Empty" && isSuccessSync && isErrorSync) {
+    if (exit !== undefined && scope.state._tag === "Empty" && success.isSync && error.isSync) {
       this.ended(open, exit, context)
       return true
     }
@@ -117,9 +117,9 @@ export class PeerServer {
     const { codec, fn } = open.procedure.served
     const pump = fn.stream ? this.outlet(open) : undefined
     try {
-      if (codec.isPayloadSync) return open.procedure.handler.run(codec.decodePayload(bytes, owned), pump)
+      if (codec.payload.isSync) return open.procedure.handler.run(codec.payload.decode(bytes, owned), pump)
       const own = owned ? bytes : Buffer.from(bytes)
-      return Effect.flatMap(Effect.orDie(codec.decodePayloadEffect(own, true)), (payload) =>
+      return Effect.flatMap(Effect.orDie(codec.payload.decodeEffect(own, true)), (payload) =>
         open.procedure.handler.run(payload, pump)
       )
     } catch (defect) {

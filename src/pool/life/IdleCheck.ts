@@ -34,7 +34,7 @@ export const askIdle = (
       answer(
         kind !== Kind.Success ||
           idleWhen === undefined ||
-          FunctionCodec.of(idleWhen).decodeSuccess(body, false) !== false
+          FunctionCodec.of(idleWhen).success.decode(body, false) !== false
       )
   }
   // silent or failing, it does not object: a check that is broken must not keep runners for ever
