@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Backend } from "./backend/Backend.ts"
 import type { MemoryRunners } from "./backend/MemoryBackend.ts"
-import type { Options as ProcessOptions } from "./backend/ProcessBackend.ts"
+import type { ProcessBackendOptions } from "./backend/ProcessBackend.ts"
 import { InvalidSpec } from "./error/BootFailure.ts"
 import type { Options as ClusterOptions } from "./kubernetes/KubernetesBackend.ts"
 import { BootFailed, FlameError } from "./error/FlameError.ts"
@@ -14,7 +14,7 @@ import * as Entry from "./process/Entry.ts"
 import type { NeedsOf, Servable } from "./function/Servable.ts"
 
 /** Options of child processes, with the entry that `Flame.main` registers as the default. */
-export type LocalOptions<RHooks = never> = PoolOptions<RHooks> & Partial<ProcessOptions>
+export type LocalOptions<RHooks = never> = PoolOptions<RHooks> & Partial<ProcessBackendOptions>
 
 /**
  * Runners are child processes of this one: needs nothing but Node.
@@ -31,7 +31,7 @@ export const local = <RHooks = never>(
       if (entry === undefined) return yield* noEntry
       const ProcessBackend = yield* Effect.promise(() => import("./backend/ProcessBackend.ts"))
       const { ofBackend, ofPool } = split(options, processOptions)
-      const backend = ProcessBackend.layer({ build: Build.of(pathOf(entry)), ...ofBackend, entry })
+      const backend = ProcessBackend.layer({ build: Build.of(Entry.pathOf(entry)), ...ofBackend, entry })
       return Layer.provideMerge(Pool.layer(ofPool), backend)
     })
   )
@@ -52,8 +52,11 @@ export const kubernetes = <RHooks = never>(
     Effect.gen(function* () {
       const KubernetesBackend = yield* Effect.promise(() => import("./kubernetes/KubernetesBackend.ts"))
       const { ofBackend, ofPool } = split(options, podOptions)
-      const program = pathOf(options.entry ?? Entry.current() ?? process.argv[1] ?? "")
-      const backend = KubernetesBackend.layer({ build: Build.of(program), ...ofBackend })
+      const entry = options.entry ?? Entry.current() ?? process.argv[1]
+      const backend = KubernetesBackend.layer({
+        build: Build.of(entry === undefined ? undefined : Entry.pathOf(entry)),
+        ...ofBackend
+      })
       return Layer.provideMerge(
         Pool.layer(ofPool),
         backend.pipe(Layer.catch(({ message }) => Layer.effectContext(failure(message))))
@@ -80,7 +83,7 @@ export const auto = <RHooks = never>(
       const { kubernetes: ofPods, ...ofProcesses } = options
       if (process.env["KUBERNETES_SERVICE_HOST"] === undefined) return local<RHooks>(ofProcesses)
       const { ofBackend, ofPool } = split(ofProcesses, processOptions)
-      const { build, entry, env } = ofBackend as Partial<ProcessOptions>
+      const { build, entry, env } = ofBackend as Partial<ProcessBackendOptions>
       return kubernetes<RHooks>({ ...ofPool, ...defined({ build, entry, env }), ...ofPods })
     })
   )
@@ -117,13 +120,8 @@ const noEntry = failure(
   'no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL("./runner.ts", import.meta.url) })'
 )
 
-const pathOf = (entry: string | URL): string => {
-  const text = String(entry)
-  return text.startsWith("file:") ? decodeURIComponent(new URL(text).pathname) : text
-}
-
 /** Which options are of a backend: the others are the pool's. All of them, or this does not compile. */
-const processOptions: Readonly<Record<keyof ProcessOptions, true>> = {
+const processOptions: Readonly<Record<keyof ProcessBackendOptions, true>> = {
   entry: true,
   execArgv: true,
   env: true,

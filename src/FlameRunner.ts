@@ -10,7 +10,7 @@ import { type BootFailure, NotARunner, ServicesFailed } from "./error/BootFailur
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import type { AnyImplemented } from "./function/FlameFunction.ts"
 import * as Build from "./process/Build.ts"
-import * as LastWords from "./process/LastWords.ts"
+import * as UnsentLogs from "./process/UnsentLogs.ts"
 import { LogForward } from "./runner/LogForward.ts"
 import * as Role from "./process/Role.ts"
 import * as Steps from "./process/Steps.ts"
@@ -77,7 +77,7 @@ const forwarded = <R>(context: Context.Context<R>): Context.Context<R> => {
   if (Role.current()._tag !== "Runner") return context
   if (logs === undefined) {
     const own = (logs = new LogForward())
-    LastWords.keep(() => own.takeUnsent())
+    UnsentLogs.register(() => own.takeUnsent())
   }
   return logs.around(context)
 }

@@ -7,7 +7,7 @@ import * as Runtime from "effect/Runtime"
 import { NeverConnected, ServicesFailed } from "./error/BootFailure.ts"
 import { checkNode } from "./function/Requirements.ts"
 import * as Steps from "./process/Steps.ts"
-import * as LastWords from "./process/LastWords.ts"
+import * as UnsentLogs from "./process/UnsentLogs.ts"
 import { bootTimeLeft, current, report } from "./process/Role.ts"
 import * as Shutdown from "./process/Shutdown.ts"
 
@@ -70,7 +70,7 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
 })
 
 const dieOf = (signal: "SIGTERM", listener: () => void): void => {
-  LastWords.say()
+  UnsentLogs.write()
   process.removeListener(signal, listener)
   process.kill(process.pid, signal)
 }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { variables } from "../src/process/Role.ts"
+import { variables } from "../src/process/RoleVariables.ts"
 import { fixture, spec } from "./fixtures/process/kit.ts"
 import { until } from "./fixtures/process/processes.ts"
 

@@ -63,14 +63,14 @@ interface Living extends MemoryRunner {
 }
 
 /** Options of the memory backend. */
-export interface Options<R> {
+export interface MemoryBackendOptions<R> {
   readonly functions: ReadonlyArray<Implemented<R> | AnyGroup>
   /** Name of the runners' build; the parent's is `test`. */
   readonly build?: string
 }
 
 /** The backend whose runners live in this process, and what a test may do to them; what groups need is not in its type. */
-export const layer = <R>(options: Options<R>): Layer.Layer<Backend | MemoryRunners, never, R> =>
+export const layer = <R>(options: MemoryBackendOptions<R>): Layer.Layer<Backend | MemoryRunners, never, R> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const context = (yield* Effect.context<R>()) as Context.Context<never>

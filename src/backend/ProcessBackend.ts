@@ -5,8 +5,6 @@
  * no port, no path, no key, its end is authority.
  */
 import { statSync } from "node:fs"
-import { resolve } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,15 +14,16 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type BootFailure, EntryMissing, InvalidSpec } from "../error/BootFailure.ts"
-import { variables } from "../process/Role.ts"
+import * as Entry from "../process/Entry.ts"
+import { variables } from "../process/RoleVariables.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
 import { bootFailure } from "./ProcessExit.ts"
 import * as Reaper from "./Reaper.ts"
-import { start, type LogOutput } from "./RunnerChild.ts"
+import { type LogOutput, start } from "./RunnerChild.ts"
 import * as RunnerCommand from "./RunnerCommand.ts"
 
 /** How runners are started. */
-export interface Options {
+export interface ProcessBackendOptions {
   /** The file that a runner runs: a `file:` URL, or a path from the current directory. */
   readonly entry: string | URL
   /** Options for the runners' Node, after those of this process. */
@@ -50,8 +49,8 @@ const reaperSlack = 500
  * Dies with a TypeError where an option makes no sense for any runner. An entry or a directory that is not there fails
  * the boots instead, because it may come.
  */
-export const make: (options: Options) => Effect.Effect<Backend["Service"], never, Scope.Scope> = Effect.fnUntraced(
-  function* (options) {
+export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Service"], never, Scope.Scope> =
+  Effect.fnUntraced(function* (options) {
     const { killGrace, outputLevel } = yield* Effect.sync(() => checked(options))
     const reaper = yield* Reaper.acquire
 
@@ -88,16 +87,15 @@ export const make: (options: Options) => Effect.Effect<Backend["Service"], never
       defaults: { bootTimeout: 60_000, reasonGrace: 50 },
       launch
     })
-  }
-)
+  })
 
 /** The backend whose runners are child processes. */
-export const layer = (options: Options): Layer.Layer<Backend> => Layer.effect(Backend, make(options))
+export const layer = (options: ProcessBackendOptions): Layer.Layer<Backend> => Layer.effect(Backend, make(options))
 
 const severities: ReadonlyArray<unknown> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]
 
 /** Once for all runners: each boot would fail of the same mistake, and as if it could heal. */
-const checked = ({ killGrace, outputLevel = "Info" }: Options) => {
+const checked = ({ killGrace, outputLevel = "Info" }: ProcessBackendOptions) => {
   if (!severities.includes(outputLevel)) {
     throw new TypeError(`the option outputLevel must be one of ${severities.join(", ")}, it is ${outputLevel}`)
   }
@@ -118,19 +116,10 @@ const shown = (input: Duration.Input): string => (typeof input === "object" ? JS
 // looked for at each launch: the file may be built later, or be gone
 const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
   Effect.suspend((): Effect.Effect<string, BootFailure> => {
-    const path = pathOf(entry)
+    const path = Entry.pathOf(entry)
     if (path === undefined) return Effect.fail(new InvalidSpec({ detail: `its entry ${String(entry)} is not a file` }))
     return isFile(path) ? Effect.succeed(path) : Effect.fail(new EntryMissing({ entry: path }))
   })
-
-const pathOf = (entry: string | URL): string | undefined => {
-  if (typeof entry === "string" && !/^[a-z][a-z0-9+.-]*:/i.test(entry)) return resolve(entry)
-  try {
-    return fileURLToPath(entry)
-  } catch {
-    return undefined
-  }
-}
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 

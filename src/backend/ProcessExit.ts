@@ -3,7 +3,7 @@ import { type BootFailure, NotARunner, ProcessExited } from "../error/BootFailur
 import { Exited, type ExitReason, Killed, OutOfMemory } from "../error/RunnerExit.ts"
 
 /** The facts of the end of a process. */
-export interface ProcessEnd {
+export interface ProcessFacts {
   readonly code: number | null
   readonly signal: string | null
   /** The last lines of its stderr. */
@@ -20,11 +20,11 @@ export interface ProcessEnd {
 export const heapFull = "heap out of memory"
 
 /** An abort is SIGABRT or, told by a shell in between, 134; some platforms trap instead. */
-const isAbort = (end: ProcessEnd): boolean =>
+const isAbort = (end: ProcessFacts): boolean =>
   end.code === 134 || end.signal === "SIGABRT" || end.signal === "SIGTRAP" || end.signal === "SIGILL"
 
 /** Why the runner went. */
-export const reason = (end: ProcessEnd): ExitReason => {
+export const reason = (end: ProcessFacts): ExitReason => {
   if (end.heapFull && isAbort(end)) {
     return new OutOfMemory(end.heapLimit === undefined ? {} : { limit: end.heapLimit })
   }

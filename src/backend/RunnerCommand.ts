@@ -3,7 +3,7 @@
  *
  * A runner is the same Node with the same options and environment, less what would hurt, plus its role.
  */
-import { preload, prefix } from "../process/Role.ts"
+import { preload, prefix } from "../process/RoleVariables.ts"
 import * as NodeArguments from "./NodeArguments.ts"
 
 /** What is known of the program that starts runners. */

@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import * as Role from "../process/Role.ts"
+import * as RoleVariables from "../process/RoleVariables.ts"
 import * as Listener from "../wire/network/Listener.ts"
 import type { Seen } from "../wire/network/Listener.ts"
 import * as Psk from "../wire/network/Psk.ts"
@@ -17,7 +17,7 @@ import type { RunnerSpec } from "./Backend.ts"
 
 export { ListenFailed, type Seen } from "../wire/network/Listener.ts"
 
-export interface Options {
+export interface RunnerListenerOptions {
   /** The address to listen on; all of this machine, of both families, where not given. */
   readonly host?: string
   /** The port; any free one where not given. */
@@ -57,30 +57,31 @@ export interface RunnerListener {
  * const env = { ...runner.variables(`10.0.0.5:${listener.port}`), [runner.key.name]: Redacted.value(runner.key.value) }
  * ```
  */
-export const make: (options?: Options) => Effect.Effect<RunnerListener, Listener.ListenFailed, Scope.Scope> =
-  Effect.fnUntraced(function* (options = {}) {
-    const life = randomUUID()
-    const { host, port = 0 } = options
-    const where = host === undefined ? { port } : { host, port }
-    const listener = yield* Listener.make({ ...where, master: Psk.makeMaster(), life })
-    let runners = 0
-    return {
-      port: listener.port,
-      expect: (spec) =>
-        Effect.map(
-          Effect.acquireRelease(
-            Effect.sync(() => listener.expect(++runners)),
-            (admission) => Effect.sync(() => admission.revoke())
-          ),
-          ({ identity, key, seen, transport }) => ({
-            variables: (address, report) => ({
-              ...Role.networkVariables(spec, identity, { address }),
-              ...(report === undefined ? {} : { [Role.reportVariable]: report })
-            }),
-            key: { name: Role.keyVariable, value: key },
-            connection: transport,
-            seen
-          })
-        )
-    }
-  })
+export const make: (
+  options?: RunnerListenerOptions
+) => Effect.Effect<RunnerListener, Listener.ListenFailed, Scope.Scope> = Effect.fnUntraced(function* (options = {}) {
+  const life = randomUUID()
+  const { host, port = 0 } = options
+  const where = host === undefined ? { port } : { host, port }
+  const listener = yield* Listener.make({ ...where, master: Psk.makeMaster(), life })
+  let runners = 0
+  return {
+    port: listener.port,
+    expect: (spec) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => listener.expect(++runners)),
+          (admission) => Effect.sync(() => admission.revoke())
+        ),
+        ({ identity, key, seen, transport }) => ({
+          variables: (address, report) => ({
+            ...RoleVariables.networkVariables(spec, identity, { address }),
+            ...(report === undefined ? {} : { [RoleVariables.reportVariable]: report })
+          }),
+          key: { name: RoleVariables.keyVariable, value: key },
+          connection: transport,
+          seen
+        })
+      )
+  }
+})

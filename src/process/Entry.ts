@@ -1,9 +1,9 @@
-/** The file that runners of this app run, where `Flame.main` has said so. */
+/** The file that runners of this app run: where `Flame.main` stands, or what the `entry` option names. */
 import { builtin } from "../function/Builtin.ts"
 
 let registered: string | undefined
 
-/** Remembers the entry; the first one stays, because a program has one main. */
+/** Remembers the entry of this program. Only the first one is kept, because a program has one main. */
 export const register = (entry: string): void => {
   registered ??= entry
 }
@@ -11,15 +11,23 @@ export const register = (entry: string): void => {
 /** The entry that was registered, a path or a `file:` URL. */
 export const current = (): string | undefined => registered
 
-/** The file of an entry that is given as a path, as a `file:` URL, or as such a URL's text. */
-export const pathOf = (entry: string | URL): string => {
-  const text = String(entry)
-  return text.startsWith("file:") ? builtin("node:url").fileURLToPath(text) : text
-}
-
-/** The file in which the caller of the function that calls this stands. */
+/** The file that contains the call of the function that calls this. */
 export const callerFile = (): string | undefined => {
   const name = builtin("node:util").getCallSites(3, { sourceMap: false })[2]?.scriptName
-  // code that was typed in, or piped, is in no file that a runner could run
+  // code that was typed in or piped is in no file that a runner could run
   return name === undefined || name === "" || name.startsWith("[") ? undefined : name
+}
+
+/**
+ * The absolute path of an entry: a `file:` URL, or a path from the current directory.
+ *
+ * Undefined where the entry is a URL of another kind, which no runner can run.
+ */
+export const pathOf = (entry: string | URL): string | undefined => {
+  if (typeof entry === "string" && !/^[a-z][a-z0-9+.-]*:/i.test(entry)) return builtin("node:path").resolve(entry)
+  try {
+    return builtin("node:url").fileURLToPath(entry)
+  } catch {
+    return undefined
+  }
 }

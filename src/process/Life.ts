@@ -1,2 +1,4 @@
-/** Name of this life of this process: runners of another one are not ours. */
+/** Identity of this process among its earlier and later starts. */
+
+/** Eight random hexadecimal characters, chosen once per process. Runners and pods that carry another life are not ours. */
 export const life: string = crypto.randomUUID().slice(0, 8)

@@ -20,7 +20,7 @@ import { capture, fixture, launch, spec, withProbe, withProgram } from "../fixtu
 import { alive, children, processes, until } from "../fixtures/process/processes.ts"
 
 /** The end of a runner whose program does not get as far as serving, and what it means for the boot. */
-const boot = (options: ProcessBackend.Options) =>
+const boot = (options: ProcessBackend.ProcessBackendOptions) =>
   Effect.gen(function* () {
     const { runner } = yield* launch()
     const exit = yield* runner.exit

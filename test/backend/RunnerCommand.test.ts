@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RunnerCommand from "../../src/backend/RunnerCommand.ts"
-import { preload } from "../../src/process/Role.ts"
+import { preload } from "../../src/process/RoleVariables.ts"
 
 const program = { execPath: "/usr/bin/node", execArgv: [], env: {} }
 const role = { FLAME_RUNNER_ID: "app-1" }

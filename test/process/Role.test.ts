@@ -7,23 +7,13 @@ import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ProcessBackend from "../../src/backend/ProcessBackend.ts"
-import {
-  current,
-  decode,
-  keyVariable,
-  networkVariables,
-  prefix,
-  preload,
-  reportPrefix,
-  type Runner,
-  variables,
-  type Way
-} from "../../src/process/Role.ts"
+import { current, decode, reportPrefix, type Runner } from "../../src/process/Role.ts"
+import { keyVariable, networkVariables, prefix, preload, variables, type Way } from "../../src/process/RoleVariables.ts"
 import { decodeFailure } from "../../src/wire/Handshake.ts"
 import { capture, fixture, launch, spec } from "../fixtures/process/kit.ts"
 
 /** What a runner of that entry prints: one line of JSON. */
-const printed = (name: string, options: Partial<ProcessBackend.Options> = {}) =>
+const printed = (name: string, options: Partial<ProcessBackend.ProcessBackendOptions> = {}) =>
   Effect.gen(function* () {
     const { layer, lines } = capture()
     yield* Effect.flatMap(launch(), ({ runner }) => runner.exit).pipe(

@@ -1,7 +1,7 @@
 /** The variables of a runner: what it inherits of its parent's, and what makes it a runner. */
 import * as Redacted from "effect/Redacted"
 import type { RunnerSpec } from "../../backend/Backend.ts"
-import * as Role from "../../process/Role.ts"
+import * as RoleVariables from "../../process/RoleVariables.ts"
 import type { Container, EnvVar, Fields } from "../object/KubeObjects.ts"
 
 /** How a runner and its parent find and know each other. */
@@ -23,7 +23,8 @@ const own: ReadonlyArray<EnvVar> = [
   field("POD_IP", "status.podIP")
 ]
 
-const isReserved = (name: string): boolean => Role.isVariable(name) || own.some((variable) => variable.name === name)
+const isReserved = (name: string): boolean =>
+  RoleVariables.isVariable(name) || own.some((variable) => variable.name === name)
 
 /** One list of variables over another, by name. */
 export const over = (below: ReadonlyArray<EnvVar>, above: ReadonlyArray<EnvVar>): ReadonlyArray<EnvVar> => {
@@ -42,11 +43,15 @@ export const complete = (
 
 const roleOf = (spec: RunnerSpec, { dial, identity, key }: LinkSetup): ReadonlyArray<EnvVar> => [
   ...Object.entries(
-    Role.networkVariables(spec, identity, typeof dial === "string" ? { address: dial } : { listen: dial.listen })
+    RoleVariables.networkVariables(
+      spec,
+      identity,
+      typeof dial === "string" ? { address: dial } : { listen: dial.listen }
+    )
   ).map(([name, value]) => ({ name, value })),
   Redacted.isRedacted(key)
-    ? { name: Role.keyVariable, value: Redacted.value(key) }
-    : { name: Role.keyVariable, valueFrom: { secretKeyRef: { name: key.secret, key: key.entry } } }
+    ? { name: RoleVariables.keyVariable, value: Redacted.value(key) }
+    : { name: RoleVariables.keyVariable, valueFrom: { secretKeyRef: { name: key.secret, key: key.entry } } }
 ]
 
 /** Whether a text names a path in a directory: `--require=/opt/agent/a.js` does for `/opt/agent`, `/opt/agents` does not. */
@@ -78,7 +83,7 @@ export const inherited = (
   const left = new Set<string>()
   for (const variable of container.env ?? []) {
     const { name } = variable
-    if (Role.isVariable(name) || replaced.has(name)) continue
+    if (RoleVariables.isVariable(name) || replaced.has(name)) continue
     const why = whyNot(variable, container, has, left)
     if (why === undefined) env.push(retold(variable))
     else {
