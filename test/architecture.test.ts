@@ -59,6 +59,7 @@ const loads: Readonly<
     ours: [
       "FlameRunner",
       "call/Answer",
+      "call/DefectOrigin",
       "call/ExtrasReceived",
       "call/ExtrasSent",
       "call/Outcome",

@@ -20,12 +20,12 @@ import type { LinkEnd } from "../wire/Channel.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 import type { OpenFunction } from "./Served.ts"
 import * as StreamServer from "./StreamServer.ts"
+import type { AnyEffect } from "../function/AnyEffect.ts"
 
-type Code = Effect.Effect<unknown, unknown, unknown>
 type Streaming = Stream.Stream<unknown, unknown, unknown>
 
 /** Runs what a streaming handler gives, to its end. */
-export type Pump = (stream: Effect.Effect<Streaming, unknown, unknown>) => Code
+export type Pump = (stream: Effect.Effect<Streaming, unknown, unknown>) => AnyEffect
 
 /** The functions of a group, which find their handlers in the context that they run in. */
 export const implement = (group: AnyGroup): ReadonlyArray<OpenFunction> => GroupFunctions.of(group).map(implemented)
@@ -67,7 +67,7 @@ export class Handler {
   }
 
   /** Handles a request for the fiber that runs this; it fails with the Cause of what its handler or its middleware fail with. */
-  run(payload: unknown, pump: Pump | undefined): Code {
+  run(payload: unknown, pump: Pump | undefined): AnyEffect {
     return Effect.withFiber((fiber) => {
       // not by the map of a context, which is made of all that is in it for each request
       const entry = Context.getOrUndefined(fiber.context, this.entry)
@@ -83,19 +83,19 @@ export class Handler {
     incoming: CallHeaders.CallHeaders | undefined,
     fiber: Fiber.Fiber<unknown, unknown>,
     pump: Pump | undefined
-  ): Code {
+  ): AnyEffect {
     const { client, rpc } = this
     const headers = incoming?.headers === undefined ? Headers.empty : Headers.fromInput(incoming.headers)
     const requestId = RequestId(requests++)
     const options = { rpc, client, requestId, headers, payload }
-    let code: Code
+    let code: AnyEffect
     let isUninterruptible = false
     try {
       const made: unknown = entry.handler(payload, options)
       const wrapper = Rpc.isWrapper(made as object) ? (made as Rpc.Wrapper<unknown>) : undefined
       isUninterruptible = wrapper?.uninterruptible === true
-      const given = (wrapper === undefined ? made : wrapper.value) as Code | Streaming
-      code = pump === undefined ? valueOf(given as Code) : pump(streamOf(given))
+      const given = (wrapper === undefined ? made : wrapper.value) as AnyEffect | Streaming
+      code = pump === undefined ? valueOf(given as AnyEffect) : pump(streamOf(given))
     } catch (defect) {
       code = Effect.die(defect)
     }
@@ -112,7 +112,7 @@ export class Handler {
   }
 
   /** In the context that the handler was built in, below that of the call. */
-  private around(entry: Rpc.Handler<string>, fiber: Fiber.Fiber<unknown, unknown>, code: Code): Code {
+  private around(entry: Rpc.Handler<string>, fiber: Fiber.Fiber<unknown, unknown>, code: AnyEffect): AnyEffect {
     if (this.covered === entry.context) return code
     for (const key of entry.context.mapUnsafe.keys()) {
       if (!fiber.context.mapUnsafe.has(key))
@@ -123,38 +123,38 @@ export class Handler {
   }
 }
 
-type Around = (code: Code, options: unknown) => Code
+type Around = (code: AnyEffect, options: unknown) => AnyEffect
 
 /**
  * An interruption stays one: it is ours, or it is told as the defect that it is. An item that is too large is no failure of
  * the handler.
  */
-const failed = (cause: Cause.Cause<unknown>): Code =>
+const failed = (cause: Cause.Cause<unknown>): AnyEffect =>
   Cause.hasInterruptsOnly(cause) || cause.reasons.some(isTooLarge) ? Effect.failCause(cause) : Effect.fail(cause)
 
 const isTooLarge = (reason: Cause.Reason<unknown>): boolean =>
   Cause.isDieReason(reason) && reason.defect instanceof StreamServer.ItemTooLarge
 
-const isValue = (code: Code): boolean => Exit.isExit(code) && Exit.isSuccess(code)
+const isValue = (code: AnyEffect): boolean => Exit.isExit(code) && Exit.isSuccess(code)
 
-const valueOf = (code: Code): Code =>
+const valueOf = (code: AnyEffect): AnyEffect =>
   Exit.isExit(code) && Exit.isSuccess(code) && !Deferred.isDeferred(code.value)
     ? code
     : Effect.flatMap(code, (value) => (Deferred.isDeferred(value) ? Deferred.await(value) : Effect.succeed(value)))
 
-const streamOf = (given: Streaming | Code): Effect.Effect<Streaming, unknown, unknown> =>
+const streamOf = (given: Streaming | AnyEffect): Effect.Effect<Streaming, unknown, unknown> =>
   Effect.isEffect(given)
     ? Effect.map(given, (queue) => Stream.fromQueue(queue as never) as Streaming)
     : Effect.succeed(given)
 
-const noted = (code: Code, request: { isHandled: boolean }): Code =>
+const noted = (code: AnyEffect, request: { isHandled: boolean }): AnyEffect =>
   Effect.suspend(() => {
     request.isHandled = true
     return code
   })
 
 /** Nobody waits for what a handler gives: what it fails with is only logged, and no Cause at all is the answer. */
-const discarded = (code: Code, request: { readonly isHandled: boolean }): Code =>
+const discarded = (code: AnyEffect, request: { readonly isHandled: boolean }): AnyEffect =>
   Effect.matchCauseEffect(code, {
     onSuccess: () => Effect.fail(Cause.empty),
     onFailure: (cause) => {

@@ -3,16 +3,15 @@ import * as Effect from "effect/Effect"
 import { FlameError, InvalidPayload } from "../error/FlameError.ts"
 import type { AnyFunction } from "./FlameFunction.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
-
-type Outcome = Effect.Effect<unknown, unknown, unknown>
+import type { AnyEffect } from "./AnyEffect.ts"
 
 /** Gives the bytes on at once where the schema allows it, and after whatever it waits for where not. */
 export const encode = (
   codec: FunctionCodec.FunctionCodec,
   fn: AnyFunction,
   payload: unknown,
-  then: (bytes: Uint8Array) => Outcome
-): Outcome => {
+  then: (bytes: Uint8Array) => AnyEffect
+): AnyEffect => {
   if (!codec.payload.isSync) return later(codec, fn, payload, then)
   let bytes: Uint8Array
   try {
@@ -28,15 +27,15 @@ export const later = (
   codec: FunctionCodec.FunctionCodec,
   fn: AnyFunction,
   payload: unknown,
-  then: (bytes: Uint8Array) => Outcome
-): Outcome =>
+  then: (bytes: Uint8Array) => AnyEffect
+): AnyEffect =>
   Effect.matchEffect(codec.payload.encodeEffect(payload), {
     onFailure: (error) => invalid(fn, error),
     onSuccess: then
   })
 
 /** A value that does not fit is the caller's to mend; what a schema's own code throws is a defect. */
-const invalid = (fn: AnyFunction, error: unknown): Outcome => {
+const invalid = (fn: AnyFunction, error: unknown): AnyEffect => {
   const issues = FunctionCodec.payloadIssues(error)
   if (issues === undefined) return Effect.die(error)
   return Effect.fail(new FlameError({ reason: new InvalidPayload({ function: fn.name, issues: [...issues] }) }))

@@ -20,14 +20,14 @@ import * as CallHeaders from "./CallHeaders.ts"
 import { FlameError, InvalidPayload } from "../error/FlameError.ts"
 import * as GroupFunctions from "./GroupFunctions.ts"
 import { problemsOf } from "../schema/SchemaProblems.ts"
+import type { AnyEffect } from "./AnyEffect.ts"
 
-type Outcome = Effect.Effect<unknown, unknown, unknown>
 type Caller = Fiber.Fiber<unknown, unknown>
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Write = (message: FromServer<Rpc.Any>) => Effect.Effect<void>
 
 /** Calls a function for a fiber; of one that gives a stream it gives a Pull, and the call belongs to the Scope. */
-export type CallFunction = (caller: Caller, fn: GroupFunctions.GroupFunction, payload: unknown) => Outcome
+export type CallFunction = (caller: Caller, fn: GroupFunctions.GroupFunction, payload: unknown) => AnyEffect
 
 interface RequestOptions {
   readonly headers?: Headers.Input | undefined
@@ -88,7 +88,7 @@ const sent = (
   payload: unknown,
   headers: Headers.Headers,
   discard: boolean
-): Outcome => {
+): AnyEffect => {
   if (headers === Headers.empty && !discard) return call(caller, fn, payload)
   const names = Object.keys(headers)
   if (names.length === 0 && !discard) return call(caller, fn, payload)

@@ -18,12 +18,12 @@ import type { Link } from "../wire/Link.ts"
 import type { Extras } from "../wire/Request.ts"
 import * as NestedHead from "../wire/NestedHead.ts"
 import { OpenIds } from "../wire/OpenIds.ts"
-import * as Settled from "../call/Outcome.ts"
-import * as CallerExtras from "../call/ExtrasSent.ts"
+import { decodeRunner } from "../call/DefectOrigin.ts"
+import * as Outcome from "../call/Outcome.ts"
+import * as ExtrasSent from "../call/ExtrasSent.ts"
 import * as Propagate from "../function/Propagate.ts"
 import type { CurrentCall, Nesting, Wanted } from "../function/Current.ts"
-
-type Outcome = Effect.Effect<unknown, unknown, unknown>
+import type { AnyEffect } from "../function/AnyEffect.ts"
 
 /** A nested call that has no final frame yet. */
 interface Open {
@@ -32,7 +32,7 @@ interface Open {
   readonly current: CurrentCall
   readonly wanted: Wanted
   readonly size: number
-  readonly resume: (exit: Settled.CallExit) => void
+  readonly resume: (exit: Outcome.CallExit) => void
   /** Its span, where there is a tracer, and whose it is. */
   readonly span: Tracer.Span | undefined
   readonly context: Context.Context<never>
@@ -42,7 +42,6 @@ interface Open {
 }
 
 const noStreams = "a function can call and cast; streams are taken by the parent only"
-const none = new Uint8Array(0)
 
 export class NestedCalls implements Nesting {
   private readonly open = new OpenIds<Open>()
@@ -59,7 +58,7 @@ export class NestedCalls implements Nesting {
   }
 
   /** Makes a call for a function. */
-  relay(current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, wanted: Wanted): Outcome {
+  relay(current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, wanted: Wanted): AnyEffect {
     // whatever can be called was declared
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
@@ -123,7 +122,7 @@ export class NestedCalls implements Nesting {
     caller: Fiber.Fiber<unknown, unknown>,
     wanted: Wanted,
     bytes: Uint8Array,
-    resume: (exit: Settled.CallExit) => void
+    resume: (exit: Outcome.CallExit) => void
   ): Open {
     const fn = wanted.fn as AnyFunction
     const { around, extras, span } = crossing(current, caller, wanted)
@@ -205,12 +204,12 @@ export class NestedCalls implements Nesting {
     this.link.forget(open.id, "response")
   }
 
-  private read({ fn, wanted }: Open, kind: number, body: Buffer, large: Uint8Array | undefined): Settled.CallExit {
+  private read({ fn, wanted }: Open, kind: number, body: Buffer, large: Uint8Array | undefined): Outcome.CallExit {
     if (kind === Kind.Refused) return Exit.fail(FlameErrorCodec.decode(large ?? body))
     if (wanted.cast) return Exit.void
-    if (kind !== Kind.Defect) return Settled.read(fn.name, FunctionCodec.of(fn), kind, body, large, "")
-    const { end, runner } = readRunner(body)
-    return Settled.read(fn.name, FunctionCodec.of(fn), kind, body.subarray(end), large, runner)
+    if (kind !== Kind.Defect) return Outcome.read(fn.name, FunctionCodec.of(fn), kind, body, large, "")
+    const { end, runner } = decodeRunner(body)
+    return Outcome.read(fn.name, FunctionCodec.of(fn), kind, body.subarray(end), large, runner)
   }
 }
 
@@ -227,7 +226,7 @@ const crossing = (current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, {
   const { context } = caller
   if (context === current.plainContext && !Propagate.hasAny()) return nothing
   const around = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
-  const extras = CallerExtras.of(caller)
+  const extras = ExtrasSent.of(caller)
   if (!CallSpan.isTraced(context)) {
     if (around === undefined && extras === undefined) current.plainContext = context
     return { span: undefined, around, extras }
@@ -247,16 +246,4 @@ const missing = (name: string, pool: string, detail: string) => new PoolMissing(
 const budgetOf = (own: number | undefined, remaining: number | undefined): number | undefined => {
   const budget = Math.min(own ?? Infinity, remaining ?? Infinity)
   return budget === Infinity ? undefined : budget
-}
-
-/** The name of a runner in front of a Defect. */
-const readRunner = (body: Buffer): { readonly runner: string; readonly end: number } => {
-  const end = 1 + (body[0] ?? 0)
-  return { runner: body.toString("utf8", 1, end), end }
-}
-
-/** Writes it. */
-export const writeRunner = (runner: string): Uint8Array => {
-  const name = Buffer.from(runner).subarray(0, 255)
-  return name.length === 0 ? none : Buffer.concat([Buffer.from([name.length]), name])
 }

@@ -15,13 +15,13 @@ import type { Channel } from "../../wire/Channel.ts"
 import { isFinal, Kind } from "../../wire/Frame.ts"
 import { OpenIds } from "../../wire/OpenIds.ts"
 import { encodeHead } from "../../wire/Request.ts"
-import * as CallerExtras from "../ExtrasSent.ts"
+import * as ExtrasSent from "../ExtrasSent.ts"
 import { Items } from "../Items.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Refusal from "../Refusal.ts"
 import * as PeerWire from "./PeerWire.ts"
+import type { AnyEffect } from "../../function/AnyEffect.ts"
 
-type Made = Effect.Effect<unknown, unknown, unknown>
 type Caller = Fiber.Fiber<unknown, unknown>
 
 /** Items are granted anew when so many bytes of them were taken. */
@@ -64,7 +64,7 @@ export class PeerCalls {
   }
 
   /** Makes a request for a fiber; of a stream it gives a Pull, and the request belongs to the Scope. */
-  readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): Made => {
+  readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): AnyEffect => {
     const codec = FunctionCodec.of(fn)
     return EncodePayload.encode(codec, fn, payload, (bytes) => {
       if (this.isOver) return fail(this.options.over(fn, false))
@@ -76,14 +76,14 @@ export class PeerCalls {
     })
   }
 
-  private single(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): Made {
+  private single(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): AnyEffect {
     return Effect.callback<unknown, unknown, unknown>((resume) => {
       const open = this.start(caller, fn, codec, bytes, resume, undefined)
       return Effect.suspend(() => this.interrupt(open))
     })
   }
 
-  private stream(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): Made {
+  private stream(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): AnyEffect {
     return Effect.uninterruptible(
       Effect.flatMap(Effect.scope, (scope) =>
         Effect.suspend(() => {
@@ -121,7 +121,7 @@ export class PeerCalls {
     const index = this.indices.get(fn)!
     if (context === this.plainContext && !Propagate.hasAny()) head = encodeHead(index, undefined, undefined, undefined)
     else {
-      const extras = CallerExtras.of(caller)
+      const extras = ExtrasSent.of(caller)
       let span = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
       if (CallSpan.isTraced(context)) {
         const own = (span = CallSpan.begin(context, fn.stream ? "Flame.stream" : "Flame.call", "client"))

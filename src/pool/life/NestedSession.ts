@@ -10,7 +10,7 @@ import { FlameError, PayloadTooLarge, PoolMissing, type Reason, RemoteDefect, To
 import * as FlameErrorCodec from "../../function/FlameErrorCodec.ts"
 import { isStreaming } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
-import { writeRunner } from "../../runner/NestedCalls.ts"
+import { encodeRunner } from "../../call/DefectOrigin.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import { inlineLimit, Kind } from "../../wire/Frame.ts"
 import * as NestedHead from "../../wire/NestedHead.ts"
@@ -224,7 +224,7 @@ export class NestedSession {
       const size = link.unsent + bytes.length
       return this.refuse(id, new PayloadTooLarge({ function: name, size, limit, direction: "result" }))
     }
-    link.send(kind as Kind, id, kind === Kind.Defect ? writeRunner(runner) : none, bytes)
+    link.send(kind as Kind, id, kind === Kind.Defect ? encodeRunner(runner) : none, bytes)
   }
 
   private refuse(id: number, reason: Reason): void {

@@ -176,8 +176,14 @@ const ready = (
     )
   }
   engine.step({ _tag: "Ready", now: engine.now(), runner: index })
-  const labels = runner.process?.labels ?? {}
-  parts.publish({ _tag: "RunnerReady", pool, runner: id, labels, phases: { ...runner.phases }, otherBuild })
+  parts.publish({
+    _tag: "RunnerReady",
+    pool,
+    runner: id,
+    labels: runner.labels,
+    phases: { ...runner.phases },
+    otherBuild
+  })
   runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
   // one that was told to go while it was let in has said so already
   if (handle.isDraining) handle.events.draining()

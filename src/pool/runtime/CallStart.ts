@@ -12,7 +12,7 @@ import type { AnyFunction } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
 import type { AnyService } from "../../function/PlacedService.ts"
 import * as Propagate from "../../function/Propagate.ts"
-import * as CallerExtras from "../../call/ExtrasSent.ts"
+import * as ExtrasSent from "../../call/ExtrasSent.ts"
 import { Items } from "../../call/Items.ts"
 import type { SpanIds } from "../../wire/Request.ts"
 import { Call, type CallExit, type CallObserver, type CallTerms } from "../engine/Call.ts"
@@ -21,8 +21,8 @@ import { Explain } from "../status/CallTimes.ts"
 import { CallTrace } from "./CallTrace.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import { Runner } from "./Runner.ts"
+import type { AnyEffect } from "../../function/AnyEffect.ts"
 
-type Outcome = Effect.Effect<unknown, unknown, unknown>
 type Caller = Fiber.Fiber<unknown, unknown>
 
 /**
@@ -35,7 +35,7 @@ export const call = (
   fn: AnyFunction,
   payload: unknown,
   timeout: number | undefined
-): Outcome => {
+): AnyEffect => {
   const codec = FunctionCodec.of(fn)
   return EncodePayload.encode(codec, fn, payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
 }
@@ -47,7 +47,7 @@ const start = (
   codec: FunctionCodec.FunctionCodec,
   bytes: Uint8Array,
   timeout: number | undefined
-): Outcome => {
+): AnyEffect => {
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
   if (caller.context === engine.plainContext && !Propagate.hasAny()) {
     // asked for by the call, no end is one: it stands over what the function or the pool says
@@ -75,7 +75,7 @@ export const cast = (
   payload: unknown,
   timeout: number | undefined,
   failed: (exit: Exit.Exit<unknown, unknown>) => void
-): Outcome => {
+): AnyEffect => {
   const codec = FunctionCodec.of(fn)
   return EncodePayload.later(codec, fn, payload, (bytes) => {
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
@@ -117,7 +117,7 @@ export const place = (
   }
   return Effect.flatMap(
     Effect.promise(() => import("./ServicePlacing.ts")),
-    (Placing) => Placing.place(engine, caller, service, payload, terms, refuse)
+    (ServicePlacing) => ServicePlacing.place(engine, caller, service, payload, terms, refuse)
   )
 }
 
@@ -128,7 +128,7 @@ const run = (
   bytes: Uint8Array,
   terms: CallTerms,
   trace: CallObserver | undefined
-): Outcome => {
+): AnyEffect => {
   if (fn.stream) return open(engine, fn, codec, bytes, terms, trace)
   return Effect.callback<unknown, unknown, unknown>((resume) => {
     const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
@@ -146,7 +146,7 @@ const open = (
   bytes: Uint8Array,
   terms: CallTerms,
   trace: CallObserver | undefined
-): Outcome =>
+): AnyEffect =>
   Effect.uninterruptible(
     Effect.flatMap(Effect.scope, (scope) =>
       Effect.suspend(() => {
@@ -165,7 +165,7 @@ const open = (
     )
   )
 
-const tooLarge = (engine: PoolEngine, fn: AnyFunction, bytes: Uint8Array): Outcome => {
+const tooLarge = (engine: PoolEngine, fn: AnyFunction, bytes: Uint8Array): AnyEffect => {
   const limit = engine.settings.maxPayload
   const reason = new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" })
   return Effect.fail(new FlameError({ reason }))
@@ -189,7 +189,7 @@ const termsOf = (
   span: SpanIds | undefined,
   cast: boolean
 ): CallTerms => {
-  const extras = CallerExtras.of(fiber)
+  const extras = ExtrasSent.of(fiber)
   // asked for by the call, no end is one: it stands over what the function or the pool says
   const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
   // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere

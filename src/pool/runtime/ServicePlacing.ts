@@ -45,7 +45,7 @@ export const place = (
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(Effect.scope, (scope) =>
           Effect.suspend(() => {
-            const placing = new Placing(engine, service, owner.context)
+            const placing = new ServicePlacing(engine, service, owner.context)
             const call = new Call(engine, service, codec, bytes, terms, engine.now(), (exit) => placing.over(exit))
             placing.begin(call)
             const close = placing.close(call)
@@ -60,7 +60,7 @@ export const place = (
   ) as Effect.Effect<Client, unknown, unknown>
 }
 
-class Placing implements CallMessages {
+class ServicePlacing implements CallMessages {
   isBegun = false
   /** Completes when it is built; fails with what it fails with before. */
   readonly settled = Deferred.makeUnsafe<void, unknown>()
