@@ -3,6 +3,7 @@
  *
  * Reading never waits for the log, because a runner blocks where nobody reads: what is too much is counted and left out.
  */
+import { printableLine } from "../error/PeerText.ts"
 
 /** A longer line is cut, in bytes. */
 export const lineLimit = 16 * 1024
@@ -88,7 +89,7 @@ export class OutputLines {
 
   private finish(): void {
     this.report()
-    const text = this.carry.toString("utf8").trimEnd()
+    const text = printableLine(this.carry.toString("utf8").trimEnd())
     if (text !== "") this.log(this.cut ? `${text}... (cut at ${lineLimit} bytes)` : text)
     this.reset()
   }

@@ -1,5 +1,5 @@
 /** The end of an output, kept for the day it turns out to be somebody's last words. */
-import { stripVTControlCharacters } from "node:util"
+import { printable } from "../error/PeerText.ts"
 
 /** How much is kept, in bytes: enough for a fatal error of V8 with its native stack. */
 const size = 8 * 1024
@@ -21,11 +21,11 @@ export class OutputTail {
     return this.kept.includes(text)
   }
 
-  /** The last lines, without colours. */
+  /** The last lines, without what could forge a line or rewrite a terminal. */
   text(): string {
     const lines = this.kept.toString("utf8").trimEnd().split("\n")
     // the first one has lost its beginning
     if (!this.isWhole) lines.shift()
-    return stripVTControlCharacters(lines.slice(-told).join("\n"))
+    return printable(lines.slice(-told).join("\n"))
   }
 }

@@ -4,6 +4,7 @@
  * `gone` travels beside the reason, not in it: a connection may be lost while the process still computes.
  */
 import * as Schema from "effect/Schema"
+import { printable } from "./PeerText.ts"
 
 /** The runner's process or container was ended for using more memory than it may. */
 export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory", {
@@ -95,4 +96,6 @@ export interface RunnerExit {
 
 /** The last lines of an output, indented under a message; nothing where there was none. */
 export const tail = (output: string | undefined): string =>
-  output === undefined || output.trim() === "" ? "" : `:\n  ${output.trimEnd().split("\n").slice(-20).join("\n  ")}`
+  output === undefined || output.trim() === "" ? "" : `:\n  ${printable(lastLines(output)).replaceAll("\n", "\n  ")}`
+
+const lastLines = (output: string): string => output.trimEnd().split("\n").slice(-20).join("\n")

@@ -3,6 +3,7 @@
  *
  * Any value can be thrown, so nothing in here trusts it: not its getters, not its size, not its characters.
  */
+import { printable, printableLine } from "../error/PeerText.ts"
 import { builtin } from "./Builtin.ts"
 
 /** A defect as its caller sees it; what `RemoteDefect` is made of. */
@@ -31,9 +32,6 @@ export const decodeDefect = (bytes: Uint8Array): Defect => {
   }
 }
 
-/** Text that another process says, for errors and logs: bounded, without what could rewrite a line or a terminal. */
-export const printable = (text: string): string => lines(text, maxText)
-
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -47,10 +45,12 @@ const describeDefect = (defect: unknown): Defect => {
 }
 
 const bounded = (name: unknown, message: unknown, stack: unknown): Defect => ({
-  name: oneLine(name, maxName) || "Error",
-  message: oneLine(message, maxText),
-  stack: lines(stack, maxText)
+  name: printableLine(textOf(name), maxName) || "Error",
+  message: printableLine(textOf(message)),
+  stack: printable(textOf(stack))
 })
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "")
 
 const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
 
@@ -118,27 +118,3 @@ const isArray = (u: unknown): boolean => {
     return false
   }
 }
-
-// control characters could rewrite the line of a log, or the reader's terminal; so could bidirectional overrides
-const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
-// oxlint-disable-next-line no-control-regex
-const ansi = /\u001b\[[0-9;]*[A-Za-z]/g
-
-const clip = (text: unknown, max: number): string => {
-  const string = typeof text === "string" ? text : ""
-  return string.length > max ? `${string.slice(0, max - 3)}...` : string
-}
-
-const oneLine = (text: unknown, max: number): string =>
-  clip(text, max)
-    .replace(ansi, "")
-    .replace(/\s*[\r\n]\s*/g, " ")
-    .replace(unprintable, "")
-
-const lines = (text: unknown, max: number): string =>
-  clip(text, max)
-    .replace(ansi, "")
-    .replace(/\t/g, "  ")
-    .split(/\r?\n/)
-    .map((line) => line.replace(unprintable, ""))
-    .join("\n")

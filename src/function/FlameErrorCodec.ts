@@ -1,7 +1,7 @@
 /** A FlameError as bytes: what a parent tells a function whose own call came to nothing. */
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { printable } from "./DefectCodec.ts"
+import { printableLine } from "../error/PeerText.ts"
 import { FlameError, PoolMissing } from "../error/FlameError.ts"
 
 // compiled at the first failure: neither side should pay for it before
@@ -22,6 +22,6 @@ export const decode = (bytes: Uint8Array): FlameError => {
   } catch {
     // no JSON: told below
   }
-  const detail = `its parent refused the call in a way that is not understood here: ${printable(text).slice(0, 200)}`
+  const detail = `its parent refused the call in a way that is not understood here: ${printableLine(text, 200)}`
   return new FlameError({ reason: new PoolMissing({ pool: "?", function: "?", detail }) })
 }

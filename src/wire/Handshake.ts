@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import { BootFailure, NotARunner, VersionMismatch } from "../error/BootFailure.ts"
-import { printable } from "../function/DefectCodec.ts"
+import { printable, printableLine } from "../error/PeerText.ts"
 import { protocol } from "./Frame.ts"
 
 /** A runner introduces itself. `functions` are names with the fingerprint of their schemas' layout. */
@@ -65,7 +65,13 @@ const asHello = (value: Readonly<Record<string, unknown>>): Hello | undefined =>
   if (!isText(build) || !isText(runner) || !isText(life) || !Array.isArray(functions)) return undefined
   if (!functions.every(isServed)) return undefined
   const steps = asSteps(value["steps"])
-  const hello = { protocol, build: printable(build), runner: printable(runner), life: printable(life), functions }
+  const hello = {
+    protocol,
+    build: printableLine(build),
+    runner: printableLine(runner),
+    life: printableLine(life),
+    functions
+  }
   return steps === undefined ? hello : { ...hello, steps }
 }
 
@@ -113,7 +119,11 @@ export const checkHello = (
   if (!Number.isInteger(said?.["protocol"]))
     return new NotARunner({ detail: "what dialled back is not a runner of this library" })
   if (said?.["protocol"] !== protocol) {
-    return new VersionMismatch({ what: "protocol", parent: `${protocol}`, runner: String(said?.["protocol"]) })
+    return new VersionMismatch({
+      what: "protocol",
+      parent: `${protocol}`,
+      runner: printableLine(String(said?.["protocol"]))
+    })
   }
   const hello = asHello(said)
   if (hello === undefined)
@@ -126,7 +136,7 @@ export const checkHello = (
   for (const [name, fingerprint] of hello.functions) {
     const ours = expected.fingerprints.get(name)
     if (ours !== undefined && ours !== fingerprint)
-      return layoutMismatch(name, ours, printable(fingerprint), hello.build)
+      return layoutMismatch(name, ours, printableLine(fingerprint), hello.build)
   }
   return hello
 }

@@ -4,6 +4,7 @@
  * What leaves is an Outbox's affair, large bodies that come an Inbox's. A peer that breaks a rule loses its connection,
  * and nothing else.
  */
+import { printableLine } from "../error/PeerText.ts"
 import type { OutgoingMessages } from "./Outgoing.ts"
 import { isItems, Kind, kindName, Parser } from "./Frame.ts"
 import { Inbox } from "./Inbox.ts"
@@ -162,7 +163,8 @@ export class Link {
   /** Ends the session because the peer broke a rule. */
   violate(detail: string): void {
     if (this.violated !== undefined || this.isClosed) return
-    this.violated = detail
+    // an error here may quote the bytes of the peer
+    this.violated = printableLine(detail, 1_000)
     this.parser.stop()
     this.transport.destroy()
   }

@@ -1,10 +1,7 @@
 /** Decodes the Logs frames of a runner: every line is checked, cleaned and bounded, because a runner is not trusted. */
 import type * as LogLevel from "effect/LogLevel"
-import { printable } from "../function/DefectCodec.ts"
+import { printable, printableLine, printableRecord, printableValue } from "../error/PeerText.ts"
 import { type LogLine, logsLimit } from "./LogLine.ts"
-
-/** A value of a line that is nested deeper is cut there. */
-const deepest = 16
 
 /** The lines of a Logs frame, and how many are missing between them; a string says what is wrong with it. */
 export const decodeLines = (body: Buffer): ReadonlyArray<LogLine | number> | string => {
@@ -38,11 +35,11 @@ const asLine = (item: unknown): LogLine | undefined => {
   return {
     level: level as LogLevel.Severity,
     at,
-    message: message.map((part) => clean(part, 0)),
-    ...(annotations === undefined ? {} : { annotations: clean(annotations, 0) as Record<string, unknown> }),
-    ...(spans === undefined ? {} : { spans: spans.map(([label, at]) => [printable(label), at] as const) }),
+    message: message.map((part) => printableValue(part)),
+    ...(annotations === undefined ? {} : { annotations: printableRecord(annotations) }),
+    ...(spans === undefined ? {} : { spans: spans.map(([label, at]) => [printableLine(label), at] as const) }),
     ...(typeof cause === "string" ? { cause: printable(cause) } : {}),
-    ...(typeof fn === "string" ? { function: printable(fn) } : {}),
+    ...(typeof fn === "string" ? { function: printableLine(fn) } : {}),
     ...(isTraced ? { traceId: traceId as string, spanId: spanId as string } : {})
   }
 }
@@ -60,18 +57,3 @@ const isTextOrNone = (u: unknown): boolean => u === undefined || typeof u === "s
 
 const isHex = (u: unknown, length: number): boolean =>
   typeof u === "string" && u.length === length && /^[0-9a-f]+$/.test(u)
-
-/** Text without what could rewrite a line or a terminal, at any depth that a logger can walk. */
-const clean = (value: unknown, depth: number): unknown => {
-  if (typeof value === "string") return printable(value)
-  if (typeof value !== "object" || value === null) return value
-  if (depth >= deepest) return "..."
-  if (Array.isArray(value)) return value.map((item) => clean(item, depth + 1))
-  const out: Record<string, unknown> = {}
-  for (const [key, item] of Object.entries(value)) {
-    const name = printable(key)
-    // as it is set here: what is stripped may have hidden it
-    if (name !== "__proto__") out[name] = clean(item, depth + 1)
-  }
-  return out
-}

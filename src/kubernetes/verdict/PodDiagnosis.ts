@@ -27,6 +27,7 @@ import {
   type Terminated,
   worded
 } from "./PodFacts.ts"
+import { printable } from "../../error/PeerText.ts"
 import { reportOf } from "../../backend/RunnerReport.ts"
 import { containerName } from "../template/PodTemplate.ts"
 import * as PodWaiting from "./PodWaiting.ts"
@@ -145,12 +146,12 @@ const ofProcess = (pod: Pod, terminated: Terminated): BootFailure => {
     return new OutOfMemory(limit === undefined ? {} : { limit })
   }
   if (unstartable.has(reason)) {
-    const detail = `its command could not be started: ${message.trim() || reason}`
+    const detail = `its command could not be started: ${printable(message.trim()) || reason}`
     return new InvalidSpec({ detail: `${detail}; correct \`command\`, or what the image runs by itself` })
   }
-  if (exitCode === 0) return notARunner(message)
+  if (exitCode === 0) return notARunner(printable(message))
   const signal = signalOf(terminated) ?? null
-  return new ProcessExited({ code: signal === null ? exitCode : null, signal, stderr: message })
+  return new ProcessExited({ code: signal === null ? exitCode : null, signal, stderr: printable(message) })
 }
 
 const notARunner = (stderr: string): BootFailure =>
@@ -215,9 +216,9 @@ export const wantsLog = (cause: BootFailure): boolean =>
 export const withLog = (cause: BootFailure, log: string): BootFailure => {
   switch (cause._tag) {
     case "ProcessExited":
-      return new ProcessExited({ code: cause.code, signal: cause.signal, stderr: log })
+      return new ProcessExited({ code: cause.code, signal: cause.signal, stderr: printable(log) })
     case "NotARunner":
-      return new NotARunner({ detail: cause.detail, stderr: log })
+      return new NotARunner({ detail: cause.detail, stderr: printable(log) })
     default:
       return cause
   }

@@ -24,6 +24,7 @@ import {
   type Terminated,
   worded
 } from "./PodFacts.ts"
+import { printable } from "../../error/PeerText.ts"
 import { reportOf } from "../../backend/RunnerReport.ts"
 
 /** What a runner needs of the time it has, to write its results and end, in milliseconds. */
@@ -128,6 +129,6 @@ const ofProcess = (terminated: Terminated): ExitReason => {
   const signal = signalOf(terminated)
   if (signal !== undefined) return new Killed({ signal })
   const { exitCode, message } = terminated
-  const said = reportOf(message)?.message ?? message
+  const said = reportOf(message)?.message ?? (message === undefined ? undefined : printable(message))
   return new Exited({ code: exitCode, ...(said === undefined ? {} : { stderr: said }) })
 }

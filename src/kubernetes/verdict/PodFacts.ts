@@ -1,4 +1,5 @@
 /** What a pod's status says, in the words that the diagnosis is made of. */
+import { printable } from "../../error/PeerText.ts"
 import type { Condition, ContainerState, ContainerStatus, Pod } from "../object/KubeObjects.ts"
 import { containerName } from "../template/PodTemplate.ts"
 
@@ -57,7 +58,7 @@ const signals: Readonly<Record<number, string>> = {
 
 /** A reason and a message as one text; a message that has the reason already stands for both. */
 export const worded = (reason: string | undefined, message: string | undefined): string => {
-  const text = message?.trim() ?? ""
+  const text = printable(message?.trim() ?? "")
   if (reason === undefined || text.includes(reason)) return text
   return text === "" ? reason : `${reason}: ${text}`
 }

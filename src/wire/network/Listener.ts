@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { printable } from "../../function/DefectCodec.ts"
+import { printableLine } from "../../error/PeerText.ts"
 import { makeComplaints, type Seen, Sightings } from "./Complaints.ts"
 import * as Psk from "./Psk.ts"
 import { PskServer } from "./PskServer.ts"
@@ -246,7 +246,7 @@ class Door {
 }
 
 /** Somebody else's words: they may be anything. */
-const shown = (identity: string): string => JSON.stringify(printable(identity.slice(0, 80)))
+const shown = (identity: string): string => JSON.stringify(printableLine(identity, 80))
 
 /** Listens for runners until its scope ends, which ends their sessions too. */
 export const make: (options: ListenerOptions) => Effect.Effect<Listener, ListenFailed, Scope.Scope> = Effect.fnUntraced(
