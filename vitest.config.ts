@@ -12,7 +12,7 @@ const memory = [
 
 // what starts processes or listens: it counts what its own process has, which nothing that the others open or close may disturb
 const processes = [
-  "test/runMain.test.ts",
+  "test/{docs,runMain}.test.ts",
   "test/backend/**/*.test.ts",
   "test/conformance/*.test.ts",
   "test/conformance/{place,process,rpc,stream}/process*.test.ts",

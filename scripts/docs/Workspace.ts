@@ -1,0 +1,164 @@
+/**
+ * Folders in which the blocks of documents are compiled and run: one per block, which also holds the named files of the
+ * blocks before it on the same page.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { type Block, isTypeScript, label } from "./Block.ts"
+
+/** A block with its folder. */
+export interface Job {
+  readonly block: Block
+  readonly folder: string
+  /** The block's own file in that folder. */
+  readonly file: string
+}
+
+/** The result of a program. */
+export interface Run {
+  readonly ok: boolean
+  readonly output: string
+}
+
+const fileOf = ({ file, info, language }: Block): string => file ?? info["file"] ?? `block.${language}`
+
+/** Writes the folders of the blocks below `root`, which is emptied first. */
+export const write = (root: string, blocks: ReadonlyArray<Block>): ReadonlyArray<Job> => {
+  Fs.mkdirSync(root, { recursive: true })
+  for (const name of Fs.readdirSync(root)) {
+    if (name.startsWith("page-")) Fs.rmSync(Path.join(root, name), { recursive: true, force: true })
+  }
+  const named = new Map<string, Map<string, string>>()
+  return blocks.map((block) => {
+    const page = `page-${block.page.replaceAll(/\W+/g, "-")}`
+    const folder = Path.join(root, page, String(block.line))
+    const files = named.get(page) ?? new Map<string, string>()
+    named.set(page, files)
+    const file = fileOf(block)
+    const code = block.hidden + block.code
+    if (block.file !== undefined || block.info["file"] !== undefined) files.set(file, code)
+    for (const [name, content] of new Map([...files, [file, code]])) {
+      const path = Path.join(folder, name)
+      Fs.mkdirSync(Path.dirname(path), { recursive: true })
+      Fs.writeFileSync(path, content)
+    }
+    return { block, folder, file: Path.join(folder, file) }
+  })
+}
+
+/** What an app's own tsconfig.json would say. */
+const compilerOptions = {
+  module: "NodeNext",
+  target: "ES2024",
+  lib: ["ES2024", "DOM"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  erasableSyntaxOnly: true,
+  allowImportingTsExtensions: true,
+  noEmit: true,
+  skipLibCheck: true,
+  types: ["node"]
+}
+
+/** Compiles all TypeScript blocks at once. Answers the errors by the folder of their block. */
+export const compile = (
+  root: string,
+  jobs: ReadonlyArray<Job>,
+  customConditions: ReadonlyArray<string>
+): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const files = jobs.filter(({ block }) => isTypeScript(block)).map(({ file }) => Path.relative(root, file))
+  const tsconfig = { compilerOptions: { ...compilerOptions, customConditions }, files }
+  Fs.writeFileSync(Path.join(root, "tsconfig.json"), JSON.stringify(tsconfig))
+  const { error, stdout } = ChildProcess.spawnSync("tsc", ["-p", root, "--pretty", "false"], {
+    cwd: root,
+    encoding: "utf8"
+  })
+  if (error !== undefined) throw error
+  const errors = new Map<string, Array<string>>()
+  // an error of more lines is indented from its second line on
+  for (const text of stdout.split(/\n(?=\S)/).filter((text) => text.trim() !== "")) {
+    const at = jobs.find(({ folder }) => text.startsWith(Path.relative(root, folder) + Path.sep))
+    if (at === undefined) throw new Error(`tsc: ${text}`)
+    errors.set(at.folder, [...(errors.get(at.folder) ?? []), pageLine(root, at, text)])
+  }
+  return errors
+}
+
+/** Names the line of the document instead of the line of the file. */
+const pageLine = (root: string, { block, file }: Job, text: string): string => {
+  const own = Path.relative(root, file)
+  if (!text.startsWith(`${own}(`)) return text
+  const hidden = block.hidden.split("\n").length - 1
+  return text
+    .slice(own.length)
+    .replace(/^\((\d+),/, (_, line) => `${block.page}:${Number(line) - hidden + block.line} (`)
+}
+
+/** How a block is started. A test file by vitest, shell by bash, anything else by Node. */
+const command = ({ block, file }: Job): ReadonlyArray<string> => {
+  if (block.language === "sh") return ["bash", "-euo", "pipefail", file]
+  if (file.endsWith(".test.ts")) return ["vitest", "run", "--root", Path.dirname(file), file]
+  return [process.execPath, file]
+}
+
+/**
+ * Runs a block to its end, at most `timeout` ms. `until="text"` in the fence stops a program that serves: the program
+ * gets SIGTERM when its output holds that text, and has to exit with 0.
+ */
+export const run = (job: Job, timeout: number): Promise<Run> =>
+  new Promise((resolve) => {
+    const { block, folder } = job
+    const [program, ...args] = command(job)
+    const until = block.info["until"]
+    const child = ChildProcess.spawn(program!, args, {
+      cwd: folder,
+      // a group of its own: a program that hangs goes with all that it started
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1", PORT: "0" }
+    })
+    let output = ""
+    let stopped = until === undefined
+    const hear = (chunk: Buffer): void => {
+      output += chunk.toString()
+      if (stopped || !output.includes(until!)) return
+      stopped = true
+      child.kill("SIGTERM")
+    }
+    child.stdout.on("data", hear)
+    child.stderr.on("data", hear)
+    const timer = setTimeout(() => {
+      output += `\n${label(block)} has not ended after ${timeout} ms`
+      process.kill(-child.pid!, "SIGKILL")
+    }, timeout)
+    child.once("error", (cause) => resolve({ ok: false, output: cause.message }))
+    child.once("close", (code, signal) => {
+      clearTimeout(timer)
+      if (!stopped) output += `\n${label(block)} never wrote ${JSON.stringify(until)}`
+      resolve({ ok: code === 0 && stopped, output: `${output}\nexit ${code ?? signal}` })
+    })
+  })
+
+/** The lines that an output lacks. `…` in a line fits any text. Lines of a runner may come before or after the parent's. */
+export const missingOutput = (output: string, expected: string): ReadonlyArray<string> => {
+  const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  const pattern = (line: string): RegExp =>
+    new RegExp(
+      line
+        .trim()
+        .split("…")
+        .map(escape)
+        .join(String.raw`[^\n]*`)
+    )
+  return expected
+    .trim()
+    .split("\n")
+    .filter((line) => !pattern(line).test(output))
+}
+
+/** The block ```` ```text output ```` that follows a program: lines that its output has to hold. */
+export const expectedOutput = ({ block }: Job, blocks: ReadonlyArray<Block>): Block | undefined => {
+  const next = blocks[blocks.indexOf(block) + 1]
+  return next?.page === block.page && next.info["output"] !== undefined ? next : undefined
+}

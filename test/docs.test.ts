@@ -1,0 +1,70 @@
+/**
+ * Compiles every code block of the README and of docs, and runs each that can run.
+ *
+ * A new block needs nothing here: its fence says what is special about it. CONTRIBUTING.md has the words.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { parseAllDocuments } from "yaml"
+import { blocksOf, isProgram, isTypeScript, label } from "../scripts/docs/Block.ts"
+import * as Workspace from "../scripts/docs/Workspace.ts"
+
+const repository = Path.join(import.meta.dirname, "..")
+const pages = ["README.md", ...Fs.globSync("docs/**/*.md", { cwd: repository }).toSorted()]
+const blocks = pages.flatMap((page) => blocksOf(page, Fs.readFileSync(Path.join(repository, page), "utf8")))
+
+// Inside of the repository: there `effect-flame` is the package itself, and its condition leads to src.
+const root = Path.join(repository, ".cache/docs")
+// Blocks with packages of their own are left to `npm run docs:check`, which installs them.
+const local = blocks.filter(({ info }) => info["packages"] === undefined)
+const jobs = Workspace.write(root, local)
+const errors = Workspace.compile(root, jobs, ["effect-flame-source"])
+
+const named = <A extends Workspace.Job>(list: ReadonlyArray<A>): ReadonlyArray<readonly [string, A]> =>
+  list.map((job) => [label(job.block), job])
+
+describe("code blocks of documents", () => {
+  it.each(named(jobs.filter(({ block }) => isTypeScript(block))))("%s compiles", (_, { folder }) => {
+    assert.deepStrictEqual(errors.get(folder) ?? [], [])
+  })
+
+  it.each(named(jobs.filter(({ block }) => block.language === "sh")))("%s is shell", (_, { file }) => {
+    const { status, stderr } = ChildProcess.spawnSync("bash", ["-n", file], { encoding: "utf8" })
+    assert.deepStrictEqual([status, stderr], [0, ""])
+  })
+
+  it.each(named(jobs.filter(({ block }) => ["yaml", "json"].includes(block.language))))("%s parses", (_, { block }) => {
+    const problems = parseAllDocuments(block.code).flatMap((document) => document.errors)
+    assert.deepStrictEqual(
+      problems.map(({ message }) => message),
+      []
+    )
+  })
+
+  describe.concurrent("run", () => {
+    const able = jobs.filter(({ block }) => isProgram(block) && block.info["no-run"] === undefined)
+    it.each(named(able))(
+      "%s runs and exits with 0",
+      async (_, job) => {
+        const { ok, output } = await Workspace.run(job, 60_000)
+        assert.isTrue(ok, output)
+        const expected = Workspace.expectedOutput(job, local)
+        if (expected !== undefined) assert.deepStrictEqual(Workspace.missingOutput(output, expected.code), [], output)
+      },
+      90_000
+    )
+  })
+})
+
+it("no document names a file of the repository that does not exist", () => {
+  const link = /\]\((?!https?:|#)(?<path>[^)#\s]+)/g
+  const missing = pages.flatMap((page) =>
+    [...Fs.readFileSync(Path.join(repository, page), "utf8").matchAll(link)]
+      .map(({ groups }) => groups!.path!)
+      .filter((path) => !Fs.existsSync(Path.join(repository, Path.dirname(page), path)))
+      .map((path) => `${page}: ${path}`)
+  )
+  assert.deepStrictEqual(missing, [])
+})
