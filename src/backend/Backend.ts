@@ -47,7 +47,10 @@ export interface Leaving {
   readonly why: string
   /** What its calls are told that have not ended by then. */
   readonly reason: ExitReason
-  /** Milliseconds that are left for its calls to end. */
+  /**
+   * Milliseconds that are left for its calls to end. `Infinity`: nobody is there to end the runner, so that its calls run on
+   * until its connection ends.
+   */
   readonly budget: number
   /** Completes where it turns out later that there is less time, with what is left of it then. */
   readonly sooner?: Effect.Effect<number>

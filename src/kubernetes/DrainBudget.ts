@@ -1,45 +1,65 @@
-/** How long this process may take to end, as the kubelet has it. */
+/** How much of `drainTimeout` is left before the kubelet kills the parent's own pod. */
+import type { RunnerSpec } from "../backend/Backend.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RunnerSpec } from "../backend/Backend.ts"
-import type { BootFailure } from "../error/BootFailure.ts"
-import type { Pod } from "./object/KubeObjects.ts"
 import type { Hub } from "./hub/KubeHub.ts"
 import type { Once } from "./hub/Once.ts"
 import { shutdownReserve } from "./hub/ShutdownDeadline.ts"
+import type { Pod } from "./object/KubeObjects.ts"
 
-/** How long the API server may take to say when this pod is to be gone, in milliseconds. */
+/** Milliseconds that the API server has to answer when this pod was told to go. */
 const askTime = 1_000
 
-/** What it takes to kill a call that does not stop within `cancelGrace`, and to delete its pod, in milliseconds. */
+/** Milliseconds to kill a call that does not stop within `cancelGrace`, and to delete its pod. */
 const killTime = 3_000
 
-/** What is left of a drain, which began some milliseconds ago, in a pod that is to go, or got its signal for another reason. */
-export const within = (drainTimeout: number, pod: Pod, now: number, ago = 0): number => {
-  const grace = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1_000 - ago
-  const { deletionTimestamp } = pod.metadata
-  const left = deletionTimestamp === undefined ? grace : Math.min(grace, Date.parse(deletionTimestamp) - now)
-  return Math.max(0, Math.min(drainTimeout, left - shutdownReserve))
+/** Seconds of grace of a pod that does not say any, as Kubernetes has it. */
+const defaultGrace = 30
+
+/**
+ * Milliseconds of a drain that began `ago` milliseconds ago in this pod.
+ *
+ * The pod's grace counts from its deletion, which is before the signal where a preStop hook ran first. Only the API
+ * server's own time tells how long ago that was: its timestamps are never compared with the clock of this process.
+ */
+export const within = (drainTimeout: number, pod: Pod, ago: number, serverTime: number | undefined): number => {
+  const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata
+  const own = pod.spec.terminationGracePeriodSeconds ?? defaultGrace
+  // A pod that is not deleted got its signal from somebody else than the kubelet, who may delete the pod later.
+  const grace = 1_000 * (deletionTimestamp === undefined ? own : (deletionGracePeriodSeconds ?? own))
+  const elapsed =
+    deletionTimestamp === undefined || serverTime === undefined
+      ? 0
+      : serverTime - (Date.parse(deletionTimestamp) - grace)
+  // A time that lies outside of the deletion is of another clock, such as that of a proxy.
+  const spent = elapsed < 0 || elapsed > grace ? ago : Math.max(ago, elapsed)
+  return Math.max(0, Math.min(drainTimeout, grace - spent - shutdownReserve))
 }
 
-/** What to say of a parent whose pod is ended before its calls have had their time; undefined where there is enough. */
+/** A warning about a parent whose pod is killed before its calls have had their time; undefined where its grace is enough. */
 export const shortage = (
   pod: Pod | undefined,
   { cancelGrace, drainTimeout }: Pick<RunnerSpec, "cancelGrace" | "drainTimeout">
 ): string | undefined => {
   if (pod === undefined) return undefined
-  const grace = pod.spec.terminationGracePeriodSeconds ?? 30
+  const grace = pod.spec.terminationGracePeriodSeconds ?? defaultGrace
   const wanted = (rest: number) => Math.ceil((drainTimeout + rest) / 1_000)
   const stubborn = cancelGrace + killTime
-  if (grace < wanted(shutdownReserve))
-    return `calls get ${Math.max(0, grace - shutdownReserve / 1_000)} s to end when this pod has to go, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted(Math.max(shutdownReserve, stubborn))}, or drainTimeout lower`
+  if (grace < wanted(shutdownReserve)) {
+    const left = Math.max(0, grace - shutdownReserve / 1_000)
+    return `calls get ${left} s to end when this pod is deleted, not the ${drainTimeout / 1_000} s of drainTimeout: set its terminationGracePeriodSeconds to ${wanted(Math.max(shutdownReserve, stubborn))}, or drainTimeout lower`
+  }
   if (grace < wanted(stubborn))
     return `calls that are cut may take the ${cancelGrace / 1_000} s of cancelGrace, of which this pod has no more than ${(shutdownReserve - killTime) / 1_000} s: set its terminationGracePeriodSeconds to ${wanted(stubborn)}, or cancelGrace lower`
   return undefined
 }
 
-/** What of a drain can be had now; all of it outside the cluster. What comes after it goes by that. */
+/**
+ * How much of `drainTimeout` is left before the kubelet kills this pod; all of it outside the cluster. Also sets the hub's
+ * `ShutdownDeadline`.
+ */
 export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.Effect<number> =>
   Effect.suspend(() => {
     const known = hub.done
@@ -49,13 +69,9 @@ export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.
 
 const leftOf = Effect.fnUntraced(function* ({ client, parent }: Hub, drainTimeout: number) {
   if (parent === undefined) return drainTimeout
-  const began = yield* Clock.currentTimeMillis
+  const began = yield* Clock.monotonicTimeNanos
   const asked = yield* Effect.option(Effect.timeout(client.getPod(parent.pod.metadata.name ?? ""), askTime))
-  const now = yield* Clock.currentTimeMillis
-  return within(
-    drainTimeout,
-    Option.getOrElse(asked, () => parent.pod),
-    now,
-    now - began
-  )
+  const ago = Number((yield* Clock.monotonicTimeNanos) - began) / 1e6
+  const pod = Option.getOrElse(asked, () => parent.pod)
+  return within(drainTimeout, pod, ago, client.serverTime?.())
 })

@@ -1,6 +1,7 @@
 /**
- * How far the boot of a pod has come, as what is told of the pod says: its steps, what it waits for, and that it cannot
- * succeed any more.
+ * The boot of one runner's pod: the phases that it reached, what it waits for, and the verdict that it cannot succeed.
+ *
+ * `PodDiagnosis` decides. This class holds what a diagnosis needs over time: the last pod, the events, and one timer.
  */
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -9,20 +10,22 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type { BootPhase } from "../backend/Backend.ts"
-import type { BootFailure } from "../error/BootFailure.ts"
+import { type BootFailure, Crashed } from "../error/BootFailure.ts"
 import type { Pod } from "./object/KubeObjects.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import { containerName } from "./template/PodTemplate.ts"
 import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
+import { hasFailed } from "./verdict/PodFacts.ts"
 
-/** How long what only helps to tell a reason may take, in milliseconds. */
+/** Milliseconds that a request may take which only helps to explain a failure. */
 const askTime = 2_000
 
 export class PodBoot {
-  /** Completes once it has a place, and once its program runs. */
+  /** Completes when the pod has a node. */
   readonly scheduled = Deferred.makeUnsafe<void>()
+  /** Completes when the container of the runner runs. */
   readonly started = Deferred.makeUnsafe<void>()
-  /** What it waits for beyond the steps that take their time. */
+  /** What the boot waits for, for people; undefined while it makes progress. */
   waitsFor: string | undefined
   private readonly parts: RunnerPodParts
   readonly phases: Queue.Queue<BootPhase, Cause.Done>
@@ -39,7 +42,7 @@ export class PodBoot {
   constructor(
     parts: RunnerPodParts,
     phases: Queue.Queue<BootPhase, Cause.Done>,
-    /** Runs what ends with the runner. */
+    /** Forks an effect into the scope of the runner. */
     run: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>,
     failed: (cause: BootFailure) => void
   ) {
@@ -49,15 +52,16 @@ export class PodBoot {
     this.failed = failed
   }
 
-  /** Takes in what its pod is now. */
-  saw(pod: Pod): void {
+  /** Diagnoses the pod as the watch shows it now. */
+  podChanged(pod: Pod): void {
     this.pod = pod
     this.diagnose()
   }
 
-  reach(phase: BootPhase): void {
+  /** Reports a phase once. A pod that has reached any phase was created. */
+  reachPhase(phase: BootPhase): void {
     if (this.reached.has(phase.name)) return
-    if (phase.name !== "created") this.reach({ name: "created" })
+    if (phase.name !== "created") this.reachPhase({ name: "created" })
     this.reached.add(phase.name)
     this.waitsFor = undefined
     if (phase.name !== "created") Deferred.doneUnsafe(this.scheduled, Effect.void)
@@ -65,21 +69,22 @@ export class PodBoot {
     Queue.offerUnsafe(this.phases, phase)
   }
 
-  tell(detail: string): void {
+  /** Reports what the boot waits for, once for each text in a row. */
+  reportWaiting(detail: string): void {
     if (this.waitsFor === detail) return
     this.waitsFor = detail
     Queue.offerUnsafe(this.phases, { name: "waiting", detail })
   }
 
-  /** Nothing is found out from now on, and nobody asked. */
-  stop(): void {
+  /** Ends the diagnosis: no verdict and no request follow. */
+  stopDiagnosis(): void {
     this.isOver = true
     this.timer?.interruptUnsafe()
   }
 
-  /** It has come to its end, whichever that is: no step will follow. */
+  /** Ends the diagnosis and the stream of phases. */
   close(): void {
-    this.stop()
+    this.stopDiagnosis()
     Queue.endUnsafe(this.phases)
   }
 
@@ -89,10 +94,9 @@ export class PodBoot {
     if (pod === undefined || this.isOver) return
     const context = { now: hub.now(), stuckSince, events, image: this.parts.template.container.image }
     const { phases, verdict } = PodDiagnosis.bootOf(pod, context)
-    // the watch may tell of a pod before its creation is answered, and of one without a place it tells no other step: told
-    // later, this one would end what it waits for
-    this.reach({ name: "created" })
-    for (const phase of phases) this.reach(phase)
+    // Report `created` first: reported after `waiting` it would clear the waiting message.
+    this.reachPhase({ name: "created" })
+    for (const phase of phases) this.reachPhase(phase)
     this.timer?.interruptUnsafe()
     this.timer = undefined
     this.stuckSince = verdict._tag === "Fails" ? verdict.since : undefined
@@ -100,10 +104,10 @@ export class PodBoot {
       case "Failed":
         return this.failed(verdict.cause)
       case "Fails":
-        this.tell(verdict.cause.message)
+        this.reportWaiting(verdict.cause.message)
         return this.lookAgain(verdict.at)
       case "Waiting":
-        if (verdict.detail !== undefined) this.tell(verdict.detail)
+        if (verdict.detail !== undefined) this.reportWaiting(verdict.detail)
         if (verdict.askForEventsAt !== undefined && !this.hasAskedForEvents) this.askForEvents(verdict.askForEventsAt)
         return
     }
@@ -114,7 +118,7 @@ export class PodBoot {
     this.timer = this.run(Effect.delay(look, Math.max(0, at - this.parts.hub.now())))
   }
 
-  /** Some reasons are in no status: asks once what happened to the pod. */
+  /** Requests the events of the pod, once per boot: some reasons are in no status. */
   private askForEvents(at: number): void {
     const { hub, may } = this.parts
     const uid = this.pod?.metadata.uid
@@ -128,25 +132,48 @@ export class PodBoot {
     )
     const askOnce = Effect.sync(() => {
       this.hasAskedForEvents = true
-      // apart from the timer, which the next change of the pod puts aside
+      // Not as the timer, which the next change of the pod interrupts.
       this.run(Effect.ignore(ask))
     })
     this.timer = this.run(Effect.delay(askOnce, Math.max(0, at - hub.now())))
   }
 }
 
-/** Lines of a crashed runner's output that are told. */
+/** Lines of output that an error quotes. */
 const logLines = 20
 
-/** The cause of a failed boot, with the end of the output of that pod where that tells more and may be read. */
+/**
+ * The cause of a failed boot with the end of the output of the container that failed, where no other field says why.
+ *
+ * The log of an init container is fetched too: its termination message is empty unless the program writes one, and the
+ * log is deleted with the pod.
+ */
 export const withLastWords = (
-  { hub, may }: RunnerPodParts,
-  pod: string,
+  parts: RunnerPodParts,
+  name: string,
+  pod: Pod | undefined,
   cause: BootFailure
 ): Effect.Effect<BootFailure> => {
-  if (!may.readLogs || !PodDiagnosis.wantsLog(cause)) return Effect.succeed(cause)
-  return Effect.timeoutOption(hub.client.podLog(pod, containerName, logLines), askTime).pipe(
-    Effect.map(Option.match({ onNone: () => cause, onSome: (log) => PodDiagnosis.withLog(cause, log) })),
-    Effect.catch(() => Effect.succeed(cause))
+  if (!parts.may.readLogs) return Effect.succeed(cause)
+  if (PodDiagnosis.wantsLog(cause)) {
+    return Effect.map(lastLines(parts, name, containerName), (log) =>
+      log === "" ? cause : PodDiagnosis.withLog(cause, log)
+    )
+  }
+  const init = pod?.status?.initContainerStatuses?.find(hasFailed)
+  if (cause._tag !== "Crashed" || init === undefined || (init.state?.terminated?.message ?? "").trim() !== "") {
+    return Effect.succeed(cause)
+  }
+  return Effect.map(lastLines(parts, name, init.name), (log) =>
+    log.trim() === ""
+      ? cause
+      : new Crashed({ exitCode: cause.exitCode, detail: `${cause.detail}; the end of its output:\n${log.trimEnd()}` })
   )
 }
+
+/** The end of the output of a container; empty where the API server does not answer in time. */
+const lastLines = ({ hub }: RunnerPodParts, pod: string, container: string): Effect.Effect<string> =>
+  Effect.timeoutOption(hub.client.podLog(pod, container, logLines), askTime).pipe(
+    Effect.map(Option.getOrElse(() => "")),
+    Effect.catch(() => Effect.succeed(""))
+  )

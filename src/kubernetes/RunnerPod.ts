@@ -1,9 +1,8 @@
 /**
- * One runner as a pod: made, watched, and taken away again.
+ * One runner as a pod: created, watched, and deleted. `RunnerPodState` holds what is known of it.
  *
- *   create ──▶ scheduled ──▶ started ──dials back──▶ connected ──▶ ended ──▶ deleted
- *
- * That it serves is told by its dial-back alone, and that it went by its connection; the watch tells why.
+ * Only the dial-back tells that a runner serves, and only its connection tells that the session is over. The watch tells
+ * why.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,23 +14,23 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
-import { Killed, NodeLost, type RunnerExit } from "../error/RunnerExit.ts"
+import type { RunnerExit } from "../error/RunnerExit.ts"
 import { type Transport, whenClosed } from "../wire/Transport.ts"
+import { type Dialling, forward, listen } from "./Dialling.ts"
+import { finalDeleteTime } from "./hub/KubeHub.ts"
 import type { Pod } from "./object/KubeObjects.ts"
+import { podName } from "./object/PodNames.ts"
 import { PodBoot, withLastWords } from "./PodBoot.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
+import * as State from "./RunnerPodState.ts"
 import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
-import { finalDeleteTime } from "./hub/KubeHub.ts"
-import { podName } from "./object/PodNames.ts"
-import * as PodFacts from "./verdict/PodFacts.ts"
 import type { PodChange } from "./watch/PodWatch.ts"
-import { type Dialling, forward, listen } from "./Dialling.ts"
 
-/** The port of its own loopback on which a runner listens that its parent reaches through the API server. */
+/** The port of the runner's own loopback where it listens, if its parent connects through the API server. */
 const forwardPort = 9345
 
-/** How long the end of a runner may wait for the API server to hear of it, in milliseconds. */
+/** Milliseconds that the removal of a runner waits for the API server to accept the deletion. */
 const deleteTime = 3_000
 
 export class RunnerPod {
@@ -47,19 +46,8 @@ export class RunnerPod {
   private readonly sooner = Deferred.makeUnsafe<number>()
   private readonly exit = Deferred.makeUnsafe<RunnerExit>()
   private readonly failed = Deferred.makeUnsafe<never, BootFailure>()
-  private pod: Pod | undefined
-  private isConnected = false
-  /** Whether it was asked for, and whether the API server has refused since, so that most likely there is none. */
-  private isAsked = false
-  private isRefused = false
-  private isOver = false
-  private isGone = false
-  private isFailing = false
-  private isTelling = false
+  private state = State.initial
   private unfollow: () => void = () => {}
-  private killedBy: string | undefined
-  private sessionClosedAt: number | undefined
-  private cause: BootFailure | undefined
 
   constructor(
     parts: RunnerPodParts,
@@ -71,7 +59,7 @@ export class RunnerPod {
     this.parts = parts
     this.spec = spec
     this.run = run
-    this.boot = new PodBoot(parts, phases, run, (cause) => this.fail(cause))
+    this.boot = new PodBoot(parts, phases, run, (cause) => this.failBoot(cause))
     this.index = hub.nextIndex()
     this.name = podName(parts.template.identity, spec)
     this.labels = { pod: this.name, namespace: hub.client.namespace }
@@ -84,25 +72,22 @@ export class RunnerPod {
     }
   }
 
-  /** Begins: asks for the pod, and follows what becomes of it until the scope ends. */
+  /** Requests the pod, and follows it until the scope closes, which deletes it. */
   get start(): Effect.Effect<RunnerProcess, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const { hub } = this.parts
       hub.living.add(this.name)
-      this.unfollow = hub.watch.follow(this.name, (change) => this.changed(change))
-      yield* Effect.addFinalizer(() => this.remove)
-      const creating = yield* Effect.forkScoped(this.create)
-      // what it opens on the way ends with the runner, whoever asks for it
+      this.unfollow = hub.watch.follow(this.name, (change) => this.podChanged(change))
+      yield* Effect.addFinalizer(() => this.removePod)
+      const creating = yield* Effect.forkScoped(this.createPod)
+      // The scope of the runner owns what a dial opens, whichever caller waits for the connection.
       const transport = Scope.provide(this.dialling.transport(Deferred.await(this.boot.started)), yield* Effect.scope)
       const connection: Effect.Effect<Transport, BootFailure> = Effect.flatMap(
         Effect.raceFirst(transport, Deferred.await(this.failed)),
         (transport) => {
           this.connected()
-          const noted = whenClosed(transport, (error) => {
-            // one that broke may have ended just now for its runner, or not yet, however long ago that was here
-            if (error === undefined) this.sessionClosedAt = hub.uptime()
-          })
-          // it is there: whatever the answer to its creation is
+          const noted = whenClosed(transport, (error) => this.sessionClosed(error))
+          // The runner is there, whatever the answer to the create request would be.
           return Effect.as(Fiber.interrupt(creating), noted)
         }
       )
@@ -115,176 +100,166 @@ export class RunnerPod {
         exit: Deferred.await(this.exit),
         bootFailure: (exit) => this.bootFailure(exit),
         hint: () => this.hint,
-        kill: (by) => this.kill(by)
+        kill: (by) => this.killPod(by)
       }
     })
   }
 
-  /** Makes the pod, or fails the boot with why there is none. */
-  private get create(): Effect.Effect<void> {
+  /** Creates the pod, or fails the boot with the reason why there is none. */
+  private get createPod(): Effect.Effect<void> {
     const { parts, spec } = this
     const creation = PodCreation.make(parts, spec, this.index, this.dialling, {
       asking: () => {
-        this.isAsked = true
-        this.isRefused = false
+        this.state = State.ask(this.state)
       },
       refused: () => {
-        this.isRefused = true
+        this.state = State.refuse(this.state)
       },
-      waits: (detail) => this.boot.tell(detail)
+      waits: (detail) => this.boot.reportWaiting(detail)
     })
     return Effect.match(creation, {
-      onFailure: (cause) => this.fail(cause),
+      onFailure: (cause) => this.failBoot(cause),
       onSuccess: (pod) => {
         this.labels["uid"] = pod.metadata.uid ?? ""
         parts.say(`pod ${this.name} was created for runner ${spec.id}`)
-        this.boot.reach({ name: "created" })
-        this.run(this.awaitSchedule)
+        this.boot.reachPhase({ name: "created" })
+        this.run(this.limitScheduling)
         parts.hub.watch.note(pod)
       }
     })
   }
 
-  /** Gives up when no place is found for it in time. */
-  private get awaitSchedule(): Effect.Effect<void> {
+  /** Fails the boot when the scheduler has found no node within `scheduleTimeout`. */
+  private get limitScheduling(): Effect.Effect<void> {
+    const { scheduleTimeout } = this.parts
     const late = Effect.sync(() => {
-      const detail = this.boot.waitsFor ?? "the scheduler has said nothing about it"
-      this.fail(new Unschedulable({ detail: `${detail} (for ${this.parts.scheduleTimeout} ms)` }))
+      const detail = this.boot.waitsFor ?? "the scheduler has said nothing about this pod"
+      this.failBoot(new Unschedulable({ detail: `${detail} (for ${scheduleTimeout} ms)` }))
     })
-    return Effect.raceFirst(Deferred.await(this.boot.scheduled), Effect.delay(late, this.parts.scheduleTimeout))
+    return Effect.raceFirst(Deferred.await(this.boot.scheduled), Effect.delay(late, scheduleTimeout))
   }
 
-  private changed({ gone, pod }: PodChange): void {
-    const { hub } = this.parts
-    this.pod = pod
-    this.isGone ||= gone
+  private podChanged({ gone, pod }: PodChange): void {
+    this.state = State.see(this.state, pod, gone)
     const { nodeName } = pod.spec
     if (nodeName !== undefined) this.labels["node"] = nodeName
-    if (!this.isOver && this.killedBy === undefined) {
-      const leaving = PodDiagnosis.leavingOf(pod, { now: hub.now(), drainTimeout: this.spec.drainTimeout })
-      if (leaving !== undefined) this.leaves(leaving)
+    if (this.state.owner._tag === "Wanted") {
+      const leaving = PodDiagnosis.leavingOf(pod, this.spec.drainTimeout)
+      if (leaving !== undefined) this.announceLeaving(pod, leaving)
     }
-    if (!this.isConnected) this.boot.saw(pod)
-    this.lookForEnd(pod)
+    if (!State.hasConnected(this.state)) this.boot.podChanged(pod)
+    this.reportExit()
   }
 
-  private lookForEnd(pod: Pod): void {
-    const end = PodDiagnosis.exitOf(pod, this.isGone) ?? this.lostNode(pod)
-    // a boot that fails has its reason first, which must be the answer to whoever waits for either
-    if (end !== undefined && !this.isTelling) this.end(end)
-  }
-
-  /** What announces a deletion does not say its time, which the deletion itself does a moment later. */
-  private leaves(leaving: Leaving): void {
+  /**
+   * An eviction is announced before the deletion that says its time, and a node falls silent before somebody deletes its
+   * pods. So the first news completes `leaving`, and the first news that limits the time completes `sooner`.
+   */
+  private announceLeaving(pod: Pod, leaving: Leaving): void {
     if (Deferred.doneUnsafe(this.leaving, Effect.succeed({ ...leaving, sooner: Deferred.await(this.sooner) }))) return
-    if (this.pod?.metadata.deletionTimestamp === undefined) return
+    if (pod.metadata.deletionTimestamp === undefined || leaving.budget === Infinity) return
     Deferred.doneUnsafe(this.sooner, Effect.succeed(leaving.budget))
   }
 
-  /** A runner that is not connected, on a node of which nothing is heard: there will be no other news for a long time. */
-  private lostNode(pod: Pod): RunnerExit | undefined {
-    if (!this.isOver || !PodFacts.isNodeSilent(pod)) return undefined
-    return { reason: new NodeLost({ node: PodFacts.nodeOf(pod) }), gone: false }
+  private reportExit(): void {
+    const exit = State.exitOf(this.state)
+    if (exit === undefined) return
+    Deferred.doneUnsafe(this.exit, Effect.succeed(exit))
+    if (this.state.owner._tag === "Removed") this.unfollow()
   }
 
-  private end(exit: RunnerExit): void {
-    const { killedBy } = this
-    const reason = killedBy === undefined ? exit.reason : new Killed({ signal: "SIGKILL", by: killedBy })
-    Deferred.doneUnsafe(this.exit, Effect.succeed({ reason, gone: exit.gone && this.isProven }))
-    if (this.isOver) this.unfollow()
-  }
-
-  /** That an object is gone says nothing of a program that was heard of before its pod was seen to run: it may go on. */
-  private get isProven(): boolean {
-    if (!this.isConnected) return true
-    return this.pod !== undefined && PodFacts.runnerOf(this.pod)?.state?.terminated !== undefined
-  }
-
-  /** It will never serve. What it wrote is asked for, where nothing else says why. */
-  private fail(found: BootFailure): void {
-    if (this.isFailing || this.isConnected) return
-    const cause = this.healed(found)
-    this.isFailing = true
-    this.isTelling = true
-    this.boot.stop()
-    const told = Effect.map(withLastWords(this.parts, this.name, cause), (cause) => {
-      this.cause = cause
-      this.isTelling = false
+  /** Fails the boot, with the output of the runner where nothing else says why it failed. */
+  private failBoot(found: BootFailure): void {
+    const before = this.state
+    this.state = State.doom(before)
+    if (this.state === before) return
+    this.boot.stopDiagnosis()
+    const cause = this.withSecretRenewed(found)
+    const report = Effect.map(withLastWords(this.parts, this.name, State.podOf(this.state), cause), (cause) => {
+      this.state = State.fail(this.state, cause)
       Deferred.doneUnsafe(this.failed, Effect.fail(cause))
-      const end = this.pod === undefined ? undefined : PodDiagnosis.exitOf(this.pod, this.isGone)
-      if (end !== undefined) this.end(end)
+      this.reportExit()
     })
-    this.run(told)
+    this.run(report)
   }
 
-  /** A Secret of ours that somebody deleted is made again by the next boot. */
-  private healed(cause: BootFailure): BootFailure {
+  /** A Secret of this parent that somebody deleted is created again by the next boot, so that this failure is transient. */
+  private withSecretRenewed(cause: BootFailure): BootFailure {
     const { keys } = this.parts.hub
     if (cause._tag !== "InvalidSpec") return cause
     const missing = keys.names.find((name) => cause.detail.includes(`secret "${name}" not found`))
     if (missing === undefined) return cause
-    keys.lost(missing)
-    return new LaunchFailed({ detail: `the Secret ${missing} was deleted and is made again (${cause.detail})` })
-  }
-
-  private connected(): void {
-    this.isConnected = true
-    this.parts.say(`pod ${this.name} is connected as runner ${this.spec.id}`)
-    this.boot.reach({ name: "connected" })
-    this.boot.close()
-  }
-
-  /** How long it may take to end by itself, in whole seconds: one without a session has nothing to end. */
-  private get grace(): number {
-    if (!this.isConnected) return 1
-    const { hub } = this.parts
-    const elapsed = this.sessionClosedAt === undefined ? 0 : hub.uptime() - this.sessionClosedAt
-    return Math.ceil(Math.max(0, this.spec.cancelGrace - elapsed) / 1_000) + 1
-  }
-
-  private bootFailure(exit: RunnerExit): BootFailure {
-    return this.cause ?? PodDiagnosis.causeOf(exit)
-  }
-
-  /** How far a dial has come, for who must find out why there was none. */
-  private get hint(): string | undefined {
-    return this.boot.waitsFor ?? this.dialling.hint(this.pod?.status?.podIP)
-  }
-
-  private kill(by: string): Effect.Effect<void> {
-    return Effect.sync(() => {
-      this.killedBy ??= by
-      // its session ends now, and with it the runner; the API server may be long in hearing of it
-      this.dialling.revoke()
-      if (!this.isGone) this.run(this.parts.hub.graveyard.removePod(this.name, this.pod?.metadata.uid, 1))
+    keys.forgetSecret(missing)
+    return new LaunchFailed({
+      detail: `the Secret ${missing} was deleted; the next boot creates it again (${cause.detail})`
     })
   }
 
-  /** Takes the pod away, and waits a while for its end where the API server answers at all. */
-  private get remove(): Effect.Effect<void> {
+  private connected(): void {
+    this.state = State.connect(this.state)
+    this.parts.say(`pod ${this.name} is connected as runner ${this.spec.id}`)
+    this.boot.reachPhase({ name: "connected" })
+    this.boot.close()
+  }
+
+  private sessionClosed(error: Error | undefined): void {
+    this.state = State.close(this.state, error === undefined ? this.parts.hub.uptime() : undefined)
+    // An exit was withheld while the session proved that the runner lives.
+    this.reportExit()
+  }
+
+  private bootFailure(exit: RunnerExit): BootFailure {
+    const { session } = this.state
+    return session._tag === "Failed" ? session.cause : PodDiagnosis.causeOf(exit)
+  }
+
+  /** What the boot waits for, or how far the connection came: what to look at after a `bootTimeout`. */
+  private get hint(): string | undefined {
+    return this.boot.waitsFor ?? this.dialling.hint(State.podOf(this.state)?.status?.podIP)
+  }
+
+  private killPod(by: string): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.state = State.kill(this.state, by)
+      // Ends the session at once, and with it the runner: the API server may take long to hear of the deletion.
+      this.dialling.revoke()
+      const { object } = this.state
+      const uid = State.podOf(this.state)?.metadata.uid
+      if (object._tag !== "Gone") this.run(this.parts.hub.graveyard.removePod(this.name, uid, 1))
+    })
+  }
+
+  /** Deletes the pod. Waits for its end, within limits, if the API server accepts the deletion. */
+  private get removePod(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { hub } = this.parts
-      this.isOver = true
+      this.state = State.remove(this.state)
       this.boot.close()
       this.dialling.revoke()
-      if (this.pod !== undefined) this.lookForEnd(this.pod)
-      // nothing is there to delete: should it show up all the same, it is deleted then
-      if (this.isRefused && this.pod === undefined) hub.graveyard.removeIfSeen(this.name, this.grace)
-      // what the watch has seen the end of needs no other one, which nothing would ever tell
-      else if (this.isAsked && !this.isGone) {
-        const { grace } = this
-        this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
-        const burial = hub.graveyard.removePod(this.name, this.pod?.metadata.uid, grace)
-        // what is not awaited here, the end of the parent sees off with what is kept for it
-        const granted = (millis: number) => hub.deadline.grant(millis, finalDeleteTime)
-        const isDeleted = Option.getOrElse(yield* Effect.timeoutOption(burial, granted(deleteTime)), () => false)
-        if (isDeleted && this.pod !== undefined) {
-          yield* Effect.timeoutOption(Deferred.await(this.exit), granted(grace * 1_000 + 3_000))
-        }
-      }
-      // else it is followed on, for the news of its node that may come in a minute
-      if (!this.isConnected || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
+      this.reportExit()
+      const { object } = this.state
+      const grace = State.graceOf(this.state, this.spec.cancelGrace, hub.uptime())
+      // A create request that was refused may have been executed all the same: its pod is deleted if it shows up.
+      if (object._tag === "Refused") hub.graveyard.removeIfSeen(this.name, grace)
+      // The watch has already reported the deletion of a pod that is gone: no event about it would ever come again.
+      else if (object._tag === "Asked" || object._tag === "Present") yield* this.deletePod(grace)
+      // Otherwise the watch may still report, within a minute, that the node was lost.
+      if (!State.hasConnected(this.state) || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
       hub.living.delete(this.name)
+    })
+  }
+
+  private deletePod(grace: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { hub } = this.parts
+      this.parts.say(`pod ${this.name} of runner ${this.spec.id} is deleted`)
+      const deletion = hub.graveyard.removePod(this.name, State.podOf(this.state)?.metadata.uid, grace)
+      // The hub's finalizer finishes what is not confirmed here, in the `finalDeleteTime` that is kept for it.
+      const granted = (millis: number) => hub.deadline.grant(millis, finalDeleteTime)
+      const isAccepted = Option.getOrElse(yield* Effect.timeoutOption(deletion, granted(deleteTime)), () => false)
+      if (isAccepted && State.podOf(this.state) !== undefined) {
+        yield* Effect.timeoutOption(Deferred.await(this.exit), granted(grace * 1_000 + 3_000))
+      }
     })
   }
 }

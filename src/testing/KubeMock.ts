@@ -105,6 +105,7 @@ const time = Effect.map(Clock.currentTimeMillis, (now) => new Date(now).toISOStr
 
 const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly namespace?: string }) {
   const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
   const store = new PodStore()
   const secrets = new Map<string, Secret>()
   const logs = new Map<string, string>()
@@ -209,6 +210,7 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
     user: "mock",
     self: undefined,
     requests: () => ({ ...counts }),
+    serverTime: () => clock.currentTimeMillisUnsafe(),
     getPod: (name) => Effect.andThen(called("get", "pods"), find("get", name)),
     createPod,
     deletePod,

@@ -12,7 +12,9 @@ import { ShutdownDeadline } from "../../src/kubernetes/hub/ShutdownDeadline.ts"
 const parent = (grace?: number, deletedFor?: number): Pod => ({
   metadata: {
     name: "parent",
-    ...(deletedFor === undefined ? {} : { deletionTimestamp: new Date(deletedFor).toISOString() })
+    ...(deletedFor === undefined
+      ? {}
+      : { deletionTimestamp: new Date(deletedFor).toISOString(), deletionGracePeriodSeconds: grace ?? 30 })
   },
   spec: { containers: [{ name: "app" }], ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }) }
 })
@@ -31,16 +33,22 @@ const hubOf = (client: Hub["client"], pod: Pod | undefined) =>
 
 describe("DrainBudget", () => {
   it("is what the pod's grace leaves after 8 s for the end, and never more than drainTimeout", () => {
-    assert.strictEqual(DrainBudget.within(30_000, parent(45), 0), 30_000)
-    assert.strictEqual(DrainBudget.within(30_000, parent(30), 0), 22_000)
-    assert.strictEqual(DrainBudget.within(30_000, parent(), 0), 22_000)
-    assert.strictEqual(DrainBudget.within(30_000, parent(5), 0), 0)
+    assert.strictEqual(DrainBudget.within(30_000, parent(45), 0, undefined), 30_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(30), 0, undefined), 22_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(), 0, undefined), 22_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(5), 0, undefined), 0)
   })
 
-  it("counts from now where it is known when the pod is to be gone", () => {
-    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 20_000), 30_000)
-    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 40_000), 12_000)
-    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 70_000), 0)
+  it("counts from the deletion, by the time of the API server alone, where that is known [C160]", () => {
+    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 0, 20_000), 30_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 0, 40_000), 12_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 0, 60_000), 0)
+    // Nobody knows the server's time: the grace counts from the signal.
+    assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 0, undefined), 22_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 1_000, undefined), 21_000)
+    // The time is of another clock than the deletion.
+    assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 0, 1_000_000), 22_000)
+    assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 0, 0), 22_000)
   })
 
   it("is short of drainTimeout in a pod whose grace is, which is told with the grace that it needs", () => {

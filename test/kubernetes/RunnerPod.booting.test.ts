@@ -254,6 +254,36 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
+  it.effect("fails with the output of an init container that failed without a word [C162]", () =>
+    test(
+      Effect.gen(function* () {
+        const terminated = { exitCode: 3, reason: "Error" }
+        const { failure } = yield* booting([
+          PodScript.scheduled("10 millis"),
+          PodScript.step("1 second", (pod) => ({
+            ...pod,
+            status: {
+              ...pod.status,
+              initContainerStatuses: [
+                { name: "migrate", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } }
+              ]
+            }
+          }))
+        ])
+        const { metadata } = yield* theOnly
+        yield* (yield* KubeMock).log(metadata.name!, "no such database\n")
+        yield* TestClock.adjust("2 seconds")
+        const cause = yield* failure
+        assert.strictEqual(cause._tag, "Crashed")
+        assert.match(cause.message, /init container migrate failed.*no such database/s)
+      }),
+      (client) => ({
+        podLog: (name, container, lines) =>
+          container === "migrate" ? client.podLog(name, container, lines) : Effect.succeed("")
+      })
+    )
+  )
+
   it.effect("waits while a quota is full, and goes on when it is not", () =>
     test(
       Effect.gen(function* () {

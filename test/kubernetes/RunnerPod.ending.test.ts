@@ -165,6 +165,71 @@ describe("the end of a runner that is a pod", () => {
     )
   )
 
+  /** The state of a pod on a node of which the control plane hears nothing, with other conditions. */
+  const silent = (...more: ReadonlyArray<{ type: string; status: string; reason?: string }>) =>
+    PodScript.step(0, (pod) => ({
+      ...pod,
+      status: {
+        ...pod.status,
+        conditions: [{ type: "Ready", status: "False" }, { type: "ContainersReady", status: "True" }, ...more]
+      }
+    }))
+
+  it.effect(
+    "on a silent node comes with its connection, not with the eviction nor the removal of its object [C161]",
+    () =>
+      Effect.gen(function* () {
+        const mock = yield* KubeMock
+        const { here, name, process, scope, there } = yield* connected
+        const ended = yield* Effect.forkChild(process.exit, { startImmediately: true })
+        yield* mock.play(name, [silent()])
+        yield* TestClock.adjust(0)
+        const leaving = yield* process.leaving!
+        assert.strictEqual(leaving.budget, Infinity)
+        const sooner = yield* Effect.forkChild(leaving.sooner ?? Effect.never, { startImmediately: true })
+        yield* mock.play(name, [silent({ type: "DisruptionTarget", status: "True", reason: "DeletionByTaintManager" })])
+        yield* mock.play(name, [
+          PodScript.step(0, (pod) => ({
+            ...pod,
+            metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 10 }
+          }))
+        ])
+        yield* TestClock.adjust("1 hour")
+        yield* mock.remove(name)
+        yield* TestClock.adjust("1 hour")
+        assert.isUndefined(sooner.pollUnsafe())
+        assert.isUndefined(ended.pollUnsafe())
+        const over = yield* Effect.forkChild(closed(here), { startImmediately: true })
+        there.destroy()
+        yield* Fiber.join(over)
+        const { gone, reason } = yield* Fiber.join(ended)
+        assert.deepStrictEqual([gone, reason._tag], [false, "NodeLost"])
+        yield* Fiber.interrupt(sooner)
+        yield* Scope.close(scope, Exit.void)
+      }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("on a silent node is limited by the deletion of somebody, whatever its timestamp says [C160][C161]", () =>
+    Effect.gen(function* () {
+      const mock = yield* KubeMock
+      const { name, process, scope } = yield* connected
+      yield* mock.play(name, [silent()])
+      yield* TestClock.adjust(0)
+      const leaving = yield* process.leaving!
+      yield* mock.play(name, [
+        PodScript.step(0, (pod) => ({
+          ...pod,
+          metadata: { ...pod.metadata, deletionTimestamp: "1999-01-01T00:00:00Z", deletionGracePeriodSeconds: 10 }
+        }))
+      ])
+      yield* TestClock.adjust(0)
+      assert.strictEqual(yield* leaving.sooner!, 7_000)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(closing)
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
   it.effect("that is announced before its time is known is told again when that is less", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock

@@ -46,6 +46,12 @@ export class KubeClient extends Context.Service<
     readonly self: Self | undefined
     /** How many requests were sent so far, by verb and resource, such as `create pods`. */
     readonly requests: () => Readonly<Record<string, number>>
+    /**
+     * The API server's time in milliseconds, by the `Date` of its last answer and the monotonic clock since; undefined before
+     * the first answer. Timestamps of the API server are compared with this time alone. Optional: without it, durations
+     * count from the moment when this process hears of them.
+     */
+    readonly serverTime?: () => number | undefined
     readonly getPod: (name: string) => Effect.Effect<Pod, KubeError>
     /**
      * Creates a pod, tried again by its name: one that is there already with the same annotations `flame.dev/life` and

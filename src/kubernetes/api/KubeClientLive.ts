@@ -154,6 +154,7 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
       user: connection.user,
       self: connection.self,
       requests: http.counts,
+      serverTime: http.serverTime,
       getPod: (name) => call(get(name)),
       createPod,
       deletePod: (name, options) => Effect.asVoid(remove("pods", name, options)),

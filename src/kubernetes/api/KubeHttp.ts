@@ -27,6 +27,8 @@ export interface KubeHttp {
   readonly count: (asked: Asked) => void
   /** How many requests were sent, by verb and resource, such as `create pods`. */
   readonly counts: () => Readonly<Record<string, number>>
+  /** The server's time in milliseconds, by the `Date` of its last answer; undefined before the first answer. */
+  readonly serverTime: () => number | undefined
 }
 
 /** Bounds; what they default to is in `make`. */
@@ -59,6 +61,7 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
 
     const counts: Record<string, number> = {}
     const told = new Set<string>()
+    let dated: { readonly date: number; readonly at: number } | undefined
 
     const count = ({ resource, verb }: Asked): void => {
       counts[`${verb} ${resource}`] = (counts[`${verb} ${resource}`] ?? 0) + 1
@@ -97,7 +100,11 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
             sending.sent = sent
             // stays for good: one that is destroyed later must not throw for want of a listener
             sent.on("error", (cause) => resume(Effect.fail(broken(request, server, cause))))
-            sent.on("response", (answer) => resume(Effect.succeed(answer)))
+            sent.on("response", (answer) => {
+              const date = Date.parse(answer.headers.date ?? "")
+              if (!Number.isNaN(date)) dated = { date, at: performance.now() }
+              resume(Effect.succeed(answer))
+            })
           })
       )
 
@@ -163,6 +170,7 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
         return yield* refreshed(sending, ask(request, sending)).pipe(within(request, timeout))
       }),
       count,
+      serverTime: () => (dated === undefined ? undefined : dated.date + performance.now() - dated.at),
       counts: () => ({ ...counts })
     }
   })

@@ -67,7 +67,7 @@ export class RunnerKeys {
    * Told that the Secret of that name is not there: the next one who needs it makes it again. Another process of the same
    * parent, such as the same program started twice on a laptop, takes it for what a former life has left.
    */
-  lost(name: string): void {
+  forgetSecret(name: string): void {
     this.known.get(name)?.forget()
   }
 

@@ -113,7 +113,7 @@ const ofRule = (rule: PodWaiting.WaitingRule, waiting: PodWaiting.Waiting, conte
 
 const removed = (pod: Pod): BootFailure => new Removed({ detail: why(pod) })
 
-const why = (pod: Pod): string => leavingOf(pod, { now: 0, drainTimeout: 0 })?.why ?? "its pod is gone"
+const why = (pod: Pod): string => leavingOf(pod, 0)?.why ?? "its pod is gone"
 
 /** Reasons that a kubelet gives to a pod it has taken away; any other is why it did not even begin with it. */
 const takenAway: ReadonlySet<string> = new Set([

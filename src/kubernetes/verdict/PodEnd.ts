@@ -30,27 +30,27 @@ import { reportOf } from "../../backend/RunnerReport.ts"
 /** What a runner needs of the time it has, to write its results and end, in milliseconds. */
 const killReserve = 3_000
 
-/** Why a pod is about to go, and how long its calls may go on; undefined for one that may stay. */
-export const leavingOf = (
-  pod: Pod,
-  context: { readonly now: number; readonly drainTimeout: number }
-): Leaving | undefined => {
-  const { deletionTimestamp } = pod.metadata
+/**
+ * Why a pod is about to go, and the milliseconds that its calls may go on; undefined for a pod that may stay.
+ *
+ * `budget` is a duration from the first sight of the deletion. The deletion's timestamp is of the API server's clock, which
+ * must not be compared with the clock of this process. `budget` is `Infinity` on a node that does not answer: nobody there
+ * can end the runner, also when the pod is evicted for that silence, so that only its connection tells whether it lives.
+ */
+export const leavingOf = (pod: Pod, drainTimeout: number): Leaving | undefined => {
+  const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata
   const disruption = disruptionOf(pod)
   if (deletionTimestamp === undefined && disruption === undefined) {
     if (!isNodeSilent(pod)) return undefined
     const node = nodeOf(pod)
-    return { why: `its node ${node} does not answer`, reason: new NodeLost({ node }), budget: context.drainTimeout }
+    return { why: `its node ${node} does not answer`, reason: new NodeLost({ node }), budget: Infinity }
   }
-  // an eviction is announced a moment before the deletion that says its time
-  const ahead = (pod.spec.terminationGracePeriodSeconds ?? Infinity) * 1000
-  const left = (deletionTimestamp === undefined ? ahead : Date.parse(deletionTimestamp) - context.now) - killReserve
   const reason = disruption === undefined ? new Deleted({}) : disrupted(pod, disruption)
-  return {
-    why: reason.message,
-    reason,
-    budget: Math.max(0, Math.min(context.drainTimeout, left))
-  }
+  if (reason._tag === "NodeLost") return { why: reason.message, reason, budget: Infinity }
+  // An eviction is announced before the deletion that says its grace period.
+  const ahead = pod.spec.terminationGracePeriodSeconds ?? Infinity
+  const grace = (deletionTimestamp === undefined ? ahead : (deletionGracePeriodSeconds ?? ahead)) * 1_000
+  return { why: reason.message, reason, budget: Math.max(0, Math.min(drainTimeout, grace - killReserve)) }
 }
 
 /**

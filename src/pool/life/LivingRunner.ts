@@ -32,6 +32,9 @@ export interface LifeParts {
   readonly askIdle: (index: number, handle: RunnerHandle) => void
 }
 
+/** Milliseconds, 24 days: the longest budget that the runner's timer can take. */
+const longestDrain = 24 * 86_400_000
+
 /** A runner with what its status shows. */
 export class LivingRunner implements EngineRunner {
   readonly id: string
@@ -55,6 +58,8 @@ export class LivingRunner implements EngineRunner {
   leavesFor: ExitReason | undefined = undefined
   /** Whether it was booted to be kept at hand, not for calls that wait. */
   readonly isKept: boolean
+  private isUnlimited = false
+  private isDraining = false
   private patience: Due | undefined
   private readonly index: number
   private readonly parts: LifeParts
@@ -93,25 +98,32 @@ export class LivingRunner implements EngineRunner {
       Deferred.doneUnsafe(this.givenUp, Exit.void)
       return
     }
-    const budget = Math.min(drainTimeout, Math.max(0, this.leavesBy - this.engine.now()))
+    const left = Math.max(0, this.leavesBy - this.engine.now())
+    const budget = this.isUnlimited ? left : Math.min(drainTimeout, left)
     this.parts.publish({ _tag: "RunnerDraining", pool, runner: this.id, why })
     this.drain(this.handle, budget, why)
   }
 
-  /** Somebody else ends it, so many milliseconds from now at most: also one that was given more time before. */
+  /**
+   * Somebody else than the pool ends the runner, within this many milliseconds. The shortest time told so far holds.
+   * `Infinity`: nobody can end the runner, so that its calls in flight run on until its session ends.
+   */
   endsWithin(budget: number): void {
+    this.isUnlimited ||= budget === Infinity
     const by = this.engine.now() + budget
     if (by >= this.leavesBy) return
     this.leavesBy = by
-    if (this.handle !== undefined && this.patience !== undefined) this.drain(this.handle, budget, "draining")
+    if (this.handle !== undefined && this.isDraining) this.drain(this.handle, budget, "draining")
   }
 
   private drain(handle: RunnerHandle, budget: number, why: Policy.DrainReason): void {
-    // told again, it is the shorter time that holds there
-    handle.drain(budget)
+    this.isDraining = true
+    // Of several drains the shortest budget holds on the runner.
+    handle.drain(Math.min(budget, longestDrain))
     if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
-    // a runner that does not say goodbye in time is not waited for; without calls it has no other use for the time
+    // A runner without calls has no other use for the time than to say goodbye.
     const limit = (handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
+    if (limit === Infinity) return
     this.patience = this.engine.timer.after(limit, () => this.kill(`not gone after its drain (${why})`))
   }
 

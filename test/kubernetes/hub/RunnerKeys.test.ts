@@ -127,7 +127,7 @@ describe("Secrets of a life", () => {
       yield* client.deleteSecret(secret)
       yield* keys.entryFor(8)
       assert.deepStrictEqual(yield* names, [])
-      keys.lost(secret)
+      keys.forgetSecret(secret)
       const again = yield* keys.entryFor(7)
       assert.strictEqual(again.entry, entry)
       const [found] = yield* (yield* KubeMock).secrets
@@ -148,7 +148,7 @@ describe("Secrets of a life", () => {
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
       yield* client.deleteSecret(secret)
-      keys.lost(secret)
+      keys.forgetSecret(secret)
       assert.strictEqual((yield* keys.entryFor(0)).secret, secret)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(yield* names, ["b", "b-env1", "b2"])
@@ -163,14 +163,14 @@ describe("Secrets of a life", () => {
       const shared = keys.values(values)
       const name = yield* shared.get
       yield* client.deleteSecret(name)
-      keys.lost(name)
+      keys.forgetSecret(name)
       assert.strictEqual(yield* shared.get, name)
       assert.deepStrictEqual(yield* names, ["a", "a-env1"])
       const found = (yield* (yield* KubeMock).secrets).find(({ metadata }) => metadata.name === name)
       assert.deepStrictEqual(found?.stringData, { "env-TOKEN": "t" })
       const deletes = client.requests()["delete secrets"]
       // another pod that missed it, and is told of only now
-      keys.lost(name)
+      keys.forgetSecret(name)
       assert.strictEqual(yield* shared.get, name)
       assert.strictEqual((yield* keys.entryFor(1)).secret, secret)
       assert.strictEqual(client.requests()["delete secrets"], deletes)

@@ -293,28 +293,30 @@ describe("how a runner went", () => {
 })
 
 describe("a pod that is to go", () => {
-  const leaving = (pod: Pod, now: number, drainTimeout = 30_000) => {
-    const found = PodDiagnosis.leavingOf(pod, { now, drainTimeout })
+  const leaving = (pod: Pod, drainTimeout = 30_000) => {
+    const found = PodDiagnosis.leavingOf(pod, drainTimeout)
     return found === undefined ? undefined : { why: found.why, reason: found.reason._tag, budget: found.budget }
   }
 
-  it("has until 3 s before its end, and no more than the pool's time to drain", () => {
-    const pod = running({}, { deletionTimestamp: "2026-11-22T10:00:40Z" })
-    const end = Date.parse("2026-11-22T10:00:40Z")
-    assert.deepStrictEqual(leaving(pod, end - 40_000), {
-      why: "somebody deleted it",
-      reason: "Deleted",
-      budget: 30_000
-    })
-    assert.deepStrictEqual(leaving(pod, end - 10_000)?.budget, 7_000)
-    assert.deepStrictEqual(leaving(pod, end - 1_000)?.budget, 0)
+  it("has its grace period but for 3 s, and no more than drainTimeout, whatever its timestamps say [C160]", () => {
+    for (const deletionTimestamp of ["1999-11-22T10:00:40Z", "2026-11-22T10:00:40Z", "2099-11-22T10:00:40Z"]) {
+      const deleted = (deletionGracePeriodSeconds: number) =>
+        running({}, { deletionTimestamp, deletionGracePeriodSeconds })
+      assert.deepStrictEqual(leaving(deleted(40)), {
+        why: "somebody deleted it",
+        reason: "Deleted",
+        budget: 30_000
+      })
+      assert.strictEqual(leaving(deleted(10))?.budget, 7_000)
+      assert.strictEqual(leaving(deleted(1))?.budget, 0)
+    }
   })
 
   it("is told by an eviction before its deletion is, with no more time than that will give", () => {
     const recording = read("evicted-by-api")
-    const first = recording.history.find(({ pod }) => leaving(pod, 0) !== undefined)
+    const first = recording.history.find(({ pod }) => leaving(pod) !== undefined)
     assert.isUndefined(first?.pod.metadata.deletionTimestamp)
-    assert.deepStrictEqual(leaving(first?.pod as Pod, 0), {
+    assert.deepStrictEqual(leaving(first?.pod as Pod), {
       why: "it was evicted: Eviction API: evicting",
       reason: "Evicted",
       budget: 2_000
@@ -328,17 +330,33 @@ describe("a pod that is to go", () => {
         { type: "ContainersReady", status: "True" }
       ]
     })
-    assert.deepStrictEqual(leaving(pod, 0), {
+    assert.deepStrictEqual(leaving(pod), {
       why: `its node ${pod.spec.nodeName} does not answer`,
       reason: "NodeLost",
-      budget: 30_000
+      budget: Infinity
     })
   })
 
+  it("has no limit where it was evicted for the silence of its node, and one where somebody deleted it [C161]", () => {
+    const conditions = [
+      { type: "Ready", status: "False" },
+      { type: "ContainersReady", status: "True" }
+    ]
+    const deleted = { deletionTimestamp: "2026-11-22T10:00:40Z", deletionGracePeriodSeconds: 10 }
+    const target = { type: "DisruptionTarget", status: "True" }
+    const evicted = running({ conditions: [...conditions, { ...target, reason: "DeletionByTaintManager" }] }, deleted)
+    assert.deepInclude(leaving(evicted), { reason: "NodeLost", budget: Infinity })
+    assert.deepInclude(leaving(running({ conditions }, deleted)), { reason: "Deleted", budget: 7_000 })
+    const byApi = running({ conditions: [...conditions, { ...target, reason: "EvictionByEvictionAPI" }] }, deleted)
+    assert.deepInclude(leaving(byApi), { reason: "Evicted", budget: 7_000 })
+    const tainted = running({ conditions: [{ ...target, reason: "DeletionByTaintManager" }] }, deleted)
+    assert.deepInclude(leaving(tainted), { reason: "Evicted", budget: 7_000 })
+  })
+
   it("is none that merely runs, or is not ready for a reason of its own", () => {
-    assert.isUndefined(leaving(running(), 0))
+    assert.isUndefined(leaving(running()))
     const conditions = ["Ready", "ContainersReady"].map((type) => ({ type, status: "False" }))
-    assert.isUndefined(leaving(running({ conditions }), 0))
+    assert.isUndefined(leaving(running({ conditions })))
   })
 })
 
