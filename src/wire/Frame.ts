@@ -123,6 +123,9 @@ export class Parser {
   private partKind = 0
   private partId = 0
   private broken = false
+  private paused = false
+  /** Bytes that came and are not parsed, because the parser is paused. */
+  private rest: Buffer = none
   private readonly handlers: ParserHandlers
 
   constructor(handlers: ParserHandlers) {
@@ -132,15 +135,44 @@ export class Parser {
   push(bytes: Uint8Array): void {
     if (this.broken) return
     const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (this.paused) {
+      // from a transport that cannot be paused
+      this.rest = Buffer.concat([this.rest, chunk])
+      return
+    }
     let at = 0
     if (this.partLeft > 0) at = this.takePart(chunk, at)
     if (this.have > 0) at = this.complete(chunk, at)
-    while (at < chunk.length && !this.broken) at = this.cut(chunk, at)
+    while (at < chunk.length && !this.broken) {
+      if (this.paused) {
+        this.rest = Buffer.from(chunk.subarray(at))
+        return
+      }
+      at = this.cut(chunk, at)
+    }
+  }
+
+  /** Calls no handler from now on, and keeps what comes until `resume`. */
+  pause(): void {
+    this.paused = true
+  }
+
+  /** Parses what was kept; false where a handler has paused the parser again. */
+  resume(): boolean {
+    this.paused = false
+    const { rest } = this
+    this.rest = none
+    if (rest.length > 0) this.push(rest)
+    return !this.paused
+  }
+
+  get isPaused(): boolean {
+    return this.paused
   }
 
   /** Whether the stream may end here. */
   get isAtBoundary(): boolean {
-    return this.have === 0 && this.partLeft === 0
+    return this.have === 0 && this.partLeft === 0 && this.rest.length === 0
   }
 
   /** Takes the next frame, or what has come of it; gives where it ends. */
@@ -230,6 +262,7 @@ export class Parser {
   stop(): void {
     this.broken = true
     this.held = none
+    this.rest = none
     this.have = 0
     this.partLeft = 0
   }

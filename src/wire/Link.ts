@@ -29,6 +29,8 @@ export interface LinkHandlers {
   readonly items?: (kind: number, id: number, bytes: Buffer) => void
   /** That many more bytes of a channel's messages may be sent. Without it that is a violation. */
   readonly grant?: (kind: number, id: number, more: number) => void
+  /** A write has left bytes in the connection: `buffered` tells how many. */
+  readonly congested?: () => void
   /** Comes once, last. */
   readonly closed: (how: LinkClosed) => void
 }
@@ -47,7 +49,7 @@ export class Link {
   constructor(transport: Transport, handlers: LinkHandlers) {
     this.transport = transport
     this.handlers = handlers
-    this.outbox = new Outbox(transport)
+    this.outbox = new Outbox(transport, handlers.congested)
     this.inbox = new Inbox({
       complete: handlers.message,
       accept: handlers.accept,
@@ -134,6 +136,32 @@ export class Link {
     return this.transport.buffered?.() ?? 0
   }
 
+  /** Handles and reads nothing more until `resume`: the peer has to wait. Frames that were read already are kept. */
+  pause(): void {
+    if (this.parser.isPaused || this.isClosed) return
+    this.parser.pause()
+    this.transport.pause?.()
+  }
+
+  resume(): void {
+    if (!this.parser.isPaused || this.isClosed) return
+    if (this.guarded(() => this.parser.resume()) && !this.isClosed) this.transport.resume?.()
+  }
+
+  get isPaused(): boolean {
+    return this.parser.isPaused
+  }
+
+  /** Runs `f` at the end of this turn. */
+  atTurnEnd(f: () => void): void {
+    this.transport.atTurnEnd(f)
+  }
+
+  /** Runs `f` after the other events that are due now. */
+  later(f: () => void): void {
+    this.transport.later(f)
+  }
+
   /** The turn in which what is sent now leaves: it was handed to the transport when `flushed` is as high. */
   get turn(): number {
     return this.outbox.turn
@@ -141,6 +169,11 @@ export class Link {
 
   get flushed(): number {
     return this.outbox.flushed
+  }
+
+  /** The peer cannot have read a frame that was sent in a later turn than this one. */
+  get begun(): number {
+    return this.outbox.begun
   }
 
   /** Sends what was sent so far, then closes. Large bodies that are under way are lost. */
@@ -174,8 +207,21 @@ export class Link {
     try {
       this.parser.push(chunk)
     } catch (error) {
-      this.violate(`what could not be handled: ${error instanceof Error ? error.message : String(error)}`)
+      this.failed(error)
     }
+  }
+
+  private guarded(parse: () => boolean): boolean {
+    try {
+      return parse()
+    } catch (error) {
+      this.failed(error)
+      return false
+    }
+  }
+
+  private failed(error: unknown): void {
+    this.violate(`what could not be handled: ${error instanceof Error ? error.message : String(error)}`)
   }
 
   private onFrame(kind: number, id: number, body: Buffer): void {
@@ -221,6 +267,8 @@ export class Link {
 
   private onClosed(error: Error | undefined): void {
     if (this.isClosed) return
+    // the peer sent these frames before it left
+    while (this.parser.isPaused && this.violated === undefined) this.guarded(() => this.parser.resume())
     this.isClosed = true
     if (this.violated === undefined && error === undefined && !this.parser.isAtBoundary) {
       this.violated = "an end in the middle of a frame"

@@ -26,7 +26,7 @@ const copyLimit = 8 * 1024
 const none = new Uint8Array(0)
 
 export class Outbox {
-  /** Grows by one with each flush; a frame sent in turn n was handed to the transport when `flushed >= n`. */
+  /** Grows by one with each write; a frame sent in turn n was handed to the transport when `flushed >= n`. */
   turn = 1
   flushed = 0
   private slab = Buffer.allocUnsafeSlow(slabSize)
@@ -42,9 +42,12 @@ export class Outbox {
   /** Channels of which something was sent in this flush: they may have room for more. */
   private relieved: Array<OutgoingMessages> = []
   private readonly transport: Transport
+  private readonly onCongested: (() => void) | undefined
 
-  constructor(transport: Transport) {
+  /** `onCongested` is called after each write for which the transport asks to wait. */
+  constructor(transport: Transport, onCongested?: () => void) {
     this.transport = transport
+    this.onCongested = onCongested
   }
 
   /** Sends a frame whose body is `head` and then `payload`; large ones in parts. Large payloads are not copied. */
@@ -112,6 +115,11 @@ export class Outbox {
     // somebody may wait for it to be out of the way; not at once, or their frames would overtake the one that says so
     this.scheduleEnd()
     return true
+  }
+
+  /** The peer cannot have read a frame that was sent in a later turn than this one. */
+  get begun(): number {
+    return this.transport.begun?.() ?? this.flushed
   }
 
   /** Bytes that wait for credit, or for their turn. */
@@ -221,11 +229,10 @@ export class Outbox {
   private readonly flush = (): void => {
     if (this.isClosed) return
     if (this.outgoing.length > 0 && !this.congested) this.gatherParts()
-    this.turn++
-    this.flushed = this.turn - 1
     const tail = this.at > this.start ? this.slab.subarray(this.start, this.at) : undefined
     const gathered = this.gathered
     if (tail !== undefined) this.start = this.at
+    if (tail !== undefined || gathered !== undefined) this.flushed = this.turn++
     if (gathered !== undefined) {
       this.gathered = undefined
       if (tail !== undefined) gathered.push(tail)
@@ -233,6 +240,7 @@ export class Outbox {
     } else if (tail !== undefined) {
       this.congested = !this.transport.write([tail])
     }
+    if (this.congested && this.onCongested !== undefined) this.onCongested()
     if (slabSize - this.at < 4096) {
       this.slab = Buffer.allocUnsafeSlow(slabSize)
       this.start = 0

@@ -29,6 +29,14 @@ export interface Transport {
   readonly later: (flush: () => void) => void
   /** Bytes that were written and have not left; absent where none ever wait. */
   readonly buffered?: () => number
+  /**
+   * How many calls of `write` may have reached the peer, at least in part; absent where each does at once. A peer cannot
+   * have read what a later one wrote.
+   */
+  readonly begun?: () => number
+  /** Reads nothing more until `resume`, so that the peer has to wait. */
+  readonly pause?: () => void
+  readonly resume?: () => void
 }
 
 /** A pipe over a Node stream; a socket must have `noDelay` set by whoever made it. */
@@ -37,6 +45,14 @@ export const fromDuplex = (duplex: Duplex): Transport => over(duplex, (data) => 
 /** A pipe over a Node stream of which `read` begins to read. */
 export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => void): Transport => {
   let started = false
+  let written = 0
+  let begun = 0
+  let completed = 0
+  // a stream begins to write what waits together, once what it wrote before has left
+  const onWritten = () => {
+    completed++
+    begun = written
+  }
   return {
     start(handlers) {
       if (started) throw new Error("a Transport can be started once")
@@ -53,12 +69,17 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
       else duplex.once("close", () => handlers.closed(error ?? duplex.errored ?? undefined))
     },
     write(chunks) {
+      if (completed === written++) begun = written
       // a write after the end is an error to a stream, which then loses what it has not sent
-      if (!duplex.writable) return true
-      if (chunks.length === 1) return duplex.write(chunks[0])
+      if (!duplex.writable) {
+        onWritten()
+        return true
+      }
+      const last = chunks.length - 1
+      if (last === 0) return duplex.write(chunks[0], onWritten)
       duplex.cork()
-      let free = true
-      for (const chunk of chunks) free = duplex.write(chunk)
+      for (let i = 0; i < last; i++) duplex.write(chunks[i])
+      const free = duplex.write(chunks[last], onWritten)
       duplex.uncork()
       return free
     },
@@ -70,7 +91,10 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
     },
     atTurnEnd: process.nextTick,
     later: setImmediate,
-    buffered: () => duplex.writableLength
+    buffered: () => duplex.writableLength,
+    begun: () => begun,
+    pause: () => void duplex.pause(),
+    resume: () => void duplex.resume()
   }
 }
 
@@ -89,7 +113,10 @@ export const whenClosed = (transport: Transport, ended: (error: Error | undefine
   destroy: (error) => transport.destroy(error),
   atTurnEnd: (flush) => transport.atTurnEnd(flush),
   later: (flush) => transport.later(flush),
-  buffered: () => transport.buffered?.() ?? 0
+  buffered: () => transport.buffered?.() ?? 0,
+  ...(transport.begun === undefined ? {} : { begun: transport.begun }),
+  pause: () => transport.pause?.(),
+  resume: () => transport.resume?.()
 })
 
 /** One end of a pipe in memory. */
@@ -100,6 +127,7 @@ export interface MemoryTransport extends Transport {
 
 class MemoryEnd implements MemoryTransport {
   private frozen = false
+  private paused = false
   private handlers: TransportHandlers | undefined
   private inbox: Array<Uint8Array> = []
   private ended = false
@@ -149,12 +177,22 @@ class MemoryEnd implements MemoryTransport {
   private readonly deliver = () => {
     if (this.handlers === undefined || this.frozen) return
     while (this.inbox.length > 0) {
+      if (this.paused) return
       const chunk = this.inbox.shift()!
       this.handlers.data(chunk)
       // as the next read into the same memory does: nobody gets away with a view that is kept
       chunk.fill(0xa5)
     }
     if (this.closed) this.notify()
+  }
+
+  pause() {
+    this.paused = true
+  }
+
+  resume() {
+    this.paused = false
+    queueMicrotask(this.deliver)
   }
 
   freeze(frozen: boolean) {

@@ -71,6 +71,7 @@ export const connect = (
         handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.items(kind, id, bytes),
       grant: (kind, id, more) =>
         handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.grant(kind, id, more),
+      congested: () => handle?.congested(),
       closed(how) {
         if (handle !== undefined) return handle.events.closed(how)
         if (how.violation !== undefined) {

@@ -41,6 +41,12 @@ export interface RunnerEvents {
 /** Takes what a runner logs; a string says what is wrong with it. */
 export type TakeLogs = (body: Buffer) => string | undefined
 
+/**
+ * Bytes that may wait in the connection of a runner before it gets no more calls. A turn of the event loop may add the
+ * payloads of the calls that it dispatches.
+ */
+export const mostUnsent = 4 * 1024 * 1024
+
 export class RunnerHandle {
   readonly hello: Hello
   readonly link: Link
@@ -65,6 +71,10 @@ export class RunnerHandle {
   private pinged = false
   private isDue = false
   private answers = true
+  /** Whether more than `mostUnsent` waits in its connection. */
+  private isBacklogged = false
+  /** What the pool was told last: whether the runner takes calls. */
+  private responds = true
 
   constructor(link: Link, hello: Hello, events: RunnerEvents, maxResult: number) {
     this.maxResult = maxResult
@@ -136,7 +146,7 @@ export class RunnerHandle {
     if (this.pinged && this.isDue) {
       if (this.answers) {
         this.answers = false
-        this.events.responsive(false)
+        this.report()
       }
       return
     }
@@ -149,6 +159,26 @@ export class RunnerHandle {
     if (!this.pinged) this.isDue = false
     this.pinged = true
     this.link.control(Kind.Ping, 0)
+  }
+
+  /** A write has left bytes in the connection: a runner that does not read them gets no more calls until it does. */
+  congested(): void {
+    const { link } = this
+    if (this.isBacklogged || link.buffered <= mostUnsent) return
+    this.isBacklogged = true
+    // not at once: the pool may be in the midst of dispatching
+    link.atTurnEnd(() => this.report())
+    link.whenFree(() => {
+      this.isBacklogged = false
+      this.report()
+    })
+  }
+
+  private report(): void {
+    const responds = this.answers && !this.isBacklogged
+    if (responds === this.responds) return
+    this.responds = responds
+    this.events.responsive(responds)
   }
 
   /** Whether a ping is out that has not been answered. */
@@ -177,7 +207,7 @@ export class RunnerHandle {
         this.pongs++
         if (!this.answers) {
           this.answers = true
-          this.events.responsive(true)
+          this.report()
         }
         return
       }
@@ -206,15 +236,16 @@ export class RunnerHandle {
   private ran(id: number, body: Buffer): void {
     const call = this.calls[id]
     const millis = body.length === 8 ? body.readDoubleBE(0) : NaN
-    if (call?.isTimed !== true || !(millis >= 0))
+    if (call?.isTimed !== true || !(millis >= 0) || call.turn > this.link.begun)
       return this.link.violate(`a Ran frame for call ${id}, which did not ask`)
     call.ran?.(millis)
   }
 
   items(kind: number, id: number, bytes: Buffer): void {
-    const channel = kind === Kind.ItemsResponse ? this.calls[id]?.channel : undefined
-    if (channel === undefined) return this.violateBy(kind, id)
-    channel.onItems(bytes)
+    const call = kind === Kind.ItemsResponse ? this.calls[id] : undefined
+    if (call?.channel === undefined) return this.violateBy(kind, id)
+    if (call.turn > this.link.begun) return this.violateUnread(kind, id)
+    call.channel.onItems(bytes)
   }
 
   grant(kind: number, id: number, more: number): void {
@@ -228,9 +259,14 @@ export class RunnerHandle {
     this.link.violate(`${article} ${kindName(kind)} frame for call ${id}, which is no channel here`)
   }
 
+  private violateUnread(kind: number, id: number): void {
+    this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it cannot have read`)
+  }
+
   private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const call = this.calls[id]
     if (call === undefined) return this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it does not hold`)
+    if (call.turn > this.link.begun) return this.violateUnread(kind, id)
     this.calls[id] = undefined
     this.freeIds.push(id)
     this.inFlight--
