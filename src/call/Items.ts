@@ -74,12 +74,10 @@ export class Items {
     this.wake()
   }
 
-  /** Ends the items with the Scope that they belong to. A fiber that still waits for some is interrupted. */
+  /** Nobody pulls any more. */
   close(): void {
     this.isClosed = true
     this.drop()
-    this.exit ??= Exit.interrupt()
-    this.wake()
   }
 
   private drop(): void {

@@ -242,7 +242,6 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
         return !isOther && secrets.delete(name)
       }),
     rulesReview: Effect.map(called("create", "selfsubjectrulesreviews"), () => rules),
-    whoAmI: Effect.as(called("create", "selfsubjectreviews"), "mock"),
     portForward: (pod) =>
       Effect.andThen(called("create", "pods/portforward"), Effect.fail(notFound("create", "pods/portforward", pod)))
   })

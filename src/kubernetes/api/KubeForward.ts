@@ -1,46 +1,54 @@
 /**
  * A pipe to a port on a pod's own loopback, over a WebSocket through the API server.
  *
- * The client library opens the WebSocket. Its own port-forward is not used: it has no backpressure in either direction, and
- * does not report the end of the connection.
+ * The client library makes the connection. What it does beyond that is left out: it puts what arrives where nobody reads
+ * fast enough, sends faster than the network takes, and does not tell that the connection has ended.
  */
+import type { KubeConfig } from "@kubernetes/client-node"
 import { Duplex } from "node:stream"
 import type { Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Asked, broken, noAnswer, refused } from "./KubeAnswer.ts"
-import { type KubeConfig, type WebSocket, webSockets } from "./ClientLibrary.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
 
-/** The request in the words of RBAC. */
+/** What it is to RBAC. */
 export const asked: Asked = { verb: "create", resource: "pods/portforward" }
+
+/** The part of the library's WebSocket that is used here. */
+interface WebSocket {
+  readonly on: (event: "close" | "error", listener: (cause: unknown) => void) => unknown
+  readonly send: (data: Uint8Array, sent: (error?: Error | null) => void) => void
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly close: () => void
+  readonly terminate: () => void
+  readonly _socket?: Socket
+}
 
 const dataChannel = 0
 
-/** Bytes of one message, at most: a message is in memory as a whole, in the API server too. */
+/** Bytes of one message at most: all of it is in memory on the way, in the API server too. */
 const maxMessage = 64 * 1024
 
-/** A WebSocket, with its socket below: that field is internal to the library. */
-type Opened = WebSocket & { readonly _socket?: Socket }
-
-/** The bytes of the data channel as a stream. A message on the error channel destroys the stream. */
+/** The bytes of the data channel as a stream; an error of the error channel ends it. */
 class Pipe extends Duplex {
   private socket: WebSocket | undefined
-  /** Channels whose first two bytes, the number of the port, have been skipped. */
+  /** Each channel begins with the number of the port. */
   private readonly begun = new Set<number>()
 
   constructor() {
     super({ allowHalfOpen: false })
-    // the pod may refuse before the user of the pipe listens, which then finds the error in `errored`
+    // a pod may refuse before anybody listens; who comes later finds it in `errored`
     this.on("error", () => {})
   }
 
-  attach(socket: Opened): void {
+  attach(socket: WebSocket): void {
     this.socket = socket
-    // a pod's refusal arrives together with the answer to the upgrade
+    // what the pod refuses with comes together with the answer to the upgrade
     if (this.destroyed) return socket.terminate()
-    // a dead peer is noticed within 15 s, as with a runner that dials
+    // a dead peer is noticed within 15 s, as it is with a runner that dials
     socket._socket?.setKeepAlive(true, 5000)
     socket._socket?.setNoDelay(true)
     socket.on("error", (cause) => this.destroy(cause instanceof Error ? cause : new Error(String(cause))))
@@ -49,7 +57,7 @@ class Pipe extends Duplex {
     })
   }
 
-  /** Takes bytes of a channel. */
+  /** What has come over a channel. */
   arrived(channel: number, bytes: Buffer): void {
     const body = this.begun.has(channel) ? bytes : bytes.subarray(2)
     this.begun.add(channel)
@@ -70,14 +78,14 @@ class Pipe extends Duplex {
       const message = Buffer.allocUnsafe(1 + to - from)
       message[0] = dataChannel
       chunk.copy(message, 1, from, to)
-      // the callback comes when the kernel has the message: at most one message waits here
+      // called when the kernel has it: no more than one message waits here
       socket.send(message, (error) => (error ? written(error) : next(to)))
     }
     next(0)
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    // a WebSocket has no half-close; messages sent before are delivered first
+    // no half of it can be closed; what was sent before goes first
     this.socket?.close()
     done()
   }
@@ -88,25 +96,25 @@ class Pipe extends Duplex {
   }
 }
 
-/** The error of a refused upgrade: the library reports the status in its message only. */
+/** The library tells of a refused upgrade in words. */
 const failed = (server: string, cause: unknown): KubeError => {
   const message = (cause as { readonly message?: string }).message ?? String(cause)
   const code = /Unexpected server response: (\d+)/.exec(message)?.[1]
-  if (code !== undefined) return refused(asked, { status: Number(code), retryAfter: undefined, body: "" }, 0, server)
+  if (code !== undefined) return refused(asked, { status: Number(code), retryAfter: undefined, body: "" }, 0)
   const error = (cause as { readonly error?: unknown }).error
   return broken(asked, server, error instanceof Error ? error : new Error(message))
 }
 
-const dial = async (config: KubeConfig, path: string, pipe: Pipe): Promise<Opened> => {
-  const { WebSocketHandler } = await Effect.runPromise(webSockets)
+const dial = async (config: KubeConfig, path: string, pipe: Pipe): Promise<WebSocket> => {
+  const { WebSocketHandler } = await import("@kubernetes/client-node/dist/web-socket-handler.js")
   const socket: unknown = await new WebSocketHandler(config).connect(path, null, (channel, bytes) => {
     pipe.arrived(channel, bytes)
     return true
   })
-  return socket as Opened
+  return socket as WebSocket
 }
 
-/** Opens a pipe, which ends with the scope. A pipe that the pod refuses opens too, and is destroyed at once. */
+/** Opens a pipe, which ends with the scope; one that the pod refuses opens too, and ends with an error at once. */
 export const open: (
   connection: KubeConnection,
   pod: string,
@@ -121,7 +129,7 @@ export const open: (
       try: async (signal) => {
         const pipe = new Pipe()
         const socket = await dial(config, path, pipe)
-        // the library cannot be interrupted while it connects
+        // interrupted while it was made: the library cannot be told before
         if (signal.aborted) socket.terminate()
         else pipe.attach(socket)
         return (made = pipe)
@@ -129,7 +137,7 @@ export const open: (
       catch: (cause) => failed(connection.server, cause)
     })
   const configured = Effect.mapError(Effect.all([connection.credentials, connection.library]), ({ detail }) =>
-    noAnswer(asked, "NoCredentials", detail, false, connection.server)
+    noAnswer(asked, "NoCredentials", detail, false)
   )
   return yield* Effect.flatMap(configured, ([{ generation }, config]) =>
     Effect.catchIf(

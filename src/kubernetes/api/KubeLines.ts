@@ -1,20 +1,18 @@
-/** The body of a watch, line by line, with backpressure and a bound on silence. */
+/** A body that never ends, line by line: read only as fast as it is used, and never silent for long. */
 import type { IncomingMessage } from "node:http"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Stream from "effect/Stream"
-import { spoken } from "../../time/Spoken.ts"
 import { type Asked, broken, noAnswer } from "./KubeAnswer.ts"
 import type { KubeError } from "./KubeError.ts"
 
-/** Bounds of one body. */
+/** What a body may do. */
 export interface LineLimits {
-  /** The address of the API server, for messages. */
   readonly server: string
-  /** Longest time without a byte. Milliseconds. */
+  /** Milliseconds without a byte. */
   readonly silence: number
-  /** Bytes of one line, at most. */
+  /** Bytes of one line. */
   readonly maxLine: number
 }
 
@@ -23,10 +21,10 @@ const newline = 10
 /** Cuts bytes into lines. */
 export class Lines {
   private rest: Array<Buffer> = []
-  /** Bytes of the line that has not ended yet. */
+  /** Bytes of the line that has not ended. */
   size = 0
 
-  /** The lines that end in this chunk, without their ends. Empty lines are left out. */
+  /** The lines that end in this chunk, without their ends; empty ones are left out. */
   push(chunk: Buffer): Array<string> {
     const lines: Array<string> = []
     let from = 0
@@ -46,12 +44,7 @@ export class Lines {
   }
 }
 
-/**
- * The JSON of each line; the stream ends with the body.
- *
- * Fails with `Unreachable` if the connection breaks, `TimedOut` after `silence`, `Garbled` for a line that is not JSON or
- * ends in its middle, and `TooLarge` for a line over `maxLine`.
- */
+/** The JSON of each line; ends where the body ends, fails where it breaks off, is silent, or is not what it should be. */
 export const json = <A>(
   asked: Asked,
   body: IncomingMessage,
@@ -60,7 +53,7 @@ export const json = <A>(
   const lines = new Lines()
   const garbled = (detail: string) => Effect.fail(noAnswer(asked, "Garbled", detail, true))
 
-  /** The next bytes; undefined at the end. */
+  /** The next bytes, or undefined at the end. */
   const chunk = Effect.callback<Buffer | undefined, KubeError>((resume) => {
     const settle = (result: Effect.Effect<Buffer | undefined, KubeError>) => {
       clear()
@@ -72,7 +65,7 @@ export const json = <A>(
       else if (body.readableEnded) settle(Effect.succeed(undefined))
       else if (body.errored !== null) settle(Effect.fail(broken(asked, server, body.errored)))
       else if (body.destroyed)
-        settle(Effect.fail(noAnswer(asked, "Unreachable", `${server}: the connection broke`, true, server)))
+        settle(Effect.fail(noAnswer(asked, "Unreachable", `${server}: the connection broke`, true)))
     }
     const clear = () => {
       for (const event of ["readable", "end", "error", "close"]) body.removeListener(event, look)
@@ -84,8 +77,7 @@ export const json = <A>(
 
   const quiet = Effect.timeoutOrElse(chunk, {
     duration: silence,
-    orElse: () =>
-      Effect.fail(noAnswer(asked, "TimedOut", `${server} sent nothing for ${spoken(silence)}`, true, server))
+    orElse: () => Effect.fail(noAnswer(asked, "TimedOut", `${server} said nothing for ${silence} ms`, true))
   })
 
   const pull: Effect.Effect<NonEmptyReadonlyArray<A>, KubeError | Cause.Done> = Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Retries of one request to the API server. */
+/** When a request to the API server is made again, and when no more. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -20,9 +20,8 @@ export const pause = (failures: number, retryAfter: number | undefined, random: 
 }
 
 /**
- * Repeats an attempt while its error is retryable and the next try can begin within `total` milliseconds.
- *
- * Fails with the error of the last try. Each attempt gets the number of milliseconds that are left.
+ * Tries until it succeeds, fails for good, or another try would not begin within `total` milliseconds: then it fails as
+ * the last try did. Each try is told how much time is left.
  */
 export const retrying = <A, R>(
   total: number,

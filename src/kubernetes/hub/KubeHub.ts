@@ -22,7 +22,6 @@ import type { KubeError } from "../api/KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "../object/PodLabels.ts"
 import * as PodNames from "../object/PodNames.ts"
-import type { PodOptions } from "../template/PodOptions.ts"
 import * as PodParent from "../template/PodParent.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
 import { ShutdownDeadline } from "./ShutdownDeadline.ts"
@@ -48,8 +47,6 @@ export interface HubOptions {
   readonly key?: "secret" | "env"
   /** The container of the parent's pod that this program is. */
   readonly container?: string
-  /** Variables whose values lie in a Secret: they need the right to create one. */
-  readonly secretEnv?: NonNullable<PodOptions["secretEnv"]>
   /** Tells processes in one container apart; the variable `FLAME_INSTANCE`, else 0, where not given. */
   readonly instance?: string
   /** The program, for a parent outside the cluster: the same user who starts it again finds what it left behind. */
@@ -161,9 +158,9 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
 })
 
 const refused =
-  (client: Client, { key = "secret", secretEnv = {} }: HubOptions, portForward: boolean) =>
+  (client: Client, { key = "secret" }: HubOptions, portForward: boolean) =>
   (error: KubeError): Effect.Effect<never, BootFailure> =>
-    refuse(client, { key, secretEnv: Object.keys(secretEnv).length > 0, portForward }, error)
+    refuse(client, { key, portForward }, error)
 
 /** Waits, for a while, until the pods that were given up are gone. */
 const awaitDeletions = (hub: Hub): Effect.Effect<void> =>

@@ -1,8 +1,7 @@
-/** Pure: what an error of the API server means for a boot, and whether the boot repeats the request. */
+/** What it means for a boot that the API server refused the runner's pod, and whether to ask again. */
 import {
   AdmissionDenied,
   ApiUnavailable,
-  ApiUnreachable,
   type BootFailure,
   Forbidden,
   InvalidSpec,
@@ -12,20 +11,18 @@ import {
 import type { KubeError } from "../api/KubeError.ts"
 import { containerName } from "../template/PodTemplate.ts"
 
-/** What the boot does next. */
+/** What to do within the boot. */
 export type Failure =
   | { readonly next: "fail"; readonly cause: BootFailure }
-  /** Repeats the request after that many milliseconds; the caller adds jitter. */
+  /** The same again after some milliseconds, on which the caller puts jitter. */
   | { readonly next: "again"; readonly cause: BootFailure; readonly after: number }
   | { readonly next: "when there is room"; readonly cause: BootFailure }
-  /** Repeats the request with a CPU limit, which the namespace demands. */
+  /** The same again with a CPU limit, which nobody wants but this namespace. */
   | { readonly next: "with a CPU limit"; readonly cause: BootFailure }
 
-/** The tries of a boot so far. */
+/** What was tried so far: milliseconds since the first refusal, and whether there was a CPU limit. */
 export interface Tried {
-  /** Milliseconds since the first refusal of this kind. Default 0. */
   readonly elapsed?: number
-  /** Whether the pod had a CPU limit. Default false. */
   readonly cpuLimit?: boolean
 }
 
@@ -38,7 +35,7 @@ const fail =
   (cause: (error: KubeError) => BootFailure): Rule["react"] =>
   (error) => ({ next: "fail", cause: cause(error) })
 
-/** Repeats the request for `within` milliseconds, then fails. */
+/** Again within a time, and then fails. */
 const again =
   (cause: (error: KubeError) => BootFailure, after: number, within: number = Infinity): Rule["react"] =>
   (error, { elapsed = 0 }) =>
@@ -56,7 +53,7 @@ const denied =
   ({ detail }: KubeError): BootFailure =>
     new AdmissionDenied({ by, detail })
 
-/** `AdmissionDenied` by the name that the pattern finds in the error. */
+/** The part of a refusal that names who refused. */
 const named =
   (pattern: RegExp, kind: string) =>
   (error: KubeError): BootFailure =>
@@ -80,35 +77,13 @@ const invalid =
 
 const missing = invalid("create what it names, or name another one")
 
-/** The API server cannot be used at all: by its code, or else by the reason of the error. */
-const unreachable = (error: KubeError): BootFailure => {
-  const server = error.server ?? "an unknown address"
-  const reason = error.code ?? error.reason
-  const own = `${server}: `
-  const detail = error.detail.startsWith(own) ? error.detail.slice(own.length) : error.detail
-  return new ApiUnreachable({ server, reason, detail: `${detail}; ${remedyOf(error)}` })
-}
-
-const remedyOf = ({ code, reason, status }: KubeError): string => {
-  if (status === 401) return "the credentials of this process are not accepted: log in again, or replace the token"
-  if (reason === "NoCredentials") return "correct the credentials in the kubeconfig or the service account"
-  if (reason === "Untrusted") return "correct the certificate authority in the kubeconfig, or the name of the server"
-  if (code === "ECONNREFUSED") return "start the cluster, or correct its address"
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "correct the host name of the API server, or the DNS"
-  return "correct its address, or open the way there (VPN, firewall, HTTPS_PROXY and NO_PROXY)"
-}
-
-/** The quota misses a CPU limit of the runner and nothing else, so that a limit may be added. */
+/** Only a CPU limit of ours is missing: then it may be given. */
 const wantsCpuLimit = new RegExp(
   `must specify limits\\.cpu for: ${containerName}(; requests\\.cpu for: ${containerName})?$|(cpu.*no limit is specified)`,
   "i"
 )
 
-/**
- * The first rule that fits decides.
- *
- * The rules go by the messages of the API server's plugins, which have been stable for years: status codes alone tell little.
- */
+/** The first that fits stands. Messages are what the API server's plugins have said for years; codes alone tell little. */
 const rules: ReadonlyArray<Rule> = [
   {
     when: says(403, /exceeded quota:/),
@@ -129,12 +104,12 @@ const rules: ReadonlyArray<Rule> = [
       )
     )
   },
-  // the service account of a new namespace is created a second after the namespace
+  // a namespace's service account comes a second after it
   { when: says(403, /error looking up service account/), react: again(missing, 1_000, 5_000) },
   { when: says(403, /no PriorityClass with name|RuntimeClass "[^"]*" not found/), react: fail(missing) },
   {
     when: says(403, /because it is being terminated/),
-    react: fail(({ detail }) => new InvalidSpec({ detail: `the namespace is being deleted: ${detail}` }))
+    react: fail(({ detail }) => new InvalidSpec({ detail: `the namespace is going away: ${detail}` }))
   },
   {
     when: says(404, /^namespaces /),
@@ -149,32 +124,36 @@ const rules: ReadonlyArray<Rule> = [
     react: fail(named(/admission webhook "([^"]*)"/, "webhook"))
   },
   { when: says(403, /(maximum|minimum) .* usage per|ratio per/), react: fail(denied("LimitRange")) },
-  // RBAC names the user in its refusal; admission speaks of the object
+  // that a request is not allowed is said of its user; what is said of the object comes from admission
   { when: says(403, /User "[^"]*" cannot /), react: fail(rights(({ detail }) => detail)) },
   { when: ({ status }) => status === 403, react: fail(denied("admission")) },
-  // a token may be replaced while its parent runs
-  { when: ({ status }) => status === 401, react: again(unreachable, 1_000, 60_000) },
+  {
+    when: ({ status }) => status === 401,
+    react: again(
+      rights(() => "its token is not accepted"),
+      1_000,
+      60_000
+    )
+  },
   { when: says(409, /Operation cannot be fulfilled on resourcequotas/), react: again(unavailable, 300) },
   {
     when: ({ reason }) => reason === "AlreadyExists",
     // the next boot has another name
-    react: fail(({ detail }) => new LaunchFailed({ detail: `${detail}, and that pod belongs to another runner` }))
+    react: fail(({ detail }) => new LaunchFailed({ detail: `${detail}, and it is another runner's` }))
   },
   {
     when: ({ status }) => status === 400 || status === 422 || status === 413,
-    react: fail(invalid("correct the options of the layer that set these fields"))
+    react: fail(invalid("correct the options of the layer that say so"))
   },
-  { when: ({ retryable }) => retryable, react: again(unavailable, 1_000) },
-  // no answer, and waiting does not help
-  { when: ({ status }) => status === undefined, react: fail(unreachable) }
+  { when: ({ retryable }) => retryable, react: again(unavailable, 1_000) }
 ]
 
-/** What a boot does about an error of the API server. */
+/** What to do about the refusal of a create. */
 export const of = (error: KubeError, tried: Tried = {}): Failure =>
   rules.find(({ when }) => when(error, tried))?.react(error, tried) ?? {
     next: "fail",
     cause: new InvalidSpec({ detail: error.message })
   }
 
-/** The cause of a failed boot that an error of the API server stands for. */
+/** What an error of the API server means as the cause of a failed boot. */
 export const causeOf = (error: KubeError): BootFailure => of(error).cause

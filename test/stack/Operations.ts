@@ -1,0 +1,98 @@
+/** What callers do in a schedule, each as an effect, and what is known of it from outside: when it began, when and how it ended. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as Flame from "../../src/Flame.ts"
+import { Pool } from "../../src/pool/Pool.ts"
+import { desk, items, often, once, outer, Procedures } from "./Functions.ts"
+import type { Action } from "./Schedule.ts"
+
+/** Actions of callers. */
+export type Doing = Extract<Action, { _tag: "Call" | "Cast" | "Group" | "Outer" | "Items" | "Place" | "Lease" }>
+
+export const isDoing = (action: Action): action is Doing =>
+  ["Call", "Cast", "Group", "Outer", "Items", "Place", "Lease"].includes(action._tag)
+
+/** One thing that a caller does. */
+export interface Operation {
+  readonly doing: Doing
+  readonly begun: number
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Items that a reader of a stream has seen. */
+  readonly seen: Array<number>
+  interrupted: number | undefined
+  ended: number | undefined
+  exit: Exit.Exit<unknown, unknown> | undefined
+  /** How often it has ended: once, if all is well. */
+  ends: number
+}
+
+/** The budget of an action, as options. */
+const budget = ({ timeout }: { readonly timeout?: number }): { readonly timeout?: number } =>
+  timeout === undefined ? {} : { timeout }
+
+/** The effect of an action; `seen` takes the items of a stream. */
+export const effectOf = (doing: Doing, seen: Array<number>): Effect.Effect<unknown, unknown, Pool> => {
+  switch (doing._tag) {
+    case "Call":
+      return Flame.call(doing.often ? often : once, doing.job, budget(doing))
+    case "Cast":
+      return Flame.cast(once, doing.job)
+    case "Group":
+      return Effect.flatMap(Flame.client(Procedures, budget(doing)), (client) => client.work(doing.job))
+    case "Outer": {
+      const { id, inner, times, together } = doing
+      return Flame.call(outer, { id, inner, times, together }, budget(doing))
+    }
+    case "Items":
+      return Flame.stream(items, { ...doing.job, count: doing.count }, budget(doing)).pipe(
+        Stream.take(doing.take),
+        Stream.runForEach((item) => {
+          seen.push(item)
+          return doing.pause === 0 ? Effect.void : Effect.sleep(doing.pause)
+        })
+      )
+    case "Place":
+      return Effect.scoped(
+        Effect.gen(function* () {
+          const { how, id, millis } = doing
+          const client = yield* Flame.place(desk, { how, id, millis }, budget(doing))
+          yield* Effect.forEach(doing.jobs, (job) => Effect.exit(client.work(job)), { concurrency: 2 })
+          yield* Effect.sleep(doing.hold)
+        })
+      )
+    case "Lease":
+      return Effect.gen(function* () {
+        const pool = yield* Pool
+        yield* pool.withRunner(
+          Effect.forEach(doing.jobs, (job) =>
+            Effect.andThen(Effect.exit(Flame.call(once, job)), Effect.sleep(doing.pause))
+          )
+        )
+      })
+  }
+}
+
+/** Begins an action; the operation learns how it ends. */
+export const begin = (doing: Doing, context: Context.Context<Pool>, now: () => number): Operation => {
+  const operation: Operation = {
+    doing,
+    begun: now(),
+    fiber: undefined,
+    seen: [],
+    interrupted: undefined,
+    ended: undefined,
+    exit: undefined,
+    ends: 0
+  }
+  const fiber = Effect.runForkWith(context)(effectOf(doing, operation.seen))
+  operation.fiber = fiber
+  fiber.addObserver((exit) => {
+    operation.ended = now()
+    operation.exit = exit
+    operation.ends++
+  })
+  return operation
+}

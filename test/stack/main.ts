@@ -1,0 +1,50 @@
+/**
+ * The full-stack simulation: `npm run sim:stack -- --schedules 20000`, or `--calls 1000000`, from `--seed 1`.
+ *
+ * Prints the shrunk schedule of the first rule that is broken, and exits with 1.
+ */
+import { parseArgs } from "node:util"
+import { play } from "./Play.ts"
+import { make } from "./Schedule.ts"
+import { describe, shrink } from "./Shrink.ts"
+
+const { values } = parseArgs({
+  options: {
+    schedules: { type: "string", default: "Infinity" },
+    calls: { type: "string", default: "Infinity" },
+    seed: { type: "string" },
+    length: { type: "string", default: "40" },
+    /** Goes on after a finding, without making it shorter, and counts. */
+    all: { type: "boolean", default: false }
+  }
+})
+const first = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed)
+const length = Number(values.length)
+const limit =
+  values.schedules === "Infinity" && values.calls === "Infinity"
+    ? { schedules: 2_000, calls: Infinity }
+    : { schedules: Number(values.schedules), calls: Number(values.calls) }
+const start = performance.now()
+const kinds = new Map<string, { count: number; readonly seed: number }>()
+let calls = 0
+let done = 0
+while (done < limit.schedules && calls < limit.calls) {
+  const schedule = make(first + done, length)
+  const { broken, operations } = await play(schedule)
+  calls += operations
+  done++
+  if (broken === undefined) continue
+  if (!values.all) {
+    console.error(describe(length, await shrink(schedule, broken)))
+    process.exit(1)
+  }
+  const kind = broken.replace(/\d+/g, "N").slice(0, 200)
+  const known = kinds.get(kind)
+  if (known === undefined) kinds.set(kind, { count: 1, seed: schedule.seed })
+  else known.count++
+}
+for (const [kind, { count, seed }] of kinds) console.log(`${count} x ${kind} (seed ${seed})`)
+const seconds = ((performance.now() - start) / 1_000).toFixed(1)
+const found = kinds.size === 0 ? "nothing found" : `${kinds.size} kinds of findings`
+console.log(`${calls} calls in ${done} schedules from seed ${first}: ${found} in ${seconds} s`)
+process.exitCode = kinds.size === 0 ? 0 : 1
