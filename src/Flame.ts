@@ -3,10 +3,12 @@
  *
  * The door of function modules: it loads neither the pool nor what runs inside a runner until one of them is built.
  */
+import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Pull from "effect/Pull"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -23,6 +25,7 @@ import type { PoolShape } from "./pool/runtime/PoolShape.ts"
 import { Current } from "./function/Current.ts"
 import * as Entry from "./process/Entry.ts"
 import * as Role from "./process/Role.ts"
+import * as Shutdown from "./process/Shutdown.ts"
 import type { NeedsOf, Servable } from "./function/Servable.ts"
 
 export type { CallArgs, CallOptions } from "./CallOptions.ts"
@@ -335,10 +338,55 @@ const asParent = <A, E, R, PoolOut, EF, RF>(
   app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>,
   flame: Layer.Layer<PoolOut, EF, RF>
 ): Effect.Effect<void, E | EF, Exclude<R, PoolOut | Scope.Scope> | RF> => {
-  const program = Layer.isLayer(app) ? Layer.launch(app) : Effect.scoped(app as Effect.Effect<A, E, R>)
+  const program = Layer.isLayer(app) ? launch(app) : Effect.scoped(app as Effect.Effect<A, E, R>)
   return Effect.asVoid(Effect.provide(program as Effect.Effect<unknown, E, R>, flame)) as Effect.Effect<
     void,
     E | EF,
     Exclude<R, PoolOut | Scope.Scope> | RF
   >
 }
+
+/**
+ * Runs an app that is a Layer, such as an HTTP server, until it fails, is interrupted or `Flame.runMain` closes it.
+ *
+ * On the first signal `Flame.runMain` closes this Layer before it drains the pools: the server stops accepting, and the
+ * requests that it has accepted finish, with all the calls that they make. `Flame.main` does this for an `app` that is a
+ * Layer; `launch` is for a program without `Flame.main`. Closing and draining share one budget, the pool's
+ * `drainTimeout`; when it is over the pools cut the calls that are left. Fails with the error of the Layer.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * const Server = Layer.effectDiscard(Effect.acquireRelease(Effect.log("listening"), () => Effect.log("closed")))
+ *
+ * Flame.launch(Server).pipe(
+ *   Effect.provide(FlameLayer.auto({ entry: new URL("./runner.ts", import.meta.url) })),
+ *   Flame.runMain
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const launch = <A, E, R>(app: Layer.Layer<A, E, R>): Effect.Effect<void, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkChild(restore(Layer.launch(app))), (running) => {
+      let isStopped = false
+      const unregister = Shutdown.closeFirst(
+        Effect.suspend(() => {
+          isStopped = true
+          return Fiber.interrupt(running)
+        })
+      )
+      // the pools around this effect must not close before the app has
+      return restore(Fiber.await(running)).pipe(
+        Effect.onInterrupt(() => Fiber.interrupt(running)),
+        Effect.ensuring(Effect.sync(unregister)),
+        Effect.flatMap((exit) =>
+          isStopped && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? Effect.void : exit
+        )
+      )
+    })
+  )

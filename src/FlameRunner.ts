@@ -103,12 +103,12 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
     ...(logs === undefined ? {} : { logs }),
     steps: Steps.now
   })
-  const unregister = Shutdown.onSignal(
-    Effect.suspend(() => {
+  const unregister = Shutdown.onSignal({
+    drain: Effect.suspend(() => {
       server.drain()
       return Effect.ignore(Deferred.await(server.done))
     })
-  )
+  })
   server.start(Role.bootTimeLeft(role))
   yield* Deferred.await(server.done).pipe(
     Effect.catch((cause: BootFailure) => Effect.fail(failed(role.pool, role.id, cause))),

@@ -11,13 +11,50 @@ import * as UnsentLogs from "./process/UnsentLogs.ts"
 import { bootTimeLeft, current, report } from "./process/Role.ts"
 import * as Shutdown from "./process/Shutdown.ts"
 
+type Signal = "SIGTERM" | "SIGINT"
+
+/** What a shell reports for a process that a signal ended. */
+const signalCodes: Readonly<Record<Signal, number>> = { SIGTERM: 143, SIGINT: 130 }
+
+/** The exit code of an interrupted program, as `Runtime.defaultTeardown` has it. */
+const interruptedCode = 130
+
 /**
  * Runs an effect as the main program of a Node process, with the shutdown that pools and runners need.
  *
- * The first SIGTERM or SIGINT drains: pools take no new calls, calls in flight may end within `drainTimeout`, then the
- * program is interrupted and the process exits with 0. A second signal interrupts at once. A runner drains on SIGTERM
- * and leaves SIGINT to its parent, because a terminal sends it to both. At its end the process exits, whatever is left
- * open. Errors are logged, and decide the exit code, as with `NodeRuntime.runMain`.
+ * The first SIGTERM or SIGINT begins a shutdown, a second one interrupts the program at once:
+ *
+ * 1. An app that is a Layer, given to `Flame.main` or `Flame.launch`, is closed while its pools still serve: a server
+ *    stops accepting and its requests finish, with all the calls that they make.
+ * 2. The pools take no new calls, and calls in flight may end. Both steps share one budget, the pool's `drainTimeout`.
+ * 3. The program is interrupted.
+ *
+ * | exit code | when |
+ * |---|---|
+ * | 0 | the program succeeded, or its app is a Layer that was closed by a signal and lost no call |
+ * | 1 | the program failed, also during a shutdown; the error is logged |
+ * | 143, 130 | SIGTERM or SIGINT ended a program that had not finished, such as a batch |
+ *
+ * A runner drains on SIGTERM and then exits with 0. A runner ignores SIGINT, because a terminal sends it to the parent
+ * as well. The process exits at the end of the program, whatever handles are still open. `disableErrorReporting` and
+ * `teardown` are those of Effect's `Runtime.makeRunMain`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
+ *
+ * Flame.main({
+ *   functions: [square],
+ *   app: Effect.flatMap(Flame.call(square, { n: 3 }), Effect.log),
+ *   flame: FlameLayer.auto()
+ * }).pipe(Flame.runMain)
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
  */
 export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   checkNode()
@@ -26,12 +63,14 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
   const isRunner = role._tag === "Runner"
   let draining: Fiber.Fiber<void> | undefined
   let end: "own" | "drained" | "interrupted" | "booting" = "own"
+  let signal: Signal | undefined
 
-  const onSignal = () => {
+  const onSignal = (received: Signal) => {
+    signal = received
     if (draining === undefined) {
       end = isRunner && !Shutdown.wasUsed() ? "booting" : "drained"
       if (!isRunner && Shutdown.wasUsed()) {
-        // a drain may take a while, and must not look like a program that ignores Ctrl-C
+        // without this line a long drain looks like a program that ignores Ctrl-C
         const log = Effect.logInfo("stopping: calls in flight may end first; a second signal interrupts them")
         Effect.runForkWith(fiber.context)(log)
       }
@@ -44,18 +83,26 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
     }
   }
 
-  // nobody would end a runner that waits for its services when its parent is gone
+  // a runner that waits for its services would outlive its parent, because it does not read the connection yet
   const giveUp = (after: number) => {
     if (draining !== undefined || Shutdown.wasUsed()) return
-    // a parent that is there gives up at the same moment, and must not hear another reason when it is late
+    // the same reason as the parent's own, which gives up at the same moment
     const hint = "its program runs but never served; are its services slow to build? raise `bootTimeout`"
     report(new NeverConnected({ phase: "started", hint, after }))
-    onSignal()
+    onSignal("SIGTERM")
   }
-  if (role._tag === "Runner") setTimeout(() => giveUp(role.bootTimeout), bootTimeLeft(role)).unref()
+  // a sleep and not `setTimeout`, which fires at once where the delay is above 24.8 days
+  if (role._tag === "Runner")
+    Effect.runFork(
+      Effect.delay(
+        Effect.sync(() => giveUp(role.bootTimeout)),
+        bootTimeLeft(role)
+      )
+    )
 
-  process.on("SIGTERM", onSignal)
-  process.on("SIGINT", isRunner ? () => {} : onSignal)
+  const onTerm = () => onSignal("SIGTERM")
+  process.on("SIGTERM", onTerm)
+  process.on("SIGINT", isRunner ? () => {} : () => onSignal("SIGINT"))
 
   fiber.addObserver((exit) => {
     const asked = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
@@ -63,14 +110,35 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
     if (isRunner && Exit.isFailure(exit) && !asked && !Shutdown.wasUsed()) {
       report(new ServicesFailed({ detail: Cause.pretty(exit.cause).slice(0, 2_000) }))
     }
-    // the end of a runner that does not serve yet is told as what it is: an exit with 0 would be "not a runner"
-    if (asked && end === "booting") return dieOf("SIGTERM", onSignal)
-    teardown<unknown, unknown>(asked && end === "drained" ? Exit.void : exit, (code) => process.exit(code))
+    // a runner that does not serve yet dies of the signal: an exit with 0 would be reported as "not a runner"
+    if (asked && end === "booting") return dieOfSigterm(onTerm)
+    const exitProcess = () => {
+      const isDrained = end === "drained" && (isRunner || Shutdown.isComplete())
+      teardown<unknown, unknown>(judged(exit, asked, isDrained, signal !== undefined), (code) =>
+        process.exit(signal !== undefined && code === interruptedCode ? signalCodes[signal] : code)
+      )
+    }
+    // pools may belong to a runtime beside the program: they drain to their end also when the program has ended
+    if (draining === undefined) exitProcess()
+    else draining.addObserver(exitProcess)
   })
 })
 
-const dieOf = (signal: "SIGTERM", listener: () => void): void => {
+/** The end that decides the exit code. A signal cuts a program, but only ends what was there to be drained. */
+const judged = (
+  exit: Exit.Exit<unknown, unknown>,
+  asked: boolean,
+  isDrained: boolean,
+  isSignalled: boolean
+): Exit.Exit<unknown, unknown> => {
+  if (!isSignalled || (Exit.isFailure(exit) && !asked)) return exit
+  if (isDrained) return Exit.void
+  // closing an app that is a Layer succeeds also where calls were cut
+  return Shutdown.hadAppToClose() ? Exit.interrupt() : exit
+}
+
+const dieOfSigterm = (listener: () => void): void => {
   UnsentLogs.write()
-  process.removeListener(signal, listener)
-  process.kill(process.pid, signal)
+  process.removeListener("SIGTERM", listener)
+  process.kill(process.pid, "SIGTERM")
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import * as http from "node:http"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { variables } from "../src/process/RoleVariables.ts"
@@ -30,20 +31,25 @@ const run = (how: string, role: "parent" | "runner" = "parent") => {
   }
 }
 
-describe("runMain", () => {
-  it.each(["SIGTERM", "SIGINT"] as const)("[C61] drains on %s, then interrupts, and exits with 0", async (signal) => {
-    const { after, child, end } = run("drains")
-    await after("running")
-    child.kill(signal)
-    const { code, said } = await end()
-    assert.strictEqual(code, 0)
-    assert.includeMembers(said, ["drained one", "drained another"])
-    assert.strictEqual(said.at(-1), "finalized")
-    assert.notInclude(said.join(), "never run")
-    assert.include(said.join(), "a drain that dies")
-  })
+const codes = { SIGTERM: 143, SIGINT: 130 } as const
 
-  it("[C61] interrupts at once on a second signal", async () => {
+describe("runMain", () => {
+  it.each(["SIGTERM", "SIGINT"] as const)(
+    "[C61] [C220] drains on %s, interrupts a program that has not finished, and exits with the signal's code",
+    async (signal) => {
+      const { after, child, end } = run("drains")
+      await after("running")
+      child.kill(signal)
+      const { code, said } = await end()
+      assert.strictEqual(code, codes[signal])
+      assert.includeMembers(said, ["drained one", "drained another"])
+      assert.strictEqual(said.at(-1), "finalized")
+      assert.notInclude(said.join(), "never run")
+      assert.include(said.join(), "a drain that dies")
+    }
+  )
+
+  it("[C61] interrupts at once on a second signal, and exits with its code", async () => {
     const { after, child, end } = run("hangs")
     await after("running")
     child.kill("SIGTERM")
@@ -55,12 +61,57 @@ describe("runMain", () => {
     assert.strictEqual(code, 130)
   })
 
-  it("exits with 0 on a signal where nothing drains", async () => {
+  it("[C220] interrupts a program without pools on a signal, and exits with the signal's code", async () => {
     const { after, child, end } = run("none")
     await after("running")
     child.kill("SIGINT")
     const { code, said } = await end()
-    assert.deepStrictEqual({ code, said }, { code: 0, said: ["running", "finalized"] })
+    assert.deepStrictEqual({ code, said }, { code: 130, said: ["running", "finalized"] })
+  })
+
+  const said = (lines: ReadonlyArray<string>) => lines.filter((line) => !line.includes("stopping: "))
+
+  it("[C220] [C221] closes an app that is a Layer before pools drain, and exits with 0", async () => {
+    const { after, child, end } = run("layer")
+    await after("running")
+    child.kill("SIGTERM")
+    const ended = await end()
+    assert.strictEqual(ended.code, 0)
+    assert.deepStrictEqual(
+      said(ended.said).filter((line) => line !== "finalized"),
+      ["running", "closed", "drained"]
+    )
+  })
+
+  it("[C220] [C221] drains pools when an app that is a Layer has not closed within the budget, and exits with 143", async () => {
+    const { after, child, end } = run("slow layer")
+    await after("running")
+    child.kill("SIGTERM")
+    const ended = await end()
+    assert.deepStrictEqual([said(ended.said), ended.code], [["running", "drained", "finalized"], 143])
+  })
+
+  it("[C220] exits with 143 when calls of an app that is a Layer were cut", async () => {
+    const { after, child, end } = run("cut layer")
+    await after("running")
+    child.kill("SIGTERM")
+    assert.strictEqual((await end()).code, 143)
+  })
+
+  it("[C220] exits with 1 and logs the error when the program fails while pools drain", async () => {
+    const { after, child, end } = run("fails late")
+    await after("running")
+    child.kill("SIGTERM")
+    const ended = await end()
+    assert.strictEqual(ended.code, 1)
+    assert.match(ended.said.join("\n"), /ERROR.*no pool left/)
+  })
+
+  it("[C220] exits with 0 when the program succeeds while pools drain", async () => {
+    const { after, child, end } = run("ends late")
+    await after("running")
+    child.kill("SIGTERM")
+    assert.strictEqual((await end()).code, 0)
   })
 
   it("ends the process when its program ends, whatever handles are open", async () => {
@@ -91,5 +142,50 @@ describe("runMain", () => {
     child.kill("SIGTERM")
     const { code, said, signal } = await end()
     assert.deepStrictEqual({ code, signal, said }, { code: null, signal: "SIGTERM", said: ["running", "finalized"] })
+  })
+})
+
+/** The status of one request on a connection of its own, which is closed afterwards. */
+const get = (port: string): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    const request = http.get({ port, agent: false }, (response) => {
+      response.resume()
+      response.once("end", () => resolve(response.statusCode))
+    })
+    request.once("error", reject)
+  })
+
+describe("the shutdown of an HTTP server that is the app of Flame.main", () => {
+  /** Sends six requests, and SIGTERM while the first two run. */
+  const stopped = async (drainTimeout: number) => {
+    const child = spawn(process.execPath, [fileURLToPath(fixture("server.ts")), `${drainTimeout}`], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    let stdout = ""
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk
+    })
+    const closed = new Promise<number | null>((resolve) => child.once("close", resolve))
+    const port = () => /^port (\d+)$/m.exec(stdout)?.[1]
+    await until(() => port() !== undefined, "it listens")
+    try {
+      assert.strictEqual(await get(port()!), 200)
+      const answers = Array.from({ length: 6 }, () => get(port()!))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      child.kill("SIGTERM")
+      return { statuses: await Promise.all(answers), code: await closed }
+    } finally {
+      child.kill("SIGKILL")
+    }
+  }
+
+  it("[C221] answers all accepted requests, with all the calls that they make, and exits with 0", async () => {
+    assert.deepStrictEqual(await stopped(30_000), { statuses: [200, 200, 200, 200, 200, 200], code: 0 })
+  })
+
+  it("[C221] cuts the calls that are left when the one budget is over, and exits with 143", async () => {
+    const { code, statuses } = await stopped(500)
+    assert.strictEqual(code, 143)
+    assert.include(statuses, 500)
   })
 })

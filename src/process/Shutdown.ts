@@ -1,40 +1,89 @@
 /**
- * What has to happen between a signal to this process and the interruption of its program.
+ * The work between a signal to this process and the interruption of its program.
  *
- * `Flame.runMain` runs it; under another `runMain` nobody does, and a signal interrupts at once.
+ *   signal ──▶ apps close, while pools still serve ──▶ pools and runners drain ──▶ the program is interrupted
+ *
+ * `Flame.runMain` runs this work. Under another `runMain` nobody does, and a signal interrupts the program at once.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 
-const drains = new Set<Effect.Effect<void>>()
+/** Something that has to end before the program is interrupted: a pool, or the serving of a runner. */
+export interface Draining {
+  /** Milliseconds that it may take, the closing of apps included. Asked once, at the signal. Nothing without it. */
+  readonly budget?: Effect.Effect<number>
+  /** Ends it. Must end by itself: nothing bounds it but a second signal, which interrupts it. */
+  readonly drain: Effect.Effect<void>
+}
+
+const apps = new Set<Effect.Effect<void>>()
+const drainings = new Set<Draining>()
 let signalled = false
 let used = false
+let hadApp = false
+let cut = false
 
-/**
- * Registers what is to be done on the first signal, until the function that comes back is called.
- *
- * It must end by itself: nothing bounds it but a second signal, which interrupts it.
- */
-export const onSignal = (drain: Effect.Effect<void>): (() => void) => {
+/** Registers something to drain on the first signal. The function that comes back takes the registration away. */
+export const onSignal = (draining: Draining): (() => void) => {
   used = true
-  drains.add(drain)
+  drainings.add(draining)
   return () => {
-    drains.delete(drain)
+    drainings.delete(draining)
   }
 }
 
-/** Whether something was ever registered: a runner that has not, has not come to serve. */
+/** Registers an app to close on the first signal, before anything drains. The function that comes back undoes it. */
+export const closeFirst = (close: Effect.Effect<void>): (() => void) => {
+  used = true
+  hadApp = true
+  apps.add(close)
+  return () => {
+    apps.delete(close)
+  }
+}
+
+/** Whether anything was ever registered. A runner without a registration does not serve yet. */
 export const wasUsed = (): boolean => used
 
-/** Whether a signal has come: nothing new is to begin. */
+/** Whether a signal has come, so that nothing new is to begin. */
 export const isSignalled = (): boolean => signalled
 
-/** Runs all that is registered side by side, each once; also what is registered meanwhile. */
+/** Records that the shutdown did not wait for everything: an app was not closed in time, or calls were cut. */
+export const markCut = (): void => {
+  cut = true
+}
+
+/** Whether this process has had an app to close on a signal. */
+export const hadAppToClose = (): boolean => hadApp
+
+/** Whether this process has had an app to close on a signal, and everything ended within its budget. */
+export const isComplete = (): boolean => hadApp && !cut
+
+/** Milliseconds of this process. `performance` is not loaded in every runner, and loading it takes CPU of the boot. */
+const now = (): number => process.uptime() * 1_000
+
+/** Closes the apps, then drains everything that is registered, side by side, each once; also what is registered meanwhile. */
 export const drain: Effect.Effect<void> = Effect.gen(function* () {
   signalled = true
-  while (drains.size > 0) {
-    const batch = [...drains]
-    drains.clear()
-    // one that dies must not keep the others from being drained
-    yield* Effect.forEach(batch, Effect.ignoreCause({ log: true }), { concurrency: "unbounded", discard: true })
+  if (apps.size > 0) yield* closeApps
+  while (drainings.size > 0) {
+    const batch = [...drainings]
+    drainings.clear()
+    yield* sideBySide(batch.map(({ drain }) => drain))
   }
 })
+
+const closeApps = Effect.gen(function* () {
+  const began = now()
+  const closing = yield* Effect.forkDetach(sideBySide([...apps]))
+  apps.clear()
+  // asked while the apps close already: a pod asks the API server how much time it has
+  const budgets = [...drainings].flatMap(({ budget }) => (budget === undefined ? [] : [budget]))
+  const given = yield* Effect.all(budgets, { concurrency: "unbounded" })
+  const left = given.length === 0 ? Infinity : Math.max(0, Math.max(...given) - (now() - began))
+  yield* Effect.timeoutOrElse(Fiber.await(closing), { duration: left, orElse: () => Effect.sync(markCut) })
+})
+
+/** Runs effects together. One that dies is logged, and does not keep the others from ending. */
+const sideBySide = (effects: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
+  Effect.forEach(effects, Effect.ignoreCause({ log: true }), { concurrency: "unbounded", discard: true })

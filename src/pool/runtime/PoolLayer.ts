@@ -25,7 +25,7 @@ export const make = <RHooks = never>(
     const own = provideHooks(options, hooks)
     const merged = { ...own, ...(yield* configured(id)) }
     const runtime = yield* PoolRuntime.make(id, merged)
-    const unregister = Shutdown.onSignal(runtime.close)
+    const unregister = Shutdown.onSignal({ budget: runtime.shutdownBudget, drain: runtime.close })
     yield* Effect.addFinalizer(() => Effect.sync(unregister))
     return {
       id,

@@ -10,6 +10,7 @@ import { Backend } from "../../backend/Backend.ts"
 import { isTransient } from "../../error/BootFailure.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
 import { life } from "../../process/Life.ts"
+import * as Shutdown from "../../process/Shutdown.ts"
 import { askIdle } from "../life/IdleCheck.ts"
 import { PoolEngine } from "../engine/PoolEngine.ts"
 import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
@@ -50,6 +51,8 @@ export class PoolRuntime {
   private readonly closed = Deferred.makeUnsafe<void>()
   private readonly outOfTime = Deferred.makeUnsafe<void>()
   private closing = false
+  /** When a shutdown cuts the calls of this pool, where apps have been closing first. */
+  private cutAt: number | undefined
   private unregister: () => void
 
   constructor(
@@ -93,6 +96,15 @@ export class PoolRuntime {
     this.engine.step({ _tag: "Tick", now: this.engine.now() })
   }
 
+  /** What the closing of apps and of this pool may take together, from now on, in milliseconds. */
+  get shutdownBudget(): Effect.Effect<number> {
+    const { drainTimeout } = this.engine.settings
+    return Effect.map(this.backend.drainBudget?.(drainTimeout) ?? Effect.succeed(drainTimeout), (budget) => {
+      this.cutAt = this.engine.now() + budget
+      return budget
+    })
+  }
+
   /** Takes nothing new, lets calls in flight end within `drainTimeout`, and sees every runner off. Again does nothing. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
@@ -106,6 +118,7 @@ export class PoolRuntime {
       for (const runner of engine.runners.values()) runner.handle?.warn()
       const cutAfter = (millis: number) =>
         engine.timer.after(millis, () => {
+          if (Shutdown.isSignalled() && Policy.snapshot(engine.state).used > 0) Shutdown.markCut()
           for (const runner of engine.runners.values()) runner.handle?.drain(0)
           Deferred.doneUnsafe(this.outOfTime, Exit.void)
           engine.timer.after(cancelGrace + 1_000, () => {
@@ -113,7 +126,8 @@ export class PoolRuntime {
           })
         })
       const { drainBudget } = this.backend
-      if (drainBudget === undefined) cutAfter(drainTimeout)
+      if (this.cutAt !== undefined) cutAfter(Math.max(0, this.cutAt - engine.now()))
+      else if (drainBudget === undefined) cutAfter(drainTimeout)
       else this.beside(Effect.map(drainBudget(drainTimeout), cutAfter))
       // not on the fiber of whoever asks first: it may be interrupted, and others wait for the same end
       Effect.runForkWith(this.context)(this.seeOff)

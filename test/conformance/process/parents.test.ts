@@ -105,9 +105,12 @@ describe("a parent that exits without a word", () => {
   )
 })
 
+/** How a shell reports the end of a program that a signal has cut. */
+const codes = { SIGTERM: 143, SIGINT: 130 } as const
+
 describe("a program under Flame.runMain", () => {
   it.live.each(["SIGTERM", "SIGINT"] as const)(
-    "[C61] on %s to all of its processes, while the first runners boot, gives them up and exits with 0",
+    "[C61] on %s to all of its processes, while the first runners boot, gives them up and exits with the code of the signal",
     (signal) =>
       leavesNothing(
         Effect.gen(function* () {
@@ -116,7 +119,7 @@ describe("a program under Flame.runMain", () => {
           // itself, two runners, and the reaper
           yield* until(() => program.running.length === 4, "two runners boot")
           yield* program.killGroup(signal)
-          assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+          assert.deepStrictEqual(yield* program.ended, { code: codes[signal], signal: null })
           assert.deepStrictEqual(program.running, [])
           assert.isFalse(existsSync(program.finalized))
         })
@@ -124,7 +127,7 @@ describe("a program under Flame.runMain", () => {
   )
 
   it.live.each(["SIGTERM", "SIGINT"] as const)(
-    "[C61] on %s takes no new calls, lets those in flight end, and exits with 0",
+    "[C61] [C220] on %s takes no new calls, lets those in flight end, and exits with the code of the signal",
     (signal) =>
       leavesNothing(
         Effect.gen(function* () {
@@ -137,7 +140,7 @@ describe("a program under Flame.runMain", () => {
           assert.isTrue(isAlive(pid))
           yield* program.stage.tell("a", "return")
           yield* program.has({ key: "a", outcome: `${pid}` })
-          assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+          assert.deepStrictEqual(yield* program.ended, { code: codes[signal], signal: null })
           assert.deepStrictEqual(program.running, [])
           assert.isTrue(existsSync(program.finalized))
           yield* program.has({ closed: "Parent" })
@@ -155,7 +158,7 @@ describe("a program under Flame.runMain", () => {
         assert.isTrue(isAlive(pid))
         yield* program.stage.tell("a", "return")
         yield* program.has({ key: "a", outcome: `${pid}` })
-        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(yield* program.ended, { code: 130, signal: null })
         assert.deepStrictEqual(program.running, [])
       })
     )
@@ -170,7 +173,7 @@ describe("a program under Flame.runMain", () => {
         yield* program.has({ key: "b", outcome: "PoolClosed" })
         yield* program.stage.tell("a", "return")
         yield* program.has({ key: "a", outcome: `${pid}` })
-        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(yield* program.ended, { code: 143, signal: null })
         assert.deepStrictEqual(program.running, [])
       })
     )
@@ -188,15 +191,14 @@ describe("a program under Flame.runMain", () => {
         yield* program.stage.said("a", "finalized")
         const { code } = yield* program.ended
         assert.isBelow(performance.now() - at, cancelGrace + noise)
-        // as a shell tells an interruption
-        assert.strictEqual(code, 130)
+        assert.strictEqual(code, codes[signal])
         assert.deepStrictEqual(program.running, [])
         assert.isTrue(existsSync(program.finalized))
       })
     )
   )
 
-  it.live("[C61] interrupts what does not end within the budget, waits for its finalizers, and exits with 0", () =>
+  it.live("[C61] interrupts what does not end within the budget, waits for its finalizers, and exits with 143", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-two.ts", {
@@ -207,7 +209,7 @@ describe("a program under Flame.runMain", () => {
         yield* program.kill("SIGTERM")
         yield* program.stage.said("a", "finalized")
         yield* program.has({ key: "a", outcome: "RunnerLost" })
-        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(yield* program.ended, { code: 143, signal: null })
         assert.deepStrictEqual(program.running, [])
       })
     )
@@ -218,7 +220,7 @@ describe("a program under Flame.runMain", () => {
       [
         { finish: "end", code: 0, signal: undefined },
         { finish: "fail", code: 1, signal: undefined },
-        { finish: "go on", code: 0, signal: "SIGTERM" }
+        { finish: "go on", code: 143, signal: "SIGTERM" }
       ] as const,
       ({ code, signal, finish }) =>
         leavesNothing(
@@ -252,7 +254,7 @@ describe("a program under Flame.runMain", () => {
         yield* program.stage.said("a-next", "started")
         yield* program.kill("SIGTERM")
         yield* program.stage.tell("a-next", "return")
-        assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
+        assert.deepStrictEqual(yield* program.ended, { code: 143, signal: null })
         assert.isTrue(existsSync(program.finalized))
       })
     )
