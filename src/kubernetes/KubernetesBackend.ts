@@ -122,6 +122,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
       template,
       key,
       may,
+      owner: options.ownerReference === false ? () => undefined : known.owner,
       values: secretEnv === undefined ? undefined : known.keys.values(entriesOf(secretEnv)),
       scheduleTimeout: Duration.toMillis(options.scheduleTimeout ?? scheduleTimeout),
       compare: yield* tellOnce,

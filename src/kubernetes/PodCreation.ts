@@ -20,6 +20,8 @@ export interface RunnerPodParts {
   readonly values: Once<string, KubeError> | undefined
   /** How long finding a place may take, in milliseconds. */
   readonly scheduleTimeout: number
+  /** The owner of a pod that is made now. */
+  readonly owner: () => PodTemplate.PodTemplate["owner"]
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
   /** Logs what is done in the cluster, where that is wanted. */
   readonly say: (message: string) => void
@@ -56,7 +58,7 @@ export const make = Effect.fnUntraced(function* (
   // each kind of refusal has its own time: one that comes after minutes of another is the first of its kind
   let last = { kind: "", since: began }
   for (;;) {
-    const wanted = PodTemplate.podOf(template, { ...podInput, needsCpuLimit })
+    const wanted = PodTemplate.podOf({ ...template, owner: parts.owner() }, { ...podInput, needsCpuLimit })
     // told before its turn has come: a boot that waits is given up when nobody needs it any more
     if (hub.quota.isShut && last.kind === "") progress.waits(behindOthers)
     const asked = Effect.andThen(Effect.sync(progress.asking), hub.client.createPod(wanted))

@@ -174,6 +174,8 @@ export class RunnerPod {
     this.state = State.doom(before)
     if (this.state === before) return
     this.boot.stopDiagnosis()
+    // The cluster deletes pods whose owner is gone: the next boot needs another owner then.
+    if (found._tag === "Removed") this.parts.hub.checkOwner()
     const cause = this.withSecretRenewed(found)
     const report = Effect.map(withLastWords(this.parts, this.name, State.podOf(this.state), cause), (cause) => {
       this.state = State.fail(this.state, cause)

@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { ClusterEvent, List, Pod, Secret, WatchEvent } from "../object/KubeObjects.ts"
+import type { ClusterEvent, Job, List, Pod, Secret, WatchEvent } from "../object/KubeObjects.ts"
 import type { Self } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
 import * as PodLabels from "../object/PodLabels.ts"
@@ -71,6 +71,13 @@ export class KubeClient extends Context.Service<
     readonly createSecret: (secret: Secret) => Effect.Effect<Secret, KubeError>
     /** Deletes a Secret; false where there was none of that name, or another one by now. */
     readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
+    /** Creates a Job. The calls about Jobs are optional: without them, or the right to them, a killed parent leaves more behind. */
+    readonly createJob?: (job: Job) => Effect.Effect<Job, KubeError>
+    readonly getJob?: (name: string) => Effect.Effect<Job, KubeError>
+    /** Sets the seconds that a finished Job is kept; false where there is no such Job any more, or another one of its name. */
+    readonly extendJob?: (name: string, uid: string, seconds: number) => Effect.Effect<boolean, KubeError>
+    /** Deletes a Job, and what it owns afterwards; false where there is none of that name, or another one by now. */
+    readonly deleteJob?: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
     readonly rulesReview: Effect.Effect<Rules, KubeError>
     /** A pipe to a port on a pod's own loopback, through the API server. */
     readonly portForward: (pod: string, port: number) => Effect.Effect<Duplex, KubeError, Scope.Scope>

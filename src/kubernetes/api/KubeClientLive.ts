@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ClusterEvent, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
+import type { ClusterEvent, Job, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
 import { noAnswer } from "./KubeAnswer.ts"
 import { isSame, KubeClient, type DeleteOptions, type Rules } from "./KubeClient.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
@@ -108,15 +108,23 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
       })
     }
 
-    const remove = (resource: string, name: string, { gracePeriodSeconds, uid }: DeleteOptions = {}) =>
+    const jobs = `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs`
+
+    const remove = (
+      resource: string,
+      name: string,
+      { gracePeriodSeconds, uid }: DeleteOptions = {},
+      path = `${within}/${resource}`
+    ) =>
       call<unknown>({
         verb: "delete",
         resource,
         method: "DELETE",
-        path: `${within}/${resource}/${encodeURIComponent(name)}`,
+        path: `${path}/${encodeURIComponent(name)}`,
         body: {
           apiVersion: "v1",
           kind: "DeleteOptions",
+          ...(resource === "jobs" ? { propagationPolicy: "Background" } : {}),
           ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
           ...(uid === undefined ? {} : { preconditions: { uid } })
         }
@@ -191,6 +199,32 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
           body: { apiVersion: "v1", kind: "Secret", ...secret }
         }),
       deleteSecret: (name, options) => remove("secrets", name, options),
+      createJob: (job) =>
+        call<Job>({
+          verb: "create",
+          resource: "jobs",
+          method: "POST",
+          path: jobs,
+          body: { apiVersion: "batch/v1", kind: "Job", ...job }
+        }),
+      getJob: (name) =>
+        call<Job>({ verb: "get", resource: "jobs", method: "GET", path: `${jobs}/${encodeURIComponent(name)}` }),
+      extendJob: (name, uid, seconds) =>
+        call<Job>({
+          verb: "patch",
+          resource: "jobs",
+          method: "PATCH",
+          path: `${jobs}/${encodeURIComponent(name)}`,
+          // The uid in a patch is a precondition.
+          body: { metadata: { uid }, spec: { ttlSecondsAfterFinished: seconds } }
+        }).pipe(
+          Effect.as(true),
+          Effect.catchIf(
+            ({ status }) => status === 404 || status === 409,
+            () => Effect.succeed(false)
+          )
+        ),
+      deleteJob: (name, options) => remove("jobs", name, options, jobs),
       rulesReview: Effect.map(
         call<Review>({
           verb: "create",

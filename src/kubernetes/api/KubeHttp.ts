@@ -11,7 +11,7 @@ import type { KubeError } from "./KubeError.ts"
 
 /** One request. */
 export interface KubeRequest extends Asked {
-  readonly method: "GET" | "POST" | "DELETE"
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   /** From the server's root, with the query. */
   readonly path: string
   readonly body?: unknown
@@ -81,7 +81,7 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
           accept: "application/json",
           ...credentials.headers,
           // Node sends none with a DELETE, whose body then counts for nothing, preconditions included
-          ...(body === undefined ? {} : { "content-type": "application/json", "content-length": body.length })
+          ...(body === undefined ? {} : { "content-type": contentType(request), "content-length": body.length })
         }
       })
       sent.setNoDelay(true)
@@ -174,6 +174,10 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
       counts: () => ({ ...counts })
     }
   })
+
+/** A patch is a merge patch: absent fields stay. */
+const contentType = ({ method }: KubeRequest): string =>
+  method === "PATCH" ? "application/merge-patch+json" : "application/json"
 
 /** A request under way. */
 interface Sending {

@@ -22,6 +22,8 @@ import type { KubeError } from "../api/KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "../object/PodLabels.ts"
 import * as PodNames from "../object/PodNames.ts"
+import * as Lifeline from "./Lifeline.ts"
+import type { OwnerReference } from "../object/KubeObjects.ts"
 import * as PodParent from "../template/PodParent.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
 import { ShutdownDeadline } from "./ShutdownDeadline.ts"
@@ -68,6 +70,10 @@ export interface Hub {
   readonly keys: RunnerKeys
   /** Names of runners that are in use, so that those of nobody can be told. */
   readonly living: Set<string>
+  /** The owner of what is made now: the Job of `Lifeline`, else the parent's pod, else nobody. */
+  readonly owner: () => OwnerReference | undefined
+  /** Looks, beside what goes on, whether that owner is still there. */
+  readonly checkOwner: () => void
   readonly nextIndex: () => number
   /** The time as the cluster has it, more or less. */
   readonly now: () => number
@@ -117,18 +123,27 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   const keyOf = (index: number) => Psk.keyOf(master, life, index)
   const dialBack = yield* DialBack.open(parent?.pod, options, master)
   const quota = new QuotaGate()
-  const keys = new RunnerKeys({
-    client,
-    identity,
-    labels: { [PodLabels.managedBy]: "effect-flame", [PodLabels.parent]: identity.label },
-    annotations: { [PodLabels.life]: life },
-    owner: parent === undefined ? undefined : PodParent.ownerOf(parent),
-    keyOf,
-    scope
-  })
-  const watch = yield* PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
-    Effect.catch(refused(client, options, dialBack === undefined))
+  const labels = { [PodLabels.managedBy]: "effect-flame", [PodLabels.parent]: identity.label }
+  const annotations = { [PodLabels.life]: life }
+  const [watch, lifeline] = yield* Effect.all(
+    [
+      PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
+        Effect.catch(refused(client, options, dialBack === undefined))
+      ),
+      Lifeline.make({
+        client,
+        prefix: identity.secrets,
+        life,
+        labels,
+        annotations,
+        owner: parent === undefined ? undefined : PodParent.ownerOf(parent),
+        image: parent?.container.image ?? "none",
+        uptime
+      })
+    ],
+    { concurrency: 2 }
   )
+  const keys = new RunnerKeys({ client, identity, labels, annotations, owner: lifeline.owner, keyOf, scope })
   const graveyard = new Graveyard(client, watch, run, now, () => quota.wake())
   let index = 0
   const hub: Hub = {
@@ -143,6 +158,8 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
     keyOf,
     keys,
     living,
+    owner: lifeline.owner,
+    checkOwner: () => void run(lifeline.extend),
     nextIndex: () => index++,
     now,
     uptime,
@@ -150,7 +167,14 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   }
   // after the watch, which is still there then; side by side, because an API server that is away answers to neither
   yield* Effect.addFinalizer(() =>
-    Effect.all([awaitDeletions(hub), removeKeys(hub)], { concurrency: 2, discard: true })
+    Effect.all(
+      [
+        awaitDeletions(hub),
+        removeKeys(hub),
+        Effect.suspend(() => Effect.timeoutOption(lifeline.remove, hub.deadline.grant(finalDeleteTime)))
+      ],
+      { concurrency: "unbounded", discard: true }
+    )
   )
   yield* reap(hub)
   if (options.key !== "env") run(Effect.ignore(keys.entryFor(0), { log: "Warn" }))

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Graveyard } from "./Graveyard.ts"
 import type { Pod } from "../object/KubeObjects.ts"
 import * as PodLabels from "../object/PodLabels.ts"
+import { runnerOf } from "../verdict/PodFacts.ts"
 import type { PodWatch } from "../watch/PodWatch.ts"
 
 /** Whose dead these are. */
@@ -31,7 +32,9 @@ export const judge = (
 ): "ours" | "stray" | "ended" | "another's" => {
   if (PodLabels.isOfLife(pod, life)) return isKnown(pod.metadata.name ?? "") ? "ours" : "stray"
   const { phase } = pod.status ?? {}
-  return phase === "Succeeded" || phase === "Failed" ? "ended" : "another's"
+  // A sidecar keeps the phase at Running after the runner has ended.
+  const hasEnded = phase === "Succeeded" || phase === "Failed" || runnerOf(pod)?.state?.terminated !== undefined
+  return hasEnded ? "ended" : "another's"
 }
 
 /** Looks at every list of the watch, at the start among them, and once more a while after it. */

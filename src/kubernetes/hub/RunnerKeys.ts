@@ -29,7 +29,8 @@ export interface RunnerKeysOptions {
   readonly identity: ParentIdentity
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
-  readonly owner: OwnerReference | undefined
+  /** The owner of a Secret that is made now. */
+  readonly owner: () => OwnerReference | undefined
   readonly keyOf: (index: number) => Redacted.Redacted<string>
   /** In which Secrets are made: that of the backend. */
   readonly scope: Scope.Scope
@@ -166,9 +167,10 @@ export class RunnerKeys {
   }
 
   private put(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
-    const { annotations, client, labels, owner } = this.options
-    const metadata = { name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
+    const { annotations, client, labels } = this.options
     return Effect.suspend(() => {
+      const owner = this.options.owner()
+      const metadata = { name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
       const wasOurs = this.made.has(name)
       this.made.add(name)
       return Effect.as(client.createSecret({ metadata, stringData }), name).pipe(

@@ -148,6 +148,18 @@ export interface Secret {
   readonly stringData?: Readonly<Record<string, string>>
 }
 
+/** A Job, as far as `Lifeline` uses one. */
+export interface Job {
+  readonly metadata: Metadata
+  readonly spec: {
+    readonly completions: number
+    readonly parallelism: number
+    readonly ttlSecondsAfterFinished: number
+    readonly template: { readonly spec: PodSpec }
+  }
+  readonly status?: { readonly completionTime?: string }
+}
+
 /** An event of the cluster about an object. */
 export interface ClusterEvent {
   readonly type?: string

@@ -16,7 +16,7 @@ const dnsPart = (text: string, length: number): string =>
     .slice(0, length)
     .replace(/^-+|-+$/g, "")
 
-const hash = (length: number, ...texts: ReadonlyArray<string>): string =>
+export const hash = (length: number, ...texts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, length)
 
 /** Text as a label may hold it: other characters are hyphens, and what is too long ends in a hash of it all. */
