@@ -5,6 +5,7 @@ import type { Backend } from "./backend/Backend.ts"
 import type { MemoryRunners } from "./backend/MemoryBackend.ts"
 import type { ProcessBackendOptions } from "./backend/ProcessBackend.ts"
 import { InvalidSpec } from "./error/BootFailure.ts"
+import type { KubeClient } from "./kubernetes/api/KubeClient.ts"
 import type { Options as ClusterOptions } from "./kubernetes/KubernetesBackend.ts"
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import { Pool } from "./pool/Pool.ts"
@@ -45,9 +46,12 @@ export type KubernetesOptions<RHooks = never> = PoolOptions<RHooks> & ClusterOpt
  * In a pod it needs a service account that may create, get, list, watch and delete pods, and create and delete Secrets
  * (but see `key`); elsewhere a kubeconfig, and `image`. Fails where there is no way to an API server.
  */
-export const kubernetes = <RHooks = never>(
-  options: KubernetesOptions<RHooks> = {}
-): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
+export const kubernetes: {
+  <RHooks = never>(
+    options: KubernetesOptions<RHooks> & { readonly client: "provided" }
+  ): Layer.Layer<Pool | Backend, FlameError, KubeClient | RHooks>
+  <RHooks = never>(options?: KubernetesOptions<RHooks>): Layer.Layer<Pool | Backend, FlameError, RHooks>
+} = <RHooks = never>(options: KubernetesOptions<RHooks> = {}): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const KubernetesBackend = yield* Effect.promise(() => import("./kubernetes/KubernetesBackend.ts"))
@@ -132,6 +136,7 @@ const processOptions: Readonly<Record<keyof ProcessBackendOptions, true>> = {
 }
 
 const podOptions: Readonly<Record<keyof ClusterOptions, true>> = {
+  client: true,
   manifest: true,
   container: true,
   image: true,

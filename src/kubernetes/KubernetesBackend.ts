@@ -18,6 +18,7 @@ import * as NodeArguments from "../backend/NodeArguments.ts"
 import * as Entry from "../process/Entry.ts"
 import * as DrainBudget from "./DrainBudget.ts"
 import * as HubPool from "./hub/HubPool.ts"
+import type { KubeClient } from "./api/KubeClient.ts"
 import type * as KubeClientLive from "./api/KubeClientLive.ts"
 import type { KubeUnconfigured } from "./api/KubeError.ts"
 import type { Hub, HubOptions } from "./hub/KubeHub.ts"
@@ -33,6 +34,12 @@ import { RunnerPod } from "./RunnerPod.ts"
 
 /** How the cluster is reached, what runners' pods are, and how they find their parent. */
 export interface Options extends PodOptions, Omit<HubOptions, "container">, KubeClientLive.Options {
+  /**
+   * Where the `KubeClient` comes from. `"provided"`: from the context, of which the type of the layer requires it, so that a
+   * test cannot reach a real cluster. Not set: from the context where one is provided, else from the service account or
+   * the kubeconfig; but never a real one while a `KubeMock` exists in the process.
+   */
+  readonly client?: "provided"
   /**
    * The file that runners run, at the same path in their image as here: for an app whose runners have an entry of their
    * own. Where not given they run what this process runs.
@@ -99,9 +106,19 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
     })
   })
 
-/** The backend whose runners are pods. A `KubeClient` of the context is used where there is one, as in tests. */
-export const layer = (options: Options = {}): Layer.Layer<Backend, KubeUnconfigured> =>
-  Layer.effect(Backend, make(options))
+/**
+ * The backend whose runners are pods.
+ *
+ * Fails with `KubeUnconfigured` where there is no way to an API server. With `client: "provided"` the layer requires a
+ * `KubeClient`, such as that of `KubeMock` in tests.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: {
+  (options: Options & { readonly client: "provided" }): Layer.Layer<Backend, KubeUnconfigured, KubeClient>
+  (options?: Options): Layer.Layer<Backend, KubeUnconfigured>
+} = (options: Options = {}): Layer.Layer<Backend, KubeUnconfigured> => Layer.effect(Backend, make(options))
 
 /** What all pods of a layer have in common, once it is known that the cluster will have them. */
 const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<RunnerPodParts, BootFailure> =>

@@ -1,7 +1,8 @@
 /**
- * A Kubernetes API server in memory: pods that live as they are scripted, calls that fail as they are told.
+ * A Kubernetes API server in memory, for tests: pods live by a script, calls fail on demand, and the runners in the pods can
+ * serve functions.
  *
- * Time is the test's clock, so that under `TestClock` nothing happens by itself.
+ * All time is the clock of the test: under `TestClock` nothing happens before the test moves it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -9,20 +10,59 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { isSame, KubeClient, type DeleteOptions, type Rules } from "../kubernetes/api/KubeClient.ts"
-import type { ClusterEvent, Pod, Secret } from "../kubernetes/object/KubeObjects.ts"
+import type { ClusterEvent, Job, Pod, Secret } from "../kubernetes/object/KubeObjects.ts"
 import { refused } from "../kubernetes/api/KubeAnswer.ts"
 import type { KubeError } from "../kubernetes/api/KubeError.ts"
-import { boots, type Ended, type Script, step, terminatedState } from "./PodScript.ts"
+import type { NeedsOf, Servable } from "../function/Servable.ts"
+import * as HubPool from "../kubernetes/hub/HubPool.ts"
+import { runnerOf } from "../kubernetes/verdict/PodFacts.ts"
+import { functionsOf } from "../runner/Serving.ts"
+import { isOwnedBy, JobStore } from "./JobStore.ts"
+import { MockPrograms } from "./MockPrograms.ts"
+import {
+  boots,
+  bootsAtOnce,
+  type Ended,
+  finished,
+  type Script,
+  step,
+  terminated,
+  terminatedState
+} from "./PodScript.ts"
 import { PodStore } from "./PodStore.ts"
 
-/** What pods do when they are told to go. */
+/**
+ * How a pod ends that is deleted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Ending extends Ended {
-  /** Milliseconds from SIGTERM to the end; never more than the grace, after which they are killed. */
+  /** Milliseconds from SIGTERM to the end of the containers. A pod is killed at the end of its grace. */
   readonly after: number
 }
 
 /**
- * A Kubernetes API server in memory, as a test drives it; `KubeMock.layer` is it and the `KubeClient` for it.
+ * Options of `KubeMock.layer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KubeMockOptions<Fs extends ReadonlyArray<Servable>> {
+  /** The namespace of everything. Default `default`. */
+  readonly namespace?: string
+  /**
+   * The functions that runners serve, in this process. Default none: then a pod runs and never connects. Their services are
+   * requirements of the layer.
+   */
+  readonly functions?: Fs
+}
+
+/**
+ * Drives a Kubernetes API server in memory. `KubeMock.layer` provides it together with the `KubeClient` that reaches it.
+ *
+ * A layer of Kubernetes runners takes its `KubeClient` from `Layer.provide` or `Layer.provideMerge`. While a `KubeMock`
+ * exists in the process, no layer can reach a real cluster: a layer that was merged with the mock instead fails.
  *
  * ```ts
  * import { assert, it } from "@effect/vitest"
@@ -45,44 +85,78 @@ export interface Ending extends Ended {
  *     assert.deepInclude(kube.requests(), { "create pods": 2, "get pods": 1 })
  *   }).pipe(Effect.provide(KubeMock.layer())))
  * ```
+ *
+ * @category testing
+ * @since 0.1.0
  */
 export class KubeMock extends Context.Service<
   KubeMock,
   {
-    /** The pods that exist now. */
+    /** All pods that exist now. */
     readonly pods: Effect.Effect<ReadonlyArray<Pod>>
-    /** The Secrets that exist now. */
+    /** All Secrets that exist now. */
     readonly secrets: Effect.Effect<ReadonlyArray<Secret>>
-    /** What becomes of pods that are created from now on; `PodScript.boots` before it is called. */
+    /** All Jobs that exist now. Each is finished, and owns the pods and Secrets of one parent. */
+    readonly jobs: Effect.Effect<ReadonlyArray<Job>>
+    /** Sets the life of pods that are created from now on. Default `PodScript.boots`, or `bootsAtOnce` with `functions`. */
     readonly script: (script: Script | ((pod: Pod) => Script)) => Effect.Effect<void>
-    /** How pods end that are deleted from now on: with code 0 after 100 ms before it is called. */
+    /**
+     * Sets how pods end that are deleted from now on. Default: at once, with exit code 0, so that a test ends under
+     * `TestClock` although nothing moves the clock any more.
+     */
     readonly ending: (ending: Ending) => Effect.Effect<void>
-    /** Lets these steps happen to a pod that is there, beside its script. */
+    /** Plays more steps on a pod that exists, beside its script. Dies where there is no such pod. */
     readonly play: (name: string, script: Script) => Effect.Effect<void>
-    /** Puts a pod there, or another in its place, that no script moves. */
+    /** Stores a pod that no script moves, in place of another one of its name. */
     readonly put: (pod: Pod) => Effect.Effect<Pod>
-    /** Takes a pod away at once, as a forced deletion does. */
+    /** Deletes a pod at once, as a forced deletion does. */
     readonly remove: (name: string) => Effect.Effect<void>
     /**
      * Makes the next calls of a kind, such as `create pods` or `watch pods`, fail with these errors, one each: what the
      * real client would fail with once it has tried for long enough. It happens before anything is done.
      */
     readonly fail: (call: string, ...errors: ReadonlyArray<KubeError>) => Effect.Effect<void>
-    /** Ends the watches that are open: by an error, or as a server does that has had enough. */
+    /** Ends all open watches, with an error or as a server does after its time limit. */
     readonly cutWatches: (error?: KubeError) => Effect.Effect<void>
-    /** Forgets what was: a watch from an earlier resource version is told 410, now and later. */
+    /** Forgets the history of pods: watches from an earlier resource version fail with 410, now and later. */
     readonly compact: Effect.Effect<void>
-    /** What the container of a pod has written. */
+    /** Appends text to the log of a pod. */
     readonly log: (name: string, text: string) => Effect.Effect<void>
-    /** Tells something about a pod, as schedulers and kubelets do. */
+    /** Records an event about a pod, as schedulers and kubelets do. */
     readonly tell: (name: string, event: ClusterEvent) => Effect.Effect<void>
-    /** What the parent may do; everything before it is called. */
+    /** Sets the rights of the parent. Default: all. */
     readonly rules: (rules: Rules) => Effect.Effect<void>
   }
 >()("effect-flame/testing/KubeMock") {
-  /** The mock and the client for it; the namespace is `default` where none is given. */
-  static layer(options: { readonly namespace?: string } = {}): Layer.Layer<KubeMock | KubeClient> {
-    return Layer.effectContext(make(options))
+  /**
+   * The mock, and the `KubeClient` that reaches it.
+   *
+   * ```ts
+   * import { assert, it } from "@effect/vitest"
+   * import { Effect, Layer, Schema } from "effect"
+   * import { Flame, FlameLayer } from "effect-flame"
+   * import { KubeMock } from "effect-flame/testing"
+   *
+   * const add = Flame.fn("add", { payload: { a: Schema.Int, b: Schema.Int }, success: Schema.Int }, ({ a, b }) =>
+   *   Effect.succeed(a + b)
+   * )
+   *
+   * it.effect("adds on a pod", () =>
+   *   Effect.gen(function*() {
+   *     assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
+   *   }).pipe(
+   *     Effect.provide(
+   *       FlameLayer.kubernetes({ image: "app:1", max: 1 }).pipe(Layer.provide(KubeMock.layer({ functions: [add] })))
+   *     )
+   *   ))
+   * ```
+   *
+   * @since 0.1.0
+   */
+  static layer<const Fs extends ReadonlyArray<Servable> = []>(
+    options: KubeMockOptions<Fs> = {}
+  ): Layer.Layer<KubeMock | KubeClient, never, NeedsOf<Fs[number]>> {
+    return Layer.effectContext(make(options) as ReturnType<typeof make<NeedsOf<Fs[number]>>>)
   }
 }
 
@@ -103,19 +177,26 @@ const exists = (resource: string, name: string) =>
 
 const time = Effect.map(Clock.currentTimeMillis, (now) => new Date(now).toISOString())
 
-const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly namespace?: string }) {
+const make = Effect.fnUntraced(function* <R>({
+  functions = [],
+  namespace = "default"
+}: KubeMockOptions<ReadonlyArray<Servable>>) {
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
+  yield* HubPool.mock
+  const jobs = new JobStore()
+  const context = (yield* Effect.context<R>()) as Context.Context<never>
+  const programs = new MockPrograms(yield* functionsOf(functions), context, (name) => secrets.get(name))
   const store = new PodStore()
   const secrets = new Map<string, Secret>()
   const logs = new Map<string, string>()
   const told: Array<ClusterEvent> = []
   const failures = new Map<string, Array<KubeError>>()
   const counts: Record<string, number> = {}
-  /** Pods whose script is over: they were told to go. */
+  /** Uids of pods that were deleted and have not ended: their scripts are over. */
   const leaving = new Set<string>()
-  let scriptOf = (_pod: Pod): Script => boots
-  let ending: Ending = { after: 100, exitCode: 0 }
+  let scriptOf = (_pod: Pod): Script => (functions.length === 0 ? boots : bootsAtOnce)
+  let ending: Ending = { after: 0, exitCode: 0 }
   let rules = everything
 
   const called = (verb: string, resource: string): Effect.Effect<void, KubeError> =>
@@ -135,11 +216,47 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
   const change = (uid: string, name: string, to: (pod: Pod, now: string) => Pod | undefined) =>
     Effect.map(time, (now) => {
       const pod = store.get(name)
-      // its script goes on after it was deleted, and another may have its name by now
+      // A script goes on after its pod was deleted, and another pod may have the name by now.
       if (pod === undefined || pod.metadata.uid !== uid) return
       const next = to(pod, now)
-      if (next === undefined) store.remove(name)
-      else if (next !== pod) store.put(next)
+      if (next === undefined) removePod(name)
+      else if (next !== pod) putPod(next)
+    })
+
+  const removePod = (name: string): void => {
+    const uid = store.get(name)?.metadata.uid
+    store.remove(name)
+    if (uid !== undefined) programs.kill(uid)
+  }
+
+  /** Stores a pod. Its program starts and ends with its container. */
+  const putPod = (pod: Pod): Pod => {
+    const stored = store.put(pod)
+    const { name = "", uid = "" } = stored.metadata
+    const state = runnerOf(stored)?.state
+    if (state?.running !== undefined) {
+      programs.start(stored, play(stored, [terminated(0, { exitCode: 0 }), finished(0)]))
+    } else if (state?.terminated !== undefined) programs.kill(uid)
+    return store.get(name) ?? stored
+  }
+
+  /** As the garbage collector does: deletes what the object with that uid owns. */
+  const collect = (uid: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      for (const [name, { metadata }] of secrets) if (isOwnedBy(metadata, uid)) secrets.delete(name)
+      const owned = store.list("").items.filter(({ metadata }) => isOwnedBy(metadata, uid))
+      return Effect.forEach(owned, ({ metadata }) => destroyPod(metadata.name ?? ""), { discard: true })
+    })
+
+  /** Deletes a Job at the end of its time, however often that is extended meanwhile. */
+  const expire = (name: string, uid: string): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      for (;;) {
+        const left = jobs.leftOf(name, uid, yield* Clock.currentTimeMillis)
+        if (left === undefined) return
+        if (left > 0) yield* Effect.sleep(left)
+        else if (jobs.remove(name, uid)) return yield* collect(uid)
+      }
     })
 
   const play = (pod: Pod, script: Script): Effect.Effect<void> =>
@@ -168,7 +285,7 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
     return stored
   })
 
-  /** A pod that was told to go ends as it was said, but within its grace, and is no more. */
+  /** Ends a deleted pod by `ending`, at the latest after its grace, and removes it. */
   const end = (pod: Pod, graceMillis: number): Effect.Effect<void> => {
     const killed: Ended = { exitCode: 137, reason: "Error" }
     const how = ending.after <= graceMillis ? ending : killed
@@ -188,20 +305,24 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
     ])
   }
 
-  const deletePod = Effect.fnUntraced(function* (name: string, { gracePeriodSeconds, uid }: DeleteOptions = {}) {
-    yield* called("delete", "pods")
+  const deletePod = (name: string, options?: DeleteOptions) =>
+    Effect.andThen(called("delete", "pods"), destroyPod(name, options))
+
+  const destroyPod = Effect.fnUntraced(function* (name: string, { gracePeriodSeconds, uid }: DeleteOptions = {}) {
     const pod = store.get(name)
     if (pod === undefined || (uid !== undefined && pod.metadata.uid !== uid)) return
     const grace = gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
     const isOver = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed"
-    // nobody has to be waited for
-    if (grace === 0 || isOver || pod.spec.nodeName === undefined) return store.remove(name)
+    // No container runs that would have to end first.
+    if (grace === 0 || isOver || pod.spec.nodeName === undefined) return removePod(name)
     if (leaving.has(pod.metadata.uid!)) return
     leaving.add(pod.metadata.uid!)
     const now = yield* Clock.currentTimeMillis
     const deletionTimestamp = new Date(now + grace * 1000).toISOString()
     const metadata = { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace }
-    yield* end(store.put({ ...pod, metadata }), grace * 1000)
+    const stored = putPod({ ...pod, metadata })
+    programs.terminate(pod.metadata.uid!)
+    yield* end(stored, grace * 1000)
   })
 
   const client = KubeClient.of({
@@ -241,14 +362,52 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
         const isOther = uid !== undefined && secrets.get(name)?.metadata.uid !== uid
         return !isOther && secrets.delete(name)
       }),
+    createJob: Effect.fnUntraced(function* (job) {
+      yield* called("create", "jobs")
+      const name = job.metadata.name ?? ""
+      if (jobs.get(name) !== undefined) return yield* exists("jobs", name)
+      const uid = store.nextUid()
+      const made = jobs.create(
+        { ...job, metadata: { ...job.metadata, namespace, uid } },
+        yield* Clock.currentTimeMillis
+      )
+      yield* Effect.forkIn(expire(name, uid), scope)
+      return made
+    }),
+    getJob: (name) =>
+      Effect.andThen(
+        called("get", "jobs"),
+        Effect.suspend(() => {
+          const job = jobs.get(name)
+          return job === undefined ? Effect.fail(notFound("get", "jobs", name)) : Effect.succeed(job)
+        })
+      ),
+    extendJob: (name, uid, seconds) => Effect.map(called("patch", "jobs"), () => jobs.extend(name, uid, seconds)),
+    deleteJob: (name, { uid } = {}) =>
+      Effect.gen(function* () {
+        yield* called("delete", "jobs")
+        const owner = jobs.get(name)?.metadata.uid
+        const isRemoved = jobs.remove(name, uid)
+        if (isRemoved && owner !== undefined) yield* collect(owner)
+        return isRemoved
+      }),
     rulesReview: Effect.map(called("create", "selfsubjectrulesreviews"), () => rules),
     portForward: (pod) =>
-      Effect.andThen(called("create", "pods/portforward"), Effect.fail(notFound("create", "pods/portforward", pod)))
+      Effect.andThen(
+        called("create", "pods/portforward"),
+        Effect.suspend(() => {
+          const opened = programs.connectTo(store.get(pod)?.metadata.uid ?? "")
+          return opened === undefined
+            ? Effect.fail(notFound("create", "pods/portforward", pod))
+            : Effect.acquireRelease(opened, (duplex) => Effect.sync(() => duplex.destroy()))
+        })
+      )
   })
 
   const mock = KubeMock.of({
     pods: Effect.sync(() => store.list("").items),
     secrets: Effect.sync(() => [...secrets.values()]),
+    jobs: Effect.sync(() => jobs.all),
     script: (script) => Effect.sync(() => void (scriptOf = typeof script === "function" ? script : () => script)),
     ending: (next) => Effect.sync(() => void (ending = next)),
     play: (name, script) =>
@@ -256,9 +415,8 @@ const make = Effect.fnUntraced(function* ({ namespace = "default" }: { readonly 
         const pod = store.get(name)
         return pod === undefined ? Effect.die(new Error(`there is no pod ${name}`)) : play(pod, script)
       }),
-    put: (pod) =>
-      Effect.sync(() => store.put({ ...pod, metadata: { uid: store.nextUid(), namespace, ...pod.metadata } })),
-    remove: (name) => Effect.sync(() => store.remove(name)),
+    put: (pod) => Effect.sync(() => putPod({ ...pod, metadata: { uid: store.nextUid(), namespace, ...pod.metadata } })),
+    remove: (name) => Effect.sync(() => removePod(name)),
     fail: (call, ...errors) => Effect.sync(() => void failures.set(call, [...(failures.get(call) ?? []), ...errors])),
     cutWatches: (error) => Effect.sync(() => store.cut(error)),
     compact: Effect.sync(() => store.compact()),

@@ -372,6 +372,7 @@ describe("the end of a runner that is a pod", () => {
         template,
         key: "env" as const,
         may: { listEvents: false, readLogs: false },
+        owner: () => undefined,
         values: undefined,
         scheduleTimeout: 1_000,
         say: () => {},

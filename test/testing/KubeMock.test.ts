@@ -66,6 +66,7 @@ describe("KubeMock", () => {
   it.effect("stops the script of a pod that is deleted while it starts", () =>
     Effect.gen(function* () {
       const kube = yield* KubeClient
+      yield* (yield* KubeMock).ending({ after: 100, exitCode: 0 })
       const { events } = yield* watching("0")
       yield* kube.createPod(pod("a"))
       yield* TestClock.adjust("30 millis")

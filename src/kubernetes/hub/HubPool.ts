@@ -1,7 +1,8 @@
 /**
- * One hub for all pools and layers of a process that mean the same parent in the same cluster: one listener, one watch.
+ * The hubs of this process: one for all pools and layers that mean the same parent in the same cluster, so that they share
+ * one listener and one watch.
  *
- * It begins with the first layer that needs it and ends with the last.
+ * A hub begins with the first layer that needs it and ends with the last one.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,9 +12,11 @@ import * as Semaphore from "effect/Semaphore"
 import type { BootFailure } from "../../error/BootFailure.ts"
 import { KubeClient } from "../api/KubeClient.ts"
 import * as KubeClientLive from "../api/KubeClientLive.ts"
-import type { KubeUnconfigured } from "../api/KubeError.ts"
+import { KubeUnconfigured } from "../api/KubeError.ts"
 import { type Hub, type HubOptions, make } from "./KubeHub.ts"
 import type { Once } from "./Once.ts"
+
+type Client = KubeClient["Service"]
 
 interface Shared {
   readonly hub: Once<Hub, BootFailure>
@@ -21,18 +24,36 @@ interface Shared {
   users: number
 }
 
-const hubs = new Map<string, Shared>()
+/** Hubs of clients that this module makes. */
+const ofOptions = new Map<string, Shared>()
 
-/** Whoever comes while one ends waits for its end: it holds the port. */
+/** Hubs of clients that layers were provided with. */
+const ofClients = new WeakMap<Client, Map<string, Shared>>()
+
+/** Serializes joins and leaves: the next hub needs the port that an ending one holds. */
 const turn = Semaphore.makeUnsafe(1)
 
-type Options = HubOptions & KubeClientLive.Options
+/** Mocks of the cluster that exist in this process. */
+let mocks = 0
+
+/** Until the scope closes, hubs are made of provided clients only: a test that forgets to provide its mock fails. */
+export const mock: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => void mocks++),
+  () => Effect.sync(() => void mocks--)
+)
+
+export interface AcquireOptions extends HubOptions, KubeClientLive.Options {
+  /**
+   * Where the `KubeClient` comes from. `"provided"`: from the context, of which it is a requirement. Not set: from the
+   * context where one is provided, else made of the service account or the kubeconfig.
+   */
+  readonly client?: "provided"
+}
 
 /**
- * What makes hubs differ. Not what programs their runners run and where those find their keys: one port serves all. A
- * client of somebody's own is never shared.
+ * The options that select a hub. `image`, `key` and the like are not among them: one listener serves every program.
  */
-const keyOf = (options: Options): string => JSON.stringify(distinct.map((name) => options[name]))
+const keyOf = (options: AcquireOptions): string => JSON.stringify(distinct.map((name) => options[name]))
 
 const distinct = [
   "kubeconfig",
@@ -43,21 +64,44 @@ const distinct = [
   "port",
   "container",
   "instance"
-] as const satisfies ReadonlyArray<keyof Options>
+] as const satisfies ReadonlyArray<keyof AcquireOptions>
 
-/** The hub that these options mean, until the scope ends. */
-export const acquire = (options: Options): Effect.Effect<Once<Hub, BootFailure>, KubeUnconfigured, Scope.Scope> =>
+/** The hub that these options select, until the scope closes. Fails where there is no way to an API server. */
+export const acquire = (
+  options: AcquireOptions
+): Effect.Effect<Once<Hub, BootFailure>, KubeUnconfigured, Scope.Scope> =>
   Effect.gen(function* () {
-    const own = yield* Effect.serviceOption(KubeClient)
-    if (Option.isSome(own)) return make(own.value, options, yield* Effect.scope)
+    const provided = Option.getOrUndefined(yield* Effect.serviceOption(KubeClient))
+    if (provided === undefined && (options.client === "provided" || mocks > 0)) {
+      return yield* Effect.fail(new KubeUnconfigured({ detail: options.client === "provided" ? unprovided : unmocked }))
+    }
     const key = keyOf(options)
-    const shared = yield* Effect.acquireRelease(turn.withPermits(1)(join(key, options)), (shared) =>
-      turn.withPermits(1)(leave(key, shared))
+    const hubs = provided === undefined ? ofOptions : hubsOf(provided)
+    const client = provided === undefined ? KubeClientLive.make(options) : Effect.succeed(provided)
+    const shared = yield* Effect.acquireRelease(turn.withPermits(1)(join(hubs, key, client, options)), (shared) =>
+      turn.withPermits(1)(leave(hubs, key, shared))
     )
     return shared.hub
   })
 
-const join = (key: string, options: Options): Effect.Effect<Shared, KubeUnconfigured> =>
+const unprovided =
+  'the option `client: "provided"` takes the KubeClient of the context, and there is none: add Layer.provide with a layer of KubeClient'
+
+const unmocked =
+  "a KubeMock exists in this process, and this layer was not provided with it, so that it would reach a real cluster: write Layer.provide(KubeMock.layer()) or Layer.provideMerge(KubeMock.layer()) on this layer, not Layer.merge"
+
+const hubsOf = (client: Client): Map<string, Shared> => {
+  const hubs = ofClients.get(client) ?? new Map<string, Shared>()
+  ofClients.set(client, hubs)
+  return hubs
+}
+
+const join = (
+  hubs: Map<string, Shared>,
+  key: string,
+  makeClient: Effect.Effect<Client, KubeUnconfigured, Scope.Scope>,
+  options: HubOptions
+): Effect.Effect<Shared, KubeUnconfigured> =>
   Effect.gen(function* () {
     const known = hubs.get(key)
     if (known !== undefined) {
@@ -65,7 +109,7 @@ const join = (key: string, options: Options): Effect.Effect<Shared, KubeUnconfig
       return known
     }
     const scope = yield* Scope.make()
-    const client = yield* Effect.onError(Scope.provide(KubeClientLive.make(options), scope), (cause) =>
+    const client = yield* Effect.onError(Scope.provide(makeClient, scope), (cause) =>
       Scope.close(scope, Exit.failCause(cause))
     )
     const shared: Shared = { hub: make(client, options, scope), scope, users: 1 }
@@ -73,7 +117,7 @@ const join = (key: string, options: Options): Effect.Effect<Shared, KubeUnconfig
     return shared
   })
 
-const leave = (key: string, shared: Shared): Effect.Effect<void> =>
+const leave = (hubs: Map<string, Shared>, key: string, shared: Shared): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (--shared.users > 0) return Effect.void
     hubs.delete(key)

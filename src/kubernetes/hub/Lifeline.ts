@@ -70,8 +70,10 @@ export const make: (options: LifelineOptions) => Effect.Effect<Lifeline, never, 
       if (held === undefined || client.extendJob === undefined) return
       const { finishedAt, job } = held
       const seconds = Math.ceil((uptime() - finishedAt) / 1_000) + timeToLive
-      const isThere = yield* Effect.catchCause(client.extendJob(nameOf(job), job.metadata.uid ?? "", seconds), (cause) =>
-        Effect.as(Effect.logWarning(`the time to live of Job ${nameOf(job)} could not be extended`, cause), true)
+      const isThere = yield* Effect.catchCause(
+        client.extendJob(nameOf(job), job.metadata.uid ?? "", seconds),
+        (cause) =>
+          Effect.as(Effect.logWarning(`the time to live of Job ${nameOf(job)} could not be extended`, cause), true)
       )
       if (isThere || held.job !== job) return
       held = undefined

@@ -12,14 +12,16 @@ const secrets = { apiGroups: [""], resources: ["secrets"], verbs: ["create", "de
 const events = { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["list"] }
 const logs = { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
 // over WebSocket the API server wants both
+/** For the Job that owns what a life of a parent makes. */
+const jobs = { apiGroups: ["batch"], resources: ["jobs"], verbs: ["create", "get", "patch", "delete"] }
 const portForward = { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create", "get"] }
 
 /** The three Roles of the README, and what a parent outside of the cluster needs besides. */
 export const roles: Readonly<Record<Rights | "forward", ReadonlyArray<KubeObject>>> = {
   pods: [pods],
   secrets: [pods, secrets],
-  full: [pods, secrets, events, logs],
-  forward: [pods, secrets, events, logs, portForward]
+  full: [pods, secrets, events, logs, jobs],
+  forward: [pods, secrets, events, logs, jobs, portForward]
 }
 
 /** The account of a parent with these rights. */

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Layer, Scope } from "effect"
+import { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
 import * as HubPool from "../../../src/kubernetes/hub/HubPool.ts"
 import { KubeMock } from "../../../src/testing/KubeMock.ts"
 
@@ -62,9 +63,28 @@ describe("HubPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("never shares a client of somebody's own", () =>
+  it.live("gives layers of one provided client one hub, and of two clients one each [C163]", () =>
     Effect.gen(function* () {
-      assert.notStrictEqual(yield* HubPool.acquire({}), yield* HubPool.acquire({}))
+      const client = yield* KubeClient
+      const hub = yield* HubPool.acquire({})
+      assert.strictEqual(yield* HubPool.acquire({}), hub)
+      assert.notStrictEqual(yield* HubPool.acquire({ port: 5 }), hub)
+      const other = Effect.provideService(HubPool.acquire({}), KubeClient, { ...client })
+      assert.notStrictEqual(yield* other, hub)
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
+
+  it.live("makes no client of its own while a mock exists, nor where a client is to be provided [C164]", () =>
+    Effect.gen(function* () {
+      const options = { kubeconfig: yield* kubeconfig, port: 6 }
+      const mocked = yield* Scope.make()
+      yield* Scope.provide(Layer.build(KubeMock.layer()), mocked)
+      const refused = yield* Effect.flip(HubPool.acquire(options))
+      assert.match(refused.message, /KubeMock exists in this process.*Layer\.provide/)
+      yield* Scope.close(mocked, Exit.void)
+      yield* HubPool.acquire(options)
+      const unprovided = yield* Effect.flip(HubPool.acquire({ ...options, client: "provided" }))
+      assert.match(unprovided.message, /takes the KubeClient of the context/)
+    }).pipe(Effect.scoped)
   )
 })

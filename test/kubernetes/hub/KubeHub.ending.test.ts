@@ -67,7 +67,11 @@ describe("the end of a parent", () => {
         yield* TestClock.adjust(1)
         assert.isDefined(ending.pollUnsafe())
         yield* Fiber.join(ending)
-      }).pipe(Effect.provide(PodParent.cluster(() => ({ deletePod: () => Effect.void }))))
+      }).pipe(
+        Effect.provide(
+          PodParent.cluster(() => ({ deletePod: () => Effect.void, deleteJob: () => Effect.succeed(false) }))
+        )
+      )
     )
   }
 

@@ -15,7 +15,7 @@ const life = Effect.gen(function* () {
   const scope = yield* Effect.scope
   const client = yield* KubeClient
   const keyOf = (index: number) => Redacted.make(`key ${index}`)
-  return new RunnerKeys({ client, identity, labels: {}, annotations: {}, owner: undefined, keyOf, scope })
+  return new RunnerKeys({ client, identity, labels: {}, annotations: {}, owner: () => undefined, keyOf, scope })
 })
 
 const names = Effect.gen(function* () {
