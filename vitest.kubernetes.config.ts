@@ -1,9 +1,14 @@
 /** Tests against a real cluster. `npm run test:kubernetes`; those that take minutes run by `test:kubernetes:nightly`. */
 import { defineConfig } from "vitest/config"
+import { canStopNodes } from "./test/cluster/kit/Tools.ts"
 
 const nightly = process.env["NIGHTLY"] === "1"
 const folder = "test/cluster"
 const serial = `${folder}/serial/**/*${nightly ? ".nightly" : ""}.test.ts`
+
+// Tests that stop a kubelet or the API server need a cluster whose programs run on this machine.
+const needsPrograms = [`${folder}/serial/{nodes,outage,restart}*.test.ts`, `${folder}/watch.nightly.test.ts`]
+const elsewhere = canStopNodes() ? [] : needsPrograms
 
 const shared = {
   allowOnly: false,
@@ -23,7 +28,7 @@ export default defineConfig({
           ...shared,
           name: "parallel",
           include: [`${folder}/**/*${nightly ? ".nightly" : ""}.test.ts`],
-          exclude: [`${folder}/serial/**`, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
+          exclude: [`${folder}/serial/**`, ...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
           // they mostly wait for the cluster, each file in a namespace of its own
           maxWorkers: 4,
           sequence: { groupOrder: 0 }
@@ -35,7 +40,7 @@ export default defineConfig({
           name: "serial",
           // these stop what all others need
           include: [serial],
-          exclude: nightly ? [] : ["**/*.nightly.test.ts"],
+          exclude: [...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
           fileParallelism: false,
           sequence: { groupOrder: 1 }
         }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fillCompileCache, compileCache } from "../scripts/compile-cache.ts"
 import { bundle } from "../scripts/bundle.ts"
-import { findCluster } from "../test/cluster/kit/Tools.ts"
+import { findCluster, makeImage } from "../test/cluster/kit/Tools.ts"
 
 /** What a program has to be started with to have its runners there. */
 export interface There {
@@ -40,8 +40,7 @@ export const onCluster = async (
     await bundle({ main }, folder)
     await add(folder)
     await fillCompileCache(join(folder, "main.mjs"), user)
-    const variables = Object.entries(compileCache("/app")).flatMap(([name, value]) => ["--env", `${name}=${value}`])
-    execFileSync(tools.kube, ["image", image, folder, ...variables])
+    makeImage(tools, image, folder, { env: compileCache("/app") })
     kubectl("create", "namespace", namespace)
     kubectl("wait", "--for=create", "-n", namespace, "serviceaccount/default", "--timeout=30s")
     writeFileSync(kubeconfig, kubectl("config", "view", "--raw", "--minify", "--flatten"), { mode: 0o600 })

@@ -4,7 +4,7 @@ import fs from "node:fs"
 import https from "node:https"
 import net from "node:net"
 import path from "node:path"
-import { findCluster } from "../../test/cluster/kit/Tools.ts"
+import { findCluster, makeImage as image } from "../../test/cluster/kit/Tools.ts"
 
 /** This machine, to pods. */
 export const host = "10.244.0.1"
@@ -59,10 +59,7 @@ export const makeNamespace = async ({ request }, name) => {
 }
 
 /** Makes an image of a folder. */
-export const makeImage = ({ tools }, name, folder, env = {}) => {
-  const given = Object.entries(env).flatMap(([key, value]) => ["--env", `${key}=${value}`])
-  cp.execFileSync(tools.kube, ["image", name, folder, ...given], { stdio: ["ignore", "ignore", "inherit"] })
-}
+export const makeImage = ({ tools }, name, folder, env = {}) => image(tools, name, folder, { env })
 
 /** Bare pods: `boot` makes one, and resolves when it has given back what it was sent. */
 export const bareListener = async ({ request }, namespace, image) => {

@@ -11,7 +11,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { until } from "../../test/fixtures/process/processes.ts"
 import { compileCache } from "../../scripts/compile-cache.ts"
-import { findCluster } from "../../test/cluster/kit/Tools.ts"
+import { findCluster, makeImage } from "../../test/cluster/kit/Tools.ts"
 import { build } from "./build.ts"
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
@@ -70,13 +70,14 @@ const weigh = (port: string) =>
 try {
   say(`building the image ${image}`)
   await build(folder)
-  // the base image of `kube` has what Node needs, and not what the minifier's native part does
-  for (const library of ["librt.so.1", "libgcc_s.so.1"]) {
-    cpSync(`/lib/x86_64-linux-gnu/${library}`, join(folder, "lib", library), { dereference: true })
+  if (tools.kube !== undefined) {
+    // The base image of `kube` has the libraries that Node needs. The minifier's native part needs two more.
+    for (const library of ["librt.so.1", "libgcc_s.so.1"]) {
+      cpSync(`/lib/x86_64-linux-gnu/${library}`, join(folder, "lib", library), { dereference: true })
+    }
   }
-  const options = ["--entrypoint", '["node","main.mjs"]', "--env", "LD_LIBRARY_PATH=/app/lib"]
-  for (const [name, value] of Object.entries(compileCache("/app"))) options.push("--env", `${name}=${value}`)
-  execFileSync(tools.kube, ["image", image, folder, ...options], { stdio: "inherit" })
+  const libraries = tools.kube === undefined ? {} : { LD_LIBRARY_PATH: "/app/lib" }
+  makeImage(tools, image, folder, { env: { ...libraries, ...compileCache("/app") } })
 
   say("weighing here, on child processes")
   const packages = join(folder, "node_modules")

@@ -8,7 +8,8 @@ const examples = join(import.meta.dirname, "../../examples")
 /** Runs the check of an example, and gives what it printed. */
 const check = (name: string): Promise<readonly [code: number | null, text: string]> => {
   const { kube, kubeconfig, kubectl } = inject("cluster").tools
-  const path = [dirname(process.execPath), dirname(kube), dirname(kubectl), process.env["PATH"]].join(delimiter)
+  const programs = [process.execPath, kubectl, ...(kube === undefined ? [] : [kube])].map((program) => dirname(program))
+  const path = [...programs, process.env["PATH"]].join(delimiter)
   const child = spawn(process.execPath, [join(examples, name, "check.ts"), "--kubernetes"], {
     env: { ...process.env, KUBECONFIG: kubeconfig, PATH: path },
     stdio: ["ignore", "pipe", "pipe"]

@@ -66,7 +66,7 @@ describe("PodWatch, slower", () => {
   it.live("keeps up with 2 000 pods, in memory that does not grow with their changes", () =>
     Effect.gen(function* () {
       const { kube } = inject("cluster").tools
-      const fakeNodes = (count: number) => Effect.sync(() => execFileSync(kube, ["fake-nodes", `${count}`]))
+      const fakeNodes = (count: number) => Effect.sync(() => execFileSync(kube!, ["fake-nodes", `${count}`]))
       yield* Effect.acquireRelease(fakeNodes(20), () => fakeNodes(0))
       const { proxy, watch } = yield* watching("many")
       const before = heap()

@@ -36,7 +36,7 @@ export const killed: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Ef
     const { kube } = inject("cluster").tools
     process.kill(pid(), "SIGKILL")
     // starts what is not there, and waits until the nodes are ready; this process, which is the parent, goes on meanwhile
-    return Effect.promise(() => run(kube, ["up"], { maxBuffer: Infinity }))
+    return Effect.promise(() => run(kube!, ["up"], { maxBuffer: Infinity }))
   }),
   (start) => start
 )

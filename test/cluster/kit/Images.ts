@@ -1,9 +1,8 @@
 /** Images of the test apps: bundled as a deployment would be, each run with tags of its own. */
-import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Tools } from "./Tools.ts"
+import { makeImage, type Tools } from "./Tools.ts"
 import { bundle } from "../../../scripts/bundle.ts"
 
 export interface Images {
@@ -37,14 +36,12 @@ const entries = {
 export const make = async (tools: Tools, run: string): Promise<Images> => {
   const folder = mkdtempSync(join(tmpdir(), "flame-images-"))
   await bundle(entries, folder)
-  const image = (name: string, ...args: ReadonlyArray<string>): string => {
+  const image = (name: string, env: Readonly<Record<string, string>> = {}): string => {
     const tagged = `localhost/flame-test-${name}:${run}`
-    execFileSync(tools.kube, ["image", tagged, folder, "--entrypoint", '["node","app.mjs"]', ...args], {
-      stdio: ["ignore", "ignore", "inherit"]
-    })
+    makeImage(tools, tagged, folder, { entrypoint: ["node", "app.mjs"], env })
     return tagged
   }
-  return { app: image("app"), other: image("other", "--env", "TEST_OTHER=1"), folder }
+  return { app: image("app"), other: image("other", { TEST_OTHER: "1" }), folder }
 }
 
 /** Deletes the bundles; the images stay on the nodes, which have no way to forget one. */

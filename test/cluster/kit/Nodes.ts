@@ -23,7 +23,7 @@ export const cordon = (node: string): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(Cluster.cordon(node, true), () => Cluster.cordon(node, false))
 
 const kube = (verb: "stop" | "start", node: 1 | 2): void => {
-  execFileSync(inject("cluster").tools.kube, ["node", verb, `${node}`], { stdio: "ignore" })
+  execFileSync(inject("cluster").tools.kube!, ["node", verb, `${node}`], { stdio: "ignore" })
 }
 
 /** Ends a node's kubelet without warning: its pods run on, and the API server hears nothing of them. */

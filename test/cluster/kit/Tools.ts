@@ -1,13 +1,22 @@
 /** Finds a cluster to test on, and the programs that go with it. */
 import { execFileSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { delimiter, join, resolve } from "node:path"
+
+export interface ImageOptions {
+  /** Default `["node", "main.mjs"]`. */
+  readonly entrypoint?: ReadonlyArray<string>
+  readonly env?: Readonly<Record<string, string>>
+}
 
 /** Paths of programs and of the administrator's kubeconfig. */
 export interface Tools {
-  readonly kube: string
   readonly kubectl: string
   readonly kubeconfig: string
+  /** The program that made the cluster and can stop its nodes and its API server; undefined for a cluster of `kind`. */
+  readonly kube: string | undefined
+  /** The name of the `kind` cluster, undefined for one of `kube`. */
+  readonly kind: string | undefined
 }
 
 const root = resolve(import.meta.dirname, "../../..")
@@ -24,32 +33,119 @@ const variable = (lines: string, name: string): string => {
   return value
 }
 
-/**
- * The cluster of KUBECONFIG, else the one that `kube` beside the project makes, which is brought up.
- *
- * Either way `kube` is what puts images on its nodes.
- */
-export const findCluster = (options: { readonly nodes?: 1 | 2 } = {}): Tools => {
+// the program's messages while it builds are for people
+const run = (program: string, ...args: ReadonlyArray<string>): string =>
+  execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+
+/** Where a cluster comes from: `KUBECONFIG`, else `kube`, else `kind`. */
+export type Source =
+  | { readonly _tag: "Given"; readonly kubeconfig: string; readonly kube: string | undefined }
+  | { readonly _tag: "Kube"; readonly kube: string }
+  | { readonly _tag: "Kind"; readonly kind: string }
+  | { readonly _tag: "None" }
+
+/** Finds out where a cluster comes from, and starts nothing. */
+export const clusterSource = (): Source => {
   const beside = join(root, "../shared/kube/kube")
   const kube = existsSync(beside) ? beside : inPath("kube")
-  if (kube === undefined) {
-    throw new Error(
-      `no cluster to test on: these tests need the program \`kube\` in ${beside} or in PATH, which makes a Kubernetes on this machine and puts images on its nodes`
-    )
-  }
-  const given = process.env["KUBECONFIG"]
-  const kubectl = inPath("kubectl")
-  if (given !== undefined && given !== "" && kubectl !== undefined) {
-    // the node is there in seconds; nothing happens to a cluster that `kube` did not make
-    if (options.nodes === 2 && given === variable(run(kube, "env"), "KUBECONFIG")) run(kube, "up", "--nodes", "2")
-    return { kube, kubectl, kubeconfig: given }
-  }
-  run(kube, "up", ...(options.nodes === undefined ? [] : ["--nodes", `${options.nodes}`]))
-  const env = run(kube, "env")
-  const bin = variable(env, "PATH").split(":")[0]!
-  return { kube, kubectl: join(bin, "kubectl"), kubeconfig: variable(env, "KUBECONFIG") }
+  const kubeconfig = process.env["KUBECONFIG"] ?? ""
+  if (kubeconfig !== "") return { _tag: "Given", kubeconfig, kube }
+  if (kube !== undefined) return { _tag: "Kube", kube }
+  const kind = inPath("kind")
+  return kind === undefined ? { _tag: "None" } : { _tag: "Kind", kind }
 }
 
-// what it says while it builds is for people
-const run = (kube: string, ...args: ReadonlyArray<string>): string =>
-  execFileSync(kube, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+/** Whether tests can stop nodes and the API server: `kube` runs them as programs of this machine. */
+export const canStopNodes = (): boolean => {
+  const source = clusterSource()
+  return source._tag === "Kube" || (source._tag === "Given" && source.kube !== undefined)
+}
+
+/** Finds a cluster, and makes one where `KUBECONFIG` names none. A cluster of `kind` has two nodes for pods. */
+export const findCluster = (options: { readonly nodes?: 1 | 2 } = {}): Tools => {
+  const source = clusterSource()
+  switch (source._tag) {
+    case "Given":
+      return given(source.kubeconfig, source.kube, options.nodes)
+    case "Kube":
+      return byKube(source.kube, options.nodes)
+    case "Kind":
+      return byKind(source.kind)
+    case "None":
+      throw new Error(
+        "no cluster to test on: set KUBECONFIG, or install kind (https://kind.sigs.k8s.io) with Docker and kubectl"
+      )
+  }
+}
+
+const given = (kubeconfig: string, kube: string | undefined, nodes: 1 | 2 | undefined): Tools => {
+  const kubectl = inPath("kubectl")
+  if (kubectl === undefined) {
+    if (kube !== undefined) return byKube(kube, nodes)
+    throw new Error(`KUBECONFIG is ${kubeconfig}, but the program kubectl is not in PATH`)
+  }
+  if (kube !== undefined) {
+    // the node is there in seconds; nothing happens to a cluster that `kube` did not make
+    if (nodes === 2 && kubeconfig === variable(run(kube, "env"), "KUBECONFIG")) run(kube, "up", "--nodes", "2")
+    return { kubectl, kubeconfig, kube, kind: undefined }
+  }
+  const context = execFileSync(kubectl, ["config", "current-context"], { encoding: "utf8" }).trim()
+  if (!context.startsWith("kind-")) {
+    throw new Error(
+      `no way to give test images to the nodes of context ${context}: KUBECONFIG has to name a cluster of kind, or of kube`
+    )
+  }
+  return { kubectl, kubeconfig, kube, kind: context.slice("kind-".length) }
+}
+
+const byKube = (kube: string, nodes: 1 | 2 | undefined): Tools => {
+  run(kube, "up", ...(nodes === undefined ? [] : ["--nodes", `${nodes}`]))
+  const env = run(kube, "env")
+  const bin = variable(env, "PATH").split(":")[0]!
+  return { kube, kubectl: join(bin, "kubectl"), kubeconfig: variable(env, "KUBECONFIG"), kind: undefined }
+}
+
+/** The cluster `effect-flame` of `kind`, which stays for the next run: `kind delete cluster --name effect-flame`. */
+const byKind = (kind: string): Tools => {
+  const name = "effect-flame"
+  const kubectl = inPath("kubectl")
+  if (kubectl === undefined) throw new Error("kind is installed, but the program kubectl is not in PATH")
+  if (!run(kind, "get", "clusters").split("\n").includes(name)) {
+    const nodes = ["control-plane", "worker", "worker"].map((role) => `  - role: ${role}`).join("\n")
+    const config = `kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes:\n${nodes}\n`
+    execFileSync(kind, ["create", "cluster", "--name", name, "--wait", "180s", "--config", "-"], {
+      input: config,
+      stdio: ["pipe", "inherit", "inherit"]
+    })
+  }
+  const kubeconfig = join(root, ".cache/kind.kubeconfig")
+  mkdirSync(join(root, ".cache"), { recursive: true })
+  writeFileSync(kubeconfig, run(kind, "get", "kubeconfig", "--name", name), { mode: 0o600 })
+  return { kubectl, kubeconfig, kube: undefined, kind: name }
+}
+
+/** Makes an image whose folder `/app` is the given folder, and gives it to every node. */
+export const makeImage = (tools: Tools, name: string, folder: string, options: ImageOptions = {}): void => {
+  const { entrypoint = ["node", "main.mjs"], env = {} } = options
+  const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`)
+  if (tools.kube !== undefined) {
+    const args = ["--entrypoint", JSON.stringify(entrypoint), ...variables.flatMap((text) => ["--env", text])]
+    execFileSync(tools.kube, ["image", name, folder, ...args], { stdio: ["ignore", "ignore", "inherit"] })
+    return
+  }
+  const dockerfile = [
+    `FROM node:${process.versions.node}-slim`,
+    "WORKDIR /app",
+    "COPY . .",
+    "USER 65532",
+    ...variables.map((text) => `ENV ${text}`),
+    `ENTRYPOINT ${JSON.stringify(entrypoint)}`
+  ].join("\n")
+  execFileSync("docker", ["build", "--quiet", "--tag", name, "--file", "-", folder], {
+    input: dockerfile,
+    stdio: ["pipe", "ignore", "inherit"]
+  })
+  execFileSync("kind", ["load", "docker-image", name, "--name", tools.kind!], {
+    stdio: ["ignore", "ignore", "inherit"]
+  })
+}
