@@ -65,6 +65,7 @@ const loads: Readonly<
       "call/Outcome",
       "call/Refusal",
       "call/Served",
+      "call/StopWaiters",
       "call/StreamServer",
       "error/BootFailure",
       "error/FlameError",

@@ -74,10 +74,12 @@ export class Items {
     this.wake()
   }
 
-  /** Nobody pulls any more. */
+  /** Ends the items with the Scope that they belong to. A fiber that still waits for some is interrupted. */
   close(): void {
     this.isClosed = true
     this.drop()
+    this.exit ??= Exit.interrupt()
+    this.wake()
   }
 
   private drop(): void {

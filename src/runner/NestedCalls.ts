@@ -18,6 +18,7 @@ import type { Link } from "../wire/Link.ts"
 import type { Extras } from "../wire/Request.ts"
 import * as NestedHead from "../wire/NestedHead.ts"
 import { OpenIds } from "../wire/OpenIds.ts"
+import { tellStopped, untilStopped } from "../call/StopWaiters.ts"
 import { decodeRunner } from "../call/DefectOrigin.ts"
 import * as Outcome from "../call/Outcome.ts"
 import * as ExtrasSent from "../call/ExtrasSent.ts"
@@ -36,8 +37,8 @@ interface Open {
   /** Its span, where there is a tracer, and whose it is. */
   readonly span: Tracer.Span | undefined
   readonly context: Context.Context<never>
-  /** It was given up: whoever waits for its end is told by this. */
-  stopped: (() => void) | undefined
+  /** The fibers that wait for the end of a nested call that was given up. */
+  stopped: Array<() => void> | undefined
   isGivenUp: boolean
 }
 
@@ -77,7 +78,7 @@ export class NestedCalls implements Nesting {
     const open = this.open.get(id)
     if (open === undefined) return this.link.violate(`a ${kindName(kind)} frame for a nested call that is not there`)
     this.remove(open)
-    if (open.isGivenUp) return open.stopped?.()
+    if (open.isGivenUp) return tellStopped(open)
     const exit = this.read(open, kind, body, large)
     ended(open, Exit.isExit(exit) ? exit : Exit.void)
     open.resume(exit)
@@ -97,7 +98,7 @@ export class NestedCalls implements Nesting {
   closed(): void {
     for (const open of this.open) {
       this.remove(open)
-      if (open.isGivenUp) open.stopped?.()
+      if (open.isGivenUp) tellStopped(open)
       else this.tell(open, "the connection to its parent is gone")
     }
   }
@@ -172,10 +173,7 @@ export class NestedCalls implements Nesting {
       this.giveUp(open)
       ended(open, Exit.interrupt())
     }
-    return Effect.callback<void>((resume) => {
-      if (this.link.closed) return resume(Effect.void)
-      open.stopped = () => resume(Effect.void)
-    })
+    return untilStopped(open, () => this.link.closed)
   }
 
   /** Nobody waits for it as its caller should. */

@@ -19,6 +19,7 @@ import * as ExtrasSent from "../ExtrasSent.ts"
 import { Items } from "../Items.ts"
 import * as Outcome from "../Outcome.ts"
 import * as Refusal from "../Refusal.ts"
+import { tellStopped, untilStopped } from "../StopWaiters.ts"
 import * as PeerWire from "./PeerWire.ts"
 import type { AnyEffect } from "../../function/AnyEffect.ts"
 
@@ -33,8 +34,8 @@ interface Open {
   readonly codec: FunctionCodec.FunctionCodec
   readonly tell: (exit: Outcome.CallExit) => void
   readonly items: Items | undefined
-  /** Told when the other end has stopped, or is not there any more. */
-  stopped: (() => void) | undefined
+  /** The fibers that wait until the other end has stopped, or is not there any more. */
+  stopped: Array<() => void> | undefined
   isGivenUp: boolean
 }
 
@@ -148,10 +149,7 @@ export class PeerCalls {
       if (!this.isOver) PeerWire.send(this.options.channel(), Kind.Cancel, open.id)
       open.tell(Exit.interrupt())
     }
-    const stopped = Effect.callback<void>((resume) => {
-      if (!this.isOpen(open)) return resume(Effect.void)
-      open.stopped = () => resume(Effect.void)
-    })
+    const stopped = untilStopped(open, () => !this.isOpen(open))
     return Effect.asVoid(Effect.timeoutOption(stopped, this.options.cancelGrace))
   }
 
@@ -173,7 +171,7 @@ export class PeerCalls {
     }
     if (!isFinal(kind)) return false
     this.open.delete(id)
-    if (open.isGivenUp) open.stopped?.()
+    if (open.isGivenUp) tellStopped(open)
     else open.tell(this.read(open, kind, body, owned))
     return true
   }
@@ -199,7 +197,7 @@ export class PeerCalls {
     const open = [...this.open]
     this.open.clear()
     for (const one of open) {
-      if (one.isGivenUp) one.stopped?.()
+      if (one.isGivenUp) tellStopped(one)
       else one.tell(Exit.fail(new FlameError({ reason: this.options.over(one.fn, true) })))
     }
   }

@@ -9,6 +9,7 @@ import type { AnyFunction } from "../../function/FlameFunction.ts"
 import type * as FunctionCodec from "../../function/FunctionCodec.ts"
 import type { RunnerCall } from "./RunnerHandle.ts"
 import * as Outcome from "../../call/Outcome.ts"
+import { tellStopped } from "../../call/StopWaiters.ts"
 import type { CallExit } from "../../call/Outcome.ts"
 import type { Channel, ChannelHandlers } from "../../wire/Channel.ts"
 import { Kind } from "../../wire/Frame.ts"
@@ -94,8 +95,8 @@ export class Call implements Ticket, RunnerCall, Due {
   pongs = 0
   /** Whether it did not stop within `cancelGrace`. */
   isStuck = false
-  /** Told when the function has stopped, or is given up. */
-  stopped: (() => void) | undefined = undefined
+  /** The fibers that wait until the function has stopped, or is given up. */
+  stopped: Array<() => void> | undefined = undefined
   submittedAt: number
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
@@ -192,9 +193,7 @@ export class Call implements Ticket, RunnerCall, Due {
   /** Says that the function has stopped to whoever waits for that. */
   end(): void {
     this.phase = "over"
-    const stopped = this.stopped
-    this.stopped = undefined
-    stopped?.()
+    tellStopped(this)
   }
 
   /** What a final frame that carries a value or the function's own failure means to the caller. */

@@ -112,14 +112,25 @@ export class PoolEngine implements CallOwner {
     this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
   }
 
-  /** The caller is interrupted: stops the function and waits for that, at most `cancelGrace`. */
+  /** Stops the function of an interrupted caller, and waits for its finalizers for at most `cancelGrace`. */
   interrupt(call: Call): Effect.Effect<void> {
+    return this.stop(call, Exit.interrupt())
+  }
+
+  /** Stops a call like `interrupt`, but counts the call as succeeded: its caller has what it wanted. */
+  finish(call: Call): Effect.Effect<void> {
+    return this.stop(call, Exit.void)
+  }
+
+  private stop(call: Call, exit: Exit.Exit<void>): Effect.Effect<void> {
     if (call.phase === "over") return Effect.void
     if (call.phase === "stopping") return this.stopping.until(call)
     const now = this.now()
     this.timer.cancel(call)
-    call.observe(Exit.interrupt())
-    this.parts.metrics.interrupted++
+    call.observe(exit)
+    if (Exit.isFailure(exit)) this.parts.metrics.interrupted++
+    else if (call.ranOn >= 0) this.parts.metrics.finished(call, now, true)
+    else this.parts.metrics.succeeded++
     if (call.phase === "lost" || call.state !== "running") {
       call.phase = "over"
       this.lost.delete(call)

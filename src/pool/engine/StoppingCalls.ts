@@ -2,7 +2,8 @@
  * Calls whose functions are told to stop. One that does not within `cancelGrace` is stuck: its caller returns, its slot
  * stays taken, its runner goes.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import { tellStopped, untilStopped } from "../../call/StopWaiters.ts"
 import { Call } from "./Call.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type { Settings } from "../option/PoolOptions.ts"
@@ -41,10 +42,7 @@ export class StoppingCalls {
 
   /** Waits until it has stopped, or is stuck. */
   until(call: Call): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (call.phase === "over" || call.isStuck) return resume(Effect.void)
-      call.stopped = () => resume(Effect.void)
-    })
+    return untilStopped(call, () => call.phase === "over" || call.isStuck)
   }
 
   /** It has had `cancelGrace`. */
@@ -54,9 +52,7 @@ export class StoppingCalls {
 
   private stuck(call: Call): void {
     call.isStuck = true
-    const stopped = call.stopped
-    call.stopped = undefined
-    stopped?.()
+    tellStopped(call)
     const runner = this.engine.runners.get(call.runner)
     if (runner?.handle === undefined) return
     const by = `stuck call ${call.fn.name}`

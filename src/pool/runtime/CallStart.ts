@@ -1,4 +1,5 @@
 /** How a call enters its pool: what crosses with it is gathered, its payload encoded, its Call submitted. */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -156,14 +157,21 @@ const open = (
         call.trace = trace
         call.messages = items
         engine.submit(call)
-        const close = Effect.suspend(() => {
-          items.close()
-          return engine.interrupt(call)
-        })
-        return Effect.as(Scope.addFinalizer(scope, close), items.pull)
+        const close = (exit: Exit.Exit<unknown, unknown>) =>
+          Effect.suspend(() => {
+            items.close()
+            // `TimedOut` has been told already: the finalizers on the runner end in the background
+            if (call.phase === "stopping") return Effect.void
+            // a consumer that has taken enough ends its Scope without an interruption
+            return isInterrupted(exit) ? engine.interrupt(call) : engine.finish(call)
+          })
+        return Effect.as(Scope.addFinalizerExit(scope, close), items.pull)
       })
     )
   )
+
+const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
 
 const tooLarge = (engine: PoolEngine, fn: AnyFunction, bytes: Uint8Array): AnyEffect => {
   const limit = engine.settings.maxPayload
@@ -196,7 +204,9 @@ const termsOf = (
   let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
   while (leased !== undefined && leased.engine !== engine) leased = leased.outer
   const isExplained = Context.getOrUndefined(fiber.context as Context.Context<Explain>, Explain) !== undefined
-  if (extras === undefined && span === undefined && leased === undefined && !cast && !isExplained) {
+  const isPlain = extras === undefined && span === undefined && leased === undefined && !cast && !isExplained
+  // without a span of its own, a traced context still makes one for each call
+  if (isPlain && !CallSpan.isTraced(fiber.context)) {
     // fibers that share a context call again and again: the next of them need not look all this up
     engine.plainContext = fiber.context
     if (budget === undefined) return plain

@@ -71,6 +71,8 @@ class ServicePlacing implements CallMessages {
   private readonly context: Context.Context<never>
   private readonly peer: Peer
   private call: Call | undefined
+  /** Whether the call has its exit. */
+  private isTold = false
   /** Why it answers nothing any more. */
   private why: Reason | undefined
 
@@ -106,12 +108,13 @@ class ServicePlacing implements CallMessages {
     )
   }
 
-  /** Its owner needs it no more: waits for its finalizers, at most `cancelGrace`. */
+  /** Ends the service with its owner's Scope, and waits for its finalizers for at most `cancelGrace`. */
   close(call: Call): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (call.phase !== "open" && call.phase !== "lost") return this.engine.interrupt(call)
+      // a service that ended by itself or by its budget has told its owner: finalizers that still run do so in the background
+      if (this.isTold) return Effect.void
       this.finish(Exit.void, this.endedBecause("the Scope of its owner is closed"))
-      return this.engine.interrupt(call)
+      return this.isBegun ? this.engine.finish(call) : this.engine.interrupt(call)
     })
   }
 
@@ -162,8 +165,9 @@ class ServicePlacing implements CallMessages {
     return this.peer
   }
 
-  /** Its call is over. */
+  /** Takes the exit of the call. */
   over(exit: CallExit): void {
+    this.isTold = true
     if (!Exit.isExit(exit)) {
       // an error whose decoding needs services or time
       Effect.runForkWith(this.context as Context.Context<unknown>)(exit).addObserver((exit) => this.over(exit))
