@@ -87,8 +87,8 @@ export const auto = <RHooks = never>(
       const { kubernetes: ofPods, ...ofProcesses } = options
       if (process.env["KUBERNETES_SERVICE_HOST"] === undefined) return local<RHooks>(ofProcesses)
       const { ofBackend, ofPool } = split(ofProcesses, processOptions)
-      const { build, entry, env } = ofBackend as Partial<ProcessBackendOptions>
-      return kubernetes<RHooks>({ ...ofPool, ...defined({ build, entry, env }), ...ofPods })
+      const { argv, build, entry, env } = ofBackend as Partial<ProcessBackendOptions>
+      return kubernetes<RHooks>({ ...ofPool, ...defined({ args: argv, build, entry, env }), ...ofPods })
     })
   )
 
@@ -128,6 +128,7 @@ const noEntry = failure(
 const processOptions: Readonly<Record<keyof ProcessBackendOptions, true>> = {
   entry: true,
   execArgv: true,
+  argv: true,
   env: true,
   cwd: true,
   outputLevel: true,

@@ -78,6 +78,10 @@ export const parse = (text: string): ReadonlyArray<string> => {
 const quote = (argument: string): string =>
   /[ "]/.test(argument) || argument === "" ? `"${argument.replace(/["\\]/g, "\\$&")}"` : argument
 
+/** Whether options load modules ahead of the entry, whose names Node resolves from the directory of the process. */
+export const loadsModules = (args: ReadonlyArray<string>): boolean =>
+  args.some((argument) => /^(-r|--require|--import|--loader|--experimental[-_]loader)(=|$)/.test(argument))
+
 /** The heap's limit as the options give it, for people; the last one counts. */
 export const heapLimit = (args: ReadonlyArray<string>): string | undefined =>
   args.findLast((argument) => /^--max[-_](old[-_]space[-_]size|heap[-_]size)/.test(argument))

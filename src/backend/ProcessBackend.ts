@@ -5,6 +5,7 @@
  * no port, no path, no key, its end is authority.
  */
 import { statSync } from "node:fs"
+import { resolve } from "node:path"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,7 +31,12 @@ export interface ProcessBackendOptions {
   readonly execArgv?: ReadonlyArray<string>
   /** Variables for runners, over those of this process; `undefined` takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** The runners' current directory; that of this process where not given. */
+  /** Arguments of the entry, `process.argv.slice(2)` of a runner. Default: the arguments of this process. */
+  readonly argv?: ReadonlyArray<string>
+  /**
+   * The runners' current directory. Default: that of this process. Does not change how Node resolves the values of
+   * `--import` and `--require`: from where this process was started, as here.
+   */
   readonly cwd?: string
   /** Level at which the lines a runner writes to stdout and stderr are logged; `Info` where not given. */
   readonly outputLevel?: Severity
@@ -56,14 +62,13 @@ export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Se
 
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
       const entry = yield* findEntry(options.entry)
-      yield* checkDirectory(options.cwd)
+      const cwd = yield* directoryOf(options.cwd)
       const role = variables(spec, process.pid)
-      const command = RunnerCommand.make(process, options, role, entry)
+      const command = RunnerCommand.make(program(), { ...options, cwd }, role, entry)
       const log = yield* logger(spec, outputLevel)
       const grace = killGrace ?? Duration.millis(spec.cancelGrace)
       const child = yield* Effect.acquireRelease(
         start(command, {
-          cwd: options.cwd,
           log,
           onStart: (pid) => reaper.watch(pid, spec.cancelGrace + reaperSlack),
           onEnd: (pid) => reaper.forget(pid)
@@ -123,13 +128,28 @@ const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
-// node would say that its own executable does not exist
-const checkDirectory = (cwd: string | undefined): Effect.Effect<void, BootFailure> =>
-  Effect.suspend((): Effect.Effect<void, BootFailure> =>
-    cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
-      ? Effect.void
+// checked here, because Node would report that its own executable does not exist
+const directoryOf = (cwd: string | undefined): Effect.Effect<string | undefined, BootFailure> =>
+  Effect.suspend((): Effect.Effect<string | undefined, BootFailure> =>
+    cwd === undefined || isDirectory(cwd)
+      ? Effect.succeed(cwd === undefined ? undefined : resolve(cwd))
       : Effect.fail(new InvalidSpec({ detail: `its directory ${cwd} does not exist` }))
   )
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+/** This process, as it is when a runner is started. */
+const program = (): RunnerCommand.Program => {
+  const { startDirectory } = Entry
+  return {
+    execPath: process.execPath,
+    execArgv: process.execArgv,
+    argv: process.argv,
+    env: process.env,
+    startDirectory: startDirectory !== undefined && isDirectory(startDirectory) ? startDirectory : undefined,
+    directory: process.cwd()
+  }
+}
 
 const logger = (spec: RunnerSpec, level: Severity): Effect.Effect<LogOutput> =>
   Effect.contextWith((context) => {

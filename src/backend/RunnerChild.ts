@@ -1,7 +1,7 @@
 /**
  * One child process that is a runner: its start, its output, its end.
  *
- *   spawn ──▶ running ──exit──▶ ended ──output drained, or `drainLimit`──▶ exit is told
+ *   spawn ──▶ running ──exit──▶ ended ──output is closed or quiet, or `drainLimit`──▶ exit is reported
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Net from "node:net"
@@ -18,8 +18,16 @@ import { OutputTail } from "./OutputTail.ts"
 import { heapFull, reason } from "./ProcessExit.ts"
 import type { RunnerCommand } from "./RunnerCommand.ts"
 
-/** How long last words may take after the end, in milliseconds: what a runner left behind may hold its output open. */
-const drainLimit = 100
+/**
+ * How many turns of the event loop without output mean that an ended process has left nothing to read.
+ *
+ * A pipe that a grandchild holds never closes. Everything that the runner wrote was in the pipe before it ended, so a
+ * whole turn reads it: the first turn may be over already, the second one may have begun.
+ */
+const quietTurns = 3
+
+/** How long reading may take after the end, in milliseconds. Below `reasonGrace`, for which callers wait. */
+const drainLimit = 40
 
 /** Where lines of output go. */
 export type LogOutput = (source: "stdout" | "stderr", line: string) => void
@@ -27,13 +35,15 @@ export type LogOutput = (source: "stdout" | "stderr", line: string) => void
 export class RunnerChild {
   readonly pid: number
   readonly transport: Transport
-  /** Why it went, once its last words are read. */
+  /** Why the process ended, once its last output is read. */
   readonly exit: Deferred.Deferred<RunnerExit> = Deferred.makeUnsafe()
   private readonly ended: Deferred.Deferred<void> = Deferred.makeUnsafe()
   private readonly stderrTail = new OutputTail()
   private readonly child: ChildProcess
   private readonly connection: Net.Socket
   private readonly heapLimit: string | undefined
+  /** Turns of the event loop since its last output, once it has ended. */
+  private quiet = 0
   private sent: { readonly signal: string; readonly by: string } | undefined
 
   constructor(child: ChildProcess, command: RunnerCommand, log: LogOutput, onEnd: (pid: number) => void) {
@@ -53,14 +63,21 @@ export class RunnerChild {
     child.once("exit", (code, signal) => {
       onEnd(this.pid)
       Deferred.doneUnsafe(this.ended, Effect.void)
-      // what it said over the connection comes first as well, where somebody reads it
-      if (connection.readableFlowing === true) outputs.push(closed(connection))
-      const tell = () => {
+      // where somebody reads the connection, its last messages come before the reason
+      const last = connection.readableFlowing === true ? closed(connection) : Promise.resolve()
+      const report = () => {
         clearTimeout(limit)
-        this.tell(code, signal)
+        this.report(code, signal)
       }
-      const limit = setTimeout(tell, drainLimit)
-      void Promise.all(outputs).then(tell)
+      const limit = setTimeout(report, drainLimit)
+      void Promise.all([Promise.race([Promise.all(outputs), this.untilQuiet()]), last]).then(report)
+    })
+  }
+
+  private untilQuiet(): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => (this.quiet++ < quietTurns ? setImmediate(look) : resolve())
+      look()
     })
   }
 
@@ -69,12 +86,12 @@ export class RunnerChild {
     return this.stderrTail.text()
   }
 
-  /** Sends a signal if it still lives; `by` is told as who did it. */
+  /** Sends a signal to a process that still lives. The reason of its end then names `by`. */
   kill(signal: "SIGTERM" | "SIGKILL", by: string): void {
     if (this.child.kill(signal) && this.sent?.signal !== "SIGKILL") this.sent = { signal, by }
   }
 
-  /** Ends it: SIGTERM, SIGKILL after the grace. Nothing is left of it afterwards. */
+  /** Ends the process by SIGTERM, and by SIGKILL after the grace. Leaves no process, pipe or socket behind. */
   close(grace: Duration.Duration): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       this.kill("SIGTERM", "its pool closed it")
@@ -94,6 +111,7 @@ export class RunnerChild {
   private read(stream: Readable, lines: OutputLines, tail?: OutputTail): Promise<void> {
     stream.on("error", () => {})
     stream.on("data", (chunk: Buffer) => {
+      this.quiet = 0
       tail?.push(chunk)
       lines.push(chunk)
     })
@@ -102,7 +120,7 @@ export class RunnerChild {
     return end
   }
 
-  private tell(code: number | null, signal: string | null): void {
+  private report(code: number | null, signal: string | null): void {
     const { heapLimit, sent, stderr } = this
     const by = signal !== null && sent?.signal === signal ? sent.by : undefined
     const end = { code, signal, by, stderr, heapLimit, heapFull: this.stderrTail.includes(heapFull) }
@@ -116,11 +134,10 @@ const closed = (stream: Readable): Promise<void> =>
     else stream.once("close", resolve)
   })
 
-/** Starts the process; `onStart` and `onEnd` are told at once, with its pid. */
+/** Starts the process. Calls `onStart` and `onEnd` with its pid at once, in the turn of the event itself. */
 export const start = (
   command: RunnerCommand,
   options: {
-    readonly cwd: string | undefined
     readonly log: LogOutput
     readonly onStart: (pid: number) => void
     readonly onEnd: (pid: number) => void
@@ -131,7 +148,7 @@ export const start = (
       resume(Effect.fail(new LaunchFailed({ detail: cause instanceof Error ? cause.message : String(cause) })))
     try {
       const child = spawn(command.file, command.args, {
-        cwd: options.cwd,
+        cwd: command.cwd,
         env: command.env,
         stdio: ["ignore", "pipe", "pipe", "pipe"]
       })

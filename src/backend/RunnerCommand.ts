@@ -1,23 +1,35 @@
 /**
- * The command line and environment of a runner's process, from those of the program that starts it.
+ * The command line, environment and directory of a runner's process, made of those of the program that starts it.
  *
- * A runner is the same Node with the same options and environment, less what would hurt, plus its role.
+ * A runner is the same Node with the same options, arguments and environment, without what would hurt a second process,
+ * and with its role.
  */
 import { preload, prefix } from "../process/RoleVariables.ts"
 import * as NodeArguments from "./NodeArguments.ts"
 
-/** What is known of the program that starts runners. */
+/** The program that starts runners. */
 export interface Program {
   readonly execPath: string
   readonly execArgv: ReadonlyArray<string>
+  /** Node, the script and the arguments of the script. */
+  readonly argv: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where the program was started, if that directory still exists: Node resolves `--import` and `--require` from there. */
+  readonly startDirectory: string | undefined
+  /** Where the program is now. */
+  readonly directory: string
 }
 
 /** What a runner gets on top of it. */
 export interface Additions {
+  /** More options for Node, after the program's own. */
   readonly execArgv?: ReadonlyArray<string> | undefined
-  /** `undefined` takes a variable away. */
+  /** Arguments of the entry in place of the program's own. */
+  readonly argv?: ReadonlyArray<string> | undefined
+  /** More variables. `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** An absolute path; the program's own directory without it. */
+  readonly cwd?: string | undefined
 }
 
 /** A process to start. */
@@ -25,7 +37,9 @@ export interface RunnerCommand {
   readonly file: string
   readonly args: ReadonlyArray<string>
   readonly env: Record<string, string>
-  /** The heap's limit as its options give it. */
+  /** The directory to start the process in. The first thing it may do is to change to another one. */
+  readonly cwd: string
+  /** The option that limits the heap, where there is one. */
   readonly heapLimit: string | undefined
 }
 
@@ -44,12 +58,28 @@ const environment = (
     env[name] = value
   }
   const options = NodeArguments.filterText(program.env.NODE_OPTIONS ?? "")
-  // one that is given for runners is taken as it is
+  // a value that is given for runners is taken as it is
   if (additions.env !== undefined && "NODE_OPTIONS" in additions.env) return env
   if (options === "") delete env.NODE_OPTIONS
   else env.NODE_OPTIONS = options
   return env
 }
+
+const marker = "effect-flame directory"
+
+/**
+ * The option of Node by which a runner changes its directory, after all modules that are loaded ahead of the entry.
+ *
+ * Node resolves every `--import` and `--require` from the directory that the process starts in. A worker thread gets the
+ * option too and may not change the directory, which is already the right one. The option removes itself from `execArgv`,
+ * which `child_process.fork` would repeat.
+ */
+const changeTo = (directory: string): string =>
+  `--import=data:text/javascript,/* ${marker} */` +
+  encodeURIComponent(
+    `try{process.chdir(${JSON.stringify(directory)})}catch(e){if(e.code!=="ERR_WORKER_UNSUPPORTED_OPERATION")throw e}` +
+      `const a=process.execArgv,i=a.findIndex(x=>x.includes("${marker}"));i<0||a.splice(i,1)`
+  )
 
 /** Builds the command by which `program` starts a runner of `entry` in the given role. */
 export const make = (
@@ -60,11 +90,22 @@ export const make = (
 ): RunnerCommand => {
   const env = environment(program, additions, role)
   const options = [...NodeArguments.filter(program.execArgv), ...(additions.execArgv ?? [])]
+  const all = [...NodeArguments.parse(env.NODE_OPTIONS ?? ""), ...options]
+  const cwd = additions.cwd ?? program.directory
+  const start = program.startDirectory ?? cwd
+  const isMoved = start !== cwd && NodeArguments.loadsModules(all)
   return {
     file: program.execPath,
-    // first, so that it runs before any other module that is loaded ahead of the entry
-    args: [preload, ...options, entry],
+    args: [
+      // first, so that it runs before any other module that is loaded ahead of the entry
+      preload,
+      ...options,
+      ...(isMoved ? [changeTo(cwd)] : []),
+      entry,
+      ...(additions.argv ?? program.argv.slice(2))
+    ],
     env,
-    heapLimit: NodeArguments.heapLimit([...NodeArguments.parse(env.NODE_OPTIONS ?? ""), ...options])
+    cwd: isMoved ? start : cwd,
+    heapLimit: NodeArguments.heapLimit(all)
   }
 }

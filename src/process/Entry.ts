@@ -1,6 +1,13 @@
 /** The file that runners of this app run: where `Flame.main` stands, or what the `entry` option names. */
 import { builtin } from "../function/Builtin.ts"
 
+/**
+ * The directory in which this process was started; undefined where it is gone by now.
+ *
+ * Node has resolved the values of `--import` and `--require` from there, whatever the directory is later.
+ */
+export const startDirectory: string | undefined = currentDirectory()
+
 let registered: string | undefined
 
 /** Remembers the entry of this program. Only the first one is kept, because a program has one main. */
@@ -27,6 +34,14 @@ export const pathOf = (entry: string | URL): string | undefined => {
   if (typeof entry === "string" && !/^[a-z][a-z0-9+.-]*:/i.test(entry)) return builtin("node:path").resolve(entry)
   try {
     return builtin("node:url").fileURLToPath(entry)
+  } catch {
+    return undefined
+  }
+}
+
+function currentDirectory(): string | undefined {
+  try {
+    return process.cwd()
   } catch {
     return undefined
   }

@@ -2,7 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as RunnerCommand from "../../src/backend/RunnerCommand.ts"
 import { preload } from "../../src/process/RoleVariables.ts"
 
-const program = { execPath: "/usr/bin/node", execArgv: [], env: {} }
+const program = {
+  execPath: "/usr/bin/node",
+  execArgv: [],
+  argv: ["/usr/bin/node", "/app/main.ts"],
+  env: {},
+  startDirectory: "/app",
+  directory: "/app"
+}
 const role = { FLAME_RUNNER_ID: "app-1" }
 const make = (
   changes: Partial<RunnerCommand.Program>,
@@ -15,8 +22,30 @@ describe("RunnerCommand", () => {
       file: "/usr/bin/node",
       args: [preload, "--import", "tsx", "--expose-gc", "/app/runner.ts"],
       env: role,
+      cwd: "/app",
       heapLimit: undefined
     })
+  })
+
+  it("[C223] gives the entry the arguments of the program, or those that are given for runners", () => {
+    const argv = ["/usr/bin/node", "/app/main.ts", "--db", "postgres://x"]
+    assert.deepStrictEqual(make({ argv }).args, [preload, "/app/runner.ts", "--db", "postgres://x"])
+    assert.deepStrictEqual(make({ argv }, { argv: ["--fast"] }).args, [preload, "/app/runner.ts", "--fast"])
+    assert.deepStrictEqual(make({ argv }, { argv: [] }).args, [preload, "/app/runner.ts"])
+  })
+
+  it("[C224] starts in the program's first directory what is loaded from there, and changes to its own afterwards", () => {
+    const moved = make({ execArgv: ["--import", "./instrument.mjs"] }, { cwd: "/tmp/a b" })
+    assert.strictEqual(moved.cwd, "/app")
+    assert.deepStrictEqual(moved.args.slice(0, 3), [preload, "--import", "./instrument.mjs"])
+    assert.match(decodeURIComponent(moved.args[3]!), /^--import=data:.*process\.chdir\("\/tmp\/a b"\)/)
+    assert.strictEqual(moved.args[4], "/app/runner.ts")
+    // also for options in the environment, and for a program that has changed its directory itself
+    assert.strictEqual(make({ env: { NODE_OPTIONS: "-r dd-trace" } }, { cwd: "/tmp" }).cwd, "/app")
+    assert.strictEqual(make({ execArgv: ["--require=x"], directory: "/elsewhere" }).cwd, "/app")
+    // nothing is loaded, or the first directory is gone
+    assert.strictEqual(make({}, { cwd: "/tmp" }).cwd, "/tmp")
+    assert.strictEqual(make({ execArgv: ["--import", "x"], startDirectory: undefined }, { cwd: "/tmp" }).cwd, "/tmp")
   })
 
   it("keeps an option that is given for runners, whatever it is", () => {
