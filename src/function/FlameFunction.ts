@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { isPrintable } from "../error/PeerText.ts"
 import { checkCopy, checkNode } from "./Requirements.ts"
 import type { Current } from "./Current.ts"
 import { fingerprint, refusal } from "../schema/SchemaLayout.ts"
@@ -298,8 +299,10 @@ const checkName = (name: string): void => {
       `the name of function ${JSON.stringify(name.slice(0, 40))}... has ${name.length} characters, at most ${maxNameLength} are allowed`
     )
   }
-  if (/\p{Cc}/u.test(name))
-    throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
+  if (!isPrintable(name))
+    throw new Error(
+      `the name of function ${JSON.stringify(name)} has control characters: leave them out`
+    )
 }
 
 const refuseUntyped = (fn: AnyFunction): void => {

@@ -52,6 +52,8 @@ export class NestedCalls implements Nesting {
   private readonly maxPayload: () => number
   /** Bytes of payloads whose calls have not ended. */
   private size = 0
+  /** Calls that wait until fewer bytes are under way. */
+  private readonly waiting = new Set<() => void>()
 
   constructor(link: Link, maxPayload: () => number) {
     this.link = link
@@ -63,15 +65,33 @@ export class NestedCalls implements Nesting {
     // whatever can be called was declared
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
-    return EncodePayload.encode(codec, fn, wanted.payload, (bytes) => {
-      const refusal = this.refusal(current, wanted, bytes.length)
-      if (refusal !== undefined) return Effect.fail(new FlameError({ reason: refusal }))
-      return Effect.callback<unknown, unknown, unknown>((resume) => {
-        const open = this.start(current, caller, wanted, bytes, resume)
-        return Effect.suspend(() => this.interrupt(open))
-      })
+    return EncodePayload.encode(codec, fn, wanted.payload, (bytes) => this.send(current, caller, wanted, bytes))
+  }
+
+  private send(
+    current: CurrentCall,
+    caller: Fiber.Fiber<unknown, unknown>,
+    wanted: Wanted,
+    bytes: Uint8Array
+  ): AnyEffect {
+    const refusal = this.refusal(current, wanted, bytes.length)
+    if (refusal !== undefined) return Effect.fail(new FlameError({ reason: refusal }))
+    // the parent takes more than that for a broken runner
+    if (this.size >= NestedHead.limits.mostHeld) {
+      return Effect.flatMap(this.room, () => this.send(current, caller, wanted, bytes))
+    }
+    return Effect.callback<unknown, unknown, unknown>((resume) => {
+      const open = this.start(current, caller, wanted, bytes, resume)
+      return Effect.suspend(() => this.interrupt(open))
     })
   }
+
+  /** Completes when a nested call has ended. */
+  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
+    const go = () => resume(Effect.void)
+    this.waiting.add(go)
+    return Effect.sync(() => this.waiting.delete(go))
+  })
 
   /** A frame that ends a nested call. */
   final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -96,6 +116,7 @@ export class NestedCalls implements Nesting {
 
   /** The session is over. */
   closed(): void {
+    this.wake()
     for (const open of this.open) {
       this.remove(open)
       if (open.isGivenUp) tellStopped(open)
@@ -111,11 +132,7 @@ export class NestedCalls implements Nesting {
     if (this.open.size >= NestedHead.maxOpen) return full(this.open.size, NestedHead.maxOpen)
     if (current.nested >= NestedHead.maxOpenOfCall) return full(current.nested, NestedHead.maxOpenOfCall)
     const limit = this.maxPayload()
-    const limitOfAll = limit * NestedHead.maxPayloads
-    const direction = "payload"
-    if (size > limit) return new PayloadTooLarge({ function: fn.name, size, limit, direction })
-    if (this.size + size <= limitOfAll) return undefined
-    return new PayloadTooLarge({ function: fn.name, size: this.size + size, limit: limitOfAll, direction })
+    return size > limit ? new PayloadTooLarge({ function: fn.name, size, limit, direction: "payload" }) : undefined
   }
 
   private start(
@@ -200,6 +217,13 @@ export class NestedCalls implements Nesting {
     this.size -= open.size
     open.current.nested--
     this.link.forget(open.id, "response")
+    if (this.waiting.size > 0) this.wake()
+  }
+
+  private wake(): void {
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const go of waiting) go()
   }
 
   private read({ fn, wanted }: Open, kind: number, body: Buffer, large: Uint8Array | undefined): Outcome.CallExit {

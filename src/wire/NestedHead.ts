@@ -3,6 +3,7 @@
  *
  * `u32 id of the calling call | u8 flags | u16 length, UTF-8 of pool, function and layout | head of a Request`
  */
+import { isPrintable } from "../error/PeerText.ts"
 import { decodeHead, encodeHead, type Extras, type RequestHead, type SpanIds } from "./Request.ts"
 
 /** What is called: names, because the parent may not have the function's code. */
@@ -31,14 +32,16 @@ export interface NestedHead extends NestedTarget {
 export const maxOpen = 4_096
 export const maxOpenOfCall = 1_024
 
-/** Payloads of nested calls that may be under way at a time for one runner, as a multiple of `maxPayload`. */
-export const maxPayloads = 4
+/** Casts that functions of one runner have made and that are not over. */
+export const maxCasts = 16_384
 
-/** Large results of nested calls that may wait for one runner to take them, as a multiple of `maxResult`. */
-export const maxResults = 4
-
-/** Bytes that may wait in the connection of a runner that calls; all answers to `maxOpen` calls are half of it. */
-export const mostBuffered = 256 * 1024 * 1024
+export const limits = {
+  /**
+   * Bytes that a parent holds for the nested calls of one runner: payloads of calls and casts that are not over, and
+   * answers that the runner has not taken. A value is admitted while there are fewer, so that any size can pass alone.
+   */
+  mostHeld: 256 * 1024 * 1024
+}
 
 const flag = { cast: 1, idempotent: 2, unbounded: 4 }
 
@@ -87,14 +90,18 @@ const known = new Map<string, Names>()
 const mostKnown = 256
 const longestKnown = 1_024
 
+/** The longest id of a pool, name of a function, and layout, in characters. */
+const longestName = 1_024
+
 const namesIn = (bytes: Buffer, end: number): Names | undefined => {
   const key = bytes.toString("latin1", fixed, end)
   const names = known.get(key)
   if (names !== undefined) return names
   const [pool, name, layout, ...more] = bytes.toString("utf8", fixed, end).split("\0")
   if (pool === undefined || !name || layout === undefined || more.length > 0) return undefined
-  // it comes to stand in errors and logs
-  if (/\p{Cc}/u.test(name) || /\p{Cc}/u.test(layout)) return undefined
+  // these names come to stand in errors and logs
+  if (!isPrintable(name) || !isPrintable(layout)) return undefined
+  if (Math.max(name.length, pool.length, layout.length) > longestName) return undefined
   const read = { pool, name, layout }
   if (end - fixed > longestKnown) return read
   // a runner that makes names up must not fill its parent's memory

@@ -7,7 +7,12 @@ export interface RegisteredPool {
   readonly engine: PoolEngine
   /** The identity of its backend. */
   readonly backend: object
-  readonly castFailed: (fn: { readonly name: string }, exit: Exit.Exit<unknown, unknown>) => void
+  /** Publishes and logs the failure of a cast, unless `mayLog` says that its line is too much. */
+  readonly castFailed: (
+    fn: { readonly name: string },
+    exit: Exit.Exit<unknown, unknown>,
+    mayLog?: (bytes: number) => boolean
+  ) => void
 }
 
 const pools = new Map<string, Array<RegisteredPool>>()

@@ -30,6 +30,13 @@ export class LogArrival {
     return undefined
   }
 
+  /** Whether a line of so many bytes that the parent writes about this runner fits the runner's budget; counts it. */
+  allows(bytes: number): boolean {
+    if (this.budget.take(bytes)) return true
+    this.missing++
+    return false
+  }
+
   private one(line: LogLine | number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (typeof line === "number") {

@@ -6,7 +6,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { FlameError, PayloadTooLarge, PoolMissing, type Reason, RemoteDefect, TooDeep } from "../../error/FlameError.ts"
+import {
+  FlameError,
+  PayloadTooLarge,
+  PoolMissing,
+  QueueFull,
+  type Reason,
+  RemoteDefect,
+  TooDeep
+} from "../../error/FlameError.ts"
+import { printableLine } from "../../error/PeerText.ts"
 import * as FlameErrorCodec from "../../function/FlameErrorCodec.ts"
 import { isStreaming } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
@@ -18,6 +27,7 @@ import { Call, type CallExit, type CallTerms, type NestedOf, type RawAnswer } fr
 import { depthLimit, NestedCall } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
+import { cancelPrice, NestedToll } from "./NestedToll.ts"
 
 /** A nested call that is not answered yet. */
 interface Open {
@@ -38,6 +48,9 @@ interface Family extends NestedOf {
 
 const none = new Uint8Array(0)
 
+/** What a cast costs that did not run, in failures: it is logged and published besides. */
+const castPrice = 2
+
 export class NestedSession {
   private readonly open = new Map<number, Open>()
   private readonly engine: PoolEngine
@@ -47,16 +60,25 @@ export class NestedSession {
   /** Bytes of payloads whose calls are not answered yet, and of those that are still coming. */
   private size = 0
   private readonly coming = new Map<number, number>()
-  /** Bytes of payloads of casts that are not over: they are their pool's, but a runner can make many. */
+  /** Casts that are not over, and bytes of their payloads: they belong to their pool, but a runner can make many. */
+  private casts = 0
   private castSize = 0
+  private readonly toll: NestedToll
+  private readonly mayLog: (bytes: number) => boolean
 
-  /** `engine` is that of the pool whose runner this is; `beside` runs what takes time. */
+  /**
+   * `engine` is that of the pool whose runner this is, `beside` runs an effect in the background, `mayLog` says whether a
+   * line about this runner fits its budget of lines.
+   */
   constructor(
     engine: PoolEngine,
     backend: object,
     handle: RunnerHandle,
-    beside: (effect: Effect.Effect<void>) => void
+    beside: (effect: Effect.Effect<void>) => void,
+    mayLog: (bytes: number) => boolean
   ) {
+    this.toll = new NestedToll(handle.link, engine.timer)
+    this.mayLog = mayLog
     this.engine = engine
     this.backend = backend
     this.handle = handle
@@ -65,7 +87,7 @@ export class NestedSession {
 
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const { link } = this.handle
-    if (link.buffered > NestedHead.mostBuffered) return link.violate("calls of functions, and reads no answers")
+    this.toll.onFrame()
     // its large body would go on coming, and count for nobody
     if (kind === Kind.Nested && large === undefined && this.coming.has(id)) {
       return link.violate("a call of a function under the id of a large one that is coming")
@@ -92,7 +114,7 @@ export class NestedSession {
     if (this.open.has(id)) return `a large call of a function under the id of another one`
     if (this.open.size + this.coming.size >= NestedHead.maxOpen) return "more nested calls than a runner may have"
     if (total > limit) return `a payload of ${total} bytes for a nested call, the limit is ${limit}`
-    if (this.size + total > limit * NestedHead.maxPayloads) return "nested calls with too large payloads"
+    if (this.size >= NestedHead.limits.mostHeld) return "nested calls with too large payloads"
     this.coming.set(id, total)
     this.size += total
     return undefined
@@ -117,7 +139,7 @@ export class NestedSession {
     const { settings } = this.engine
     if (this.open.size >= NestedHead.maxOpen) return "more nested calls than a runner may have"
     if ((familyOf(caller)?.open.size ?? 0) >= NestedHead.maxOpenOfCall) return "more nested calls than a call may have"
-    if (size > settings.maxPayload || this.size + size > settings.maxPayload * NestedHead.maxPayloads) {
+    if (size > settings.maxPayload || this.size >= NestedHead.limits.mostHeld) {
       return "nested calls with too large payloads"
     }
     return undefined
@@ -156,18 +178,28 @@ export class NestedSession {
     { castFailed, engine }: PoolRegistry.RegisteredPool,
     payload: Uint8Array
   ): void {
-    const limit = this.engine.settings.maxPayload * NestedHead.maxPayloads
-    const size = this.castSize + payload.length
-    if (size > limit) {
+    const limit = NestedHead.limits.mostHeld
+    if (this.held >= limit) {
+      const size = this.held + payload.length
       return this.refuse(id, new PayloadTooLarge({ function: head.name, size, limit, direction: "payload" }))
     }
-    this.castSize = size
+    if (this.casts >= NestedHead.maxCasts) {
+      const full = { pool: head.pool, function: head.name, waiting: this.casts, capacity: NestedHead.maxCasts }
+      return this.refuse(id, new QueueFull(full))
+    }
+    this.casts++
+    this.castSize += payload.length
     let refusal: CallExit | undefined
     let isAccepted = false
     const resume = (exit: CallExit) => {
+      this.casts--
       this.castSize -= payload.length
       if (!isAccepted && isFailure(exit)) refusal = exit
-      else castFailed(head, exitOfCast(head.name, exit))
+      else {
+        // a function that ran and failed is no fault of the runner that cast it
+        if (isFailure(exit)) this.toll.charge(castPrice)
+        castFailed(head, exitOfCast(head.name, exit), this.mayLog)
+      }
     }
     const terms = this.termsOf(head, engine, undefined)
     engine.submit(new Call(engine, head, undefined, payload, terms, engine.now(), resume))
@@ -189,7 +221,13 @@ export class NestedSession {
     return { span, extras, timeout: finite, lease: -1, leasedRunner: undefined, cast: head.cast }
   }
 
+  /** Bytes that the parent holds for this runner's nested calls. */
+  private get held(): number {
+    return this.size + this.castSize + this.handle.link.unsent
+  }
+
   private cancel(id: number): void {
+    this.toll.charge(cancelPrice)
     const open = this.open.get(id)
     if (open !== undefined) {
       if (open.isStopping) return
@@ -218,16 +256,17 @@ export class NestedSession {
     const { link } = this.handle
     if (isFailure(exit)) return this.fail(id, Exit.findErrorOption(exit))
     const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value
-    const limit = this.engine.settings.maxResult * NestedHead.maxResults
-    // those that its runner takes in slowly, or not at all, wait here
-    if (bytes.length > inlineLimit && link.unsent + bytes.length > limit) {
-      const size = link.unsent + bytes.length
+    const limit = NestedHead.limits.mostHeld
+    // large answers wait here until the runner takes them
+    if (bytes.length > inlineLimit && this.held >= limit) {
+      const size = this.held + bytes.length
       return this.refuse(id, new PayloadTooLarge({ function: name, size, limit, direction: "result" }))
     }
     link.send(kind as Kind, id, kind === Kind.Defect ? encodeRunner(runner) : none, bytes)
   }
 
   private refuse(id: number, reason: Reason): void {
+    this.toll.charge(1)
     this.handle.link.send(Kind.Refused, id, none, FlameErrorCodec.encode(new FlameError({ reason })))
   }
 
@@ -274,7 +313,7 @@ export class NestedSession {
 const familyOf = (caller: Call): Family | undefined => caller.calls as Family | undefined
 
 const missing = ({ name, pool }: NestedHead.NestedHead, detail: string): PoolMissing =>
-  new PoolMissing({ pool, function: name, detail })
+  new PoolMissing({ pool: printableLine(pool), function: name, detail })
 
 const isFailure = (exit: CallExit): exit is Exit.Failure<unknown, unknown> => Exit.isExit(exit) && Exit.isFailure(exit)
 

@@ -124,7 +124,7 @@ const ready = (
   const { pool } = parts
   runner.handle = handle
   runner.readyAt = engine.now()
-  const nested = new NestedSession(engine, parts.backend, handle, parts.beside)
+  const nested = new NestedSession(engine, parts.backend, handle, parts.beside, (bytes) => runner.log.allows(bytes))
   handle.events = {
     nested: (kind, id, body, large) => nested.message(kind, id, body, large),
     acceptNested: (id, total) => nested.accept(id, total),

@@ -85,7 +85,7 @@ export class PoolRuntime {
     const leaveRegistry = PoolRegistry.register({
       engine: this.engine,
       backend,
-      castFailed: (fn, exit) => this.castFailed(fn, exit)
+      castFailed: (fn, exit, mayLog) => this.castFailed(fn, exit, mayLog)
     })
     const leaveMetrics = this.metrics.register(id, context, () => Policy.snapshot(this.engine.state))
     this.unregister = () => {
@@ -190,11 +190,16 @@ export class PoolRuntime {
   }
 
   /** Tells that a cast failed: in the log, the counters and the events. */
-  castFailed(fn: { readonly name: string }, exit: Exit.Exit<unknown, unknown>): void {
+  castFailed(
+    fn: { readonly name: string },
+    exit: Exit.Exit<unknown, unknown>,
+    mayLog?: (bytes: number) => boolean
+  ): void {
     if (Exit.isSuccess(exit)) return
     const reason = exit.cause.reasons[0]
     const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : "interrupted"
     const message = error instanceof Error ? `${error.name}: ${error.message}` : describeError(error)
+    if (mayLog?.(message.length) === false) return
     this.publish({ _tag: "CastFailed", pool: this.id, function: fn.name, message })
     this.beside(Effect.logError(`a cast of ${fn.name} failed: ${message}`))
   }

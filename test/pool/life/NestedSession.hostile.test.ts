@@ -13,6 +13,7 @@ import * as PoolRegistry from "../../../src/pool/engine/PoolRegistry.ts"
 import { Kind } from "../../../src/wire/Frame.ts"
 import * as NestedHead from "../../../src/wire/NestedHead.ts"
 import { until as comes } from "../../wire/network/sockets.ts"
+import { mostUnread } from "../../../src/pool/life/NestedToll.ts"
 import { HostileRunner, layer } from "./HostileRunner.ts"
 
 const bytes = Flame.fn("bytes", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (value) =>
@@ -42,6 +43,17 @@ const hostile = (
       yield* Effect.provide(program, Layer.fresh(layer(runner, functions, options)))
     })
   )
+
+/** Runs an effect while a parent holds fewer bytes for a runner. */
+const holding = (bytes: number, effect: () => Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { mostHeld } = NestedHead.limits
+    NestedHead.limits.mostHeld = bytes
+    return Effect.ensuring(
+      effect(),
+      Effect.sync(() => (NestedHead.limits.mostHeld = mostHeld))
+    )
+  })
 
 const reasonOf = (runner: HostileRunner, id: number) => {
   const [refused] = runner.of(Kind.Refused, id)
@@ -77,17 +89,17 @@ describe("a hostile runner", () => {
     })
   )
 
-  hostile(
-    "loses its session by announcing more payloads than it may have under way",
-    (runner) =>
-      Effect.gen(function* () {
-        for (let id = 1; id <= NestedHead.maxPayloads; id++) runner.announce(id, bytes, 100 * KiB)
-        yield* Effect.sleep(0)
-        assert.isFalse(runner.isClosed)
-        runner.announce(9, bytes, 40 * KiB)
-        yield* until(() => runner.isClosed)
-      }),
-    { maxPayload: 100 * KiB }
+  hostile("loses its session by announcing more payloads than it may have under way", (runner) =>
+    Effect.gen(function* () {
+      const limit = NestedHead.limits.mostHeld
+      runner.announce(1, bytes, limit - 1)
+      // one more value of any size, and none beside it
+      runner.announce(2, bytes, limit)
+      yield* Effect.sleep(0)
+      assert.isFalse(runner.isClosed)
+      runner.announce(3, bytes, 40 * KiB)
+      yield* until(() => runner.isClosed)
+    })
   )
 
   hostile("loses its session by one small call under the id of a large one, which would count for nobody", (runner) =>
@@ -98,19 +110,18 @@ describe("a hostile runner", () => {
     })
   )
 
-  hostile(
-    "is refused casts whose payloads are more than its calls may have, until some are over",
-    (runner) =>
+  hostile("is refused casts beyond the bytes that its parent holds for it, until some are over", (runner) =>
+    holding(60 * KiB, () =>
       Effect.gen(function* () {
         for (let id = 1; id <= 6; id++) runner.call(id, bytes, new Uint8Array(20 * KiB), { cast: true })
-        yield* until(() => runner.of(Kind.Success, 4).length === 1 && runner.of(Kind.Refused).length === 2)
-        for (const id of [5, 6]) assert.strictEqual(reasonOf(runner, id)?._tag, "PayloadTooLarge")
+        yield* until(() => runner.of(Kind.Success, 3).length === 1 && runner.of(Kind.Refused).length === 3)
+        for (const id of [4, 5, 6]) assert.strictEqual(reasonOf(runner, id)?._tag, "PayloadTooLarge")
         // one more slot for the casts: that of the call around them
         runner.answer(runner.of(Kind.Request)[0]!.id, small)
         yield* until(() => runner.of(Kind.Request).length === 2)
         assert.isFalse(runner.isClosed)
-      }),
-    { maxPayload: 20 * KiB }
+      })
+    )
   )
 
   hostile("is asked once for the end of a call, however often it gives it up", (runner) =>
@@ -127,9 +138,8 @@ describe("a hostile runner", () => {
     })
   )
 
-  hostile(
-    "is refused large results beyond those that it has not taken yet",
-    (runner, first) =>
+  hostile("is refused large results beyond the bytes that its parent holds for it", (runner, first) =>
+    holding(3_500 * KiB, () =>
       Effect.gen(function* () {
         for (let id = 1; id <= 8; id++) {
           runner.call(id, bytes, small)
@@ -143,24 +153,32 @@ describe("a hostile runner", () => {
           if (id <= 4) assert.isUndefined(reason)
           else assert.isTrue(reason?._tag === "PayloadTooLarge" && reason.direction === "result")
         }
-      }),
-    { maxResult: 1024 * KiB }
+      })
+    )
   )
 
-  hostile("loses its session when it calls and lets the answers pile up in its connection", (runner) =>
+  hostile("is not read while its answers pile up in its connection [C206]", (runner) =>
     Effect.gen(function* () {
-      runner.buffered = NestedHead.mostBuffered + 1
-      runner.call(1, bytes, small)
-      yield* until(() => runner.isClosed)
+      runner.buffered = mostUnread + 1
+      runner.call(1, bytes, small, { name: "nowhere" })
+      runner.call(2, bytes, small, { name: "nowhere" })
+      yield* until(() => runner.of(Kind.Refused, 1).length === 1)
+      for (let i = 0; i < 5; i++) yield* Effect.sleep(10)
+      assert.strictEqual(runner.of(Kind.Refused, 2).length, 0)
+      runner.buffered = 0
+      yield* until(() => runner.of(Kind.Refused, 2).length === 1)
+      assert.isFalse(runner.isClosed)
     })
   )
 
-  hostile("loses its session by a name that could rewrite a line of a log", (runner) =>
-    Effect.gen(function* () {
-      runner.call(1, bytes, small, { name: "a\u001b[2K\rb" })
-      yield* until(() => runner.isClosed)
-    })
-  )
+  for (const name of ["a\u001b[2K\rb", "a\u2028b", "a\u202eb", "x".repeat(2_000)]) {
+    hostile(`loses its session by a name that could spoil a log: ${JSON.stringify(name).slice(0, 20)}`, (runner) =>
+      Effect.gen(function* () {
+        runner.call(1, bytes, small, { name })
+        yield* until(() => runner.isClosed)
+      })
+    )
+  }
 
   hostile("loses its session by a defect as large as a result may be", (runner, first) =>
     Effect.gen(function* () {

@@ -1,0 +1,85 @@
+/**
+ * Limits what the calls of functions on one runner cost their parent.
+ *
+ * A nested call that comes to nothing (a refusal, an unknown function, a failed cast, a cancel) has a price, and a runner
+ * that runs into debt is not read until the debt is paid by time. A turn of the event loop handles frames for a bounded time. A runner that does not take its answers is not read either.
+ */
+import type { Link } from "../../wire/Link.ts"
+import type { PoolTimer } from "../engine/PoolTimer.ts"
+
+/** Failures that a runner may cause in a second, and at once after a quiet time. */
+export const failuresPerSecond = 500
+const burst = 100
+
+/** What a cancel costs, in failures. */
+export const cancelPrice = 0.25
+
+/**
+ * Milliseconds that nested frames may take of one turn of the event loop. A pause of `quiet` between two frames means that
+ * the loop has turned.
+ */
+const slice = 10
+const quiet = 5
+
+/** Bytes that may wait in the connection before its nested calls are not read any more. */
+export const mostUnread = 4 * 1024 * 1024
+
+/** Milliseconds after which a runner is asked again whether it has taken its answers. */
+const askAgain = 5
+
+export class NestedToll {
+  private readonly link: Pick<Link, "buffered" | "closed" | "later" | "pause" | "resume">
+  private readonly timer: Pick<PoolTimer, "after" | "now">
+  private credit = burst
+  private at: number
+  /** When the frames of this turn began, and when the latest of them did. */
+  private began = -Infinity
+  private latest = -Infinity
+  private isStopped = false
+
+  constructor(link: NestedToll["link"], timer: NestedToll["timer"]) {
+    this.link = link
+    this.timer = timer
+    this.at = timer.now()
+  }
+
+  /** Takes note of a frame, before it is handled. */
+  onFrame(): void {
+    if (this.link.buffered > mostUnread) return this.stopReading()
+    const now = performance.now()
+    if (now - this.latest > quiet) this.began = now
+    this.latest = now
+    if (now - this.began > slice) this.stopReading()
+  }
+
+  /** Charges for what came to nothing. */
+  charge(price: number): void {
+    const now = this.timer.now()
+    this.credit = Math.min(burst, this.credit + ((now - this.at) * failuresPerSecond) / 1000) - price
+    this.at = now
+    if (this.credit < 0) this.stopReading()
+  }
+
+  private stopReading(): void {
+    if (this.isStopped) return
+    this.isStopped = true
+    this.link.pause()
+    this.link.later(this.goOn)
+  }
+
+  private readonly goOn = (): void => {
+    if (this.link.closed) return
+    const wait = this.link.buffered > mostUnread ? askAgain : this.debt()
+    if (wait > 0) return void this.timer.after(wait, this.goOn)
+    this.isStopped = false
+    this.began = -Infinity
+    this.latest = -Infinity
+    this.link.resume()
+  }
+
+  /** Milliseconds until the debt is paid. */
+  private debt(): number {
+    const credit = this.credit + ((this.timer.now() - this.at) * failuresPerSecond) / 1000
+    return credit >= 0 ? 0 : Math.ceil((-credit * 1000) / failuresPerSecond)
+  }
+}
