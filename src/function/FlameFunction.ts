@@ -300,9 +300,7 @@ const checkName = (name: string): void => {
     )
   }
   if (!isPrintable(name))
-    throw new Error(
-      `the name of function ${JSON.stringify(name)} has control characters: leave them out`
-    )
+    throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
 }
 
 const refuseUntyped = (fn: AnyFunction): void => {
