@@ -176,6 +176,24 @@ export class ApiUnavailable extends Schema.TaggedError<ApiUnavailable>()("ApiUna
   }
 }
 
+/**
+ * The API server cannot be used by this process: it never answered, its certificate is not trusted, or it does not accept
+ * the credentials.
+ *
+ * Waiting does not help, so callers fail at once. An API server that answered before and is away now is `ApiUnavailable`.
+ */
+export class ApiUnreachable extends Schema.TaggedError<ApiUnreachable>()("ApiUnreachable", {
+  /** The address of the API server. */
+  server: Schema.String,
+  /** The code of the cause: `ECONNREFUSED`, `ENOTFOUND`, a code of TLS, `TimedOut`, `Unauthorized`, `NoCredentials`. */
+  reason: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `the Kubernetes API at ${this.server} cannot be used (${this.reason}): ${this.detail}`
+  }
+}
+
 const members = [
   ProcessExited,
   NotARunner,
@@ -194,7 +212,8 @@ const members = [
   InvalidSpec,
   AdmissionDenied,
   Removed,
-  ApiUnavailable
+  ApiUnavailable,
+  ApiUnreachable
 ] as const
 
 /** Every cause of a failed boot. */

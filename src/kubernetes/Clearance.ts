@@ -8,6 +8,7 @@ import { type BootFailure, isTransient } from "../error/BootFailure.ts"
 import type { Rules } from "./api/KubeClient.ts"
 import type { Hub } from "./hub/KubeHub.ts"
 import * as KubeFailure from "./verdict/KubeFailure.ts"
+import * as MissingRights from "./verdict/MissingRights.ts"
 import * as PodMesh from "./template/PodMesh.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
 import * as Preflight from "./verdict/Preflight.ts"
@@ -28,14 +29,12 @@ export const ask = (
     const needs = {
       key,
       secretEnv: template.secretEnv.length > 0,
-      portForward: hub.dialBack === undefined,
-      namespace: hub.client.namespace,
-      user: hub.client.user
+      portForward: hub.dialBack === undefined
     }
     const questions = [Effect.result(hub.client.rulesReview), Effect.result(dryRun(hub, template))] as const
     const [rules, tried] = yield* Effect.all(questions, { concurrency: 2 })
     const known: Rules = Result.getOrElse(rules, () => ({ incomplete: true, rules: [] }))
-    const verdict = Preflight.judge(known, needs)
+    const verdict = yield* MissingRights.judged(hub.client, known, needs)
     if (verdict._tag === "Fatal") return yield* Effect.fail(verdict.cause)
     for (const warning of verdict.warnings) yield* Effect.logInfo(warning)
     const port = hub.dialBack?.listener.port

@@ -151,7 +151,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
 const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const { command, entry } = options
   if (entry === undefined || command !== undefined || !isInCluster) return options
-  const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), Entry.pathOf(entry) ?? `${entry}`]
+  const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), Entry.pathOf(entry) ?? String(entry)]
   return { ...options, command: runs, args: [] }
 }
 

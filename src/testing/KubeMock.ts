@@ -392,6 +392,7 @@ const make = Effect.fnUntraced(function* <R>({
         return isRemoved
       }),
     rulesReview: Effect.map(called("create", "selfsubjectrulesreviews"), () => rules),
+    whoAmI: Effect.as(called("create", "selfsubjectreviews"), "mock"),
     portForward: (pod) =>
       Effect.andThen(
         called("create", "pods/portforward"),

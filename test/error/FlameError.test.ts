@@ -126,7 +126,12 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
     true,
     "it was taken away before it served: it was evicted; the boot is tried again"
   ],
-  [new Boot.ApiUnavailable({ detail: "no answer" }), true, "no answer; the boot is tried again"]
+  [new Boot.ApiUnavailable({ detail: "no answer" }), true, "no answer; the boot is tried again"],
+  [
+    new Boot.ApiUnreachable({ server: "https://10.0.0.1", reason: "ECONNREFUSED", detail: "is it running?" }),
+    false,
+    "the Kubernetes API at https://10.0.0.1 cannot be used (ECONNREFUSED): is it running?"
+  ]
 ]
 
 const lost = { ...call, runner, exit: deleted, gone: true }

@@ -178,7 +178,8 @@ describe("the failure in a Fail or Refuse frame", () => {
     new BootFailures.InvalidSpec({ detail }),
     new BootFailures.AdmissionDenied({ by: "PodSecurity", detail }),
     new BootFailures.Removed({ detail }),
-    new BootFailures.ApiUnavailable({ detail })
+    new BootFailures.ApiUnavailable({ detail }),
+    new BootFailures.ApiUnreachable({ server: "https://10.0.0.1", reason: "ENOTFOUND", detail })
   ]
 
   it("comes back as an instance of its class, with its message", () => {

@@ -1,6 +1,7 @@
 /**
- * The way to the API server out of a pod: the files of its service account, without any client library, which would cost
- * the parent half a second and 85 MiB.
+ * The connection of a pod to its API server: by the files of the service account.
+ *
+ * No client library is loaded: it would cost the parent half a second and 85 MiB.
  */
 import { readFileSync, statSync } from "node:fs"
 import { isIPv6 } from "node:net"
@@ -10,13 +11,14 @@ import * as Effect from "effect/Effect"
 import type { Credentials, KubeConnection, Self } from "./KubeConnection.ts"
 import { KubeUnconfigured } from "./KubeError.ts"
 import * as Kubeconfig from "./Kubeconfig.ts"
+import * as KubeProxy from "./KubeProxy.ts"
 
 const standard = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-/** The kubelet replaces a token long before it expires; others that use its files look as often. */
+/** Milliseconds between readings of the token. The kubelet replaces a token long before it expires; client-go reads as often. */
 const rereadEvery = 60_000
 
-/** Whether this process has a service account, or what it lacks. */
+/** The service account of this process, or what is missing of it. */
 export type Account =
   | { readonly found: true; readonly server: string; readonly directory: string; readonly missing: undefined }
   | { readonly found: false; readonly missing: string }
@@ -25,7 +27,7 @@ export type Account =
 export const find = (directory: string = standard): Account => {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = "443" } = process.env
   if (host === undefined || host === "") {
-    return { found: false, missing: "KUBERNETES_SERVICE_HOST is not set, so this is no pod" }
+    return { found: false, missing: "KUBERNETES_SERVICE_HOST is not set, so this process is not in a pod" }
   }
   for (const file of ["token", "ca.crt"]) {
     if (statSync(join(directory, file), { throwIfNoEntry: false }) === undefined) {
@@ -44,12 +46,12 @@ interface Claims {
   }
 }
 
-/** What a token says of itself; nothing is verified, it is our own. */
+/** The claims in a token. The signature is not verified: the token is this process's own. */
 const claimsOf = (token: string): Claims => {
   try {
     return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as Claims
   } catch {
-    // tokens need not be JWTs
+    // a token need not be a JWT
     return {}
   }
 }
@@ -102,19 +104,25 @@ class Files {
   }
 }
 
-/** The connection of a service account. */
+/** The connection of a service account. Fails if a file of it cannot be read. */
 export const make = (
   account: Extract<Account, { found: true }>,
   namespace: string | undefined
 ): Effect.Effect<KubeConnection, KubeUnconfigured> => {
   const files = new Files(account.directory)
-  // some reads of small files in memory: not worth a thread of the pool
+  // synchronous: the files are small and in memory, and not worth a thread of the pool
   const credentials = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.try({
       try: () => files.read(now),
       catch: (cause) => new KubeUnconfigured({ detail: `the service account cannot be read: ${String(cause)}` })
     })
   )
+  const proxy = KubeProxy.proxyFor(account.server)
+  if (proxy !== undefined && !KubeProxy.isSupported(proxy)) {
+    const detail = `the proxy ${proxy} for ${account.server} is not an HTTP proxy: give one in HTTPS_PROXY, or the host in NO_PROXY`
+    return Effect.fail(new KubeUnconfigured({ detail }))
+  }
+  const agent = proxy === undefined ? undefined : KubeProxy.tunnel(proxy)
   return Effect.map(credentials, ({ headers }): KubeConnection => {
     const claims = claimsOf(headers.authorization ?? "")
     const self = selfOf(claims)
@@ -123,7 +131,7 @@ export const make = (
       namespace: namespace ?? files.namespace() ?? self?.namespace ?? "default",
       user: claims.sub,
       self,
-      credentials,
+      credentials: agent === undefined ? credentials : Effect.map(credentials, (now) => ({ ...now, agent })),
       refresh: (generation) => Effect.sync(() => files.forget(generation)),
       library: Effect.flatMap(credentials, (now) => Kubeconfig.fromCredentials(account.server, now))
     }

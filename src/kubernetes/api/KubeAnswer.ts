@@ -1,16 +1,17 @@
-/** Pure: what an answer of the API server, or the lack of one, means to who asked. */
+/** Pure: the error that an answer of the API server, or a missing answer, stands for. */
 import type { Status } from "../object/KubeObjects.ts"
 import { KubeError } from "./KubeError.ts"
 
-/** What was asked, in the words of RBAC. */
+/** A request in the words of RBAC. */
 export interface Asked {
   readonly verb: string
   readonly resource: string
 }
 
-/** An answer that is not 2xx. */
+/** An answer whose status is not 2xx. */
 export interface FailedAnswer {
   readonly status: number
+  /** The header `Retry-After`. */
   readonly retryAfter: string | undefined
   readonly body: string
 }
@@ -44,10 +45,10 @@ const names: Readonly<Record<number, string>> = {
 const isRetryable = (code: number, message: string): boolean =>
   code === 429 ||
   (code >= 500 && code !== 501 && code !== 505) ||
-  // two creates at once counted against one quota; the server gives up after some tries of its own
+  // two creates changed the same quota at once, and the API server gave up after its own retries
   (code === 409 && message.includes("Operation cannot be fulfilled on resourcequotas"))
 
-/** Milliseconds of a `Retry-After`, which is seconds or a date. */
+/** Milliseconds of a `Retry-After`, which holds seconds or a date. */
 const waitOf = (header: string | undefined, status: Status, now: number): number | undefined => {
   const seconds = header === undefined ? status.details?.retryAfterSeconds : Number(header)
   if (seconds === undefined) return undefined
@@ -56,16 +57,21 @@ const waitOf = (header: string | undefined, status: Status, now: number): number
   return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }
 
-/** An error page of a proxy may be long; nobody wants all of it in a log. */
+/** Text on one line and of at most 500 characters: the error page of a proxy may be long. */
 const shortened = (text: string): string => {
   const line = text.replaceAll(/\s+/g, " ").trim()
   return line.length > 500 ? `${line.slice(0, 498)}...` : line
 }
 
-/** The error of an answer. */
-export const refused = (asked: Asked, { body, retryAfter, status: code }: FailedAnswer, now: number): KubeError => {
+/** The error of an answer whose status is not 2xx. */
+export const refused = (
+  asked: Asked,
+  { body, retryAfter, status: code }: FailedAnswer,
+  now: number,
+  server?: string
+): KubeError => {
   const status = parsed(body)
-  const detail = status.message || shortened(body) || `the server answered with code ${code} and no words`
+  const detail = status.message || shortened(body) || `the API server answered with status ${code} and an empty body`
   const fields = (status.details?.causes ?? []).flatMap(({ field }) => field || [])
   const wait = waitOf(retryAfter, status, now)
   return new KubeError({
@@ -74,6 +80,7 @@ export const refused = (asked: Asked, { body, retryAfter, status: code }: Failed
     status: code,
     reason: status.reason || names[code] || `Code${code}`,
     detail,
+    ...(server === undefined ? {} : { server }),
     ...(fields.length > 0 ? { fields } : {}),
     ...(status.details?.name ? { name: status.details.name } : {}),
     ...(wait === undefined ? {} : { retryAfter: wait }),
@@ -83,18 +90,41 @@ export const refused = (asked: Asked, { body, retryAfter, status: code }: Failed
 
 const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|HOSTNAME_MISMATCH/
 
-/** The error of a request whose connection could not be made or broke. */
+/** The error of a request whose connection could not be opened, or broke. */
 export const broken = (asked: Asked, server: string, cause: Error): KubeError => {
   const { code = "" } = cause as NodeJS.ErrnoException
   const distrust = untrusted.test(code)
-  return noAnswer(
-    asked,
-    distrust ? "Untrusted" : "Unreachable",
-    `${server}: ${cause.message || code || "the connection broke"}`,
-    !distrust
-  )
+  return new KubeError({
+    ...noAnswer(
+      asked,
+      distrust ? "Untrusted" : "Unreachable",
+      `${server}: ${wordsOf(cause) || code || "the connection broke"}`,
+      !distrust
+    ),
+    server,
+    ...(code === "" ? {} : { code })
+  })
 }
 
+/** Node tries every address of a host, and puts the errors of all of them into one without words of its own. */
+const wordsOf = (cause: Error): string =>
+  cause instanceof AggregateError && cause.message === ""
+    ? [...new Set(cause.errors.map((each) => (each as Error).message))].join(", ")
+    : cause.message
+
 /** The error of a request that got no usable answer. */
-export const noAnswer = (asked: Asked, reason: string, detail: string, retryable: boolean): KubeError =>
-  new KubeError({ verb: asked.verb, resource: asked.resource, reason, detail, retryable })
+export const noAnswer = (
+  asked: Asked,
+  reason: string,
+  detail: string,
+  retryable: boolean,
+  server?: string
+): KubeError =>
+  new KubeError({
+    verb: asked.verb,
+    resource: asked.resource,
+    reason,
+    detail,
+    ...(server === undefined ? {} : { server }),
+    retryable
+  })

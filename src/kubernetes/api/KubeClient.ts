@@ -1,8 +1,8 @@
 /**
- * The few calls to the API server that runners need, all in one namespace.
+ * The calls to the API server that runners need, all in one namespace.
  *
- * Every call is interruptible and bounded in time. Single calls try again by themselves where that is safe and the error
- * is retryable; a watch does not, because only its reader knows where to go on.
+ * Every call is interruptible and bounded in time. Single calls retry if that is safe and the error is retryable. A watch
+ * does not retry: only its reader knows the resource version to go on from.
  */
 import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
@@ -14,9 +14,14 @@ import type { Self } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
 import * as PodLabels from "../object/PodLabels.ts"
 
-/** What a subject may do in the namespace, as the API server sums it up. */
+/**
+ * The rights of this process in the namespace, as the API server lists them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Rules {
-  /** The server could not list everything: what is not there may still be allowed. */
+  /** Whether the list is incomplete: a right that is not listed may still exist. */
   readonly incomplete: boolean
   readonly rules: ReadonlyArray<{
     readonly verbs: ReadonlyArray<string>
@@ -26,25 +31,39 @@ export interface Rules {
   }>
 }
 
+/**
+ * Options of a deletion.
+ *
+ * @since 0.1.0
+ * @category options
+ */
 export interface DeleteOptions {
-  /** Deletes it only while it is this very object. */
+  /** Deletes the object only if it has this uid. */
   readonly uid?: string
-  /** Seconds from SIGTERM to SIGKILL; what the pod says where not given. */
+  /** Seconds from SIGTERM to SIGKILL. Default: the pod's `terminationGracePeriodSeconds`. */
   readonly gracePeriodSeconds?: number
 }
 
+/**
+ * The API server, as the backend of pods uses it.
+ *
+ * `KubeClientLive.layer` is the real one; `KubeMock` of `effect-flame/testing` is a cluster in memory.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class KubeClient extends Context.Service<
   KubeClient,
   {
     /** The API server's address, for messages. */
     readonly server: string
-    /** The namespace that everything here is in. */
+    /** The namespace of every object here. */
     readonly namespace: string
-    /** Name of the cluster's user or service account as far as known here, for messages. */
+    /** The user, as far as the token or the kubeconfig tells. The API server may know another name: see `whoAmI`. */
     readonly user: string | undefined
-    /** The pod that this process is in, where its own token says so. */
+    /** The pod of this process, if its token names one. */
     readonly self: Self | undefined
-    /** How many requests were sent so far, by verb and resource, such as `create pods`. */
+    /** How many requests were sent, by verb and resource, such as `create pods`. */
     readonly requests: () => Readonly<Record<string, number>>
     /**
      * The API server's time in milliseconds, by the `Date` of its last answer and the monotonic clock since; undefined before
@@ -54,22 +73,25 @@ export class KubeClient extends Context.Service<
     readonly serverTime?: () => number | undefined
     readonly getPod: (name: string) => Effect.Effect<Pod, KubeError>
     /**
-     * Creates a pod, tried again by its name: one that is there already with the same annotations `flame.dev/life` and
-     * `flame.dev/runner` is the answer to our own earlier try. At most 10 a second, after 20 at once.
+     * Creates a pod. At most 20 at once, then 10 a second.
+     *
+     * A retry that finds a pod of that name with the same annotations `flame.dev/life` and `flame.dev/runner` succeeds with
+     * that pod: an earlier try created it.
      */
     readonly createPod: (pod: Pod, options?: { readonly dryRun?: boolean }) => Effect.Effect<Pod, KubeError>
-    /** Deletes a pod; one that is not there (404), or is another one by now (409), is deleted. */
+    /** Deletes a pod. Succeeds if there is no such pod, or if the pod of that name has another uid. */
     readonly deletePod: (name: string, options?: DeleteOptions) => Effect.Effect<void, KubeError>
-    /** Lists pods by a label selector, from the watch cache (`resourceVersion=0`) unless told otherwise. */
+    /** Lists pods by a label selector, from the watch cache (`resourceVersion=0`) unless `exact`. */
     readonly listPods: (selector: string, options?: { readonly exact?: boolean }) => Effect.Effect<List<Pod>, KubeError>
-    /** One watch, from a resource version on; ends when the server ends it, fails when the connection breaks or is silent for 75 s. */
+    /** One watch from a resource version on. Ends when the server ends it; fails if the connection breaks or is silent for 75 s. */
     readonly watchPods: (selector: string, resourceVersion: string) => Stream.Stream<WatchEvent<Pod>, KubeError>
-    /** What the cluster tells about one object, oldest first. */
+    /** The cluster's events about one object, oldest first. */
     readonly events: (uid: string) => Effect.Effect<ReadonlyArray<ClusterEvent>, KubeError>
     /** The last lines of a container's output. */
     readonly podLog: (name: string, container: string, lines: number) => Effect.Effect<string, KubeError>
+    /** Creates a Secret. A retry may find its own earlier Secret, and then fails with `AlreadyExists`. */
     readonly createSecret: (secret: Secret) => Effect.Effect<Secret, KubeError>
-    /** Deletes a Secret; false where there was none of that name, or another one by now. */
+    /** Deletes a Secret; false if there is none of that name, or if that one has another uid. */
     readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
     /** Creates a Job. The calls about Jobs are optional: without them, or the right to them, a killed parent leaves more behind. */
     readonly createJob?: (job: Job) => Effect.Effect<Job, KubeError>
@@ -78,13 +100,16 @@ export class KubeClient extends Context.Service<
     readonly extendJob?: (name: string, uid: string, seconds: number) => Effect.Effect<boolean, KubeError>
     /** Deletes a Job, and what it owns afterwards; false where there is none of that name, or another one by now. */
     readonly deleteJob?: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
+    /** The rights of this process in the namespace. */
     readonly rulesReview: Effect.Effect<Rules, KubeError>
+    /** The name of this process's user as the API server sees it. */
+    readonly whoAmI: Effect.Effect<string, KubeError>
     /** A pipe to a port on a pod's own loopback, through the API server. */
     readonly portForward: (pod: string, port: number) => Effect.Effect<Duplex, KubeError, Scope.Scope>
   }
 >()("effect-flame/KubeClient") {}
 
-/** Whether a pod of the same name is the one that was to be created: made by this life, for this runner. */
+/** Whether a pod was created by this life, for the same runner. */
 export const isSame = ({ metadata: wanted }: Pod, { metadata: there }: Pod): boolean =>
   wanted.annotations?.[PodLabels.life] !== undefined &&
   wanted.annotations[PodLabels.life] === there.annotations?.[PodLabels.life] &&

@@ -1,160 +1,166 @@
-/** The calls to a real API server, over our own HTTP: a client library costs a connection per request, and 85 MiB. */
-import * as Duration from "effect/Duration"
+/** The client of a real API server, over our own HTTP: a client library opens a connection per request, and costs 85 MiB. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import manifest from "../../../package.json" with { type: "json" }
 import type { ClusterEvent, Job, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
-import { noAnswer } from "./KubeAnswer.ts"
 import { isSame, KubeClient, type DeleteOptions, type Rules } from "./KubeClient.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
+import { type CallBounds, type Caller, callerOf } from "./KubeCaller.ts"
 import * as KubeDiscovery from "./KubeDiscovery.ts"
 import { KubeError, type KubeUnconfigured } from "./KubeError.ts"
 import * as KubeForward from "./KubeForward.ts"
 import * as KubeHttp from "./KubeHttp.ts"
 import * as KubeLines from "./KubeLines.ts"
 import * as KubePace from "./KubePace.ts"
-import { retrying } from "./KubeRetry.ts"
 
-/** Where the API server is, and how long to try. */
-export interface Options extends KubeDiscovery.Options {
-  /** How long one request may take; 15 s where not given. */
-  readonly requestTimeout?: Duration.Input
-  /** How long a call is tried; 30 s where not given. */
-  readonly retryFor?: Duration.Input
-}
+/**
+ * Selects the API server, and bounds the requests to it.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options extends KubeDiscovery.DiscoveryOptions, CallBounds {}
 
-/** Bookmarks come every minute; what is silent for longer is a connection that is dead without a word. */
+/** Milliseconds without a byte after which a watch is dead. Bookmarks come every minute. */
 const silence = 75_000
 
 const maxLine = 8 * 1024 * 1024
 
-const version = "0.0.0"
-
-/** What `User-Agent` says: an administrator who looks for the source of requests wants to know the pod. */
+/** The header `User-Agent`: names the pod, for an administrator who looks for the source of requests. */
 const userAgent = ({ self }: KubeConnection): string => {
   const who =
     self === undefined ? `${process.platform}; node ${process.versions.node}` : `pod ${self.namespace}/${self.name}`
-  return `effect-flame/${version} (${who})`
+  return `effect-flame/${manifest.version} (${who})`
 }
 
-/** Finds the API server; its connections end with the scope. */
+const podsOf = (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`
+
+const getPod = (namespace: string, name: string): KubeHttp.KubeRequest => ({
+  verb: "get",
+  resource: "pods",
+  method: "GET",
+  path: `${podsOf(namespace)}/${encodeURIComponent(name)}`
+})
+
+/** Creates a pod; a pod of that name that an earlier try created is the answer. */
+const createPod = ({ call, json, retry }: Caller, namespace: string) => {
+  const pace = KubePace.make({ rate: 10, burst: 20 })
+  return (pod: Pod, { dryRun = false } = {}): Effect.Effect<Pod, KubeError> => {
+    const request = {
+      verb: "create",
+      resource: "pods",
+      method: "POST",
+      path: `${podsOf(namespace)}${dryRun ? "?dryRun=All&fieldValidation=Strict" : ""}`,
+      body: { apiVersion: "v1", kind: "Pod", ...pod }
+    } as const
+    if (dryRun) return call<Pod>(request)
+    const attempt = (left: number) =>
+      Effect.andThen(pace.take, json<Pod>(request, left)).pipe(
+        Effect.catchIf(
+          (error) => error.reason === "AlreadyExists",
+          (error) =>
+            Effect.flatMap(json<Pod>(getPod(namespace, pod.metadata.name ?? ""), left), (there) =>
+              isSame(pod, there) ? Effect.succeed(there) : Effect.fail(error)
+            )
+        )
+      )
+    return Effect.suspend(() => {
+      let mayBeDone = false
+      const unsure = (error: KubeError) =>
+        Effect.sync(() => {
+          mayBeDone ||= !error.isRefusal
+        })
+      return Effect.mapError(
+        retry((left) => Effect.tapError(attempt(left), unsure)),
+        (error) => (mayBeDone ? new KubeError({ ...error, mayBeDone }) : error)
+      )
+    })
+  }
+}
+
+/** Deletes an object; false if there is none of that name, or if it has another uid. */
+const remove =
+  ({ call }: Caller, namespace: string) =>
+  (
+    resource: string,
+    name: string,
+    { gracePeriodSeconds, uid }: DeleteOptions = {},
+    path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}`
+  ): Effect.Effect<boolean, KubeError> =>
+    call<unknown>({
+      verb: "delete",
+      resource,
+      method: "DELETE",
+      path: `${path}/${encodeURIComponent(name)}`,
+      body: {
+        apiVersion: "v1",
+        kind: "DeleteOptions",
+        ...(resource === "jobs" ? { propagationPolicy: "Background" } : {}),
+        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+        ...(uid === undefined ? {} : { preconditions: { uid } })
+      }
+    }).pipe(
+      Effect.as(true),
+      Effect.catchIf(
+        ({ detail, status }) => status === 404 || (status === 409 && detail.includes("UID in the precondition")),
+        () => Effect.succeed(false)
+      )
+    )
+
+const watchPods =
+  ({ http, requestTimeout }: Caller, { namespace, server }: KubeConnection) =>
+  (selector: string, resourceVersion: string): Stream.Stream<WatchEvent<Pod>, KubeError> =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        // random: the watches of parents that started together must not end together
+        const seconds = yield* Random.nextIntBetween(240, 300)
+        const query = new URLSearchParams({
+          watch: "1",
+          labelSelector: selector,
+          resourceVersion,
+          allowWatchBookmarks: "true",
+          timeoutSeconds: `${seconds}`
+        })
+        const path = `${podsOf(namespace)}?${query.toString()}`
+        const request = { verb: "watch", resource: "pods", method: "GET", path } as const
+        const body = yield* http.open(request, requestTimeout)
+        body.socket.setKeepAlive(true, 15_000)
+        return KubeLines.json<WatchEvent<Pod>>(request, body, { server, silence, maxLine })
+      })
+    )
+
+/** A request that a process makes about itself, which every authenticated user may make. */
+const review = <A>({ call }: Caller, group: string, kind: string, spec?: unknown): Effect.Effect<A, KubeError> =>
+  call<A>({
+    verb: "create",
+    resource: `${kind.toLowerCase()}s`,
+    method: "POST",
+    path: `/apis/${group}/v1/${kind.toLowerCase()}s`,
+    body: { apiVersion: `${group}/v1`, kind, ...(spec === undefined ? {} : { spec }) }
+  })
+
+/**
+ * Finds the API server and makes a client of it, whose connections end with the scope.
+ *
+ * Nothing is sent yet: an API server that cannot be reached fails the first call. Fails with `KubeUnconfigured` if there is
+ * neither a kubeconfig nor a service account.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], KubeUnconfigured, Scope.Scope> =
   Effect.fnUntraced(function* (options: Options = {}) {
     const connection = yield* KubeDiscovery.make(options)
     const http = yield* KubeHttp.make(connection, { userAgent: userAgent(connection) })
-    const requestTimeout = Duration.toMillis(options.requestTimeout ?? Duration.seconds(15))
-    const total = Duration.toMillis(options.retryFor ?? Duration.seconds(30))
-    const creates = KubePace.make({ rate: 10, burst: 20 })
-
+    const caller = callerOf(http, options)
+    const { call, once, requestTimeout, retry } = caller
     const { namespace, server } = connection
-    const within = `/api/v1/namespaces/${encodeURIComponent(namespace)}`
-
-    const once = (request: KubeHttp.KubeRequest, left: number): Effect.Effect<string, KubeError> =>
-      http.text(request, Math.min(requestTimeout, left))
-
-    const parse = <A>(request: KubeHttp.KubeRequest, body: string): Effect.Effect<A, KubeError> =>
-      Effect.try({
-        try: () => JSON.parse(body) as A,
-        catch: () => noAnswer(request, "Garbled", `the answer is not JSON: ${body.slice(0, 100)}`, true)
-      })
-
-    const json = <A>(request: KubeHttp.KubeRequest, left: number): Effect.Effect<A, KubeError> =>
-      Effect.flatMap(once(request, left), (body) => parse<A>(request, body))
-
-    const call = <A>(request: KubeHttp.KubeRequest): Effect.Effect<A, KubeError> =>
-      retrying(total, (left) => json<A>(request, left))
-
-    const get = (name: string): KubeHttp.KubeRequest => ({
-      verb: "get",
-      resource: "pods",
-      method: "GET",
-      path: `${within}/pods/${encodeURIComponent(name)}`
-    })
-
-    const createPod = (pod: Pod, { dryRun = false } = {}): Effect.Effect<Pod, KubeError> => {
-      const query = dryRun ? "?dryRun=All&fieldValidation=Strict" : ""
-      const body = { apiVersion: "v1", kind: "Pod", ...pod }
-      const request = {
-        verb: "create",
-        resource: "pods",
-        method: "POST",
-        path: `${within}/pods${query}`,
-        body
-      } as const
-      if (dryRun) return call<Pod>(request)
-      const attempt = (left: number) =>
-        Effect.andThen(creates.take, json<Pod>(request, left)).pipe(
-          Effect.catchIf(
-            (error) => error.reason === "AlreadyExists",
-            (error) =>
-              // our own try of before may have got through without our hearing of it
-              Effect.flatMap(json<Pod>(get(pod.metadata.name ?? ""), left), (there) =>
-                isSame(pod, there) ? Effect.succeed(there) : Effect.fail(error)
-              )
-          )
-        )
-      return Effect.suspend(() => {
-        let mayBeDone = false
-        const unsure = (error: KubeError) =>
-          Effect.sync(() => {
-            mayBeDone ||= !error.isRefusal
-          })
-        return Effect.mapError(
-          retrying(total, (left) => Effect.tapError(attempt(left), unsure)),
-          (error) => (mayBeDone ? new KubeError({ ...error, mayBeDone }) : error)
-        )
-      })
-    }
-
+    const pods = podsOf(namespace)
     const jobs = `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs`
-
-    const remove = (
-      resource: string,
-      name: string,
-      { gracePeriodSeconds, uid }: DeleteOptions = {},
-      path = `${within}/${resource}`
-    ) =>
-      call<unknown>({
-        verb: "delete",
-        resource,
-        method: "DELETE",
-        path: `${path}/${encodeURIComponent(name)}`,
-        body: {
-          apiVersion: "v1",
-          kind: "DeleteOptions",
-          ...(resource === "jobs" ? { propagationPolicy: "Background" } : {}),
-          ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-          ...(uid === undefined ? {} : { preconditions: { uid } })
-        }
-      }).pipe(
-        Effect.as(true),
-        Effect.catchIf(
-          ({ detail, status }) => status === 404 || (status === 409 && detail.includes("UID in the precondition")),
-          () => Effect.succeed(false)
-        )
-      )
-
-    const watchPods = (selector: string, resourceVersion: string): Stream.Stream<WatchEvent<Pod>, KubeError> =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          // parents that started together must not come back together
-          const seconds = yield* Random.nextIntBetween(240, 300)
-          const query = new URLSearchParams({
-            watch: "1",
-            labelSelector: selector,
-            resourceVersion,
-            allowWatchBookmarks: "true",
-            timeoutSeconds: `${seconds}`
-          })
-          const path = `${within}/pods?${query.toString()}`
-          const request = { verb: "watch", resource: "pods", method: "GET", path } as const
-          const body = yield* http.open(request, requestTimeout)
-          body.socket.setKeepAlive(true, 15_000)
-          return KubeLines.json<WatchEvent<Pod>>(request, body, { server, silence, maxLine })
-        })
-      )
+    const removed = remove(caller, namespace)
 
     return KubeClient.of({
       server,
@@ -163,22 +169,17 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
       self: connection.self,
       requests: http.counts,
       serverTime: http.serverTime,
-      getPod: (name) => call(get(name)),
-      createPod,
-      deletePod: (name, options) => Effect.asVoid(remove("pods", name, options)),
+      getPod: (name) => call(getPod(namespace, name)),
+      createPod: createPod(caller, namespace),
+      deletePod: (name, options) => Effect.asVoid(removed("pods", name, options)),
       listPods: (selector, { exact = false } = {}) => {
         const query = new URLSearchParams({ labelSelector: selector, ...(exact ? {} : { resourceVersion: "0" }) })
-        return call<List<Pod>>({
-          verb: "list",
-          resource: "pods",
-          method: "GET",
-          path: `${within}/pods?${query.toString()}`
-        })
+        return call<List<Pod>>({ verb: "list", resource: "pods", method: "GET", path: `${pods}?${query.toString()}` })
       },
-      watchPods,
+      watchPods: watchPods(caller, connection),
       events: (uid) => {
         const query = new URLSearchParams({ fieldSelector: `involvedObject.uid=${uid}` })
-        const path = `${within}/events?${query.toString()}`
+        const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events?${query.toString()}`
         return Effect.map(
           call<List<ClusterEvent>>({ verb: "list", resource: "events", method: "GET", path }),
           ({ items }) => items.toSorted((left, right) => timeOf(left) - timeOf(right))
@@ -186,19 +187,19 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
       },
       podLog: (name, container, lines) => {
         const query = new URLSearchParams({ container, tailLines: `${lines}` })
-        const path = `${within}/pods/${encodeURIComponent(name)}/log?${query.toString()}`
+        const path = `${pods}/${encodeURIComponent(name)}/log?${query.toString()}`
         const request = { verb: "get", resource: "pods/log", method: "GET", path } as const
-        return retrying(total, (left) => once(request, left))
+        return retry((left) => once(request, left))
       },
       createSecret: (secret) =>
         call({
           verb: "create",
           resource: "secrets",
           method: "POST",
-          path: `${within}/secrets`,
+          path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`,
           body: { apiVersion: "v1", kind: "Secret", ...secret }
         }),
-      deleteSecret: (name, options) => remove("secrets", name, options),
+      deleteSecret: (name, options) => removed("secrets", name, options),
       createJob: (job) =>
         call<Job>({
           verb: "create",
@@ -224,19 +225,17 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
             () => Effect.succeed(false)
           )
         ),
-      deleteJob: (name, options) => remove("jobs", name, options, jobs),
+      deleteJob: (name, options) => removed("jobs", name, options, jobs),
       rulesReview: Effect.map(
-        call<Review>({
-          verb: "create",
-          resource: "selfsubjectrulesreviews",
-          method: "POST",
-          path: "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
-          body: { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectRulesReview", spec: { namespace } }
-        }),
+        review<RulesReview>(caller, "authorization.k8s.io", "SelfSubjectRulesReview", { namespace }),
         ({ status = {} }): Rules => ({ incomplete: status.incomplete ?? false, rules: status.resourceRules ?? [] })
       ),
+      whoAmI: Effect.map(
+        review<UserReview>(caller, "authentication.k8s.io", "SelfSubjectReview"),
+        ({ status }) => status?.userInfo?.username ?? connection.user ?? ""
+      ),
       portForward: (pod, port) =>
-        retrying(total, (left) =>
+        retry((left) =>
           Effect.suspend(() => {
             http.count(KubeForward.asked)
             return KubeForward.open(connection, pod, port)
@@ -245,14 +244,33 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
     })
   })
 
-/** The real API server: that of the pod's service account, or of a kubeconfig. */
+/**
+ * The client of a real API server: that of a kubeconfig, or of the pod's service account.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { KubeClient, KubeClientLive } from "effect-flame/kubernetes"
+ *
+ * const rights = Effect.flatMap(KubeClient, (kube) => kube.rulesReview).pipe(
+ *   Effect.provide(KubeClientLive.layer({ context: "staging" }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
 export const layer = (options?: Options): Layer.Layer<KubeClient, KubeUnconfigured> =>
   Layer.effect(KubeClient, make(options))
 
-interface Review {
+interface RulesReview {
   readonly status?: { readonly incomplete?: boolean; readonly resourceRules?: Rules["rules"] | null }
 }
 
-/** Which of its three times an event has, depends on who wrote it; the others are null. */
+interface UserReview {
+  readonly status?: { readonly userInfo?: { readonly username?: string } }
+}
+
+/** Milliseconds of an event. Its writer decides which of the three fields holds the time; the others are null. */
 const timeOf = ({ eventTime, firstTimestamp, lastTimestamp }: ClusterEvent): number =>
   Date.parse(lastTimestamp || eventTime || firstTimestamp || "") || 0

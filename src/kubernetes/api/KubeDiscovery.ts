@@ -1,4 +1,4 @@
-/** Finds the way to the API server: the service account of a pod, or a kubeconfig. */
+/** Finds the API server: by a kubeconfig, or by the service account of a pod. */
 import { accessSync } from "node:fs"
 import { homedir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -8,18 +8,24 @@ import * as Kubeconfig from "./Kubeconfig.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
 import { KubeUnconfigured } from "./KubeError.ts"
 
-/** Where to look for the API server. */
-export interface Options {
-  /** A kubeconfig file; where not given, those of `KUBECONFIG`, the pod's service account, then `~/.kube/config`. */
+/**
+ * Selects the API server.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface DiscoveryOptions {
+  /** A kubeconfig file. Default: the files of `KUBECONFIG`, then the pod's service account, then `~/.kube/config`. */
   readonly kubeconfig?: string
-  /** A context of the kubeconfig; its current one where not given. With it the service account is not looked at. */
+  /** A context of the kubeconfig. Default: its current context. With this option the service account is not used. */
   readonly context?: string
   /**
-   * The namespace of the runners; that of the service account or the context where not given, else `default`. For a parent
-   * in a pod it has to be that of the pod, which owns them.
+   * The namespace of the runners. Default: that of the service account or of the context, else `default`.
+   *
+   * For a parent in a pod this must be the namespace of the pod, because the pod owns the runners.
    */
   readonly namespace?: string
-  /** The directory of the service account's files; `/var/run/secrets/kubernetes.io/serviceaccount` where not given. */
+  /** The directory of the service account's files. Default `/var/run/secrets/kubernetes.io/serviceaccount`. */
   readonly serviceAccount?: string
 }
 
@@ -32,8 +38,8 @@ const exists = (path: string): boolean => {
   }
 }
 
-/** Finds the way to the API server; fails with what was looked for where there is none. */
-export const make = (options: Options = {}): Effect.Effect<KubeConnection, KubeUnconfigured> =>
+/** Finds the API server. Fails with a list of the places that were looked at if there is none. */
+export const make = (options: DiscoveryOptions = {}): Effect.Effect<KubeConnection, KubeUnconfigured> =>
   Effect.suspend(() => {
     const { context, kubeconfig, namespace } = options
     const chosen = { context, namespace }
@@ -42,7 +48,7 @@ export const make = (options: Options = {}): Effect.Effect<KubeConnection, KubeU
         ? Kubeconfig.make([kubeconfig], chosen)
         : Effect.fail(new KubeUnconfigured({ detail: `the kubeconfig ${kubeconfig} cannot be read` }))
     }
-    // before the service account, as kubectl has it: somebody set it on purpose
+    // before the service account, as kubectl does: somebody set the variable on purpose
     const named = (process.env.KUBECONFIG ?? "").split(delimiter).filter((path) => path !== "")
     const readable = named.filter(exists)
     if (readable.length > 0) return Kubeconfig.make(readable, chosen)

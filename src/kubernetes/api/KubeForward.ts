@@ -1,54 +1,46 @@
 /**
  * A pipe to a port on a pod's own loopback, over a WebSocket through the API server.
  *
- * The client library makes the connection. What it does beyond that is left out: it puts what arrives where nobody reads
- * fast enough, sends faster than the network takes, and does not tell that the connection has ended.
+ * The client library opens the WebSocket. Its own port-forward is not used: it has no backpressure in either direction, and
+ * does not report the end of the connection.
  */
-import type { KubeConfig } from "@kubernetes/client-node"
 import { Duplex } from "node:stream"
 import type { Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Asked, broken, noAnswer, refused } from "./KubeAnswer.ts"
+import { type KubeConfig, type WebSocket, webSockets } from "./ClientLibrary.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
 import type { KubeError } from "./KubeError.ts"
 
-/** What it is to RBAC. */
+/** The request in the words of RBAC. */
 export const asked: Asked = { verb: "create", resource: "pods/portforward" }
-
-/** The part of the library's WebSocket that is used here. */
-interface WebSocket {
-  readonly on: (event: "close" | "error", listener: (cause: unknown) => void) => unknown
-  readonly send: (data: Uint8Array, sent: (error?: Error | null) => void) => void
-  readonly pause: () => void
-  readonly resume: () => void
-  readonly close: () => void
-  readonly terminate: () => void
-  readonly _socket?: Socket
-}
 
 const dataChannel = 0
 
-/** Bytes of one message at most: all of it is in memory on the way, in the API server too. */
+/** Bytes of one message, at most: a message is in memory as a whole, in the API server too. */
 const maxMessage = 64 * 1024
 
-/** The bytes of the data channel as a stream; an error of the error channel ends it. */
+/** A WebSocket, with its socket below: that field is internal to the library. */
+type Opened = WebSocket & { readonly _socket?: Socket }
+
+/** The bytes of the data channel as a stream. A message on the error channel destroys the stream. */
 class Pipe extends Duplex {
   private socket: WebSocket | undefined
-  /** Each channel begins with the number of the port. */
+  /** Channels whose first two bytes, the number of the port, have been skipped. */
   private readonly begun = new Set<number>()
 
   constructor() {
     super({ allowHalfOpen: false })
-    // a pod may refuse before anybody listens; who comes later finds it in `errored`
+    // the pod may refuse before the user of the pipe listens, which then finds the error in `errored`
     this.on("error", () => {})
   }
 
-  attach(socket: WebSocket): void {
+  attach(socket: Opened): void {
     this.socket = socket
-    // what the pod refuses with comes together with the answer to the upgrade
+    // a pod's refusal arrives together with the answer to the upgrade
     if (this.destroyed) return socket.terminate()
-    // a dead peer is noticed within 15 s, as it is with a runner that dials
+    // a dead peer is noticed within 15 s, as with a runner that dials
     socket._socket?.setKeepAlive(true, 5000)
     socket._socket?.setNoDelay(true)
     socket.on("error", (cause) => this.destroy(cause instanceof Error ? cause : new Error(String(cause))))
@@ -57,7 +49,7 @@ class Pipe extends Duplex {
     })
   }
 
-  /** What has come over a channel. */
+  /** Takes bytes of a channel. */
   arrived(channel: number, bytes: Buffer): void {
     const body = this.begun.has(channel) ? bytes : bytes.subarray(2)
     this.begun.add(channel)
@@ -78,14 +70,14 @@ class Pipe extends Duplex {
       const message = Buffer.allocUnsafe(1 + to - from)
       message[0] = dataChannel
       chunk.copy(message, 1, from, to)
-      // called when the kernel has it: no more than one message waits here
+      // the callback comes when the kernel has the message: at most one message waits here
       socket.send(message, (error) => (error ? written(error) : next(to)))
     }
     next(0)
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    // no half of it can be closed; what was sent before goes first
+    // a WebSocket has no half-close; messages sent before are delivered first
     this.socket?.close()
     done()
   }
@@ -96,25 +88,25 @@ class Pipe extends Duplex {
   }
 }
 
-/** The library tells of a refused upgrade in words. */
+/** The error of a refused upgrade: the library reports the status in its message only. */
 const failed = (server: string, cause: unknown): KubeError => {
   const message = (cause as { readonly message?: string }).message ?? String(cause)
   const code = /Unexpected server response: (\d+)/.exec(message)?.[1]
-  if (code !== undefined) return refused(asked, { status: Number(code), retryAfter: undefined, body: "" }, 0)
+  if (code !== undefined) return refused(asked, { status: Number(code), retryAfter: undefined, body: "" }, 0, server)
   const error = (cause as { readonly error?: unknown }).error
   return broken(asked, server, error instanceof Error ? error : new Error(message))
 }
 
-const dial = async (config: KubeConfig, path: string, pipe: Pipe): Promise<WebSocket> => {
-  const { WebSocketHandler } = await import("@kubernetes/client-node/dist/web-socket-handler.js")
+const dial = async (config: KubeConfig, path: string, pipe: Pipe): Promise<Opened> => {
+  const { WebSocketHandler } = await Effect.runPromise(webSockets)
   const socket: unknown = await new WebSocketHandler(config).connect(path, null, (channel, bytes) => {
     pipe.arrived(channel, bytes)
     return true
   })
-  return socket as WebSocket
+  return socket as Opened
 }
 
-/** Opens a pipe, which ends with the scope; one that the pod refuses opens too, and ends with an error at once. */
+/** Opens a pipe, which ends with the scope. A pipe that the pod refuses opens too, and is destroyed at once. */
 export const open: (
   connection: KubeConnection,
   pod: string,
@@ -129,7 +121,7 @@ export const open: (
       try: async (signal) => {
         const pipe = new Pipe()
         const socket = await dial(config, path, pipe)
-        // interrupted while it was made: the library cannot be told before
+        // the library cannot be interrupted while it connects
         if (signal.aborted) socket.terminate()
         else pipe.attach(socket)
         return (made = pipe)
@@ -137,7 +129,7 @@ export const open: (
       catch: (cause) => failed(connection.server, cause)
     })
   const configured = Effect.mapError(Effect.all([connection.credentials, connection.library]), ({ detail }) =>
-    noAnswer(asked, "NoCredentials", detail, false)
+    noAnswer(asked, "NoCredentials", detail, false, connection.server)
   )
   return yield* Effect.flatMap(configured, ([{ generation }, config]) =>
     Effect.catchIf(

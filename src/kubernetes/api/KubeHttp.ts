@@ -1,10 +1,11 @@
-/** Requests to one API server over node:https: one pool of connections, bounded in time and size, interruptible. */
+/** HTTP requests to one API server over node:https: one pool of connections, bounded in time and size, interruptible. */
 import type { ClientRequest, IncomingMessage } from "node:http"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { spoken } from "../../time/Spoken.ts"
 import type { Credentials, KubeConnection } from "./KubeConnection.ts"
 import { type Asked, broken, noAnswer, refused } from "./KubeAnswer.ts"
 import type { KubeError } from "./KubeError.ts"
@@ -17,11 +18,14 @@ export interface KubeRequest extends Asked {
   readonly body?: unknown
 }
 
-/** Sends requests to an API server. */
+/** Sends requests to one API server. */
 export interface KubeHttp {
-  /** The body of a 2xx answer, within so many milliseconds. */
+  /** The body of a 2xx answer. Fails with `TimedOut` after that many milliseconds. */
   readonly text: (request: KubeRequest, timeout: number) => Effect.Effect<string, KubeError>
-  /** A 2xx answer over a connection of its own, whose headers came within so many milliseconds; ends with the scope. */
+  /**
+   * A 2xx answer over a connection of its own, which ends with the scope. Fails with `TimedOut` if the headers take longer
+   * than that many milliseconds.
+   */
   readonly open: (request: KubeRequest, timeout: number) => Effect.Effect<IncomingMessage, KubeError, Scope.Scope>
   /** Counts a request that was sent by other means. */
   readonly count: (asked: Asked) => void
@@ -29,38 +33,45 @@ export interface KubeHttp {
   readonly counts: () => Readonly<Record<string, number>>
   /** The server's time in milliseconds, by the `Date` of its last answer; undefined before the first answer. */
   readonly serverTime: () => number | undefined
+  /** Whether the API server, or a gateway before it, has ever answered. */
+  readonly isAnswered: () => boolean
 }
 
-/** Bounds; what they default to is in `make`. */
-export interface Options {
+/** Bounds of the pool of connections. */
+export interface HttpOptions {
   readonly userAgent: string
-  /** Connections at once, without those of watches. */
+  /** Connections at once, not counting those of watches. Default 8. */
   readonly connections?: number
-  /** Bytes of one answer. A list of 2 000 pods has 10 MB. */
+  /** Bytes of one answer. Default 64 MiB; a list of 2 000 pods has 10 MB. */
   readonly maxAnswer?: number
 }
 
-const untold = 100
+/** Distinct warnings of the API server that are logged, at most. */
+const warnings = 100
+
+/** Milliseconds until a connection must be open: a firewall drops packets without an answer. */
+const connectTime = 10_000
 
 /** Makes the pool of connections, which ends with the scope. */
-export const make: (connection: KubeConnection, options: Options) => Effect.Effect<KubeHttp, never, Scope.Scope> =
+export const make: (connection: KubeConnection, options: HttpOptions) => Effect.Effect<KubeHttp, never, Scope.Scope> =
   Effect.fnUntraced(function* (connection, { connections = 8, maxAnswer = 64 * 1024 * 1024, userAgent }) {
     const { server } = connection
     const secure = server.startsWith("https:")
     const root = new URL(server)
     const prefix = root.pathname === "/" ? "" : root.pathname
-    // no TLS options here: they would win over those of a request, and credentials change
+    // no TLS options here: an agent's options override those of a request, and credentials change
     const agent = new (secure ? Https : Http).Agent({
       keepAlive: true,
       keepAliveMsecs: 15_000,
       maxSockets: connections
     })
-    // a proxy has its own, another one after each reading of the kubeconfig
+    // a kubeconfig with a proxy makes a new agent after each reading
     const agents = new Set([agent])
     yield* Effect.addFinalizer(() => Effect.sync(() => agents.forEach((agent) => agent.destroy())))
 
     const counts: Record<string, number> = {}
-    const told = new Set<string>()
+    const warned = new Set<string>()
+    let isAnswered = false
     let dated: { readonly date: number; readonly at: number } | undefined
 
     const count = ({ resource, verb }: Asked): void => {
@@ -80,35 +91,38 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
           "user-agent": userAgent,
           accept: "application/json",
           ...credentials.headers,
-          // Node sends none with a DELETE, whose body then counts for nothing, preconditions included
+          // Node sends no length with a DELETE; the API server then ignores the body, preconditions included
           ...(body === undefined ? {} : { "content-type": contentType(request), "content-length": body.length })
         }
       })
       sent.setNoDelay(true)
+      boundConnect(sent)
       sent.end(body)
       return sent
     }
 
-    /** A request until its answer has begun; `sending` holds what is under way, and survives an interruption. */
+    /** Sends a request and waits for the headers of its answer. `sending` keeps what must be destroyed by an interruption. */
     const begin = (request: KubeRequest, sending: Sending): Effect.Effect<IncomingMessage, KubeError> =>
       Effect.flatMap(
-        Effect.mapError(connection.credentials, ({ detail }) => noAnswer(request, "NoCredentials", detail, false)),
+        Effect.mapError(connection.credentials, ({ detail }) =>
+          noAnswer(request, "NoCredentials", detail, false, server)
+        ),
         (credentials) =>
           Effect.callback<IncomingMessage, KubeError>((resume) => {
             const sent = send(request, credentials, sending.shared)
             sending.generation = credentials.generation
             sending.sent = sent
-            // stays for good: one that is destroyed later must not throw for want of a listener
+            // this listener stays: an error event without a listener throws, and the request may be destroyed later
             sent.on("error", (cause) => resume(Effect.fail(broken(request, server, cause))))
             sent.on("response", (answer) => {
               const date = Date.parse(answer.headers.date ?? "")
               if (!Number.isNaN(date)) dated = { date, at: performance.now() }
+              isAnswered = true
               resume(Effect.succeed(answer))
             })
           })
       )
 
-    /** All of an answer's body. */
     const read = (request: KubeRequest, answer: IncomingMessage): Effect.Effect<string, KubeError> =>
       Effect.callback<string, KubeError>((resume) => {
         const chunks: Array<Buffer> = []
@@ -126,33 +140,31 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
 
     const warn = (answer: IncomingMessage): Effect.Effect<void> => {
       const { warning } = answer.headers
-      if (warning === undefined || told.has(warning) || told.size >= untold) return Effect.void
-      told.add(warning)
+      if (warning === undefined || warned.has(warning) || warned.size >= warnings) return Effect.void
+      warned.add(warning)
       return Effect.logWarning(`the Kubernetes API server warns: ${warning}`)
     }
 
-    /** The answer where it is a yes. */
+    /** The answer if its status is 2xx. */
     const accepted = Effect.fnUntraced(function* (request: KubeRequest, answer: IncomingMessage) {
       yield* warn(answer)
       const status = answer.statusCode ?? 0
       if (status >= 200 && status < 300) return answer
       const body = yield* read(request, answer)
       const retryAfter = answer.headers["retry-after"]
-      return yield* refused(request, { status, retryAfter, body }, yield* Clock.currentTimeMillis)
+      return yield* refused(request, { status, retryAfter, body }, yield* Clock.currentTimeMillis, server)
     })
 
     const ask = (request: KubeRequest, sending: Sending): Effect.Effect<IncomingMessage, KubeError> =>
       Effect.flatMap(begin(request, sending), (answer) => accepted(request, answer))
 
-    /** Once more, at once, where the credentials or the authority may be older than those of the server. */
+    /** Repeats an attempt once with fresh credentials: the token or the authority may have been replaced. */
     const refreshed = <A, R>(sending: Sending, attempt: Effect.Effect<A, KubeError, R>) =>
       Effect.catchIf(
         attempt,
         ({ reason, status }) => status === 401 || reason === "Untrusted",
         () => Effect.andThen(connection.refresh(sending.generation), attempt)
       )
-
-    const within = (request: KubeRequest, millis: number) => bounded(request, server, millis)
 
     return {
       text: (request, timeout) =>
@@ -161,17 +173,18 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
           const attempt = Effect.flatMap(ask(request, sending), (answer) => read(request, answer))
           return refreshed(sending, attempt).pipe(
             Effect.onInterrupt(() => Effect.sync(() => void sending.sent?.destroy())),
-            within(request, timeout)
+            bounded(request, server, timeout)
           )
         }),
       open: Effect.fnUntraced(function* (request, timeout) {
         const sending: Sending = { shared: false, generation: 0, sent: undefined }
         yield* Effect.addFinalizer(() => Effect.sync(() => void sending.sent?.destroy()))
-        return yield* refreshed(sending, ask(request, sending)).pipe(within(request, timeout))
+        return yield* refreshed(sending, ask(request, sending)).pipe(bounded(request, server, timeout))
       }),
       count,
       serverTime: () => (dated === undefined ? undefined : dated.date + performance.now() - dated.at),
-      counts: () => ({ ...counts })
+      counts: () => ({ ...counts }),
+      isAnswered: () => isAnswered
     }
   })
 
@@ -179,19 +192,32 @@ export const make: (connection: KubeConnection, options: Options) => Effect.Effe
 const contentType = ({ method }: KubeRequest): string =>
   method === "PATCH" ? "application/merge-patch+json" : "application/json"
 
-/** A request under way. */
+/** A request in flight. */
 interface Sending {
-  /** Over a connection of the pool. */
+  /** Whether the request uses the pool's connections. */
   readonly shared: boolean
   generation: number
   sent: ClientRequest | undefined
 }
 
-/** Fails an effect that takes too long. */
+/** Destroys a request whose connection does not open in time. */
+const boundConnect = (sent: ClientRequest): void => {
+  sent.once("socket", (socket) => {
+    if (!socket.connecting) return
+    const late = Object.assign(new Error(`no connection within ${spoken(connectTime)}`), { code: "ETIMEDOUT" })
+    const timer = setTimeout(() => sent.destroy(late), connectTime)
+    const clear = () => clearTimeout(timer)
+    socket.once("connect", clear)
+    socket.once("close", clear)
+  })
+}
+
+/** Fails with `TimedOut` after that many milliseconds. */
 export const bounded =
   (asked: Asked, server: string, duration: number) =>
   <A, R>(effect: Effect.Effect<A, KubeError, R>): Effect.Effect<A, KubeError, R> =>
     Effect.timeoutOrElse(effect, {
       duration,
-      orElse: () => Effect.fail(noAnswer(asked, "TimedOut", `${server} did not answer within ${duration} ms`, true))
+      orElse: () =>
+        Effect.fail(noAnswer(asked, "TimedOut", `${server} did not answer within ${spoken(duration)}`, true, server))
     })

@@ -1,18 +1,20 @@
-/** A body that never ends, line by line: read only as fast as it is used, and never silent for long. */
+/** The body of a watch, line by line, with backpressure and a bound on silence. */
 import type { IncomingMessage } from "node:http"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Stream from "effect/Stream"
+import { spoken } from "../../time/Spoken.ts"
 import { type Asked, broken, noAnswer } from "./KubeAnswer.ts"
 import type { KubeError } from "./KubeError.ts"
 
-/** What a body may do. */
+/** Bounds of one body. */
 export interface LineLimits {
+  /** The address of the API server, for messages. */
   readonly server: string
-  /** Milliseconds without a byte. */
+  /** Longest time without a byte. Milliseconds. */
   readonly silence: number
-  /** Bytes of one line. */
+  /** Bytes of one line, at most. */
   readonly maxLine: number
 }
 
@@ -21,10 +23,10 @@ const newline = 10
 /** Cuts bytes into lines. */
 export class Lines {
   private rest: Array<Buffer> = []
-  /** Bytes of the line that has not ended. */
+  /** Bytes of the line that has not ended yet. */
   size = 0
 
-  /** The lines that end in this chunk, without their ends; empty ones are left out. */
+  /** The lines that end in this chunk, without their ends. Empty lines are left out. */
   push(chunk: Buffer): Array<string> {
     const lines: Array<string> = []
     let from = 0
@@ -44,7 +46,12 @@ export class Lines {
   }
 }
 
-/** The JSON of each line; ends where the body ends, fails where it breaks off, is silent, or is not what it should be. */
+/**
+ * The JSON of each line; the stream ends with the body.
+ *
+ * Fails with `Unreachable` if the connection breaks, `TimedOut` after `silence`, `Garbled` for a line that is not JSON or
+ * ends in its middle, and `TooLarge` for a line over `maxLine`.
+ */
 export const json = <A>(
   asked: Asked,
   body: IncomingMessage,
@@ -53,7 +60,7 @@ export const json = <A>(
   const lines = new Lines()
   const garbled = (detail: string) => Effect.fail(noAnswer(asked, "Garbled", detail, true))
 
-  /** The next bytes, or undefined at the end. */
+  /** The next bytes; undefined at the end. */
   const chunk = Effect.callback<Buffer | undefined, KubeError>((resume) => {
     const settle = (result: Effect.Effect<Buffer | undefined, KubeError>) => {
       clear()
@@ -65,7 +72,7 @@ export const json = <A>(
       else if (body.readableEnded) settle(Effect.succeed(undefined))
       else if (body.errored !== null) settle(Effect.fail(broken(asked, server, body.errored)))
       else if (body.destroyed)
-        settle(Effect.fail(noAnswer(asked, "Unreachable", `${server}: the connection broke`, true)))
+        settle(Effect.fail(noAnswer(asked, "Unreachable", `${server}: the connection broke`, true, server)))
     }
     const clear = () => {
       for (const event of ["readable", "end", "error", "close"]) body.removeListener(event, look)
@@ -77,7 +84,8 @@ export const json = <A>(
 
   const quiet = Effect.timeoutOrElse(chunk, {
     duration: silence,
-    orElse: () => Effect.fail(noAnswer(asked, "TimedOut", `${server} said nothing for ${silence} ms`, true))
+    orElse: () =>
+      Effect.fail(noAnswer(asked, "TimedOut", `${server} sent nothing for ${spoken(silence)}`, true, server))
   })
 
   const pull: Effect.Effect<NonEmptyReadonlyArray<A>, KubeError | Cause.Done> = Effect.gen(function* () {

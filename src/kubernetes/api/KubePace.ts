@@ -1,14 +1,14 @@
-/** A bucket of tokens: so many at once, then so many a second, in the order of asking. */
+/** A token bucket: limits how often callers go on, in the order in which they ask. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** What holds callers back. */
+/** A token bucket. */
 export interface KubePace {
-  /** Waits for a token and takes it; who is interrupted while waiting gives it back. */
+  /** Waits for a token and takes it. An interrupted caller gives its token back. */
   readonly take: Effect.Effect<void>
 }
 
-/** A full bucket of `burst` tokens, filled up by `rate` a second. */
+/** A full bucket of `burst` tokens, which gets `rate` tokens a second. */
 export const make = ({ burst, rate }: { readonly burst: number; readonly rate: number }): KubePace => {
   let tokens = burst
   let at = -Infinity
@@ -16,7 +16,7 @@ export const make = ({ burst, rate }: { readonly burst: number; readonly rate: n
     tokens = Math.min(burst, tokens + ((now - Math.min(at, now)) * rate) / 1000)
     at = now
     tokens--
-    // below zero it is a debt: this caller waits until it is paid, the next one longer
+    // a negative balance is a debt: this caller waits until the debt is paid, and the next caller longer
     return tokens < 0 ? (-tokens / rate) * 1000 : 0
   }
   const giveBack = Effect.sync(() => void tokens++)

@@ -1,4 +1,4 @@
-/** When a request to the API server is made again, and when no more. */
+/** Retries of one request to the API server. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -20,8 +20,9 @@ export const pause = (failures: number, retryAfter: number | undefined, random: 
 }
 
 /**
- * Tries until it succeeds, fails for good, or another try would not begin within `total` milliseconds: then it fails as
- * the last try did. Each try is told how much time is left.
+ * Repeats an attempt while its error is retryable and the next try can begin within `total` milliseconds.
+ *
+ * Fails with the error of the last try. Each attempt gets the number of milliseconds that are left.
  */
 export const retrying = <A, R>(
   total: number,

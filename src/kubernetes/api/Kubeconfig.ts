@@ -1,33 +1,33 @@
-/**
- * The way to the API server that a kubeconfig describes, read by the client library: client certificates, tokens, exec
- * plugins, proxies. The library is loaded when one is read, not before: it costs half a second and 85 MiB.
- */
-import type { KubeConfig } from "@kubernetes/client-node"
+/** The connection that a kubeconfig describes, read by the client library: client certificates, tokens, exec plugins, proxies. */
 import { readFileSync } from "node:fs"
 import type { Agent } from "node:http"
 import type { RequestOptions } from "node:https"
 import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
+import { type KubeConfig, library } from "./ClientLibrary.ts"
 import type { Credentials, KubeConnection } from "./KubeConnection.ts"
 import { KubeUnconfigured } from "./KubeError.ts"
+import * as KubeProxy from "./KubeProxy.ts"
 
 const unconfigured = (what: string) => (cause: unknown) =>
   new KubeUnconfigured({ detail: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
 
-const library = Effect.tryPromise({
-  try: () => import("@kubernetes/client-node"),
-  catch: unconfigured("the package @kubernetes/client-node cannot be loaded")
-})
-
-/** What a bearer token alone gives, as the library wants it. */
+/** A connection by bearer token alone, as the library's configuration. */
 export const fromCredentials = (
   server: string,
   { headers, tls }: Credentials
 ): Effect.Effect<KubeConfig, KubeUnconfigured> =>
   Effect.map(library, ({ KubeConfig }) => {
     const config = new KubeConfig()
+    const proxyUrl = KubeProxy.proxyFor(server)
     config.loadFromClusterAndUser(
-      { name: "cluster", server, caData: Buffer.from(tls.ca as string).toString("base64"), skipTLSVerify: false },
+      {
+        name: "cluster",
+        server,
+        caData: Buffer.from(tls.ca as string).toString("base64"),
+        skipTLSVerify: false,
+        ...(proxyUrl === undefined ? {} : { proxyUrl })
+      },
       { name: "user", token: (headers.authorization ?? "").replace("Bearer ", "") }
     )
     return config
@@ -40,7 +40,7 @@ interface TokenFiles {
   }>
 }
 
-/** Reads the files as kubectl does: of things with the same name the first one counts. */
+/** Reads the files as kubectl does: of entries with the same name the first one counts. */
 const load = (paths: ReadonlyArray<string>, context: string | undefined): Effect.Effect<KubeConfig, KubeUnconfigured> =>
   Effect.flatMap(library, ({ KubeConfig, loadYaml }) =>
     Effect.try({
@@ -48,8 +48,8 @@ const load = (paths: ReadonlyArray<string>, context: string | undefined): Effect
         const [first, ...others] = paths.map((path) => {
           const config = new KubeConfig()
           config.loadFromFile(path)
-          // the library knows `token-file` only, which is not its name
-          for (const { name, user } of loadYaml<TokenFiles>(readFileSync(path, "utf8")).users ?? []) {
+          // the library reads `token-file`, but a kubeconfig calls the field `tokenFile`
+          for (const { name, user } of (loadYaml(readFileSync(path, "utf8")) as TokenFiles).users ?? []) {
             if (!user?.tokenFile || user.token) continue
             const tokenFile = resolve(dirname(path), user.tokenFile)
             Object.assign(config.getUser(name)!, { authProvider: { name: "tokenFile", config: { tokenFile } } })
@@ -64,17 +64,25 @@ const load = (paths: ReadonlyArray<string>, context: string | undefined): Effect
           if (!merged.getCurrentContext()) merged.setCurrentContext(other.getCurrentContext())
         }
         if (context !== undefined) merged.setCurrentContext(context)
-        return merged
+        return proxied(merged)
       },
       catch: unconfigured(`the kubeconfig ${paths.join(" and ")} cannot be read`)
     })
   )
 
+/** Adds the proxy of the environment to the current cluster, unless the kubeconfig names a proxy itself. */
+const proxied = (config: KubeConfig): KubeConfig => {
+  const cluster = config.getCurrentCluster()
+  const proxyUrl = cluster === null || cluster.proxyUrl ? undefined : KubeProxy.proxyFor(cluster.server)
+  if (cluster !== null && proxyUrl !== undefined) Object.assign(cluster, { proxyUrl })
+  return config
+}
+
 const credentialsOf = async (config: KubeConfig, generation: number): Promise<Credentials> => {
   const options: RequestOptions = {}
   await config.applyToHTTPSOptions(options)
   const headers: Record<string, string> = {}
-  // what the library sets are strings, by names in any case; a token from a file with its newline
+  // the library sets names in any case, and keeps the newline at the end of a token's file
   for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value).trim()
   if (typeof options.auth === "string") {
     headers.authorization ??= `Basic ${Buffer.from(options.auth).toString("base64")}`
@@ -90,10 +98,10 @@ const credentialsOf = async (config: KubeConfig, generation: number): Promise<Cr
     : { generation, headers, tls, agent: reused(options.agent as Agent) }
 }
 
-/** The library opens a connection per request; an agent that it made keeps them all the same when it is told to. */
+/** Makes the library's agent keep its connections: by default it opens a connection for each request. */
 const reused = (agent: Agent): Agent => Object.assign(agent, { keepAlive: true, maxSockets: 8 })
 
-/** The connection that a context of these files describes. */
+/** The connection that a context of these files describes. Fails if the files, the context or its cluster are missing. */
 export const make: (
   paths: ReadonlyArray<string>,
   chosen: { readonly context: string | undefined; readonly namespace: string | undefined }
@@ -121,7 +129,7 @@ export const make: (
       ? Effect.tap(load(paths, context), (fresh) => Effect.sync(() => void (config = fresh)))
       : Effect.succeed(config)
   )
-  // one at a time for all who ask: an exec plugin is a process, which may ask a person for a password
+  // one reading for all concurrent requests: an exec plugin is a process, and may ask a person for a password
   let pending: Promise<Credentials> | undefined
   const credentials = Effect.flatMap(loaded, (config) =>
     Effect.tryPromise({
@@ -138,7 +146,7 @@ export const make: (
     user: current.user,
     self: undefined,
     credentials,
-    // all of it is read again, since the library has no way to forget what an exec plugin said
+    // reads all files again: the library has no way to forget the answer of an exec plugin
     refresh: (refused) =>
       Effect.sync(() => {
         if (refused !== generation) return

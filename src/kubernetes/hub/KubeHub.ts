@@ -24,6 +24,7 @@ import * as PodLabels from "../object/PodLabels.ts"
 import * as PodNames from "../object/PodNames.ts"
 import * as Lifeline from "./Lifeline.ts"
 import type { OwnerReference } from "../object/KubeObjects.ts"
+import type { PodOptions } from "../template/PodOptions.ts"
 import * as PodParent from "../template/PodParent.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
 import { ShutdownDeadline } from "./ShutdownDeadline.ts"
@@ -49,6 +50,8 @@ export interface HubOptions {
   readonly key?: "secret" | "env"
   /** The container of the parent's pod that this program is. */
   readonly container?: string
+  /** Variables whose values lie in a Secret: they need the right to create one. */
+  readonly secretEnv?: NonNullable<PodOptions["secretEnv"]>
   /** Tells processes in one container apart; the variable `FLAME_INSTANCE`, else 0, where not given. */
   readonly instance?: string
   /** The program, for a parent outside the cluster: the same user who starts it again finds what it left behind. */
@@ -182,9 +185,9 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
 })
 
 const refused =
-  (client: Client, { key = "secret" }: HubOptions, portForward: boolean) =>
+  (client: Client, { key = "secret", secretEnv = {} }: HubOptions, portForward: boolean) =>
   (error: KubeError): Effect.Effect<never, BootFailure> =>
-    refuse(client, { key, portForward }, error)
+    refuse(client, { key, secretEnv: Object.keys(secretEnv).length > 0, portForward }, error)
 
 /** Waits, for a while, until the pods that were given up are gone. */
 const awaitDeletions = (hub: Hub): Effect.Effect<void> =>

@@ -16,6 +16,7 @@ const dnsPart = (text: string, length: number): string =>
     .slice(0, length)
     .replace(/^-+|-+$/g, "")
 
+/** A hash of texts, of that many hexadecimal digits. */
 export const hash = (length: number, ...texts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, length)
 

@@ -1,7 +1,8 @@
-/** What it means for a boot that the API server refused the runner's pod, and whether to ask again. */
+/** Pure: what an error of the API server means for a boot, and whether the boot repeats the request. */
 import {
   AdmissionDenied,
   ApiUnavailable,
+  ApiUnreachable,
   type BootFailure,
   Forbidden,
   InvalidSpec,
@@ -11,18 +12,20 @@ import {
 import type { KubeError } from "../api/KubeError.ts"
 import { containerName } from "../template/PodTemplate.ts"
 
-/** What to do within the boot. */
+/** What the boot does next. */
 export type Failure =
   | { readonly next: "fail"; readonly cause: BootFailure }
-  /** The same again after some milliseconds, on which the caller puts jitter. */
+  /** Repeats the request after that many milliseconds; the caller adds jitter. */
   | { readonly next: "again"; readonly cause: BootFailure; readonly after: number }
   | { readonly next: "when there is room"; readonly cause: BootFailure }
-  /** The same again with a CPU limit, which nobody wants but this namespace. */
+  /** Repeats the request with a CPU limit, which the namespace demands. */
   | { readonly next: "with a CPU limit"; readonly cause: BootFailure }
 
-/** What was tried so far: milliseconds since the first refusal, and whether there was a CPU limit. */
+/** The tries of a boot so far. */
 export interface Tried {
+  /** Milliseconds since the first refusal of this kind. Default 0. */
   readonly elapsed?: number
+  /** Whether the pod had a CPU limit. Default false. */
   readonly cpuLimit?: boolean
 }
 
@@ -35,7 +38,7 @@ const fail =
   (cause: (error: KubeError) => BootFailure): Rule["react"] =>
   (error) => ({ next: "fail", cause: cause(error) })
 
-/** Again within a time, and then fails. */
+/** Repeats the request for `within` milliseconds, then fails. */
 const again =
   (cause: (error: KubeError) => BootFailure, after: number, within: number = Infinity): Rule["react"] =>
   (error, { elapsed = 0 }) =>
@@ -53,7 +56,7 @@ const denied =
   ({ detail }: KubeError): BootFailure =>
     new AdmissionDenied({ by, detail })
 
-/** The part of a refusal that names who refused. */
+/** `AdmissionDenied` by the name that the pattern finds in the error. */
 const named =
   (pattern: RegExp, kind: string) =>
   (error: KubeError): BootFailure =>
@@ -77,13 +80,35 @@ const invalid =
 
 const missing = invalid("create what it names, or name another one")
 
-/** Only a CPU limit of ours is missing: then it may be given. */
+/** The API server cannot be used at all: by its code, or else by the reason of the error. */
+const unreachable = (error: KubeError): BootFailure => {
+  const server = error.server ?? "an unknown address"
+  const reason = error.code ?? error.reason
+  const own = `${server}: `
+  const detail = error.detail.startsWith(own) ? error.detail.slice(own.length) : error.detail
+  return new ApiUnreachable({ server, reason, detail: `${detail}; ${remedyOf(error)}` })
+}
+
+const remedyOf = ({ code, reason, status }: KubeError): string => {
+  if (status === 401) return "the credentials of this process are not accepted: log in again, or replace the token"
+  if (reason === "NoCredentials") return "correct the credentials in the kubeconfig or the service account"
+  if (reason === "Untrusted") return "correct the certificate authority in the kubeconfig, or the name of the server"
+  if (code === "ECONNREFUSED") return "start the cluster, or correct its address"
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "correct the host name of the API server, or the DNS"
+  return "correct its address, or open the way there (VPN, firewall, HTTPS_PROXY and NO_PROXY)"
+}
+
+/** The quota misses a CPU limit of the runner and nothing else, so that a limit may be added. */
 const wantsCpuLimit = new RegExp(
   `must specify limits\\.cpu for: ${containerName}(; requests\\.cpu for: ${containerName})?$|(cpu.*no limit is specified)`,
   "i"
 )
 
-/** The first that fits stands. Messages are what the API server's plugins have said for years; codes alone tell little. */
+/**
+ * The first rule that fits decides.
+ *
+ * The rules go by the messages of the API server's plugins, which have been stable for years: status codes alone tell little.
+ */
 const rules: ReadonlyArray<Rule> = [
   {
     when: says(403, /exceeded quota:/),
@@ -104,12 +129,12 @@ const rules: ReadonlyArray<Rule> = [
       )
     )
   },
-  // a namespace's service account comes a second after it
+  // the service account of a new namespace is created a second after the namespace
   { when: says(403, /error looking up service account/), react: again(missing, 1_000, 5_000) },
   { when: says(403, /no PriorityClass with name|RuntimeClass "[^"]*" not found/), react: fail(missing) },
   {
     when: says(403, /because it is being terminated/),
-    react: fail(({ detail }) => new InvalidSpec({ detail: `the namespace is going away: ${detail}` }))
+    react: fail(({ detail }) => new InvalidSpec({ detail: `the namespace is being deleted: ${detail}` }))
   },
   {
     when: says(404, /^namespaces /),
@@ -124,36 +149,32 @@ const rules: ReadonlyArray<Rule> = [
     react: fail(named(/admission webhook "([^"]*)"/, "webhook"))
   },
   { when: says(403, /(maximum|minimum) .* usage per|ratio per/), react: fail(denied("LimitRange")) },
-  // that a request is not allowed is said of its user; what is said of the object comes from admission
+  // RBAC names the user in its refusal; admission speaks of the object
   { when: says(403, /User "[^"]*" cannot /), react: fail(rights(({ detail }) => detail)) },
   { when: ({ status }) => status === 403, react: fail(denied("admission")) },
-  {
-    when: ({ status }) => status === 401,
-    react: again(
-      rights(() => "its token is not accepted"),
-      1_000,
-      60_000
-    )
-  },
+  // a token may be replaced while its parent runs
+  { when: ({ status }) => status === 401, react: again(unreachable, 1_000, 60_000) },
   { when: says(409, /Operation cannot be fulfilled on resourcequotas/), react: again(unavailable, 300) },
   {
     when: ({ reason }) => reason === "AlreadyExists",
     // the next boot has another name
-    react: fail(({ detail }) => new LaunchFailed({ detail: `${detail}, and it is another runner's` }))
+    react: fail(({ detail }) => new LaunchFailed({ detail: `${detail}, and that pod belongs to another runner` }))
   },
   {
     when: ({ status }) => status === 400 || status === 422 || status === 413,
-    react: fail(invalid("correct the options of the layer that say so"))
+    react: fail(invalid("correct the options of the layer that set these fields"))
   },
-  { when: ({ retryable }) => retryable, react: again(unavailable, 1_000) }
+  { when: ({ retryable }) => retryable, react: again(unavailable, 1_000) },
+  // no answer, and waiting does not help
+  { when: ({ status }) => status === undefined, react: fail(unreachable) }
 ]
 
-/** What to do about the refusal of a create. */
+/** What a boot does about an error of the API server. */
 export const of = (error: KubeError, tried: Tried = {}): Failure =>
   rules.find(({ when }) => when(error, tried))?.react(error, tried) ?? {
     next: "fail",
     cause: new InvalidSpec({ detail: error.message })
   }
 
-/** What an error of the API server means as the cause of a failed boot. */
+/** The cause of a failed boot that an error of the API server stands for. */
 export const causeOf = (error: KubeError): BootFailure => of(error).cause

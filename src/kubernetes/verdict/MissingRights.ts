@@ -1,29 +1,53 @@
-/** What it means that the first requests are refused, which come before it is asked what this process may do. */
+/** The cause of a start that the API server refuses: all missing rights at once, with the Role that grants them. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { BootFailure } from "../../error/BootFailure.ts"
-import type { KubeClient } from "../api/KubeClient.ts"
+import type { KubeClient, Rules } from "../api/KubeClient.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import * as KubeFailure from "./KubeFailure.ts"
 import * as Preflight from "./Preflight.ts"
 
+type Client = Context.Service.Shape<typeof KubeClient>
+
 /**
- * Fails with what an error of theirs means. One for want of rights tells all that are missing, with the Role to apply, and
- * not only the one that was needed first.
+ * The name of this process's user as the API server sees it: a kubeconfig and a token may call the user by another name.
+ *
+ * Undefined if the API server does not tell and no name is known here.
+ */
+const userOf = (client: Client): Effect.Effect<string | undefined> =>
+  Effect.match(client.whoAmI, {
+    onFailure: () => client.user,
+    onSuccess: (name) => (name === "" ? client.user : name)
+  })
+
+/** Compares the rights with the needs. The API server is asked for the user's name only if a right is missing. */
+export const judged = (
+  client: Client,
+  rules: Rules,
+  needs: Omit<Preflight.RightsNeeded, "namespace" | "user">
+): Effect.Effect<Preflight.RightsVerdict> => {
+  const judge = (user: string | undefined) => Preflight.judge(rules, { ...needs, namespace: client.namespace, user })
+  const verdict = judge(client.user)
+  return verdict._tag === "Fatal" ? Effect.map(userOf(client), judge) : Effect.succeed(verdict)
+}
+
+/**
+ * Fails with the cause that an error of the first requests stands for.
+ *
+ * A refusal by RBAC names one right only. The cause lists every right that is missing, with the Role to apply.
  */
 export const refuse = (
-  client: Context.Service.Shape<typeof KubeClient>,
-  needs: Pick<Preflight.RightsNeeded, "key" | "portForward">,
+  client: Client,
+  needs: Omit<Preflight.RightsNeeded, "namespace" | "user">,
   error: KubeError
 ): Effect.Effect<never, BootFailure> => {
   const cause = KubeFailure.causeOf(error)
   if (cause._tag !== "Forbidden" || error.status !== 403) return Effect.fail(cause)
-  const { namespace, user } = client
-  return Effect.matchEffect(client.rulesReview, {
-    onFailure: () => Effect.fail(cause),
-    onSuccess: (rules) => {
-      const verdict = Preflight.judge(rules, { ...needs, secretEnv: false, namespace, user })
-      return Effect.fail(verdict._tag === "Fatal" ? verdict.cause : cause)
+  return Effect.matchEffect(
+    Effect.flatMap(client.rulesReview, (rules) => judged(client, rules, needs)),
+    {
+      onFailure: () => Effect.fail(cause),
+      onSuccess: (verdict) => Effect.fail(verdict._tag === "Fatal" ? verdict.cause : cause)
     }
-  })
+  )
 }

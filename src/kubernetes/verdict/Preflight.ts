@@ -1,24 +1,25 @@
-/** Pure: whether the rights that a parent has are enough, and if not, the Role to apply. */
+/** Pure: whether the rights of a parent are enough, and if not, the Role to apply. */
 import { Forbidden, type BootFailure } from "../../error/BootFailure.ts"
 import type { Rules } from "../api/KubeClient.ts"
+import { hash } from "../object/PodNames.ts"
 
-/** What of the backend is in use, and who uses it where. */
+/** The features of the backend that are in use, which decide the rights that it needs, and the user that needs them. */
 export interface RightsNeeded {
   readonly key: "secret" | "env"
-  /** Whether `secretEnv` has any variables. */
+  /** Whether the option `secretEnv` has any variables. */
   readonly secretEnv: boolean
-  /** Whether runners are dialled through the API server. */
+  /** Whether the parent reaches its runners through the API server. */
   readonly portForward: boolean
   readonly namespace: string
-  /** The user that the API server takes this process for, as far as known. */
+  /** The user as the API server sees it, as far as known. */
   readonly user: string | undefined
 }
 
 export type RightsVerdict =
   | { readonly _tag: "Fatal"; readonly cause: BootFailure }
-  /** `warnings`: what would only help to explain failures and is not there. */
+  /** `warnings`: missing rights that would only help to explain failures. */
   | { readonly _tag: "Fine"; readonly warnings: ReadonlyArray<string> }
-  /** The API server could not list everything: a dry run must tell. */
+  /** The API server could not list all rights: a dry run must decide. */
   | { readonly _tag: "Undecided"; readonly warnings: ReadonlyArray<string> }
 
 interface Right {
@@ -26,7 +27,7 @@ interface Right {
   readonly verbs: ReadonlyArray<string>
 }
 
-/** Whether rules allow something in the core group of the API, on objects of any name. */
+/** Whether rules allow a verb on a resource of the core group, for objects of any name. */
 export const allows = ({ rules }: Rules, verb: string, resource: string): boolean =>
   rules.some(
     ({ apiGroups = [], resourceNames = [], resources = [], verbs }) =>
@@ -39,7 +40,7 @@ export const allows = ({ rules }: Rules, verb: string, resource: string): boolea
 
 const has = (all: ReadonlyArray<string>, one: string): boolean => all.includes(one) || all.includes("*")
 
-/** The rights without which no runner boots. */
+/** The rights without which no runner can boot. */
 export const required = ({
   key,
   portForward,
@@ -47,7 +48,7 @@ export const required = ({
 }: Omit<RightsNeeded, "namespace" | "user">): ReadonlyArray<Right> => [
   { resource: "pods", verbs: ["create", "get", "list", "watch", "delete"] },
   ...(key === "secret" || secretEnv ? [{ resource: "secrets", verbs: ["create", "delete"] }] : []),
-  // over WebSocket the API server wants both
+  // the API server wants both verbs for a WebSocket
   ...(portForward ? [{ resource: "pods/portforward", verbs: ["create", "get"] }] : [])
 ]
 
@@ -55,12 +56,12 @@ const explaining: ReadonlyArray<Right & { readonly without: string }> = [
   {
     resource: "events",
     verbs: ["list"],
-    without: "boots that wait for a volume or a network are told without their reason"
+    without: "a boot that waits for a volume or a network is reported without its reason"
   },
   {
     resource: "pods/log",
     verbs: ["get"],
-    without: "a runner that is killed before it serves is told without its last words"
+    without: "a runner that ends before it serves is reported without its output"
   }
 ]
 
@@ -71,7 +72,7 @@ const lacking = (rules: Rules, rights: ReadonlyArray<Right>): ReadonlyArray<Righ
 
 const worded = ({ resource, verbs }: Right): string => `${verbs.join(", ")} ${resource}`
 
-/** Judges what may be done against what must be. */
+/** Compares the rights of a parent with those that it needs. */
 export const judge = (rules: Rules, needs: RightsNeeded): RightsVerdict => {
   const rights = required(needs)
   const missing = lacking(rules, rights)
@@ -89,7 +90,7 @@ export const judge = (rules: Rules, needs: RightsNeeded): RightsVerdict => {
       detail: [
         `${needs.user ?? "the user of this process"} lacks in namespace ${needs.namespace}: ${missing.map(worded).join("; ")}`,
         ...hintOf(missing, needs),
-        `with this, applied by who may, it has what it needs:\n\n${manifestOf(rights, needs)}`
+        `this grants the rights, applied by an administrator:\n\n${manifestOf(rights, needs)}`
       ].join("; ")
     })
   }
@@ -97,33 +98,54 @@ export const judge = (rules: Rules, needs: RightsNeeded): RightsVerdict => {
 
 const hintOf = (missing: ReadonlyArray<Right>, { key, secretEnv }: RightsNeeded): ReadonlyArray<string> =>
   key === "secret" && !secretEnv && missing.every(({ resource }) => resource === "secrets")
-    ? ['where it shall not have that, `key: "env"` puts each runner\'s key into its pod']
+    ? ['`key: "env"` needs no right to secrets: it puts each runner\'s key into its pod']
     : []
 
-/** The Role, and its binding to the service account where the user is one. */
-const manifestOf = (rights: ReadonlyArray<Right>, { namespace, user }: RightsNeeded): string => {
+/**
+ * The Role, and its binding to the user.
+ *
+ * The names hold the user and the features in use: applied beside the Role of another app, or of the same account with other
+ * features, the manifest replaces nothing.
+ */
+const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): string => {
+  const { namespace, user } = needs
   const rule = ({ resource, verbs }: Right) =>
     `  - { apiGroups: [""], resources: ["${resource}"], verbs: [${verbs.map((verb) => `"${verb}"`).join(", ")}] }`
-  const [, account] = /^system:serviceaccount:(.+)$/.exec(user ?? "") ?? []
-  const [of = namespace, name = "default"] = account?.split(":") ?? []
+  const [, of, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user ?? "") ?? []
   const subject =
     account === undefined
-      ? `{ kind: User, name: "${user ?? "WHO THIS PROCESS IS"}", apiGroup: rbac.authorization.k8s.io }`
-      : `{ kind: ServiceAccount, name: ${name}, namespace: ${of} }`
+      ? `{ kind: User, name: ${JSON.stringify(user ?? "THE USER OF THIS PROCESS")}, apiGroup: rbac.authorization.k8s.io }`
+      : `{ kind: ServiceAccount, name: ${account}, namespace: ${of} }`
+  const name = [
+    "flame",
+    ...(account === undefined ? [nameOfUser(user)] : of === namespace ? [account] : [of, account]),
+    ...(needs.key === "secret" || needs.secretEnv ? [] : ["pods"]),
+    ...(needs.portForward ? ["portforward"] : [])
+  ].join("-")
   return [
     "apiVersion: rbac.authorization.k8s.io/v1",
     "kind: Role",
-    `metadata: { name: flame, namespace: ${namespace} }`,
+    `metadata: { name: ${name}, namespace: ${namespace} }`,
     "rules:",
     ...rights.map(rule),
-    "  # these only help to explain what fails",
+    "  # these only help to explain failures",
     ...explaining.map(rule),
     "---",
     "apiVersion: rbac.authorization.k8s.io/v1",
     "kind: RoleBinding",
-    `metadata: { name: flame, namespace: ${namespace} }`,
-    "roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: flame }",
+    `metadata: { name: ${name}, namespace: ${namespace} }`,
+    `roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: ${name} }`,
     `subjects: [${subject}]`,
     ""
   ].join("\n")
+}
+
+/** A user as part of a name. Users that differ only in characters which a name cannot hold get different hashes. */
+const nameOfUser = (user: string | undefined): string => {
+  const text = user ?? "parent"
+  const plain = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+  return plain === text ? plain : [plain, hash(8, text)].filter((part) => part !== "").join("-")
 }

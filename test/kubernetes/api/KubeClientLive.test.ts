@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream"
 import * as InCluster from "../../../src/kubernetes/api/InCluster.ts"
 import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
 import type { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
+import * as KubeFailure from "../../../src/kubernetes/verdict/KubeFailure.ts"
 import * as KubeDiscovery from "../../../src/kubernetes/api/KubeDiscovery.ts"
 import * as KubeHttp from "../../../src/kubernetes/api/KubeHttp.ts"
 import * as KubeLines from "../../../src/kubernetes/api/KubeLines.ts"
@@ -63,6 +64,38 @@ const byKubeconfig = (user: unknown, options: KubeClientLive.Options = {}, clust
     return { api, kube }
   })
 
+/** A proxy for CONNECT, which leads each tunnel to `port` of this machine, or to where the client wants. */
+const proxyTo = (to?: number) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const tunnels: Array<string> = []
+      const open = new Set<Duplex>()
+      const server = createServer()
+      server.on("connect", ({ headers, url = "" }, socket: Duplex) => {
+        tunnels.push(url)
+        if (headers["proxy-authorization"] === `Basic ${Buffer.from("nobody:").toString("base64")}`) {
+          return void socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+        }
+        const { hostname, port } = new URL(`http://${url}`)
+        const there = connect(to ?? Number(port), to === undefined ? hostname : "127.0.0.1", () =>
+          socket.write("HTTP/1.1 200 OK\r\n\r\n")
+        )
+        for (const end of [there, socket]) {
+          open.add(end)
+          end.on("error", () => {})
+        }
+        there.pipe(socket).pipe(there)
+      })
+      await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
+      return { tunnels, open, server, port: (server.address() as AddressInfo).port }
+    }),
+    ({ open, server }) =>
+      Effect.sync(() => {
+        server.close()
+        for (const socket of open) socket.destroy()
+      })
+  )
+
 const pod: Pod = {
   metadata: { name: "a", annotations: { "flame.dev/life": "life", "flame.dev/runner": "a" } },
   spec: { containers: [{ name: "main" }] }
@@ -105,7 +138,7 @@ describe("the way to the API server", () => {
         Effect.map(Effect.flip(Effect.scoped(KubeClientLive.make(options))), ({ message }) => message)
       assert.strictEqual(
         yield* find(),
-        `no way to a Kubernetes API server: KUBECONFIG is not set; KUBERNETES_SERVICE_HOST is not set, so this is no pod; there is no ${api.folder}/.kube/config`
+        `no way to a Kubernetes API server: KUBECONFIG is not set; KUBERNETES_SERVICE_HOST is not set, so this process is not in a pod; there is no ${api.folder}/.kube/config`
       )
       yield* variables({ KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBECONFIG: "/nowhere" })
       const inPod = yield* find({ serviceAccount: api.folder })
@@ -190,31 +223,7 @@ describe("the way to the API server", () => {
 
   it.live("is a kubeconfig with a proxy, over few connections", () =>
     Effect.gen(function* () {
-      const tunnels: Array<string> = []
-      const open = new Set<Duplex>()
-      const proxy = yield* Effect.acquireRelease(
-        Effect.promise(async () => {
-          const server = createServer()
-          server.on("connect", ({ url = "" }, socket: Duplex) => {
-            tunnels.push(url)
-            const { hostname, port } = new URL(`http://${url}`)
-            const there = connect(Number(port), hostname, () => socket.write("HTTP/1.1 200 OK\r\n\r\n"))
-            for (const end of [there, socket]) {
-              open.add(end)
-              end.on("error", () => {})
-            }
-            there.pipe(socket).pipe(there)
-          })
-          await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
-          return server
-        }),
-        (server) =>
-          Effect.sync(() => {
-            server.close()
-            for (const socket of open) socket.destroy()
-          })
-      )
-      const { port } = proxy.address() as AddressInfo
+      const { port, tunnels } = yield* proxyTo()
       const api = yield* ApiServer.make
       api.answer = (_asked, response) => reply(response, 200, pod)
       const kubeconfig = api.kubeconfig({ token: "secret" }, { cluster: { "proxy-url": `http://127.0.0.1:${port}` } })
@@ -227,6 +236,62 @@ describe("the way to the API server", () => {
       assert.deepStrictEqual(tunnels, [`127.0.0.1:${api.port}`])
       assert.strictEqual(api.connections, 1)
       yield* until(() => api.sockets.size === 0)
+    })
+  )
+
+  it.live("from a pod goes through HTTPS_PROXY, over few connections, as NO_PROXY allows [C142]", () =>
+    Effect.gen(function* () {
+      const api = yield* ApiServer.named("api.test")
+      api.answer = (_asked, response) => reply(response, 200, list)
+      api.write("token", token(1))
+      api.write("ca.crt", api.authority)
+      const { port, tunnels } = yield* proxyTo(api.port)
+      yield* variables({
+        KUBECONFIG: undefined,
+        KUBERNETES_SERVICE_HOST: "api.test",
+        KUBERNETES_SERVICE_PORT: "443",
+        HTTPS_PROXY: `http://user:secret@127.0.0.1:${port}`
+      })
+      const kube = yield* KubeClientLive.make({ serviceAccount: api.folder })
+      for (let index = 0; index < 5; index++) yield* kube.listPods("a=b")
+      // a request may begin before the connection of the last one is free again
+      assert.isAtMost(tunnels.length, 2)
+      assert.lengthOf(new Set([...tunnels, "api.test:443"]), 1)
+      api.answer = (_asked, response) => response.end(`${JSON.stringify({ type: "ADDED", object: pod })}\n`)
+      assert.lengthOf(yield* watching(kube), 1)
+
+      yield* variables({ NO_PROXY: "other.test, .test" })
+      const direct = yield* KubeClientLive.make({ serviceAccount: api.folder, retryFor: "100 millis" })
+      assert.include((yield* Effect.flip(direct.listPods("a=b"))).detail, "ENOTFOUND api.test")
+
+      yield* variables({ NO_PROXY: undefined, HTTPS_PROXY: `http://nobody@127.0.0.1:${port}` })
+      const refused = yield* KubeClientLive.make({ serviceAccount: api.folder, retryFor: "100 millis" })
+      assert.match(
+        (yield* Effect.flip(refused.listPods("a=b"))).detail,
+        /the proxy 127\.0\.0\.1:\d+ answered 407 .* to CONNECT api\.test:443/
+      )
+      yield* variables({ HTTPS_PROXY: "socks5://127.0.0.1:1" })
+      assert.include(
+        (yield* Effect.flip(KubeClientLive.make({ serviceAccount: api.folder }))).message,
+        "the proxy socks5://127.0.0.1:1 for https://api.test:443 is not an HTTP proxy"
+      )
+    })
+  )
+
+  it.live("of a kubeconfig goes through HTTPS_PROXY too, unless the kubeconfig names a proxy [C142]", () =>
+    Effect.gen(function* () {
+      const api = yield* ApiServer.named("api.test")
+      api.answer = (_asked, response) => reply(response, 200, pod)
+      const env = yield* proxyTo(api.port)
+      const own = yield* proxyTo(api.port)
+      yield* variables({ HTTPS_PROXY: `127.0.0.1:${env.port}` })
+      const cluster = { server: "https://api.test:6443", "tls-server-name": "api.test" }
+      const byEnv = yield* KubeClientLive.make({ kubeconfig: api.kubeconfig({ token: "x" }, { cluster }) })
+      yield* byEnv.getPod("a")
+      const named = { ...cluster, "proxy-url": `http://127.0.0.1:${own.port}` }
+      const byFile = yield* KubeClientLive.make({ kubeconfig: api.kubeconfig({ token: "x" }, { cluster: named }) })
+      yield* byFile.getPod("a")
+      assert.deepStrictEqual([env.tunnels, own.tunnels], [["api.test:6443"], ["api.test:6443"]])
     })
   )
 
@@ -330,9 +395,121 @@ describe("a call to the API server", () => {
     })
   )
 
+  it.live("to a server that never answered fails within seconds, by address and cause [C140]", () =>
+    Effect.gen(function* () {
+      const started = performance.now()
+      const at = (server: string, more: KubeClientLive.Options = {}) =>
+        Effect.gen(function* () {
+          const api = yield* ApiServer.make
+          const kubeconfig = api.kubeconfig({ token: "x" }, { cluster: { server, "certificate-authority-data": "" } })
+          const kube = yield* KubeClientLive.make({ kubeconfig, ...more })
+          const error = yield* Effect.flip(kube.listPods("a=b"))
+          assert.isFalse(error.retryable, server)
+          return KubeFailure.causeOf(error)
+        })
+      const untrusted = yield* ApiServer.make
+      const servers = ["https://127.0.0.1:1", "https://no-such-host.invalid", `https://localhost:${untrusted.port}`]
+      const causes = yield* Effect.forEach(servers, (server) => at(server), { concurrency: 3 })
+      assert.deepStrictEqual(
+        causes.map((cause) => (cause._tag === "ApiUnreachable" ? [cause.server, cause.reason] : [cause._tag])),
+        [
+          [servers[0], "ECONNREFUSED"],
+          [servers[1], "ENOTFOUND"],
+          [servers[2], "DEPTH_ZERO_SELF_SIGNED_CERT"]
+        ]
+      )
+      assert.strictEqual(
+        causes[0]?.message,
+        "the Kubernetes API at https://127.0.0.1:1 cannot be used (ECONNREFUSED): connect ECONNREFUSED 127.0.0.1:1; start the cluster, or correct its address"
+      )
+      assert.match(causes[1]?.message ?? "", /getaddrinfo ENOTFOUND no-such-host.invalid; correct the host name/)
+      assert.match(causes[2]?.message ?? "", /self-signed certificate.*; correct the certificate authority/)
+      // generous: each is given up after 5 s
+      assert.isBelow(performance.now() - started, 15_000)
+    })
+  )
+
+  it.effect("to a server that accepts connections and never answers fails after 5 s [C140]", () =>
+    Effect.gen(function* () {
+      const { api, kube } = yield* inPod()
+      api.answer = () => {}
+      const failing = yield* Effect.forkChild(Effect.flip(kube.listPods("a=b")))
+      yield* until(() => api.asked.length === 1)
+      yield* TestClock.adjust("5 seconds")
+      const cause = KubeFailure.causeOf(yield* Fiber.join(failing))
+      assert.strictEqual(
+        cause.message,
+        `the Kubernetes API at https://localhost:${api.port} cannot be used (TimedOut): https://localhost:${api.port} did not answer within 5 s; correct its address, or open the way there (VPN, firewall, HTTPS_PROXY and NO_PROXY)`
+      )
+    })
+  )
+
+  it.effect("to a server that has answered before is retried for 30 s: an outage [C140]", () =>
+    Effect.gen(function* () {
+      const { api, kube } = yield* inPod()
+      api.answer = (_asked, response) => reply(response, 200, list)
+      yield* kube.listPods("a=b")
+      api.answer = () => {}
+      const failing = yield* Effect.forkChild(Effect.flip(kube.listPods("a=b")))
+      yield* until(() => api.asked.length === 2)
+      yield* TestClock.adjust("15 seconds")
+      yield* TestClock.adjust("1 second")
+      yield* until(() => api.asked.length === 3)
+      assert.isUndefined(failing.pollUnsafe())
+      yield* TestClock.adjust("15 seconds")
+      const error = yield* Fiber.join(failing)
+      assert.isTrue(error.retryable)
+      assert.strictEqual(KubeFailure.causeOf(error)._tag, "ApiUnavailable")
+    })
+  )
+
+  it.live("with credentials that are not accepted says so in words of its own [C141]", () =>
+    Effect.gen(function* () {
+      const { api, kube } = yield* inPod()
+      api.answer = (_asked, response) => reply(response, 401, refuse(401, "Unauthorized"))
+      const cause = KubeFailure.causeOf(yield* Effect.flip(kube.listPods("a=b")))
+      assert.strictEqual(
+        cause.message,
+        `the Kubernetes API at https://localhost:${api.port} cannot be used (Unauthorized): Unauthorized; the credentials of this process are not accepted: log in again, or replace the token`
+      )
+    })
+  )
+
+  it.effect("that creates may take as long as an admission webhook [C144]", () =>
+    Effect.gen(function* () {
+      const { api, kube } = yield* inPod()
+      api.answer = (_asked, response) => reply(response, 200, list)
+      yield* kube.listPods("a=b")
+      let answer = () => {}
+      api.answer = (_asked, response) => (answer = () => reply(response, 201, pod))
+      const creates = { pod: kube.createPod(pod), dryRun: kube.createPod(pod, { dryRun: true }) }
+      for (const create of Object.values(creates)) {
+        const before = api.asked.length
+        const creating = yield* Effect.forkChild(create)
+        yield* until(() => api.asked.length === before + 1)
+        yield* TestClock.adjust("30 seconds")
+        answer()
+        assert.strictEqual((yield* Fiber.join(creating)).metadata.name, "a")
+        assert.lengthOf(api.asked, before + 1)
+      }
+    })
+  )
+
+  it.live("names its user as the API server sees it [C143]", () =>
+    Effect.gen(function* () {
+      const { api, kube } = yield* byKubeconfig({ token: "secret" })
+      api.answer = (_asked, response) => reply(response, 201, { status: { userInfo: { username: "jane" } } })
+      assert.strictEqual(kube.user, "me")
+      assert.strictEqual(yield* kube.whoAmI, "jane")
+      assert.strictEqual(api.asked[0]?.path, "/apis/authentication.k8s.io/v1/selfsubjectreviews")
+    })
+  )
+
   it.live("is bounded in time, and so are its tries", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod({ requestTimeout: "300 millis", retryFor: "2 seconds" })
+      yield* kube.getPod("a")
+      api.asked.length = 0
       api.answer = () => {}
       const started = performance.now()
       const error = yield* Effect.flip(kube.getPod("a"))

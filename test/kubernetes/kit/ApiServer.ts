@@ -40,9 +40,9 @@ export class ApiServer {
   readonly authority: string
   private readonly server: Server
 
-  constructor() {
+  constructor(name = "localhost") {
     this.folder = mkdtempSync(join(tmpdir(), "effect-flame-"))
-    const pair = ApiProxy.certificate("localhost")
+    const pair = ApiProxy.certificate(name)
     this.authority = pair.cert
     this.server = createServer(pair)
     this.server.on("connection", (socket) => {
@@ -53,14 +53,18 @@ export class ApiServer {
     this.server.on("request", (request, response) => void this.serve(request, response))
   }
 
-  static readonly make = Effect.acquireRelease(
-    Effect.promise(async () => {
-      const api = new ApiServer()
-      await new Promise<void>((done) => api.server.listen(0, "127.0.0.1", done))
-      return api
-    }),
-    (api) => Effect.sync(() => api.close())
-  )
+  /** A server whose certificate is for that name. */
+  static readonly named = (name: string) =>
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const api = new ApiServer(name)
+        await new Promise<void>((done) => api.server.listen(0, "127.0.0.1", done))
+        return api
+      }),
+      (api) => Effect.sync(() => api.close())
+    )
+
+  static readonly make = ApiServer.named("localhost")
 
   get port(): number {
     return (this.server.address() as AddressInfo).port

@@ -47,7 +47,7 @@ describe("a create that the API server refuses", () => {
     ["priority class missing", "fail", "InvalidSpec", /no PriorityClass with name nope/],
     ["runtime class missing", "fail", "InvalidSpec", /RuntimeClass "nope" not found/],
     ["namespace missing", "fail", "InvalidSpec", /create that namespace/],
-    ["namespace terminating", "fail", "InvalidSpec", /the namespace is going away/],
+    ["namespace terminating", "fail", "InvalidSpec", /the namespace is being deleted/],
     [
       "admission policy",
       "fail",
@@ -58,7 +58,7 @@ describe("a create that the API server refuses", () => {
     ["invalid", "fail", "InvalidSpec", /metadata.labels.*env/],
     ["bad type", "fail", "InvalidSpec", /cannot unmarshal string/],
     ["wrong namespace", "fail", "InvalidSpec", /does not match the namespace/],
-    ["exists", "fail", "LaunchFailed", /already exists, and it is another runner's/]
+    ["exists", "fail", "LaunchFailed", /already exists, and that pod belongs to another runner/]
   ]
 
   it.each(rows)("%s: %s, %s", (name, next, cause, words) => {
@@ -101,7 +101,7 @@ describe("a create that the API server refuses", () => {
       [59_999, 60_000].map((at) => next(unauthorized, at)),
       ["again", "fail"]
     )
-    assert.strictEqual(KubeFailure.causeOf(unauthorized)._tag, "Forbidden")
+    assert.strictEqual(KubeFailure.causeOf(unauthorized)._tag, "ApiUnreachable")
   })
 })
 

@@ -42,11 +42,11 @@ describe("what a parent may do", () => {
     assert.deepStrictEqual(verdict, { _tag: "Undecided", warnings: [] })
   })
 
-  it("is told with what fails without a reason for want of a right", () => {
+  it("warns of missing rights that would only explain failures", () => {
     const verdict = judged("secrets")
     assert.deepStrictEqual((verdict as { warnings: ReadonlyArray<string> }).warnings, [
-      "without the right to list events boots that wait for a volume or a network are told without their reason",
-      "without the right to get pods/log a runner that is killed before it serves is told without its last words"
+      "without the right to list events a boot that waits for a volume or a network is reported without its reason",
+      "without the right to get pods/log a runner that ends before it serves is reported without its output"
     ])
     assert.deepStrictEqual(judged("all"), { _tag: "Fine", warnings: [] })
   })
@@ -56,25 +56,61 @@ describe("what a parent may do", () => {
     assert.strictEqual(verdict._tag, "Fatal")
     assert.strictEqual(
       (verdict as { cause: Error }).cause.message,
-      `the parent may not create secrets, grant it that right: system:serviceaccount:apps:weigh lacks in namespace apps: create, delete secrets; where it shall not have that, \`key: "env"\` puts each runner's key into its pod; with this, applied by who may, it has what it needs:
+      `the parent may not create secrets, grant it that right: system:serviceaccount:apps:weigh lacks in namespace apps: create, delete secrets; \`key: "env"\` needs no right to secrets: it puts each runner's key into its pod; this grants the rights, applied by an administrator:
 
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: { name: flame, namespace: apps }
+metadata: { name: flame-weigh, namespace: apps }
 rules:
   - { apiGroups: [""], resources: ["pods"], verbs: ["create", "get", "list", "watch", "delete"] }
   - { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"] }
-  # these only help to explain what fails
+  # these only help to explain failures
   - { apiGroups: [""], resources: ["events"], verbs: ["list"] }
   - { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
-metadata: { name: flame, namespace: apps }
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: flame }
+metadata: { name: flame-weigh, namespace: apps }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: flame-weigh }
 subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
 `
     )
+  })
+
+  const roleOf = (over: Partial<Preflight.RightsNeeded>): string => {
+    const { cause } = judged("none", over) as { cause: Error }
+    return cause.message.slice(cause.message.indexOf("apiVersion:"))
+  }
+
+  it("of two apps are granted by Roles that replace nothing of each other [C143]", () => {
+    const nameOf = (over: Partial<Preflight.RightsNeeded>): string => {
+      const names = [...roleOf(over).matchAll(/metadata: \{ name: ([^,]+), namespace: apps \}/g)].map(
+        ([, name]) => name
+      )
+      assert.lengthOf(new Set(names), 1)
+      return names[0] ?? ""
+    }
+    const account = (name: string) => `system:serviceaccount:${name}`
+    const cases: ReadonlyArray<Partial<Preflight.RightsNeeded>> = [
+      {},
+      { user: account("apps:resize") },
+      { user: account("other:weigh") },
+      // the same account, with other rights
+      { key: "env" },
+      { portForward: true },
+      { key: "env", portForward: true },
+      { user: "Jane@example.com" },
+      { user: "jane-example.com" },
+      { user: undefined }
+    ]
+    const names = cases.map(nameOf)
+    assert.lengthOf(new Set(names), names.length, names.join())
+    assert.strictEqual(nameOf({ key: "env", secretEnv: true }), "flame-weigh")
+  })
+
+  it("are bound to the user that the API server names, quoted as YAML demands", () => {
+    assert.include(roleOf({ user: 'we"ird' }), '{ kind: User, name: "we\\"ird", apiGroup: rbac.authorization.k8s.io }')
+    assert.include(roleOf({ user: "system:serviceaccount:other:weigh" }), "name: weigh, namespace: other")
   })
 
   it("is asked for a user where the parent is none of the cluster's service accounts", () => {

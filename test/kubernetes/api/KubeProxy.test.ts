@@ -1,0 +1,44 @@
+import { assert, describe, it } from "@effect/vitest"
+import { proxyFor } from "../../../src/kubernetes/api/KubeProxy.ts"
+
+const proxy = "http://proxy.test:3128"
+
+describe("the proxy of an API server, as kubectl has it [C142]", () => {
+  it.each([
+    ["https://api.test", { HTTPS_PROXY: proxy }, proxy],
+    ["https://api.test", { https_proxy: proxy }, proxy],
+    ["https://api.test", { HTTPS_PROXY: "proxy.test:3128" }, proxy],
+    ["https://api.test", { HTTPS_PROXY: "socks5://proxy.test" }, "socks5://proxy.test"],
+    ["https://api.test", { HTTP_PROXY: proxy }, undefined],
+    ["http://api.test", { HTTP_PROXY: proxy }, proxy],
+    ["https://api.test", {}, undefined],
+    ["https://api.test", { HTTPS_PROXY: "" }, undefined],
+    ["https://localhost:6443", { HTTPS_PROXY: proxy }, undefined],
+    ["https://127.1.2.3:6443", { HTTPS_PROXY: proxy }, undefined],
+    ["https://[::1]:6443", { HTTPS_PROXY: proxy }, undefined]
+  ] as const)("for %s with %j is %s", (server, env, expected) => {
+    assert.strictEqual(proxyFor(server, env), expected)
+  })
+
+  it.each([
+    ["*", "https://api.test", true],
+    ["api.test", "https://api.test", true],
+    ["test", "https://api.test", true],
+    ["API.TEST", "https://api.test", true],
+    [".test", "https://api.test", true],
+    ["*.test", "https://api.test", true],
+    [".api.test", "https://api.test", false],
+    ["pi.test", "https://api.test", false],
+    ["api.test:443", "https://api.test", true],
+    ["api.test:6443", "https://api.test", false],
+    ["a, api.test ,b", "https://api.test", true],
+    ["10.0.0.1", "https://10.0.0.1", true],
+    ["10.0.0.0/8", "https://10.96.0.1:443", true],
+    ["10.0.0.0/16", "https://10.96.0.1:443", false],
+    ["fd00::/8", "https://[fd00::1]:443", true],
+    ["[fd00::1]:443", "https://[fd00::1]:443", true],
+    ["10.0.0.0/99", "https://10.96.0.1", false]
+  ] as const)("NO_PROXY of %s excludes %s: %s", (no, server, isExcluded) => {
+    assert.strictEqual(proxyFor(server, { HTTPS_PROXY: proxy, NO_PROXY: no }) === undefined, isExcluded)
+  })
+})
