@@ -19,8 +19,17 @@ const none = new Uint8Array(0)
 /** It was stopped because it was told to. */
 export const interrupted: Answer = [Kind.Interrupted, none]
 
-/** It died. */
-export const died = (defect: unknown): Answer => [Kind.Defect, FunctionCodec.encodeDefect(defect)]
+/** The function died, with further defects or errors beside the first one. */
+export const died = (defect: unknown, beside: ReadonlyArray<unknown> = []): Answer => [
+  Kind.Defect,
+  FunctionCodec.encodeDefect(defect, beside)
+]
+
+/** The result or the error of the function could not be encoded: the error itself crosses as a defect, with the reason. */
+export const unencodable = (exit: Exit.Exit<unknown, unknown>, complaint: unknown): Answer => {
+  const fail = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason) : undefined
+  return fail === undefined ? died(complaint) : died(fail.error, [complaint])
+}
 
 /** Its result, or an item, is larger than the parent takes. */
 export const tooLarge = (size: number, limit: number): Answer => [Kind.Refused, Refusal.encodeTooLarge(size, limit)]
@@ -42,11 +51,15 @@ export const of = (
       if (codec.success.isSync) return [Kind.Success, codec.success.encode(value)]
       return [Kind.Success, codec.success.encodeEffect(value)]
     }
-    // a defect elects itself over a typed error, as it does in Effect
+    // a defect takes precedence over a typed error, as in Effect
     const reasons = exit.cause.reasons
     const die = reasons.find(Cause.isDieReason)
     if (die?.defect instanceof ItemTooLarge) return tooLarge(die.defect.size, die.defect.limit)
-    if (die !== undefined) return died(die.defect)
+    if (die !== undefined)
+      return died(
+        die.defect,
+        reasons.flatMap((reason) => (reason === die ? [] : faultOf(reason)))
+      )
     const fail = reasons.find(Cause.isFailReason)
     if (fail !== undefined) {
       if (codec.error.isSync) return [Kind.Failure, codec.error.encode(fail.error)]
@@ -54,6 +67,11 @@ export const of = (
     }
     return isStopped ? interrupted : died(new Error("the function interrupted itself"))
   } catch (defect) {
-    return died(defect)
+    return unencodable(exit, defect)
   }
+}
+
+const faultOf = (reason: Cause.Reason<unknown>): ReadonlyArray<unknown> => {
+  if (Cause.isDieReason(reason)) return [reason.defect]
+  return Cause.isFailReason(reason) ? [reason.error] : []
 }

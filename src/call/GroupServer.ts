@@ -11,8 +11,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as Rpc from "effect/rpc/Rpc"
 import { RequestId } from "effect/rpc/RpcMessage"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CallHeaders from "../function/CallHeaders.ts"
+import { Current } from "../function/Current.ts"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
 import * as GroupFunctions from "../function/GroupFunctions.ts"
 import type { AnyGroup } from "../function/Servable.ts"
@@ -57,7 +59,7 @@ export class Handler {
   private readonly client: Rpc.ServerClient
   /** Where its handler is in a context. */
   private readonly entry: Context.Key<never, Rpc.Handler<string>>
-  /** What its handler was built with is all in the context of calls already. */
+  /** A context of the handler whose services are all in the context of every call. */
   private covered: Context.Context<never> | undefined
 
   constructor(rpc: Rpc.AnyWithProps, client: Rpc.ServerClient) {
@@ -114,14 +116,23 @@ export class Handler {
   /** In the context that the handler was built in, below that of the call. */
   private around(entry: Rpc.Handler<string>, fiber: Fiber.Fiber<unknown, unknown>, code: AnyEffect): AnyEffect {
     if (this.covered === entry.context) return code
-    for (const key of entry.context.mapUnsafe.keys()) {
-      if (!fiber.context.mapUnsafe.has(key))
+    let isShared = true
+    for (const [key, value] of entry.context.mapUnsafe) {
+      const other: unknown = fiber.context.mapUnsafe.get(key)
+      if (other === undefined && !fiber.context.mapUnsafe.has(key))
         return Effect.provideContext(code, Context.merge(entry.context, fiber.context))
+      // a value that came with this call, such as its log level, will not be in the context of the next call
+      isShared &&= everyCallHas.has(key) || (value === other && isReferenceType(value))
     }
-    this.covered = entry.context
+    if (isShared) this.covered = entry.context
     return code
   }
 }
+
+const everyCallHas: ReadonlySet<string> = new Set([Scope.Scope.key, Current.key])
+
+const isReferenceType = (value: unknown): boolean =>
+  (typeof value === "object" && value !== null) || typeof value === "function"
 
 type Around = (code: AnyEffect, options: unknown) => AnyEffect
 

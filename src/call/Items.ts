@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
+import { confine } from "../error/Unhandled.ts"
 import { FlameError } from "../error/FlameError.ts"
 import type { FunctionCodec } from "../function/FunctionCodec.ts"
 import { aroundItem } from "../schema/ItemCodec.ts"
@@ -90,7 +91,7 @@ export class Items {
   private wake(): void {
     const { resume } = this
     this.resume = undefined
-    resume?.()
+    if (resume !== undefined) confine(resume)
   }
 
   /** The next items, at most as many as came at once; `Done` after the last. */

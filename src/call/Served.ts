@@ -36,11 +36,27 @@ export const prepare = (functions: ReadonlyArray<Served>, transport: Transport, 
   transport.later(step)
 }
 
+/** Throws for a result or an error that cannot be encoded at all: a call dies of it before its function runs. */
+export const compileAnswers = (codec: FunctionCodec.FunctionCodec): void => {
+  void codec.success
+  void codec.error
+}
+
 const compile = (codec: FunctionCodec.FunctionCodec): void => {
   try {
-    void (codec.payload.isSync && codec.success.isSync && codec.error.isSync)
+    compileAnswers(codec)
+    void codec.payload
   } catch {
-    // the first call will be told
+    // reported to each call
+  }
+}
+
+/** Whether results and errors are encoded without a wait. False also for a codec that cannot be compiled. */
+export const encodesAtOnce = ({ codec }: Served): boolean => {
+  try {
+    return codec.success.isSync && codec.error.isSync
+  } catch {
+    return false
   }
 }
 
@@ -52,6 +68,7 @@ export const run = (
   large: Uint8Array | undefined
 ): Effect.Effect<unknown, unknown, unknown> => {
   try {
+    compileAnswers(codec)
     const bytes = large ?? body.subarray(start)
     if (codec.payload.isSync) return fn.implementation(codec.payload.decode(bytes, large !== undefined))
     // it may be decoded after this turn, when what is not ours is used again

@@ -4,6 +4,7 @@
  * Several fibers may wait for one end, such as the caller and a finalizer of the Scope that the caller uses.
  */
 import * as Effect from "effect/Effect"
+import { confine } from "../error/Unhandled.ts"
 
 /** A request that can be cancelled, with the fibers that wait for its end. */
 export interface Stoppable {
@@ -25,5 +26,5 @@ export const untilStopped = (request: Stoppable, isStopped: () => boolean): Effe
 export const tellStopped = (request: Stoppable): void => {
   const waiters = request.stopped
   request.stopped = undefined
-  waiters?.forEach((waiter) => waiter())
+  waiters?.forEach(confine)
 }

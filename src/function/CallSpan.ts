@@ -5,7 +5,8 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Exit from "effect/Exit"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
@@ -39,6 +40,23 @@ export const begin = (
 /** Ends a span at the time of the clock it began by. */
 export const end = (context: Context.Context<never>, span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
   span.end(Context.get(context, Clock.Clock).currentTimeNanosUnsafe(), exit)
+
+/**
+ * Ends the span of a call with its exit, and returns the exit. A call whose tracer throws dies of that.
+ * An exit that is still to be decoded counts as a success of the call.
+ */
+export const endWith = <E extends Exit.Exit<unknown, unknown> | Effect.Effect<unknown, unknown, unknown>>(
+  context: Context.Context<never>,
+  span: Tracer.Span,
+  exit: E
+): E | Exit.Exit<never, never> => {
+  try {
+    end(context, span, Exit.isExit(exit) ? exit : Exit.void)
+    return exit
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
 
 /** Whether there is a tracer to make spans for, and it is not turned off here. */
 export const isTraced = (context: Context.Context<never>): boolean =>

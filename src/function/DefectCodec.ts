@@ -19,8 +19,19 @@ const maxName = 200
 const maxText = 16 * 1024
 const maxCauses = 8
 
-/** Encodes whatever was thrown; never throws itself. */
-export const encodeDefect = (defect: unknown): Uint8Array => encoder.encode(JSON.stringify(describeDefect(defect)))
+/**
+ * Encodes whatever was thrown. Other defects or errors of the same end follow in its stack, each after "beside".
+ * Never throws itself.
+ */
+export const encodeDefect = (defect: unknown, beside: ReadonlyArray<unknown> = []): Uint8Array => {
+  const { message, name, stack } = describeDefect(defect)
+  // a long stack must not cut off the others
+  const stacks = [beside.length === 0 ? stack : stack.slice(0, maxText / 2)]
+  for (const other of beside.slice(0, maxCauses).map(describeDefect)) {
+    stacks.push(`beside ${other.stack === "" ? `${other.name}: ${other.message}` : other.stack}`)
+  }
+  return encoder.encode(JSON.stringify(bounded(name, message, stacks.join("\n"))))
+}
 
 /** Reads a defect; never throws, whatever the bytes are. */
 export const decodeDefect = (bytes: Uint8Array): Defect => {
@@ -37,7 +48,8 @@ const decoder = new TextDecoder()
 
 const describeDefect = (defect: unknown): Defect => {
   if (!isObject(defect)) return bounded(defect === null ? "null" : typeof defect, primitive(defect), "")
-  const message = read(defect, "message")
+  const own = read(defect, "message")
+  const message = own === "" ? fieldsOf(defect) : own
   if (typeof message !== "string")
     return bounded(read(read(defect, "constructor"), "name") ?? "Object", show(defect), "")
   const name = [read(defect, "name"), read(defect, "_tag")].find((name) => typeof name === "string") ?? "Error"
@@ -66,6 +78,20 @@ const read = (from: unknown, key: string): unknown => {
 const primitive = (value: unknown): string => {
   const text = String(value)
   return typeof value === "bigint" ? `${text}n` : text
+}
+
+const standard = new Set(["name", "_tag", "message", "stack", "cause"])
+
+/** The fields of an error whose message is empty, such as a tagged one. */
+const fieldsOf = (error: object): string => {
+  try {
+    const fields = Object.entries(Object.getOwnPropertyDescriptors(error)).filter(
+      ([key, { enumerable, value }]) => enumerable === true && value !== undefined && !standard.has(key)
+    )
+    return fields.length === 0 ? "" : show(Object.fromEntries(fields.map(([key, { value }]) => [key, value])))
+  } catch {
+    return ""
+  }
 }
 
 const show = (value: object): string => {

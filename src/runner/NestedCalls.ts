@@ -10,6 +10,7 @@ import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../function/CallSpan.ts"
 import * as EncodePayload from "../function/EncodePayload.ts"
 import { FlameError, PayloadTooLarge, PoolMissing, QueueFull, type Reason } from "../error/FlameError.ts"
+import { confine } from "../error/Unhandled.ts"
 import * as FlameErrorCodec from "../function/FlameErrorCodec.ts"
 import type { AnyFunction } from "../function/FlameFunction.ts"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
@@ -99,9 +100,7 @@ export class NestedCalls implements Nesting {
     if (open === undefined) return this.link.violate(`a ${kindName(kind)} frame for a nested call that is not there`)
     this.remove(open)
     if (open.isGivenUp) return tellStopped(open)
-    const exit = this.read(open, kind, body, large)
-    ended(open, Exit.isExit(exit) ? exit : Exit.void)
-    open.resume(exit)
+    answer(open, this.read(open, kind, body, large))
   }
 
   /** Whether a large result may come; a string says why not. */
@@ -186,11 +185,12 @@ export class NestedCalls implements Nesting {
   /** Its caller is interrupted: asks for its end, and waits for that. */
   private interrupt(open: Open): Effect.Effect<void> {
     if (this.open.get(open.id) !== open) return Effect.void
-    if (!open.isGivenUp) {
-      this.giveUp(open)
-      ended(open, Exit.interrupt())
-    }
-    return untilStopped(open, () => this.link.closed)
+    const stopped = untilStopped(open, () => this.link.closed)
+    if (open.isGivenUp) return stopped
+    this.giveUp(open)
+    const exit = endSpan(open, Exit.interrupt())
+    // the interrupted fiber receives what its tracer throws
+    return Exit.hasDies(exit) ? Effect.andThen(stopped, exit as Exit.Exit<never>) : stopped
   }
 
   /** Nobody waits for it as its caller should. */
@@ -207,9 +207,7 @@ export class NestedCalls implements Nesting {
   }
 
   private tell(open: Open, why: string): void {
-    const exit = Exit.fail(new FlameError({ reason: missing(open.fn.name, open.wanted.pool, why) }))
-    ended(open, exit)
-    open.resume(exit)
+    answer(open, Exit.fail(new FlameError({ reason: missing(open.fn.name, open.wanted.pool, why) })))
   }
 
   private remove(open: Open): void {
@@ -259,8 +257,13 @@ const crossing = (current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, {
   return { span, around, extras }
 }
 
-const ended = ({ context, span }: Open, exit: Exit.Exit<unknown, unknown>): void => {
-  if (span !== undefined) CallSpan.end(context, span, exit)
+const endSpan = <E extends Outcome.CallExit>({ context, span }: Open, exit: E): E | Exit.Exit<never, never> =>
+  span === undefined ? exit : CallSpan.endWith(context, span, exit)
+
+/** Gives a nested call its exit. The observers of its fiber are code of the program. */
+const answer = (open: Open, exit: Outcome.CallExit): void => {
+  const told = endSpan(open, exit)
+  confine(() => open.resume(told))
 }
 
 const missing = (name: string, pool: string, detail: string) => new PoolMissing({ pool, function: name, detail })

@@ -8,6 +8,7 @@ import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../../function/CallSpan.ts"
 import * as EncodePayload from "../../function/EncodePayload.ts"
 import { FlameError, PayloadTooLarge, type Reason } from "../../error/FlameError.ts"
+import { confine } from "../../error/Unhandled.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
 import type { GroupFunction } from "../../function/GroupFunctions.ts"
 import * as Propagate from "../../function/Propagate.ts"
@@ -129,8 +130,7 @@ export class PeerCalls {
         own.attribute("flame.function", fn.name)
         own.attribute("flame.runner", this.options.runner())
         tell = (exit) => {
-          CallSpan.end(context, own, Exit.isExit(exit) ? exit : Exit.void)
-          resume(exit)
+          resume(CallSpan.endWith(context, own, exit))
         }
       } else if (extras === undefined && span === undefined) this.plainContext = context
       head = encodeHead(index, undefined, span, extras)
@@ -172,8 +172,13 @@ export class PeerCalls {
     if (!isFinal(kind)) return false
     this.open.delete(id)
     if (open.isGivenUp) tellStopped(open)
-    else open.tell(this.read(open, kind, body, owned))
+    else this.tell(open, this.read(open, kind, body, owned))
     return true
+  }
+
+  /** Gives a request its exit. The observers of its fiber are code of the program. */
+  private tell(open: Open, exit: Outcome.CallExit): void {
+    confine(() => open.tell(exit))
   }
 
   private read({ codec, fn }: Open, kind: number, body: Buffer, owned: Uint8Array | undefined): Outcome.CallExit {
@@ -198,7 +203,7 @@ export class PeerCalls {
     this.open.clear()
     for (const one of open) {
       if (one.isGivenUp) tellStopped(one)
-      else one.tell(Exit.fail(new FlameError({ reason: this.options.over(one.fn, true) })))
+      else this.tell(one, Exit.fail(new FlameError({ reason: this.options.over(one.fn, true) })))
     }
   }
 }

@@ -9,6 +9,7 @@ import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Scope from "effect/Scope"
 import * as EncodePayload from "../../function/EncodePayload.ts"
 import { FlameError, type Reason, RunnerLost, ServiceEnded } from "../../error/FlameError.ts"
+import { confine } from "../../error/Unhandled.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
 import * as GroupClient from "../../function/GroupClient.ts"
 import * as GroupFunctions from "../../function/GroupFunctions.ts"
@@ -152,7 +153,7 @@ class ServicePlacing implements CallMessages {
     const call = this.call!
     call.expiry = undefined
     if (call.heapIndex >= 0) this.engine.timer.cancel(call)
-    Deferred.doneUnsafe(this.settled, Exit.void)
+    confine(() => Deferred.doneUnsafe(this.settled, Exit.void))
   }
 
   /** It answers from the first message on: a service may ask its owner while it is built. */
@@ -187,8 +188,8 @@ class ServicePlacing implements CallMessages {
     if (this.why !== undefined) return
     this.why = why
     const early = Exit.isSuccess(exit) ? Exit.fail(new FlameError({ reason: why })) : exit
-    Deferred.doneUnsafe(this.settled, early)
-    Deferred.doneUnsafe(this.ended, exit)
+    confine(() => Deferred.doneUnsafe(this.settled, early))
+    confine(() => Deferred.doneUnsafe(this.ended, exit))
     Effect.runForkWith(this.context)(this.peer.endPeer)
   }
 

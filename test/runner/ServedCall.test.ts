@@ -1,0 +1,127 @@
+/** One call on its runner, when code of the program throws or when its result cannot be sent. */
+import { AsyncLocalStorage } from "node:async_hooks"
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
+import * as Flame from "../../src/Flame.ts"
+import { session, settled } from "./ScriptedParent.ts"
+
+interface Defect {
+  readonly name: string
+  readonly message: string
+  readonly stack: string
+}
+
+class Failed extends Schema.TaggedError<Failed>()("Failed", {
+  why: Schema.String,
+  code: Schema.optional(Schema.Number)
+}) {}
+
+const one = Flame.fn("one", { success: Schema.Int }, () => Effect.succeed(1))
+
+/** The defect of a call of the function, after which the session serves another call. */
+const defectOf = (fn: Parameters<typeof session>[0][number], tracer?: Tracer.Tracer) =>
+  Effect.gen(function* () {
+    const starting = session([fn, one])
+    const parent = yield* tracer === undefined ? starting : Effect.provideService(starting, Tracer.Tracer, tracer)
+    const { kind, value } = yield* parent.call(fn as never, undefined as never)
+    yield* settled
+    assert.strictEqual(kind, "Defect")
+    assert.strictEqual(parent.finals(1).length, 1)
+    assert.deepStrictEqual(parent.probe.closed, [])
+    return value as Defect
+  })
+
+it.effect(
+  "an error that does not fit its schema crosses as a defect with its own message, stack and cause [C125]",
+  () =>
+    Effect.gen(function* () {
+      const cause = new Error("ENOSPC")
+      const misfit = Object.assign(new Failed({ why: "disk full" }), { code: null, cause })
+      const fn = Flame.fn("misfit", { error: Failed }, () => Effect.fail(misfit as never))
+      const { message, name, stack } = yield* defectOf(fn)
+      assert.strictEqual(name, "Failed")
+      assert.match(message, /disk full/)
+      assert.match(stack, /ServedCall\.test\.ts/)
+      assert.match(stack, /caused by Error: ENOSPC/)
+      assert.match(stack, /beside CodecError: the error of misfit does not match its schema/)
+    })
+)
+
+it.effect("of two defects both cross [C125]", () =>
+  Effect.gen(function* () {
+    const fn = Flame.fn("twice", {}, () =>
+      Effect.andThen(
+        Effect.addFinalizer(() => Effect.die(new RangeError("of the finalizer"))),
+        Effect.die(new TypeError("of the function"))
+      )
+    )
+    const { message, stack } = yield* defectOf(fn)
+    assert.strictEqual(message, "of the function")
+    assert.match(stack, /beside RangeError: of the finalizer/)
+  })
+)
+
+it.effect("a result that cannot be laid out fails its call before the function runs [C126]", () =>
+  Effect.gen(function* () {
+    let runs = 0
+    const ambiguous = Schema.Union([
+      Schema.Struct({ ok: Schema.String }),
+      Schema.Struct({ problem: Schema.String, ok: Schema.optional(Schema.String) })
+    ])
+    const fn = Flame.fn("ambiguous", { success: ambiguous }, () => Effect.sync(() => ({ ok: `${runs++}` })))
+    assert.match((yield* defectOf(fn)).message, /the result of ambiguous/)
+    assert.strictEqual(runs, 0)
+  })
+)
+
+for (const when of ["begins", "ends"] as const) {
+  it.effect(`a tracer that throws as a span ${when} ends the one call with its error [C127]`, () =>
+    Effect.gen(function* () {
+      const fault = () => {
+        throw new RangeError(`as it ${when}`)
+      }
+      let spans = 0
+      const tracer = Tracer.make({
+        span: (options) => {
+          const isFirst = spans++ === 0
+          if (isFirst && when === "begins") fault()
+          const span = new Tracer.NativeSpan(options)
+          return isFirst ? Object.assign(span, { end: fault }) : span
+        }
+      })
+      const fn = Flame.fn("traced", {}, () => Effect.void)
+      assert.strictEqual((yield* defectOf(fn, tracer)).message, `as it ${when}`)
+    })
+  )
+}
+
+it.effect("a store of AsyncLocalStorage that a call enters is not seen by the next call [C128]", () =>
+  Effect.gen(function* () {
+    const storage = new AsyncLocalStorage<string>()
+    const enter = Flame.fn("enter", {}, () => Effect.sync(() => storage.enterWith("alice")))
+    const read = Flame.fn("read", { success: Schema.String }, () => Effect.sync(() => storage.getStore() ?? "none"))
+    const parent = yield* session([enter, read])
+    const ids = [parent.request(enter, undefined), parent.request(read, undefined)]
+    yield* settled
+    assert.deepStrictEqual(yield* parent.final(ids[1]!), { kind: "Success", value: "none" })
+  })
+)
+
+it.effect("a typed error stays what it is when a tracer ends its span [C127]", () =>
+  Effect.gen(function* () {
+    const ends: Array<string> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        return Object.assign(span, { end: (_: bigint, exit: Exit.Exit<unknown, unknown>) => ends.push(exit._tag) })
+      }
+    })
+    const fn = Flame.fn("failing", { error: Failed }, () => Effect.fail(new Failed({ why: "no" })))
+    const parent = yield* Effect.provideService(session([fn]), Tracer.Tracer, tracer)
+    assert.strictEqual((yield* parent.call(fn, undefined)).kind, "Failure")
+    assert.deepStrictEqual(ends, ["Failure"])
+  })
+)
