@@ -4,7 +4,7 @@ import cp from "node:child_process"
 import fs from "node:fs"
 import path from "node:path"
 import { pathToFileURL } from "node:url"
-import { CASES, home, listPeers, obstacle, peersOf } from "./driver/catalog.mjs"
+import { against, CASES, home, listPeers, obstacle, peersOf } from "./driver/catalog.mjs"
 import { withLock } from "./driver/lock.mjs"
 import { format, metricsOf, sentencesOf } from "./driver/metrics.mjs"
 import { readOptions, usage } from "./driver/options.mjs"
@@ -93,6 +93,8 @@ const measureAll = async () => {
   const one = async (kase) => {
     const why = await bundleAll() // again for each case: the sources may have changed in a long run
     if (why) log(`flame:bundle cannot run: ${why}`)
+    const whyBefore = against && (await (await import(path.join(against, "flame/bundle.mjs"))).bundleAll())
+    if (whyBefore) log(`before:bundle cannot run: ${whyBefore}`)
     await measure(kase, samples)
     done.push(kase)
     report = reportOf(samples, done, { started })

@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url"
 
 export const home = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 
+/** Another checkout of the project, whose build takes part as the peer `before`: `BENCH_AGAINST=../base`. */
+export const against = process.env.BENCH_AGAINST && path.resolve(process.env.BENCH_AGAINST, "bench")
+
 /**
  * file (files: of some variants) is relative to bench; needs: packages of bench/package.json, commands on PATH; only: the cases that a variant can run
  * at all.
@@ -45,7 +48,14 @@ const PEERS = {
     files: { source: "adapter.mjs", barrel: "adapter.mjs", "barrel-node": "adapter.mjs" },
     variants: ["bundle", "cached", "source", "barrel", "barrel-node", "traced"],
     needs: { packages: ["rolldown"] }
-  }
+  },
+  ...(against && {
+    before: {
+      file: path.join(against, "adapter-built.mjs"),
+      variants: ["bundle", "cached", "traced"],
+      needs: { packages: ["rolldown"] }
+    }
+  })
 }
 
 const EVERY =
@@ -110,7 +120,7 @@ const resolve = (asked) => {
   if (!peer.variants.includes(variant))
     throw new Error(`${name} has no variant ${variant}: ${peer.variants.join(", ")}`)
   const id = peer.variants.length > 1 ? `${name}:${variant}` : name
-  return { id, name, runtime: "node", ...peer, variant, file: path.join(home, peer.files?.[variant] ?? peer.file) }
+  return { id, name, runtime: "node", ...peer, variant, file: path.resolve(home, peer.files?.[variant] ?? peer.file) }
 }
 
 const isSet = (name) => name in SETS
