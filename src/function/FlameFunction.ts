@@ -64,6 +64,11 @@ export interface Contract<
   readonly idempotent?: boolean | undefined
   /** Whether it gives a stream, of which `success` is the item. Default false. */
   readonly stream?: boolean | undefined
+  /**
+   * The largest payload, result, error or item that is encoded by a schema, in bytes. Default 16 MiB, which the receiver
+   * decodes in about 100 ms. Bytes in it do not count; each part counts as 8 bytes, or as 128 where its schema transforms.
+   */
+  readonly maxValue?: number | undefined
 }
 
 /** The part of a contract that makes a function give one value, or a stream of them. */
@@ -86,6 +91,8 @@ export interface AnyFunction {
   readonly idempotent: boolean
   /** Whether it gives a stream, of which `success` is the item. */
   readonly stream: boolean
+  /** What a value by its schema may cost, in bytes; undefined for the default. */
+  readonly maxValue?: number | undefined
   /** Fingerprints of what its payload, success and error look like; the same in every process that has the same schemas. */
   readonly layout: string
 }
@@ -212,6 +219,7 @@ export const make: {
     millis(contract.timeout),
     contract.idempotent === true,
     contract.stream === true,
+    checkMaxValue(name, contract.maxValue),
     undefined
   )
   for (const side of sides) checkCopy(name, fn[side])
@@ -239,6 +247,7 @@ export const implement: {
     contract.timeout,
     contract.idempotent,
     contract.stream,
+    contract.maxValue,
     contract.stream ? effectOf(implementation) : (implementation as AnyImplemented["implementation"])
   ) as never
 
@@ -259,6 +268,7 @@ class Declared implements AnyFunction {
   readonly timeout: number | undefined
   readonly idempotent: boolean
   readonly stream: boolean
+  readonly maxValue: number | undefined
   readonly implementation: AnyImplemented["implementation"] | undefined
   #layout: string | undefined
 
@@ -271,6 +281,7 @@ class Declared implements AnyFunction {
     timeout: number | undefined,
     idempotent: boolean,
     stream: boolean,
+    maxValue: number | undefined,
     implementation: AnyImplemented["implementation"] | undefined
   ) {
     this.name = name
@@ -281,6 +292,7 @@ class Declared implements AnyFunction {
     this.timeout = timeout
     this.idempotent = idempotent
     this.stream = stream
+    this.maxValue = maxValue
     this.implementation = implementation
   }
 
@@ -301,6 +313,11 @@ const checkName = (name: string): void => {
   }
   if (!isPrintable(name))
     throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
+}
+
+const checkMaxValue = (name: string, maxValue: number | undefined): number | undefined => {
+  if (maxValue === undefined || (Number.isSafeInteger(maxValue) && maxValue > 0)) return maxValue
+  throw new Error(`maxValue of function ${name} is ${maxValue}: it is a number of bytes, a whole number above 0`)
 }
 
 const refuseUntyped = (fn: AnyFunction): void => {

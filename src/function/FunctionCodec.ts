@@ -8,7 +8,7 @@
  */
 import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
 import { type ItemCodec, makeItemCodec } from "../schema/ItemCodec.ts"
-import { CodecError, isBare, makeSchemaCodec, type SchemaCodec } from "../schema/SchemaCodec.ts"
+import { CodecError, defaultMaxValue, isBare, makeSchemaCodec, type SchemaCodec } from "../schema/SchemaCodec.ts"
 import type { Problem } from "../schema/SchemaProblems.ts"
 
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
@@ -48,26 +48,42 @@ export class FunctionCodec {
     this.fn = fn
   }
 
+  private get maxValue(): number {
+    return this.fn.maxValue ?? defaultMaxValue
+  }
+
   /** Encodes what the schema's `make` takes: fills in defaults, makes instances of plain objects. */
   get payload(): SchemaCodec {
-    return (this.payloadCodec ??= makeSchemaCodec(this.fn.payload, `the payload of ${this.fn.name}`, true))
+    return (this.payloadCodec ??= makeSchemaCodec(this.fn.payload, {
+      what: `the payload of ${this.fn.name}`,
+      isMade: true,
+      maxValue: this.maxValue
+    }))
   }
 
   get success(): SchemaCodec {
-    return (this.successCodec ??= makeSchemaCodec(
-      this.fn.success,
-      `${this.fn.stream ? "an item" : "the result"} of ${this.fn.name}`,
-      false
-    ))
+    return (this.successCodec ??= makeSchemaCodec(this.fn.success, {
+      what: `${this.fn.stream ? "an item" : "the result"} of ${this.fn.name}`,
+      copiesViews: true,
+      maxValue: this.maxValue
+    }))
   }
 
   get error(): SchemaCodec {
-    return (this.errorCodec ??= makeSchemaCodec(this.fn.error, `the error of ${this.fn.name}`, false))
+    return (this.errorCodec ??= makeSchemaCodec(this.fn.error, {
+      what: `the error of ${this.fn.name}`,
+      copiesViews: true,
+      maxValue: this.maxValue
+    }))
   }
 
   /** Encodes the items of a stream together. */
   get items(): ItemCodec {
-    return (this.itemCodec ??= makeItemCodec(this.fn.success, `an item of ${this.fn.name}`))
+    return (this.itemCodec ??= makeItemCodec(this.fn.success, {
+      what: `an item of ${this.fn.name}`,
+      copiesViews: true,
+      maxValue: this.maxValue
+    }))
   }
 
   /** Whether an item has no length of its own before it. */

@@ -1,25 +1,12 @@
 /**
- * How the items of a stream travel together: as one array, which costs `SchemaBinary` a third of what as many values cost
- * where they repeat strings, and no more where they do not. One whose encoding takes time is an array of one.
+ * Encodes the items of a stream together: as one array with its length before it.
  *
- * It puts a length before each array by itself. Bytes and nothing travel one by one, and are given theirs here.
+ * An item whose encoding takes time is an array of one. Bytes and nothing travel one by one, each with its length.
  */
-import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
-import {
-  CodecError,
-  isBare,
-  makeSchemaCodec,
-  mismatch,
-  plain,
-  released,
-  type SchemaCodec,
-  unreadable
-} from "./SchemaCodec.ts"
-import { problemsOf } from "./SchemaProblems.ts"
-import { eachMessage, maxPrefix, writeLength } from "./Varint.ts"
+import { CodecError, type CodecOptions, isBare, makeSchemaCodec, type SchemaCodec } from "./SchemaCodec.ts"
+import { eachMessage, lengthOf, maxPrefix, writeLength } from "./Varint.ts"
 
 export interface ItemCodec {
   /** Items as messages in pieces that follow each other; large bytes are passed by reference. Throws a `CodecError`. */
@@ -27,7 +14,7 @@ export interface ItemCodec {
   /** The items in messages that are theirs from now on, each with its length before it. */
   readonly decodeMany: (messages: Uint8Array) => Decoded
   /** An item as a message, where its schema needs a service or time. */
-  readonly encodeEffect: (item: unknown) => Effect.Effect<Uint8Array, CodecError, unknown>
+  readonly encodeEffect: (item: unknown) => ReturnType<SchemaCodec["encodeEffect"]>
   /** The items in one message with its length before it, where their schema needs a service or time. */
   readonly decodeEffect: (message: Uint8Array) => Effect.Effect<ReadonlyArray<unknown>, CodecError, unknown>
 }
@@ -41,87 +28,51 @@ export interface Decoded {
   readonly failure: { readonly error: unknown } | undefined
 }
 
-/** Compiles the codec of a schema's values as items; `what` names one of them in errors. */
-export const makeItemCodec = (schema: Schema.Top, what: string): ItemCodec =>
-  isBare(schema) ? bareItems(schema, what) : schemaItems(schema, what)
+/** Compiles the codec of a schema's values as items. */
+export const makeItemCodec = (schema: Schema.Top, options: CodecOptions): ItemCodec =>
+  isBare(schema) ? bareItems(schema, options) : schemaItems(schema, options)
 
-const schemaItems = (schema: Schema.Top, what: string): ItemCodec => {
-  const { array, unwrap, wrap } = arrayOf(schema)
-  const encoder = SchemaBinary.encoder(array)
-  const one = makeSchemaCodec(schema, what, false)
-  let parser: SchemaBinary.Parser<ReadonlyArray<unknown>> | undefined
-  let effects: SchemaCodec | undefined
-  const later = () => (effects ??= makeSchemaCodec(array, what, false))
+const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
+  const array = makeSchemaCodec(Schema.Array(schema), options)
+  const one = makeSchemaCodec(schema, options)
   return {
     encodeMany: (items) => {
       try {
-        return [released(encoder.encode(wrap(items)))]
+        const bytes = array.encode(items)
+        return [lengthOf(bytes.length), bytes]
       } catch (error) {
-        if (!Schema.isSchemaError(error)) throw error
-        // says in full what is wrong with the first that does not fit
-        for (const item of items) one.encode(item)
-        throw mismatch(error.issue, schema, what)
+        // says of the first item that does not fit what is wrong with it, without its index in a batch
+        if (error instanceof CodecError) for (const item of items) one.encode(item)
+        throw error
       }
     },
     decodeMany: (messages) => {
-      parser ??= SchemaBinary.parser(array)
-      let arrays: ReadonlyArray<ReadonlyArray<unknown>> = []
+      const items: Array<unknown> = []
       try {
-        arrays = parser.feedSync(plain(messages))
-        // what is wrong with a message is kept back until those before it are taken
-        parser.feedSync(nothing)
-        if (messages.length > keptBytes) parser = undefined
-        return { items: unwrap(joined(arrays)), failure: undefined }
+        eachMessage(messages, (message) => {
+          for (const item of array.decode(message, true) as ReadonlyArray<unknown>) items.push(item)
+        })
+        return { items, failure: undefined }
       } catch (error) {
-        parser = undefined
-        const failed = Schema.isSchemaError(error)
-          ? new CodecError(unreadable(what), problemsOf(error.issue, array))
-          : error
-        return { items: unwrap(joined(arrays)), failure: { error: failed } }
+        return { items, failure: { error } }
       }
     },
-    encodeEffect: (item) => later().encodeEffect(wrap([item])),
-    decodeEffect: (message) =>
-      Effect.mapEager(later().decodeEffect(message, true), (items) => unwrap(items as ReadonlyArray<unknown>))
+    encodeEffect: (item) =>
+      Effect.mapEager(array.encodeEffect([item]), (bytes) => Buffer.concat([lengthOf(bytes.length), bytes])),
+    decodeEffect: (message) => {
+      let body = message
+      eachMessage(message, (inner) => (body = inner))
+      return array.decodeEffect(body, true) as Effect.Effect<ReadonlyArray<unknown>, CodecError, unknown>
+    }
   }
 }
-
-type Many = (items: ReadonlyArray<unknown>) => ReadonlyArray<unknown>
-const same: Many = (items) => items
-
-/** The schema of an array of items, and what stands in it for them. */
-const arrayOf = (
-  schema: Schema.Top
-): {
-  readonly array: Schema.Top & { readonly Type: ReadonlyArray<unknown> }
-  readonly wrap: Many
-  readonly unwrap: Many
-} =>
-  isWeightless(Schema.toEncoded(schema).ast)
-    ? {
-        array: Schema.Array(Schema.Tuple([schema])),
-        wrap: (items) => items.map((item) => [item]),
-        unwrap: (tuples) => tuples.map((tuple) => (tuple as readonly [unknown])[0])
-      }
-    : { array: Schema.Array(schema), wrap: same, unwrap: same }
-
-/** Whether a value takes no byte of its own: a runner could send millions of them in six, which a tuple's takes. */
-const isWeightless = (ast: SchemaAST.AST): boolean =>
-  ast._tag === "Null" || ast._tag === "Undefined" || (ast._tag === "Suspend" && isWeightless(ast.thunk()))
-
-const joined = (arrays: ReadonlyArray<ReadonlyArray<unknown>>): ReadonlyArray<unknown> =>
-  arrays.length === 1 ? arrays[0]! : arrays.flat()
-
-/** A parser holds on to what it was given last. */
-const keptBytes = 64 * 1024
-const nothing = new Uint8Array(0)
 
 /** Above this bytes are passed by reference. */
 const copyLimit = 4 * 1024
 const slabSize = 32 * 1024
 
-const bareItems = (schema: Schema.Top, what: string): ItemCodec => {
-  const one = makeSchemaCodec(schema, what, false)
+const bareItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
+  const one = makeSchemaCodec(schema, options)
   return {
     encodeMany: (items) => {
       const pieces: Array<Uint8Array> = []
@@ -152,10 +103,14 @@ const bareItems = (schema: Schema.Top, what: string): ItemCodec => {
     },
     decodeMany: (messages) => {
       const items: Array<unknown> = []
-      eachMessage(messages, (message) => items.push(one.decode(message, true)))
+      eachMessage(messages, (message) => items.push(one.decode(owned(message), true)))
       return { items, failure: undefined }
     },
     encodeEffect: one.encodeEffect,
-    decodeEffect: (message) => Effect.mapEager(one.decodeEffect(message, true), (item) => [item])
+    decodeEffect: (message) => Effect.mapEager(one.decodeEffect(owned(message), true), (item) => [item])
   }
 }
+
+/** An item of bytes keeps a buffer alive that is twice as large at most; of a larger one it is a copy. */
+const owned = (bytes: Uint8Array): Uint8Array =>
+  bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes

@@ -1,18 +1,25 @@
 /**
- * How the values of one schema travel as bytes.
+ * Encodes the values of one schema as bytes, and decodes them.
  *
- * Bodies are `SchemaBinary`'s, in its default mode: an 8-byte fingerprint in every message buys nothing where the
- * handshake has compared layouts. A schema that is just bytes bypasses it, and nothing is sent for void.
+ * A schema without transformations is written and read in one pass. Any other is first encoded by Schema itself, as far as
+ * no layout is known for its parts. A schema that is just bytes passes them by reference, and nothing is sent for void.
  */
-import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
-import { children, isBytes, refusal } from "./SchemaLayout.ts"
+import { ByteReader, Malformed } from "./ByteReader.ts"
+import { ByteWriter, LimitError, maxDepth, ValueTooLarge } from "./ByteWriter.ts"
+import { unfit } from "./Data.ts"
+import { isBytes, refusal } from "./SchemaLayout.ts"
 import { type Problem, problemsOf } from "./SchemaProblems.ts"
+import { isPlain, traitsOf } from "./SchemaTraits.ts"
+import { coderOf } from "./ValueCoder.ts"
+import { wireOf } from "./WireSchema.ts"
+
+export { ValueTooLarge } from "./ByteWriter.ts"
 
 /** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */
 export class CodecError extends Error {
@@ -25,33 +32,56 @@ export class CodecError extends Error {
   }
 }
 
-/** What encodes and decodes the values of one schema. What does not fit throws or fails with a `CodecError`. */
+/** Encodes and decodes the values of one schema. Throws or fails with a `CodecError` for a value that does not fit, and with `ValueTooLarge` for one over its limit. */
 export interface SchemaCodec {
   readonly isSync: boolean
   readonly encode: (value: unknown) => Uint8Array
-  readonly encodeEffect: (value: unknown) => Effect.Effect<Uint8Array, CodecError, unknown>
+  readonly encodeEffect: (value: unknown) => Effect.Effect<Uint8Array, CodecError | ValueTooLarge, unknown>
   readonly decode: (bytes: Uint8Array, owned: boolean) => unknown
   readonly decodeEffect: (bytes: Uint8Array, owned: boolean) => Effect.Effect<unknown, CodecError, unknown>
 }
 
+export interface CodecOptions {
+  /** Names the values in errors. */
+  readonly what: string
+  /** Whether values to encode are what the schema's `make` takes. */
+  readonly isMade?: boolean
+  /** Whether bytes that are a view of a larger buffer are copied: whoever gave them may change them in its next turn. */
+  readonly copiesViews?: boolean
+  /** What reading a value may cost its receiver, in bytes. */
+  readonly maxValue: number
+}
+
 /**
- * Compiles the codec of a schema; `what` names its values in errors, and `isMade` says that values to encode are what
- * the schema's `make` takes.
+ * What a value may cost by default, in bytes: its text, and `plainUnit` or `parsedUnit` for each of its parts. Such a value
+ * is decoded in about 100 ms.
  */
-export const makeSchemaCodec = (schema: Schema.Top, what: string, isMade: boolean): SchemaCodec => {
-  if (schema.ast._tag === "Void" && schema.ast.encoding === undefined) return voidSide
-  if (isBytes(schema.ast) && schema.ast.checks === undefined) return bytesSide(schema, what)
+export const defaultMaxValue = 16 * 1024 * 1024
+
+/** What a part of a value counts as, in bytes, where one pass reads it; and where Schema decodes it besides. */
+const plainUnit = 8
+const parsedUnit = 128
+
+/** Compiles the codec of a schema. Throws where the schema has no codec. */
+export const makeSchemaCodec = (schema: Schema.Top, options: CodecOptions): SchemaCodec => {
+  const { ast } = schema
+  if (ast._tag === "Void" && ast.encoding === undefined) return voidSide
+  if (isBytes(ast) && ast.checks === undefined) return bytesSide(schema, options)
   try {
-    // once more after the declaration, when schemas that are suspended exist for sure
-    const untyped = refusal(schema)
-    if (untyped !== undefined) throw new Error(untyped)
-    return schemaSide(schema, what, isMade)
+    // again after the declaration: a suspended schema exists by now
+    const refused = refusal(schema)
+    if (refused !== undefined) throw new Error(refused)
+    return schemaSide(schema, options)
   } catch (error) {
-    throw new Error(`${what} cannot be sent: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`${options.what} cannot be sent: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error
     })
   }
 }
+
+/** Whether values of the schema are sent as the bytes that they are. */
+export const isBare = ({ ast }: Schema.Top): boolean =>
+  (ast._tag === "Void" && ast.encoding === undefined) || (isBytes(ast) && ast.checks === undefined)
 
 const side = (encode: SchemaCodec["encode"], decode: SchemaCodec["decode"]): SchemaCodec => ({
   isSync: true,
@@ -65,14 +95,12 @@ const attempt = <A>(f: () => A): Effect.Effect<A, CodecError> => {
   try {
     return Exit.succeed(f())
   } catch (error) {
-    return error instanceof CodecError ? Exit.fail(error) : Exit.die(error)
+    return isFailure(error) ? Exit.fail(error as CodecError) : Exit.die(error)
   }
 }
 
-/** Whether values of the schema are sent without a frame of `SchemaBinary` around them. */
-export const isBare = (schema: Schema.Top): boolean =>
-  (schema.ast._tag === "Void" && schema.ast.encoding === undefined) ||
-  (isBytes(schema.ast) && schema.ast.checks === undefined)
+const isFailure = (error: unknown): error is CodecError | ValueTooLarge =>
+  error instanceof CodecError || error instanceof ValueTooLarge
 
 const nothing = new Uint8Array(0)
 const voidSide = side(
@@ -80,169 +108,126 @@ const voidSide = side(
   () => undefined
 )
 
-const bytesSide = (schema: Schema.Top, what: string): SchemaCodec =>
+const bytesSide = (schema: Schema.Top, { copiesViews = false, what }: CodecOptions): SchemaCodec =>
   side(
     (value) => {
-      if (value instanceof Uint8Array) return value
-      throw mismatch(new SchemaIssue.InvalidType(schema.ast), schema, what)
+      if (!(value instanceof Uint8Array)) throw mismatch(new SchemaIssue.InvalidType(schema.ast), schema, what)
+      return copiesViews && value.byteLength !== value.buffer.byteLength ? new Uint8Array(value) : value
     },
     (bytes, owned) => (owned ? plain(bytes) : new Uint8Array(bytes))
   )
 
-const schemaSide = (schema: Schema.Top, what: string, isMade: boolean): SchemaCodec => {
-  const codec = SchemaBinary.toCodec(schema)
-  const traits = traitsOf(schema.ast, codec.ast)
-  const encoder = SchemaBinary.encoder(schema)
-  const encodeValue = SchemaParser.encodeUnknownEffect(codec)
-  const decodeValue = SchemaParser.decodeUnknownEffect(codec)
+const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: CodecOptions): SchemaCodec => {
+  const wire = Schema.make<Schema.Top>(wireOf(schema.ast))
+  const isOnePass = isPlain(wire.ast)
+  const coder = coderOf(SchemaAST.toEncoded(wire.ast), isOnePass)
+  const traits = traitsOf(schema.ast, wire.ast)
+  const unit = isOnePass ? plainUnit : parsedUnit
+  const encodeValue = SchemaParser.encodeUnknownEffect(wire)
+  const decodeValue = SchemaParser.decodeUnknownEffect(wire)
   const makeValue = isMade && traits.isMade ? SchemaParser.makeEffect(schema) : undefined
-  const unmatched = (issue: SchemaIssue.Issue) => mismatch(issue, schema, what)
-  // encoding stops at the first problem, and the binary layer knows less of where it is
-  const inFull = (value: unknown, issue: SchemaIssue.Issue) => {
+
+  const write = (value: unknown): Uint8Array => {
+    const writer = shared.isBusy ? new ByteWriter() : shared
+    try {
+      writer.begin(maxValue, unit)
+      coder.write(writer, value)
+      return writer.end()
+    } finally {
+      writer.abort()
+    }
+  }
+  const read = (bytes: Uint8Array): unknown => {
+    const reader = new ByteReader(bytes, maxValue, unit)
+    const value = coder.read(reader)
+    reader.finish()
+    return value
+  }
+  /** What is wrong with a value, all of it: encoding stops at the first problem. */
+  const problems = (value: unknown, error: unknown): unknown => {
+    if (error instanceof LimitError) return new CodecError(misfit(what), [{ path: "", problem: error.message }])
+    if (isOverflow(error)) return new CodecError(misfit(what), [tooDeep])
+    if (error !== unfit && !SchemaIssue.isIssue(error)) return error
     const exit = Effect.runSyncExit(SchemaParser.makeEffect(schema)(value, { parseOptions: { errors: "all" } }))
     const reason = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
-    return unmatched(reason?._tag === "Fail" ? reason.error : issue)
+    if (reason?._tag === "Fail") return mismatch(reason.error, schema, what)
+    return SchemaIssue.isIssue(error) ? mismatch(error, schema, what) : new CodecError(misfit(what), [unknown])
   }
-  const viewed = traits.hasBytes ? plain : (bytes: Uint8Array) => bytes
-  let parser: SchemaBinary.Parser<unknown> | undefined
+  const writeOr = (value: unknown, encoded: unknown): Uint8Array => {
+    try {
+      return write(encoded)
+    } catch (error) {
+      throw problems(value, error)
+    }
+  }
+  const unreadable = (error: unknown): unknown => {
+    if (error instanceof Malformed) return new CodecError(garbled(what), [{ path: "", problem: error.message }])
+    return SchemaIssue.isIssue(error) ? new CodecError(garbled(what), problemsOf(error, schema)) : error
+  }
+  const readOr = (bytes: Uint8Array): unknown => {
+    try {
+      return read(bytes)
+    } catch (error) {
+      throw unreadable(error)
+    }
+  }
 
   return {
     isSync: !traits.suspends,
     encode: (value) => {
       try {
-        return released(encoder.encode(makeValue === undefined ? value : now(makeValue(value))))
+        const made = makeValue === undefined ? value : now(makeValue(value))
+        return write(isOnePass ? made : now(encodeValue(made)))
       } catch (error) {
-        throw Schema.isSchemaError(error) ? inFull(value, error.issue) : error
+        throw problems(value, error)
       }
     },
     encodeEffect: (value) => {
       const made = makeValue === undefined ? Exit.succeed(value) : makeValue(value)
-      return Effect.mapErrorEager(
-        Effect.mapEager(
-          Effect.flatMapEager(made, (value) => encodeValue(value)),
-          released
-        ),
-        unmatched
-      )
+      const encoded = Effect.flatMapEager(made, (made) => encodeValue(made))
+      const fitting = Effect.mapErrorEager(encoded, (issue) => problems(value, issue) as CodecError)
+      return Effect.flatMapEager(fitting, (encoded) => attempt(() => writeOr(value, encoded)))
     },
-    // a parser is the cheapest way to decode, but it is meant for streams: it is given whole frames only, since it
-    // would wait for the rest of others, and is left behind when it failed, or holds on to a large frame
     decode: (bytes) => {
-      if (!isFrame(bytes)) throw new CodecError(unreadable(what), [truncated])
-      parser ??= SchemaBinary.parser(schema)
       try {
-        const value = parser.feedSync(viewed(bytes))[0]
-        if (bytes.length > arenaSize) parser = undefined
-        return value
+        const value = read(bytes)
+        return isOnePass ? value : now(decodeValue(value))
       } catch (error) {
-        parser = undefined
-        throw Schema.isSchemaError(error) ? new CodecError(unreadable(what), problemsOf(error.issue, schema)) : error
+        throw unreadable(error)
       }
     },
-    decodeEffect: (bytes) =>
-      Effect.mapErrorEager(
-        decodeValue(viewed(bytes)),
-        (issue) => new CodecError(unreadable(what), problemsOf(issue, schema))
+    decodeEffect: (bytes) => {
+      const encoded = attempt(() => readOr(bytes))
+      const decoded = Effect.flatMapEager(encoded, (value) =>
+        Effect.mapErrorEager(decodeValue(value), (issue) => unreadable(issue) as CodecError)
       )
+      return decoded
+    }
   }
 }
 
+/** All codecs write into one slab. Code of a schema that encodes within an encoding gets a writer of its own. */
+const shared = new ByteWriter()
+
 export const mismatch = (issue: SchemaIssue.Issue, schema: Schema.Top, what: string): CodecError =>
-  new CodecError(`${what} does not match its schema`, problemsOf(issue, schema))
+  new CodecError(misfit(what), problemsOf(issue, schema))
 
-export const unreadable = (what: string) => `${what} cannot be read`
-const truncated: Problem = { path: "", problem: "it is not one whole frame" }
+const misfit = (what: string) => `${what} does not match its schema`
+const garbled = (what: string) => `${what} cannot be read`
+const tooDeep: Problem = { path: "", problem: `is nested deeper than ${maxDepth} levels` }
+const unknown: Problem = { path: "", problem: "expected a value that its schema takes" }
 
-/** The value of an effect that is known to be sync. */
-const now = <A>(effect: Effect.Effect<A, SchemaIssue.Issue>): A => {
-  const exit = Effect.runSyncExit(effect)
-  if (Exit.isSuccess(exit)) return exit.value
+/** Whether an error is the end of the stack, which a value without end reaches in Schema's own code. */
+const isOverflow = (error: unknown): boolean => error instanceof RangeError && /call stack/i.test(error.message)
+
+/** The value of an effect that is known to be sync. Throws the issue that it fails with. */
+const now = <A>(effect: Effect.Effect<A, SchemaIssue.Issue, unknown>): A => {
+  const exit = Exit.isExit(effect) ? effect : Effect.runSyncExit(effect as Effect.Effect<A, SchemaIssue.Issue>)
+  if (Exit.isSuccess(exit)) return exit.value as A
   const reason = exit.cause.reasons[0]
-  throw reason?._tag === "Fail"
-    ? new Schema.SchemaError(reason.error)
-    : reason?._tag === "Die"
-      ? reason.defect
-      : new Error("interrupted")
+  throw reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : new Error("interrupted")
 }
 
 /** Plain bytes rather than a Buffer, whose `slice` is a view: a value must not alias the buffer it was read from. */
 export const plain = (bytes: Uint8Array): Uint8Array =>
   bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-/** Whether the bytes are exactly one frame of `SchemaBinary`: a varint length, and as many bytes. */
-const isFrame = (bytes: Uint8Array): boolean => {
-  let length = 0
-  let scale = 1
-  for (let i = 0; i < 6 && i < bytes.length; i++) {
-    const byte = bytes[i]!
-    length += (byte & 0x7f) * scale
-    if (byte < 0x80) return length > 0 && i + 1 + length === bytes.length
-    scale *= 128
-  }
-  return false
-}
-
-const arenaSize = 64 * 1024
-
-/**
- * `SchemaBinary` writes into an arena that grows with the largest message and is then filled to its end: 1 GiB would
- * stay around long after the message has gone. Encoding inside an encoding makes it start a new arena.
- */
-export const released = (bytes: Uint8Array): Uint8Array => {
-  if (bytes.buffer.byteLength > arenaSize) release()
-  return bytes
-}
-
-// made when it is needed: a boot does not pay for it
-let nested: (() => void) | undefined
-
-const release = (): void => {
-  if (nested === undefined) {
-    const inner = SchemaBinary.encoder(Schema.Boolean)
-    const outer = SchemaBinary.encoder(Schema.Struct({ inner: Schema.Number }))
-    nested = () =>
-      void outer.encode({
-        get inner() {
-          return inner.encode(true).length
-        }
-      })
-  }
-  nested()
-}
-
-interface Traits {
-  /** Some part may suspend or need a service. */
-  suspends: boolean
-  /** `make` gives something else than it takes: there are defaults or classes. */
-  isMade: boolean
-  hasBytes: boolean
-}
-
-const traitsOf = (schema: SchemaAST.AST, codec: SchemaAST.AST): Traits => {
-  const traits: Traits = { suspends: false, isMade: false, hasBytes: false }
-  const seen = new Set<SchemaAST.AST>()
-  const visit = (ast: SchemaAST.AST, links: ReadonlyArray<SchemaAST.Link>): void => {
-    if (seen.has(ast)) return
-    seen.add(ast)
-    const made = ast.context?.constructorDefault
-    if (made !== undefined) {
-      traits.isMade = true
-      if (!Exit.isExit(made)) traits.suspends = true
-    }
-    if (ast._tag === "Declaration" && "~constructor" in (ast.annotations ?? {})) traits.isMade = true
-    if (isBytes(ast)) traits.hasBytes = true
-    for (const { to, transformation } of links) {
-      if (transformation._tag === "Middleware" || isEffect(transformation.decode) || isEffect(transformation.encode))
-        traits.suspends = true
-      visit(to, to.encoding ?? [])
-    }
-    for (const [, child] of children(ast)) visit(child, child.encoding ?? [])
-  }
-  visit(schema, schema.encoding ?? [])
-  // the codec has the schema as it is encoded; its last link is the one to bytes, which only looks like an Effect
-  visit(codec, codec.encoding?.slice(0, -1) ?? [])
-  return traits
-}
-
-const isEffect = ({ _tag }: { readonly _tag: string }): boolean =>
-  _tag === "TransformEffect" || _tag === "TransformOptionalEffect"

@@ -5,27 +5,30 @@
  * classes), never by code: the same from source, from a build and minified. What a transformation does is not seen,
  * only what it leads to.
  */
-import type * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+
+/** Changes with how values are written: two processes that write differently have different layouts. */
+const codecVersion = 2
 
 /** A short hash of a schema's layout, the same in every process that has the schema. */
-export const fingerprint = (schema: Schema.Top): string => hash(describe(schema)).slice(0, 10)
+export const fingerprint = (schema: Schema.Top): string => hash(`${codecVersion}:${describe(schema)}`).slice(0, 10)
 
 /** A schema's layout for people, such as `{id: Number & isInt, text?: String}`; beyond 200 characters it is cut, and a hash of all of it follows. */
 export const describe = (schema: Schema.Top): string => new Describer().describe(schema.ast)
 
-/** Why a schema cannot be sent: where it has no type, so that no codec could carry its values faithfully. */
+/**
+ * Why a schema cannot be sent, with the path: a part of it has no type, so that no codec could carry its values
+ * faithfully, or it has a type that says nothing about how it is encoded.
+ */
 export const refusal = (schema: Schema.Top, at = ""): string | undefined => {
   const found = search(schema.ast, at, new Set())
-  return (
-    found &&
-    `${found.path.replace(/^\./, "")} is ${found.schema}, whose values could change silently on their way: use Schema.Json or a real schema`.trimStart()
-  )
+  return found && `${found.path.replace(/^\./, "")} is ${found.why}`.trimStart()
 }
 
 /** Whether a schema is `Schema.Uint8Array` itself, maybe with checks. */
 export const isBytes = (ast: SchemaAST.AST): boolean =>
-  ast._tag === "Declaration" && ast.encoding === undefined && representation(ast)?.id === "effect/schema/Uint8Array"
+  ast._tag === "Declaration" && ast.encoding === undefined && representationOf(ast)?.id === "effect/schema/Uint8Array"
 
 /** The schemas that a schema is made of, each with the step of a path that leads there; not those it is encoded to. */
 export function* children(ast: SchemaAST.AST): Generator<readonly [step: string, child: SchemaAST.AST]> {
@@ -53,22 +56,33 @@ export function* children(ast: SchemaAST.AST): Generator<readonly [step: string,
 
 const untyped = { Unknown: "Schema.Unknown", Any: "Schema.Any", ObjectKeyword: "Schema.ObjectKeyword" } as const
 
-interface UntypedPlace {
+interface Refused {
   /** Such as `payload.items[].meta`. */
   readonly path: string
-  readonly schema: string
+  readonly why: string
 }
 
-const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): UntypedPlace | undefined => {
+const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): Refused | undefined => {
   if (seen.has(ast)) return undefined
   seen.add(ast)
   // what is encoded to Json fails loudly where it does not fit; such is Schema.Defect
   const last = ast.encoding?.at(-1)
   if (last !== undefined && isJson(last.to)) return undefined
-  if (ast._tag in untyped) return { path, schema: untyped[ast._tag as keyof typeof untyped] }
+  if (ast._tag in untyped) {
+    const why = `${untyped[ast._tag as keyof typeof untyped]}, whose values could change silently on their way: use Schema.Json or a real schema`
+    return { path, why }
+  }
   for (const [step, child] of reachable(ast)) {
     const found = search(child, path + step, seen)
     if (found !== undefined) return found
+  }
+  if (ast._tag === "Declaration" && ast.encoding === undefined && !natives.has(representationOf(ast)?.id)) {
+    const link = linkOf(ast)
+    const encoded = link === undefined ? undefined : search(link.to, path, seen)
+    if (link === undefined || encoded !== undefined) {
+      const name = ast.annotations?.identifier ?? ast.annotations?.expected ?? "a declaration"
+      return { path, why: `${String(name)}, which has no codec: give it one by the annotation toCodec` }
+    }
   }
   for (const link of ast.encoding ?? []) {
     const found = search(link.to, path, seen)
@@ -92,12 +106,32 @@ interface Representation {
   readonly payload?: unknown
 }
 
-const representation = (ast: {
+export const representationOf = (ast: {
   readonly annotations?: { readonly representation?: unknown } | undefined
 }): Representation | undefined => ast.annotations?.representation as Representation | undefined
 
+/** Declarations that a layout carries as they are. */
+export const natives: ReadonlySet<string | undefined> = new Set([
+  "effect/schema/Uint8Array",
+  "effect/schema/Date",
+  "effect/schema/DateTimeUtc",
+  "effect/schema/Json",
+  "effect/schema/MutableJson"
+])
+
+/** How a declaration is encoded, by what it says of itself; undefined where it says nothing. */
+export const linkOf = (ast: SchemaAST.Declaration): SchemaAST.Link | undefined => {
+  const { toCodec, toCodecJson } = (ast.annotations ?? {}) as Record<string, unknown>
+  const parameters = ast.typeParameters.map((parameter) => Schema.make(SchemaAST.toEncoded(parameter)))
+  for (const make of [toCodecJson, toCodec]) {
+    const link = typeof make === "function" ? (make(parameters) as SchemaAST.Link | undefined) : undefined
+    if (link !== undefined) return link
+  }
+  return undefined
+}
+
 const isJson = (ast: SchemaAST.AST): boolean => {
-  const id = ast._tag === "Declaration" ? representation(ast)?.id : undefined
+  const id = ast._tag === "Declaration" ? representationOf(ast)?.id : undefined
   return id === "effect/schema/Json" || id === "effect/schema/MutableJson"
 }
 
@@ -160,7 +194,7 @@ class Describer {
         const name = identifier ?? shortId(ast) ?? expected
         const parameters = [
           ...ast.typeParameters.map((type) => this.describe(type)),
-          json(representation(ast)?.payload)
+          json(representationOf(ast)?.payload)
         ]
         const text = parameters.filter((parameter) => parameter !== "").join(", ")
         return `${typeof name === "string" ? name : "Declaration"}${text === "" ? "" : `<${text}>`}`
@@ -194,12 +228,12 @@ const optional = (ast: SchemaAST.AST): string => {
   return inner === undefined || inner === outer ? (outer ? "?" : "") : outer ? "?!" : "!?"
 }
 
-const shortId = (ast: Parameters<typeof representation>[0]): string | undefined =>
-  representation(ast)?.id.replace(/^effect\/schema\//, "")
+const shortId = (ast: Parameters<typeof representationOf>[0]): string | undefined =>
+  representationOf(ast)?.id.replace(/^effect\/schema\//, "")
 
 const check = (check: SchemaAST.Check<never>): string => {
   const id = shortId(check)
-  if (id !== undefined) return `${id}${json(representation(check)?.payload)}`
+  if (id !== undefined) return `${id}${json(representationOf(check)?.payload)}`
   if (check._tag === "FilterGroup") return `(${check.checks.map(nested).join(" & ")})`
   const { expected, identifier, title } = check.annotations ?? {}
   return identifier ?? title ?? expected ?? "check"

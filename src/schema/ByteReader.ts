@@ -1,0 +1,150 @@
+/** Reads what `ByteWriter` wrote, from bytes that may be anything: no read goes beyond their end, or costs more than the limit. */
+import { isUtf8 } from "node:buffer"
+import { maxBigInt, maxDepth, NumberTag } from "./ByteWriter.ts"
+
+/** Bytes that are no value of their schema; the message says what is wrong with them. */
+export class Malformed extends Error {
+  override readonly name = "Malformed"
+}
+
+const shortText = 24
+
+export class ByteReader {
+  private readonly bytes: Buffer
+  private readonly end: number
+  private at = 0
+  private depth = 0
+  /** What the values may still cost, in bytes; counted as `ByteWriter` counts. */
+  private left: number
+  private readonly unit: number
+
+  constructor(bytes: Uint8Array, limit: number, unit: number) {
+    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.end = bytes.length
+    this.left = limit
+    this.unit = unit
+  }
+
+  /** Refuses bytes after the value. */
+  finish(): void {
+    if (this.at !== this.end) throw new Malformed(`there are ${this.end - this.at} bytes after the value`)
+  }
+
+  /** Enters an array or object that holds so many values, before memory is allocated for any of them. */
+  enter(values: number, levels = 1): void {
+    // each takes at least a byte
+    if (values > this.end - this.at) throw truncated()
+    if ((this.depth += levels) > maxDepth) throw new Malformed(`the value is nested deeper than ${maxDepth} levels`)
+    this.spend((values + 1) * this.unit)
+  }
+
+  leave(levels = 1): void {
+    this.depth -= levels
+  }
+
+  byte(): number {
+    if (this.at === this.end) throw truncated()
+    return this.bytes[this.at++]!
+  }
+
+  length(): number {
+    const first = this.byte()
+    if (first < 0x80) return first
+    let length = first & 0x7f
+    for (let scale = 0x80, i = 0; i < 6; i++, scale *= 0x80) {
+      const byte = this.byte()
+      length += (byte & 0x7f) * scale
+      if (byte < 0x80) return length
+    }
+    throw new Malformed("a length has more than 7 bytes")
+  }
+
+  number(): number {
+    const tag = this.byte()
+    if (tag < 0xf0) return tag
+    switch (tag) {
+      case NumberTag.u16:
+        return this.bytes.readUInt16LE(this.take(2))
+      case NumberTag.u32:
+        return this.bytes.readUInt32LE(this.take(4))
+      case NumberTag.negative:
+        return -this.bytes.readUInt32LE(this.take(4))
+      case NumberTag.u48:
+        return this.bytes.readUIntLE(this.take(6), 6)
+      case NumberTag.f64:
+        return this.bytes.readDoubleLE(this.take(8))
+      default:
+        throw new Malformed("a number begins with an unknown byte")
+    }
+  }
+
+  text(): string {
+    const head = this.length()
+    if (head === 0) return ""
+    const size = head >= 0x8000_0000 ? Math.floor(head / 2) : head >>> 1
+    const from = this.take(size)
+    const until = from + size
+    const { bytes } = this
+    // the writer counts characters, of which UTF-8 has a third at least
+    this.spend(head % 2 === 1 ? size / 2 : size / 3)
+    if (head % 2 === 1) {
+      if (size % 2 === 1) throw new Malformed("text is cut in the middle of a character")
+      return bytes.toString("utf16le", from, until)
+    }
+    if (size < shortText) {
+      const text = ascii(bytes, from, until)
+      if (text !== undefined) return text
+    }
+    const text = bytes.toString("utf8", from, until)
+    // such a character may also stand for bytes that are no UTF-8
+    if (text.includes("\ufffd") && !isUtf8(bytes.subarray(from, until))) throw new Malformed("text is no UTF-8")
+    return text
+  }
+
+  bigint(): bigint {
+    const head = this.length()
+    const size = Math.floor(head / 2)
+    if (size === 0 || size > maxBigInt) throw new Malformed(`a BigInt has ${size} bytes`)
+    const from = this.take(size)
+    const value = BigInt(`0x${this.bytes.toString("hex", from, from + size)}`)
+    return head % 2 === 1 ? -value : value
+  }
+
+  /** A copy of bytes, which keeps nothing else alive. */
+  raw(): Uint8Array {
+    const size = this.length()
+    const from = this.take(size)
+    return new Uint8Array(this.bytes.subarray(from, from + size))
+  }
+
+  private spend(cost: number): void {
+    this.left -= cost
+    if (this.left < 0) throw new Malformed("the value is larger than the maxValue of its function")
+  }
+
+  private take(size: number): number {
+    const { at } = this
+    if (size > this.end - at) throw truncated()
+    this.at = at + size
+    return at
+  }
+}
+
+const truncated = (): Malformed => new Malformed("it ends in the middle of a value")
+
+/** Short ASCII without a call into the engine, which costs more than its characters; undefined where it is none. */
+const ascii = (bytes: Buffer, from: number, until: number): string | undefined => {
+  let text = ""
+  let at = from
+  for (; at + 4 <= until; at += 4) {
+    const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!]
+    if ((a | b | c | d) > 0x7f) return undefined
+    text += String.fromCharCode(a, b, c, d)
+  }
+  for (; at < until; at++) {
+    const code = bytes[at]!
+    if (code > 0x7f) return undefined
+    text += String.fromCharCode(code)
+  }
+  return text
+}

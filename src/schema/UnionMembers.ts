@@ -1,0 +1,170 @@
+/** How the members of a union are told apart: by the type of a value, by a literal, or by a field that is one. */
+import * as DateTime from "effect/DateTime"
+import * as SchemaAST from "effect/SchemaAST"
+import { representationOf } from "./SchemaLayout.ts"
+
+export interface Members {
+  /** Values that are members themselves, with their indexes. */
+  readonly literals: ReadonlyMap<unknown, number>
+  /** All other members. */
+  readonly types: ReadonlyArray<SchemaAST.AST>
+  /** The index in `types` of the only member that a value can be of; -1 where there is none. */
+  readonly memberOf: (value: unknown) => number
+  /** How many literals and types there are. */
+  readonly count: number
+}
+
+/** Whether a value may fit several members. */
+export const isAmbiguous = (ast: SchemaAST.Union): boolean => membersOf(ast) === undefined
+
+const known = new WeakMap<SchemaAST.Union, { readonly members: Members | undefined }>()
+
+/** The members of an encoded union; undefined where a value may fit several. */
+export const membersOf = (ast: SchemaAST.Union): Members | undefined => {
+  let found = known.get(ast)
+  if (found === undefined) known.set(ast, (found = { members: sort(ast) }))
+  return found.members
+}
+
+type Kind = "string" | "number" | "boolean" | "bigint" | "symbol" | "array" | "object" | "bytes" | "date" | "utc"
+
+const kindOf = (value: unknown): Kind | undefined => {
+  if (typeof value !== "object") return typeof value as Kind
+  if (value === null) return undefined
+  if (Array.isArray(value)) return "array"
+  if (value instanceof Uint8Array) return "bytes"
+  if (value instanceof Date) return "date"
+  return DateTime.isDateTime(value) && DateTime.isUtc(value) ? "utc" : "object"
+}
+
+const sort = (ast: SchemaAST.Union): Members | undefined => {
+  const flat: Array<SchemaAST.AST> = []
+  if (!flatten(ast, flat, new Set())) return undefined
+  const literals = new Map<unknown, number>()
+  const types: Array<SchemaAST.AST> = []
+  const byKind = new Map<Kind, Array<number>>()
+  for (const member of flat) {
+    const values = valuesOf(member)
+    if (values !== undefined) {
+      for (const value of values) if (!literals.has(value)) literals.set(value, literals.size)
+      continue
+    }
+    const kind = kindOfType(member)
+    if (kind === undefined) return undefined
+    byKind.set(kind, [...(byKind.get(kind) ?? []), types.length])
+    types.push(member)
+  }
+  let byTag: Discriminator | undefined
+  for (const [kind, indexes] of byKind) {
+    if (indexes.length === 1) continue
+    if (kind !== "object") return undefined
+    byTag = discriminatorOf(indexes, types)
+    if (byTag === undefined) return undefined
+  }
+  const memberOf = (value: unknown): number => {
+    const kind = kindOf(value)
+    if (kind === "object" && byTag !== undefined) {
+      return byTag.indexes.get((value as Record<PropertyKey, unknown>)[byTag.key]) ?? -1
+    }
+    return (kind === undefined ? undefined : byKind.get(kind)?.[0]) ?? -1
+  }
+  return { literals, types, memberOf, count: literals.size + types.length }
+}
+
+/** The members, unions among them taken apart; false where a union is more than its members. */
+const flatten = (ast: SchemaAST.AST, into: Array<SchemaAST.AST>, seen: Set<SchemaAST.AST>): boolean => {
+  const union = resolve(ast)
+  if (union._tag !== "Union") {
+    if (union._tag !== "Never") into.push(union)
+    return true
+  }
+  if (seen.has(union)) return true
+  const isFirst = seen.size === 0
+  seen.add(union)
+  // the checks of the union itself are looked at by whoever compiles it
+  if (union.options?.mode === "oneOf" || (!isFirst && union.checks !== undefined)) return false
+  return union.types.every((type) => flatten(type, into, seen))
+}
+
+const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
+  let resolved = ast
+  while (resolved._tag === "Suspend") resolved = resolved.thunk()
+  return resolved
+}
+
+/** The values of a member that has only some, without checks. */
+const valuesOf = (ast: SchemaAST.AST): ReadonlyArray<unknown> | undefined => {
+  if (ast.checks !== undefined) return undefined
+  switch (ast._tag) {
+    case "Null":
+      return [null]
+    case "Undefined":
+    case "Void":
+      return [undefined]
+    case "Literal":
+      return [ast.literal]
+    case "UniqueSymbol":
+      return [ast.symbol]
+    case "Enum":
+      return ast.enums.map(([, value]) => value)
+    default:
+      return undefined
+  }
+}
+
+const kinds: Readonly<Record<string, Kind | undefined>> = {
+  "effect/schema/Uint8Array": "bytes",
+  "effect/schema/Date": "date",
+  "effect/schema/DateTimeUtc": "utc"
+}
+
+const kindOfType = (ast: SchemaAST.AST): Kind | undefined => {
+  switch (ast._tag) {
+    case "String":
+    case "TemplateLiteral":
+      return "string"
+    case "Number":
+      return "number"
+    case "Boolean":
+      return "boolean"
+    case "BigInt":
+      return "bigint"
+    case "Symbol":
+      return "symbol"
+    case "Arrays":
+      return "array"
+    case "Objects":
+      // without fields it takes anything but null
+      return ast.propertySignatures.length + ast.indexSignatures.length === 0 ? undefined : "object"
+    case "Declaration":
+      return kinds[representationOf(ast)?.id ?? ""]
+    default:
+      return undefined
+  }
+}
+
+interface Discriminator {
+  readonly key: PropertyKey
+  readonly indexes: ReadonlyMap<unknown, number>
+}
+
+/** A field that is a literal of its own in each member. */
+const discriminatorOf = (
+  indexes: ReadonlyArray<number>,
+  types: ReadonlyArray<SchemaAST.AST>
+): Discriminator | undefined => {
+  const [first] = indexes
+  for (const { name } of (types[first!] as SchemaAST.Objects).propertySignatures) {
+    const byValue = new Map<unknown, number>()
+    let all = 0
+    for (const index of indexes) {
+      const field = (types[index] as SchemaAST.Objects).propertySignatures.find((field) => field.name === name)
+      const values = field === undefined || SchemaAST.isOptional(field.type) ? [] : (valuesOf(field.type) ?? [])
+      if (values.length === 0) break
+      for (const value of values) byValue.set(value, index)
+      all += values.length
+      if (index === indexes.at(-1) && byValue.size === all) return { key: name, indexes: byValue }
+    }
+  }
+  return undefined
+}
