@@ -96,11 +96,20 @@ const loads: Readonly<
       "runner/RunnerServer",
       "runner/ServedCall",
       "runner/Serving",
+      "schema/ByteReader",
+      "schema/ByteWriter",
+      "schema/Data",
       "schema/ItemCodec",
+      "schema/LeafCoders",
+      "schema/ObjectCoders",
       "schema/SchemaCodec",
       "schema/SchemaLayout",
       "schema/SchemaProblems",
+      "schema/SchemaTraits",
+      "schema/UnionMembers",
+      "schema/ValueCoder",
       "schema/Varint",
+      "schema/WireSchema",
       "wire/Channel",
       "wire/Frame",
       "wire/Handshake",
@@ -120,6 +129,7 @@ const loads: Readonly<
       "effect/Cause",
       "effect/Clock",
       "effect/Context",
+      "effect/DateTime",
       "effect/Deferred",
       "effect/Effect",
       "effect/Exit",
@@ -132,11 +142,11 @@ const loads: Readonly<
       "effect/References",
       "effect/Runtime",
       "effect/Schema",
+      "effect/SchemaAST",
       "effect/SchemaIssue",
       "effect/SchemaParser",
       "effect/Scope",
-      "effect/Tracer",
-      "effect/encoding/SchemaBinary"
+      "effect/Tracer"
     ]
   },
   Flame: {
@@ -181,6 +191,7 @@ const loads: Readonly<
       "effect/Predicate",
       "effect/Runtime",
       "effect/Schema",
+      "effect/SchemaAST",
       "effect/Scope",
       "effect/Stream"
     ]

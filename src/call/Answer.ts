@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
+import { ValueTooLarge } from "../schema/SchemaCodec.ts"
 import { Kind } from "../wire/Frame.ts"
 import * as Refusal from "./Refusal.ts"
 import type { Served } from "./Served.ts"
@@ -27,12 +28,16 @@ export const died = (defect: unknown, beside: ReadonlyArray<unknown> = []): Answ
 
 /** The result or the error of the function could not be encoded: the error itself crosses as a defect, with the reason. */
 export const unencodable = (exit: Exit.Exit<unknown, unknown>, complaint: unknown): Answer => {
+  if (complaint instanceof ValueTooLarge) return tooLarge(complaint.size, complaint.limit, "maxValue")
   const fail = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isFailReason) : undefined
   return fail === undefined ? died(complaint) : died(fail.error, [complaint])
 }
 
-/** Its result, or an item, is larger than the parent takes. */
-export const tooLarge = (size: number, limit: number): Answer => [Kind.Refused, Refusal.encodeTooLarge(size, limit)]
+/** The answer for a result, or an item, that is larger than the parent takes. */
+export const tooLarge = (size: number, limit: number, option?: "maxValue"): Answer => [
+  Kind.Refused,
+  Refusal.encodeTooLarge(size, limit, option)
+]
 
 /** `isStopped` says that an interruption is ours, `isCancelled` that nobody waits for a result. */
 export const of = (
@@ -55,6 +60,7 @@ export const of = (
     const reasons = exit.cause.reasons
     const die = reasons.find(Cause.isDieReason)
     if (die?.defect instanceof ItemTooLarge) return tooLarge(die.defect.size, die.defect.limit)
+    if (die?.defect instanceof ValueTooLarge) return unencodable(exit, die.defect)
     if (die !== undefined)
       return died(
         die.defect,

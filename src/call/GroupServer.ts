@@ -19,6 +19,7 @@ import * as FunctionCodec from "../function/FunctionCodec.ts"
 import * as GroupFunctions from "../function/GroupFunctions.ts"
 import type { AnyGroup } from "../function/Servable.ts"
 import type { LinkEnd } from "../wire/Channel.ts"
+import { ValueTooLarge } from "../schema/SchemaCodec.ts"
 import type { ChannelServer } from "./ChannelServer.ts"
 import type { OpenFunction } from "./Served.ts"
 import * as StreamServer from "./StreamServer.ts"
@@ -144,7 +145,8 @@ const failed = (cause: Cause.Cause<unknown>): AnyEffect =>
   Cause.hasInterruptsOnly(cause) || cause.reasons.some(isTooLarge) ? Effect.failCause(cause) : Effect.fail(cause)
 
 const isTooLarge = (reason: Cause.Reason<unknown>): boolean =>
-  Cause.isDieReason(reason) && reason.defect instanceof StreamServer.ItemTooLarge
+  Cause.isDieReason(reason) &&
+  (reason.defect instanceof StreamServer.ItemTooLarge || reason.defect instanceof ValueTooLarge)
 
 const isValue = (code: AnyEffect): boolean => Exit.isExit(code) && Exit.isSuccess(code)
 

@@ -134,7 +134,7 @@ export class Outlet {
   private encode(items: ReadonlyArray<unknown>): ReadonlyArray<Uint8Array> {
     if (this.codec.isItemBare) for (const item of items) if (item instanceof Uint8Array) this.check(item.length)
     const pieces = this.codec.items.encodeMany(items)
-    if (items.length === 1 && !this.codec.isItemBare) this.check(pieces[0]!.length - aroundItem)
+    if (items.length === 1 && !this.codec.isItemBare) this.check(pieces.at(-1)!.length - aroundItem)
     return pieces
   }
 

@@ -137,11 +137,18 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   function: Schema.String,
   size: Schema.Number,
   limit: Schema.Number,
-  direction: Schema.Literals(["payload", "result"])
+  direction: Schema.Literals(["payload", "result"]),
+  /** The option that sets the limit, where it is not `maxPayload` or `maxResult`. */
+  option: Schema.optionalKey(Schema.Literal("maxValue"))
 }) {
   override get message() {
-    const option = this.direction === "payload" ? "maxPayload" : "maxResult"
-    return `the ${this.direction} of ${this.function} has ${this.size} bytes, the limit is ${this.limit}: raise \`${option}\`, or pass a reference (a path, a URL, a key) instead of the bytes`
+    const { direction, limit, size } = this
+    const otherwise = direction === "payload" ? "" : ", give a stream of parts"
+    if (this.option === "maxValue") {
+      return `the ${direction} of ${this.function} counts as at least ${size} bytes for its schema, the limit is ${limit}: raise \`maxValue\` of the function${otherwise}, or pass the value as bytes`
+    }
+    const option = direction === "payload" ? "maxPayload" : "maxResult"
+    return `the ${direction} of ${this.function} has ${size} bytes, the limit is ${limit}: raise \`${option}\`${otherwise}, or pass a reference (a path, a URL, a key) instead of the bytes`
   }
 }
 

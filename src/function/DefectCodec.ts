@@ -18,6 +18,8 @@ export interface Defect {
 const maxName = 200
 const maxText = 16 * 1024
 const maxCauses = 8
+/** Errors of one chain that are looked at. */
+const maxChain = 200
 
 /**
  * Encodes whatever was thrown. Other defects or errors of the same end follow in its stack, each after "beside".
@@ -53,7 +55,7 @@ const describeDefect = (defect: unknown): Defect => {
   if (typeof message !== "string")
     return bounded(read(read(defect, "constructor"), "name") ?? "Object", show(defect), "")
   const name = [read(defect, "name"), read(defect, "_tag")].find((name) => typeof name === "string") ?? "Error"
-  return bounded(name, message, stacks(defect, `${name}: ${message.slice(0, maxText)}`, new Set()))
+  return bounded(name, message, stacks(defect, `${name}: ${message.slice(0, maxText)}`))
 }
 
 const bounded = (name: unknown, message: unknown, stack: unknown): Defect => ({
@@ -110,19 +112,40 @@ const show = (value: object): string => {
   }
 }
 
-const stacks = (error: object, otherwise: string, seen: Set<object>): string => {
-  seen.add(error)
-  const own = read(error, "stack")
-  let stack = typeof own === "string" && own !== "" ? own.slice(0, maxText) : otherwise
-  for (const cause of causes(error)) {
-    if (stack.length >= maxText || seen.size > maxCauses) break
-    if (!isObject(cause)) stack += `\ncaused by ${primitive(cause).slice(0, maxText)}`
-    else if (!seen.has(cause)) stack += `\ncaused by ${stacks(cause, headline(cause), seen)}`
-  }
-  return stack
+/** The stack of an error and those of its causes, each after "caused by". The root is always among them. */
+const stacks = (error: object, headline: string): string => {
+  const all = chain(error)
+  const first = stackOf(error, headline)
+  const others = all
+    .slice(1)
+    .map((cause) => `caused by ${isObject(cause) ? stackOf(cause, titleOf(cause)) : primitive(cause)}`)
+  const left = Math.max(0, others.length - maxCauses)
+  // of a long chain the root says most, then what is nearest to the top
+  const shown = left === 0 ? others : [...others.slice(0, maxCauses - 1), `... ${left} more causes ...`, others.at(-1)!]
+  const texts = [first, ...shown]
+  const total = texts.reduce((sum, { length }) => sum + length + 1, -1)
+  const share = total <= maxText ? maxText : Math.floor(maxText / texts.length) - 1
+  return texts.map((text) => text.slice(0, share)).join("\n")
 }
 
-const headline = (error: object): string => {
+/** An error and its causes, in the order in which they are read; each once. */
+const chain = (error: object): ReadonlyArray<unknown> => {
+  const all = new Set<unknown>()
+  const visit = (of: unknown): void => {
+    if (all.has(of) || all.size >= maxChain) return
+    all.add(of)
+    if (isObject(of)) for (const cause of causes(of)) visit(cause)
+  }
+  visit(error)
+  return [...all]
+}
+
+const stackOf = (error: object, otherwise: string): string => {
+  const own = read(error, "stack")
+  return typeof own === "string" && own !== "" ? own.slice(0, maxText) : otherwise
+}
+
+const titleOf = (error: object): string => {
   const message = read(error, "message")
   return typeof message === "string" ? message.slice(0, maxText) : show(error)
 }

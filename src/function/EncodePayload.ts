@@ -1,8 +1,9 @@
 /** Encodes the payload of a call where it is made; says what is wrong with it before anything is sent. */
 import * as Effect from "effect/Effect"
-import { FlameError, InvalidPayload } from "../error/FlameError.ts"
+import { FlameError, InvalidPayload, PayloadTooLarge } from "../error/FlameError.ts"
 import type { AnyFunction } from "./FlameFunction.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
+import { ValueTooLarge } from "../schema/SchemaCodec.ts"
 import type { AnyEffect } from "./AnyEffect.ts"
 
 /** Gives the bytes on at once where the schema allows it, and after whatever it waits for where not. */
@@ -34,8 +35,13 @@ export const later = (
     onSuccess: then
   })
 
-/** A value that does not fit is the caller's to mend; what a schema's own code throws is a defect. */
+/** A value that does not fit is the caller's to mend. What a schema's own code throws is a defect. */
 const invalid = (fn: AnyFunction, error: unknown): AnyEffect => {
+  if (error instanceof ValueTooLarge) {
+    const { limit, size } = error
+    const reason = new PayloadTooLarge({ function: fn.name, size, limit, direction: "payload", option: "maxValue" })
+    return Effect.fail(new FlameError({ reason }))
+  }
   const issues = FunctionCodec.payloadIssues(error)
   if (issues === undefined) return Effect.die(error)
   return Effect.fail(new FlameError({ reason: new InvalidPayload({ function: fn.name, issues: [...issues] }) }))

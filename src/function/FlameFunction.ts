@@ -65,8 +65,9 @@ export interface Contract<
   /** Whether it gives a stream, of which `success` is the item. Default false. */
   readonly stream?: boolean | undefined
   /**
-   * The largest payload, result, error or item that is encoded by a schema, in bytes. Default 16 MiB, which the receiver
-   * decodes in about 100 ms. Bytes in it do not count; each part counts as 8 bytes, or as 128 where its schema transforms.
+   * The largest payload, result, error or item that is encoded by a schema, in bytes. Default 32 MiB, which the receiver
+   * decodes in about 100 ms. Text counts by its bytes, each part of the value as 32 bytes, or as 128 to 1 024 where its schema
+   * has classes or transformations. Bytes (`Schema.Uint8Array`) do not count.
    */
   readonly maxValue?: number | undefined
 }

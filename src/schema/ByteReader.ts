@@ -38,6 +38,11 @@ export class ByteReader {
     this.spend((values + 1) * this.unit)
   }
 
+  /** Counts a value that takes as long to read as so many others. */
+  charge(units: number): void {
+    this.spend(units * this.unit)
+  }
+
   leave(levels = 1): void {
     this.depth -= levels
   }
@@ -85,8 +90,7 @@ export class ByteReader {
     const from = this.take(size)
     const until = from + size
     const { bytes } = this
-    // the writer counts characters, of which UTF-8 has a third at least
-    this.spend(head % 2 === 1 ? size / 2 : size / 3)
+    this.spend(size)
     if (head % 2 === 1) {
       if (size % 2 === 1) throw new Malformed("text is cut in the middle of a character")
       return bytes.toString("utf16le", from, until)
@@ -105,6 +109,7 @@ export class ByteReader {
     const head = this.length()
     const size = Math.floor(head / 2)
     if (size === 0 || size > maxBigInt) throw new Malformed(`a BigInt has ${size} bytes`)
+    this.spend(size)
     const from = this.take(size)
     const value = BigInt(`0x${this.bytes.toString("hex", from, from + size)}`)
     return head % 2 === 1 ? -value : value

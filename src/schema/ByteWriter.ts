@@ -82,6 +82,11 @@ export class ByteWriter {
     this.spend((values + 1) * this.unit)
   }
 
+  /** Counts a value that takes its receiver as long as so many others. */
+  charge(units: number): void {
+    this.spend(units * this.unit)
+  }
+
   leave(levels = 1): void {
     this.depth -= levels
   }
@@ -132,6 +137,7 @@ export class ByteWriter {
     this.spend(length)
     if (length < 64 && this.ascii(text)) return
     if (!text.isWellFormed()) {
+      this.spend(length)
       this.length(length * 4 + 1)
       this.room(length * 2)
       this.at += this.bytes.write(text, this.at, length * 2, "utf16le")
@@ -141,6 +147,7 @@ export class ByteWriter {
     const { at, bytes } = this
     const guess = lengthSize(length * 2)
     const size = bytes.write(text, at + guess, length * 3, "utf8")
+    this.spend(size - length)
     const prefix = lengthSize(size * 2)
     if (prefix !== guess) bytes.copyWithin(at + prefix, at + guess, at + guess + size)
     writeLength(bytes, at, size * 2)

@@ -26,6 +26,9 @@ const Tag = {
 } as const
 const lastOfJson = Tag.object
 
+/** What some values count as, in values: measured, and the same on both sides. A key may be one that V8 has not seen yet. */
+export const Units = { key: 7, bytes: 4, bigint: 4, date: 2, utc: 6, data: 4, object: 3, transformed: 8 } as const
+
 /** Thrown for a value that does not fit. */
 export const unfit = Symbol("unfit")
 
@@ -54,6 +57,7 @@ export const writeData = (w: ByteWriter, value: unknown, isJson: boolean): void 
     case "undefined":
       return w.byte(Tag.undefined)
     case "bigint":
+      w.charge(Units.bigint)
       w.byte(Tag.bigint)
       return w.bigint(value)
     case "symbol":
@@ -66,14 +70,17 @@ export const writeData = (w: ByteWriter, value: unknown, isJson: boolean): void 
 
 const writeInstance = (w: ByteWriter, value: object): void => {
   if (value instanceof Uint8Array) {
+    w.charge(Units.bytes)
     w.byte(Tag.bytes)
     return w.raw(value)
   }
   if (value instanceof Date) {
+    w.charge(Units.date)
     w.byte(Tag.date)
     return w.number(value.getTime())
   }
   if (DateTime.isDateTime(value) && DateTime.isUtc(value)) {
+    w.charge(Units.utc)
     w.byte(Tag.utc)
     return w.number(value.epochMilliseconds)
   }
@@ -92,6 +99,7 @@ const writeObject = (w: ByteWriter, value: object, isJson: boolean): void => {
   const keys: ReadonlyArray<string | symbol> = isJson ? Object.keys(value) : ownKeys(value)
   w.byte(Tag.object)
   w.length(keys.length)
+  w.charge(keys.length * Units.key)
   w.enter(keys.length)
   for (const key of keys) {
     writeKey(w, key)
@@ -134,6 +142,7 @@ export const readData = (r: ByteReader, isJson: boolean): unknown => {
     }
     case Tag.object: {
       const count = r.length()
+      r.charge(count * Units.key)
       r.enter(count)
       const object: Record<PropertyKey, unknown> = {}
       for (let i = 0; i < count; i++) {
@@ -147,12 +156,16 @@ export const readData = (r: ByteReader, isJson: boolean): unknown => {
     case Tag.undefined:
       return undefined
     case Tag.bigint:
+      r.charge(Units.bigint)
       return r.bigint()
     case Tag.bytes:
+      r.charge(Units.bytes)
       return r.raw()
     case Tag.date:
+      r.charge(Units.date)
       return new Date(r.number())
     case Tag.utc:
+      r.charge(Units.utc)
       return readUtc(r)
     case Tag.symbol:
       return readSymbol(r)
@@ -207,7 +220,8 @@ const symbols = new Set<string>()
 export const readSymbol = (r: ByteReader): symbol => {
   const name = r.text()
   if (!symbols.has(name)) {
-    if (name.length > 256 || symbols.size >= maxSymbols) throw new Malformed(`there are more than ${maxSymbols} symbols`)
+    if (name.length > 256 || symbols.size >= maxSymbols)
+      throw new Malformed(`there are more than ${maxSymbols} symbols`)
     symbols.add(name)
   }
   return Symbol.for(name)

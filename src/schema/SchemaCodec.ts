@@ -16,7 +16,7 @@ import { unfit } from "./Data.ts"
 import { isBytes, refusal } from "./SchemaLayout.ts"
 import { type Problem, problemsOf } from "./SchemaProblems.ts"
 import { isPlain, traitsOf } from "./SchemaTraits.ts"
-import { coderOf } from "./ValueCoder.ts"
+import { coderOf, plainCoderOf } from "./ValueCoder.ts"
 import { wireOf } from "./WireSchema.ts"
 
 export { ValueTooLarge } from "./ByteWriter.ts"
@@ -53,13 +53,13 @@ export interface CodecOptions {
 }
 
 /**
- * What a value may cost by default, in bytes: its text, and `plainUnit` or `parsedUnit` for each of its parts. Such a value
- * is decoded in about 100 ms.
+ * What a value may cost by default, in bytes: those of its text, and a fixed number for each of its parts. Decoding such a
+ * value takes about 100 ms.
  */
-export const defaultMaxValue = 16 * 1024 * 1024
+export const defaultMaxValue = 32 * 1024 * 1024
 
 /** What a part of a value counts as, in bytes, where one pass reads it; and where Schema decodes it besides. */
-const plainUnit = 8
+const plainUnit = 32
 const parsedUnit = 128
 
 /** Compiles the codec of a schema. Throws where the schema has no codec. */
@@ -112,16 +112,20 @@ const bytesSide = (schema: Schema.Top, { copiesViews = false, what }: CodecOptio
   side(
     (value) => {
       if (!(value instanceof Uint8Array)) throw mismatch(new SchemaIssue.InvalidType(schema.ast), schema, what)
-      return copiesViews && value.byteLength !== value.buffer.byteLength ? new Uint8Array(value) : value
+      return copiesViews && !isWhole(value) ? new Uint8Array(value) : value
     },
     (bytes, owned) => (owned ? plain(bytes) : new Uint8Array(bytes))
   )
 
+/** Whether bytes are a buffer of their own, which nobody else can see. */
+const isWhole = ({ buffer, byteLength }: Uint8Array): boolean =>
+  byteLength === buffer.byteLength && buffer instanceof ArrayBuffer && !buffer.resizable
+
 const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: CodecOptions): SchemaCodec => {
   const wire = Schema.make<Schema.Top>(wireOf(schema.ast))
   const isOnePass = isPlain(wire.ast)
-  const coder = coderOf(SchemaAST.toEncoded(wire.ast), isOnePass)
   const traits = traitsOf(schema.ast, wire.ast)
+  const coder = isOnePass ? plainCoderOf(wire.ast) : coderOf(SchemaAST.toEncoded(wire.ast), traits.transformed)
   const unit = isOnePass ? plainUnit : parsedUnit
   const encodeValue = SchemaParser.encodeUnknownEffect(wire)
   const decodeValue = SchemaParser.decodeUnknownEffect(wire)

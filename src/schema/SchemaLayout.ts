@@ -80,8 +80,10 @@ const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): Ref
     const link = linkOf(ast)
     const encoded = link === undefined ? undefined : search(link.to, path, seen)
     if (link === undefined || encoded !== undefined) {
-      const name = ast.annotations?.identifier ?? ast.annotations?.expected ?? "a declaration"
-      return { path, why: `${String(name)}, which has no codec: give it one by the annotation toCodec` }
+      const { expected, identifier } = ast.annotations ?? {}
+      const name =
+        typeof identifier === "string" ? identifier : typeof expected === "string" ? expected : "a declaration"
+      return { path, why: `${name}, which has no codec: give it one by the annotation toCodec` }
     }
   }
   for (const link of ast.encoding ?? []) {

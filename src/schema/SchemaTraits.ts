@@ -1,6 +1,6 @@
 /** Properties of a schema that decide how its values are encoded. */
 import * as Exit from "effect/Exit"
-import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaAST from "effect/SchemaAST"
 import { children, natives, representationOf } from "./SchemaLayout.ts"
 import { membersOf } from "./UnionMembers.ts"
 import { isPrompt } from "./WireSchema.ts"
@@ -10,11 +10,13 @@ export interface Traits {
   suspends: boolean
   /** `make` gives something else than it takes: there are defaults or classes. */
   isMade: boolean
+  /** What is transformed on its way, as it is encoded. */
+  readonly transformed: Set<SchemaAST.AST>
 }
 
 /** The traits of a schema that is encoded as `wire`. */
 export const traitsOf = (schema: SchemaAST.AST, wire: SchemaAST.AST): Traits => {
-  const traits: Traits = { suspends: false, isMade: false }
+  const traits: Traits = { suspends: false, isMade: false, transformed: new Set() }
   const seen = new Set<SchemaAST.AST>()
   const visit = (ast: SchemaAST.AST): void => {
     if (seen.has(ast)) return
@@ -24,6 +26,7 @@ export const traitsOf = (schema: SchemaAST.AST, wire: SchemaAST.AST): Traits => 
       traits.isMade = true
       if (!Exit.isExit(made)) traits.suspends = true
     }
+    if (ast.encoding !== undefined) traits.transformed.add(SchemaAST.toEncoded(ast))
     if (ast._tag === "Declaration" && "~constructor" in (ast.annotations ?? {})) traits.isMade = true
     for (const { to, transformation } of ast.encoding ?? []) {
       if (!isPrompt(ast) && mayWait(transformation)) traits.suspends = true
@@ -72,7 +75,11 @@ const hasOwnRules = (ast: SchemaAST.AST): boolean => {
       const { indexSignatures, propertySignatures } = ast
       // without fields it takes anything but null
       if (propertySignatures.length + indexSignatures.length === 0) return false
-      return indexSignatures.every(({ parameter }) => isAnyText(parameter)) && indexSignatures.length <= 1 && (indexSignatures.length === 0 || propertySignatures.length === 0)
+      return (
+        indexSignatures.every(({ parameter }) => isAnyText(parameter)) &&
+        indexSignatures.length <= 1 &&
+        (indexSignatures.length === 0 || propertySignatures.length === 0)
+      )
     }
     default:
       return true

@@ -54,13 +54,7 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
       return new SchemaAST.Union(types.map(wireOf), options, annotations, checks, undefined, context, encodingChecks)
     }
     case "Suspend":
-      return new SchemaAST.Suspend(
-        () => wireOf(ast.thunk()),
-        ast.annotations,
-        ast.checks,
-        undefined,
-        ast.context
-      )
+      return new SchemaAST.Suspend(() => wireOf(ast.thunk()), ast.annotations, ast.checks, undefined, ast.context)
     default:
       return ast
   }
@@ -90,8 +84,7 @@ export const isPrompt = (wire: SchemaAST.AST): boolean => prompt.has(wire)
 /** A node encoded by a link. A key that is optional here is so on the wire. */
 const encodedBy = (ast: SchemaAST.AST, { to, transformation }: SchemaAST.Link): SchemaAST.AST => {
   const { context } = ast
-  const kept =
-    context && new SchemaAST.Context(context.isOptional, context.isMutable, undefined, context.annotations)
+  const kept = context && new SchemaAST.Context(context.isOptional, context.isMutable, undefined, context.annotations)
   const link = new SchemaAST.Link(kept === undefined ? to : changed(to, { context: kept }), transformation)
   return changed(ast, { encoding: [link] })
 }

@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as Stream from "effect/Stream"
@@ -64,8 +63,8 @@ describe("Items", () => {
       const sent = [null, null, null].map((_) => (schema === Schema.Undefined ? undefined : null))
       items.take(Buffer.concat([...codec.items.encodeMany(sent)]), false)
       assert.deepStrictEqual(pull(items), Exit.succeed(sent))
-      const many = SchemaBinary.encoder(Schema.Array(Schema.Null)).encode(Array.from({ length: 1_000_000 }, () => null))
-      assert.isBelow(many.length, 10)
+      // an array that says it has a million items
+      const many = Uint8Array.of(4, 0xc0, 0x84, 0x3d, 0)
       items.take(many, false)
       assert.isTrue(Exit.isFailure(pull(items)))
     }

@@ -1,0 +1,166 @@
+/** Coders of the parts that have no parts: primitives, literals, bytes, times, and data that says itself what it is. */
+import * as DateTime from "effect/DateTime"
+import { type ByteReader, Malformed } from "./ByteReader.ts"
+import type { ByteWriter } from "./ByteWriter.ts"
+import { nameOfSymbol, readData, readSymbol, readUtc, unfit, Units, writeData } from "./Data.ts"
+
+/** Writes and reads the values of a schema. Throws `unfit` for a value that does not fit, `Malformed` for bytes that are no value. */
+export interface ValueCoder {
+  readonly write: (w: ByteWriter, value: unknown) => void
+  readonly read: (r: ByteReader) => unknown
+}
+
+/** Levels that data without a layout counts as, in unions of unions: the schema may try each member at each level. */
+const ambiguity = 10
+
+/** A coder of values that take longer than others. */
+export const charged = ({ read, write }: ValueCoder, units: number): ValueCoder => ({
+  write: (w, value) => {
+    w.charge(units)
+    write(w, value)
+  },
+  read: (r) => {
+    r.charge(units)
+    return read(r)
+  }
+})
+
+export const string: ValueCoder = {
+  write: (w, value) => {
+    if (typeof value !== "string") throw unfit
+    w.text(value)
+  },
+  read: (r) => r.text()
+}
+
+export const number: ValueCoder = {
+  write: (w, value) => {
+    if (typeof value !== "number") throw unfit
+    w.number(value)
+  },
+  read: (r) => r.number()
+}
+
+export const boolean: ValueCoder = {
+  write: (w, value) => {
+    if (typeof value !== "boolean") throw unfit
+    w.byte(value ? 1 : 0)
+  },
+  read: (r) => {
+    const byte = r.byte()
+    if (byte > 1) throw new Malformed("a boolean is neither 0 nor 1")
+    return byte === 1
+  }
+}
+
+export const bigint: ValueCoder = charged(
+  {
+    write: (w, value) => {
+      if (typeof value !== "bigint") throw unfit
+      w.bigint(value)
+    },
+    read: (r) => r.bigint()
+  },
+  Units.bigint
+)
+
+export const symbol: ValueCoder = {
+  write: (w, value) => {
+    if (typeof value !== "symbol") throw unfit
+    w.text(nameOfSymbol(value))
+  },
+  read: readSymbol
+}
+
+export const bytes: ValueCoder = charged(
+  {
+    write: (w, value) => {
+      if (!(value instanceof Uint8Array)) throw unfit
+      w.raw(value)
+    },
+    read: (r) => r.raw()
+  },
+  Units.bytes
+)
+
+export const date: ValueCoder = charged(
+  {
+    write: (w, value) => {
+      if (!(value instanceof Date)) throw unfit
+      w.number(value.getTime())
+    },
+    read: (r) => new Date(r.number())
+  },
+  Units.date
+)
+
+export const utc: ValueCoder = charged(
+  {
+    write: (w, value) => {
+      if (!DateTime.isDateTime(value) || !DateTime.isUtc(value)) throw unfit
+      w.number(value.epochMilliseconds)
+    },
+    read: (r) => readUtc(r)
+  },
+  Units.utc
+)
+
+export const json: ValueCoder = {
+  write: (w, value) => writeData(w, value, true),
+  read: (r) => readData(r, true)
+}
+
+export const data: ValueCoder = {
+  write: (w, value) => {
+    w.charge(Units.data)
+    w.enter(1, ambiguity)
+    writeData(w, value, false)
+    w.leave(ambiguity)
+  },
+  read: (r) => {
+    r.charge(Units.data)
+    r.enter(1, ambiguity)
+    const value = readData(r, false)
+    r.leave(ambiguity)
+    return value
+  }
+}
+
+export const declared: Readonly<Record<string, ValueCoder | undefined>> = {
+  "effect/schema/Uint8Array": bytes,
+  "effect/schema/Date": date,
+  "effect/schema/DateTimeUtc": utc
+}
+
+export const nothing: ValueCoder = {
+  write: (w) => w.byte(0),
+  read: (r) => void readIndex(r, 1)
+}
+
+export const never: ValueCoder = {
+  write: () => {
+    throw unfit
+  },
+  read: () => {
+    throw new Malformed("there is a value where there can be none")
+  }
+}
+
+/** The index of one of some values; also where there is only one, so that no value takes no byte. */
+export const literals = (values: ReadonlyArray<unknown>): ValueCoder => {
+  const indexes = new Map(values.map((value, index) => [value, index]))
+  return {
+    write: (w, value) => {
+      const index = indexes.get(value)
+      if (index === undefined) throw unfit
+      w.length(index)
+    },
+    read: (r) => values[readIndex(r, values.length)]
+  }
+}
+
+export const readIndex = (r: ByteReader, count: number): number => {
+  const index = r.length()
+  if (index >= count) throw new Malformed(`there is no member ${index} of ${count}`)
+  return index
+}

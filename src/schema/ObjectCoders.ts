@@ -1,0 +1,107 @@
+/** Coders of objects: fields that the schema names, in the order of their names, and keys that are data. */
+import * as SchemaAST from "effect/SchemaAST"
+import { type ByteReader, Malformed } from "./ByteReader.ts"
+import type { ByteWriter } from "./ByteWriter.ts"
+import { assign, ownKeys, readKey, unfit, Units, writeKey } from "./Data.ts"
+import { data, readIndex, type ValueCoder } from "./LeafCoders.ts"
+
+export type Compile = (ast: SchemaAST.AST) => ValueCoder
+
+interface Field {
+  readonly name: PropertyKey
+  readonly isOptional: boolean
+  readonly coder: ValueCoder
+}
+
+const fieldsOf = (ast: SchemaAST.Objects, compile: Compile): ReadonlyArray<Field> =>
+  ast.propertySignatures
+    .map(({ name, type }) => ({ name, isOptional: SchemaAST.isOptional(type), coder: compile(type) }))
+    .toSorted((a, b) => (String(a.name) < String(b.name) ? -1 : 1))
+
+export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => {
+  const fields = fieldsOf(ast, compile)
+  return {
+    write: (w, value) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) throw unfit
+      w.enter(fields.length)
+      // no value takes no byte
+      if (fields.length === 0) w.byte(0)
+      for (const field of fields) writeField(w, field, value as Record<PropertyKey, unknown>)
+      w.leave()
+    },
+    read: (r) => {
+      r.enter(fields.length)
+      if (fields.length === 0) readIndex(r, 1)
+      const object: Record<PropertyKey, unknown> = {}
+      for (const field of fields) readField(r, field, object)
+      r.leave()
+      return object
+    }
+  }
+}
+
+const writeField = (w: ByteWriter, { coder, isOptional, name }: Field, from: Record<PropertyKey, unknown>): void => {
+  if (isOptional || name === "__proto__") {
+    const isThere = name === "__proto__" ? Object.hasOwn(from, name) : name in from
+    if (isOptional) w.byte(isThere ? 1 : 0)
+    if (!isThere) {
+      if (isOptional) return
+      throw unfit
+    }
+  }
+  const value = from[name]
+  if (value === undefined && !(name in from)) throw unfit
+  coder.write(w, value)
+}
+
+const readField = (r: ByteReader, { coder, isOptional, name }: Field, into: Record<PropertyKey, unknown>): void => {
+  if (isOptional && readIndex(r, 2) === 0) return
+  if (name === "__proto__") assign(into, name, coder.read(r))
+  else into[name] = coder.read(r)
+}
+
+/** An object whose keys are data, beside those that its schema names. */
+export const record = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => {
+  const fields = fieldsOf(ast, compile)
+  const named = new Set(fields.map(({ name }) => name))
+  const [first, ...others] = ast.indexSignatures
+  // which signature a key is of is known where there is one; else the values say themselves what they are
+  const values = others.length === 0 ? compile(first!.type) : data
+  const keysOf = hasSymbols(first!.parameter) || others.length > 0 ? ownKeys : Object.keys
+  return {
+    write: (w, value) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) throw unfit
+      const object = value as Record<PropertyKey, unknown>
+      let keys: ReadonlyArray<string | symbol> = keysOf(object)
+      if (named.size > 0) keys = keys.filter((key) => !named.has(key))
+      w.length(keys.length)
+      w.charge(keys.length * Units.key)
+      w.enter(keys.length + fields.length)
+      for (const key of keys) {
+        writeKey(w, key)
+        values.write(w, object[key])
+      }
+      for (const field of fields) writeField(w, field, object)
+      w.leave()
+    },
+    read: (r) => {
+      const count = r.length()
+      r.charge(count * Units.key)
+      r.enter(count + fields.length)
+      const object: Record<PropertyKey, unknown> = {}
+      for (let i = 0; i < count; i++) {
+        const key = readKey(r)
+        if (named.has(key) || (typeof key === "symbol" && keysOf !== ownKeys)) throw new Malformed("a key does not fit")
+        assign(object, key, values.read(r))
+      }
+      for (const field of fields) readField(r, field, object)
+      r.leave()
+      return object
+    }
+  }
+}
+
+const hasSymbols = (parameter: SchemaAST.AST): boolean => {
+  const encoded = SchemaAST.toEncoded(parameter)
+  return encoded._tag === "Symbol" || (encoded._tag === "Union" && encoded.types.some(hasSymbols))
+}
