@@ -13,6 +13,7 @@ import * as Workspace from "../scripts/docs/Workspace.ts"
 
 const repository = Path.join(import.meta.dirname, "..")
 const pages = ["README.md", ...Fs.globSync("docs/**/*.md", { cwd: repository }).toSorted()]
+const others = ["AGENTS.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", "examples/kubernetes/README.md"]
 const blocks = pages.flatMap((page) => blocksOf(page, Fs.readFileSync(Path.join(repository, page), "utf8")))
 
 // Inside of the repository: there `effect-flame` is the package itself, and its condition leads to src.
@@ -60,10 +61,24 @@ describe("code blocks of documents", () => {
 
 it("no document names a file of the repository that does not exist", () => {
   const link = /\]\((?!https?:|#)(?<path>[^)#\s]+)/g
-  const missing = pages.flatMap((page) =>
+  const missing = [...pages, ...others].flatMap((page) =>
     [...Fs.readFileSync(Path.join(repository, page), "utf8").matchAll(link)]
       .map(({ groups }) => groups!.path!)
       .filter((path) => !Fs.existsSync(Path.join(repository, Path.dirname(page), path)))
+      .map((path) => `${page}: ${path}`)
+  )
+  assert.deepStrictEqual(missing, [])
+})
+
+it("no document names a module or a folder that does not exist", () => {
+  const path = /`(?<path>[\w./-]+\/[\w.-]+\.(?:ts|mjs|md|json|yaml))(?::\d+)?`/g
+  // relative to the repository, to src, or to a folder of src that the sentence has named
+  const roots = ["", "src", "src/pool", "src/kubernetes", "src/backend", "bench"]
+  const missing = [...pages, ...others].flatMap((page) =>
+    [...Fs.readFileSync(Path.join(repository, page), "utf8").matchAll(path)]
+      .map(({ groups }) => groups!.path!)
+      .filter((path) => !path.startsWith("/") && !path.startsWith("./") && !path.startsWith("dist/"))
+      .filter((path) => !roots.some((from) => Fs.existsSync(Path.join(repository, from, path))))
       .map((path) => `${page}: ${path}`)
   )
   assert.deepStrictEqual(missing, [])
