@@ -26,7 +26,7 @@ const defectOf = (fn: Parameters<typeof session>[0][number], tracer?: Tracer.Tra
   Effect.gen(function* () {
     const starting = session([fn, one])
     const parent = yield* tracer === undefined ? starting : Effect.provideService(starting, Tracer.Tracer, tracer)
-    const { kind, value } = yield* parent.call(fn as never, undefined as never)
+    const { kind, value } = yield* parent.call(fn, undefined)
     yield* settled
     assert.strictEqual(kind, "Defect")
     assert.strictEqual(parent.finals(1).length, 1)
@@ -40,7 +40,7 @@ it.effect(
     Effect.gen(function* () {
       const cause = new Error("ENOSPC")
       const misfit = Object.assign(new Failed({ why: "disk full" }), { code: null, cause })
-      const fn = Flame.fn("misfit", { error: Failed }, () => Effect.fail(misfit as never))
+      const fn = Flame.fn("misfit", { error: Failed }, () => Effect.fail(misfit))
       const { message, name, stack } = yield* defectOf(fn)
       assert.strictEqual(name, "Failed")
       assert.match(message, /disk full/)

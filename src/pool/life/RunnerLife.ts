@@ -17,6 +17,7 @@ import type { Call } from "../engine/Call.ts"
 import { NestedSession } from "./NestedSession.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import type { BootOutcome } from "../option/PoolOptions.ts"
+import { lossReport } from "./LossReport.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import * as Policy from "../policy/Policy.ts"
 
@@ -211,6 +212,11 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
+  }
+  if (why === undefined || lost.calls.length > 0) {
+    yield* Effect.logWarning(
+      lossReport(runner.id, parts.pool, lost.exit === unknown ? (killed ?? unknown) : lost.exit, lost.calls)
+    )
   }
   if (why === undefined) {
     parts.metrics.runnersLost++

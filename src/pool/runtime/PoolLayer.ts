@@ -2,7 +2,6 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Backend } from "../../backend/Backend.ts"
 import { NotARunner } from "../../error/BootFailure.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
@@ -30,7 +29,7 @@ export const make = <RHooks = never>(
     return {
       id,
       status: Effect.sync(() => runtime.status),
-      events: Stream.fromPubSub(runtime.events),
+      events: runtime.events,
       resize: (changed) => Effect.sync(() => runtime.resize(changed)),
       drain: runtime.close,
       call: (caller, fn, payload, timeout) => CallStart.call(runtime.engine, caller, fn, payload, timeout),

@@ -6,14 +6,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
 import { Backend } from "../../backend/Backend.ts"
 import { isTransient } from "../../error/BootFailure.ts"
+import { confine } from "../../error/Unhandled.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
 import { life } from "../../process/Life.ts"
 import * as Shutdown from "../../process/Shutdown.ts"
 import { askIdle } from "../life/IdleCheck.ts"
 import { PoolEngine } from "../engine/PoolEngine.ts"
 import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
+import * as PoolSeries from "../engine/PoolSeries.ts"
 import { PoolMetrics } from "../engine/PoolMetrics.ts"
 import { type PoolOptions, resolve, toState } from "../option/PoolOptions.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
@@ -38,7 +42,7 @@ const shortName = (pool: string): string =>
 
 export class PoolRuntime {
   readonly engine: PoolEngine
-  readonly events: PubSub.PubSub<PoolEvent>
+  private readonly takes: PubSub.PubSub<Take.Take<PoolEvent>>
   readonly metrics = new PoolMetrics()
   /** Completes when `min` runners serve; fails with what keeps them from it. */
   readonly minReady = Deferred.makeUnsafe<void, FlameError>()
@@ -51,6 +55,8 @@ export class PoolRuntime {
   private readonly closed = Deferred.makeUnsafe<void>()
   private readonly outOfTime = Deferred.makeUnsafe<void>()
   private closing = false
+  /** Whether the last event is published. */
+  private isEnded = false
   /** When a shutdown cuts the calls of this pool, where apps have been closing first. */
   private cutAt: number | undefined
   private unregister: () => void
@@ -60,13 +66,13 @@ export class PoolRuntime {
     options: PoolOptions<never>,
     backend: Context.Service.Shape<typeof Backend>,
     context: Context.Context<never>,
-    events: PubSub.PubSub<PoolEvent>
+    takes: PubSub.PubSub<Take.Take<PoolEvent>>
   ) {
     this.id = id
     this.options = options
     this.backend = backend
     this.context = context
-    this.events = events
+    this.takes = takes
     const settings = resolve(options, backend.defaults)
     this.engine = new PoolEngine(
       {
@@ -87,7 +93,10 @@ export class PoolRuntime {
       backend,
       castFailed: (fn, exit, mayLog) => this.castFailed(fn, exit, mayLog)
     })
-    const leaveMetrics = this.metrics.register(id, context, () => Policy.snapshot(this.engine.state))
+    const leaveMetrics = PoolSeries.register(id, context, {
+      metrics: this.metrics,
+      now: () => Policy.snapshot(this.engine.state)
+    })
     this.unregister = () => {
       leaveRegistry()
       leaveMetrics()
@@ -143,9 +152,16 @@ export class PoolRuntime {
       // a hook that cannot be interrupted is not waited for
       yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)
       this.unregister()
-      yield* PubSub.shutdown(this.events)
+      // not a shutdown of the PubSub, which would take events that a reader has not read yet
+      this.isEnded = true
+      PubSub.publishUnsafe(this.takes, Exit.void)
       Deferred.doneUnsafe(this.closed, Exit.void)
     })
+  }
+
+  /** The events from now on. The stream ends once its reader has all events of a pool that is closed. */
+  get events(): Stream.Stream<PoolEvent> {
+    return Stream.suspend(() => (this.isEnded ? Stream.empty : Stream.fromPubSubTake(this.takes)))
   }
 
   get status(): PoolStatus {
@@ -198,14 +214,14 @@ export class PoolRuntime {
     if (Exit.isSuccess(exit)) return
     const reason = exit.cause.reasons[0]
     const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : "interrupted"
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : describeError(error)
+    const message = describeError(error)
     if (mayLog?.(message.length) === false) return
     this.publish({ _tag: "CastFailed", pool: this.id, function: fn.name, message })
     this.beside(Effect.logError(`a cast of ${fn.name} failed: ${message}`))
   }
 
   private publish(event: PoolEvent): void {
-    PubSub.publishUnsafe(this.events, event)
+    confine(() => PubSub.publishUnsafe(this.takes, [event]))
     if (event._tag === "RunnerReady") {
       const { booting, runners } = Policy.snapshot(this.engine.state)
       // one that was ready and has its last call already counts as well
@@ -255,8 +271,8 @@ export class PoolRuntime {
 export const make = Effect.fnUntraced(function* (id: string, options: PoolOptions<never>) {
   const backend = yield* Backend
   const context = yield* Effect.context<never>()
-  const events = yield* PubSub.sliding<PoolEvent>(eventBuffer)
-  const runtime = new PoolRuntime(id, options, backend, context, events)
+  const takes = yield* PubSub.sliding<Take.Take<PoolEvent>>(eventBuffer)
+  const runtime = new PoolRuntime(id, options, backend, context, takes)
   yield* Effect.addFinalizer(() => runtime.close)
   const { max, min } = runtime.engine.settings
   yield* Effect.logDebug(
@@ -266,9 +282,10 @@ export const make = Effect.fnUntraced(function* (id: string, options: PoolOption
   return runtime
 })
 
-/** What a cast failed with, in a word: an error of an app may be anything, and must not fail the log line about it. */
+/** The error of a cast in a word. An error of the app may be anything, also an object whose properties throw. */
 const describeError = (error: unknown): string => {
   try {
+    if (error instanceof Error) return `${error.name}: ${error.message}`
     return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
   } catch {
     return "something that cannot be shown"
