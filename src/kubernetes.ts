@@ -1,5 +1,5 @@
 /** The door of Kubernetes: its backend and what it is made of, for who wants more than `FlameLayer.kubernetes`. */
-export type { Manifest, PodOptions } from "./kubernetes/template/PodOptions.ts"
+export type { Manifest, ParentManifest, PodOptions } from "./kubernetes/template/PodOptions.ts"
 export { type DeleteOptions, KubeClient, type Rules } from "./kubernetes/api/KubeClient.ts"
 export * as KubeClientLive from "./kubernetes/api/KubeClientLive.ts"
 export { KubeError, KubeUnconfigured } from "./kubernetes/api/KubeError.ts"

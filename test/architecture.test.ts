@@ -23,6 +23,7 @@ const folders: ReadonlyArray<string> = [
   "process",
   // how runners come to exist
   "backend",
+  "kubernetes/manifest",
   "kubernetes/object",
   "kubernetes/api",
   "kubernetes/template",

@@ -28,6 +28,7 @@ import { secretEntry } from "./template/PodEnv.ts"
 import * as PodChanges from "./template/PodChanges.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import type { PodOptions } from "./template/PodOptions.ts"
+import * as PodLeftOut from "./template/PodLeftOut.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
 import * as Clearance from "./Clearance.ts"
 import { RunnerPod } from "./RunnerPod.ts"
@@ -133,7 +134,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
     if (template instanceof InvalidSpec) return yield* Effect.fail(template)
     const { key = "secret", secretEnv } = options
     const may = yield* Clearance.ask(known, template, key)
-    yield* Effect.forEach(template.warnings, (warning) => Effect.logWarning(warning), { discard: true })
+    yield* warnOfLeftOut(known.identity.label, template.leftOut)
     return {
       hub: known,
       template,
@@ -158,14 +159,26 @@ const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
 const entriesOf = (secretEnv: NonNullable<PodOptions["secretEnv"]>): Record<string, Redacted.Redacted<string>> =>
   Object.fromEntries(Object.entries(secretEnv).map(([name, value]) => [secretEntry(name), value]))
 
-/** Says once what admission has made of runners: a CPU limit that nobody asked for makes boots take seconds. */
+/** Warnings about the parent's specification that this process has logged, each with its parent. */
+const warned = new Set<string>()
+
+/** Logs what runners go without: once for each distinct list, though several layers of a process have the same one. */
+const warnOfLeftOut = (parent: string, leftOut: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const key = JSON.stringify([parent, ...leftOut])
+    if (leftOut.length === 0 || warned.has(key)) return Effect.void
+    warned.add(key)
+    return Effect.logWarning(PodLeftOut.warningOf(leftOut))
+  })
+
+/** Logs what admission changed of runners, once for each distinct change: a CPU limit of a LimitRange makes boots take seconds. */
 const tellOnce: Effect.Effect<RunnerPodParts["compare"]> = Effect.map(Effect.context<never>(), (context) => {
-  let isTold = false
+  const told = new Set<string>()
   return (sent: Pod, made: Pod) => {
-    const changes = isTold ? [] : PodChanges.changesOf(sent, made)
-    if (changes.length === 0) return
-    isTold = true
-    Effect.runForkWith(context)(Effect.logWarning(changes.join("\n")))
+    const changes = PodChanges.changesOf(sent, made).join("\n")
+    if (changes === "" || told.has(changes)) return
+    told.add(changes)
+    Effect.runForkWith(context)(Effect.logWarning(changes))
   }
 })
 

@@ -25,6 +25,8 @@ import * as PodNames from "../object/PodNames.ts"
 import * as Lifeline from "./Lifeline.ts"
 import type { OwnerReference } from "../object/KubeObjects.ts"
 import type { PodOptions } from "../template/PodOptions.ts"
+
+import * as OwnContainer from "../template/OwnContainer.ts"
 import * as PodParent from "../template/PodParent.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
 import { ShutdownDeadline } from "./ShutdownDeadline.ts"
@@ -240,7 +242,7 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
     const detail = `pod ${name} is another one by now than this process is in (uid ${uid}): runners would be another's`
     return yield* Effect.fail(new InvalidSpec({ detail }))
   }
-  const parent = PodParent.find(pod, options.container)
+  const parent = PodParent.find(pod, options.container, OwnContainer.nameIn(pod, OwnContainer.read()))
   return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
 })
 

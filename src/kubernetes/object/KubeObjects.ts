@@ -56,6 +56,7 @@ export interface Container {
   }
   readonly securityContext?: Fields
   readonly volumeMounts?: ReadonlyArray<{ readonly name: string; readonly mountPath: string } & Fields>
+  readonly lifecycle?: Fields
   readonly terminationMessagePolicy?: string
   readonly ports?: ReadonlyArray<Fields>
   readonly restartPolicy?: string
@@ -75,6 +76,10 @@ export interface PodSpec {
   readonly topologySpreadConstraints?: ReadonlyArray<Fields>
   readonly securityContext?: Fields
   readonly hostNetwork?: boolean
+  readonly hostUsers?: boolean
+  readonly os?: Fields
+  /** Requests and limits of the whole pod, beside those of its containers. */
+  readonly resources?: Container["resources"]
   readonly dnsPolicy?: string
   readonly dnsConfig?: Fields
   readonly hostAliases?: ReadonlyArray<Fields>

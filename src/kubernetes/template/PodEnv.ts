@@ -1,22 +1,24 @@
-/** The variables of a runner: what it inherits of its parent's, and what makes it a runner. */
+/** The variables of a runner: inherited ones, those of the options, and those that make the process a runner. */
 import * as Redacted from "effect/Redacted"
 import type { RunnerSpec } from "../../backend/Backend.ts"
 import * as RoleVariables from "../../process/RoleVariables.ts"
 import type { Container, EnvVar, Fields } from "../object/KubeObjects.ts"
+import * as PodDownward from "./PodDownward.ts"
+import type { ParentPod } from "./PodParent.ts"
 
-/** How a runner and its parent find and know each other. */
+/** How a runner and its parent reach and authenticate each other. */
 export interface LinkSetup {
-  /** Where a runner dials, `10.1.2.3:9345,[fd00::1]:9345`, or the port where it is dialled through the API server. */
+  /** The addresses that a runner dials, `10.1.2.3:9345,[fd00::1]:9345`, or the port at which its parent reaches the runner. */
   readonly dial: string | { readonly listen: number }
-  /** The name that the runner says its key by. */
+  /** The name under which the runner uses its key. */
   readonly identity: string
-  /** The runner's key: an entry of a Secret, or itself. */
+  /** The runner's key: the entry of a Secret that holds the key, or the key itself. */
   readonly key: { readonly secret: string; readonly entry: string } | Redacted.Redacted<string>
 }
 
 const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } })
 
-/** What every runner has, first of all, so that other variables can name them as `$(POD_IP)`. */
+/** The first variables of every runner, so that later ones may refer to `$(POD_IP)`. */
 const own: ReadonlyArray<EnvVar> = [
   field("POD_NAME", "metadata.name"),
   field("POD_NAMESPACE", "metadata.namespace"),
@@ -26,16 +28,31 @@ const own: ReadonlyArray<EnvVar> = [
 const isReserved = (name: string): boolean =>
   RoleVariables.isVariable(name) || own.some((variable) => variable.name === name)
 
-/** One list of variables over another, by name. */
+/**
+ * Two lists of variables as one: of two with the same name, the one of `above` counts.
+ *
+ * A variable takes the place of the one that it replaces, because later variables may refer to it as `$(NAME)`. A variable
+ * that itself refers to others goes to the end, where all of those are known.
+ */
 export const over = (below: ReadonlyArray<EnvVar>, above: ReadonlyArray<EnvVar>): ReadonlyArray<EnvVar> => {
   const names = new Set(above.map(({ name }) => name))
-  return [...below.filter(({ name }) => !names.has(name)), ...above]
+  const left = new Map(above.map((variable) => [variable.name, variable]))
+  const result: Array<EnvVar> = []
+  for (const variable of below) {
+    const given = left.get(variable.name)
+    if (!names.has(variable.name)) result.push(variable)
+    else if (given !== undefined && given.value?.includes("$(") !== true) {
+      result.push(given)
+      left.delete(variable.name)
+    }
+  }
+  return [...result, ...left.values()]
 }
 
 /** The entry of a Secret that holds the value of a variable of `secretEnv`. */
 export const secretEntry = (variable: string): string => `env-${variable.replace(/[^-._a-zA-Z0-9]/g, "_")}`
 
-/** All variables of a runner's container; of two with one name the later stands. */
+/** All variables of a runner's container. */
 export const complete = (
   variables: ReadonlyArray<EnvVar>,
   role: LinkSetup & { readonly spec: RunnerSpec }
@@ -54,7 +71,7 @@ const roleOf = (spec: RunnerSpec, { dial, identity, key }: LinkSetup): ReadonlyA
     : { name: RoleVariables.keyVariable, valueFrom: { secretKeyRef: { name: key.secret, key: key.entry } } }
 ]
 
-/** Whether a text names a path in a directory: `--require=/opt/agent/a.js` does for `/opt/agent`, `/opt/agents` does not. */
+/** Whether a text names a path in a directory: `--require=/opt/agent/a.js` does for `/opt/agent`, and `/opt/agents` does not. */
 export const namesPath = (text: string, directory: string): boolean => {
   const path = directory.replace(/\/+$/, "")
   if (path === "") return false
@@ -67,59 +84,66 @@ export const namesPath = (text: string, directory: string): boolean => {
   return false
 }
 
-/**
- * The parent's variables that hold for a runner too, and a line for each that does not.
- *
- * One that names a file in a volume that the runner lacks would make its program fail at the first use, or not start at all
- * (`NODE_OPTIONS`), so it is left out, and so is one that is made of such a one.
- */
-export const inherited = (
-  container: Container,
-  has: (volume: string) => boolean,
-  replaced: ReadonlySet<string>
-): { readonly env: ReadonlyArray<EnvVar>; readonly warnings: ReadonlyArray<string> } => {
-  const env: Array<EnvVar> = []
-  const warnings: Array<string> = []
-  const left = new Set<string>()
-  for (const variable of container.env ?? []) {
-    const { name } = variable
-    if (RoleVariables.isVariable(name) || replaced.has(name)) continue
-    const why = whyNot(variable, container, has, left)
-    if (why === undefined) env.push(retold(variable))
-    else {
-      left.add(name)
-      warnings.push(
-        `runners do not get the variable ${name}: ${why}; list that volume in \`volumes\`, or set it in \`env\``
-      )
-    }
-  }
-  return { env, warnings }
+/** What is known of a runner when its variables are inherited. */
+export interface Inheritor extends PodDownward.Own {
+  readonly hasVolume: (name: string) => boolean
+  /** Names of variables that the options or the manifest set. */
+  readonly replaced: ReadonlySet<string>
+  /** Names of variables that the options remove. */
+  readonly removed: ReadonlySet<string>
 }
 
+/**
+ * The parent's variables for a runner, and one entry for each variable that is left out or misleads.
+ *
+ * A variable that names a file in a volume which the runner lacks is left out: the program would fail at the first use of
+ * the file, or not start at all (`NODE_OPTIONS`). So is a variable that is made of one that is left out.
+ */
+export const inherited = (
+  parent: ParentPod,
+  to: Inheritor
+): { readonly env: ReadonlyArray<EnvVar>; readonly leftOut: ReadonlyArray<string> } => {
+  const env: Array<EnvVar> = []
+  const leftOut: Array<string> = []
+  const missing = new Set(to.removed)
+  for (const variable of parent.container.env ?? []) {
+    const { name } = variable
+    if (RoleVariables.isVariable(name) || to.removed.has(name)) continue
+    if (to.replaced.has(name)) {
+      // keeps the place of the value that replaces this one: see `over`
+      env.push(variable)
+      continue
+    }
+    const why = whyNot(variable, parent.container, to.hasVolume, missing)
+    if (why !== undefined) {
+      missing.add(name)
+      leftOut.push(`the variable ${name}: ${why} (set it in \`env\`)`)
+      continue
+    }
+    const misleading = PodDownward.misleads(variable, parent)
+    if (misleading !== undefined) leftOut.push(`the value of the variable ${name}, which ${misleading}`)
+    env.push(PodDownward.retold(variable, parent, to))
+  }
+  return { env, leftOut }
+}
+
+/** Why a runner must go without a variable; undefined if the variable can be inherited. */
 const whyNot = (
   { value, valueFrom }: EnvVar,
   container: Container,
-  has: (volume: string) => boolean,
-  left: ReadonlySet<string>
+  hasVolume: (name: string) => boolean,
+  missing: ReadonlySet<string>
 ): string | undefined => {
   const file = (valueFrom?.["fileKeyRef"] as Fields | undefined)?.["volumeName"]
-  if (typeof file === "string" && !has(file)) return `it is read from volume ${file}, which they do not have`
+  if (typeof file === "string" && !hasVolume(file)) return `it is read from volume ${file}, which runners lack`
   const about = (valueFrom?.["resourceFieldRef"] as Fields | undefined)?.["containerName"]
-  if (typeof about === "string" && about !== container.name)
-    return `it tells of the container ${about}, which they do not have`
+  if (typeof about === "string" && about !== "" && about !== container.name)
+    return `it describes the container ${about}, which runners lack`
   if (value === undefined) return undefined
   for (const mount of container.volumeMounts ?? []) {
-    if (!has(mount.name) && namesPath(value, mount.mountPath))
-      return `it names ${mount.mountPath} of volume ${mount.name}, which they do not have`
+    if (!hasVolume(mount.name) && namesPath(value, mount.mountPath))
+      return `it names ${mount.mountPath} of volume ${mount.name}, which runners lack; or list that volume in \`volumes\``
   }
-  for (const name of left) if (value.includes(`$(${name})`)) return `it is made of ${name}, which they do not get`
+  for (const name of missing) if (value.includes(`$(${name})`)) return `it is made of ${name}, which runners lack`
   return undefined
-}
-
-/** A variable that tells of the parent's container by name tells of the runner's. */
-const retold = (variable: EnvVar): EnvVar => {
-  const resource = variable.valueFrom?.["resourceFieldRef"] as Fields | undefined
-  if (resource?.["containerName"] === undefined) return variable
-  const { containerName: _, ...rest } = resource
-  return { ...variable, valueFrom: { ...variable.valueFrom, resourceFieldRef: rest } }
 }

@@ -1,27 +1,85 @@
-/** What of a parent's pod holds for its runners, and what would break them. */
-import type { Container, Fields, Json, PodSpec } from "../object/KubeObjects.ts"
+/** The parts of the parent's pod that runners inherit. */
+import type { Container, Fields, Json, Pod, PodSpec } from "../object/KubeObjects.ts"
 import type { ParentPod } from "./PodParent.ts"
 import { statusOf } from "./PodParent.ts"
 import * as PodEnv from "./PodEnv.ts"
+import * as PodLeftOut from "./PodLeftOut.ts"
+import type { PodOptions } from "./PodOptions.ts"
 
-/**
- * The parent's container as a runner's: without ports, probes, hooks and whatever else only the parent is.
- *
- * What is `replaced` anyway is not worth a warning.
- */
-export const containerOf = (
+/** A manifest as plain JSON. */
+export interface Said {
+  readonly metadata?: Pod["metadata"]
+  readonly spec?: Partial<PodSpec>
+}
+
+/** What the manifest and the single options say of the runner. */
+export interface Own {
+  readonly manifest: Said
+  readonly said: Partial<Container>
+  readonly given: Partial<Container>
+}
+
+/** What a runner inherits, and what it goes without. */
+export interface Inherited {
+  readonly container: Partial<Container>
+  readonly spec: Partial<PodSpec>
+  readonly leftOut: ReadonlyArray<string>
+}
+
+/** For a parent outside of the cluster. */
+export const nothingInherited: Inherited = { container: {}, spec: {}, leftOut: [] }
+
+/** The inherited part of the runners' pods. */
+export const inheritedOf = (options: PodOptions, parent: ParentPod, { given, manifest, said }: Own): Inherited => {
+  const own = { ...said, ...given }
+  const security = own.securityContext ?? parent.container.securityContext
+  const scratch = security?.["readOnlyRootFilesystem"] === true ? scratchOf(parent) : undefined
+  const isTaken = said.volumeMounts?.some(({ mountPath }) => mountPath.replace(/\/+$/, "") === "/tmp") === true
+  const volumes = [
+    ...new Set([
+      ...(scratch === undefined || isTaken || options.volumes?.length === 0 ? [] : [scratch]),
+      ...(options.volumes ?? [])
+    ])
+  ]
+  const hasVolume = (name: string): boolean => volumes.includes(name)
+  const resources = own.resources !== undefined
+  const { container, leftOut } = containerOf(parent, {
+    hasVolume,
+    command: own.command !== undefined,
+    resources,
+    account: (options.serviceAccountName ?? manifest.spec?.serviceAccountName) !== undefined,
+    replaced: new Set([
+      ...(said.env ?? []).map(({ name }) => name),
+      ...(given.env ?? []).map(({ name }) => name),
+      ...Object.keys(options.secretEnv ?? {})
+    ]),
+    removed: new Set(Object.keys(options.env ?? {}).filter((name) => options.env?.[name] === undefined))
+  })
+  const saidSpec = { ...manifest.spec, ...(options.affinity === undefined ? {} : { affinity: {} }) }
+  return {
+    container,
+    spec: specOf(parent, volumes, resources),
+    leftOut: [...PodLeftOut.of(parent, hasVolume, { spec: saidSpec, container: own }), ...leftOut]
+  }
+}
+
+/** What the options and the manifest replace of the parent's container. */
+interface Replaced extends PodEnv.Inheritor {
+  readonly command: boolean
+}
+
+/** The parent's container as a runner's, and one entry for each variable or command that cannot be inherited. */
+const containerOf = (
   parent: ParentPod,
-  volumes: ReadonlyArray<string>,
-  replaced: { readonly command: boolean; readonly env: ReadonlySet<string> }
-): { readonly container: Partial<Container>; readonly warnings: ReadonlyArray<string> } => {
+  replaced: Replaced
+): { readonly container: Partial<Container>; readonly leftOut: ReadonlyArray<string> } => {
   const { container } = parent
-  const has = (volume: string): boolean => volumes.includes(volume)
-  const { env, warnings } = PodEnv.inherited(container, has, replaced.env)
+  const { env, leftOut } = PodEnv.inherited(parent, replaced)
   const image = container.image === undefined ? undefined : pinned(container.image, statusOf(parent)?.imageID)
-  const mounts = (container.volumeMounts ?? []).filter(({ name }) => has(name))
+  const mounts = (container.volumeMounts ?? []).filter(({ name }) => replaced.hasVolume(name))
   const inherited = {
     image,
-    // a digest cannot move, so that asking the registry at each boot tells nothing
+    // the image of a digest never changes, so asking the registry at each boot is no use
     imagePullPolicy:
       image?.includes("@") && container.imagePullPolicy === "Always" ? "IfNotPresent" : container.imagePullPolicy,
     command: container.command,
@@ -29,23 +87,30 @@ export const containerOf = (
     workingDir: container.workingDir,
     env,
     envFrom: container.envFrom,
-    resources: resourcesOf(container),
+    resources: withoutCpuLimit(container.resources),
     securityContext: container.securityContext,
     volumeMounts: mounts.length === 0 ? undefined : mounts
   }
   return {
     container: defined(inherited),
-    warnings: [...warnings, ...(replaced.command ? [] : codeInVolume(container, has))]
+    leftOut: [...leftOut, ...(replaced.command ? [] : codeInVolume(container, replaced.hasVolume))]
   }
 }
 
-/** Requests and limits but of CPU: with 500m a boot takes two seconds longer. Claimed devices are the parent's own. */
-const resourcesOf = ({ resources }: Container): Container["resources"] => {
+/** Requests and limits other than of CPU: with a limit of 500m a boot takes two seconds longer. Device claims are the parent's own. */
+const withoutCpuLimit = (resources: Container["resources"]): Container["resources"] => {
   const { cpu: _, ...limits } = resources?.limits ?? {}
   return defined({
     requests: resources?.requests,
     limits: Object.keys(limits).length === 0 ? undefined : limits
   })
+}
+
+/** The volume at `/tmp` that a parent with a read-only root has as its only place to write: an `emptyDir`. */
+const scratchOf = ({ container, pod }: ParentPod): string | undefined => {
+  const mount = container.volumeMounts?.find(({ mountPath }) => mountPath.replace(/\/+$/, "") === "/tmp")
+  const volume = pod.spec.volumes?.find(({ name }) => name === mount?.name)
+  return volume?.["emptyDir"] === undefined || volume["emptyDir"] === null ? undefined : volume.name
 }
 
 const codeInVolume = (
@@ -57,13 +122,21 @@ const codeInVolume = (
     .filter(({ mountPath, name }) => !has(name) && texts.some((text) => PodEnv.namesPath(text, mountPath)))
     .map(
       ({ mountPath, name }) =>
-        `the command names ${mountPath} of volume ${name}, which runners do not have: list it in \`volumes\`, or set \`command\``
+        `the code that the command names at ${mountPath} of volume ${name} (list it in \`volumes\`, or set \`command\`)`
     )
 }
 
-/** What places and surrounds the parent's pod, as far as it is not the parent's own affair. */
-export const specOf = ({ pod: { spec } }: ParentPod, volumes: ReadonlyArray<string>): Partial<PodSpec> =>
+/** The fields of the parent's pod that hold for runners too. `ownResources`: runners have resources of their own. */
+const specOf = (
+  { pod: { spec } }: ParentPod,
+  volumes: ReadonlyArray<string>,
+  ownResources: boolean
+): Partial<PodSpec> =>
   defined({
+    os: spec.os,
+    hostUsers: spec.hostUsers,
+    // these bound the containers of the pod together, so that they do not fit a container with other resources
+    resources: ownResources || spec.resources === undefined ? undefined : withoutCpuLimit(spec.resources),
     imagePullSecrets: spec.imagePullSecrets,
     nodeSelector: spec.nodeSelector,
     tolerations: spec.tolerations?.filter((toleration) => !isDefaultToleration(toleration)),
@@ -79,8 +152,10 @@ export const specOf = ({ pod: { spec } }: ParentPod, volumes: ReadonlyArray<stri
   })
 
 /**
- * Where the parent may be, without its terms about other pods, which are about itself: an anti-affinity that keeps
- * replicas apart would keep runners off all their nodes. The field that ties a DaemonSet's pod to its node is left out too.
+ * The parent's affinity to nodes.
+ *
+ * Terms about other pods are left out: an anti-affinity that keeps replicas apart would keep runners off all their nodes. So
+ * are terms by field, which tie a DaemonSet's pod to its node.
  */
 const nodeAffinityOf = (affinity: Fields | undefined): Fields | undefined => {
   const node = affinity?.["nodeAffinity"] as Fields | undefined
@@ -88,7 +163,7 @@ const nodeAffinityOf = (affinity: Fields | undefined): Fields | undefined => {
   const { requiredDuringSchedulingIgnoredDuringExecution: required, ...rest } = node
   const terms = ((required as Fields | undefined)?.["nodeSelectorTerms"] ?? []) as ReadonlyArray<Fields>
   const kept = terms.map(({ matchFields: _, ...term }) => term).filter((term) => Object.keys(term).length > 0)
-  // terms are alternatives: when one of them allows any node, all of them do
+  // terms are alternatives: a term without conditions allows any node
   const isRequired = kept.length > 0 && kept.length === terms.length
   const result: Fields = {
     ...rest,
@@ -99,11 +174,11 @@ const nodeAffinityOf = (affinity: Fields | undefined): Fields | undefined => {
 
 const lost = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
 
-/** What the API server adds to every pod that says nothing of lost nodes. */
+/** Whether the API server added a toleration by itself: it does so for pods that do not mention lost nodes. */
 const isDefaultToleration = ({ effect, key, operator, tolerationSeconds }: Fields): boolean =>
   lost.some((name) => name === key) && operator === "Exists" && effect === "NoExecute" && tolerationSeconds === 300
 
-/** Tolerations with those of lost nodes, for 30 s, where none speaks of them: runners are replaced sooner than pods. */
+/** Tolerations, and 30 s of a lost node unless they mention one: a runner is replaced sooner than the default of 300 s. */
 export const withLostNodes = (tolerations: ReadonlyArray<Fields>): ReadonlyArray<Fields> => [
   ...tolerations,
   ...lost
@@ -124,17 +199,17 @@ export const defined = <A extends object>(fields: A): { [K in keyof A]?: Exclude
     [K in keyof A]?: Exclude<A[K], undefined>
   }
 
-/** Anything of a client library's models as plain JSON, with dates as text and nothing undefined. */
+/** A value as plain JSON: dates become text, and undefined fields go. */
 export const toJson = (value: object): Json => JSON.parse(JSON.stringify(value))
 
 const withoutTag = (image: string): string => {
   const name = image.split("@")[0] ?? image
   const colon = name.lastIndexOf(":")
-  // a colon before the last slash is of the registry's port
+  // a colon before the last slash belongs to the registry's port
   return colon > name.lastIndexOf("/") ? name.slice(0, colon) : name
 }
 
-/** The repository as registries have it: `node` is `docker.io/library/node`. */
+/** The full name of a repository: `node` is `docker.io/library/node`. */
 const canonical = (repository: string): string => {
   const [first = "", ...rest] = repository.split("/")
   if (rest.length === 0) return `docker.io/library/${first}`
@@ -144,10 +219,10 @@ const canonical = (repository: string): string => {
 }
 
 /**
- * What to run as the parent's image: pinned to the digest that the kubelet pulled it by.
+ * The parent's image, pinned to the digest by which the kubelet pulled it.
  *
- * An image that was loaded into the node has no digest of a registry (its id is that of its configuration, or of another
- * repository): a reference by it could not be found on any node, so it stays what the spec says.
+ * An image that was loaded into the node has no digest of a registry: its id is that of its configuration, or of another
+ * repository. No node would find such a reference, so the image of the specification stays.
  */
 const pinned = (image: string, imageId: string | undefined): string => {
   if (image.includes("@")) return image

@@ -1,77 +1,121 @@
-/** What can be said of the pods that runners are. */
-import type {
-  V1Affinity,
-  V1Container,
-  V1ObjectMeta,
-  V1Pod,
-  V1PodSecurityContext,
-  V1PodSpec,
-  V1ResourceRequirements,
-  V1SecurityContext,
-  V1Toleration
-} from "@kubernetes/client-node"
+/** The options that say what the pods of runners are. */
 import type * as Redacted from "effect/Redacted"
+import type { ContainerManifest, ResourceRequirements } from "../manifest/Containers.ts"
+import type { ObjectMeta } from "../manifest/Metadata.ts"
+import type { PodSpecManifest } from "../manifest/PodManifest.ts"
+import type { Affinity, Toleration } from "../manifest/Scheduling.ts"
+import type { PodSecurityContext, SecurityContext } from "../manifest/Security.ts"
+import type { PodStatus } from "../object/KubeObjects.ts"
 
 /**
- * A runner's pod as far as one wants to say it; any `V1Pod` is one.
+ * A pod, as far as an app wants to define the pods of its runners. Any `V1Pod` of a client library is one.
  *
- * The container called `runner`, or else the first, is the runner's; others run beside it.
+ * The container called `runner`, or else the first container, is the runner's. Other containers run beside it.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Manifest {
-  readonly metadata?: V1ObjectMeta
-  readonly spec?: Partial<Omit<V1PodSpec, "containers">> & { readonly containers?: ReadonlyArray<Partial<V1Container>> }
+  readonly metadata?: ObjectMeta
+  readonly spec?: Partial<Omit<PodSpecManifest, "containers">> & {
+    readonly containers?: ReadonlyArray<Partial<ContainerManifest>>
+  }
 }
 
 /**
- * The pods of runners. With nothing given, a runner is its parent's own container again: its image by digest, command,
- * arguments, working directory, environment, requests, limits other than of CPU, pull secrets, node selector, tolerations,
- * node affinity, priority, scheduler, runtime class, DNS settings, host aliases and security contexts.
+ * The parent's pod, as the API server has it. Dates are text.
  *
- * Each field here or in `manifest` replaces what would be inherited as a whole, so that `[]`, `{}` and `""` mean none;
- * only variables, labels and annotations are merged by name. Fields here stand over `manifest`. Never inherited: labels,
- * annotations, volumes (but see `volumes`), ports, probes, the service account and its token.
+ * @since 0.1.0
+ * @category models
+ */
+export interface ParentManifest {
+  readonly apiVersion?: string
+  readonly kind?: string
+  readonly metadata: ObjectMeta
+  readonly spec: PodSpecManifest
+  readonly status?: PodStatus
+}
+
+/**
+ * The pods of runners.
+ *
+ * Without options a runner is the parent's own container again. Its pod inherits:
+ *
+ * - the image by digest, command, arguments, working directory, environment, security context
+ * - requests and limits other than of CPU, of the container and of the pod
+ * - pull secrets, node selector, tolerations, node affinity, priority, scheduler, runtime class
+ * - DNS settings, host aliases, `hostUsers`, and the `emptyDir` at `/tmp` if the root file system is read-only
+ *
+ * Never inherited: labels, annotations, other volumes, ports, probes, other containers, the service account and its token. One
+ * warning lists what is left out of the parent's specification.
+ *
+ * Each option, here or in `manifest`, replaces the inherited value as a whole: `[]`, `{}` and `""` mean none. Variables,
+ * labels and annotations are merged by name. Options here override `manifest`.
+ *
+ * @since 0.1.0
+ * @category options
  */
 export interface PodOptions {
   /**
-   * A manifest, or a function that makes one of the parent's pod and container as they are (dates are strings in there).
+   * A manifest, or a function that makes one of the parent's pod and container. Default: nothing beyond what is inherited.
    *
-   * Set by the library, whatever it says: the names of pod and container, the namespace, `restartPolicy: Never`, the owner,
-   * the variables `POD_NAME`, `POD_NAMESPACE`, `POD_IP` and `FLAME_RUNNER_*`.
+   * The backend always sets the names of pod and container, the namespace, `restartPolicy: Never`, the owner, and the
+   * variables `POD_NAME`, `POD_NAMESPACE`, `POD_IP` and `FLAME_RUNNER_*`.
    */
-  readonly manifest?: Manifest | ((parent: V1Pod, container: V1Container) => Manifest)
+  readonly manifest?: Manifest | ((parent: ParentManifest, container: ContainerManifest) => Manifest)
   /**
-   * The container of the parent's pod that this program is; where not given, that of the annotation
-   * `kubectl.kubernetes.io/default-container`, else the first that is no service mesh's proxy.
+   * The container of the parent's pod that this program runs in. Default: the container that the process finds by its
+   * mounts or its control group, else that of the annotation `kubectl.kubernetes.io/default-container`, else the only one.
+   *
+   * A name that contradicts what the process finds fails the boot with `InvalidSpec`.
    */
   readonly container?: string
-  /** The image; needed where the parent is not in the cluster. */
+  /** The image. Default: the parent's, by digest. A parent outside of the cluster must set an image. */
   readonly image?: string
-  /** The command; arguments are then not inherited either. */
+  /** The command. Default: the parent's. With a command, the parent's arguments are not inherited. */
   readonly command?: ReadonlyArray<string>
+  /** The arguments. Default: the parent's, unless `command` is set. */
   readonly args?: ReadonlyArray<string>
-  /** Variables for runners, over inherited ones and those of `manifest`; `undefined` takes one away. */
+  /** Variables that override inherited ones and those of `manifest`. `undefined` removes a variable. Default: none. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Variables whose values stand in a Secret of this parent and not in the pod. */
+  /** Variables whose values lie in a Secret of this parent, and not in the pod. Default: none. */
   readonly secretEnv?: Readonly<Record<string, Redacted.Redacted<string>>>
-  /** Volumes of the parent's pod that runners have too, by name, mounted where the parent mounts them. Each costs 0.3 s of boot. */
+  /**
+   * Names of volumes of the parent's pod that runners mount too, where the parent mounts them. Each adds 0.3 s to a boot.
+   *
+   * Default: the `emptyDir` at `/tmp`, if the root file system is read-only. `[]` leaves that out too.
+   */
   readonly volumes?: ReadonlyArray<string>
-  /** Requests and limits. A CPU limit below 1 makes boots take seconds. */
-  readonly resources?: V1ResourceRequirements
-  /** Labels for runners; none may equal one of the parent's, whose ReplicaSet and Services would take runners for its own. */
+  /** Requests and limits. Default: the parent's, without its CPU limit: with a limit below 1 a boot takes seconds. */
+  readonly resources?: ResourceRequirements
+  /**
+   * Labels of runners. Default: none.
+   *
+   * A label that the parent has with the same value is rejected: its ReplicaSet and Services would select the runner.
+   */
   readonly labels?: Readonly<Record<string, string>>
+  /** Annotations of runners. Default: none. */
   readonly annotations?: Readonly<Record<string, string>>
+  /** The node selector. Default: the parent's. */
   readonly nodeSelector?: Readonly<Record<string, string>>
-  readonly tolerations?: ReadonlyArray<V1Toleration>
-  readonly affinity?: V1Affinity
+  /** The tolerations. Default: the parent's. Runners also tolerate a lost node for 30 s, unless one of these says otherwise. */
+  readonly tolerations?: ReadonlyArray<Toleration>
+  /** The affinity. Default: the parent's affinity to nodes. */
+  readonly affinity?: Affinity
+  /** The priority class. Default: the parent's. */
   readonly priorityClassName?: string
-  /** The service account of runners; the namespace's `default`, without a token, where not given. */
+  /** The service account of runners. Default: the namespace's `default`, without a token. */
   readonly serviceAccountName?: string
-  /** Names of Secrets to pull the image with. */
+  /** Names of Secrets for pulling the image. Default: the parent's. */
   readonly imagePullSecrets?: ReadonlyArray<string>
-  /** The container's security context. No privilege escalation and no capabilities where it does not say. */
-  readonly securityContext?: V1SecurityContext
-  /** The pod's security context. The runtime's default seccomp profile where it does not say. */
-  readonly podSecurityContext?: V1PodSecurityContext
-  /** `false`: the parent's pod does not own its runners. They then get a deadline, because nothing collects them. */
+  /** The container's security context. Default: the parent's, without privilege escalation and capabilities. */
+  readonly securityContext?: SecurityContext
+  /** The pod's security context. Default: the parent's, with the runtime's default seccomp profile. */
+  readonly podSecurityContext?: PodSecurityContext
+  /**
+   * `false`: the parent's pod does not own its runners. Default: the pod owns them, so that Kubernetes deletes them with it.
+   *
+   * Runners without an owner get a deadline: their `maxLifetime`, else six hours.
+   */
   readonly ownerReference?: false
 }

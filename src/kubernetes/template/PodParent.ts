@@ -1,4 +1,4 @@
-/** The parent as the API server has it: its pod, and which of the containers there is this program. */
+/** The parent as the API server has it: its pod, and the container of this program. */
 import { InvalidSpec } from "../../error/BootFailure.ts"
 import type { Container, ContainerStatus, OwnerReference, Pod } from "../object/KubeObjects.ts"
 import { isSidecar } from "./PodMesh.ts"
@@ -12,38 +12,52 @@ export interface ParentPod {
 const defaultContainer = "kubectl.kubernetes.io/default-container"
 
 /**
- * Finds the container by the option `container`, else by the annotation that kubectl goes by, else takes the first that
- * is not a mesh's proxy: nothing in a process tells it the name of its own container.
+ * Finds the container of this program.
+ *
+ * The option `container` decides, then the container that the process has found by itself, then the annotation that kubectl
+ * goes by, then the only container that is no proxy of a mesh. Fails with `InvalidSpec` if the option contradicts the finding,
+ * or if more than one container is left: runners that copy the wrong container would never connect.
  */
-export const find = (pod: Pod, name?: string): ParentPod | InvalidSpec => {
+export const find = (pod: Pod, option?: string, found?: string): ParentPod | InvalidSpec => {
   const { containers } = pod.spec
-  const marked = pod.metadata.annotations?.[defaultContainer]
-  const container =
-    name === undefined
-      ? (containers.find((container) => container.name === marked) ??
-        containers.find((container) => !isSidecar(container.name)) ??
-        containers[0])
-      : containers.find((container) => container.name === name)
-  if (container !== undefined) return { pod, container }
+  const named = (name: string | undefined): Container | undefined =>
+    containers.find((container) => container.name === name)
+  const all = containers.map(({ name }) => name)
+  const others = (name: string): string => all.filter((each) => each !== name).join(", ") || "none"
+  if (option !== undefined) {
+    const container = named(option)
+    if (container === undefined) {
+      const detail = `pod ${pod.metadata.name} has no container ${option}: set \`container\` to one of ${all.join(", ")}`
+      return new InvalidSpec({ detail })
+    }
+    if (found !== undefined && found !== option) {
+      return new InvalidSpec({
+        detail: `the option \`container\` says ${option}, but this process runs in container ${found} of pod ${pod.metadata.name} (the other containers: ${others(found)}): remove \`container\`, or set it to ${found}`
+      })
+    }
+    return { pod, container }
+  }
+  const sure = named(found) ?? named(pod.metadata.annotations?.[defaultContainer])
+  if (sure !== undefined) return { pod, container: sure }
+  const [container = containers[0]!, ...more] = containers.filter(({ name }) => !isSidecar(name))
+  if (more.length === 0) return { pod, container }
   return new InvalidSpec({
-    detail: `pod ${pod.metadata.name} has no container ${name}: set \`container\` to one of ${containers
-      .map(({ name }) => name)
-      .join(", ")}`
+    detail: `this process cannot find out which container of pod ${pod.metadata.name} it runs in: ${container.name}, which is the first, or one of the others (${others(container.name)}): set \`container\``
   })
 }
 
-/** What the kubelet says of the container. */
+/** The kubelet's status of the container. */
 export const statusOf = ({ container, pod }: ParentPod): ContainerStatus | undefined =>
   pod.status?.containerStatuses?.find(({ name }) => name === container.name)
 
-/** What makes an object go with the parent's pod. */
+/** The reference that makes Kubernetes delete an object together with the parent's pod. */
 export const ownerOf = ({ pod }: ParentPod): OwnerReference => ({
   apiVersion: "v1",
   kind: "Pod",
   name: pod.metadata.name ?? "",
   uid: pod.metadata.uid ?? "",
-  // a controller of its own keeps other ones from adopting it
+  // an object with a controller is not adopted by another controller
   controller: true,
-  // `true` needs the right to update finalizers on some clusters
+  // `true` would need the right to update finalizers on some clusters
   blockOwnerDeletion: false
 })

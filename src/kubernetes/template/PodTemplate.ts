@@ -1,18 +1,19 @@
 /**
- * The pods of runners: made once of the parent's pod and the options, and then for each runner.
+ * The pods of runners: a template is made once of the parent's pod and the options, and a pod of it for each runner.
  *
- * Over each other, the higher one standing: what is inherited, the manifest, single options, what makes it a runner.
+ * Four layers, each overriding the ones before: the inherited pod, the manifest, single options, the runner's role.
  */
-import type { V1Container, V1Pod } from "@kubernetes/client-node"
 import type { RunnerSpec } from "../../backend/Backend.ts"
 import { InvalidSpec } from "../../error/BootFailure.ts"
+import type { ContainerManifest } from "../manifest/Containers.ts"
 import type { Container, EnvVar, Fields, OwnerReference, Pod, PodSpec } from "../object/KubeObjects.ts"
 import * as PodEnv from "./PodEnv.ts"
-import { containerOf, defined, specOf, toJson, withLostNodes } from "./PodInheritance.ts"
+import { cpuLimitOf } from "./PodDownward.ts"
+import { defined, inheritedOf, nothingInherited, type Said, toJson, withLostNodes } from "./PodInheritance.ts"
 import * as PodLabels from "../object/PodLabels.ts"
 import * as PodMesh from "./PodMesh.ts"
 import { podName, type ParentIdentity } from "../object/PodNames.ts"
-import type { Manifest, PodOptions } from "./PodOptions.ts"
+import type { Manifest, ParentManifest, PodOptions } from "./PodOptions.ts"
 import { ownerOf, type ParentPod } from "./PodParent.ts"
 import * as PodSecurity from "./PodSecurity.ts"
 
@@ -29,24 +30,27 @@ export interface PodTemplate {
   readonly spec: PodSpec
   readonly container: Container
   readonly sidecars: ReadonlyArray<Container>
-  /** Names of the variables whose values the Secret of a life holds. */
+  /** Names of the variables whose values lie in a Secret. */
   readonly secretEnv: ReadonlyArray<string>
-  /** What to set as CPU limit where admission demands one. */
+  /** The CPU limit for a namespace that demands one: the parent's, else 1. */
   readonly cpuLimit: string
-  /** What is not inherited and might be missed, a line each. */
-  readonly warnings: ReadonlyArray<string>
+  /** The parts of the parent's specification that runners go without, one entry each. */
+  readonly leftOut: ReadonlyArray<string>
 }
 
-/** One runner to be. */
+/** The runner that a pod is for. */
 export interface PodRequest extends PodEnv.LinkSetup {
   readonly spec: RunnerSpec
-  /** The Secret that holds the values of `secretEnv`; needed where there are any. */
+  /** The Secret that holds the values of `secretEnv`. Required if the template has any. */
   readonly secretEnv?: string
-  /** Whether a CPU limit must be set, because the namespace's quota demands one. */
+  /** Whether the pod gets a CPU limit, because the namespace's quota demands one. Default false. */
   readonly needsCpuLimit?: boolean
 }
 
-/** The template for runners of a parent in the cluster, or outside of it (`parent` undefined), or what is wrong with the options. */
+/**
+ * The template for the runners of a parent; `parent` is undefined outside of the cluster. Fails with `InvalidSpec` if the
+ * options contradict each other or the parent.
+ */
 export const make = (
   options: PodOptions,
   parent: ParentPod | undefined,
@@ -56,24 +60,17 @@ export const make = (
 ): PodTemplate | InvalidSpec => {
   const manifest = manifestOf(options.manifest, parent)
   if (manifest instanceof InvalidSpec) return manifest
-  const volumes = options.volumes ?? []
-  const unknown = volumes.find((name) => !parent?.pod.spec.volumes?.some((volume) => volume.name === name))
+  const unknown = options.volumes?.find((name) => !parent?.pod.spec.volumes?.some((volume) => volume.name === name))
   if (unknown !== undefined) {
     return new InvalidSpec({ detail: `the parent's pod has no volume ${unknown}: correct \`volumes\`` })
   }
   const { said, sidecars } = containersOf(manifest)
-  const given = overrides(options)
-  const inherited =
-    parent === undefined
-      ? { container: {}, warnings: [] }
-      : containerOf(parent, volumes, {
-          command: (given.command ?? said.command) !== undefined,
-          env: new Set([...(said.env ?? []).map(({ name }) => name), ...Object.keys(options.env ?? {})])
-        })
+  const own = { manifest, said, given: overrides(options) }
+  const inherited = parent === undefined ? nothingInherited : inheritedOf(options, parent, own)
   const container = layered(
     inherited.container,
     said,
-    given,
+    own.given,
     (name) => options.env !== undefined && name in options.env && options.env[name] === undefined
   )
   if (container.image === undefined) return imageMissing()
@@ -87,12 +84,7 @@ export const make = (
     owner: options.ownerReference === false || parent === undefined ? undefined : ownerOf(parent),
     labels: { ...mesh.labels, ...labels },
     annotations: { ...mesh.annotations, ...manifest.metadata?.annotations, ...options.annotations },
-    spec: specLayered(
-      parent === undefined ? {} : specOf(parent, volumes),
-      manifest,
-      options,
-      container.securityContext
-    ),
+    spec: specLayered(inherited.spec, manifest, options, container.securityContext),
     container: {
       terminationMessagePolicy: "FallbackToLogsOnError",
       ...container,
@@ -101,8 +93,8 @@ export const make = (
     },
     sidecars,
     secretEnv: Object.keys(options.secretEnv ?? {}),
-    cpuLimit: parent?.container.resources?.limits?.["cpu"] ?? "1",
-    warnings: inherited.warnings
+    cpuLimit: (parent === undefined ? undefined : cpuLimitOf(parent.container, parent.pod)) ?? "1",
+    leftOut: inherited.leftOut
   }
 }
 
@@ -141,7 +133,7 @@ export const podOf = (template: PodTemplate, runner: PodRequest): Pod => {
   }
 }
 
-/** Six hours for what nobody limits: nothing else ends a runner of a parent that lost its cluster. */
+/** Seconds until Kubernetes ends a pod without an owner: six hours if the runner has no lifetime of its own. */
 const deadlineOf = ({ maxLifetime }: RunnerSpec, grace: number): number =>
   maxLifetime === undefined || !Number.isFinite(maxLifetime) ? 6 * 3600 : Math.ceil(maxLifetime / 1000) + grace
 
@@ -161,27 +153,21 @@ const withCpuLimit = (resources: Container["resources"], cpu: string): NonNullab
 const imageMissing = (): InvalidSpec =>
   new InvalidSpec({
     detail:
-      "this process runs outside the cluster, where no pod says what image runners have: set `image` (and `command`, " +
+      "this process runs outside of the cluster, where no pod says which image runners have: set `image` (and `command`, " +
       'unless the image starts the program by itself), as in\n  image: "registry.example/app:1.2.3", command: ["node", "main.js"]'
   })
-
-/** What a manifest comes to in JSON. */
-interface Said {
-  readonly metadata?: Pod["metadata"]
-  readonly spec?: Partial<PodSpec>
-}
 
 const manifestOf = (manifest: PodOptions["manifest"], parent: ParentPod | undefined): Said | InvalidSpec => {
   if (typeof manifest !== "function") return toJson(manifest ?? {}) as Said
   if (parent === undefined) {
     return new InvalidSpec({
       detail:
-        "this process runs outside the cluster, so there is no parent's pod to make runners of: give `manifest` as an object"
+        "this process runs outside of the cluster, so there is no parent's pod for the function `manifest`: give an object"
     })
   }
-  // a copy, so that a function which changes it harms nobody
+  // a copy: the function may change it
   const copy = toJson(parent) as unknown as ParentPod
-  const made = manifest(copy.pod as unknown as V1Pod, copy.container as unknown as V1Container)
+  const made = manifest(copy.pod as unknown as ParentManifest, copy.container as unknown as ContainerManifest)
   return toJson(made satisfies Manifest) as Said
 }
 
@@ -193,7 +179,7 @@ const containersOf = (
   return { said: said ?? {}, sidecars: containers.filter((container) => container !== said) }
 }
 
-/** The single options that are fields of the container. */
+/** The options that are fields of the container. */
 const overrides = (options: PodOptions): Partial<Container> =>
   toJson({
     image: options.image,
@@ -223,7 +209,7 @@ const oneOver = (below: Partial<Container>, above: Partial<Container>): Partial<
   const { args: _, imagePullPolicy: __, ...rest } = below
   return {
     ...rest,
-    // arguments of another command, and the policy of another image, mean nothing
+    // inherited arguments belong to the inherited command, and the pull policy to the inherited image
     ...(above.command === undefined && below.args !== undefined ? { args: below.args } : {}),
     ...(above.image === undefined && below.imagePullPolicy !== undefined
       ? { imagePullPolicy: below.imagePullPolicy }
@@ -252,9 +238,9 @@ const specLayered = (
   const spec = { ...inherited, ...said, ...given }
   const volumes = [...(inherited.volumes ?? []), ...own]
   return {
-    // variables of every service in the namespace: they cost time and may collide
+    // no variables for every Service of the namespace: they take time, and may collide with others
     enableServiceLinks: false,
-    // a mounted token costs 0.3 s, and a runner needs no rights
+    // a runner needs no rights, and mounting a token takes 0.3 s
     automountServiceAccountToken: false,
     ...spec,
     tolerations: withLostNodes(spec.tolerations ?? []),

@@ -23,7 +23,8 @@ export const nodeOf = (pod: Pod): string => pod.spec.nodeName ?? "its node"
 
 /** The runner's memory limit, which admission may have set. */
 export const memoryLimitOf = (pod: Pod): string | undefined =>
-  pod.spec.containers.find(({ name }) => name === containerName)?.resources?.limits?.["memory"]
+  pod.spec.containers.find(({ name }) => name === containerName)?.resources?.limits?.["memory"] ??
+  pod.spec.resources?.limits?.["memory"]
 
 /**
  * Whether the cluster has lost sight of the pod's node: the pod is then no longer ready, although its containers, of

@@ -17,22 +17,24 @@ export interface RightsNeeded {
 
 export type RightsVerdict =
   | { readonly _tag: "Fatal"; readonly cause: BootFailure }
-  /** `warnings`: missing rights that would only help to explain failures. */
+  /** `warnings`: missing rights that only help. */
   | { readonly _tag: "Fine"; readonly warnings: ReadonlyArray<string> }
   /** The API server could not list all rights: a dry run must decide. */
   | { readonly _tag: "Undecided"; readonly warnings: ReadonlyArray<string> }
 
 interface Right {
+  /** The API group. Default: the core group. */
+  readonly group?: string
   readonly resource: string
   readonly verbs: ReadonlyArray<string>
 }
 
-/** Whether rules allow a verb on a resource of the core group, for objects of any name. */
-export const allows = ({ rules }: Rules, verb: string, resource: string): boolean =>
+/** Whether rules allow a verb on a resource, for objects of any name. `group`: the core group if it is not given. */
+export const allows = ({ rules }: Rules, verb: string, resource: string, group = ""): boolean =>
   rules.some(
     ({ apiGroups = [], resourceNames = [], resources = [], verbs }) =>
       has(verbs, verb) &&
-      has(apiGroups, "") &&
+      has(apiGroups, group) &&
       (has(resources, resource) ||
         resources.some((each) => each.startsWith("*/") && resource.endsWith(each.slice(1)))) &&
       resourceNames.length === 0
@@ -52,7 +54,7 @@ export const required = ({
   ...(portForward ? [{ resource: "pods/portforward", verbs: ["create", "get"] }] : [])
 ]
 
-const explaining: ReadonlyArray<Right & { readonly without: string }> = [
+const helping: ReadonlyArray<Right & { readonly without: string }> = [
   {
     resource: "events",
     verbs: ["list"],
@@ -62,12 +64,22 @@ const explaining: ReadonlyArray<Right & { readonly without: string }> = [
     resource: "pods/log",
     verbs: ["get"],
     without: "a runner that ends before it serves is reported without its output"
+  },
+  {
+    group: "batch",
+    resource: "jobs",
+    verbs: ["create", "get", "patch", "delete"],
+    without:
+      "what a parent that is killed leaves behind (pods, Secrets) stays until its pod is deleted, or until the same program starts again on the same host"
   }
 ]
 
 const lacking = (rules: Rules, rights: ReadonlyArray<Right>): ReadonlyArray<Right> =>
   rights
-    .map(({ resource, verbs }) => ({ resource, verbs: verbs.filter((verb) => !allows(rules, verb, resource)) }))
+    .map((right) => ({
+      ...right,
+      verbs: right.verbs.filter((verb) => !allows(rules, verb, right.resource, right.group))
+    }))
     .filter(({ verbs }) => verbs.length > 0)
 
 const worded = ({ resource, verbs }: Right): string => `${verbs.join(", ")} ${resource}`
@@ -76,8 +88,8 @@ const worded = ({ resource, verbs }: Right): string => `${verbs.join(", ")} ${re
 export const judge = (rules: Rules, needs: RightsNeeded): RightsVerdict => {
   const rights = required(needs)
   const missing = lacking(rules, rights)
-  const warnings = explaining
-    .filter(({ resource, verbs }) => verbs.some((verb) => !allows(rules, verb, resource)))
+  const warnings = helping
+    .filter(({ group, resource, verbs }) => verbs.some((verb) => !allows(rules, verb, resource, group)))
     .map((right) => `without the right to ${worded(right)} ${right.without}`)
   const [first] = missing
   if (rules.incomplete) return { _tag: "Undecided", warnings: [] }
@@ -109,8 +121,8 @@ const hintOf = (missing: ReadonlyArray<Right>, { key, secretEnv }: RightsNeeded)
  */
 const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): string => {
   const { namespace, user } = needs
-  const rule = ({ resource, verbs }: Right) =>
-    `  - { apiGroups: [""], resources: ["${resource}"], verbs: [${verbs.map((verb) => `"${verb}"`).join(", ")}] }`
+  const rule = ({ group = "", resource, verbs }: Right) =>
+    `  - { apiGroups: ["${group}"], resources: ["${resource}"], verbs: [${verbs.map((verb) => `"${verb}"`).join(", ")}] }`
   const [, of, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user ?? "") ?? []
   const subject =
     account === undefined
@@ -128,8 +140,8 @@ const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): string =
     `metadata: { name: ${name}, namespace: ${namespace} }`,
     "rules:",
     ...rights.map(rule),
-    "  # these only help to explain failures",
-    ...explaining.map(rule),
+    "  # these only help to explain failures, and to clean up after a parent that is killed",
+    ...helping.map(rule),
     "---",
     "apiVersion: rbac.authorization.k8s.io/v1",
     "kind: RoleBinding",

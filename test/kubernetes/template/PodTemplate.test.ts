@@ -240,7 +240,11 @@ describe("with nothing configured", () => {
         ]
       }
     })
-    assert.deepStrictEqual(template().warnings, [])
+    assert.deepStrictEqual(template().leftOut, [
+      "volume data at /data (list it in `volumes`)",
+      "the CPU limit of 500m, with which boots are slow (set `resources`)",
+      "the claim of device device (set `resources`)"
+    ])
   })
 
   it("does not hand on the role of a parent that is itself a runner, but the options of a pool called Runner", () => {
@@ -274,11 +278,13 @@ describe("what would break a runner", () => {
       containerOf({}, pod).env?.filter(({ name }) => !/^(POD|FLAME)_/.test(name)),
       [{ name: "ANOTHER", value: "/opt/agents" }]
     )
-    assert.deepStrictEqual(template({}, pod).warnings, [
-      "runners do not get the variable NODE_OPTIONS: it names /opt/agent/ of volume data, which they do not have; list that volume in `volumes`, or set it in `env`",
-      "runners do not get the variable MADE_OF_IT: it is made of NODE_OPTIONS, which they do not get; list that volume in `volumes`, or set it in `env`"
+    const variables = (options: PodOptions) =>
+      template(options, pod).leftOut.filter((entry) => entry.startsWith("the variable"))
+    assert.deepStrictEqual(variables({}), [
+      "the variable NODE_OPTIONS: it names /opt/agent/ of volume data, which runners lack; or list that volume in `volumes` (set it in `env`)",
+      "the variable MADE_OF_IT: it is made of NODE_OPTIONS, which runners lack (set it in `env`)"
     ])
-    assert.deepStrictEqual(template({ env: { NODE_OPTIONS: "", MADE_OF_IT: undefined } }, pod).warnings, [])
+    assert.deepStrictEqual(variables({ env: { NODE_OPTIONS: "", MADE_OF_IT: undefined } }), [])
   })
 
   it("keeps them, and the volume, where that is listed", () => {
@@ -292,8 +298,11 @@ describe("what would break a runner", () => {
 
   it("warns of code that lies in a volume", () => {
     const pod = parentPod({ volumeMounts: [{ name: "data", mountPath: "/app" }] })
-    assert.match(template({}, pod).warnings.join(), /the command names \/app of volume data/)
-    assert.deepStrictEqual(template({ command: ["node", "/srv/x.js"] }, pod).warnings, [])
+    const code = (options: PodOptions) => template(options, pod).leftOut.filter((entry) => entry.includes("the code"))
+    assert.deepStrictEqual(code({}), [
+      "the code that the command names at /app of volume data (list it in `volumes`, or set `command`)"
+    ])
+    assert.deepStrictEqual(code({ command: ["node", "/srv/x.js"] }), [])
   })
 
   it("does not keep other pods away as the parent does, or stay on a DaemonSet's node", () => {
@@ -339,7 +348,7 @@ describe("what would break a runner", () => {
     assert.deepStrictEqual(env, [
       { name: "LIMIT_app", valueFrom: { resourceFieldRef: { resource: "limits.memory", divisor: "0" } } }
     ])
-    assert.match(template({}, pod).warnings.join(), /LIMIT_proxy: it tells of the container proxy/)
+    assert.match(template({}, pod).leftOut.join(), /LIMIT_proxy: it describes the container proxy, which runners lack/)
   })
 })
 
@@ -467,7 +476,7 @@ describe("options", () => {
       {
         manifest: (parent, container) => {
           const copy = { ...container, workingDir: `/${parent.metadata?.name}` }
-          delete container.env
+          Reflect.deleteProperty(container, "env")
           return { spec: { containers: [copy] } }
         }
       },
@@ -484,7 +493,7 @@ describe("options", () => {
       ...pod,
       spec: { ...pod.spec, containers: [{ name: "istio-proxy" }, ...pod.spec.containers, { name: "b", image: "b:1" }] }
     }
-    assert.match(containerOf({}, two).image ?? "", /team\/app/)
+    assert.match(containerOf({ container: "app" }, two).image ?? "", /team\/app/)
     assert.strictEqual(containerOf({ container: "b" }, two).image, "b:1")
     const missing = PodParent.find(two, "c")
     assert.instanceOf(missing, InvalidSpec)

@@ -42,13 +42,17 @@ describe("what a parent may do", () => {
     assert.deepStrictEqual(verdict, { _tag: "Undecided", warnings: [] })
   })
 
-  it("warns of missing rights that would only explain failures", () => {
+  it("warns of missing rights that only help", () => {
+    const cleaning =
+      "without the right to create, get, patch, delete jobs what a parent that is killed leaves behind (pods, Secrets) stays until its pod is deleted, or until the same program starts again on the same host"
     const verdict = judged("secrets")
     assert.deepStrictEqual((verdict as { warnings: ReadonlyArray<string> }).warnings, [
       "without the right to list events a boot that waits for a volume or a network is reported without its reason",
-      "without the right to get pods/log a runner that ends before it serves is reported without its output"
+      "without the right to get pods/log a runner that ends before it serves is reported without its output",
+      cleaning
     ])
-    assert.deepStrictEqual(judged("all"), { _tag: "Fine", warnings: [] })
+    assert.deepStrictEqual(judged("all"), { _tag: "Fine", warnings: [cleaning] })
+    assert.deepStrictEqual(judged("everything"), { _tag: "Fine", warnings: [] })
   })
 
   it("is one error that names all that is missing, with the Role to apply", () => {
@@ -64,9 +68,10 @@ metadata: { name: flame-weigh, namespace: apps }
 rules:
   - { apiGroups: [""], resources: ["pods"], verbs: ["create", "get", "list", "watch", "delete"] }
   - { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"] }
-  # these only help to explain failures
+  # these only help to explain failures, and to clean up after a parent that is killed
   - { apiGroups: [""], resources: ["events"], verbs: ["list"] }
   - { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
+  - { apiGroups: ["batch"], resources: ["jobs"], verbs: ["create", "get", "patch", "delete"] }
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
