@@ -51,9 +51,10 @@ export const kubernetes: {
     options: KubernetesOptions<RHooks> & { readonly client: "provided" }
   ): Layer.Layer<Pool | Backend, FlameError, KubeClient | RHooks>
   <RHooks = never>(options?: KubernetesOptions<RHooks>): Layer.Layer<Pool | Backend, FlameError, RHooks>
-} = <RHooks = never>(options: KubernetesOptions<RHooks> = {}): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
+} = <RHooks = never>(given?: KubernetesOptions<RHooks>): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const options = given ?? {}
       const KubernetesBackend = yield* Effect.promise(() => import("./kubernetes/KubernetesBackend.ts"))
       const { ofBackend, ofPool } = split(options, podOptions)
       const entry = options.entry ?? Entry.current() ?? process.argv[1]

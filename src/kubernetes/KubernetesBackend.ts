@@ -119,7 +119,7 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
 export const layer: {
   (options: Options & { readonly client: "provided" }): Layer.Layer<Backend, KubeUnconfigured, KubeClient>
   (options?: Options): Layer.Layer<Backend, KubeUnconfigured>
-} = (options: Options = {}): Layer.Layer<Backend, KubeUnconfigured> => Layer.effect(Backend, make(options))
+} = (options?: Options): Layer.Layer<Backend, KubeUnconfigured> => Layer.effect(Backend, make(options))
 
 /** What all pods of a layer have in common, once it is known that the cluster will have them. */
 const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<RunnerPodParts, BootFailure> =>

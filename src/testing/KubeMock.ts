@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { isSame, KubeClient, type DeleteOptions, type Rules } from "../kubernetes/api/KubeClient.ts"
 import type { ClusterEvent, Job, Pod, Secret } from "../kubernetes/object/KubeObjects.ts"
-import { refused } from "../kubernetes/api/KubeAnswer.ts"
+import { alreadyExists, notFound } from "./ApiErrors.ts"
 import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import type { NeedsOf, Servable } from "../function/Servable.ts"
 import * as HubPool from "../kubernetes/hub/HubPool.ts"
@@ -156,24 +156,11 @@ export class KubeMock extends Context.Service<
   static layer<const Fs extends ReadonlyArray<Servable> = []>(
     options: KubeMockOptions<Fs> = {}
   ): Layer.Layer<KubeMock | KubeClient, never, NeedsOf<Fs[number]>> {
-    return Layer.effectContext(make(options) as ReturnType<typeof make<NeedsOf<Fs[number]>>>)
+    return Layer.effectContext(make<NeedsOf<Fs[number]>>(options))
   }
 }
 
 const everything: Rules = { incomplete: false, rules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }] }
-
-const refusal = (verb: string, resource: string, code: number, reason: string, name: string, message: string) =>
-  refused(
-    { verb, resource },
-    { status: code, retryAfter: undefined, body: JSON.stringify({ code, reason, message, details: { name } }) },
-    0
-  )
-
-const notFound = (verb: string, resource: string, name: string) =>
-  refusal(verb, resource, 404, "NotFound", name, `${resource} "${name}" not found`)
-
-const exists = (resource: string, name: string) =>
-  refusal("create", resource, 409, "AlreadyExists", name, `${resource} "${name}" already exists`)
 
 const time = Effect.map(Clock.currentTimeMillis, (now) => new Date(now).toISOString())
 
@@ -210,7 +197,7 @@ const make = Effect.fnUntraced(function* <R>({
   const find = (verb: string, name: string): Effect.Effect<Pod, KubeError> =>
     Effect.suspend(() => {
       const pod = store.get(name)
-      return pod === undefined ? Effect.fail(notFound(verb, "pods", name)) : Effect.succeed(pod)
+      return pod === undefined ? Effect.fail(notFound(`${verb} pods`, name)) : Effect.succeed(pod)
     })
 
   const change = (uid: string, name: string, to: (pod: Pod, now: string) => Pod | undefined) =>
@@ -272,7 +259,7 @@ const make = Effect.fnUntraced(function* <R>({
     yield* called("create", "pods")
     const name = pod.metadata.name ?? ""
     const there = store.get(name)
-    if (there !== undefined) return isSame(pod, there) ? there : yield* exists("pods", name)
+    if (there !== undefined) return isSame(pod, there) ? there : yield* alreadyExists("create pods", name)
     const creationTimestamp = yield* time
     const metadata = { ...pod.metadata, namespace, uid: store.nextUid(), creationTimestamp }
     const created: Pod = { ...pod, metadata, status: { phase: "Pending" } }
@@ -352,7 +339,7 @@ const make = Effect.fnUntraced(function* <R>({
     createSecret: Effect.fnUntraced(function* (secret) {
       yield* called("create", "secrets")
       const name = secret.metadata.name ?? ""
-      if (secrets.has(name)) return yield* exists("secrets", name)
+      if (secrets.has(name)) return yield* alreadyExists("create secrets", name)
       const metadata = { ...secret.metadata, namespace, uid: store.nextUid() }
       secrets.set(name, { ...secret, metadata })
       return { ...secret, metadata }
@@ -365,7 +352,7 @@ const make = Effect.fnUntraced(function* <R>({
     createJob: Effect.fnUntraced(function* (job) {
       yield* called("create", "jobs")
       const name = job.metadata.name ?? ""
-      if (jobs.get(name) !== undefined) return yield* exists("jobs", name)
+      if (jobs.get(name) !== undefined) return yield* alreadyExists("create jobs", name)
       const uid = store.nextUid()
       const made = jobs.create(
         { ...job, metadata: { ...job.metadata, namespace, uid } },
@@ -379,7 +366,7 @@ const make = Effect.fnUntraced(function* <R>({
         called("get", "jobs"),
         Effect.suspend(() => {
           const job = jobs.get(name)
-          return job === undefined ? Effect.fail(notFound("get", "jobs", name)) : Effect.succeed(job)
+          return job === undefined ? Effect.fail(notFound("get jobs", name)) : Effect.succeed(job)
         })
       ),
     extendJob: (name, uid, seconds) => Effect.map(called("patch", "jobs"), () => jobs.extend(name, uid, seconds)),
@@ -399,7 +386,7 @@ const make = Effect.fnUntraced(function* <R>({
         Effect.suspend(() => {
           const opened = programs.connectTo(store.get(pod)?.metadata.uid ?? "")
           return opened === undefined
-            ? Effect.fail(notFound("create", "pods/portforward", pod))
+            ? Effect.fail(notFound("create pods/portforward", pod))
             : Effect.acquireRelease(opened, (duplex) => Effect.sync(() => duplex.destroy()))
         })
       )
