@@ -81,6 +81,14 @@ export interface RunnerProcess {
   readonly kill: (by: string) => Effect.Effect<void>
 }
 
+/**
+ * An outage of the system that makes runners exist, such as an API server. Calls on runners that exist go on. `after` is in
+ * milliseconds since the first failure.
+ */
+export type BackendOutage =
+  | { readonly _tag: "Began"; readonly after: number; readonly detail: string }
+  | { readonly _tag: "Ended"; readonly after: number }
+
 /** Makes runners exist. */
 export class Backend extends Context.Service<
   Backend,
@@ -93,6 +101,8 @@ export class Backend extends Context.Service<
     readonly defaults: { readonly bootTimeout: number; readonly reasonGrace: number }
     /** What of a pool's `drainTimeout` can be had before this process itself is ended; all of it where not given. */
     readonly drainBudget?: (drainTimeout: number) => Effect.Effect<number>
+    /** Reports outages of what makes runners exist, which pools publish as events. The result ends that. */
+    readonly onOutage?: (listener: (outage: BackendOutage) => void) => () => void
     /**
      * Makes one runner exist. Its scope owns the runner: closing it removes every trace of it,
      * by SIGTERM first where it still lives.

@@ -102,6 +102,7 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
       name: "kubernetes",
       build: options.build ?? "unnamed",
       defaults,
+      onOutage: (listener) => hub.outages.listen(listener),
       drainBudget: (drainTimeout) => DrainBudget.left(hub, drainTimeout),
       launch
     })

@@ -323,8 +323,10 @@ const make = Effect.fnUntraced(function* <R>({
     createPod,
     deletePod,
     listPods: (selector) => Effect.map(called("list", "pods"), () => store.list(selector)),
-    watchPods: (selector, resourceVersion) =>
-      Stream.unwrap(Effect.map(called("watch", "pods"), () => store.watch(selector, resourceVersion))),
+    watchPods: (selector, resourceVersion, accepted = Effect.void) =>
+      Stream.unwrap(
+        Effect.as(Effect.andThen(called("watch", "pods"), accepted), store.watch(selector, resourceVersion))
+      ),
     events: (uid) =>
       Effect.map(called("list", "events"), () => told.filter(({ involvedObject }) => involvedObject?.uid === uid)),
     podLog: (name, _container, lines) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Flame from "../../src/Flame.ts"
 import * as FlameLayer from "../../src/FlameLayer.ts"
@@ -9,6 +9,8 @@ import type { KubeClient } from "../../src/kubernetes/api/KubeClient.ts"
 import * as KubernetesBackend from "../../src/kubernetes/KubernetesBackend.ts"
 import { Pool, PoolService } from "../../src/pool/Pool.ts"
 import * as PodScript from "../../src/testing/PodScript.ts"
+import * as ApiErrors from "../../src/testing/ApiErrors.ts"
+import type { PoolEvent } from "../../src/pool/status/PoolEvent.ts"
 import { KubeMock } from "../../src/testing/KubeMock.ts"
 
 class Greeting extends Context.Service<Greeting, { readonly of: (name: string) => string }>()("test/Greeting") {}
@@ -127,6 +129,44 @@ describe("runners in the pods of a KubeMock", () => {
       assert.deepStrictEqual(selectors, [{ gpu: "a100" }, undefined])
     }).pipe(Effect.provide(both))
   })
+
+  it.effect("tell their pool of an outage of the API server as two events, and serve through it [C167]", () =>
+    Effect.gen(function* () {
+      const mock = yield* KubeMock
+      const events: Array<PoolEvent> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach((yield* Pool).events, (event) => Effect.sync(() => void events.push(event))),
+        { startImmediately: true }
+      )
+      assert.strictEqual(yield* Flame.call(greet, { name: "you" }), "hello you")
+      const tags = () => events.map(({ _tag }) => _tag).filter((tag) => tag.startsWith("Outage"))
+      const untilTold = (count: number) =>
+        Effect.gen(function* () {
+          while (tags().length < count) {
+            yield* TestClock.adjust("1 second")
+            yield* realTurns(once(20))
+          }
+        })
+      yield* mock.fail("watch pods", ...Array.from({ length: 14 }, () => ApiErrors.unreachable("watch pods")))
+      yield* mock.cutWatches(ApiErrors.unreachable("watch pods"))
+      yield* untilTold(1)
+      assert.strictEqual(yield* Flame.call(greet, { name: "you" }), "hello you")
+      yield* untilTold(2)
+      // A list may be answered while the watch still pauses; the layer closes at once where the watch is open.
+      for (let second = 0; second < 40; second++) {
+        yield* TestClock.adjust("1 second")
+        yield* realTurns(once(5))
+      }
+      assert.deepStrictEqual(tags(), ["OutageBegan", "OutageEnded"])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        FlameLayer.kubernetes({ ...options, idleTimeToLive: "1 day", advertise: "127.0.0.1", port: 0 }).pipe(
+          Layer.provideMerge(mocked)
+        )
+      )
+    )
+  )
 
   it("are required by the types where the client is to be provided [C164]", () => {
     const layer: Layer.Layer<Pool | Backend, unknown, KubeClient> = FlameLayer.kubernetes({ client: "provided" })

@@ -83,8 +83,15 @@ export class KubeClient extends Context.Service<
     readonly deletePod: (name: string, options?: DeleteOptions) => Effect.Effect<void, KubeError>
     /** Lists pods by a label selector, from the watch cache (`resourceVersion=0`) unless `exact`. */
     readonly listPods: (selector: string, options?: { readonly exact?: boolean }) => Effect.Effect<List<Pod>, KubeError>
-    /** One watch from a resource version on. Ends when the server ends it; fails if the connection breaks or is silent for 75 s. */
-    readonly watchPods: (selector: string, resourceVersion: string) => Stream.Stream<WatchEvent<Pod>, KubeError>
+    /**
+     * One watch, from a resource version on. Ends when the server ends it; fails when the connection breaks or is silent for
+     * 75 s. `accepted` runs when the server has accepted the watch, which may be long before the first event.
+     */
+    readonly watchPods: (
+      selector: string,
+      resourceVersion: string,
+      accepted?: Effect.Effect<void>
+    ) => Stream.Stream<WatchEvent<Pod>, KubeError>
     /** The cluster's events about one object, oldest first. */
     readonly events: (uid: string) => Effect.Effect<ReadonlyArray<ClusterEvent>, KubeError>
     /** The last lines of a container's output. */

@@ -112,7 +112,11 @@ const remove =
 
 const watchPods =
   ({ http, requestTimeout }: Caller, { namespace, server }: KubeConnection) =>
-  (selector: string, resourceVersion: string): Stream.Stream<WatchEvent<Pod>, KubeError> =>
+  (
+    selector: string,
+    resourceVersion: string,
+    accepted: Effect.Effect<void> = Effect.void
+  ): Stream.Stream<WatchEvent<Pod>, KubeError> =>
     Stream.unwrap(
       Effect.gen(function* () {
         // random: the watches of parents that started together must not end together
@@ -128,6 +132,7 @@ const watchPods =
         const request = { verb: "watch", resource: "pods", method: "GET", path } as const
         const body = yield* http.open(request, requestTimeout)
         body.socket.setKeepAlive(true, 15_000)
+        yield* accepted
         return KubeLines.json<WatchEvent<Pod>>(request, body, { server, silence, maxLine })
       })
     )

@@ -9,17 +9,15 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { BootFailure } from "../../error/BootFailure.ts"
 import { KubeClient } from "../api/KubeClient.ts"
 import * as KubeClientLive from "../api/KubeClientLive.ts"
 import { KubeUnconfigured } from "../api/KubeError.ts"
-import { type Hub, type HubOptions, make } from "./KubeHub.ts"
-import type { Once } from "./Once.ts"
+import { type HubOptions, type HubStart, make } from "./KubeHub.ts"
 
 type Client = KubeClient["Service"]
 
 interface Shared {
-  readonly hub: Once<Hub, BootFailure>
+  readonly hub: HubStart
   readonly scope: Scope.Closeable
   users: number
 }
@@ -67,9 +65,7 @@ const distinct = [
 ] as const satisfies ReadonlyArray<keyof AcquireOptions>
 
 /** The hub that these options select, until the scope closes. Fails where there is no way to an API server. */
-export const acquire = (
-  options: AcquireOptions
-): Effect.Effect<Once<Hub, BootFailure>, KubeUnconfigured, Scope.Scope> =>
+export const acquire = (options: AcquireOptions): Effect.Effect<HubStart, KubeUnconfigured, Scope.Scope> =>
   Effect.gen(function* () {
     const provided = Option.getOrUndefined(yield* Effect.serviceOption(KubeClient))
     if (provided === undefined && (options.client === "provided" || mocks > 0)) {

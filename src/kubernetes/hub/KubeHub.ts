@@ -28,6 +28,7 @@ import type { PodOptions } from "../template/PodOptions.ts"
 
 import * as OwnContainer from "../template/OwnContainer.ts"
 import * as PodParent from "../template/PodParent.ts"
+import { Outages } from "../watch/Outages.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
 import { ShutdownDeadline } from "./ShutdownDeadline.ts"
 import { QuotaGate } from "./QuotaGate.ts"
@@ -102,18 +103,28 @@ const addressTime = 10_000
 export const finalDeleteTime = 4_000
 
 /** The hub of a client, begun at its first use. */
-export const make = (client: Client, options: HubOptions, scope: Scope.Scope): Once<Hub, BootFailure> =>
-  new Once(
-    Effect.gen(function* () {
-      // a start that fails lets go of its port and its name: the next one wants the same
-      const attempt = yield* Scope.fork(scope)
-      const started = Effect.provideService(Scope.provide(begin(client, options), attempt), KubeClient, client)
-      return yield* Effect.onError(started, (cause) => Scope.close(attempt, Exit.failCause(cause)))
-    }),
-    scope
-  )
+export const make = (client: Client, options: HubOptions, scope: Scope.Scope): HubStart => {
+  const outages = new Outages(client.server)
+  const start = Effect.gen(function* () {
+    // A failed start releases its port and its name, which the next one needs.
+    const attempt = yield* Scope.fork(scope)
+    const started = Effect.provideService(Scope.provide(begin(client, options, outages), attempt), KubeClient, client)
+    return yield* Effect.onError(started, (cause) => Scope.close(attempt, Exit.failCause(cause)))
+  })
+  return new HubStart(start, scope, outages)
+}
 
-const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
+/** The start of a hub, and the outages of the API server once the hub has started. */
+export class HubStart extends Once<Hub, BootFailure> {
+  readonly outages: Outages
+
+  constructor(start: Effect.Effect<Hub, BootFailure>, scope: Scope.Scope, outages: Outages) {
+    super(start, scope)
+    this.outages = outages
+  }
+}
+
+const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, outages: Outages) {
   const run = yield* FiberSet.makeRuntime<never>()
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
@@ -132,7 +143,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions) 
   const annotations = { [PodLabels.life]: life }
   const [watch, lifeline] = yield* Effect.all(
     [
-      PodWatch.make({ selector: PodLabels.selector(identity) }).pipe(
+      PodWatch.make({ selector: PodLabels.selector(identity), outages }).pipe(
         Effect.catch(refused(client, options, dialBack === undefined))
       ),
       Lifeline.make({

@@ -1,11 +1,11 @@
-/** Who wants to know of which pod: each is told every change in order, and what one throws hurts nobody else. */
+/** The listeners of each pod: each gets every change in order, and an exception of one disturbs no other. */
 import type { PodChange } from "./PodTable.ts"
 
 export type PodListener = (change: PodChange) => void
 
 interface Follower {
   readonly listener: PodListener
-  /** Changes up to this one were told as the state that it began with. */
+  /** Number of the last change that the listener knows from the state with which it began. */
   readonly since: number
 }
 
@@ -30,8 +30,8 @@ export class PodFollowers {
     }
   }
 
-  /** Tells of changes; of those that a listener itself brings about, once all were told of the earlier ones. */
-  tell(changes: ReadonlyArray<PodChange>): void {
+  /** Reports changes. A change that a listener itself causes is reported after all listeners got the earlier ones. */
+  report(changes: ReadonlyArray<PodChange>): void {
     for (const change of changes) {
       this.count++
       if (this.followers.has(change.pod.metadata.name!)) this.waiting.push([this.count, change])

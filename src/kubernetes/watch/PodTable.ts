@@ -1,38 +1,38 @@
 /**
- * What is known of all pods that a selector finds, put together from lists, watch events and answers to single calls.
+ * All known pods that a selector matches, merged from lists, watch events, and answers to single calls.
  *
- * These may come late, twice, or from a server that lags behind. What settles it is that resource versions are ordered:
- * a pod never goes back to an older version, and the table holds exactly what there was at `version`, beside newer
- * answers to single calls. So an unknown pod of a version that was passed is one that ended, and a list speaks about
- * the absence only of pods that are not newer than itself.
+ * These may come late, twice, or from an API server that lags behind. Resource versions are ordered, which settles all of
+ * it. A pod never goes back to an older version. The table holds exactly the pods that existed at `version`, and newer
+ * answers to single calls. So an unknown pod of an older version is one that ended, and a list proves the absence only of
+ * pods that are not newer than the list.
  */
 import type { Container, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
 
-/** Whether the first is newer than the second; an unknown version is older than all. */
+/** Whether the first version is newer than the second. An unknown version is older than all. */
 export const isNewer = (first: string | undefined, second: string | undefined): boolean => {
   const a = first ?? ""
   const b = second ?? ""
   return a.length === b.length ? a > b : a.length > b.length
 }
 
-/** The newer of two. */
+/** The newer of two versions. */
 const newest = (first: string, second: string | undefined): string =>
   second !== undefined && isNewer(second, first) ? second : first
 
-/** One pod as it is now, or as it was last seen once it is gone. */
+/** The present state of a pod, or its last state once it is gone. */
 export interface PodChange {
   readonly pod: Pod
   readonly gone: boolean
 }
 
-type Told = Exclude<WatchEvent<Pod>, { readonly type: "ERROR" }>
+type PodEvent = Exclude<WatchEvent<Pod>, { readonly type: "ERROR" }>
 
-/** How many of the pods that ended last are remembered, so that a late answer to a call does not tell of an end twice. */
+/** Pods whose end is remembered, so that a late answer to a call does not report the end a second time. */
 const remembered = 256
 
 const none: ReadonlyArray<PodChange> = []
 
-/** A pod without what nobody here reads and what makes up most of it; env may hold a runner's key. */
+/** A pod without the fields that nobody here reads, which are most of it. `env` may hold a runner's key. */
 const trimmed = (pod: Pod): Pod => {
   const { managedFields: _, ...metadata } = pod.metadata as Pod["metadata"] & { readonly managedFields?: unknown }
   const { affinity: _a, tolerations: _t, volumes: _v, containers, initContainers, ...spec } = pod.spec
@@ -51,18 +51,18 @@ export class PodTable {
   private readonly ended = new Set<string | undefined>()
   private at = ""
 
-  /** Every pod that is there, by its name. */
+  /** Every existing pod, by its name. */
   get pods(): ReadonlyMap<string, Pod> {
     return this.known
   }
 
-  /** All that happened up to here is in the table: where a watch goes on. */
+  /** The version up to which the table is complete, from which a watch continues. */
   get version(): string {
     return this.at
   }
 
-  /** Takes one event of the watch; in constant time. */
-  apply(event: Told): ReadonlyArray<PodChange> {
+  /** Applies one event of the watch, in constant time. */
+  apply(event: PodEvent): ReadonlyArray<PodChange> {
     const { object } = event
     const passed = this.at
     this.at = newest(passed, object.metadata.resourceVersion)
@@ -71,21 +71,21 @@ export class PodTable {
     return this.isOver(event.object, passed) ? none : this.put(event.object)
   }
 
-  /** Takes the answer to a call about one pod, which must be one that the selector finds. */
+  /** Applies the answer to a call about one pod, which the selector must match. */
   note(pod: Pod): ReadonlyArray<PodChange> {
     if (!this.isOver(pod, this.at)) return this.put(pod)
-    // this version was passed and there is no such pod: it ended before the answer arrived
+    // The table is complete up to a later version and has no such pod: it ended before the answer came.
     return this.ended.has(pod.metadata.uid) ? none : [this.end(trimmed(pod))]
   }
 
-  /** Takes what a list says of the pods in it. */
+  /** Applies the pods that a list contains. */
   merge(list: List<Pod>): ReadonlyArray<PodChange> {
-    // the watch may have overtaken the list: then a pod that only the list knows may have ended since
+    // A watch that has overtaken the list knows of later deletions: a pod of the list alone has ended since.
     const isOvertaken = isNewer(this.at, list.metadata.resourceVersion)
     return list.items.flatMap((pod) => (isOvertaken && !this.known.has(pod.metadata.name!) ? none : this.put(pod)))
   }
 
-  /** Takes what a list says of the pods that are not in it: those not newer than the list are gone. */
+  /** Applies the absence of pods from a list: those that are not newer than the list are gone. */
   settle(list: List<Pod>): ReadonlyArray<PodChange> {
     const gone = this.absent(list)
     for (const pod of gone) this.known.delete(pod.metadata.name!)
@@ -100,7 +100,7 @@ export class PodTable {
     return [...this.known.values()].filter((pod) => !listed.has(pod.metadata.uid) && !isNewer(versionOf(pod), version))
   }
 
-  /** Takes a list for the truth whatever its version: history itself was replaced, as by a restored backup. */
+  /** Replaces everything by a list, whatever its version: the history was replaced, as by a restored backup. */
   reset(list: List<Pod>): ReadonlyArray<PodChange> {
     const before = [...this.known.values()]
     this.known.clear()

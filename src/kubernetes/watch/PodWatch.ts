@@ -1,11 +1,10 @@
 /**
- * The one list and watch of a parent's pods: what every runner's pod is right now, told as it changes.
+ * The one list and watch of a parent's pods: the present state of every runner's pod, and each change as it happens.
  *
- * It never gives up. A watch that ends, breaks or falls silent goes on where it was; one that cannot, because the server
- * forgot that place, begins anew with a list. Nothing is polled but a list every five minutes, for want of trust.
+ * The watch never gives up. After an end, a break or silence it continues from its resource version. Where the API server
+ * has forgotten that version (410), it begins again with a list. Besides, it lists every 5 minutes as a safeguard.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,56 +15,62 @@ import type { List, Pod, WatchEvent } from "../object/KubeObjects.ts"
 import { KubeClient } from "../api/KubeClient.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import { type PodListener, PodFollowers } from "./PodFollowers.ts"
-import { firstPause, longerPause, PodLists, sleepPause } from "./PodLists.ts"
+import { uptime } from "../../time/Uptime.ts"
+import { Outages } from "./Outages.ts"
+import { PodLists, sleepAfter } from "./PodLists.ts"
 import { isNewer, type PodChange, PodTable } from "./PodTable.ts"
 
 export interface PodWatch {
-  /** The pod of that name as far as known, without `env`, volumes, tolerations and affinity. */
+  /** The pod of that name as last seen, without `env`, volumes, tolerations and affinity. */
   readonly get: (name: string) => Pod | undefined
-  /** All pods that are known, by name. */
+  /** All known pods, by name. */
   readonly pods: () => ReadonlyMap<string, Pod>
   /**
-   * Tells of a pod's changes, and its present state at once if it is known; the answer ends that. An end is told once.
-   * Follow a name before its pod is created: who comes after the end hears nothing.
+   * Reports the present state of a pod at once, if it is known, and then each change; the result ends that. The deletion of
+   * a pod is reported once, so that a name must be followed before its pod is created.
    */
   readonly follow: (name: string, listener: PodListener) => () => void
-  /** Takes the answer to a create or get of a pod that the selector finds, which may be ahead of the watch. */
+  /** Takes the answer to a create or get of a pod that the selector matches: the answer may be ahead of the watch. */
   readonly note: (pod: Pod) => void
-  /** Tells of all pods after every list. */
+  /** Reports all pods after every list; the result ends that. */
   readonly onRelist: (listener: (pods: ReadonlyMap<string, Pod>) => void) => () => void
-  /** Lists now, at most every 5 s; done when the list was told. Never fails: it goes on until the API server answers. */
+  /** Lists now, at most every 5 s, and completes when the list is reported. Tries until the API server answers. */
   readonly relist: Effect.Effect<void>
   readonly counters: Readonly<PodWatchCounters>
-  /** Whether the API server was heard of since the watch last broke. */
+  /** Whether the API server has answered since the watch last broke. */
   readonly isFresh: () => boolean
 }
 
 export interface PodWatchCounters {
-  /** Watches that were begun after the first. */
+  /** Watches after the first one. */
   reconnects: number
-  /** Lists that were taken, the first included. */
+  /** Lists, the first one included. */
   relists: number
-  /** Events of the watch, bookmarks included. */
+  /** Events of all watches, bookmarks included. */
   events: number
 }
 
 export interface PodWatchOptions {
-  /** The label selector that finds the pods. */
+  /** The label selector of the pods. */
   readonly selector: string
-  /** How often to list although nothing hints at a gap, ± 20 %. Default 5 minutes. */
+  /** Learns which requests are answered, once the first list is taken. Default: outages are only logged. */
+  readonly outages?: Outages
+  /** Time between the lists that serve as a safeguard, ± 20 %. Default 5 minutes. */
   readonly relistEvery?: Duration.Input
 }
 
-/** All in milliseconds. */
+/** Milliseconds between lists. */
 const relistEvery = 300_000
-/** Bookmarks come every minute; the client's own limit is 75 s. */
+
+/** Milliseconds after which a silent watch is ended: bookmarks come every minute, and the client's own limit is 75 s. */
 const silenceLimit = 90_000
-/** How long the watch may take to tell of the end of a pod that a list lacks, because only the watch has its last state. */
-const lastWords = 1_000
+
+/** Milliseconds that the watch has to report the deletion of a pod that a list lacks: only the watch has its last state. */
+const lastState = 1_000
 
 type Client = (typeof KubeClient)["Service"]
 
-/** What the watch of one connection came to. */
+/** How the watch of one connection ended. `expired`: the API server has forgotten its resource version. */
 type Outcome = "ended" | "silent" | "cut" | "expired" | KubeError
 
 class Watching {
@@ -77,25 +82,32 @@ class Watching {
   private readonly client: Client
   private readonly selector: string
   private readonly warn: (message: string, cause: unknown) => void
+  private readonly outages: Outages
   private readonly lists: PodLists
-  /** Whether the watch cannot go on from where it was, so that it has nothing more to tell. */
+  /** Whether the watch cannot continue from its resource version, so that a list must come first. */
   private isExpired = true
   private cut = Deferred.makeUnsafe<void>()
   private hasComplained = false
 
-  constructor(client: Client, selector: string, scope: Scope.Scope, warn: (message: string, cause: unknown) => void) {
+  constructor(
+    client: Client,
+    { outages, selector }: PodWatchOptions,
+    scope: Scope.Scope,
+    warn: (message: string, cause: unknown) => void
+  ) {
     this.client = client
     this.selector = selector
+    this.outages = outages ?? new Outages(client.server)
     this.warn = warn
     this.lists = new PodLists(
       Effect.suspend(() => this.listOnce),
       scope,
-      (error) => this.complain(error)
+      (error) => this.failed(error)
     )
-    this.followers = new PodFollowers((cause) => warn("a listener of a pod threw", cause))
+    this.followers = new PodFollowers((cause) => warn("a follower of a pod threw", cause))
   }
 
-  /** The first list; where the API server says no, that is final. */
+  /** Takes the first list. A refusal of the API server is final. */
   readonly start: Effect.Effect<void, KubeError> = Effect.suspend(() =>
     Effect.map(this.lists.first, () => {
       this.isExpired = false
@@ -106,46 +118,51 @@ class Watching {
     return this.lists.next
   }
 
-  /** Watches forever. */
+  /** Watches until it is interrupted. */
   readonly watch: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
-    let pause = firstPause
-    for (;;) {
+    for (let failures = 1; ;) {
       if (this.isExpired) yield* this.relist
       this.isExpired = false
-      const [since, events] = [yield* Clock.currentTimeMillis, this.counters.events]
+      const [since, events] = [yield* uptime, this.counters.events]
       const outcome = yield* this.watchOnce
-      const isFine = this.counters.events > events || (yield* Clock.currentTimeMillis) - since >= 1_000
+      const isFine = this.counters.events > events || (yield* uptime) - since >= 1_000
       this.counters.reconnects++
-      this.judge(outcome)
-      pause = isFine ? firstPause : longerPause(pause)
-      yield* sleepPause(pause)
+      yield* this.judge(outcome)
+      failures = isFine ? 1 : failures + 1
+      yield* sleepAfter(failures)
     }
   })
 
   private get watchOnce(): Effect.Effect<Outcome> {
     this.cut = Deferred.makeUnsafe()
     let heardAt = 0
-    const read = Stream.runForEachArray(this.client.watchPods(this.selector, this.table.version), (events) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        heardAt = now
-        for (const event of events) this.take(event)
-      })
+    const read = Stream.runForEachArray(
+      this.client.watchPods(this.selector, this.table.version, this.outages.answered),
+      (events) =>
+        Effect.flatMap(uptime, (now) => {
+          heardAt = now
+          for (const event of events) this.take(event)
+          return this.outages.answered
+        })
     )
     const silent = Effect.gen(function* () {
-      heardAt = yield* Clock.currentTimeMillis
+      heardAt = yield* uptime
       for (;;) {
-        const left = heardAt + silenceLimit - (yield* Clock.currentTimeMillis)
+        const left = heardAt + silenceLimit - (yield* uptime)
         if (left <= 0) return "silent" as const
         yield* Effect.sleep(left)
       }
     })
     const outcome = Effect.match(read, { onFailure: (error): Outcome => error, onSuccess: (): Outcome => "ended" })
     return Effect.raceAllFirst([outcome, silent, Effect.as(Deferred.await(this.cut), "cut" as const)]).pipe(
-      // what cannot be understood must not end the watch: a list tells what it would have told
+      // An event that cannot be parsed must not end the watch: a list has what it would have reported.
       Effect.catchCauseIf(
         (cause) => Cause.hasDies(cause),
         (cause) => {
-          this.warn("a watch of pods told what cannot be understood", Cause.squash(cause))
+          this.warn(
+            "a watch of pods reported an event that cannot be parsed; the pods are listed instead",
+            Cause.squash(cause)
+          )
           return Effect.succeed("expired" as const)
         }
       )
@@ -153,7 +170,7 @@ class Watching {
   }
 
   private take(event: WatchEvent<Pod>): void {
-    // comes inside an answer with code 200, most often 410 Expired; as other readers do, begin anew whatever it is
+    // An error inside an answer with code 200, most often 410 Expired. Any of them ends the watch, as in client-go.
     if (event.type === "ERROR") {
       this.isExpired = true
       this.isFresh = false
@@ -162,7 +179,7 @@ class Watching {
     }
     this.counters.events++
     this.heard()
-    this.followers.tell(this.table.apply(event))
+    this.followers.report(this.table.apply(event))
   }
 
   private heard(): void {
@@ -170,19 +187,22 @@ class Watching {
     this.hasComplained = false
   }
 
-  private judge(outcome: Outcome): void {
-    if (outcome === "ended" || outcome === "cut") return
+  private judge(outcome: Outcome): Effect.Effect<void> {
+    if (outcome === "ended" || outcome === "cut") return Effect.void
     this.isFresh = false
-    if (outcome === "silent") return
-    if (outcome === "expired" || outcome.status === 410) this.isExpired = true
-    else this.complain(outcome)
+    if (outcome === "silent") return this.outages.failed(`its watch was silent for ${silenceLimit / 1_000} s`)
+    if (outcome !== "expired" && outcome.status !== 410) return this.failed(outcome)
+    this.isExpired = true
+    return Effect.void
   }
 
-  /** Says once per outage what time alone will not mend. */
-  private complain(error: KubeError): void {
-    if (error.retryable || this.hasComplained) return
+  /** Logs a refusal once, until the API server accepts a watch or a list again; reports any other failure as an outage. */
+  private failed(error: KubeError): Effect.Effect<void> {
+    if (error.retryable) return this.outages.failed(error.detail)
+    if (this.hasComplained) return Effect.void
     this.hasComplained = true
-    this.warn("runners' pods cannot be watched, which is tried again", error)
+    this.warn("the pods of runners cannot be watched; trying again", error)
+    return Effect.void
   }
 
   private get listOnce(): Effect.Effect<void, KubeError> {
@@ -190,28 +210,32 @@ class Watching {
       const known = this.table.version
       const isBehind = (list: List<Pod>) => isNewer(known, list.metadata.resourceVersion)
       const cached = yield* this.client.listPods(this.selector)
-      // the cache of one of several API servers may lag behind what another one told
+      // The cache of one of several API servers may lag behind the answers of another one.
       const list = isBehind(cached) ? yield* this.client.listPods(this.selector, { exact: true }) : cached
       if (isBehind(list)) yield* this.beginAnew(list)
       else yield* this.takeList(list)
       this.counters.relists++
       this.heard()
+      yield* this.outages.answered
       for (const listener of this.relistListeners) this.followers.safely(() => listener(this.table.pods))
     })
   }
 
   private takeList(list: List<Pod>): Effect.Effect<void> {
-    this.followers.tell(this.table.merge(list))
-    const settle = Effect.sync(() => this.followers.tell(this.table.settle(list)))
+    this.followers.report(this.table.merge(list))
+    const settle = Effect.sync(() => this.followers.report(this.table.settle(list)))
     const isAwaited = !this.isExpired && this.table.absent(list).length > 0
-    return isAwaited ? Effect.delay(settle, lastWords) : settle
+    return isAwaited ? Effect.delay(settle, lastState) : settle
   }
 
-  /** Even the exact list is older than what was told: the cluster was restored from a backup. */
+  /** Takes a list that is older than the known pods although it is exact: the cluster was restored from a backup. */
   private beginAnew(list: List<Pod>): Effect.Effect<void> {
     return Effect.sync(() => {
-      this.warn("the API server's history began anew", undefined)
-      this.followers.tell(this.table.reset(list))
+      this.warn(
+        "the history of the API server began again, as after a restore from a backup; all pods are taken from its list",
+        undefined
+      )
+      this.followers.report(this.table.reset(list))
       Deferred.doneUnsafe(this.cut, Effect.void)
     })
   }
@@ -222,7 +246,7 @@ const periodically = (watching: Watching, millis: number): Effect.Effect<never> 
     Effect.flatMap(Random.nextBetween(0.8 * millis, 1.2 * millis), (pause) => Effect.delay(watching.relist, pause))
   )
 
-/** Starts watching; fails where the first list is refused, waits while there is no answer. */
+/** Starts to watch, until the scope closes. Fails where the first list is refused; waits while there is no answer. */
 export const make = Effect.fnUntraced(function* (options: PodWatchOptions) {
   const client = yield* KubeClient
   const scope = yield* Effect.scope
@@ -230,7 +254,7 @@ export const make = Effect.fnUntraced(function* (options: PodWatchOptions) {
   const warn = (message: string, cause: unknown) => {
     Effect.runForkWith(context)(cause === undefined ? Effect.logWarning(message) : Effect.logWarning(message, cause))
   }
-  const watching = new Watching(client, options.selector, scope, warn)
+  const watching = new Watching(client, options, scope, warn)
   yield* watching.start
   yield* Effect.forkIn(watching.watch, scope)
   const every = options.relistEvery === undefined ? relistEvery : Duration.toMillis(options.relistEvery)
@@ -249,7 +273,7 @@ const watchOf = (watching: Watching): PodWatch => {
       if (pod !== undefined) followers.safely(() => listener({ pod, gone: false }))
       return unfollow
     },
-    note: (pod) => followers.tell(table.note(pod)),
+    note: (pod) => followers.report(table.note(pod)),
     onRelist: (listener) => {
       relistListeners.add(listener)
       return () => {

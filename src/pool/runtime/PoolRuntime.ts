@@ -97,7 +97,15 @@ export class PoolRuntime {
       metrics: this.metrics,
       now: () => Policy.snapshot(this.engine.state)
     })
+    const leaveOutages = backend.onOutage?.((outage) =>
+      this.publish(
+        outage._tag === "Began"
+          ? { _tag: "OutageBegan", pool: id, after: outage.after, detail: outage.detail }
+          : { _tag: "OutageEnded", pool: id, after: outage.after }
+      )
+    )
     this.unregister = () => {
+      leaveOutages?.()
       leaveRegistry()
       leaveMetrics()
     }

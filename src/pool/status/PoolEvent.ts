@@ -64,6 +64,10 @@ export type PoolEvent =
     }
   /** The reason of a lost runner that came after its callers had been told `Disconnected`. */
   | { readonly _tag: "LateReason"; readonly pool: string; readonly runner: string; readonly exit: RunnerExit }
+  /** What makes runners exist, such as an API server, does not answer, for the reason `detail`. Calls go on. */
+  | { readonly _tag: "OutageBegan"; readonly pool: string; readonly after: number; readonly detail: string }
+  /** It answers again, `after` milliseconds after its first failure. */
+  | { readonly _tag: "OutageEnded"; readonly pool: string; readonly after: number }
   | { readonly _tag: "CastFailed"; readonly pool: string; readonly function: string; readonly message: string }
   | { readonly _tag: "PoolClosing"; readonly pool: string }
 

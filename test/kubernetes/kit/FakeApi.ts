@@ -80,12 +80,13 @@ export class FakeApi {
         if (this.down !== undefined) return Effect.fail(this.down)
         return Effect.succeed(this.history.listAt(this.history.version - (options?.exact === true ? 0 : this.lag)))
       }),
-    watchPods: (_selector, version) =>
+    watchPods: (_selector, version, accepted = Effect.void) =>
       Stream.unwrap(
         Effect.gen({ self: this }, function* () {
           this.calls.push(`watch ${version}`)
           if (this.down !== undefined) return Stream.fail(this.down)
           if (Number(version) < this.floor) return Stream.make<[WatchEvent<Pod>]>(tooOld)
+          yield* accepted
           this.flush()
           const line: Line = yield* Queue.make<WatchEvent<Pod>, KubeError | Cause.Done>()
           if (!this.isMute) Queue.offerAllUnsafe(line, this.history.after(Number(version)))

@@ -1,9 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { KubeError } from "../../../src/kubernetes/api/KubeError.ts"
 import * as PodWatch from "../../../src/kubernetes/watch/PodWatch.ts"
 import * as Random from "../../simulation/Random.ts"
 import { FakeApi, forbidden, tooOld, unreachable } from "../kit/FakeApi.ts"
+
+const gone = new KubeError({
+  verb: "watch",
+  resource: "pods",
+  status: 410,
+  reason: "Expired",
+  detail: "too old resource version",
+  retryable: false
+})
 
 const watching = (api: FakeApi, options: Partial<PodWatch.PodWatchOptions> = {}) =>
   Effect.gen(function* () {
@@ -94,7 +104,49 @@ describe("PodWatch", () => {
       assert.deepStrictEqual(a, ["Running", "Failed"])
       assert.isTrue(watch.isFresh())
       assert.strictEqual(watch.counters.relists, 1)
-      assert.deepStrictEqual(log.texts, [])
+      assert.lengthOf(log.texts, 2)
+    })
+  )
+
+  it.effect("lists where a watch is answered with 410, as where an event in it says so [C168]", () =>
+    Effect.gen(function* () {
+      const api = new FakeApi()
+      api.history.create("a", "Running")
+      const watch = yield* watching(api, { relistEvery: "1 hour" })
+      const a = following(watch, "a")
+      yield* TestClock.adjust("10 seconds")
+      api.history.delete("a")
+      api.down = gone
+      api.cut(gone)
+      yield* TestClock.adjust(0)
+      api.down = undefined
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(watch.counters.relists, 2)
+      assert.deepStrictEqual(a, ["Running", "gone Running"])
+    })
+  )
+
+  it.effect("pauses for longer after each failure, and shortly again after a watch that worked [C168]", () =>
+    Effect.gen(function* () {
+      const api = new FakeApi()
+      yield* watching(api, { relistEvery: "1 hour" })
+      api.down = unreachable
+      api.cut(unreachable)
+      yield* TestClock.adjust("2 minutes")
+      const during = api.calls.length
+      yield* TestClock.adjust("1 minute")
+      // Pauses are from 2.5 s to 5 s now.
+      assert.isAtMost(api.calls.length - during, 25)
+      api.down = undefined
+      yield* TestClock.adjust("1 minute")
+      for (let cut = 0; cut < 5; cut++) {
+        const before = api.calls.length
+        api.history.create(`pod-${cut}`)
+        yield* flushed(api)
+        api.cut()
+        yield* TestClock.adjust("50 millis")
+        assert.strictEqual(api.calls.length, before + 1)
+      }
     })
   )
 
@@ -291,7 +343,9 @@ describe("PodWatch", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(a, ["Running", "gone Running"])
       assert.deepStrictEqual(api.calls, ["list", "watch 5001", "list", "list exact", "watch 200"])
-      assert.deepStrictEqual(log.texts, ["the API server's history began anew"])
+      assert.deepStrictEqual(log.texts, [
+        "the history of the API server began again, as after a restore from a backup; all pods are taken from its list"
+      ])
     })
   )
 
@@ -319,7 +373,7 @@ describe("PodWatch", () => {
       api.down = forbidden
       api.cut(forbidden)
       yield* TestClock.adjust("10 minutes")
-      assert.deepStrictEqual(log.texts, ["runners' pods cannot be watched, which is tried again"])
+      assert.deepStrictEqual(log.texts, ["the pods of runners cannot be watched; trying again"])
       api.down = undefined
       api.history.create("a")
       yield* TestClock.adjust("10 seconds")
@@ -351,7 +405,7 @@ describe("PodWatch", () => {
       yield* watch.relist
       assert.deepStrictEqual(a, ["Pending", "Running"])
       assert.deepStrictEqual(nested, ["Running"])
-      assert.deepStrictEqual(log.texts, Array<string>(3).fill("a listener of a pod threw"))
+      assert.deepStrictEqual(log.texts, Array<string>(3).fill("a follower of a pod threw"))
     })
   )
 
@@ -366,7 +420,9 @@ describe("PodWatch", () => {
       api.history.create("a")
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(a, ["Pending"])
-      assert.deepStrictEqual(log.texts, ["a watch of pods told what cannot be understood"])
+      assert.deepStrictEqual(log.texts, [
+        "a watch of pods reported an event that cannot be parsed; the pods are listed instead"
+      ])
     })
   )
 
