@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { printableRecord } from "../error/PeerText.ts"
 import * as CallSpan from "../function/CallSpan.ts"
 import * as CallHeaders from "../function/CallHeaders.ts"
 import * as Propagate from "../function/Propagate.ts"
@@ -34,6 +35,28 @@ export const withExtras = (context: Context.Context<never>, extras: Extras): Con
     for (const [reference, value] of Propagate.restore(extras.references)) out = Context.add(out, reference, value)
   }
   if (extras.headers !== undefined || extras.discard !== undefined) out = Context.add(out, CallHeaders.Incoming, extras)
+  return out
+}
+
+/**
+ * With what a runner may say in a request to its owner: log annotations, cleaned and marked as the runner's, and headers
+ * of a group. Neither its log level nor its References reach the handlers of the owner.
+ */
+export const withRunnerExtras = (
+  context: Context.Context<never>,
+  { annotations, discard, headers }: Extras,
+  runner: string
+): Context.Context<never> => {
+  let out = context
+  if (annotations !== undefined) {
+    const marked: Record<string, unknown> = { ...Context.get(context, References.CurrentLogAnnotations), runner }
+    for (const [key, value] of Object.entries(printableRecord(annotations))) marked[`runner.${key}`] = value
+    out = Context.add(out, References.CurrentLogAnnotations, marked)
+  }
+  if (headers !== undefined || discard !== undefined) {
+    const request = { ...(headers === undefined ? {} : { headers }), ...(discard === undefined ? {} : { discard }) }
+    out = Context.add(out, CallHeaders.Incoming, request)
+  }
   return out
 }
 

@@ -10,6 +10,14 @@ import type { Extras } from "../wire/Request.ts"
 const noAnnotations = Context.get(Context.empty(), References.CurrentLogAnnotations)
 const defaultLevel = Context.get(Context.empty(), References.MinimumLogLevel)
 
+/** What goes from a runner to an owner: neither log level nor References are the runner's to choose. */
+export const toOwner = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  const request = fiber.getRef(CallHeaders.Outgoing)
+  if (annotations === noAnnotations && request === undefined) return undefined
+  return { ...(annotations === noAnnotations ? {} : { annotations }), ...request }
+}
+
 /** Undefined where all are at their defaults. */
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
   const annotations = fiber.getRef(References.CurrentLogAnnotations)

@@ -99,6 +99,8 @@ export class Outlet {
   private send(items: Chunk, from: number): Effect.Effect<void, unknown, unknown> {
     if (!this.codec.success.isSync) return Effect.forEach(items, (item) => this.sendLater(item), { discard: true })
     while (from < items.length) {
+      // another stream may have taken the room meanwhile
+      if (!this.sink.isReady) return Effect.flatMap(this.room, () => this.send(items, from))
       const until = Math.min(items.length, from + this.perBatch)
       if (!this.sendBatch(from === 0 && until === items.length ? items : items.slice(from, until))) continue
       const next = (from = until)
@@ -142,22 +144,29 @@ export class Outlet {
   private sendLater(item: unknown): Effect.Effect<void, unknown, unknown> {
     return Effect.flatMap(Effect.orDie(this.codec.items.encodeEffect(item)), (bytes) => {
       this.check(bytes.length - aroundItem)
-      this.sink.write([bytes])
-      return this.sink.isReady ? Effect.void : this.room
+      return this.sink.isReady ? this.writeLater(bytes) : Effect.flatMap(this.room, () => this.writeLater(bytes))
     })
+  }
+
+  private writeLater(bytes: Uint8Array): Effect.Effect<void> {
+    this.sink.write([bytes])
+    return this.sink.isReady ? Effect.void : this.room
   }
 
   private check(size: number): void {
     if (size > this.maxItem) throw new ItemTooLarge(size, this.maxItem)
   }
 
-  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.sink.isReady) return resume(Effect.void)
+  private readonly change: Effect.Effect<void> = Effect.callback((resume) => {
     this.resume = () => resume(Effect.void)
     return Effect.sync(() => {
       this.resume = undefined
     })
   })
+
+  private readonly room: Effect.Effect<void> = Effect.suspend(() =>
+    this.sink.isReady ? Effect.void : Effect.flatMap(this.change, () => this.room)
+  )
 }
 
 /**

@@ -64,6 +64,7 @@ class PlacedServer implements ChannelServer {
       channel: () => this.channel,
       runner: () => this.current?.id ?? "?",
       limit: max,
+      isTowardsOwner: true,
       cancelGrace: ownerGrace,
       over: (fn) => this.over(fn.name),
       signal: () => this.drain(),

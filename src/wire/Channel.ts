@@ -89,6 +89,8 @@ export class Channel {
   private window = creditWindow
   private seen: number
   private lonely = 0
+  /** Bytes that were given to `send` so far. */
+  private pushed = 0
 
   constructor(at: LinkEnd, handlers: ChannelHandlers) {
     this.at = at
@@ -106,9 +108,24 @@ export class Channel {
    */
   send(messages: Uint8Array): boolean {
     if (this.isDropped) return true
+    this.pushed += messages.length
     this.at.link.sendMessages(this.out, messages)
     this.isFull = this.out.left > highWater
     return !this.isFull
+  }
+
+  /** Bytes that were sent so far, and those of them that the other end cannot have read yet. */
+  get sent(): number {
+    return this.pushed
+  }
+
+  get unsent(): number {
+    return this.out.left
+  }
+
+  /** Runs `f` after the other events that are due now. */
+  later(f: () => void): void {
+    this.at.link.later(f)
   }
 
   /** Whether there is room for more. */

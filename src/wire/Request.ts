@@ -142,7 +142,7 @@ export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
     if (bytes.length < at + 2) return undefined
     const length = bytes.readUInt16BE(at)
     at += 2
-    if (bytes.length < at + length) return undefined
+    if (length > extrasLimit || bytes.length < at + length) return undefined
     let parsed: unknown
     try {
       parsed = JSON.parse(bytes.toString("utf8", at, at + length))

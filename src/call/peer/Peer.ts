@@ -59,18 +59,24 @@ export class Peer implements ChannelHandlers {
     const id = bytes.readUInt32BE(from + 1)
     const body = bytes.subarray(from + PeerWire.headSize, end)
     switch (kind) {
-      case Kind.Request:
-        if (this.server?.request(id, body, owned) !== true) this.violate("a request that is not understood")
+      case Kind.Request: {
+        const wrong = this.server === undefined ? "a request before it can be" : this.server.request(id, body, owned)
+        if (wrong !== undefined) this.violate(wrong)
         return
+      }
       case Kind.Cancel:
         return this.server?.cancel(id)
       case Kind.GrantRequest:
-        return body.length === 4 ? this.server?.granted(id, body.readUInt32BE(0)) : undefined
+        if (body.length !== 4 || this.server?.granted(id, body.readUInt32BE(0)) === false)
+          this.violate("a grant of more than was sent")
+        return
       case Kind.Welcome:
       case Kind.Draining:
         return this.options.signal(kind)
-      default:
-        if (!this.calls.message(kind, id, body, owned ? body : undefined)) this.violate("an answer to nothing")
+      default: {
+        const wrong = this.calls.message(kind, id, body, owned ? body : undefined)
+        if (wrong !== undefined) this.violate(wrong)
+      }
     }
   }
 

@@ -26,15 +26,17 @@ import type { AnyEffect } from "../../function/AnyEffect.ts"
 
 type Caller = Fiber.Fiber<unknown, unknown>
 
-/** Items are granted anew when so many bytes of them were taken. */
-const grantAt = 16 * 1024
-
 interface Open {
   readonly id: number
   readonly fn: GroupFunction
   readonly codec: FunctionCodec.FunctionCodec
   readonly tell: (exit: Outcome.CallExit) => void
   readonly items: Items | undefined
+  /** Bytes of its payload, and bytes that the channel had sent before it. */
+  readonly size: number
+  readonly sentBefore: number
+  /** Bytes of its items that were not granted anew. */
+  ahead: number
   /** The fibers that wait until the other end has stopped, or is not there any more. */
   stopped: Array<() => void> | undefined
   isGivenUp: boolean
@@ -51,6 +53,8 @@ export interface PeerCallsOptions {
   readonly cancelGrace: number
   /** Why a request is not answered: it was made before the end, or after it. */
   readonly over: (fn: GroupFunction, mayHaveRun: boolean) => Reason
+  /** Whether requests go from a runner to an owner, who takes neither log level nor References from it. */
+  readonly isTowardsOwner: boolean
 }
 
 export class PeerCalls {
@@ -59,6 +63,11 @@ export class PeerCalls {
   private readonly options: PeerCallsOptions
   private plainContext: Context.Context<never> | undefined
   private isOver = false
+  /** Bytes of the payloads of open requests, and of items of all streams that were not granted anew. */
+  private bytes = 0
+  private aheadOfAll = 0
+  /** Requests that wait until fewer are open. */
+  private readonly waiting = new Set<() => void>()
 
   constructor(options: PeerCallsOptions) {
     this.options = options
@@ -68,14 +77,34 @@ export class PeerCalls {
   /** Makes a request for a fiber; of a stream it gives a Pull, and the request belongs to the Scope. */
   readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): AnyEffect => {
     const codec = FunctionCodec.of(fn)
-    return EncodePayload.encode(codec, fn, payload, (bytes) => {
-      if (this.isOver) return fail(this.options.over(fn, false))
-      const { limit } = this.options
-      if (bytes.length > limit) {
-        return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
-      }
-      return fn.stream ? this.stream(caller, fn, codec, bytes) : this.single(caller, fn, codec, bytes)
-    })
+    return EncodePayload.encode(codec, fn, payload, (bytes) => this.request(caller, fn, codec, bytes))
+  }
+
+  private request(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): AnyEffect {
+    if (this.isOver) return fail(this.options.over(fn, false))
+    const { limit } = this.options
+    if (bytes.length > limit) {
+      return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
+    }
+    if (this.open.size >= PeerWire.maxOpen || this.bytes >= PeerWire.maxOpenBytes) {
+      return Effect.flatMap(this.room, () => this.request(caller, fn, codec, bytes))
+    }
+    return fn.stream ? this.stream(caller, fn, codec, bytes) : this.single(caller, fn, codec, bytes)
+  }
+
+  /** Completes when fewer requests are open, or none is answered any more. */
+  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
+    const go = () => resume(Effect.void)
+    this.waiting.add(go)
+    return Effect.sync(() => this.waiting.delete(go))
+  })
+
+  private wake(count: number): void {
+    for (const go of this.waiting) {
+      if (count-- <= 0) return
+      this.waiting.delete(go)
+      go()
+    }
   }
 
   private single(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): AnyEffect {
@@ -94,7 +123,9 @@ export class PeerCalls {
           let taken = 0
           const consumed = (size: number) => {
             taken += size
-            if (taken < grantAt || !this.isOpen(open)) return
+            if (taken < PeerWire.grantAt || !this.isOpen(open)) return
+            open.ahead -= taken
+            this.aheadOfAll -= taken
             PeerWire.send(this.options.channel(), Kind.GrantRequest, open.id, [PeerWire.u32(taken)])
             taken = 0
           }
@@ -123,7 +154,7 @@ export class PeerCalls {
     const index = this.indices.get(fn)!
     if (context === this.plainContext && !Propagate.hasAny()) head = encodeHead(index, undefined, undefined, undefined)
     else {
-      const extras = ExtrasSent.of(caller)
+      const extras = this.options.isTowardsOwner ? ExtrasSent.toOwner(caller) : ExtrasSent.of(caller)
       let span = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
       if (CallSpan.isTraced(context)) {
         const own = (span = CallSpan.begin(context, fn.stream ? "Flame.stream" : "Flame.call", "client"))
@@ -135,9 +166,22 @@ export class PeerCalls {
       } else if (extras === undefined && span === undefined) this.plainContext = context
       head = encodeHead(index, undefined, span, extras)
     }
-    const open: Open = { id: this.open.next, fn, codec, tell, items, stopped: undefined, isGivenUp: false }
+    const channel = this.options.channel()
+    const open: Open = {
+      id: this.open.next,
+      fn,
+      codec,
+      tell,
+      items,
+      size: bytes.length,
+      sentBefore: channel.sent,
+      ahead: 0,
+      stopped: undefined,
+      isGivenUp: false
+    }
     this.open.add(open)
-    PeerWire.send(this.options.channel(), Kind.Request, open.id, [head, bytes])
+    this.bytes += open.size
+    PeerWire.send(channel, Kind.Request, open.id, [head, bytes])
     return open
   }
 
@@ -158,22 +202,32 @@ export class PeerCalls {
     return this.open.get(open.id) === open
   }
 
-  /** A message about one of its requests; false when there is no such request. */
-  message(kind: number, id: number, body: Buffer, owned: Uint8Array | undefined): boolean {
+  /** Takes a message about a request. Returns what is wrong with it, undefined where nothing is. */
+  message(kind: number, id: number, body: Buffer, owned: Uint8Array | undefined): string | undefined {
     const open = this.open.get(id)
-    if (open === undefined) return false
-    if (kind === Kind.ItemsResponse) {
-      if (open.items === undefined) return false
-      if (owned === undefined) open.items.batch(body)
-      // items have a length before them, also the only one of a large message
-      else open.items.take(owned, false)
-      return true
-    }
-    if (!isFinal(kind)) return false
+    if (open === undefined) return "an answer to nothing"
+    const channel = this.options.channel()
+    if (channel.unsent > 0 && open.sentBefore >= channel.sent - channel.unsent) return "an answer to an unread request"
+    if (kind === Kind.ItemsResponse) return this.items(open, body, owned)
+    if (!isFinal(kind)) return "a message of no known kind"
     this.open.delete(id)
+    this.bytes -= open.size
+    this.aheadOfAll -= open.ahead
+    if (this.waiting.size > 0) this.wake(PeerWire.maxOpen - this.open.size)
     if (open.isGivenUp) tellStopped(open)
     else this.tell(open, this.read(open, kind, body, owned))
-    return true
+    return undefined
+  }
+
+  private items(open: Open, body: Buffer, owned: Uint8Array | undefined): string | undefined {
+    if (open.items === undefined) return "items of no stream"
+    if (!PeerWire.mayFollow(open.ahead, this.aheadOfAll)) return "items beyond their window"
+    open.ahead += body.length
+    this.aheadOfAll += body.length
+    if (owned === undefined) open.items.batch(body)
+    // items have a length before them, also the only one of a large message
+    else open.items.take(owned, false)
+    return undefined
   }
 
   /** Gives a request its exit. The observers of its fiber are code of the program. */
@@ -201,6 +255,7 @@ export class PeerCalls {
     this.plainContext = undefined
     const open = [...this.open]
     this.open.clear()
+    this.wake(Infinity)
     for (const one of open) {
       if (one.isGivenUp) tellStopped(one)
       else this.tell(one, Exit.fail(new FlameError({ reason: this.options.over(one.fn, true) })))

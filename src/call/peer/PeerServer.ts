@@ -1,7 +1,7 @@
 /** How one end of a placed service answers the requests of the other: each in a fiber and a Scope of its own. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Rpc from "effect/rpc/Rpc"
 import * as Scope from "effect/Scope"
 import type { AnyEffect } from "../../function/AnyEffect.ts"
@@ -11,19 +11,23 @@ import type { GroupFunction } from "../../function/GroupFunctions.ts"
 import type { Channel } from "../../wire/Channel.ts"
 import { Kind } from "../../wire/Frame.ts"
 import { decodeHead, type RequestHead } from "../../wire/Request.ts"
-import { callerOf, withExtras } from "../ExtrasReceived.ts"
+import { callerOf, withExtras, withRunnerExtras } from "../ExtrasReceived.ts"
 import { Handler, type Pump } from "../GroupServer.ts"
 import { compileAnswers, type Served } from "../Served.ts"
 import { ServedRequest } from "../ServedRequest.ts"
 import * as PeerWire from "./PeerWire.ts"
 import { Outlet, type Sink } from "../StreamServer.ts"
 
-/** Bytes of items of one stream that may be under way. */
-const window = 128 * 1024
-
 interface Procedure {
   readonly served: Served
   readonly handler: Handler
+}
+
+/** A request that has come and is not begun. */
+interface Late {
+  readonly request: PeerRequest
+  readonly head: RequestHead
+  readonly payload: Buffer
 }
 
 let clients = 0
@@ -42,13 +46,28 @@ export class PeerServer {
   /** Whether a handler runs its first steps right now, and is not in `open` yet. */
   private isInside = false
   private settled: (() => void) | undefined
+  /** The id of the runner whose requests these are, where the owner of a service answers them. */
+  readonly runner: (() => string) | undefined
+  /** Bytes of payloads of open requests. */
+  private bytes = 0
+  /** Bytes of items of all streams that were not taken. */
+  private aheadOfAll = 0
+  /** Requests that wait until answers have left or the event loop has turned. */
+  private readonly late: Array<Late> = []
+  /** Answers that wait until others have left. */
+  private readonly unsaid: Array<() => void> = []
+  private begunInTurn = 0
+  private isResting = false
 
+  /** `runner` is given where the owner of a service answers its runner: such requests are not trusted. */
   constructor(
     functions: ReadonlyArray<GroupFunction>,
     context: Context.Context<never>,
     channel: Channel,
-    limit: number
+    limit: number,
+    runner?: () => string
   ) {
+    this.runner = runner
     const client = new Rpc.ServerClient(clients++)
     this.context = withBuilt(functions, context)
     this.procedures = functions.map((fn) => ({
@@ -60,35 +79,107 @@ export class PeerServer {
     this.isTraced = CallSpan.isTraced(context)
   }
 
-  /** Serves a request, whose bytes hold only now. Returns false for bytes that are none. */
-  request(id: number, body: Buffer, owned: boolean): boolean {
+  /** Serves a request, whose bytes hold only now. Returns what is wrong with it, undefined where nothing is. */
+  request(id: number, body: Buffer, owned: boolean): string | undefined {
     const head = decodeHead(body)
     const procedure = head === undefined ? undefined : this.procedures[head.functionIndex]
-    if (head === undefined || procedure === undefined || this.open.has(id)) return false
-    if (this.isOver) return true
-    const request = new PeerRequest(this, id, procedure)
+    if (head === undefined || procedure === undefined || this.open.has(id)) return "a request that is not understood"
+    if (this.isOver) return undefined
+    if (this.open.size >= PeerWire.maxOpen) return "more requests than may be open"
+    if (this.bytes >= PeerWire.maxOpenBytes) return "requests with too large payloads"
+    const payload = body.subarray(head.end)
+    const request = new PeerRequest(this, id, procedure, payload.length)
+    if (this.mayBegin()) this.begin(request, head, payload, owned)
+    else {
+      this.keep(request)
+      this.late.push({ request, head, payload: owned ? payload : Buffer.from(payload) })
+    }
+    return undefined
+  }
+
+  /** A peer that asks without end, or takes no answers, has to wait. What it may ask is bounded, so requests are kept. */
+  private mayBegin(): boolean {
+    return !this.isResting && this.late.length === 0 && !this.isBacklogged
+  }
+
+  /** Whether so many answers wait for the other end that no more are made. */
+  get isBacklogged(): boolean {
+    return this.channel.unsent >= PeerWire.mostUndelivered
+  }
+
+  private begin(request: PeerRequest, head: RequestHead, payload: Buffer, owned: boolean): void {
+    if (++this.begunInTurn >= PeerWire.requestsPerTurn) this.rest()
     this.isInside = true
-    const exit = request.begin(head, body.subarray(head.end), owned)
+    const exit = request.begin(head, payload, owned)
     this.isInside = false
     // a request that ends at once and has nothing to close cannot be cancelled: nobody needs to find it
-    if (exit === undefined || !request.isPlain) this.open.set(id, request)
+    if (exit === undefined || !request.isPlain) this.keep(request)
     // the first steps of the request have ended the session
     if (this.isOver) request.stop()
     if (exit !== undefined) request.ended(exit)
-    return true
   }
 
-  /** Resumes streams: there is room in the channel again. */
+  /** Lets the event loop turn. */
+  private rest(): void {
+    this.begunInTurn = 0
+    this.isResting = true
+    this.channel.later(() => {
+      this.isResting = false
+      this.beginLate()
+    })
+  }
+
+  private beginLate(): void {
+    while (this.late.length > 0 && !this.isResting && !this.isBacklogged) {
+      const { head, payload, request } = this.late.shift()!
+      this.begin(request, head, payload, true)
+    }
+  }
+
+  /** Counts a request that is open after its first steps. */
+  keep(request: PeerRequest): void {
+    if (this.open.has(request.id)) return
+    this.open.set(request.id, request)
+    this.bytes += request.size
+  }
+
+  /** Runs `say` once fewer answers wait for the other end. */
+  whenTaken(say: () => void): void {
+    this.unsaid.push(say)
+  }
+
+  /** There is room in the channel again: for answers, then for those of requests that wait, then for items. */
   ready(): void {
+    while (this.unsaid.length > 0 && !this.isBacklogged) this.unsaid.shift()!()
+    this.beginLate()
+    this.resumeStreams()
+  }
+
+  private resumeStreams(): void {
     for (const request of this.open.values()) request.resume()
   }
 
-  /** Counts items of a stream that were taken. */
-  granted(id: number, bytes: number): void {
+  /** Whether a stream of which so many bytes are under way may send items. */
+  mayFollow(ahead: number): boolean {
+    return PeerWire.mayFollow(ahead, this.aheadOfAll)
+  }
+
+  /** Counts items of a stream that were sent, or with a negative number taken. */
+  follow(bytes: number): void {
+    const wasFull = !this.mayFollow(PeerWire.grantAt)
+    this.aheadOfAll += bytes
+    if (wasFull && this.mayFollow(PeerWire.grantAt) && this.channel.isReady) this.resumeStreams()
+  }
+
+  /** Counts items of a stream that were taken. Returns false where they cannot have been. */
+  granted(id: number, bytes: number): boolean {
     const request = this.open.get(id)
-    if (request === undefined) return
+    if (request === undefined) return true
+    if (bytes > request.ahead) return false
     request.ahead -= bytes
+    this.follow(-bytes)
     if (this.channel.isReady) request.resume()
+    return true
   }
 
   /** Interrupts a request, whose requester waits for nothing but its end. */
@@ -96,18 +187,24 @@ export class PeerServer {
     const request = this.open.get(id)
     if (request === undefined) return
     request.isCancelled = true
-    request.stop()
+    const at = this.late.findIndex((late) => late.request === request)
+    if (at < 0) return request.stop()
+    this.late.splice(at, 1)
+    request.ended(Exit.interrupt())
   }
 
   /** Takes out a request that has its answer. */
-  over(id: number): void {
-    this.open.delete(id)
+  over(request: PeerRequest): void {
+    if (this.open.delete(request.id)) this.bytes -= request.size
+    if (request.ahead > 0) this.follow(-request.ahead)
     if (this.open.size === 0) this.settled?.()
   }
 
   /** Answers nothing any more: interrupts what runs. */
   interrupt(): void {
     this.isOver = true
+    for (const { request } of this.late.splice(0)) request.ended(Exit.interrupt())
+    for (const say of this.unsaid.splice(0)) say()
     for (const request of this.open.values()) request.stop()
   }
 
@@ -124,13 +221,16 @@ class PeerRequest extends ServedRequest implements Sink {
   ahead = 0
   private outlet: Outlet | undefined = undefined
   private readonly server: PeerServer
-  private readonly id: number
+  readonly id: number
+  /** Bytes of its payload. */
+  readonly size: number
   private readonly handler: Handler
 
-  constructor(server: PeerServer, id: number, { handler, served }: Procedure) {
+  constructor(server: PeerServer, id: number, { handler, served }: Procedure, size: number) {
     super(served)
     this.server = server
     this.id = id
+    this.size = size
     this.handler = handler
   }
 
@@ -149,7 +249,11 @@ class PeerRequest extends ServedRequest implements Sink {
   /** Runs the handler up to its first wait. Returns its exit if it has ended by then, which the caller passes to `ended`. */
   begin(head: RequestHead, bytes: Buffer, owned: boolean): Exit.Exit<unknown, unknown> | undefined {
     let context: Context.Context<never> = Context.add(this.server.context, Scope.Scope, this.scope)
-    if (head.extras !== undefined) context = withExtras(context, head.extras)
+    if (head.extras !== undefined) {
+      const { runner } = this.server
+      context =
+        runner === undefined ? withExtras(context, head.extras) : withRunnerExtras(context, head.extras, runner())
+    }
     const beginSpan = this.server.isTraced
       ? (context: Context.Context<never>) =>
           CallSpan.begin(context, `${this.served.fn.name}.run`, "server", callerOf(head.span))
@@ -174,12 +278,15 @@ class PeerRequest extends ServedRequest implements Sink {
 
   /** Sends items of a stream. */
   write(pieces: ReadonlyArray<Uint8Array>): void {
-    for (const { length } of pieces) this.ahead += length
+    let size = 0
+    for (const { length } of pieces) size += length
+    this.ahead += size
+    this.server.follow(size)
     if (!this.server.isOver) PeerWire.send(this.server.channel, Kind.ItemsResponse, this.id, pieces)
   }
 
   get isReady(): boolean {
-    return this.ahead < window && this.server.channel.isReady
+    return this.server.mayFollow(this.ahead) && this.server.channel.isReady
   }
 
   private pump(): Pump {
@@ -189,7 +296,15 @@ class PeerRequest extends ServedRequest implements Sink {
 
   /** Goes on with a stream whose items have been taken. */
   resume(): void {
-    if (this.ahead < window) this.outlet?.ready()
+    if (this.server.mayFollow(this.ahead)) this.outlet?.ready()
+  }
+
+  /** Encodes nothing for a peer that does not take what waits for it already. */
+  protected override conclude(exit: Exit.Exit<unknown, unknown>): void {
+    const { server } = this
+    if (!server.isBacklogged || server.isOver) return super.conclude(exit)
+    server.keep(this)
+    server.whenTaken(() => this.conclude(exit))
   }
 
   protected send(kind: Kind, body: Uint8Array): void {
@@ -197,7 +312,7 @@ class PeerRequest extends ServedRequest implements Sink {
   }
 
   protected leave(): void {
-    this.server.over(this.id)
+    this.server.over(this)
   }
 }
 

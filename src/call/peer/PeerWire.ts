@@ -11,6 +11,33 @@ import type { Kind } from "../../wire/Frame.ts"
 /** Kind and id. */
 export const headSize = 5
 
+/**
+ * Requests of one end that are not answered, and bytes of their payloads: a request is sent while there are fewer. More
+ * are a violation, so that a peer holds 4 MiB and one message of them.
+ */
+export const maxOpen = 2_048
+export const maxOpenBytes = 4 * 1024 * 1024
+
+/** Bytes of answers that wait for the other end. Above that no request is answered, until it has taken some. */
+export const mostUndelivered = 4 * 1024 * 1024
+
+/** Requests that are begun in one turn of the event loop. */
+export const requestsPerTurn = 256
+
+/** Items of a stream are granted anew when so many bytes of them were taken. */
+export const grantAt = 16 * 1024
+
+/** Bytes of items that may be under way: of one stream, and of all streams towards one end. */
+const window = 128 * 1024
+const windowOfAll = 4 * 1024 * 1024
+
+/**
+ * Whether a stream of which so many bytes are under way may send a message. One that has nearly nothing under way always
+ * may: it must not wait for streams that nobody pulls.
+ */
+export const mayFollow = (ahead: number, aheadOfAll: number): boolean =>
+  ahead < window && (aheadOfAll < windowOfAll || ahead < grantAt)
+
 /** What a message may have around a value, in bytes: the head of a request, lengths of items. */
 export const slack = 16 * 1024
 

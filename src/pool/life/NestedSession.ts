@@ -15,7 +15,7 @@ import {
   RemoteDefect,
   TooDeep
 } from "../../error/FlameError.ts"
-import { printableLine } from "../../error/PeerText.ts"
+import { printableLine, printableRecord } from "../../error/PeerText.ts"
 import * as FlameErrorCodec from "../../function/FlameErrorCodec.ts"
 import { isStreaming } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
@@ -23,6 +23,7 @@ import { encodeRunner } from "../../call/DefectOrigin.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import { inlineLimit, Kind } from "../../wire/Frame.ts"
 import * as NestedHead from "../../wire/NestedHead.ts"
+import type { Extras } from "../../wire/Request.ts"
 import { Call, type CallExit, type CallTerms, type NestedOf, type RawAnswer } from "../engine/Call.ts"
 import { depthLimit, NestedCall } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
@@ -218,7 +219,7 @@ export class NestedSession {
         : Math.max(0, caller.expiry - this.engine.now())
     const timeout = Math.min(own ?? Infinity, left)
     const finite = timeout === Infinity ? undefined : timeout
-    return { span, extras, timeout: finite, lease: -1, leasedRunner: undefined, cast: head.cast }
+    return { span, extras: cleaned(extras), timeout: finite, lease: -1, leasedRunner: undefined, cast: head.cast }
   }
 
   /** Bytes that the parent holds for this runner's nested calls. */
@@ -309,6 +310,10 @@ export class NestedSession {
     for (const each of open) this.cancel(each.id)
   }
 }
+
+/** The log annotations of a runner come to stand in the logs of others. */
+const cleaned = (extras: Extras | undefined): Extras | undefined =>
+  extras?.annotations === undefined ? extras : { ...extras, annotations: printableRecord(extras.annotations) }
 
 const familyOf = (caller: Call): Family | undefined => caller.calls as Family | undefined
 

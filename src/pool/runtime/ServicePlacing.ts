@@ -86,6 +86,7 @@ class ServicePlacing implements CallMessages {
       channel: () => this.channel,
       runner: () => this.runner,
       limit: engine.settings.maxPayload,
+      isTowardsOwner: false,
       cancelGrace: engine.settings.cancelGrace,
       over: (fn, mayHaveRun) => this.reason(fn.name, mayHaveRun),
       signal: (kind) => kind === Kind.Welcome && this.built(),
@@ -161,7 +162,13 @@ class ServicePlacing implements CallMessages {
     if (this.peer.server === undefined && this.why === undefined) {
       const { offers } = this.service
       const offered = offers === undefined ? [] : GroupFunctions.of(offers)
-      this.peer.server = new PeerServer(offered, this.context, this.channel, this.engine.settings.maxPayload)
+      this.peer.server = new PeerServer(
+        offered,
+        this.context,
+        this.channel,
+        this.engine.settings.maxPayload,
+        () => this.runner
+      )
     }
     return this.peer
   }

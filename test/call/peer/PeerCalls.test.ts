@@ -15,10 +15,11 @@ const functions = GroupFunctions.of(RpcGroup.make(Rpc.make("get", { success: Sch
 
 const options: PeerCallsOptions = {
   functions,
-  channel: () => ({ send: () => true }) as never,
+  channel: () => ({ send: () => true, sent: 0, unsent: 0 }) as never,
   runner: () => "r",
   limit: 1e6,
   cancelGrace: 500,
+  isTowardsOwner: false,
   over: ({ name }) => new ServiceEnded({ pool: "p", function: name, runner: "r", detail: "over" })
 }
 
@@ -35,7 +36,7 @@ describe("PeerCalls", () => {
         const calls = new PeerCalls(options)
         const call = Effect.withFiber((fiber) => calls.call(fiber, functions[0]!, undefined)) as Effect.Effect<unknown>
         const fiber = yield* Effect.forkChild(Effect.exit(call), { startImmediately: true })
-        assert.isTrue(calls.message(Kind.Refused, 1, Buffer.from(body), undefined))
+        assert.isUndefined(calls.message(Kind.Refused, 1, Buffer.from(body), undefined))
         const exit = yield* Fiber.join(fiber)
         assert.instanceOf(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, FlameError)
       })
