@@ -288,16 +288,11 @@ describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (modu
   })
 
   it("imports ours, effect by deep paths and Node, nothing of testing, nothing for a side effect", () => {
-    // the client library costs 85 MiB: loaded when it is needed, by the backend that needs it
-    const isLazyClient = ({ from, kind }: Import): boolean =>
-      module.startsWith("kubernetes/") &&
-      (kind === "type" || kind === "dynamic") &&
-      /^@kubernetes\/client-node(\/dist\/[\w-]+\.js)?$/.test(from)
     assert.deepStrictEqual(
       those((to) =>
         to.ours
           ? isTesting(to.from) || to.kind === "side effect"
-          : !/^(node:\w+(\/\w+)*|effect(\/[a-z-]+)?\/[A-Z]\w*)$/.test(to.from) && !isLazyClient(to)
+          : !/^(node:\w+(\/\w+)*|effect(\/[a-z-]+)?\/[A-Z]\w*)$/.test(to.from)
       ),
       none
     )

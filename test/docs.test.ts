@@ -13,7 +13,14 @@ import * as Workspace from "../scripts/docs/Workspace.ts"
 
 const repository = Path.join(import.meta.dirname, "..")
 const pages = ["README.md", ...Fs.globSync("docs/**/*.md", { cwd: repository }).toSorted()]
-const others = ["AGENTS.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", "examples/kubernetes/README.md"]
+const others = [
+  "AGENTS.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "llms.txt",
+  "bench/README.md",
+  "examples/kubernetes/README.md"
+]
 const blocks = pages.flatMap((page) => blocksOf(page, Fs.readFileSync(Path.join(repository, page), "utf8")))
 
 // Inside of the repository: there `effect-flame` is the package itself, and its condition leads to src.
@@ -82,4 +89,37 @@ it("no document names a module or a folder that does not exist", () => {
       .map((path) => `${page}: ${path}`)
   )
   assert.deepStrictEqual(missing, [])
+})
+
+/** Matches of a pattern's first group in a file of the repository. */
+const namesIn = (file: string, pattern: RegExp): ReadonlyArray<string> =>
+  [...Fs.readFileSync(Path.join(repository, file), "utf8").matchAll(pattern)].map((match) => match[1]!)
+
+it.each(["FlameError", "BootFailure", "RunnerExit"])("docs/errors.md has a section for every class of %s", (module) => {
+  const classes = namesIn(`src/error/${module}.ts`, /^export class (\w+) extends/gm).filter(
+    (name) => name !== "FlameError"
+  )
+  const sections = namesIn("docs/errors.md", /^## (\w+)$/gm)
+  assert.deepStrictEqual(
+    classes.filter((name) => !sections.includes(name)),
+    []
+  )
+})
+
+it.each([
+  ["src/pool/option/PoolOptions.ts", "PoolOptions", "docs/reference.md"],
+  ["src/backend/ProcessBackend.ts", "ProcessBackendOptions", "docs/reference.md"],
+  ["src/kubernetes/template/PodOptions.ts", "PodOptions", "docs/kubernetes.md"]
+])("the options of %s (%s) are in %s", (file, name, page) => {
+  const source = Fs.readFileSync(Path.join(repository, file), "utf8")
+  const start = source.search(new RegExp(`^export interface ${name}\\b`, "m"))
+  assert.isAtLeast(start, 0, `${file} has no interface ${name}`)
+  const body = source.slice(start, source.indexOf("\n}", start))
+  const options = [...body.matchAll(/^  readonly (\w+)\??:/gm)].map(([, option]) => option!)
+  assert.isNotEmpty(options)
+  const text = Fs.readFileSync(Path.join(repository, page), "utf8")
+  assert.deepStrictEqual(
+    options.filter((option) => !text.includes(`\`${option}\``)),
+    []
+  )
 })
