@@ -56,66 +56,48 @@ type Fields = Schema.Struct.Fields
  * const nine = Flame.call(square, { n: 3 })
  * ```
  */
-export const fn: {
-  <
-    const Name extends string,
-    R,
-    P extends Schema.Top | Fields = Schema.Void,
-    S extends Schema.Top = Schema.Void,
-    E extends Schema.Top = Schema.Never,
-    PoolId extends AnyPool = Pool
-  >(
-    name: Name,
-    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Plain,
-    implementation: (payload: FlameFunction.SchemaOf<P>["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
-  ): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
-    FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>>
-  <
-    const Name extends string,
-    R,
-    P extends Schema.Top | Fields = Schema.Void,
-    S extends Schema.Top = Schema.Void,
-    E extends Schema.Top = Schema.Never,
-    PoolId extends AnyPool = Pool
-  >(
-    name: Name,
-    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Streaming,
-    implementation: FlameFunction.StreamCode<FlameFunction.SchemaOf<P>, S, E, R>
-  ): FlameFunction.FlameStream<Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
-    FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>>
-} = (name: string, contract: AnyContract, implementation: (payload: never) => unknown): never =>
-  FlameFunction.implement(declare(name, contract) as never, implementation as never) as never
+export const fn: <
+  const Name extends string,
+  R,
+  P extends Schema.Top | Fields = Schema.Void,
+  S extends Schema.Top = Schema.Void,
+  E extends Schema.Top = Schema.Never,
+  PoolId extends AnyPool = Pool,
+  const St extends boolean = false
+>(
+  name: Name,
+  contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Streaming<St>,
+  implementation: (payload: FlameFunction.SchemaOf<P>["Type"]) => FlameFunction.Code<St, S, E, R>
+) => FlameFunction.DeclaredFunction<St, Name, FlameFunction.SchemaOf<P>, S, E, PoolId> &
+  FlameFunction.Implemented<FlameFunction.Needs<R, FlameFunction.SchemaOf<P>, S, E>> = (
+  name: string,
+  contract: AnyContract,
+  implementation: (payload: never) => unknown
+): never => FlameFunction.implement(declare(name, contract), implementation as never) as never
 
 /** Declares a function without its code, so that a parent need not load it; `implement` gives it the code. */
-export const contract: {
-  <
-    const Name extends string,
-    P extends Schema.Top | Fields = Schema.Void,
-    S extends Schema.Top = Schema.Void,
-    E extends Schema.Top = Schema.Never,
-    PoolId extends AnyPool = Pool
-  >(
-    name: Name,
-    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Plain
-  ): FlameFunction.FlameFunction<Name, FlameFunction.SchemaOf<P>, S, E, PoolId>
-  <
-    const Name extends string,
-    P extends Schema.Top | Fields = Schema.Void,
-    S extends Schema.Top = Schema.Void,
-    E extends Schema.Top = Schema.Never,
-    PoolId extends AnyPool = Pool
-  >(
-    name: Name,
-    contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Streaming
-  ): FlameFunction.FlameStream<Name, FlameFunction.SchemaOf<P>, S, E, PoolId>
-} = (name: string, contract: AnyContract): never => declare(name, contract) as never
+export const contract: <
+  const Name extends string,
+  P extends Schema.Top | Fields = Schema.Void,
+  S extends Schema.Top = Schema.Void,
+  E extends Schema.Top = Schema.Never,
+  PoolId extends AnyPool = Pool,
+  const St extends boolean = false
+>(
+  name: Name,
+  contract: FlameFunction.Contract<P, S, E, PoolId> & FlameFunction.Streaming<St>
+) => FlameFunction.DeclaredFunction<St, Name, FlameFunction.SchemaOf<P>, S, E, PoolId> = (
+  name: string,
+  contract: AnyContract
+): never => declare(name, contract) as never
 
 export {
   /** Gives a declared function its code, in a module that only runners load. */
   implement
 } from "./function/FlameFunction.ts"
 
-type AnyContract = FlameFunction.Contract<Schema.Top | Fields, Schema.Top, Schema.Top, AnyPool>
+type AnyContract = FlameFunction.Contract<Schema.Top | Fields, Schema.Top, Schema.Top, AnyPool> &
+  FlameFunction.Streaming<boolean>
 
 const declare = (name: string, contract: AnyContract): FlameFunction.AnyFunction =>
   FlameFunction.make(name, { ...contract, pool: contract.pool ?? Pool } as never)

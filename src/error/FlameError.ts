@@ -206,9 +206,12 @@ const retryable = (reason: Reason): boolean => {
 /**
  * Whether trying the same call again is safe and can help, for `Effect.retry({ while: Flame.isRetryable })`.
  *
+ * A plain boolean and not a type guard: where it is false the error may still be a `FlameError`, which a guard would take
+ * out of the type.
+ *
  * True for a full queue, a budget spent before the call ran, a boot that can heal, and a lost runner that did not run it.
  */
-export const isRetryable = (u: unknown): u is FlameError =>
+export const isRetryable = (u: unknown): boolean =>
   hasProperty(u, "_tag") && u._tag === "FlameError" && u instanceof FlameError && retryable(u.reason)
 
 /**

@@ -62,8 +62,6 @@ export interface Contract<
   readonly timeout?: Duration.Input | undefined
   /** Whether a call may simply run again when its runner is lost. Default false. */
   readonly idempotent?: boolean | undefined
-  /** Whether it gives a stream, of which `success` is the item. Default false. */
-  readonly stream?: boolean | undefined
   /**
    * The largest payload, result, error or item that is encoded by a schema, in bytes. Default 32 MiB, which the receiver
    * decodes in about 100 ms. Text counts by its bytes, each part of the value as 32 bytes, or as 128 to 1 024 where its schema
@@ -72,13 +70,45 @@ export interface Contract<
   readonly maxValue?: number | undefined
 }
 
-/** The part of a contract that makes a function give one value, or a stream of them. */
-export interface Plain {
-  readonly stream?: false | undefined
+/**
+ * The part of a contract that makes a function give one value, or a stream of them.
+ *
+ * `St` is a type parameter of one signature and not a pair of overloads: with overloads the compiler reports the mistake
+ * of one of them, which may not be the one that was meant.
+ */
+export interface Streaming<St extends boolean> {
+  /** Whether the function gives a stream, of which `success` is the item. Default false. */
+  readonly stream?: St | undefined
 }
-export interface Streaming {
-  readonly stream: true
+
+/**
+ * What code gives whose contract declares no `success`: nothing.
+ *
+ * The interface is never implemented. TypeScript accepts any value in place of `void`, but none in place of this union,
+ * and prints its name where code gives a value that nobody would get.
+ */
+export type NothingWithoutSuccess = void | DeclareSuccessInTheContract
+interface DeclareSuccessInTheContract {
+  readonly "~success": never
 }
+
+/** What the code of a function has to give: the type of `success`, or nothing. */
+export type Given<S extends Schema.Top> = [S["Type"]] extends [void] ? NothingWithoutSuccess : S["Type"]
+
+/** What the code of a function gives: an Effect of one value; with `stream: true` a Stream, or an Effect that makes it. */
+export type Code<St extends boolean, S extends Schema.Top, E extends Schema.Top, R> = [St] extends [true]
+  ? Stream.Stream<S["Type"], E["Type"], R> | Effect.Effect<Stream.Stream<S["Type"], E["Type"], R>, E["Type"], R>
+  : Effect.Effect<Given<S>, E["Type"], R>
+
+/** A declared function, or a streaming one. */
+export type DeclaredFunction<
+  St extends boolean,
+  Name extends string,
+  P extends Schema.Top,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool
+> = [St] extends [true] ? FlameStream<Name, P, S, E, PoolId> : FlameFunction<Name, P, S, E, PoolId>
 
 /** A function of any type, as the engine sees it. */
 export interface AnyFunction {
@@ -130,11 +160,6 @@ export interface FlameStream<
   readonly stream: true
 }
 
-/** The code of a function that gives a stream: the stream, or an effect that makes it. */
-export type StreamCode<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, R> = (
-  payload: P["Type"]
-) => Stream.Stream<S["Type"], E["Type"], R> | Effect.Effect<Stream.Stream<S["Type"], E["Type"], R>, E["Type"], R>
-
 /**
  * A function with its code, which needs `R` from the runner: what `Flame.main` and `FlameRunner.serve` take.
  *
@@ -182,32 +207,20 @@ export const differingSides = (layout: string, other: string): ReadonlyArray<(ty
 export const maxNameLength = 200
 
 /** Declares a function; throws when its name or one of its schemas cannot be used. */
-export const make: {
-  <
-    const Name extends string,
-    P extends Schema.Top | Schema.Struct.Fields,
-    S extends Schema.Top,
-    E extends Schema.Top,
-    PoolId extends AnyPool
-  >(
-    name: Name,
-    contract: Contract<P, S, E, PoolId> & Streaming & { readonly pool: PoolKey<PoolId> }
-  ): FlameStream<Name, SchemaOf<P>, S, E, PoolId>
-  <
-    const Name extends string,
-    P extends Schema.Top | Schema.Struct.Fields,
-    S extends Schema.Top,
-    E extends Schema.Top,
-    PoolId extends AnyPool
-  >(
-    name: Name,
-    contract: Contract<P, S, E, PoolId> & Plain & { readonly pool: PoolKey<PoolId> }
-  ): FlameFunction<Name, SchemaOf<P>, S, E, PoolId>
-} = (
+export const make: <
+  const Name extends string,
+  P extends Schema.Top | Schema.Struct.Fields,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool,
+  const St extends boolean = false
+>(
+  name: Name,
+  contract: Contract<P, S, E, PoolId> & Streaming<St> & { readonly pool: PoolKey<PoolId> }
+) => DeclaredFunction<St, Name, SchemaOf<P>, S, E, PoolId> = (
   name: string,
-  contract: Contract<Schema.Top | Schema.Struct.Fields, Schema.Top, Schema.Top, AnyPool> & {
-    readonly pool: PoolKey<AnyPool>
-  }
+  contract: Contract<Schema.Top | Schema.Struct.Fields, Schema.Top, Schema.Top, AnyPool> &
+    Streaming<boolean> & { readonly pool: PoolKey<AnyPool> }
 ): never => {
   checkNode()
   checkName(name)
@@ -228,17 +241,51 @@ export const make: {
   return fn as never
 }
 
-/** Gives a declared function its code; the result is the same function, to call and to serve. */
-export const implement: {
-  <Name extends string, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool, R>(
-    contract: FlameFunction<Name, P, S, E, PoolId>,
-    implementation: (payload: P["Type"]) => Effect.Effect<S["Type"], E["Type"], R>
-  ): FlameFunction<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
-  <Name extends string, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top, PoolId extends AnyPool, R>(
-    contract: FlameStream<Name, P, S, E, PoolId>,
-    implementation: StreamCode<P, S, E, R>
-  ): FlameStream<Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>>
-} = (contract: AnyFunction, implementation: (payload: never) => unknown): never =>
+/**
+ * Gives a declared function its code, in a module that only runners load. The result is the same function, to call and to
+ * serve.
+ *
+ * Services that the code needs are built on the runner; a pool, a `Scope` and `FlameRunner.Current` are there already.
+ * Nothing is registered: a runner serves the functions that `Flame.main` or `FlameRunner.serve` gets.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame, FlameRunner } from "effect-flame"
+ *
+ * // what the parent imports
+ * const square = Flame.contract("square", { payload: { n: Schema.Int }, success: Schema.Int })
+ *
+ * // what the runner's entry runs
+ * const squareLive = Flame.implement(square, ({ n }) => Effect.succeed(n * n))
+ * FlameRunner.serve([squareLive]).pipe(Flame.runMain)
+ * ```
+ *
+ * @since 0.1.0
+ * @category declaring
+ */
+export const implement: <
+  Name extends string,
+  P extends Schema.Top,
+  S extends Schema.Top,
+  E extends Schema.Top,
+  PoolId extends AnyPool,
+  R,
+  St extends boolean
+>(
+  contract: AnyFunction & {
+    readonly name: Name
+    readonly payload: P
+    readonly success: S
+    readonly error: E
+    readonly pool: PoolKey<PoolId>
+    readonly stream: St
+  },
+  implementation: (payload: P["Type"]) => Code<St, S, E, R>
+) => DeclaredFunction<St, Name, P, S, E, PoolId> & Implemented<Needs<R, P, S, E>> = (
+  contract: AnyFunction,
+  implementation: (payload: never) => unknown
+): never =>
   new Declared(
     contract.name,
     contract.payload,

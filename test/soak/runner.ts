@@ -44,7 +44,10 @@ FlameRunner.serve([
   Flame.implement(Functions.die, ({ nonce }) => Effect.die(new Error(`call ${nonce} dies`))),
   Flame.implement(Functions.never, () => Effect.never),
   Flame.implement(Functions.leave, ({ how }) =>
-    Effect.sync(() => (how === "exit" ? process.exit(3) : process.kill(process.pid, "SIGHUP")))
+    Effect.sync(() => {
+      if (how === "exit") process.exit(3)
+      process.kill(process.pid, "SIGHUP")
+    })
   ),
   Flame.implement(Functions.mark, marking),
   Flame.implement(Functions.markAgain, marking),

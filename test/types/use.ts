@@ -231,6 +231,9 @@ same<ReturnType<typeof whenTooBig>, Effect.Effect<Uint8Array | number, FlameFail
 const whenTooBig = () =>
   Flame.call(thumb, { video: "x" }).pipe(Effect.catchTag("TooBig", ({ max }) => Effect.succeed(max)))
 Flame.call(thumb, { video: "x" }).pipe(Effect.retry({ times: 2, while: Flame.isRetryable }))
+// [C226] an error that is not retryable may still be a FlameError
+same<ReturnType<typeof unlessRetryable>, Effect.Effect<number | string, FlameFailure, Pool>>()
+const unlessRetryable = () => Flame.call(ping).pipe(Effect.catchIf(Flame.isRetryable, () => Effect.succeed(-1)))
 // @ts-expect-error a reason that does not exist
 Flame.call(ping).pipe(Effect.catchReason("FlameError", "QueueFul", () => Effect.void))
 
