@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type BootFailure, NotARunner, ServicesFailed } from "./error/BootFailure.ts"
+import { type BootFailure, NotARunner, servicesFailed } from "./error/BootFailure.ts"
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import type { AnyImplemented } from "./function/FlameFunction.ts"
 import * as Build from "./process/Build.ts"
@@ -62,7 +62,7 @@ export const serveWith = <ES, RS>(
       const built = yield* Effect.exit(Effect.updateContext(Layer.build(services), forwarded<RS | Scope.Scope>))
       if (Exit.isFailure(built)) {
         if (!Cause.hasInterruptsOnly(built.cause)) {
-          Role.report(new ServicesFailed({ detail: Cause.pretty(built.cause).slice(0, 2_000) }))
+          Role.report(servicesFailed(built.cause))
         }
         return yield* Effect.failCause(built.cause)
       }

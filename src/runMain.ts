@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
-import { NeverConnected, ServicesFailed } from "./error/BootFailure.ts"
+import { NeverConnected, servicesFailed } from "./error/BootFailure.ts"
 import { checkNode } from "./function/Requirements.ts"
 import * as Steps from "./process/Steps.ts"
 import * as UnsentLogs from "./process/UnsentLogs.ts"
@@ -108,7 +108,7 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
     const asked = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
     // services that are provided around `serve` fail here
     if (isRunner && Exit.isFailure(exit) && !asked && !Shutdown.wasUsed()) {
-      report(new ServicesFailed({ detail: Cause.pretty(exit.cause).slice(0, 2_000) }))
+      report(servicesFailed(exit.cause))
     }
     // a runner that does not serve yet dies of the signal: an exit with 0 would be reported as "not a runner"
     if (asked && end === "booting") return dieOfSigterm(onTerm)

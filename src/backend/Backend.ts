@@ -98,7 +98,12 @@ export class Backend extends Context.Service<
     /** What code the parent runs, named as its runners name theirs; another build is only reported. */
     readonly build: string
     /** Defaults of pools on this backend, in milliseconds. */
-    readonly defaults: { readonly bootTimeout: number; readonly reasonGrace: number }
+    readonly defaults: {
+      readonly bootTimeout: number
+      readonly reasonGrace: number
+      /** 60 000 where not given. */
+      readonly bootPatience?: number
+    }
     /** What of a pool's `drainTimeout` can be had before this process itself is ended; all of it where not given. */
     readonly drainBudget?: (drainTimeout: number) => Effect.Effect<number>
     /** Reports outages of what makes runners exist, which pools publish as events. The result ends that. */

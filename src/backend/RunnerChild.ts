@@ -134,6 +134,25 @@ const closed = (stream: Readable): Promise<void> =>
     else stream.once("close", resolve)
   })
 
+/** Codes of what a later try cannot start either: the command, its arguments or its environment are wrong. */
+const permanentCodes: ReadonlySet<unknown> = new Set([
+  "E2BIG",
+  "EACCES",
+  "EINVAL",
+  "EISDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "ENOENT",
+  "ENOEXEC",
+  "ENOTDIR",
+  "EPERM",
+  "ERR_INVALID_ARG_TYPE",
+  "ERR_INVALID_ARG_VALUE"
+])
+
+const isPermanent = (cause: unknown): boolean =>
+  cause instanceof Error && permanentCodes.has((cause as NodeJS.ErrnoException).code)
+
 /** Starts the process. Calls `onStart` and `onEnd` with its pid at once, in the turn of the event itself. */
 export const start = (
   command: RunnerCommand,
@@ -144,8 +163,10 @@ export const start = (
   }
 ): Effect.Effect<RunnerChild, LaunchFailed> =>
   Effect.callback((resume) => {
-    const failed = (cause: unknown) =>
-      resume(Effect.fail(new LaunchFailed({ detail: cause instanceof Error ? cause.message : String(cause) })))
+    const failed = (cause: unknown) => {
+      const detail = cause instanceof Error ? cause.message : String(cause)
+      resume(Effect.fail(new LaunchFailed(isPermanent(cause) ? { detail, permanent: true } : { detail })))
+    }
     try {
       const child = spawn(command.file, command.args, {
         cwd: command.cwd,

@@ -4,6 +4,7 @@
  * A cause is *transient* when trying again later can help: callers then go on waiting within their budget.
  * Any other cause fails the waiting callers at once, because waiting would only hide it.
  */
+import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 import { OutOfMemory, tail } from "./RunnerExit.ts"
 
@@ -75,11 +76,41 @@ export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
 
 /** The services that the runner's functions need could not be built there. */
 export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("ServicesFailed", {
-  detail: Schema.String
+  detail: Schema.String,
+  /** Whether waiting cannot heal it: a config error, or a missing service. */
+  permanent: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message() {
-    return `the services of its functions could not be built: ${this.detail}; see to what they need there, the boot is tried again`
+    const advice =
+      this.permanent === true
+        ? "correct the configuration or the layers of its services"
+        : "see to what they need there, the boot is tried again"
+    return `the services of its functions could not be built: ${this.detail}; ${advice}`
   }
+}
+
+/** Makes a `ServicesFailed` of the cause with which a layer of services failed; keeps 2 000 characters of its text. */
+export const servicesFailed = (cause: Cause.Cause<unknown>): ServicesFailed => {
+  const detail = Cause.pretty(cause).slice(0, 2_000)
+  const isPermanent = cause.reasons.some(
+    (reason) =>
+      (reason._tag === "Fail" && isMistake(reason.error)) || (reason._tag === "Die" && isMistake(reason.defect))
+  )
+  return new ServicesFailed(isPermanent ? { detail, permanent: true } : { detail })
+}
+
+/** Whether an error, or what caused it, is a mistake in the program or its configuration. */
+const isMistake = (error: unknown): boolean => {
+  let at = error
+  for (let depth = 0; depth < 8 && typeof at === "object" && at !== null; depth++) {
+    const { _tag, cause, message } = at as { _tag?: unknown; cause?: unknown; message?: unknown }
+    // A provider of configuration that cannot be read may be readable later.
+    if (_tag === "SourceError") return false
+    if (_tag === "ConfigError") return (cause as { _tag?: unknown } | undefined)?._tag !== "SourceError"
+    if (at instanceof Error && typeof message === "string" && message.startsWith("Service not found")) return true
+    at = cause
+  }
+  return false
 }
 
 /** The `beforeBoot` hook failed. */
@@ -91,12 +122,29 @@ export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("Be
   }
 }
 
-/** The system would not start the runner now. */
+/** The system would not start the runner. */
 export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFailed", {
+  detail: Schema.String,
+  /** Whether waiting cannot heal it: arguments or an environment that are too large or invalid, no such binary, no right. */
+  permanent: Schema.optionalKey(Schema.Boolean)
+}) {
+  override get message() {
+    const advice =
+      this.permanent === true
+        ? "correct the command, its arguments, `env` or `cwd`"
+        : "check the limits of processes, files and memory, the boot is tried again"
+    return `it could not be started: ${this.detail}; ${advice}`
+  }
+}
+
+/** The runner ended by itself soon after it was ready, before it had completed a call. */
+export class EndedEarly extends Schema.TaggedError<EndedEarly>()("EndedEarly", {
+  /** Milliseconds from being ready to the end. */
+  after: Schema.Number,
   detail: Schema.String
 }) {
   override get message() {
-    return `it could not be started: ${this.detail}; check the limits of processes, files and memory, the boot is tried again`
+    return `it ended ${Math.round(this.after)} ms after it was ready, before it had completed a call: ${this.detail}; look at its output, the boot is tried again`
   }
 }
 
@@ -204,6 +252,7 @@ const members = [
   ServicesFailed,
   BeforeBootFailed,
   LaunchFailed,
+  EndedEarly,
   OutOfMemory,
   ImagePull,
   Unschedulable,
@@ -227,8 +276,10 @@ export const isTransient = (cause: BootFailure): boolean => {
     case "ProcessExited":
       return cause.signal !== null
     case "ServicesFailed":
-    case "BeforeBootFailed":
     case "LaunchFailed":
+      return cause.permanent !== true
+    case "BeforeBootFailed":
+    case "EndedEarly":
     case "OutOfMemory":
     case "Unschedulable":
     case "QuotaExceeded":

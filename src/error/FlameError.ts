@@ -27,12 +27,19 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   runner: Schema.optionalKey(Schema.String),
   phase: Schema.Literals(["queued", "booting", "running"]),
   /** Milliseconds. */
-  after: Schema.Number
+  after: Schema.Number,
+  /** What kept `runner` from serving, such as the words of a scheduler or how far its boot has got. */
+  waitsFor: Schema.optionalKey(Schema.String),
+  /** Why the last boot failed, where no boot has succeeded since. */
+  cause: Schema.optionalKey(BootFailure)
 }) {
   override get message() {
     const advice = {
-      queued: `it still waited for a slot of pool ${this.pool}; raise \`max\`, \`concurrency\` or its timeout`,
-      booting: `no runner of pool ${this.pool} had booted yet; look at the pool's events, or raise its timeout or \`min\``,
+      queued:
+        this.waitsFor === undefined
+          ? `every slot of pool ${this.pool} was busy; raise \`max\`, \`concurrency\` or its timeout`
+          : `no slot of pool ${this.pool} was free: ${this.waitsFor}`,
+      booting: `no runner of pool ${this.pool} was ready for it${whyNone(this)}`,
       running: `it ran on runner ${this.runner}, where it is being stopped; raise its timeout, or make it faster`
     }
     return `${this.function} took longer than its ${this.after} ms: ${advice[this.phase]}`
@@ -54,6 +61,14 @@ export class BootFailed extends Schema.TaggedError<BootFailed>()("BootFailed", {
   }
 }
 
+/** Why no runner was ready, and what to do where nothing has failed. */
+const whyNone = ({ cause, runner, waitsFor }: TimedOut): string => {
+  const boot = waitsFor === undefined ? "" : `, runner ${runner}: ${waitsFor}`
+  return cause === undefined
+    ? `${boot}; raise its timeout or \`min\``
+    : `${boot}; the last boot failed: ${cause.message}`
+}
+
 /** The runner went while it had the call. Never sent again by itself unless the function is `idempotent`. */
 export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
   pool: Schema.String,
@@ -61,16 +76,24 @@ export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
   runner: Schema.String,
   exit: ExitReason,
   mayHaveRun: Schema.Boolean,
-  gone: Schema.Boolean
+  gone: Schema.Boolean,
+  /** How often the call was sent, where that is as often as the pool's `attempts` allows. */
+  attempts: Schema.optionalKey(Schema.Int)
 }) {
   override get message() {
-    const advice = this.mayHaveRun
-      ? "The call may have run; declare the function `idempotent` if it may simply run again"
-      : "The call did not run, it is safe to try again"
+    const advice = adviceOnLoss(this)
     // after the last words of a runner the advice would be taken for one of them
     const separator = this.exit.message.includes("\n") ? "\n" : ". "
     return `runner ${this.runner} of pool ${this.pool} was lost with ${this.function}: ${this.exit.message}${separator}${advice}`
   }
+}
+
+const adviceOnLoss = ({ attempts, mayHaveRun }: RunnerLost): string => {
+  if (mayHaveRun && attempts !== undefined)
+    return `The call was sent ${attempts} times, each time its runner went; look whether the call ends its runners, or raise \`attempts\``
+  if (mayHaveRun) return "The call may have run; declare the function `idempotent` if it may simply run again"
+  const refused = attempts === undefined ? "" : `${attempts} runners refused the call. `
+  return `${refused}The call did not run, it is safe to try again`
 }
 
 /** A placed service is not there any more: it has ended by itself, has died, or its owner's Scope is closed. */

@@ -57,7 +57,7 @@ export interface Options extends PodOptions, Omit<HubOptions, "container">, Kube
   readonly build?: string
 }
 
-const defaults = { bootTimeout: 120_000, reasonGrace: 3_000 } as const
+const defaults = { bootTimeout: 120_000, reasonGrace: 3_000, bootPatience: 300_000 } as const
 
 /** How much of a boot's time may go by with the API server's first answers. */
 const startShare = 0.9

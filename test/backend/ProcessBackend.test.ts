@@ -131,7 +131,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("says what the system said when it starts nothing, which may heal", () =>
+    it.live("says what the system said when it starts nothing, and whether that may heal [C104]", () =>
       Effect.gen(function* () {
         const { execPath } = process
         const failure = yield* Effect.acquireUseRelease(
@@ -144,10 +144,13 @@ describe("ProcessBackend", () => {
               process.execPath = execPath
             })
         )
-        assert.deepStrictEqual(failure, new LaunchFailed({ detail: "spawn /does/not/exist/node ENOENT" }))
+        assert.deepStrictEqual(failure, new LaunchFailed({ detail: "spawn /does/not/exist/node ENOENT", permanent: true }))
         const large = { LARGE: "x".repeat(4 * 1024 * 1024) }
         const refused: unknown = yield* Effect.flip(boot({ entry: fixture("probe.ts"), env: large }))
-        assert.deepStrictEqual(refused, new LaunchFailed({ detail: "spawn E2BIG" }))
+        assert.deepStrictEqual(refused, new LaunchFailed({ detail: "spawn E2BIG", permanent: true }))
+        const nul: unknown = yield* Effect.flip(boot({ entry: fixture("probe.ts"), env: { NUL: "a\0b" } }))
+        assert.instanceOf(nul, LaunchFailed)
+        assert.isFalse(isTransient(nul))
         assert.isTrue(isTransient(new LaunchFailed({ detail: "" })))
       })
     )

@@ -81,6 +81,21 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
     "the services of its functions could not be built: no database; see to what they need there, the boot is tried again"
   ],
   [
+    new Boot.ServicesFailed({ detail: "no DB_URL", permanent: true }),
+    false,
+    "the services of its functions could not be built: no DB_URL; correct the configuration or the layers of its services"
+  ],
+  [
+    new Boot.LaunchFailed({ detail: "spawn E2BIG", permanent: true }),
+    false,
+    "it could not be started: spawn E2BIG; correct the command, its arguments, `env` or `cwd`"
+  ],
+  [
+    new Boot.EndedEarly({ after: 200.4, detail: "it exited with code 1" }),
+    true,
+    "it ended 200 ms after it was ready, before it had completed a call: it exited with code 1; look at its output, the boot is tried again"
+  ],
+  [
     new Boot.BeforeBootFailed({ detail: "no licence" }),
     true,
     "the beforeBoot hook failed: no licence; mend the hook, the boot is tried again"
@@ -144,12 +159,29 @@ const reasons: ReadonlyArray<readonly [Flame.Reason, retryable: boolean, string]
   [
     new Flame.TimedOut({ ...call, phase: "queued", after: 5 }),
     true,
-    "thumbnail took longer than its 5 ms: it still waited for a slot of pool effect-flame/Pool; raise `max`, `concurrency` or its timeout"
+    "thumbnail took longer than its 5 ms: every slot of pool effect-flame/Pool was busy; raise `max`, `concurrency` or its timeout"
+  ],
+  [
+    new Flame.TimedOut({ ...call, phase: "queued", after: 5, waitsFor: "1 of 1 runners do not answer" }),
+    true,
+    "thumbnail took longer than its 5 ms: no slot of pool effect-flame/Pool was free: 1 of 1 runners do not answer"
+  ],
+  [
+    new Flame.TimedOut({
+      ...call,
+      runner,
+      phase: "booting",
+      after: 5,
+      waitsFor: "unschedulable: 0/3 nodes fit",
+      cause: new Boot.QuotaExceeded({ detail: "pods 10/10" })
+    }),
+    true,
+    "thumbnail took longer than its 5 ms: no runner of pool effect-flame/Pool was ready for it, runner pool-7f-1: unschedulable: 0/3 nodes fit; the last boot failed: a quota does not allow another runner: pods 10/10; lower `max`, or raise the quota"
   ],
   [
     new Flame.TimedOut({ ...call, phase: "booting", after: 5 }),
     true,
-    "thumbnail took longer than its 5 ms: no runner of pool effect-flame/Pool had booted yet; look at the pool's events, or raise its timeout or `min`"
+    "thumbnail took longer than its 5 ms: no runner of pool effect-flame/Pool was ready for it; raise its timeout or `min`"
   ],
   [
     new Flame.TimedOut({ ...call, runner, phase: "running", after: 5 }),
@@ -175,6 +207,16 @@ const reasons: ReadonlyArray<readonly [Flame.Reason, retryable: boolean, string]
     new Flame.RunnerLost({ ...lost, mayHaveRun: false }),
     true,
     "runner pool-7f-1 of pool effect-flame/Pool was lost with thumbnail: somebody deleted it. The call did not run, it is safe to try again"
+  ],
+  [
+    new Flame.RunnerLost({ ...lost, mayHaveRun: true, attempts: 3 }),
+    false,
+    "runner pool-7f-1 of pool effect-flame/Pool was lost with thumbnail: somebody deleted it. The call was sent 3 times, each time its runner went; look whether the call ends its runners, or raise `attempts`"
+  ],
+  [
+    new Flame.RunnerLost({ ...lost, mayHaveRun: false, attempts: 3 }),
+    true,
+    "runner pool-7f-1 of pool effect-flame/Pool was lost with thumbnail: somebody deleted it. 3 runners refused the call. The call did not run, it is safe to try again"
   ],
   [
     new Flame.FunctionMissing({ ...call, runner, parentBuild: "a1", runnerBuild: "b2" }),

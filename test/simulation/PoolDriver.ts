@@ -79,7 +79,7 @@ export class PoolDriver {
       case "vanish":
         return this.lose(runnerOf("up"), "Gone")
       case "orphan":
-        return this.adopt(pick(this.world.in("orphan"), whom), how < 0.7)
+        return this.adopt(pick(this.world.in("orphan"), whom), how < 0.7, how < 0.5, how < 0.3)
       case "handBack":
         return this.handBack(pick(this.world.in("running"), whom))
       case "gone":
@@ -142,7 +142,7 @@ export class PoolDriver {
       if ((runner.phase === "up" || runner.phase === "told") && !runner.responsive) this.respond(runner, true)
       if (runner.isAsked) this.answer(runner, true)
     }
-    for (const call of this.world.in("orphan")) this.adopt(call, true)
+    for (const call of this.world.in("orphan")) this.adopt(call, true, true, call.turn % 2 === 0)
     for (const call of this.world.suspended()) if (call.isAbroad) this.comeHome(call)
     // a runner refuses nested calls only when it stops its own
     for (const call of this.world.suspended()) if (call.on?.isShut === true) this.release(call)
@@ -210,9 +210,28 @@ export class PoolDriver {
     if (event._tag === "Tick") checkTick(this.world, before, this.history)
     if (event._tag === "Submit" && event.ticket.state === "waiting") {
       const waiting = event.ticket.nested ? this.world.nested().length : this.world.in("waiting").length
-      expect(waiting <= this.world.options.queueCapacity, "a newcomer does not wait beyond queueCapacity")
+      const anywhere = this.world.in("waiting").filter((_) => _.lease < 0 && (!event.ticket.nested || _.nested)).length
+      const isCovered = event.ticket.lease < 0 && anywhere <= this.world.slotsToCome()
+      expect(isCovered || waiting <= this.world.options.queueCapacity, "a newcomer does not wait beyond queueCapacity")
     }
+    if (event._tag === "BootFailed") this.checkHope()
+    this.review()
     this.history.note(this.world)
+  }
+
+  /** A failed boot ends the wait of all others where no runner can be had. */
+  private checkHope(): void {
+    const { booting, ready } = Policy.snapshot(this.world.pool)
+    if (booting + ready > 0 || !(this.world.permanent || this.world.isHopeless())) return
+    const left = this.world.roots().length + this.world.suspects().length + this.world.wishes().length
+    expect(left === 0 || this.world.closed, "a failed boot is told to all who wait, where no other runner can come")
+  }
+
+  /** An outage is over for callers once a runner serves, or nobody wants one. */
+  private review(): void {
+    const { ready } = Policy.snapshot(this.world.pool)
+    const isWanted = this.world.in("waiting").length > 0 || (!this.world.closed && this.world.options.min > 0)
+    if ((ready > 0 && !this.world.looping) || !isWanted) this.world.since = undefined
   }
 
   private tick(): void {
@@ -238,6 +257,7 @@ export class PoolDriver {
     call.on = undefined
     this.unseat(call, runner)
     runner?.running.delete(call)
+    if (runner?.suspect === call) runner.suspect = undefined
     if (runner !== undefined && runner.running.size + runner.leases.size === 0) runner.emptySince = this.world.now
   }
 
@@ -259,9 +279,15 @@ export class PoolDriver {
 
   private release(call: Call | undefined): void {
     if (call === undefined) return
+    const runner = call.on
     this.take(call)
     call.stage = "over"
-    this.step({ _tag: "Released", now: this.world.now, ticket: call })
+    const completed = call.turn % 7 > 0
+    if (completed && runner !== undefined && !runner.isProven && runner.phase !== "ended") {
+      runner.isProven = true
+      if (this.world.looping) this.world.noteHealed()
+    }
+    this.step({ _tag: "Released", now: this.world.now, ticket: call, completed })
     this.disown(call)
   }
 
@@ -283,19 +309,15 @@ export class PoolDriver {
 
   private ready(runner: Runner | undefined): void {
     if (runner === undefined) return
-    Object.assign(this.world, { permanent: false, pausedUntil: -Infinity, failedAt: Infinity })
+    if (!this.world.looping) this.world.noteHealed()
     Object.assign(runner, { phase: "up", readyAt: this.world.now, emptySince: this.world.now })
     this.step({ _tag: "Ready", now: this.world.now, runner: runner.index })
   }
 
   private fail(runner: Runner | undefined, transient: boolean): void {
     if (runner === undefined) return
-    const { now, options, pool } = this.world
-    const pause = Policy.snapshot(pool).backoffUntil
-    if (pause === undefined || pause <= now) {
-      Object.assign(this.world, { permanent: false, pausedUntil: now + options.backoff.base, failedAt: now })
-    }
-    this.world.permanent ||= !transient
+    const { now } = this.world
+    this.world.noteFailure(runner.bootedAt, transient)
     runner.phase = "ended"
     this.step({ _tag: "BootFailed", now, runner: runner.index, transient, cause: "broken" })
   }
@@ -314,6 +336,11 @@ export class PoolDriver {
 
   private lose(runner: Runner | undefined, _tag: "Lost" | "Gone"): void {
     if (runner === undefined) return
+    const isEarly = this.isEarly(runner)
+    if (isEarly) {
+      this.world.noteFailure(runner.bootedAt, true, true)
+      this.world.looping = true
+    }
     for (const call of runner.running) {
       call.stage = "orphan"
       call.on = undefined
@@ -330,19 +357,38 @@ export class PoolDriver {
     }
     this.step({ _tag, now: this.world.now, runner: runner.index })
     for (const call of lost) this.disown(call)
+    if (isEarly) this.step({ _tag: "EndedEarly", now: this.world.now, runner: runner.index, cause: "it crashed" })
+  }
+
+  /** Whether the end of a runner counts as a failed boot. */
+  private isEarly(runner: Runner): boolean {
+    const { closed, now, options } = this.world
+    if (closed || runner.isProven || runner.suspect !== undefined) return false
+    if (runner.phase !== "up" && runner.why !== "draining") return false
+    return now - runner.readyAt < options.crashLoopTime
   }
 
   private bury(runner: Runner | undefined): void {
     if (runner === undefined) return
+    if (runner.phase === "told" && this.isEarly(runner)) {
+      this.world.noteFailure(runner.bootedAt, true, true)
+      this.world.looping = true
+    }
     runner.phase = "ended"
     this.world.runners.delete(runner.index)
     this.step({ _tag: "Gone", now: this.world.now, runner: runner.index })
   }
 
-  private adopt(call: Call | undefined, again: boolean): void {
+  private adopt(call: Call | undefined, again: boolean, losesTurn: boolean, isSuspect: boolean): void {
     if (call === undefined) return
     call.stage = again ? "new" : "over"
-    this.step({ _tag: again ? "Requeue" : "Released", now: this.world.now, ticket: call })
+    const { now } = this.world
+    if (!again) return this.step({ _tag: "Released", now, ticket: call, completed: false })
+    if (!call.nested && call.lease < 0) {
+      Object.assign(call, { isSuspect })
+      if (losesTurn || isSuspect) call.turn = this.world.nextTurn()
+    }
+    this.step({ _tag: "Requeue", now, ticket: call, keepsTurn: !losesTurn })
   }
 
   private handBack(call: Call | undefined): void {
@@ -351,12 +397,14 @@ export class PoolDriver {
     call.on = undefined
     this.unseat(call, runner)
     runner?.running.delete(call)
+    if (runner?.suspect === call) runner.suspect = undefined
+    if (call.isSuspect) call.turn = this.world.nextTurn()
     if (runner !== undefined && call.nested) runner.isShut = true
     Object.assign(call, { stage: "new", isAbroad: false })
     call.waits = false
     const open = [...call.open]
     call.open.clear()
-    this.step({ _tag: "Requeue", now: this.world.now, ticket: call })
+    this.step({ _tag: "Requeue", now: this.world.now, ticket: call, keepsTurn: true })
     for (const nested of open) if (nested.stage === "waiting") this.withdraw(nested)
     expect(runner?.phase === "told", "a runner that hands a call back gets no more")
   }

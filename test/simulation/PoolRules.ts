@@ -38,7 +38,7 @@ const checkBooks = (world: PoolWorld): void => {
   const { concurrency, maxCalls } = world.options
   const serving = views.filter((_) => _.phase === "ready")
   const offers = serving
-    .filter((_) => _.responsive)
+    .filter((_) => _.responsive && world.runners.get(_.runner)?.suspect === undefined)
     .map((_) => Math.max(0, Math.min(concurrency - _.used, (maxCalls ?? Infinity) - _.calls)))
   const books = {
     runners: all.length,
@@ -106,7 +106,13 @@ const checkWaiting = (world: PoolWorld): void => {
   const { backoffUntil, booting } = Policy.snapshot(world.pool)
   const roots = world.roots()
   const wishes = world.wishes()
+  const suspects = world.suspects()
   const open = [...world.runners.values()].filter((_) => offers(world, _))
+  if (suspects.length > 0) {
+    const isEmpty = (_: Runner) => world.isReady(_) && _.slots.size + _.leases.size === 0
+    expect(!open.some(isEmpty), "no suspect is forgotten while a runner is empty")
+    if (world.closed) expect(world.live() > 0, "a closed pool gives up suspects that nobody can serve")
+  }
   if (roots.length > 0) expect(open.length === 0, "no waiter is forgotten while a slot is free")
   if (wishes.length > 0) {
     const roomy = open.some((_) => _.slots.size + _.leases.size < world.options.concurrency)
@@ -122,9 +128,6 @@ const checkWaiting = (world: PoolWorld): void => {
     expect(booting === 0, "a closed pool gives its boots up")
     expect(roots.length === 0 || world.live() > 0, "a closed pool gives up casts that nobody can serve")
   }
-  if (world.permanent && backoffUntil !== undefined && world.live() === 0) {
-    expect(roots.length + wishes.length === 0, "a permanent cause is told at once")
-  }
 }
 
 /** A free slot that must not stay free; a pool that was made smaller sends runners away that have some. */
@@ -138,7 +141,9 @@ const checkGrowth = (world: PoolWorld): void => {
   const roots = world.roots().length + world.nested().length
   const wishes = world.wishes().length
   const width = Math.min(world.options.concurrency, world.options.maxCalls ?? Infinity)
-  const needed = Math.ceil((Math.max(0, roots + world.spare(used + roots) - free) + wishes) / width)
+  const suspects = world.suspects().length
+  const slots = roots + world.spare(used + roots + suspects) - free
+  const needed = Math.ceil((Math.max(0, slots) + wishes) / width) + suspects
   const min = world.closed ? 0 : world.options.min
   if (world.now >= world.failedAt + world.options.backoff.cap) {
     expect(backoffUntil === undefined, "a backoff lasts no longer than its cap")

@@ -85,6 +85,8 @@ const optionsOf = (random: Random.Random): Policy.Options => {
     maxLifetime: among(undefined, undefined, 1500, 8000),
     idleTimeToLive: among(undefined, 40, 200, 500, 500, 2000),
     asksIdle: among(true, false),
-    backoff: { base: 1000, cap: 30_000 }
+    backoff: { base: 1000, cap: 30_000 },
+    crashLoopTime: among(0, 400, 3000),
+    bootPatience: among(Infinity, 500, 4000, 60_000)
   }
 }

@@ -16,7 +16,7 @@ export const expect = (condition: boolean, rule: string): void => {
 export interface Call extends Ticket.Ticket {
   readonly wish: boolean
   /** Its turn, counted here. */
-  readonly turn: number
+  turn: number
   /** `orphan`: its runner is lost, and nobody has said yet what becomes of it. */
   stage: "new" | "waiting" | "running" | "orphan" | "over"
   on: Runner | undefined
@@ -41,6 +41,12 @@ export interface Runner {
   /** `told`: it drains, by command or by its own word. `ended`: lost, or its boot failed. */
   phase: "booting" | "up" | "told" | "ended"
   responsive: boolean
+  /** Whether it has completed a call. */
+  isProven: boolean
+  /** Why it was told to go. */
+  why: Policy.DrainReason | undefined
+  /** The suspect that has it alone. */
+  suspect: Call | undefined
   readonly running: Set<Call>
   readonly slots: Set<BookedSlot>
   /** It has handed a call back. */
@@ -71,6 +77,10 @@ export class PoolWorld {
   failedAt = -Infinity
   /** A boot failed for a cause that does not heal, and none succeeded since. */
   permanent = false
+  /** Runners end soon after they are ready. */
+  looping = false
+  /** When the first boot began of those that all failed, while somebody wanted a runner. */
+  since: number | undefined = undefined
   lastTick = -Infinity
   /** Runners that took calls when the step began, by the pool's own account. */
   private ready: ReadonlySet<number> = new Set()
@@ -90,7 +100,17 @@ export class PoolWorld {
 
   /** Waiting calls that may run anywhere. */
   roots(): Array<Call> {
-    return this.in("waiting").filter((_) => _.lease < 0 && !_.wish && !_.nested)
+    return this.in("waiting").filter((_) => _.lease < 0 && !_.wish && !_.nested && !_.isSuspect)
+  }
+
+  /** Waiting calls that may have ended their runners. */
+  suspects(): Array<Call> {
+    return this.in("waiting").filter((_) => _.isSuspect)
+  }
+
+  /** A call that was lost queues behind the others. */
+  nextTurn(): number {
+    return this.turns++
   }
 
   /** Waiting calls of functions. */
@@ -147,6 +167,37 @@ export class PoolWorld {
     }
   }
 
+  /** Notes that a boot failed, or that a runner ended soon after it was ready. */
+  noteFailure(bootedAt: number, transient: boolean, isEarly = false): void {
+    const pause = Policy.snapshot(this.pool).backoffUntil
+    if (pause === undefined || pause <= this.now) {
+      Object.assign(this, { permanent: false, failedAt: this.now })
+      // the first runners that end early are replaced at once
+      if (!isEarly) this.pausedUntil = this.now + this.options.backoff.base
+    }
+    this.permanent ||= !transient
+    this.since ??= bootedAt
+  }
+
+  noteHealed(): void {
+    Object.assign(this, { permanent: false, pausedUntil: -Infinity, failedAt: Infinity, looping: false })
+    this.since = undefined
+  }
+
+  /** Whether callers need not wait any longer, for all the world knows. */
+  isHopeless(): boolean {
+    return this.since !== undefined && this.now - this.since >= this.options.bootPatience
+  }
+
+  /** Slots of boots that are under way or may begin. */
+  slotsToCome(): number {
+    // the pool's own count: boots of this very step are not booked yet
+    const { backoffUntil, booting, runners } = Policy.snapshot(this.pool)
+    if (this.closed) return 0
+    const more = backoffUntil === undefined ? Math.max(0, this.options.max - runners) : 0
+    return (booting + more) * Math.min(this.options.concurrency, this.options.maxCalls ?? Infinity)
+  }
+
   /** Whether a runner may get a call that is bound to no lease, for all the world knows. */
   takesAny(runner: Runner): boolean {
     const age = this.lastTick - runner.readyAt
@@ -158,7 +209,8 @@ export class PoolWorld {
   }
 
   takesPinned(runner: Runner): boolean {
-    return runner.phase === "up" && runner.responsive && runner.slots.size < this.options.concurrency
+    const isOpen = runner.phase === "up" && runner.responsive && runner.suspect === undefined
+    return isOpen && runner.slots.size < this.options.concurrency
   }
 
   /** Whether a slot may be lent: all its calls wait for nested ones, and its runner still serves those. */
@@ -204,6 +256,8 @@ export class PoolWorld {
         return this.rejected(command.ticket as Call, command.why, event)
       case "Drain":
         return this.drained(this.runner(command.runner), command.why, event)
+      case "Hopeless":
+        return expect(this.live() === 0 || this.isHopeless(), "hopeless only where no runner can be had")
       case "AskIdle":
         return this.asked(this.runner(command.runner))
       case "LeaseGranted":
@@ -221,6 +275,9 @@ export class PoolWorld {
       bootedAt: this.now,
       phase: "booting",
       responsive: true,
+      isProven: false,
+      why: undefined,
+      suspect: undefined,
       running: new Set(),
       slots: new Set(),
       isShut: false,
@@ -241,6 +298,8 @@ export class PoolWorld {
     if (call.slot !== undefined) return this.lent(call, runner)
     expect(runner.phase === "up", `no dispatch to a runner that is ${runner.phase}`)
     expect(runner.slots.size < this.options.concurrency, "never over concurrency")
+    expect(runner.suspect === undefined, "nobody shares the runner of a suspect")
+    if (call.isSuspect) return this.isolated(call, runner)
     if (call.nested) {
       const isLast = runner.leases.size > 0 && !this.mayGrow()
       expect(this.takesAny(runner) || isLast, "a runner that leaves gives its free slots only where no other can come")
@@ -250,7 +309,7 @@ export class PoolWorld {
     // one that goes keeps its free slots for the calls of its leases
     const isOpen = this.takesAny(runner) && this.isReady(runner)
     expect(!isOpen || this.nested().length === 0, "nested calls are served before others")
-    const ahead = this.in("waiting").filter((_) => !_.wish && !_.nested && _.turn < call.turn)
+    const ahead = this.in("waiting").filter((_) => !_.wish && !_.nested && !_.isSuspect && _.turn < call.turn)
     const rootAhead = ahead.some((_) => _.lease < 0)
     if (call.lease < 0) {
       expect(this.takesAny(runner), "a recycled runner gets no new calls")
@@ -267,6 +326,23 @@ export class PoolWorld {
     }
     const pinnedAhead = ahead.some((_) => _.lease >= 0 && this.leases.get(_.lease) === runner)
     expect(!pinnedAhead, "no call overtakes an earlier one that is pinned to the runner")
+    runner.calls++
+    this.seat(call, runner, { calls: new Set() })
+  }
+
+  /** A suspect gets an empty runner, or a slot where no runner is empty and none can come. */
+  private isolated(call: Call, runner: Runner): void {
+    expect(this.takesAny(runner), "a recycled runner gets no suspects")
+    expect(!this.suspects().some((_) => _.turn < call.turn), "suspects are served in order")
+    if (runner.slots.size + runner.leases.size === 0) runner.suspect = call
+    else {
+      expect(
+        this.closed || this.runners.size >= this.options.max,
+        "a suspect shares only where no other runner can come"
+      )
+      const isAlone = [...this.runners.values()].some((_) => _.suspect !== undefined && _.phase !== "ended")
+      expect(!isAlone, "a suspect waits for the runner of another one")
+    }
     runner.calls++
     this.seat(call, runner, { calls: new Set() })
   }
@@ -322,6 +398,8 @@ export class PoolWorld {
       expect(isNew && event.ticket === call, "only the newcomer finds the queue full")
       const count = call.nested ? this.nested().length : this.in("waiting").length + this.suspended().length
       expect(count >= this.options.queueCapacity, "QueueFull when it is full")
+      const anywhere = call.nested ? this.nested() : this.in("waiting").filter((_) => _.lease < 0)
+      expect(call.lease >= 0 || anywhere.length >= this.slotsToCome(), "a call that a boot would serve is accepted")
     } else if (why === "PoolClosed") {
       expect(this.closed, "PoolClosed when closed")
       if (call.nested) expect(!this.mayServe(), "nested calls are served while a slot is there")
@@ -331,8 +409,10 @@ export class PoolWorld {
     else if (why === "RunnerLost") {
       expect(this.leases.get(call.lease)?.phase !== "up", "RunnerLost for calls pinned to a runner that is gone")
     } else {
-      expect(this.permanent, "BootFailed for a permanent cause")
-      expect(this.live() === 0, "BootFailed only where nobody can serve")
+      const isPermanent = this.permanent && event._tag === "BootFailed" && this.live() === 0
+      expect(isPermanent || this.isHopeless(), "BootFailed for a permanent cause, or after bootPatience")
+      expect(call.stage === "waiting", "a cause is told to those who waited for it")
+      expect(Policy.snapshot(this.pool).ready === 0, "BootFailed only where nobody serves")
       if (call.nested) expect(!this.mayServe(), "nested calls are served while a slot is there")
     }
     call.stage = "over"
@@ -369,6 +449,7 @@ export class PoolWorld {
     if (why === "close") expect(this.closed, "close when closed")
     if (why === "resize") expect(runner.isResized, "resize after a resize")
     runner.phase = "told"
+    runner.why = why
   }
 
   private asked(runner: Runner): void {

@@ -5,6 +5,7 @@
  */
 import * as Exit from "effect/Exit"
 import { FlameError, type Reason } from "../../error/FlameError.ts"
+import * as Unhandled from "../../error/Unhandled.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import type * as FunctionCodec from "../../function/FunctionCodec.ts"
 import type { RunnerCall } from "./RunnerHandle.ts"
@@ -101,6 +102,12 @@ export class Call implements Ticket, RunnerCall, Due {
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
   ranOn = -1
+  /** How often it was sent; whatever was never handed to a connection does not count. */
+  sent = 0
+  /** Whether a runner went that may have run it. */
+  mayHaveRun = false
+  /** Whether it may have ended its runners: its last attempt shares a runner with nobody. */
+  isSuspect = false
   /** How many calls are around it: 0 for one that the app makes. */
   readonly depth: number = 0
   /** Calls that its function has made, once it has. */
@@ -174,7 +181,12 @@ export class Call implements Ticket, RunnerCall, Due {
     this.phase = phase
     // what is still to be decoded is no failure of the call
     this.observe(Exit.isExit(exit) ? exit : Exit.void)
-    this.resume(exit)
+    try {
+      // Resumes the caller's fiber at once, whose observers may throw.
+      this.resume(exit)
+    } catch (error) {
+      Unhandled.report(error)
+    }
   }
 
   /** Tells the observer how it ended; one that throws must cost nobody an answer. */
@@ -190,7 +202,7 @@ export class Call implements Ticket, RunnerCall, Due {
     this.settle(Exit.fail(new FlameError({ reason })), phase)
   }
 
-  /** Says that the function has stopped to whoever waits for that. */
+  /** Ends the call: its function has stopped. */
   end(): void {
     this.phase = "over"
     tellStopped(this)

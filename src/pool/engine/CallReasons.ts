@@ -19,20 +19,26 @@ export type Rejection = Extract<Command, { readonly _tag: "Reject" }>
 export const timedOut = (
   pool: string,
   call: Call,
-  phase: TimedOut["phase"],
-  now: number,
-  runner: string | undefined
+  why: Pick<TimedOut, "phase" | "runner" | "waitsFor" | "cause">,
+  now: number
 ): TimedOut =>
   new TimedOut({
     pool,
     function: call.fn.name,
-    phase,
     after: call.terms.timeout ?? Math.round(now - call.submittedAt),
-    ...(phase === "running" ? { runner: runner ?? "?" } : {})
+    ...why
   })
 
-export const runnerLost = (pool: string, call: Call, runner: string, exit: RunnerExit): RunnerLost =>
-  new RunnerLost({ pool, function: call.fn.name, runner, exit: exit.reason, mayHaveRun: true, gone: exit.gone })
+export const runnerLost = (pool: string, call: Call, runner: string, exit: RunnerExit, attempts: number): RunnerLost =>
+  new RunnerLost({
+    pool,
+    function: call.fn.name,
+    runner,
+    exit: exit.reason,
+    mayHaveRun: call.mayHaveRun,
+    gone: exit.gone,
+    ...(call.sent > 1 && call.sent >= attempts ? { attempts: call.sent } : {})
+  })
 
 /** The runner does not have the function, or with `failure` another one of that name. */
 export const misfit = (

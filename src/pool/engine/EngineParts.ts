@@ -1,6 +1,7 @@
 /** What a pool's engine has to do with: its runners as it sees them, and what others do for it. */
 import type * as Context from "effect/Context"
 import type { RunnerHandle } from "./RunnerHandle.ts"
+import type { BootFailure } from "../../error/BootFailure.ts"
 import type { ExitReason } from "../../error/RunnerExit.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { DrainReason } from "../policy/Step.ts"
@@ -47,5 +48,7 @@ export interface EngineParts {
   readonly metrics: PoolMetrics
   readonly boot: (index: number) => EngineRunner
   readonly build: string
+  /** No runner can be had: for a permanent cause, or because every boot has failed for `bootPatience`. */
+  readonly hopeless: (cause: BootFailure, attempts: number) => void
   readonly stuck: (runner: EngineRunner, fn: string) => void
 }

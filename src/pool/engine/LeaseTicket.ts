@@ -15,6 +15,7 @@ export class LeaseTicket implements Ticket {
   lease = -1
   readonly cast = false
   readonly nested = false
+  readonly isSuspect = false
   readonly caller = undefined
   slot: Slot | undefined = undefined
   isSuspended = false

@@ -1,24 +1,31 @@
-/** Calls whose runner went: they wait to be told why, or for their turn again. */
+/** Calls whose runner went: they wait to be told why, or to be sent again. */
 import { Disconnected, type RunnerExit } from "../../error/RunnerExit.ts"
 import type { Call } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
 import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
-/** How long a runner whose end is not confirmed may still run a call: keepalive of its connection and two more seconds. */
+/** How long a runner whose end is not confirmed may still run a call: the keepalive of its connection and two seconds. */
 const confirmMillis = 15_000 + 2_000
 
-/** What becomes of them is the engine's affair. */
+/** What the engine decides about lost calls. */
 export interface LostOwner {
   readonly cancelGrace: () => number
-  /** Whether the pool is closed: nothing runs again. */
-  readonly isClosed: () => boolean
-  /** The call has its turn again. */
-  readonly again: (call: Call) => void
+  /** How often a call is sent at most. */
+  readonly attempts: () => number
+  /** Whether the call may be sent again. */
+  readonly mayResend: (call: Call) => boolean
+  /** Queues the call again. */
+  readonly resend: (call: Call) => void
+}
+
+/** One loss of one call. A call that is lost again has another one, so that late news of the first concern it no more. */
+interface Loss {
+  readonly runner: string
 }
 
 export class LostCalls {
-  private readonly runners = new Map<Call, string>()
+  private readonly losses = new Map<Call, Loss>()
   private readonly pool: string
   private readonly timer: PoolTimer
   private readonly metrics: PoolMetrics
@@ -31,49 +38,61 @@ export class LostCalls {
     this.owner = owner
   }
 
+  /** How many calls wait. */
+  get size(): number {
+    return this.losses.size
+  }
+
   add(call: Call, runner: string): void {
     call.phase = "lost"
-    this.runners.set(call, runner)
+    this.losses.set(call, { runner })
   }
 
   delete(call: Call): void {
-    this.runners.delete(call)
+    this.losses.delete(call)
   }
 
-  /** Name of the runner that went with it. */
+  /** Name of the runner with which a call was lost. */
   runnerOf(call: Call): string | undefined {
-    return this.runners.get(call)
+    return this.losses.get(call)?.runner
   }
 
-  /** Tells why their runner went, but for idempotent calls: those have their turn again once nothing can still run. */
+  /**
+   * Fails calls with the reason for which their runner went. Calls that may be sent again are: at once where the runner
+   * is confirmed to be gone, else once nothing can run there any more.
+   */
   tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
-    const isClosed = this.owner.isClosed()
+    const unsure: Array<readonly [Call, Loss]> = []
     for (const call of calls) {
-      if (call.phase !== "lost") continue
-      if (!call.mayRunAgain || isClosed) this.giveUp(call, runner, exit)
-      else if (exit.gone) this.again(call)
+      const loss = this.losses.get(call)
+      if (loss?.runner !== runner) continue
+      if (!this.owner.mayResend(call)) this.giveUp(call, runner, exit)
+      else if (exit.gone) this.resend(call, loss)
+      else unsure.push([call, loss])
     }
-    const unsure = exit.gone ? [] : calls.filter((call) => call.phase === "lost")
     if (unsure.length === 0) return
-    this.timer.after(confirmMillis + this.owner.cancelGrace(), () => unsure.forEach((call) => this.again(call)))
+    this.timer.after(confirmMillis + this.owner.cancelGrace(), () => {
+      for (const [call, loss] of unsure) this.resend(call, loss)
+    })
   }
 
-  /** Tells all that are left that nothing more is known. */
+  /** Fails all calls that are left: nothing more is known of their runners. */
   tellAll(): void {
-    for (const [call, runner] of this.runners) this.giveUp(call, runner, { reason: new Disconnected({}), gone: false })
+    for (const [call, { runner }] of this.losses)
+      this.giveUp(call, runner, { reason: new Disconnected({}), gone: false })
   }
 
-  private again(call: Call): void {
-    if (call.phase !== "lost" || !call.mayRunAgain) return
+  private resend(call: Call, loss: Loss): void {
+    if (this.losses.get(call) !== loss) return
+    this.losses.delete(call)
     call.phase = "open"
-    this.runners.delete(call)
-    this.owner.again(call)
+    this.owner.resend(call)
   }
 
   private giveUp(call: Call, runner: string, exit: RunnerExit): void {
-    this.runners.delete(call)
+    this.losses.delete(call)
     this.timer.cancel(call)
     this.metrics.failed(call.cast)
-    call.fail(CallReasons.runnerLost(this.pool, call, runner, exit))
+    call.fail(CallReasons.runnerLost(this.pool, call, runner, exit, this.owner.attempts()))
   }
 }

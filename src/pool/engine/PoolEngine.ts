@@ -9,22 +9,20 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { BootFailure } from "../../error/BootFailure.ts"
-import { FlameError, type Reason, type TimedOut } from "../../error/FlameError.ts"
-import { Disconnected } from "../../error/RunnerExit.ts"
+import { FlameError, type Reason } from "../../error/FlameError.ts"
+import * as Unhandled from "../../error/Unhandled.ts"
 import { Kind } from "../../wire/Frame.ts"
 import { Call, type CallOwner } from "./Call.ts"
-import * as Refusal from "../../call/Refusal.ts"
 import * as CallReasons from "./CallReasons.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import type * as LeaseTicket from "./LeaseTicket.ts"
-import { LostCalls } from "./LostCalls.ts"
 import type { Settings } from "../option/PoolOptions.ts"
 import * as Policy from "../policy/Policy.ts"
 import { Pings } from "./Pings.ts"
 import { PoolTimer } from "./PoolTimer.ts"
 import { StoppingCalls } from "./StoppingCalls.ts"
-
-const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
+import { UnansweredCalls } from "./UnansweredCalls.ts"
+import { type WhyWaiting, whyWaiting } from "./WhyWaiting.ts"
 
 export class PoolEngine implements CallOwner {
   readonly state: Policy.PolicyState
@@ -42,8 +40,7 @@ export class PoolEngine implements CallOwner {
   private answers: Array<() => void> = []
   private readonly pings: Pings
   private readonly stopping: StoppingCalls
-  /** Calls whose runner went and whose reason, or whose turn again, is awaited; with that runner's name. */
-  readonly lost: LostCalls
+  readonly unanswered: UnansweredCalls
 
   constructor(parts: EngineParts, clock: Clock.Clock, settings: Settings, options: Policy.Options, seed: number) {
     this.parts = parts
@@ -53,11 +50,7 @@ export class PoolEngine implements CallOwner {
       wakeAt: () => Policy.wakeAt(this.state),
       wake: (now) => this.step({ _tag: "Tick", now })
     })
-    this.lost = new LostCalls(parts.pool, this.timer, parts.metrics, {
-      cancelGrace: () => this.settings.cancelGrace,
-      isClosed: () => this.state.closed,
-      again: (call) => this.step({ _tag: "Requeue", now: this.now(), ticket: call })
-    })
+    this.unanswered = new UnansweredCalls(this, parts, this.timer)
     this.stopping = new StoppingCalls(this, parts, this.timer)
     this.pings = new Pings(
       this.timer,
@@ -89,8 +82,7 @@ export class PoolEngine implements CallOwner {
     this.isStepping = true
     try {
       for (let next: Policy.Event | undefined = event; next !== undefined; next = this.backlog.shift()) {
-        const commands = Policy.step(this.state, next)
-        for (const command of commands) this.carryOut(command, next.now)
+        this.stepOnce(next)
       }
     } finally {
       this.isStepping = false
@@ -99,7 +91,19 @@ export class PoolEngine implements CallOwner {
     if (this.answers.length === 0) return
     const answers = this.answers
     this.answers = []
-    for (const answer of answers) answer()
+    for (const answer of answers) Unhandled.confine(answer)
+  }
+
+  private stepOnce(event: Policy.Event): void {
+    const { now } = event
+    for (const command of Policy.step(this.state, event)) {
+      try {
+        this.carryOut(command, now)
+      } catch (error) {
+        // The step has decided the other commands as well: only what this one concerns may fail.
+        this.notCarriedOut(command, now, error)
+      }
+    }
   }
 
   /** Starts a call. */
@@ -133,7 +137,7 @@ export class PoolEngine implements CallOwner {
     else this.parts.metrics.succeeded++
     if (call.phase === "lost" || call.state !== "running") {
       call.phase = "over"
-      this.lost.delete(call)
+      this.unanswered.lost.delete(call)
       this.step({ _tag: "Withdraw", now, ticket: call })
       return Effect.void
     }
@@ -144,94 +148,52 @@ export class PoolEngine implements CallOwner {
 
   expired(call: Call, now: number): void {
     if (call.phase === "stopping") return this.stopping.expired(call)
-    const reason = (phase: TimedOut["phase"]) => {
-      const runner = this.lost.runnerOf(call) ?? this.runners.get(call.runner)?.id
-      return CallReasons.timedOut(this.pool, call, phase, now, runner)
-    }
+    const isRunning = call.phase === "lost" || call.state === "running"
+    const runner = this.unanswered.lost.runnerOf(call) ?? this.runners.get(call.runner)?.id
+    // Before the call is withdrawn: a boot that only this call needs is given up then.
+    const why: WhyWaiting = isRunning ? { phase: "running", runner: runner ?? "?" } : this.whyWaiting
+    const reason = CallReasons.timedOut(this.pool, call, why, now)
     this.parts.metrics.failed(call.cast)
-    if (call.phase === "lost") {
-      call.fail(reason("running"))
-      this.lost.delete(call)
-      return this.step({ _tag: "Withdraw", now, ticket: call })
+    if (call.phase === "open" && isRunning) {
+      call.fail(reason, "stopping")
+      return this.stopping.begin(call, now)
     }
-    if (call.state !== "running") {
-      this.step({ _tag: "Withdraw", now, ticket: call })
-      return call.fail(reason(this.waitsFor))
-    }
-    call.fail(reason("running"), "stopping")
-    this.stopping.begin(call, now)
+    this.unanswered.lost.delete(call)
+    this.step({ _tag: "Withdraw", now, ticket: call })
+    call.fail(reason)
   }
 
-  /** What whoever waits now waits for: a slot, or the first runner at all. */
-  get waitsFor(): "queued" | "booting" {
-    const { booting, ready } = Policy.snapshot(this.state)
-    return ready === 0 && booting > 0 ? "booting" : "queued"
+  /** Why calls that wait now have no runner. */
+  get whyWaiting(): WhyWaiting {
+    return whyWaiting(this.state, this.runners)
   }
 
   final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
     const now = this.now()
     if (call.heapIndex >= 0) this.timer.cancel(call)
-    call.calls?.end()
+    if (call.calls !== undefined) Unhandled.confine(() => call.calls?.end())
     const runner = this.runners.get(call.runner)
     const id = runner?.id ?? "?"
     if (call.phase !== "open") {
       // nobody waits for it any more, whatever it is: only its slot matters
-      this.step({ _tag: "Released", now, ticket: call })
+      this.release(call, now, true)
       call.end()
       if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
       return
     }
     if (kind === Kind.Success || kind === Kind.Failure || kind === Kind.Defect) {
       this.parts.metrics.finished(call, now, kind === Kind.Success)
-      call.leaving?.()
-      this.step({ _tag: "Released", now, ticket: call })
+      if (call.leaving !== undefined) Unhandled.confine(call.leaving)
+      this.release(call, now, true)
       call.settle(call.decode(kind, body, large, id), "over")
-    } else if (kind === Kind.Refused) this.refused(call, now, body, id)
-    else if (call.mayRunAgain && !this.state.closed) {
-      // its runner had to go before it ended, and says that nothing of it runs any more
-      if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
-      this.step({ _tag: "Requeue", now, ticket: call })
-    } else {
-      this.step({ _tag: "Released", now, ticket: call })
-      this.parts.metrics.failed(call.cast)
-      call.fail(CallReasons.runnerLost(this.pool, call, id, { reason: runner?.leavesFor ?? wentEarly, gone: false }))
-    }
+    } else if (kind === Kind.Refused) this.unanswered.refused(call, now, body, id)
+    else this.unanswered.cut(call, now, id, runner?.leavesFor)
     if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
   }
 
-  private refused(call: Call, now: number, body: Buffer, runner: string): void {
-    const refusal = Refusal.decode(body)
-    if (Refusal.isDraining(refusal)) {
-      if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
-      return this.step({ _tag: "Requeue", now, ticket: call })
-    }
-    this.step({ _tag: "Released", now, ticket: call })
-    this.parts.metrics.failed(call.cast)
-    call.fail(Refusal.reasonOf(call.fn.name, refusal, runner))
-  }
-
-  /** The session of a runner is over: gives back what was not sent and keeps the rest until its reason is known. */
-  sessionOver(index: number): ReadonlyArray<Call> {
-    const runner = this.runners.get(index)
-    if (runner?.handle === undefined) return []
-    const { handle } = runner
-    const now = this.now()
-    this.step({ _tag: "Lost", now, runner: index })
-    const mayHaveRun: Array<Call> = []
-    for (const call of handle.calls) {
-      if (!(call instanceof Call)) continue
-      if (call.phase === "stopping") {
-        this.timer.cancel(call)
-        call.end()
-      } else if (call.phase === "open") {
-        if (handle.isUnsent(call)) this.step({ _tag: "Requeue", now, ticket: call })
-        else {
-          this.lost.add(call, runner.id)
-          mayHaveRun.push(call)
-        }
-      }
-    }
-    return mayHaveRun
+  /** Gives the slot of a call back. */
+  release(call: Call, now: number, completed: boolean): void {
+    this.step({ _tag: "Released", now, ticket: call, completed })
   }
 
   private carryOut(command: Policy.Command, now: number): void {
@@ -254,15 +216,24 @@ export class PoolEngine implements CallOwner {
       case "LeaseGranted":
         this.answers.push(() => (command.ticket as LeaseTicket.LeaseTicket).granted(command.lease, command.runner))
         return
+      case "Hopeless":
+        return this.parts.hopeless(command.cause as BootFailure, command.attempts)
     }
+  }
+
+  private notCarriedOut(command: Policy.Command, now: number, error: unknown): void {
+    if (command._tag !== "Dispatch") return Unhandled.report(error)
+    const call = command.ticket as Call
+    this.release(call, now, false)
+    this.answer(call, Exit.die(error))
   }
 
   private dispatch(call: Call, index: number, now: number): void {
     const runner = this.runners.get(index)
     const handle = runner?.handle
     if (call.phase !== "open") {
-      // given up since it was decided: nothing of it is sent
-      this.step({ _tag: "Released", now, ticket: call })
+      // The caller has given it up since the step decided so: nothing of it is sent.
+      this.release(call, now, false)
       return call.end()
     }
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
@@ -273,32 +244,35 @@ export class PoolEngine implements CallOwner {
     call.ranFor = undefined
     const budget = call.expiry === undefined ? undefined : call.expiry - now
     handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload, call.nested)
+    call.sent++
     this.pings.start()
   }
 
   /** The runner does not have the function, or another one of that name. */
   private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
-    this.step({ _tag: "Released", now, ticket: call })
+    this.release(call, now, false)
     const { build, pool } = this.parts
-    this.answer(call, CallReasons.misfit(pool, call, runner.id, failure, build, runner.handle?.hello.build))
+    this.answer(call, failed(CallReasons.misfit(pool, call, runner.id, failure, build, runner.handle?.hello.build)))
   }
 
   private reject(command: CallReasons.Rejection): void {
     const { ticket } = command
     const { waiting } = Policy.snapshot(this.state)
     const reason = CallReasons.rejected(this.pool, command, waiting, this.settings.queueCapacity)
-    if (ticket instanceof Call) return this.answer(ticket, reason)
-    const exit = Exit.fail(new FlameError({ reason }))
+    const exit = failed(reason)
+    if (ticket instanceof Call) return this.answer(ticket, exit)
     this.answers.push(() => (ticket as LeaseTicket.LeaseTicket).rejected(exit))
   }
 
   /** Fails a call once the step that decided so is over, unless its caller has gone by then. */
-  private answer(call: Call, reason: Reason): void {
+  private answer(call: Call, exit: Exit.Exit<never, FlameError>): void {
     this.timer.cancel(call)
     this.answers.push(() => {
       if (call.phase !== "open") return
       this.parts.metrics.failed(call.cast)
-      call.fail(reason)
+      call.settle(exit, "over")
     })
   }
 }
+
+const failed = (reason: Reason): Exit.Exit<never, FlameError> => Exit.fail(new FlameError({ reason }))

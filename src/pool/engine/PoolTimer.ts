@@ -9,6 +9,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Unhandled from "../../error/Unhandled.ts"
 import type { Due } from "./Call.ts"
 import { Deadlines } from "../policy/Deadlines.ts"
 
@@ -93,9 +94,16 @@ export class PoolTimer {
     this.fiber = undefined
     this.at = Infinity
     const now = this.now()
-    for (let due = this.deadlines.takeDue(now); due !== undefined; due = this.deadlines.takeDue(now)) due.due(now)
+    for (let due = this.deadlines.takeDue(now); due !== undefined; due = this.deadlines.takeDue(now)) {
+      try {
+        due.due(now)
+      } catch (error) {
+        // The fiber must go on to whatever else is due, and to the next sleep.
+        Unhandled.report(error)
+      }
+    }
     const wake = this.waker.wakeAt()
-    if (wake !== undefined && wake <= now) this.waker.wake(now)
+    if (wake !== undefined && wake <= now) Unhandled.confine(() => this.waker.wake(now))
     const next = Math.min(this.deadlines.first()?.at ?? Infinity, this.waker.wakeAt() ?? Infinity)
     if (next < this.at) this.arm(next)
   }

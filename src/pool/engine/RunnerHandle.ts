@@ -118,7 +118,20 @@ export class RunnerHandle {
       call.channel = new Channel({ link, side: "parent", id, limit }, call.messages)
     }
     const head = encodeHead(functionIndex, budget, span, extras, call.isTimed, isNested)
-    this.link.send(Kind.Request, id, head, payload)
+    try {
+      this.link.send(Kind.Request, id, head, payload)
+    } catch (error) {
+      // A payload may be detached from its buffer. Nothing of the call was sent.
+      this.forgetCall(id)
+      call.channel?.endChannel()
+      throw error
+    }
+  }
+
+  private forgetCall(id: number): void {
+    this.calls[id] = undefined
+    this.freeIds.push(id)
+    this.inFlight--
   }
 
   /** Asks the runner to stop a call; its final frame is the acknowledgement. */
@@ -191,12 +204,14 @@ export class RunnerHandle {
     return this.answers
   }
 
-  /**
-   * Whether a call that has no final frame has not run for sure: nothing of it was handed to the connection, or the
-   * runner has said goodbye, which it does when it has answered all that it took.
-   */
-  isUnsent(call: RunnerCall): boolean {
-    return this.hasLeft || call.turn > this.link.flushed
+  /** Whether a part of a call was handed to the connection. Where none was, the call has not run for sure. */
+  wasSent(call: RunnerCall): boolean {
+    return call.turn <= this.link.flushed
+  }
+
+  /** Whether the runner has said goodbye, by which it claims to have answered all that it took. */
+  get saidGoodbye(): boolean {
+    return this.hasLeft
   }
 
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -267,9 +282,7 @@ export class RunnerHandle {
     const call = this.calls[id]
     if (call === undefined) return this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it does not hold`)
     if (call.turn > this.link.begun) return this.violateUnread(kind, id)
-    this.calls[id] = undefined
-    this.freeIds.push(id)
-    this.inFlight--
+    this.forgetCall(id)
     this.link.forget(id, "response")
     if (call.channel !== undefined) {
       call.channel.endChannel()

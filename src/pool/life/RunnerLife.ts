@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { RunnerProcess } from "../../backend/Backend.ts"
-import { type BootFailure, isTransient, LaunchFailed } from "../../error/BootFailure.ts"
+import { type BootFailure, EndedEarly, isTransient, LaunchFailed } from "../../error/BootFailure.ts"
 import { Disconnected, Killed, type RunnerExit } from "../../error/RunnerExit.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import { boot, givenUp } from "./Boot.ts"
@@ -201,13 +201,15 @@ interface Lost {
 const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine) {
   const { process, why } = runner
   if (process === undefined) return undefined
-  const lost: Lost = { calls: engine.sessionOver(index), why, exit: unknown }
+  const lost: Lost = { calls: engine.unanswered.sessionOver(index), why, exit: unknown }
   lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, outOfPatience(parts.outOfTime))
   // whom we killed ourselves needs no witness, however long the system takes
   const { killedBy } = runner
   const killed: RunnerExit | undefined =
     killedBy === undefined ? undefined : { reason: new Killed({ signal: "SIGKILL", by: killedBy }), gone: false }
-  engine.lost.tell(lost.calls, runner.id, lost.exit === unknown ? (killed ?? unknown) : lost.exit)
+  const told = lost.exit === unknown ? (killed ?? unknown) : lost.exit
+  engine.unanswered.lost.tell(lost.calls, runner.id, told)
+  if (Policy.endedEarly(engine.state, index)) endedEarly(runner, index, told, parts, engine)
   // the end of the scope would wait for it anyway; whatever holds out that long is killed there
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
@@ -227,6 +229,24 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   return lost
 })
 
+/** A runner that ended soon after it was ready counts as a failed boot. */
+const endedEarly = (
+  runner: LivingRunner,
+  index: number,
+  exit: RunnerExit,
+  parts: LifeParts,
+  engine: PoolEngine
+): void => {
+  const { pool } = parts
+  const after = engine.now() - (runner.readyAt ?? runner.startedAt)
+  const cause = new EndedEarly({ after, detail: exit.reason.message })
+  parts.metrics.bootsFailed++
+  engine.step({ _tag: "EndedEarly", now: engine.now(), runner: index, cause })
+  const { runners } = Policy.snapshot(engine.state)
+  parts.publish({ _tag: "BootFailed", pool, runner: runner.id, cause, transient: true, runners: runners - 1 })
+  parts.beside(Effect.logWarning(`runner ${runner.id} of pool ${pool} counts as a failed boot: ${cause.message}`))
+}
+
 /** It held out until its scope was closed, which has ended it; or its place is lost with it, of which news come later. */
 const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, parts: LifeParts, engine: PoolEngine) {
   const { process } = runner
@@ -242,7 +262,7 @@ const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, 
 
 const toldLate = (runner: LivingRunner, { calls, exit, why }: Lost, parts: LifeParts, engine: PoolEngine): void => {
   if (why === undefined) parts.publish({ _tag: "LateReason", pool: parts.pool, runner: runner.id, exit })
-  if (exit.gone) engine.lost.tell(calls, runner.id, exit)
+  if (exit.gone) engine.unanswered.lost.tell(calls, runner.id, exit)
 }
 
 const runAfterBoot = (parts: LifeParts, outcome: BootOutcome): void => {

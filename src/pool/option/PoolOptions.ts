@@ -40,6 +40,21 @@ export interface PoolOptions<RHooks = never> {
    * `idleTimeToLive`. It must answer within 1 s; failing or silent, it does not object. Default none.
    */
   readonly idleWhen?: IdleFunction
+  /**
+   * How often a call is sent at most: an `idempotent` one whose runners end, or any call that draining runners refuse.
+   * Then the call fails with `RunnerLost`. The last attempt shares its runner with no other call. Default 3.
+   */
+  readonly attempts?: number
+  /**
+   * How long callers wait while every boot fails: then they fail with `BootFailed`, and so does `awaitMin`. Default 60 s
+   * for processes, 5 min on Kubernetes. `Infinity` waits for ever.
+   */
+  readonly bootPatience?: Duration.Input
+  /**
+   * A runner that ends by itself within this time of being ready, without having completed a call, counts as a failed
+   * boot: the next boot waits for a pause. Default 10 s. 0 counts none.
+   */
+  readonly crashLoopTime?: Duration.Input
   /** Calls after which a runner is replaced; 1 gives every call a fresh runner. Default none. */
   readonly maxCalls?: number
   /** Age at which a runner is replaced. Default none. */
@@ -84,6 +99,9 @@ export const defaults = {
   idleTimeToLive: 30_000,
   drainTimeout: 30_000,
   cancelGrace: 5_000,
+  attempts: 3,
+  bootPatience: 60_000,
+  crashLoopTime: 10_000,
   silenceLimit: 300_000,
   maxPayload: 256 * 1024 * 1024,
   maxResult: 1024 * 1024 * 1024
@@ -105,6 +123,9 @@ export interface Settings {
   readonly drainTimeout: number
   readonly cancelGrace: number
   readonly silenceLimit: number
+  readonly attempts: number
+  readonly bootPatience: number
+  readonly crashLoopTime: number
   readonly reasonGrace: number
   readonly maxPayload: number
   readonly maxResult: number
@@ -135,7 +156,7 @@ const optionalMillis = (name: keyof Settings, input: Duration.Input | undefined)
 /** Fills in the defaults and checks the result; throws a TypeError that names the option. */
 export const resolve = (
   options: PoolOptions<never>,
-  backend: { readonly bootTimeout: number; readonly reasonGrace: number }
+  backend: { readonly bootTimeout: number; readonly reasonGrace: number; readonly bootPatience?: number }
 ): Settings => {
   const settings: Settings = {
     min: options.min ?? defaults.min,
@@ -153,6 +174,9 @@ export const resolve = (
     cancelGrace: millis("cancelGrace", options.cancelGrace, defaults.cancelGrace),
     silenceLimit: millis("silenceLimit", options.silenceLimit, defaults.silenceLimit),
     reasonGrace: millis("reasonGrace", options.reasonGrace, backend.reasonGrace),
+    attempts: options.attempts ?? defaults.attempts,
+    bootPatience: millis("bootPatience", options.bootPatience, backend.bootPatience ?? defaults.bootPatience),
+    crashLoopTime: millis("crashLoopTime", options.crashLoopTime, defaults.crashLoopTime),
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxResult: options.maxResult ?? defaults.maxResult,
     logLevel: options.logLevel
@@ -175,6 +199,7 @@ const validate = (settings: Settings): void => {
   whole("max", 1)
   whole("concurrency", 1)
   whole("queueCapacity", 0)
+  whole("attempts", 1)
   whole("maxCalls", 1)
   whole("maxPayload", 0)
   whole("maxResult", 0)
@@ -216,5 +241,7 @@ export const toState = (settings: Settings, asksIdle: boolean): StateOptions => 
   maxLifetime: settings.maxLifetime,
   idleTimeToLive: Number.isFinite(settings.idleTimeToLive) ? settings.idleTimeToLive : undefined,
   asksIdle,
-  backoff: { base: 1_000, cap: 30_000 }
+  backoff: { base: 1_000, cap: 30_000 },
+  crashLoopTime: settings.crashLoopTime,
+  bootPatience: settings.bootPatience
 })

@@ -1,19 +1,41 @@
-/** The pause after failed boots: one for the whole pool, twice as long each time, up to a cap, with jitter. */
+/** The pause after failed boots. The whole pool has one; it doubles with each outage that goes on, up to a cap, with jitter. */
 import type { Options } from "./Step.ts"
 import type { Alarm } from "./RunnerTable.ts"
 
-/** When boots may start again, and what the calls that wait for them are told. */
+/** A boot that failed, or a runner that ended soon after it was ready. */
+export interface FailedBoot {
+  /** `Backoff.epoch` when the boot began. */
+  readonly epoch: number
+  /** When the boot began. */
+  readonly bootedAt: number
+  readonly transient: boolean
+  readonly cause: unknown
+  /** Whether the runner was ready before it ended. */
+  readonly wasReady: boolean
+}
+
+/** When boots may start again, since when all of them fail, and why. */
 export class Backoff {
-  /** Boots failed in a row. */
+  /** Boots that failed in a row. */
   failures = 0
   /** No boot starts before this time. */
   until = -Infinity
-  /** How many pauses there were; a boot remembers it, so that a failure of an older one is known as such. */
+  /** How many pauses there were. Each boot remembers it, so that a failure of an older boot is recognised. */
   epoch = 0
-  /** The cause is one that does not heal by itself. */
+  /** Whether the cause cannot heal by waiting. */
   permanent = false
+  /** Why the last boot failed; a permanent cause stays for as long as its pause. */
   cause: unknown = undefined
+  /** When the first boot of the outage began; undefined while a runner serves, or while nobody wants one. */
+  since: number | undefined = undefined
+  /** `PolicyState.nextSeq` when the last boot failed: callers with an earlier turn have waited for a boot in vain. */
+  failedAtSeq = 0
+  /** Whether runners end soon after they are ready: then a boot that succeeds does not end the outage, a call does. */
+  isLooping = false
+  /** Rings when the pause is over. */
   readonly alarm: Alarm = { kind: "backoff", runner: undefined, at: 0, heapIndex: -1 }
+  /** Rings when callers have waited for `bootPatience`. */
+  readonly patience: Alarm = { kind: "patience", runner: undefined, at: 0, heapIndex: -1 }
   private rounds = 0
   private seed: number
 
@@ -21,45 +43,50 @@ export class Backoff {
     this.seed = seed | 0
   }
 
+  /** Whether a pause runs. */
   runs(now: number): boolean {
     return now < this.until
   }
 
-  /** Notes a failed boot; true if a new pause begins, which ends at `until`. */
-  fail(
-    failed: { readonly epoch: number; readonly transient: boolean; readonly cause: unknown },
-    options: Options["backoff"],
-    now: number
-  ): boolean {
+  /** Notes a failed boot. Returns true if a new pause begins, which ends at `until`. */
+  fail(failed: FailedBoot, options: Options["backoff"], now: number): boolean {
     this.failures++
+    this.since ??= failed.bootedAt
+    this.isLooping ||= failed.wasReady
     const running = this.runs(now)
     if (!running) this.permanent = false
-    if (!failed.transient) {
-      this.permanent = true
-      this.cause = failed.cause
-    }
-    // boots that began before the last pause did are one outage with it: they may start a pause, not lengthen the next
+    if (!failed.transient) this.permanent = true
+    if (!failed.transient || !this.permanent) this.cause = failed.cause
+    // Boots that began before the last pause belong to its outage: they may start a pause, not lengthen the next one.
     const fresh = failed.epoch === this.epoch
+    if (failed.wasReady && !(fresh && this.failures > 1)) {
+      // The first runner that ends soon, and those that were there with it, may have met an accident: they are replaced
+      // at once. Only if their successors end like them it is a loop.
+      if (fresh) this.epoch++
+      return false
+    }
     if (running && !fresh) return false
     if (fresh || this.rounds === 0) this.rounds++
     this.epoch++
-    // 1 to 2 times the base, 2 to 4, 4 to 8 … : never below the base nor above the cap, and jitter at both ends, or
-    // the parents that met one outage would all come back at once
+    // The pause lasts 1 to 2 times the base, then 2 to 4, 4 to 8 and so on, within the base and the cap. The jitter
+    // reaches both ends: the parents that met one outage would otherwise all come back at once.
     const shortest = Math.max(options.base, Math.min(options.cap / 2, options.base * 2 ** (this.rounds - 1)))
     this.until = now + Math.min(options.cap, shortest * (1 + this.random()))
     return true
   }
 
-  /** Forgets everything: a boot succeeded. */
+  /** Forgets the outage. */
   reset(): void {
     this.failures = 0
     this.rounds = 0
     this.until = -Infinity
     this.permanent = false
     this.cause = undefined
+    this.since = undefined
+    this.isLooping = false
   }
 
-  // mulberry32: the state of the generator is part of the pool's state, so that a schedule replays
+  // mulberry32: the generator's state is part of the pool's state, so that a schedule can be replayed.
   private random(): number {
     this.seed = (this.seed + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.seed ^ (this.seed >>> 15), 1 | this.seed)

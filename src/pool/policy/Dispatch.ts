@@ -1,4 +1,5 @@
-/** Calls: who gets a slot, who waits, and who is next when one is free. */
+/** Calls: which one gets a slot, which ones wait, and which one is next when a slot is free. */
+import * as Growth from "./Growth.ts"
 import * as Leasing from "./Leasing.ts"
 import * as Nesting from "./Nesting.ts"
 import * as State from "./State.ts"
@@ -7,7 +8,7 @@ import type { RunnerEntry } from "./RunnerTable.ts"
 import type { Ticket } from "./Ticket.ts"
 import { WaitQueue } from "./WaitQueue.ts"
 
-/** A call wants a slot. */
+/** Gives a new call a slot, or its turn in the queue. */
 export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   if (ticket.nested) return Nesting.submit(pool, ticket)
   if (pool.closed) return State.reject(pool, ticket, "PoolClosed")
@@ -20,16 +21,22 @@ export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   pool.waits++
 }
 
-/** The slot of a ticket is free. */
-export const release = (pool: State.PolicyState, ticket: Ticket): void => {
+/** Takes the slot of a call back. */
+export const release = (pool: State.PolicyState, ticket: Ticket, completed: boolean): void => {
   const runner = free(pool, ticket)
   if (runner === undefined) return
+  if (completed && !runner.isProven) Growth.proven(pool, runner)
   serve(pool, runner)
   Retirement.rest(pool, runner)
 }
 
-/** A dispatched ticket did not run: it is next, and its runner gets no more. */
-export const requeue = (pool: State.PolicyState, ticket: Ticket): void => {
+/**
+ * Queues a dispatched call again; its runner gets no more calls.
+ *
+ * With `keepsTurn` the call is next, because it did not run. A call that was lost with its runner queues behind the
+ * others: if the call ends its runners, those behind it would otherwise wait for all of its attempts.
+ */
+export const requeue = (pool: State.PolicyState, ticket: Ticket, keepsTurn: boolean): void => {
   if (ticket.state !== "running") return
   const runner = free(pool, ticket)
   if (runner !== undefined) {
@@ -37,23 +44,23 @@ export const requeue = (pool: State.PolicyState, ticket: Ticket): void => {
     Retirement.leave(pool, runner, "draining")
     pool.table.lending.review(runner)
   }
-  if (ticket.nested) {
-    pool.nested.putBack(ticket)
-    pool.waits++
-    return
-  }
+  if (ticket.nested) return putBack(pool, pool.nested, ticket)
   if (pool.closed && !ticket.cast) return State.reject(pool, ticket, "PoolClosed")
   if (ticket.lease >= 0) return State.reject(pool, ticket, "RunnerLost")
-  pool.calls.putBack(ticket)
+  if (keepsTurn && !ticket.isSuspect) return putBack(pool, pool.calls, ticket)
+  ticket.seq = pool.nextSeq++
+  const queue = ticket.isSuspect ? pool.suspects : pool.calls
+  queue.push(ticket)
   pool.waits++
 }
 
-/** Gives the free slots of a runner to those that wait, the earliest first, be it pinned to the runner or not. */
+/** Gives the free slots of a runner to the calls that wait, the earliest first, pinned to the runner or not. */
 export const serve = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (pool.nested.size > 0) Nesting.serve(pool)
-  // before the calls: a lease takes no slot from them, whereas a queue that never ends would take every runner from it
+  if (pool.suspects.size > 0) serveSuspects(pool)
+  // Before the calls: a lease takes no slot from them, whereas a queue that never ends would take every runner from it.
   if (pool.wishes.size > 0) Leasing.grant(pool)
-  while (runner.responsive && runner.used < pool.options.concurrency) {
+  while (runner.responsive && !runner.isAlone && runner.used < pool.options.concurrency) {
     const own = runner.pinned?.peek()
     const other = runner.free > 0 ? pool.calls.peek() : undefined
     const next = own === undefined || (other !== undefined && other.seq < own.seq) ? other : own
@@ -61,6 +68,33 @@ export const serve = (pool: State.PolicyState, runner: RunnerEntry): void => {
     State.dequeue(pool, next)
     dispatch(pool, next, runner)
   }
+}
+
+/**
+ * Gives empty runners to suspects, one runner each: a call that may end its runner is then lost alone. Where no runner is
+ * empty and none can come, a suspect shares a runner rather than wait for ever.
+ */
+export const serveSuspects = (pool: State.PolicyState): void => {
+  const { freeSlots } = pool.table
+  for (let ticket = pool.suspects.peek(); ticket !== undefined; ticket = pool.suspects.peek()) {
+    const empty = freeSlots.empty()
+    const runner = empty ?? (mustShare(pool) ? freeSlots.pick() : undefined)
+    if (runner === undefined) return
+    State.dequeue(pool, ticket)
+    if (empty !== undefined) pool.table.isolate(runner, true)
+    dispatch(pool, ticket, runner)
+  }
+}
+
+const mustShare = (pool: State.PolicyState): boolean => {
+  const { all, alone, booting, ready } = pool.table
+  if (alone > 0 || booting > 0) return false
+  return pool.closed || (all.size === ready && all.size >= pool.options.max)
+}
+
+const putBack = (pool: State.PolicyState, queue: WaitQueue, ticket: Ticket): void => {
+  queue.putBack(ticket)
+  pool.waits++
 }
 
 const submitPinned = (pool: State.PolicyState, ticket: Ticket): void => {
@@ -72,7 +106,7 @@ const submitPinned = (pool: State.PolicyState, ticket: Ticket): void => {
   if (queue.size === 0 && runner.responsive && runner.used < pool.options.concurrency) {
     return dispatch(pool, ticket, runner)
   }
-  if (State.isFull(pool)) return State.reject(pool, ticket, "QueueFull")
+  if (State.isFullForPinned(pool)) return State.reject(pool, ticket, "QueueFull")
   queue.push(ticket)
   lease.waiting.add(ticket)
   pool.waits++
@@ -90,7 +124,7 @@ const dispatch = (pool: State.PolicyState, ticket: Ticket, runner: RunnerEntry):
   }
 }
 
-/** Ends the stay of a ticket; the runner whose slot it was, if that has slots still. */
+/** Ends the stay of a call on its runner. Returns the runner if it has slots still. */
 const free = (pool: State.PolicyState, ticket: Ticket): RunnerEntry | undefined => {
   if (ticket.state !== "running") return undefined
   const runner = pool.table.all.get(ticket.runner)
@@ -100,6 +134,7 @@ const free = (pool: State.PolicyState, ticket: Ticket): RunnerEntry | undefined 
     pool.table.lending.forget(ticket)
     return undefined
   }
+  if (ticket.isSuspect && runner.isAlone) pool.table.isolate(runner, false)
   if (ticket.slot === undefined || pool.table.lending.leave(runner, ticket)) pool.table.occupy(runner, -1)
   return runner
 }

@@ -45,6 +45,11 @@ export class FreeSlots<R extends Listed<R>> {
     return this.tails[this.concurrency]
   }
 
+  /** A runner without any call or lease. */
+  empty(): R | undefined {
+    return this.heads[0]
+  }
+
   /** Moves a runner to the list of its load, as the one used last, or out of all with -1. */
   move(runner: R, level: number): void {
     if (runner.level >= 0) this.unlink(runner)

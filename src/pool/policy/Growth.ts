@@ -1,31 +1,31 @@
-/** How many runners there should be, and the boots that make up for those that are missing. */
+/** How many runners there should be, and the boots that make up for the missing ones. */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
 /**
- * Runners that are missing, whether or not they may boot now: for `min`, or for the calls and wishes that neither a
- * free slot nor a boot under way covers, plus the spare slots. May be negative.
+ * Counts the runners that are missing, whether or not they may boot now: for `min`, or for the calls and wishes that
+ * neither a free slot nor a boot under way covers, plus the spare slots. May be negative.
  */
 export const missing = (pool: State.PolicyState): number => {
-  const { table, wishes } = pool
-  const waiting = State.waitingCalls(pool)
-  const slots = waiting + State.spareFor(pool, table.used + waiting) - table.free
-  // a free slot that is promised to a lease serves a call, but does not spare a wish its runner
-  const forDemand = Math.ceil((Math.max(0, slots) + wishes.size) / table.width) - table.booting
+  const { calls, nested, suspects, table, wishes } = pool
+  const waiting = calls.size + nested.size
+  const slots = waiting + State.spareFor(pool, table.used + waiting + suspects.size) - table.free
+  // A free slot that is promised to a lease serves a call, but a wish still needs a runner. A suspect needs one alone.
+  const forDemand = Math.ceil((Math.max(0, slots) + wishes.size) / table.width) + suspects.size - table.booting
   return Math.max(forDemand, State.minOf(pool) - table.live)
 }
 
-/** Starts `count` boots, or as many as `max` allows now. Whatever still exists counts, also what is on its way out. */
+/** Starts `count` boots, or as many as `max` allows now. Every runner that exists counts, leaving and lost ones too. */
 export const boot = (pool: State.PolicyState, count: number): void => {
   if (pool.closed || pool.backoff.runs(pool.now)) return
   const boots = Math.min(count, pool.options.max - pool.table.all.size)
   for (let i = 0; i < boots; i++) {
-    State.emit(pool, { _tag: "Boot", runner: pool.table.boot(pool.backoff.epoch).index })
+    State.emit(pool, { _tag: "Boot", runner: pool.table.boot(pool.backoff.epoch, pool.now).index })
   }
 }
 
-/** Gives up as many of the boots that wait for a place: nobody needs them any more. */
+/** Gives up to `count` boots up that are not scheduled yet: nobody needs them any more. */
 export const surrender = (pool: State.PolicyState, count: number): void => {
   let left = count
   for (const runner of pool.table.unscheduled) {
@@ -36,18 +36,17 @@ export const surrender = (pool: State.PolicyState, count: number): void => {
 
 /** Puts a runner that is being consolidated back to work, if there is one. */
 export const takeBack = (pool: State.PolicyState): boolean => {
-  // above max (after a resize) every runner that goes is one that must
+  // Above `max`, which a resize may cause, every runner that leaves must leave.
   if (pool.table.consolidating.size === 0 || pool.table.all.size > pool.options.max) return false
   const [runner] = pool.table.consolidating
   if (runner !== undefined) Retirement.callBack(pool, runner)
   return runner !== undefined
 }
 
-/** A boot succeeded. */
+/** Takes a runner into service: its boot succeeded. */
 export const ready = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.phase !== "booting") return
-  pool.backoff.reset()
-  pool.deadlines.remove(pool.backoff.alarm)
+  if (!pool.backoff.isLooping) healed(pool)
   runner.readyAt = pool.now
   runner.keptAt = pool.now
   pool.table.enter(runner, "ready")
@@ -56,10 +55,70 @@ export const ready = (pool: State.PolicyState, runner: RunnerEntry): void => {
   Retirement.rest(pool, runner)
 }
 
-/** A boot failed. */
+/** Notes that a runner has completed a call: runners do not end soon after they are ready any more. */
+export const proven = (pool: State.PolicyState, runner: RunnerEntry): void => {
+  runner.isProven = true
+  if (pool.backoff.isLooping) healed(pool)
+}
+
+/** Notes that a boot failed. */
 export const failed = (pool: State.PolicyState, runner: RunnerEntry, transient: boolean, cause: unknown): void => {
   if (runner.phase !== "booting") return
   Retirement.lose(pool, runner)
-  const begins = pool.backoff.fail({ epoch: runner.epoch, transient, cause }, pool.options.backoff, pool.now)
-  if (begins) State.setAlarm(pool, pool.backoff.alarm, pool.backoff.until)
+  backOff(pool, runner, transient, cause)
+}
+
+/** Notes that the session of a runner is over. One that ends soon after it was ready counts as a failed boot. */
+export const lost = (pool: State.PolicyState, runner: RunnerEntry): void => {
+  runner.endedEarly = isEarly(pool, runner)
+  Retirement.lose(pool, runner)
+  if (runner.endedEarly) backOff(pool, runner, true, undefined)
+}
+
+/** Notes why a runner ended that counts as a failed boot, which is known later than its end. */
+export const explained = (pool: State.PolicyState, runner: RunnerEntry, cause: unknown): void => {
+  if (runner.endedEarly && !pool.backoff.permanent) pool.backoff.cause = cause
+}
+
+/** Whether callers have waited for `bootPatience`, and every boot of that time has failed. */
+export const isHopeless = (pool: State.PolicyState): boolean => {
+  const { backoff, options, table } = pool
+  if (backoff.since === undefined || backoff.cause === undefined || table.ready > 0) return false
+  const waited = pool.now - backoff.since
+  // A boot under way may succeed. But where some boots fail at once and others hang, one is always under way.
+  return waited >= options.bootPatience * (table.booting === 0 ? 1 : 2)
+}
+
+/** Ends the outage's clock once a runner serves, or nobody wants one. */
+export const review = (pool: State.PolicyState): void => {
+  const { backoff, table } = pool
+  if (backoff.since === undefined) return
+  const isServed = table.ready > 0 && !backoff.isLooping
+  if (!isServed && (pool.waits > 0 || State.minOf(pool) > 0)) return
+  backoff.since = undefined
+  pool.deadlines.remove(backoff.patience)
+}
+
+const backOff = (pool: State.PolicyState, runner: RunnerEntry, transient: boolean, cause: unknown): void => {
+  const { backoff, now, options } = pool
+  const failed = { epoch: runner.epoch, bootedAt: runner.bootedAt, transient, cause, wasReady: runner.endedEarly }
+  const isFirst = backoff.since === undefined
+  backoff.failedAtSeq = pool.nextSeq
+  if (backoff.fail(failed, options.backoff, now)) State.setAlarm(pool, backoff.alarm, backoff.until)
+  if (isFirst) State.setAlarm(pool, backoff.patience, (backoff.since ?? now) + options.bootPatience)
+}
+
+const healed = (pool: State.PolicyState): void => {
+  pool.backoff.reset()
+  pool.deadlines.remove(pool.backoff.alarm)
+  pool.deadlines.remove(pool.backoff.patience)
+}
+
+/** Whether a runner ended by itself, within `crashLoopTime` of being ready, before it completed a call. */
+const isEarly = (pool: State.PolicyState, runner: RunnerEntry): boolean => {
+  // A suspect that runs alone is the likelier reason: its runner's end must not make the calls behind it wait.
+  if (pool.closed || runner.isProven || runner.isAlone) return false
+  const { phase, why } = runner
+  if (phase !== "ready" && phase !== "retiring" && !(phase === "draining" && why === "draining")) return false
+  return pool.now - runner.readyAt < pool.options.crashLoopTime
 }

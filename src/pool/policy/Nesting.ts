@@ -11,7 +11,7 @@ import type { Slot, Ticket } from "./Ticket.ts"
 export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   ticket.seq = pool.nextSeq++
   if (tryDispatch(pool, ticket)) return
-  if (pool.nested.size >= pool.options.queueCapacity) return State.reject(pool, ticket, "QueueFull")
+  if (State.isFullForNested(pool)) return State.reject(pool, ticket, "QueueFull")
   pool.nested.push(ticket)
   pool.waits++
 }

@@ -46,6 +46,8 @@ export interface Snapshot {
   readonly leases: number
   /** Boots that failed since the last that succeeded. */
   readonly failedBoots: number
+  /** Why the last of them failed. */
+  readonly bootCause: unknown
   /** When boots may start again, if a backoff runs. */
   readonly backoffUntil: number | undefined
   readonly closed: boolean
@@ -72,8 +74,10 @@ export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> =
   state.commands = none
   // a clock that was set back must not undo what was due
   if (event.now > state.now) state.now = event.now
+  const isNews = tellsOfBoots(state, event)
   take(state, event)
   settle(state)
+  if (isNews) giveUpHope(state, event._tag === "BootFailed")
   return state.commands
 }
 
@@ -95,10 +99,15 @@ export const snapshot = (state: PolicyState): Snapshot => {
     waiting: state.waits,
     leases: state.leases.size,
     failedBoots: backoff.failures,
+    bootCause: backoff.cause,
     backoffUntil: backoff.runs(state.now) ? backoff.until : undefined,
     closed: state.closed
   }
 }
+
+/** Whether a runner that is lost counts as a failed boot. */
+export const endedEarly = (state: PolicyState, runner: number): boolean =>
+  state.table.all.get(runner)?.endedEarly === true
 
 /** Every runner that exists. O(n). */
 export const runners = (state: PolicyState): ReadonlyArray<RunnerView> =>
@@ -120,11 +129,11 @@ const take = (state: PolicyState, event: Event): void => {
     case "Submit":
       return Dispatch.submit(state, event.ticket)
     case "Released":
-      return Dispatch.release(state, event.ticket)
+      return Dispatch.release(state, event.ticket, event.completed)
     case "Withdraw":
       return State.dequeue(state, event.ticket)
     case "Requeue":
-      return Dispatch.requeue(state, event.ticket)
+      return Dispatch.requeue(state, event.ticket, event.keepsTurn)
     case "Suspend":
       return Nesting.suspend(state, event.ticket)
     case "Resume":
@@ -167,9 +176,12 @@ const takeAbout = (state: PolicyState, runner: RunnerEntry, event: RunnerEvent):
     case "Stuck":
       return Retirement.leave(state, runner, "stuck")
     case "Lost":
-      return Retirement.lose(state, runner)
+      return Growth.lost(state, runner)
+    case "EndedEarly":
+      return Growth.explained(state, runner, event.cause)
     case "Gone":
-      return Retirement.remove(state, runner)
+      Growth.lost(state, runner)
+      return state.table.remove(runner)
     case "IdleAnswer":
       return Shrinking.answered(state, runner, event.idle)
   }
@@ -199,10 +211,12 @@ const ring = (state: PolicyState): void => {
 
 /** Brings the pool to rest after an event: serves, calls back, boots, gives up, in this order. */
 const settle = (state: PolicyState): void => {
-  const { backoff, calls, nested, table, wishes } = state
+  const { backoff, calls, nested, suspects, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
+  if (backoff.since !== undefined) Growth.review(state)
   for (;;) {
     if (nested.size > 0) Nesting.serve(state)
+    if (suspects.size > 0) Dispatch.serveSuspects(state)
     if (wishes.size > 0) Leasing.grant(state)
     for (let left = Infinity; calls.size > 0 && calls.size < left;) {
       // a runner that is offered takes a call; were it not so, callers had better wait than the parent hang
@@ -218,15 +232,29 @@ const settle = (state: PolicyState): void => {
     else if (missing < 0 && table.unscheduled.size > 0) Growth.surrender(state, -missing)
     break
   }
-  if (state.waits > 0 && table.live === 0) giveUp(state)
+  if (state.closed && state.waits > 0 && table.live === 0) giveUp(state, "PoolClosed")
   Shrinking.watch(state)
 }
 
-/** Nobody is there to serve: those that wait are told so, if nobody will come. */
-const giveUp = (state: PolicyState): void => {
-  const why = state.closed ? "PoolClosed" : state.backoff.permanent ? "BootFailed" : undefined
-  if (why === undefined) return
-  State.rejectAll(state, state.calls, why)
-  State.rejectAll(state, state.wishes, why)
-  if (!Nesting.mayBeServed(state)) State.rejectAll(state, state.nested, why)
+/** Whether an event may end the wait for a runner. Callers that come later wait for the next boot: its cause may have healed. */
+const tellsOfBoots = ({ backoff, now }: PolicyState, event: Event): boolean =>
+  event._tag === "BootFailed" ||
+  event._tag === "EndedEarly" ||
+  (event._tag === "Tick" && backoff.patience.heapIndex >= 0 && backoff.patience.at <= now)
+
+/** Rejects those that wait once no runner can be had. */
+const giveUpHope = (state: PolicyState, hasFailed: boolean): void => {
+  const { backoff, table } = state
+  const isPermanent = hasFailed && backoff.permanent && table.live === 0
+  if (state.closed || !(isPermanent || Growth.isHopeless(state))) return
+  State.emit(state, { _tag: "Hopeless", cause: backoff.cause, attempts: backoff.failures })
+  giveUp(state, "BootFailed", backoff.failedAtSeq)
+  Growth.review(state)
+}
+
+const giveUp = (state: PolicyState, why: "PoolClosed" | "BootFailed", before = Infinity): void => {
+  State.rejectAll(state, state.calls, why, before)
+  State.rejectAll(state, state.suspects, why, before)
+  State.rejectAll(state, state.wishes, why, before)
+  if (!Nesting.mayBeServed(state)) State.rejectAll(state, state.nested, why, before)
 }

@@ -30,8 +30,10 @@ export const close = (pool: State.PolicyState): void => {
   pool.closed = true
   State.rejectAll(pool, pool.wishes, "PoolClosed")
   rejectCalls(pool, pool.calls.toArray())
+  rejectCalls(pool, pool.suspects.toArray())
   pool.deadlines.remove(pool.window.alarm)
   pool.deadlines.remove(pool.backoff.alarm)
+  pool.deadlines.remove(pool.backoff.patience)
   for (const runner of pool.table.all.values()) {
     pool.deadlines.remove(runner.idle)
     pool.deadlines.remove(runner.lifetime)

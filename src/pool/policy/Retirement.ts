@@ -69,12 +69,6 @@ export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
   abandon(pool, runner)
 }
 
-/** Nothing is left of the runner. */
-export const remove = (pool: State.PolicyState, runner: RunnerEntry): void => {
-  lose(pool, runner)
-  pool.table.remove(runner)
-}
-
 const leaveAtClose = (pool: State.PolicyState, runner: RunnerEntry): void => {
   // casts and nested calls that wait may still run here, unless it cannot answer: then nothing would ever tell it to go
   const needed = runner.phase === "ready" && runner.responsive && State.waitingCalls(pool) > 0

@@ -25,15 +25,17 @@ export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
 
 /** Something of the pool or of one runner that is due at a time. */
 export interface Alarm extends Deadline {
-  readonly kind: "backoff" | "window" | "idle" | "lifetime"
+  readonly kind: "backoff" | "patience" | "window" | "idle" | "lifetime"
   readonly runner: RunnerEntry | undefined
 }
 
 /** What the policy knows of one runner. */
 export interface RunnerEntry extends Listed<RunnerEntry> {
   readonly index: number
-  /** Which backoff was the last when its boot began. */
+  /** `Backoff.epoch` when its boot began. */
   readonly epoch: number
+  /** When its boot began. */
+  readonly bootedAt: number
   phase: Phase
   /** Why it retires. */
   why: DrainReason | undefined
@@ -53,6 +55,12 @@ export interface RunnerEntry extends Listed<RunnerEntry> {
   /** It has handed back a nested call, which it does when its own have ended or are being stopped: it gets none any more. */
   isShut: boolean
   readyAt: number
+  /** Whether it has completed a call. */
+  isProven: boolean
+  /** Whether it ended so soon after it was ready that it counts as a failed boot. */
+  endedEarly: boolean
+  /** Whether a suspect runs on it, which shares it with nobody. */
+  isAlone: boolean
   /** When it became ready, or said last that it is not idle: the policy lets it be for a while from then on. */
   keptAt: number
   idleSince: number
@@ -62,10 +70,11 @@ export interface RunnerEntry extends Listed<RunnerEntry> {
   readonly lifetime: Alarm
 }
 
-const makeEntry = (index: number, epoch: number): RunnerEntry => {
+const makeEntry = (index: number, epoch: number, bootedAt: number): RunnerEntry => {
   const entry: { -readonly [K in keyof RunnerEntry]: RunnerEntry[K] } = {
     index,
     epoch,
+    bootedAt,
     phase: "booting",
     why: undefined,
     responsive: true,
@@ -77,6 +86,9 @@ const makeEntry = (index: number, epoch: number): RunnerEntry => {
     slots: undefined,
     isShut: false,
     readyAt: 0,
+    isProven: false,
+    endedEarly: false,
+    isAlone: false,
     keptAt: 0,
     idleSince: 0,
     asked: "no",
@@ -104,6 +116,8 @@ export class RunnerTable {
   readonly lending = new Lending()
   booting = 0
   ready = 0
+  /** Runners on which a suspect runs alone. */
+  alone = 0
   /** Ready ones that are unresponsive. */
   mute = 0
   /** Slots taken on all, and offered by all. */
@@ -147,8 +161,8 @@ export class RunnerTable {
     for (const runner of byUse) this.reseat(runner)
   }
 
-  boot(epoch: number): RunnerEntry {
-    const runner = makeEntry(this.nextIndex++, epoch)
+  boot(epoch: number, now: number): RunnerEntry {
+    const runner = makeEntry(this.nextIndex++, epoch, now)
     this.all.set(runner.index, runner)
     this.booting++
     return runner
@@ -168,6 +182,7 @@ export class RunnerTable {
     if (phase === "lost") {
       this.used -= runner.used
       runner.used = 0
+      if (runner.isAlone) this.isolate(runner, false)
     }
     this.lending.review(runner)
     this.reseat(runner)
@@ -185,6 +200,13 @@ export class RunnerTable {
     this.reseat(runner)
   }
 
+  /** Keeps a runner for one suspect, or opens it to all calls again. */
+  isolate(runner: RunnerEntry, isAlone: boolean): void {
+    runner.isAlone = isAlone
+    this.alone += isAlone ? 1 : -1
+    this.reseat(runner)
+  }
+
   /** Takes (1) or frees (-1) a slot of a runner. */
   occupy(runner: RunnerEntry, slots: 1 | -1): void {
     runner.used += slots
@@ -194,7 +216,7 @@ export class RunnerTable {
 
   /** Puts a runner where its phase, calls and leases say, as the one used last. */
   reseat(runner: RunnerEntry): void {
-    const offers = runner.phase === "ready" && runner.responsive
+    const offers = runner.phase === "ready" && runner.responsive && !runner.isAlone
     const free = offers ? Math.max(0, Math.min(this.concurrency - runner.used, this.maxCalls - runner.calls)) : 0
     this.free += free - runner.free
     runner.free = free

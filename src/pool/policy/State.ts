@@ -31,9 +31,11 @@ export interface PolicyState {
   waits: number
   /** Calls that may run anywhere. */
   readonly calls: WaitQueue
-  /** Nested calls: first of all that wait. */
+  /** Nested calls, which are served before all others. */
   readonly nested: WaitQueue
-  /** Wishes for a lease. Apart from the calls, because granting one takes nothing from them. */
+  /** Calls that may have ended their runners: each gets a runner of its own. */
+  readonly suspects: WaitQueue
+  /** Wishes for a lease. They have their own queue, because granting one takes no slot from the calls. */
   readonly wishes: WaitQueue
   readonly table: RunnerTable
   readonly leases: Map<number, Lease>
@@ -53,6 +55,7 @@ export const make = (options: Options, seed: number): PolicyState => ({
   waits: 0,
   calls: new WaitQueue(),
   nested: new WaitQueue(),
+  suspects: new WaitQueue(),
   wishes: new WaitQueue(),
   table: new RunnerTable(options),
   leases: new Map(),
@@ -96,10 +99,15 @@ export const dequeue = (pool: PolicyState, ticket: Ticket): void => {
   if (ticket.lease >= 0) pool.leases.get(ticket.lease)?.waiting.delete(ticket)
 }
 
-/** Takes every waiting ticket of a queue out and rejects it. */
-export const rejectAll = (pool: PolicyState, queue: WaitQueue | undefined, why: RejectReason): void => {
+/** Takes the waiting tickets of a queue out whose turn is before `before`, and rejects them. */
+export const rejectAll = (
+  pool: PolicyState,
+  queue: WaitQueue | undefined,
+  why: RejectReason,
+  before = Infinity
+): void => {
   if (queue === undefined) return
-  for (let ticket = queue.peek(); ticket !== undefined; ticket = queue.peek()) {
+  for (let ticket = queue.peek(); ticket !== undefined && ticket.seq < before; ticket = queue.peek()) {
     dequeue(pool, ticket)
     reject(pool, ticket, why)
   }
@@ -109,11 +117,31 @@ export const rejectAll = (pool: PolicyState, queue: WaitQueue | undefined, why: 
 export const loadOf = (pool: PolicyState): number =>
   pool.table.used + waitingCalls(pool) + pool.wishes.size + pool.leases.size
 
-/** Calls that wait for any slot. */
-export const waitingCalls = (pool: PolicyState): number => pool.calls.size + pool.nested.size
+/** Counts the calls that wait for any slot. */
+export const waitingCalls = (pool: PolicyState): number => pool.calls.size + pool.nested.size + pool.suspects.size
 
-/** Whether another root call finds no place to wait. */
-export const isFull = (pool: PolicyState): boolean => pool.waits + pool.table.suspended >= pool.options.queueCapacity
+/**
+ * Whether the queue is full for one more call. Calls that could run at once on runners that boot are accepted all the
+ * same: a pool with a `queueCapacity` of 0 would otherwise never boot.
+ */
+export const isFull = (pool: PolicyState): boolean =>
+  isFullForPinned(pool) && waitingCalls(pool) + pool.wishes.size >= slotsToCome(pool)
+
+/** Whether the queue is full for one more call that is pinned to its runner: no boot serves it. */
+export const isFullForPinned = (pool: PolicyState): boolean =>
+  pool.waits + pool.table.suspended >= pool.options.queueCapacity
+
+/** Whether the queue is full for one more nested call. Nested calls have as many places as all others together. */
+export const isFullForNested = (pool: PolicyState): boolean =>
+  pool.nested.size >= pool.options.queueCapacity && pool.nested.size >= slotsToCome(pool)
+
+/** Slots of the boots that are under way or may begin now. */
+const slotsToCome = (pool: PolicyState): number => {
+  const { backoff, closed, options, table } = pool
+  if (closed) return 0
+  const mayBegin = backoff.runs(pool.now) ? 0 : Math.max(0, options.max - table.all.size)
+  return (table.booting + mayBegin) * table.width
+}
 
 /** Whether a boot is under way, or may begin once somebody needs it. */
 export const mayGrow = (pool: PolicyState): boolean =>

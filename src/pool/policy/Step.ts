@@ -28,6 +28,10 @@ export interface Options {
   readonly asksIdle: boolean
   /** Pauses after failed boots: the first lasts 1 to 2 `base`, the longest at most `cap`. */
   readonly backoff: { readonly base: number; readonly cap: number }
+  /** A runner that ends by itself within this time of being ready, without a completed call, counts as a failed boot. */
+  readonly crashLoopTime: number
+  /** How long callers wait while every boot fails. */
+  readonly bootPatience: number
 }
 
 /** What happened, and when. Events about runners or tickets that the policy no longer knows do nothing. */
@@ -36,13 +40,13 @@ export type Event =
   | { readonly _tag: "Submit"; readonly now: number; readonly ticket: Ticket }
   /** A waiting caller is gone (interrupted, out of time): its ticket will not be dispatched. */
   | { readonly _tag: "Withdraw"; readonly now: number; readonly ticket: Ticket }
-  /** The final frame of a running ticket was seen: its slot is free. */
-  | { readonly _tag: "Released"; readonly now: number; readonly ticket: Ticket }
+  /** The slot of a running ticket is free. `completed`: its function ran to an end, which proves its runner. */
+  | { readonly _tag: "Released"; readonly now: number; readonly ticket: Ticket; readonly completed: boolean }
   /**
-   * A dispatched ticket did not run and has its turn again. Its runner takes no more calls, said or not: it is lost,
-   * draining, or about to say so; dispatching to it again would send the ticket round in circles.
+   * A dispatched ticket waits again; with `keepsTurn` it is next. Its runner takes no more calls, whatever it says: it is
+   * lost, draining, or about to say so, and dispatching to it again would send the ticket round in circles.
    */
-  | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket }
+  | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket; readonly keepsTurn: boolean }
   /** A running ticket waits for nested calls from now on: its slot may be lent to nested ones. */
   | { readonly _tag: "Suspend"; readonly now: number; readonly ticket: Ticket }
   /** It waits for none any more, and goes on at once, even where somebody borrows its slot. */
@@ -69,6 +73,8 @@ export type Event =
   | { readonly _tag: "Stuck"; readonly now: number; readonly runner: number }
   /** The runner's session is over and its slots with it; `Gone` follows. */
   | { readonly _tag: "Lost"; readonly now: number; readonly runner: number }
+  /** Why a runner that counts as a failed boot has ended, which is known only after `Lost`. */
+  | { readonly _tag: "EndedEarly"; readonly now: number; readonly runner: number; readonly cause: unknown }
   /** Nothing is left of the runner, so that another may take its place. Every `Boot` ends with it. */
   | { readonly _tag: "Gone"; readonly now: number; readonly runner: number }
   /** Somebody wants a runner for calls of their own; it holds no slot of it. */
@@ -117,4 +123,6 @@ export type Command =
    */
   | { readonly _tag: "Drain"; readonly runner: number; readonly why: DrainReason }
   | { readonly _tag: "AskIdle"; readonly runner: number }
+  /** No runner can be had: for a permanent cause, or `bootPatience` is over. Those that waited are rejected. */
+  | { readonly _tag: "Hopeless"; readonly cause: unknown; readonly attempts: number }
   | { readonly _tag: "LeaseGranted"; readonly ticket: Ticket; readonly lease: number; readonly runner: number }

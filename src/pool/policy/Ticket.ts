@@ -34,6 +34,8 @@ export interface Ticket {
   readonly nested: boolean
   /** The call that made it, where that runs in the same pool: its slot is the first to be borrowed. */
   readonly caller: Ticket | undefined
+  /** It may have ended its runner before: it shares a runner with nobody. Set by the engine before `Requeue`. */
+  readonly isSuspect: boolean
   /** The slot it has while it runs, if that was ever lent. */
   slot: Slot | undefined
   /** It runs, but waits for nested calls. */
@@ -47,13 +49,14 @@ export interface Ticket {
 }
 
 /** The fields of a ticket that nobody holds yet. */
-export const make = (fields?: Partial<Pick<Ticket, "lease" | "cast" | "nested" | "caller">>): Ticket => ({
+export const make = (fields?: Partial<Pick<Ticket, "lease" | "cast" | "nested" | "caller" | "isSuspect">>): Ticket => ({
   state: "idle",
   runner: -1,
   lease: fields?.lease ?? -1,
   cast: fields?.cast ?? false,
   nested: fields?.nested ?? false,
   caller: fields?.caller,
+  isSuspect: fields?.isSuspect ?? false,
   slot: undefined,
   isSuspended: false,
   seq: -1,

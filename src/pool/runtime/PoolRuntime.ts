@@ -81,6 +81,7 @@ export class PoolRuntime {
         metrics: this.metrics,
         build: backend.build,
         boot: (index) => this.boot(index),
+        hopeless: (cause, attempts) => this.failMin(new BootFailed({ pool: id, attempts, cause })),
         stuck: (runner, fn) => this.publish({ _tag: "RunnerStuck", pool: id, runner: runner.id, function: fn })
       },
       Context.get(context, Clock.Clock),
@@ -131,7 +132,7 @@ export class PoolRuntime {
       const { cancelGrace, drainTimeout } = engine.settings
       this.publish({ _tag: "PoolClosing", pool: this.id })
       engine.step({ _tag: "Close", now: engine.now() })
-      engine.lost.tellAll()
+      engine.unanswered.lost.tellAll()
       for (const runner of engine.runners.values()) runner.handle?.warn()
       const cutAfter = (millis: number) =>
         engine.timer.after(millis, () => {
@@ -236,9 +237,13 @@ export class PoolRuntime {
       if (this.engine.settings.min <= runners - booting) Deferred.doneUnsafe(this.minReady, Exit.void)
     }
     if (event._tag === "BootFailed" && !isTransient(event.cause)) {
-      const reason = new BootFailed({ pool: this.id, runner: event.runner, attempts: 1, cause: event.cause })
-      Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason })))
+      this.failMin(new BootFailed({ pool: this.id, runner: event.runner, attempts: 1, cause: event.cause }))
     }
+  }
+
+  /** Fails `awaitMin`, where it still waits. */
+  private failMin(reason: BootFailed): void {
+    Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason })))
   }
 
   private boot(index: number): LivingRunner {

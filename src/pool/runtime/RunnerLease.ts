@@ -60,7 +60,7 @@ const lease = (
     orElse: () =>
       Effect.fail(
         new FlameError({
-          reason: new TimedOut({ pool, function: "withRunner", phase: engine.waitsFor, after: timeout })
+          reason: new TimedOut({ pool, function: "withRunner", after: timeout, ...engine.whyWaiting })
         })
       )
   })

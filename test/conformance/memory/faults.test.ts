@@ -65,7 +65,7 @@ describe("faults of the original that must not exist here", () => {
     }
   )
 
-  poolTest("[C82] replaces a min runner that dies", { min: 2, awaitMin: true }, function* ({ faults, pool, runners }) {
+  poolTest("[C82] replaces a min runner that dies", { min: 2, awaitMin: true, crashLoopTime: 0 }, function* ({ faults, pool, runners }) {
     const [first] = yield* faults.list
     yield* faults.lose({ id: first!.id })
     yield* settle
@@ -153,14 +153,23 @@ describe("faults of the original that must not exist here", () => {
   poolTest(
     "[C85] ends a call at its timeout while its runner boots",
     { before: (faults) => faults.delayBoots("1 hour"), bootTimeout: "2 hours" },
-    function* () {
+    function* ({ pool }) {
       const a = yield* waiting("a", { timeout: "7 seconds" })
+      const [booting] = (yield* pool.status).runners
       yield* pass("6999 millis")
       yield* isOpen(a)
       yield* pass("1 millis")
+      const waitsFor = "it is being launched"
       assert.deepStrictEqual(
         yield* reason(a),
-        new TimedOut({ pool: Pool.key, function: "work", phase: "booting", after: 7_000 })
+        new TimedOut({
+          pool: Pool.key,
+          function: "work",
+          phase: "booting",
+          after: 7_000,
+          runner: booting!.id,
+          waitsFor
+        })
       )
     }
   )

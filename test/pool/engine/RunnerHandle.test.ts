@@ -205,7 +205,7 @@ describe("connect", () => {
       const handle = yield* connect(runner.parents, terms)
       yield* settled
       assert.isTrue(handle.isDraining)
-      assert.isTrue(handle.isUnsent(request(handle)))
+      assert.isTrue(handle.saidGoodbye)
       yield* when(() => handle.link.closed)
     })
   )
@@ -331,15 +331,15 @@ describe("RunnerHandle", () => {
     Effect.gen(function* () {
       const { handle, heard, say } = yield* session()
       const call = request(handle)
-      assert.isTrue(handle.isUnsent(call))
+      assert.isFalse(handle.wasSent(call))
       yield* settled
-      assert.isFalse(handle.isUnsent(call))
+      assert.isTrue(handle.wasSent(call))
       const next = request(handle)
-      assert.deepStrictEqual([handle.isUnsent(call), handle.isUnsent(next)], [false, true])
+      assert.deepStrictEqual([handle.wasSent(call), handle.wasSent(next)], [true, false])
       yield* settled
       say(frame(Kind.Draining, 0), frame(Kind.Bye, 0))
       yield* when(() => heard.closed.length === 1)
-      assert.deepStrictEqual([handle.isUnsent(call), handle.isUnsent(next)], [true, true])
+      assert.isTrue(handle.saidGoodbye)
       assert.deepStrictEqual([heard.events, heard.closed], [["draining"], [{ violation: undefined, error: undefined }]])
     })
   )
@@ -351,7 +351,7 @@ describe("RunnerHandle", () => {
       yield* settled
       transport.end()
       yield* when(() => heard.closed.length === 1)
-      assert.isFalse(handle.isUnsent(call))
+      assert.deepStrictEqual([handle.wasSent(call), handle.saidGoodbye], [true, false])
     })
   )
 

@@ -27,7 +27,7 @@ describe("Policy: failing boots", () => {
 
   it("backs off twice as long each time, between 1 and 30 seconds, with jitter", () => {
     const pausesOf = (seed: number) => {
-      const probe = new PoolProbe({}, seed)
+      const probe = new PoolProbe({ bootPatience: Infinity }, seed)
       probe.submit("a")
       return Array.from({ length: 8 }, (_, runner) => {
         probe.failBoot(runner)
@@ -89,13 +89,22 @@ describe("Policy: failing boots", () => {
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.failBoot(0, "no such image", false), [])
     assert.deepStrictEqual(probe.failBoot(1, "no such image", false), ["a BootFailed", "b BootFailed"])
-    assert.deepStrictEqual(probe.submit("c"), ["c BootFailed"])
-    assert.deepStrictEqual(probe.openLease("d"), ["d BootFailed"])
     assert.deepStrictEqual(probe.causes[0], ["no such image", 2])
+    assert.deepStrictEqual(probe.hopeless, [["no such image", 2]])
+  })
+
+  it("tries a boot for callers that come after a permanent cause was told, since it may have healed [C103]", () => {
+    const probe = new PoolProbe({ max: 1 })
+    probe.submit("a")
+    assert.deepStrictEqual(probe.failBoot(0, "no such image", false), ["a BootFailed"])
     probe.gone(0)
+    assert.deepStrictEqual([...probe.submit("b"), ...probe.openLease("c")], [])
+    assert.deepStrictEqual(probe.wait(2000), ["boot 1"])
+    assert.deepStrictEqual(probe.failBoot(1, "no such image", false), ["b BootFailed", "c BootFailed"])
     probe.gone(1)
-    assert.deepStrictEqual(probe.wait(2000), [])
-    assert.deepStrictEqual(probe.submit("e"), ["boot 2"])
+    assert.deepStrictEqual(probe.submit("d"), [])
+    assert.deepStrictEqual(probe.wait(4000), ["boot 2"])
+    assert.deepStrictEqual(probe.ready(2), ["d on 2"])
   })
 
   it("lets calls wait for a runner that serves, whatever became of another boot", () => {
@@ -103,8 +112,62 @@ describe("Policy: failing boots", () => {
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.failBoot(1, "broken", false), [])
     assert.deepStrictEqual(probe.release("a"), ["b on 0"])
-    probe.submit("c")
-    assert.deepStrictEqual(probe.lost(0), ["c BootFailed"])
+    assert.deepStrictEqual(probe.submit("c"), [])
+    assert.deepStrictEqual([...probe.lost(0), ...probe.gone(0)], [])
+    assert.deepStrictEqual(probe.wait(2000), ["boot 2"])
+  })
+
+  it("fails callers once every boot has failed for bootPatience, with the last cause and all attempts [C102]", () => {
+    const probe = new PoolProbe({ max: 1, bootPatience: 10_000, queueCapacity: 10 })
+    assert.deepStrictEqual(probe.submit("a"), ["boot 0"])
+    let runner = 0
+    while (probe.hopeless.length === 0) {
+      assert.isBelow(probe.now, 10_001)
+      if (probe.snapshot.booting > 0) {
+        probe.failBoot(runner, `refused ${runner}`)
+        probe.gone(runner++)
+      }
+      if (probe.now === 9_990) probe.submit("late")
+      probe.wait(10)
+    }
+    assert.deepStrictEqual(probe.causes, [[`refused ${runner - 1}`, runner]])
+    assert.strictEqual(probe.ticket("a").state, "idle")
+    assert.strictEqual(probe.now, 10_000)
+    // whoever came after the last failed boot waits for the next one, and for no other bootPatience
+    assert.strictEqual(probe.ticket("late").state, "waiting")
+    assert.deepStrictEqual(probe.wait(30_000), [`boot ${runner}`])
+    assert.deepStrictEqual(probe.failBoot(runner, "refused"), ["late BootFailed"])
+  })
+
+  it("counts the time of bootPatience only while somebody wants a runner [C102]", () => {
+    const probe = new PoolProbe({ max: 1, bootPatience: 10_000 })
+    probe.submit("a")
+    probe.failBoot(0)
+    probe.gone(0)
+    probe.withdraw("a")
+    probe.wait(60_000)
+    assert.deepStrictEqual(probe.submit("b"), ["boot 1"])
+    assert.deepStrictEqual(probe.failBoot(1), [])
+    assert.strictEqual(probe.ticket("b").state, "waiting")
+  })
+
+  it("waits for a boot under way beyond bootPatience, and at most as long again [C102]", () => {
+    const probe = new PoolProbe({ max: 2, bootPatience: 10_000 })
+    assert.deepStrictEqual(probe.submitAll("a", "b"), ["boot 0", "boot 1"])
+    probe.wait(9_000)
+    assert.deepStrictEqual(probe.failBoot(0), [])
+    assert.deepStrictEqual(probe.wait(2_000), [])
+    assert.deepStrictEqual(probe.gone(0), ["boot 2"])
+    assert.deepStrictEqual(probe.ready(1), ["a on 1"])
+    const other = new PoolProbe({ max: 2, bootPatience: 10_000 })
+    other.submitAll("a", "b")
+    for (let runner = 2; other.hopeless.length === 0; runner++) {
+      assert.isBelow(other.now, 40_000)
+      other.wait(1_000)
+      other.failBoot(runner - 2)
+      other.gone(runner - 2)
+    }
+    assert.isAtLeast(other.now, 10_000)
   })
 
   it("tries min runners again after the backoff, of whatever cause [C82] [C87]", () => {
@@ -115,6 +178,100 @@ describe("Policy: failing boots", () => {
       assert.deepStrictEqual(probe.gone(0), [])
       assert.deepStrictEqual(probe.wait(2000), ["boot 1"])
     }
+  })
+})
+
+describe("Policy: runners that end soon after they are ready", () => {
+  it("back off like failed boots, longer each time, until a call is completed [C101]", () => {
+    const probe = new PoolProbe({ min: 1, max: 1, crashLoopTime: 10_000 })
+    probe.tick()
+    // the first one may have met an accident
+    probe.ready(0)
+    probe.wait(100)
+    assert.deepStrictEqual([...probe.lost(0), ...probe.gone(0)], ["boot 1"])
+    for (let runner = 1; runner < 4; runner++) {
+      assert.deepStrictEqual(probe.ready(runner), [])
+      probe.wait(100)
+      assert.deepStrictEqual(probe.lost(runner), [])
+      assert.deepStrictEqual(probe.gone(runner), [])
+      const pause = (probe.snapshot.backoffUntil ?? 0) - probe.now
+      assert.isAtLeast(pause, 1000 * 2 ** (runner - 1))
+      assert.deepStrictEqual(probe.wait(pause), [`boot ${runner + 1}`])
+    }
+    assert.strictEqual(probe.snapshot.failedBoots, 4)
+    probe.ready(4)
+    probe.submit("a")
+    probe.release("a", false)
+    assert.strictEqual(probe.snapshot.failedBoots, 4)
+    probe.submit("b")
+    probe.release("b")
+    assert.strictEqual(probe.snapshot.failedBoots, 0)
+    assert.deepStrictEqual(probe.lost(4), [])
+    assert.deepStrictEqual(probe.gone(4), ["boot 5"])
+  })
+
+  it("do not count after crashLoopTime, when they were told to go, or when they have completed a call [C101]", () => {
+    const late = new PoolProbe({ min: 1, crashLoopTime: 10_000 })
+    late.tick()
+    late.ready(0)
+    late.wait(10_000)
+    assert.deepStrictEqual(late.lost(0), ["boot 1"])
+    const told = warm(1, { crashLoopTime: 10_000, idleTimeToLive: 100 })
+    assert.deepStrictEqual(told.wait(100), ["drain 0 idle"])
+    told.lost(0)
+    assert.strictEqual(told.snapshot.failedBoots, 0)
+    const leaves = new PoolProbe({ min: 1, crashLoopTime: 10_000 })
+    leaves.tick()
+    leaves.ready(0)
+    assert.deepStrictEqual(leaves.send({ _tag: "RunnerDraining", runner: 0 }), ["drain 0 draining", "boot 1"])
+    leaves.lost(0)
+    assert.strictEqual(leaves.snapshot.failedBoots, 1)
+  })
+})
+
+describe("Policy: calls that may end their runners", () => {
+  it("let healthy calls pass first, and run alone in their last attempt [C100]", () => {
+    const probe = warm(1, { max: 1, concurrency: 2, crashLoopTime: 10_000 })
+    assert.deepStrictEqual(probe.submitAll("poison", "a", "b", "c"), ["poison on 0", "a on 0"])
+    assert.deepStrictEqual(probe.release("a"), ["b on 0"])
+    probe.lost(0)
+    // its second attempt has lost its turn
+    assert.deepStrictEqual(probe.requeue("poison", false), [])
+    assert.deepStrictEqual(probe.gone(0), ["boot 1"])
+    assert.deepStrictEqual(probe.ready(1), ["c on 1", "poison on 1"])
+    assert.deepStrictEqual(probe.submitAll("d", "e", "f"), [])
+    assert.deepStrictEqual(probe.release("c"), ["d on 1"])
+    probe.lost(1)
+    assert.deepStrictEqual(probe.suspect("poison"), [])
+    assert.deepStrictEqual(probe.gone(1), ["boot 2"])
+    assert.deepStrictEqual(probe.ready(2), ["poison on 2"])
+    assert.strictEqual(probe.snapshot.free, 0)
+    assert.deepStrictEqual(probe.submit("g"), [])
+    // the end of its runner is the call's doing: no pause for the others
+    probe.lost(2)
+    assert.deepStrictEqual(probe.gone(2), ["boot 3"])
+    assert.deepStrictEqual(probe.ready(3), ["e on 3", "f on 3"])
+  })
+
+  it("give the runner to all once they succeed, and boot one where none is empty [C100]", () => {
+    const probe = warm(2, { max: 2, concurrency: 2 })
+    assert.deepStrictEqual(probe.submitAll("a", "poison"), ["a on 0", "poison on 1"])
+    probe.lost(1)
+    assert.deepStrictEqual(probe.suspect("poison"), [])
+    assert.deepStrictEqual(probe.gone(1), ["boot 2"])
+    assert.deepStrictEqual(probe.submitAll("b", "c"), ["b on 0"])
+    assert.deepStrictEqual(probe.ready(2), ["poison on 2"])
+    assert.deepStrictEqual(probe.submit("d"), [])
+    assert.deepStrictEqual(probe.release("poison"), ["c on 2", "d on 2"])
+  })
+
+  it("share a runner where none is empty and none can come, rather than wait for ever [C100]", () => {
+    const probe = warm(2, { max: 2, concurrency: 2 })
+    assert.deepStrictEqual(probe.submitAll("a", "poison"), ["a on 0", "poison on 1"])
+    probe.lost(1)
+    probe.gone(1)
+    assert.deepStrictEqual(probe.resize({ max: 1 }), [])
+    assert.deepStrictEqual(probe.suspect("poison"), ["poison on 0"])
   })
 })
 

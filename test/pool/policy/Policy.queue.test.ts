@@ -84,8 +84,8 @@ const touchesAt = (length: number): Record<string, number> => {
   return {
     submit: touchesOf({ _tag: "Submit", now: 0, ticket: watched() }),
     withdraw: touchesOf({ _tag: "Withdraw", now: 0, ticket: ticketAt(length >> 1) }),
-    released: touchesOf({ _tag: "Released", now: 0, ticket: ticketAt(0) }),
-    requeue: touchesOf({ _tag: "Requeue", now: 0, ticket: ticketAt(1) })
+    released: touchesOf({ _tag: "Released", now: 0, ticket: ticketAt(0), completed: true }),
+    requeue: touchesOf({ _tag: "Requeue", now: 0, ticket: ticketAt(1), keepsTurn: true })
   }
 }
 
@@ -99,7 +99,7 @@ const passTimeAt = (length: number): number => {
   const start = performance.now()
   for (let i = 0; i < 20_000; i++) {
     submit(tickets[length + i] as Ticket.Ticket)
-    Policy.step(pool, { _tag: "Released", now: 0, ticket: tickets[i] as Ticket.Ticket })
+    Policy.step(pool, { _tag: "Released", now: 0, ticket: tickets[i] as Ticket.Ticket, completed: true })
   }
   return performance.now() - start
 }

@@ -13,7 +13,10 @@ export const options: Policy.Options = {
   maxLifetime: undefined,
   idleTimeToLive: 30_000,
   asksIdle: false,
-  backoff: { base: 1000, cap: 30_000 }
+  backoff: { base: 1000, cap: 30_000 },
+  // off, so that a runner may be lost at once: the tests of it turn it on
+  crashLoopTime: 0,
+  bootPatience: 60_000
 }
 
 type Timed<E> = E extends { readonly now: number } ? Omit<E, "now"> : never
@@ -23,6 +26,8 @@ export class PoolProbe {
   readonly pool: Policy.PolicyState
   /** The cause of every BootFailed given. */
   readonly causes: Array<unknown> = []
+  /** The cause and the attempts of every Hopeless. */
+  readonly hopeless: Array<readonly [unknown, number]> = []
   private readonly tickets = new Map<string, Ticket.Ticket>()
 
   constructor(changes: Partial<Policy.Options> = {}, seed = 1) {
@@ -47,7 +52,10 @@ export class PoolProbe {
   }
 
   send(event: Timed<Policy.Event>): Array<string> {
-    return Policy.step(this.pool, { ...event, now: this.now }).map((_) => this.describe(_))
+    const commands = Policy.step(this.pool, { ...event, now: this.now })
+    return commands
+      .filter((_) => _._tag !== "Hopeless" || !this.hopeless.push([_.cause, _.attempts]))
+      .map((_) => this.describe(_))
   }
 
   submit(name: string, fields?: { readonly lease?: number; readonly cast?: boolean }): Array<string> {
@@ -60,10 +68,15 @@ export class PoolProbe {
     return names.flatMap((name) => this.submit(name))
   }
 
-  release = (name: string) => this.send({ _tag: "Released", ticket: this.ticket(name) })
+  release = (name: string, completed = true) => this.send({ _tag: "Released", ticket: this.ticket(name), completed })
   releaseAll = (...names: ReadonlyArray<string>) => names.flatMap((name) => this.release(name))
   withdraw = (name: string) => this.send({ _tag: "Withdraw", ticket: this.ticket(name) })
-  requeue = (name: string) => this.send({ _tag: "Requeue", ticket: this.ticket(name) })
+  requeue = (name: string, keepsTurn = true) => this.send({ _tag: "Requeue", ticket: this.ticket(name), keepsTurn })
+  /** Queues a call again that may have ended its runners. */
+  suspect(name: string): Array<string> {
+    Object.assign(this.ticket(name), { isSuspect: true })
+    return this.requeue(name, false)
+  }
   ready = (...runners: ReadonlyArray<number>) => runners.flatMap((runner) => this.send({ _tag: "Ready", runner }))
   lost = (runner: number) => this.send({ _tag: "Lost", runner })
   gone = (runner: number) => this.send({ _tag: "Gone", runner })
@@ -110,6 +123,8 @@ export class PoolProbe {
         return `${name} ${command.why}`
       case "Drain":
         return `drain ${command.runner} ${command.why}`
+      case "Hopeless":
+        return "hopeless"
       case "AskIdle":
         return `ask ${command.runner}`
       case "LeaseGranted":
