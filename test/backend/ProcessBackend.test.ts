@@ -144,7 +144,10 @@ describe("ProcessBackend", () => {
               process.execPath = execPath
             })
         )
-        assert.deepStrictEqual(failure, new LaunchFailed({ detail: "spawn /does/not/exist/node ENOENT", permanent: true }))
+        assert.deepStrictEqual(
+          failure,
+          new LaunchFailed({ detail: "spawn /does/not/exist/node ENOENT", permanent: true })
+        )
         const large = { LARGE: "x".repeat(4 * 1024 * 1024) }
         const refused: unknown = yield* Effect.flip(boot({ entry: fixture("probe.ts"), env: large }))
         assert.deepStrictEqual(refused, new LaunchFailed({ detail: "spawn E2BIG", permanent: true }))

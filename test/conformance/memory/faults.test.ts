@@ -65,18 +65,22 @@ describe("faults of the original that must not exist here", () => {
     }
   )
 
-  poolTest("[C82] replaces a min runner that dies", { min: 2, awaitMin: true, crashLoopTime: 0 }, function* ({ faults, pool, runners }) {
-    const [first] = yield* faults.list
-    yield* faults.lose({ id: first!.id })
-    yield* settle
-    assert.deepInclude(yield* pool.status, { ready: 2, booting: 0 })
-    assert.strictEqual(yield* faults.launched, 3)
-    yield* faults.lose()
-    yield* settle
-    assert.strictEqual((yield* pool.status).ready, 2)
-    assert.strictEqual(yield* faults.launched, 5)
-    assert.strictEqual(runners.now, 2)
-  })
+  poolTest(
+    "[C82] replaces a min runner that dies",
+    { min: 2, awaitMin: true, crashLoopTime: 0 },
+    function* ({ faults, pool, runners }) {
+      const [first] = yield* faults.list
+      yield* faults.lose({ id: first!.id })
+      yield* settle
+      assert.deepInclude(yield* pool.status, { ready: 2, booting: 0 })
+      assert.strictEqual(yield* faults.launched, 3)
+      yield* faults.lose()
+      yield* settle
+      assert.strictEqual((yield* pool.status).ready, 2)
+      assert.strictEqual(yield* faults.launched, 5)
+      assert.strictEqual(runners.now, 2)
+    }
+  )
 
   poolTest(
     "[C82] replaces a min runner that is recycled after maxCalls",
