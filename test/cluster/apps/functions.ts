@@ -21,6 +21,16 @@ export const echo = Flame.fn("echo", { payload: { text: Schema.String }, success
   Effect.succeed(text)
 )
 
+/** Writes a file where programs write what they need for a moment. */
+export const scratch = Flame.fn("scratch", { success: Schema.String }, () =>
+  Effect.promise(async () => {
+    const [{ mkdtempSync, writeFileSync }, { tmpdir }] = await Promise.all([import("node:fs"), import("node:os")])
+    const folder = mkdtempSync(`${tmpdir()}/scratch-`)
+    writeFileSync(`${folder}/file`, "written")
+    return folder
+  })
+)
+
 /** What a runner may do at the API server: tries to, with whatever token it finds. */
 export const tryApi = Flame.fn(
   "try-api",
@@ -42,4 +52,4 @@ export const tryApi = Flame.fn(
     })
 )
 
-export const all = [add, burn, bytes, echo, place, play, print, replay, tryApi, weigh] as const
+export const all = [add, burn, bytes, echo, place, play, print, replay, scratch, tryApi, weigh] as const

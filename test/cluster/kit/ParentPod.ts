@@ -20,6 +20,7 @@ export interface ParentOptions {
   readonly stage?: string
   readonly env?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
   readonly grace?: number
   readonly memory?: string
   readonly node?: string
@@ -71,7 +72,8 @@ export const template = (namespace: string, options: ParentOptions = {}): KubeOb
       }
     ]
   }
-  return { metadata: { labels: { app: "parent", ...options.labels } }, spec: options.bend?.(spec) ?? spec }
+  const { annotations = {} } = options
+  return { metadata: { labels: { app: "parent", ...options.labels }, annotations }, spec: options.bend?.(spec) ?? spec }
 }
 
 /** A parent that runs. */
