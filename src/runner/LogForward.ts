@@ -1,9 +1,9 @@
 /**
- * What a runner logs, on its way to the parent's log in place of its own output.
+ * Sends what a runner logs to the log of its parent, in place of the runner's own output.
  *
  *   log ──▶ queue ──end of turn, unless the connection is congested──▶ Logs frames
  *
- * Nothing waits for it: a queue that is full loses its oldest lines, and says how many.
+ * A function never waits for its log: a full queue drops its oldest lines, errors last, and reports how many.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -15,28 +15,33 @@ import { Kind } from "../wire/Frame.ts"
 import type { Link } from "../wire/Link.ts"
 import { encodeLine, type LogLine, takeFrame } from "../wire/LogLine.ts"
 import { Current } from "../function/Current.ts"
+import { quietly } from "./QuietOutput.ts"
 
-/** Lines, and characters of them, that may wait for their turn. */
+/** Lines, and characters of lines, that may wait for their turn. */
 const mostLines = 1_000
 const mostChars = 512 * 1024
 
 type AnyLogger = Logger.Logger<unknown, unknown>
 type Line = Parameters<AnyLogger["log"]>[0]
 
-// the first one is that of the console; `effect/Logger` itself would be a tenth of a runner's boot
+// the first logger is the one of the console; loading `effect/Logger` would take a tenth of a runner's boot
 const [consoleLogger, spanLogger] = References.CurrentLoggers.defaultValue()
 
-/** Where the lines of one runner wait for its parent. */
+const errorLevels: ReadonlySet<LogLevel.LogLevel> = new Set(["Error", "Fatal"])
+
+/** The lines of one runner that wait for its parent. */
 export class LogForward {
   private readonly logger: AnyLogger
   private queue: Array<string> = []
+  /** For each line of the queue whether it is an error. */
+  private errors: Array<boolean> = []
   private chars = 0
   private dropped = 0
   private link: Link | undefined
   private least: LogLevel.LogLevel = "All"
   private isScheduled = false
   private isOver = false
-  /** Where lines go once the session is over. */
+  /** The loggers of lines that come after the session. */
   private fallback: ReadonlySet<AnyLogger> = new Set([consoleLogger!])
 
   constructor() {
@@ -45,39 +50,48 @@ export class LogForward {
     }) as AnyLogger
   }
 
-  /** The context with this in place of the console's logger; the loggers of the program's own stay. */
+  /**
+   * The context of a runner that is a process: this logger takes the place of the console's. Other loggers of the program
+   * stay, such as those that export, but what they print is dropped.
+   */
   around<R>(context: Context.Context<R>): Context.Context<R> {
-    const loggers = new Set(Context.get(context as Context.Context<never>, References.CurrentLoggers))
-    loggers.delete(consoleLogger!)
+    const own = Context.get(context as Context.Context<never>, References.CurrentLoggers)
+    const loggers = new Set<AnyLogger>()
+    for (const logger of own) {
+      if (logger === spanLogger || logger === this.logger) loggers.add(logger)
+      else if (logger !== consoleLogger) loggers.add(quiet(logger))
+    }
     return Context.add(context, References.CurrentLoggers, loggers.add(this.logger))
   }
 
-  /** The context with this and what writes on spans as its only loggers: for a runner in the process of its parent. */
+  /** The context of a runner in the process of its parent: this logger, and the one that writes on spans. */
   instead<R>(context: Context.Context<R>): Context.Context<R> {
     this.fallback = Context.get(context as Context.Context<never>, References.CurrentLoggers)
     const loggers: ReadonlySet<AnyLogger> = new Set([this.logger, spanLogger!])
     return Context.add(context, References.CurrentLoggers, loggers)
   }
 
-  /** The parent has let this runner in, and wants lines of this level or above. */
+  /** Begins to send: the parent has let this runner in, and wants lines of the level `least` or above. */
   open(link: Link, least: LogLevel.LogLevel | undefined): void {
     this.link = link
     if (least !== undefined) {
       this.least = least
-      // what was logged before anybody had said what is wanted
-      this.queue = this.queue.filter((line) => !LogLevel.isGreaterThan(least, (JSON.parse(line) as LogLine).level))
+      // the lines before the Welcome were kept whatever their level
+      const isWanted = this.queue.map((line) => !LogLevel.isGreaterThan(least, (JSON.parse(line) as LogLine).level))
+      this.queue = this.queue.filter((_, index) => isWanted[index])
+      this.errors = this.errors.filter((_, index) => isWanted[index])
     }
     this.schedule()
   }
 
-  /** Sends all that waits: the last that may be sent follows. From now on lines are printed. */
+  /** Sends all lines that wait, before the last frame of the session. Later lines are printed. */
   close(): void {
     if (this.isOver) return
     if (this.link?.closed === false) this.send()
     this.isOver = true
   }
 
-  /** Whatever has not reached the parent, one line of text each, and nothing more of it will come. */
+  /** Takes the lines that have not reached the parent, each as a line of text. */
   takeUnsent(): ReadonlyArray<string> {
     const lines = this.queue.map(toText)
     if (this.dropped > 0) lines.unshift(`(${this.dropped} lines dropped)`)
@@ -86,20 +100,27 @@ export class LogForward {
   }
 
   private log(line: Line): void {
-    // the session is over: what is said now reaches the parent as output, if at all
+    // after the session, the output of the runner is the only way to the parent
     if (this.isOver || this.link?.closed === true) {
       for (const logger of this.fallback) logger.log(line)
       return
     }
     if (LogLevel.isGreaterThan(this.least, line.logLevel)) return
-    const text = encodeLine(lineOf(line))
+    const text = encode(line)
     this.queue.push(text)
+    this.errors.push(errorLevels.has(line.logLevel))
     this.chars += text.length
-    while (this.queue.length > mostLines || this.chars > mostChars) {
-      this.chars -= this.queue.shift()!.length
-      this.dropped++
-    }
+    while (this.queue.length > mostLines || this.chars > mostChars) this.drop()
     this.schedule()
+  }
+
+  /** Drops the oldest line that is no error, or the oldest error where there is nothing else. */
+  private drop(): void {
+    const index = Math.max(0, this.errors.indexOf(false))
+    const [line] = this.queue.splice(index, 1)
+    this.errors.splice(index, 1)
+    this.chars -= line!.length
+    this.dropped++
   }
 
   private schedule(): void {
@@ -118,13 +139,31 @@ export class LogForward {
       link.control(Kind.Logs, 0, takeFrame(queue, this.dropped))
       this.dropped = 0
     }
+    this.errors = []
     this.chars = 0
   }
 
   private empty(): void {
     this.queue = []
+    this.errors = []
     this.chars = 0
     this.dropped = 0
+  }
+}
+
+/** A logger of the program whose output is dropped. */
+const quiet = (logger: AnyLogger): AnyLogger =>
+  Object.assign(Object.create(Object.getPrototypeOf(logger)), {
+    log: (line: Line) => quietly(() => logger.log(line))
+  }) as AnyLogger
+
+/** A line as JSON. A value in it that throws as it is read must not end the fiber that logs it. */
+const encode = (line: Line): string => {
+  try {
+    return encodeLine(lineOf(line))
+  } catch (error) {
+    const message = [`(a line that cannot be sent: ${String(error)})`]
+    return encodeLine({ level: line.logLevel as LogLevel.Severity, at: line.date.getTime(), message })
   }
 }
 
@@ -146,7 +185,7 @@ const lineOf = ({ cause, date, fiber, logLevel, message }: Line): LogLine => {
   }
 }
 
-/** A line for people, where it goes to stderr after all. */
+/** A line as text, for stderr. */
 const toText = (json: string): string => {
   const { at, cause, level, message } = JSON.parse(json) as LogLine
   const text = message.map((part) => (typeof part === "string" ? part : JSON.stringify(part))).join(" ")

@@ -4,6 +4,7 @@
  * A Logs frame is a JSON array of lines; a number in it says that so many were left out there.
  */
 import type { Severity } from "effect/LogLevel"
+import { fitting, sayable } from "./Annotations.ts"
 
 /** No Logs frame is larger, in bytes, and so no line. */
 export const logsLimit = 16 * 1024
@@ -31,16 +32,23 @@ const cuts = [
   [1_500, 500]
 ] as const
 
+/** Bytes of annotations that are kept of a line that is too large, or that JSON cannot say. */
+const annotationsLimit = 2 * 1024
+
 /** A line as JSON, always within a frame: one that is too large, or that JSON cannot say, is cut to its text. */
 export const encodeLine = (line: LogLine): string => {
   const whole = stringify(line)
   if (whole !== undefined && fits(whole)) return whole
+  const annotations = line.annotations === undefined ? undefined : fitting(line.annotations, annotationsLimit)
+  const lighter = stringify({ ...line, annotations })
+  if (lighter !== undefined && fits(lighter)) return lighter
   const message = line.message.map(textOf).join(" ")
   for (const [most, mostCause] of cuts) {
     const cut = stringify({
       level: line.level,
       at: line.at,
       message: [clip(message, most)],
+      annotations,
       cause: line.cause === undefined ? undefined : clip(line.cause, mostCause),
       function: line.function,
       traceId: line.traceId,
@@ -77,21 +85,6 @@ const stringify = (value: unknown): string | undefined => {
     return JSON.stringify(value, sayable)
   } catch {
     return undefined
-  }
-}
-
-/** What JSON would drop, or refuse, as text. */
-const sayable = (_: string, value: unknown): unknown => {
-  switch (typeof value) {
-    case "bigint":
-      return `${value}n`
-    case "function":
-    case "symbol":
-      return String(value)
-    case "object":
-      return value instanceof Error ? (value.stack ?? String(value)) : value
-    default:
-      return value
   }
 }
 

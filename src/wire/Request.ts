@@ -4,6 +4,7 @@
  * `u16 function | u8 flags (budget, span, extras, whether to say how long it ran, whether it is nested) | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
  */
 import * as LogLevel from "effect/LogLevel"
+import { fitting, sayable } from "./Annotations.ts"
 
 /** Identity of the span that a call belongs to, as W3C ids in hexadecimal. */
 export interface SpanIds {
@@ -48,8 +49,8 @@ const plainHeads: Array<Uint8Array> = []
 /**
  * Writes a head; the answer is a view of memory that the next call overwrites, so use it at once.
  *
- * Annotations that make the extras larger than 8 KiB, or that JSON cannot say, are left out: they must not make a call
- * fail. So are References that are larger than that by themselves.
+ * An annotation that JSON cannot say, or with which the extras are larger than 8 KiB, is left out and named: it must not
+ * make a call fail. So are all References, where they are larger than that by themselves.
  */
 export const encodeHead = (
   functionIndex: number,
@@ -82,9 +83,7 @@ export const encodeHead = (
     const { discard, headers } = extras
     const isGroup = discard !== undefined || headers !== undefined
     const bytes =
-      jsonOf(extras) ??
-      jsonOf({ ...extras, annotations: undefined }) ??
-      (isGroup ? jsonOf({ discard, headers }) : undefined)
+      jsonOf(extras) ?? withFittingAnnotations(extras) ?? (isGroup ? jsonOf({ discard, headers }) : undefined)
     if (bytes !== undefined) {
       flags |= flag.extras
       at = scratch.writeUInt16BE(bytes.length, at)
@@ -98,11 +97,19 @@ export const encodeHead = (
 
 const jsonOf = (extras: { readonly [_ in keyof Extras]?: unknown }): Buffer | undefined => {
   try {
-    const bytes = Buffer.from(JSON.stringify(extras))
+    const bytes = Buffer.from(JSON.stringify(extras, sayable))
     return bytes.length <= extrasLimit ? bytes : undefined
   } catch {
     return undefined
   }
+}
+
+/** With the annotations that fit beside the rest, which must not be lost for one of them. */
+const withFittingAnnotations = (extras: Extras): Buffer | undefined => {
+  const rest = jsonOf({ ...extras, annotations: undefined })
+  if (extras.annotations === undefined || rest === undefined) return rest
+  const annotations = fitting(extras.annotations, extrasLimit - rest.length - ',"annotations":'.length)
+  return jsonOf({ ...extras, annotations }) ?? rest
 }
 
 const isRecord = (u: unknown): u is Record<string, unknown> => typeof u === "object" && u !== null && !Array.isArray(u)

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import { decodeLines } from "../../src/wire/LogsReceived.ts"
 import { LogForward } from "../../src/runner/LogForward.ts"
 import { Kind } from "../../src/wire/Frame.ts"
@@ -64,6 +67,57 @@ describe("LogForward", () => {
     assert.strictEqual(lines().length, 1_001)
     assert.deepStrictEqual(lines().slice(0, 2), [500, "line 500"])
     assert.strictEqual(lines().at(-1), "line 1499")
+  })
+
+  it("drops errors last [C134]", () => {
+    const { forward, lines, transport } = setup()
+    const context = forward.around(Context.empty())
+    Effect.runForkWith(context)(Effect.logError("an error"))
+    for (let i = 0; i < 1_500; i++) Effect.runForkWith(context)(Effect.log(`line ${i}`))
+    const link = new Link(transport, { message() {}, accept: () => undefined, closed() {} })
+    link.open()
+    forward.open(link, undefined)
+    transport.settle()
+    assert.deepStrictEqual(lines().slice(0, 3), [501, "an error", "line 501"])
+  })
+
+  it("lets the loggers of the program run, and drops what they print [C135]", () => {
+    const seen: Array<string> = []
+    const printing = Logger.make(({ message }) => {
+      seen.push(String(message))
+      process.stdout.write(`${String(message)}\n`)
+    })
+    const printed: Array<string> = []
+    const { write } = process.stdout
+    process.stdout.write = (text: string | Uint8Array) => printed.push(String(text)) > 0
+    try {
+      const context = new LogForward().around(Context.make(References.CurrentLoggers, new Set([printing])))
+      Effect.runForkWith(context)(Effect.log("once"))
+      process.stdout.write("by hand")
+    } finally {
+      process.stdout.write = write
+    }
+    assert.deepStrictEqual([seen, printed], [["once"], ["by hand"]])
+  })
+
+  it("sends a line in place of one whose values throw", () => {
+    const { forward, lines, link, transport } = setup()
+    forward.open(link, undefined)
+    const context = forward.around(Context.empty())
+    const throwing = new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error("no keys")
+        }
+      }
+    )
+    const logged = Effect.runForkWith(context)(
+      Effect.provideService(Effect.log("x"), References.CurrentLogAnnotations, throwing)
+    )
+    assert.isTrue(Exit.isSuccess(logged.pollUnsafe()!))
+    transport.settle()
+    assert.match(String(lines()[0]), /cannot be sent: Error: no keys/)
   })
 
   it("is bounded by size as well", () => {

@@ -143,6 +143,7 @@ export class LivingRunner implements EngineRunner {
   /** It is gone: lets go of what would keep it in memory. */
   gone(): void {
     Deferred.doneUnsafe(this.over, Exit.void)
+    this.log.end(this.parts.beside)
     if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
   }
 

@@ -1,4 +1,4 @@
-/** What runners log, on its way into the log of their pool. A runner is not trusted: all of it is checked and bounded. */
+/** Writes what runners log into the log of their pool. A runner is not trusted: its lines are checked and bounded. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -6,28 +6,44 @@ import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { LineBudget, rate } from "../../backend/OutputLines.ts"
+import { confine } from "../../error/Unhandled.ts"
 import type { LogLine } from "../../wire/LogLine.ts"
 import { decodeLines } from "../../wire/LogsReceived.ts"
 
-/** Logs what one runner of a pool says, at its level and its time, with whose it is. */
+/** Lines that are missing are reported within so many milliseconds. */
+const reportAfter = 900
+
+type Run = (log: Effect.Effect<void>) => void
+
+/** Logs the lines of one runner at their level and time, with runner, pool and function. */
 export class LogArrival {
   private readonly budget: LineBudget
+  /** A second budget, for errors alone: a flood of other lines must not drop them. */
+  private readonly errorBudget: LineBudget
   private readonly pool: string
   private readonly runner: string
   private missing = 0
+  /** Whether a report of missing lines is due. */
+  private isReporting = false
 
   constructor(pool: string, runner: string, now?: () => number) {
     this.pool = pool
     this.runner = runner
     this.budget = new LineBudget(now)
+    this.errorBudget = new LineBudget(now)
   }
 
-  /** Logs what a frame says by an effect of the pool; a string says what is wrong with the frame. */
-  take(body: Buffer, run: (log: Effect.Effect<void>) => void): string | undefined {
+  /** Logs the lines of a frame by effects that `run` runs. Returns what is wrong with a frame that cannot be decoded. */
+  take(body: Buffer, run: Run): string | undefined {
     const lines = decodeLines(body)
     if (typeof lines === "string") return lines
-    run(Effect.forEach(lines, (line) => this.one(line), { discard: true }))
+    run(Effect.forEach(lines, (line) => this.one(line, run), { discard: true }))
     return undefined
+  }
+
+  /** Reports lines that are missing, which nothing else would report: the runner is gone. */
+  end(run: Run): void {
+    if (this.missing > 0) run(this.report)
   }
 
   /** Whether a line of so many bytes that the parent writes about this runner fits the runner's budget; counts it. */
@@ -37,33 +53,53 @@ export class LogArrival {
     return false
   }
 
-  private one(line: LogLine | number): Effect.Effect<void> {
+  private one(line: LogLine | number, run: Run): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (typeof line === "number") {
-        this.missing += line
+        this.miss(line, run)
         return Effect.void
       }
       const size = JSON.stringify(line).length
       if (!this.budget.take(size)) {
         this.budget.leftOut += size
-        this.missing++
+        const isError = line.level === "Error" || line.level === "Fatal"
+        if (isError && this.errorBudget.take(size)) return this.write(line)
+        this.miss(1, run)
         return Effect.void
       }
       this.budget.leftOut = 0
-      const { missing } = this
-      this.missing = 0
-      return missing === 0 ? this.write(line) : Effect.andThen(this.write(this.gap(missing, line.at)), this.write(line))
+      return this.missing === 0 ? this.write(line) : Effect.andThen(this.report, this.write(line))
     })
   }
 
-  private gap(missing: number, at: number): LogLine {
-    const why = `it logs more than is read, or than ${rate} lines a second`
-    return { level: "Warn", at, message: [`${missing} lines dropped of the log of this runner: ${why}`] }
+  private miss(lines: number, run: Run): void {
+    this.missing += lines
+    if (this.isReporting) return
+    this.isReporting = true
+    run(
+      Effect.delay(
+        Effect.suspend(() => {
+          this.isReporting = false
+          return this.report
+        }),
+        reportAfter
+      )
+    )
   }
+
+  /** Writes how many lines are missing, if any are. */
+  private readonly report: Effect.Effect<void> = Effect.suspend(() => {
+    const { missing } = this
+    if (missing === 0) return Effect.void
+    this.missing = 0
+    const why = `the runner logs faster than the parent reads, or more than ${rate} lines a second`
+    const message = [`${missing} lines dropped of the log of this runner: ${why}`]
+    return Effect.clockWith((clock) => this.write({ level: "Warn", at: clock.currentTimeMillisUnsafe(), message }))
+  })
 
   private write(line: LogLine): Effect.Effect<void> {
     return Effect.withFiber((pool) => {
-      // what a call logs has passed its caller's level; what belongs to none is the pool's affair
+      // a line of a call has passed its caller's minimum level; the pool's level holds for lines without a call
       const least = pool.getRef(References.MinimumLogLevel)
       if (line.function === undefined && LogLevel.isGreaterThan(least, line.level)) return Effect.void
       return Effect.updateContext(
@@ -71,7 +107,7 @@ export class LogArrival {
           const cause = line.cause === undefined ? Cause.empty : Cause.die(new Logged(line.cause))
           const date = new Date(line.at)
           for (const logger of fiber.getRef(References.CurrentLoggers)) {
-            logger.log({ message: line.message, logLevel: line.level, cause, fiber, date })
+            confine(() => logger.log({ message: line.message, logLevel: line.level, cause, fiber, date }))
           }
           return Effect.void
         }),
