@@ -18,6 +18,7 @@ const processes = [
   "test/conformance/{place,process,rpc,stream}/process*.test.ts",
   "test/conformance/process/**/*.test.ts",
   "test/wire/network/**/*.test.ts",
+  "test/hostile/**/*.test.ts",
   // the tests of examples/testing are what an app's own tests look like
   "examples/**/*.test.ts"
 ]
