@@ -332,7 +332,7 @@ it.each(["pool"])("at least half of the imports within %s stay inside of a sub-f
 describe("a test of a module", () => {
   const test = import.meta.dirname
   const suites =
-    /^(architecture|docs|language|loads)\.test\.ts$|^(cluster|conformance|fixtures|simulation|soak|stack|types)\/|\/kit\//
+    /^(architecture|docs|language|loads)\.test\.ts$|^(cluster|conformance|fixtures|hostile|simulation|soak|stack|types)\/|\/kit\//
   const tests = Fs.readdirSync(test, { recursive: true, encoding: "utf8" })
     .map((file) => file.replaceAll(Path.sep, "/"))
     .filter((file) => file.endsWith(".test.ts") && !suites.test(file))
