@@ -1,7 +1,9 @@
 /** What runners have of their parent's pod, which container of it the parent is, and what a parent without a way or rights says. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { parseAllDocuments } from "yaml"
+import { patience } from "../fixtures/conformance-process/patience.ts"
 import { create, get, list, log, pods } from "./kit/Cluster.ts"
 import { runnerLabel } from "./kit/HostParent.ts"
 import type { KubeObject } from "./kit/Api.ts"
@@ -193,14 +195,21 @@ describe("a parent in a pod", () => {
             assert.deepInclude(failed, { _tag: "Failure", error: "BootFailed" })
             const { message } = failed as { message: string }
             // all of it from there on, as somebody would paste it
-            const [role, binding] = parseAllDocuments(message.slice(message.indexOf("apiVersion:"))).map(
-              (document) => document.toJSON() as KubeObject
+            const [role, binding] = parseAllDocuments(message.slice(message.indexOf("apiVersion:"))).map((document) =>
+              document.toJSON()
             )
             assert.deepStrictEqual([role.metadata.name, binding.metadata.name], [`flame-${name}`, `flame-${name}`])
             yield* create(space.name, "roles", role)
             yield* create(space.name, "rolebindings", binding)
           }
-          for (const { control } of parents) assert.deepStrictEqual(yield* control.call("add", add), three)
+          for (const { control, name } of parents) {
+            // until the API server has noticed the Role, and the pause after the failed boot is over
+            const healed = Effect.repeat(control.call("add", add), {
+              while: ({ _tag }) => _tag !== "Success",
+              schedule: Schedule.spaced("500 millis")
+            })
+            assert.deepStrictEqual(yield* healed.pipe(patience(() => `the Role of ${name} heals the error`)), three)
+          }
           yield* pods(space.name, runnerLabel, (pods) => pods.length === 2, "each has a runner")
         })
       )
