@@ -1,20 +1,17 @@
 /** The client of a real API server, over our own HTTP: a client library opens a connection per request, and costs 85 MiB. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import manifest from "../../../package.json" with { type: "json" }
-import type { ClusterEvent, Job, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
-import { isSame, KubeClient, type DeleteOptions, type Rules } from "./KubeClient.ts"
+import type { ClusterEvent, Job, List, Pod } from "../object/KubeObjects.ts"
+import { KubeClient, type Rules } from "./KubeClient.ts"
 import type { KubeConnection } from "./KubeConnection.ts"
 import { type CallBounds, type Caller, callerOf } from "./KubeCaller.ts"
 import * as KubeDiscovery from "./KubeDiscovery.ts"
 import { KubeError, type KubeUnconfigured } from "./KubeError.ts"
 import * as KubeForward from "./KubeForward.ts"
 import * as KubeHttp from "./KubeHttp.ts"
-import * as KubeLines from "./KubeLines.ts"
-import * as KubePace from "./KubePace.ts"
+import * as KubePods from "./KubePods.ts"
 
 /**
  * Selects the API server, and bounds the requests to it.
@@ -24,118 +21,12 @@ import * as KubePace from "./KubePace.ts"
  */
 export interface Options extends KubeDiscovery.DiscoveryOptions, CallBounds {}
 
-/** Milliseconds without a byte after which a watch is dead. Bookmarks come every minute. */
-const silence = 75_000
-
-const maxLine = 8 * 1024 * 1024
-
 /** The header `User-Agent`: names the pod, for an administrator who looks for the source of requests. */
 const userAgent = ({ self }: KubeConnection): string => {
   const who =
     self === undefined ? `${process.platform}; node ${process.versions.node}` : `pod ${self.namespace}/${self.name}`
   return `effect-flame/${manifest.version} (${who})`
 }
-
-const podsOf = (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`
-
-const getPod = (namespace: string, name: string): KubeHttp.KubeRequest => ({
-  verb: "get",
-  resource: "pods",
-  method: "GET",
-  path: `${podsOf(namespace)}/${encodeURIComponent(name)}`
-})
-
-/** Creates a pod; a pod of that name that an earlier try created is the answer. */
-const createPod = ({ call, json, retry }: Caller, namespace: string) => {
-  const pace = KubePace.make({ rate: 10, burst: 20 })
-  return (pod: Pod, { dryRun = false } = {}): Effect.Effect<Pod, KubeError> => {
-    const request = {
-      verb: "create",
-      resource: "pods",
-      method: "POST",
-      path: `${podsOf(namespace)}${dryRun ? "?dryRun=All&fieldValidation=Strict" : ""}`,
-      body: { apiVersion: "v1", kind: "Pod", ...pod }
-    } as const
-    if (dryRun) return call<Pod>(request)
-    const attempt = (left: number) =>
-      Effect.andThen(pace.take, json<Pod>(request, left)).pipe(
-        Effect.catchIf(
-          (error) => error.reason === "AlreadyExists",
-          (error) =>
-            Effect.flatMap(json<Pod>(getPod(namespace, pod.metadata.name ?? ""), left), (there) =>
-              isSame(pod, there) ? Effect.succeed(there) : Effect.fail(error)
-            )
-        )
-      )
-    return Effect.suspend(() => {
-      let mayBeDone = false
-      const unsure = (error: KubeError) =>
-        Effect.sync(() => {
-          mayBeDone ||= !error.isRefusal
-        })
-      return Effect.mapError(
-        retry((left) => Effect.tapError(attempt(left), unsure)),
-        (error) => (mayBeDone ? new KubeError({ ...error, mayBeDone }) : error)
-      )
-    })
-  }
-}
-
-/** Deletes an object; false if there is none of that name, or if it has another uid. */
-const remove =
-  ({ call }: Caller, namespace: string) =>
-  (
-    resource: string,
-    name: string,
-    { gracePeriodSeconds, uid }: DeleteOptions = {},
-    path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/${resource}`
-  ): Effect.Effect<boolean, KubeError> =>
-    call<unknown>({
-      verb: "delete",
-      resource,
-      method: "DELETE",
-      path: `${path}/${encodeURIComponent(name)}`,
-      body: {
-        apiVersion: "v1",
-        kind: "DeleteOptions",
-        ...(resource === "jobs" ? { propagationPolicy: "Background" } : {}),
-        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-        ...(uid === undefined ? {} : { preconditions: { uid } })
-      }
-    }).pipe(
-      Effect.as(true),
-      Effect.catchIf(
-        ({ detail, status }) => status === 404 || (status === 409 && detail.includes("UID in the precondition")),
-        () => Effect.succeed(false)
-      )
-    )
-
-const watchPods =
-  ({ http, requestTimeout }: Caller, { namespace, server }: KubeConnection) =>
-  (
-    selector: string,
-    resourceVersion: string,
-    accepted: Effect.Effect<void> = Effect.void
-  ): Stream.Stream<WatchEvent<Pod>, KubeError> =>
-    Stream.unwrap(
-      Effect.gen(function* () {
-        // random: the watches of parents that started together must not end together
-        const seconds = yield* Random.nextIntBetween(240, 300)
-        const query = new URLSearchParams({
-          watch: "1",
-          labelSelector: selector,
-          resourceVersion,
-          allowWatchBookmarks: "true",
-          timeoutSeconds: `${seconds}`
-        })
-        const path = `${podsOf(namespace)}?${query.toString()}`
-        const request = { verb: "watch", resource: "pods", method: "GET", path } as const
-        const body = yield* http.open(request, requestTimeout)
-        body.socket.setKeepAlive(true, 15_000)
-        yield* accepted
-        return KubeLines.json<WatchEvent<Pod>>(request, body, { server, silence, maxLine })
-      })
-    )
 
 /** A request that a process makes about itself, which every authenticated user may make. */
 const review = <A>({ call }: Caller, group: string, kind: string, spec?: unknown): Effect.Effect<A, KubeError> =>
@@ -163,9 +54,9 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
     const caller = callerOf(http, options)
     const { call, once, requestTimeout, retry } = caller
     const { namespace, server } = connection
-    const pods = podsOf(namespace)
+    const pods = KubePods.podsOf(namespace)
     const jobs = `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs`
-    const removed = remove(caller, namespace)
+    const removed = KubePods.remove(caller, namespace)
 
     return KubeClient.of({
       server,
@@ -174,14 +65,14 @@ export const make: (options?: Options) => Effect.Effect<KubeClient["Service"], K
       self: connection.self,
       requests: http.counts,
       serverTime: http.serverTime,
-      getPod: (name) => call(getPod(namespace, name)),
-      createPod: createPod(caller, namespace),
+      getPod: (name) => call(KubePods.getPod(namespace, name)),
+      createPod: KubePods.createPod(caller, namespace),
       deletePod: (name, options) => Effect.asVoid(removed("pods", name, options)),
       listPods: (selector, { exact = false } = {}) => {
         const query = new URLSearchParams({ labelSelector: selector, ...(exact ? {} : { resourceVersion: "0" }) })
         return call<List<Pod>>({ verb: "list", resource: "pods", method: "GET", path: `${pods}?${query.toString()}` })
       },
-      watchPods: watchPods(caller, connection),
+      watchPods: KubePods.watchPods(caller, connection),
       events: (uid) => {
         const query = new URLSearchParams({ fieldSelector: `involvedObject.uid=${uid}` })
         const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events?${query.toString()}`

@@ -3,6 +3,7 @@ import type { Container, Fields, Json, Pod, PodSpec } from "../object/KubeObject
 import type { ParentPod } from "./PodParent.ts"
 import { statusOf } from "./PodParent.ts"
 import * as PodEnv from "./PodEnv.ts"
+import { pinned } from "./PodImage.ts"
 import * as PodLeftOut from "./PodLeftOut.ts"
 import type { PodOptions } from "./PodOptions.ts"
 
@@ -201,33 +202,3 @@ export const defined = <A extends object>(fields: A): { [K in keyof A]?: Exclude
 
 /** A value as plain JSON: dates become text, and undefined fields go. */
 export const toJson = (value: object): Json => JSON.parse(JSON.stringify(value))
-
-const withoutTag = (image: string): string => {
-  const name = image.split("@")[0] ?? image
-  const colon = name.lastIndexOf(":")
-  // a colon before the last slash belongs to the registry's port
-  return colon > name.lastIndexOf("/") ? name.slice(0, colon) : name
-}
-
-/** The full name of a repository: `node` is `docker.io/library/node`. */
-const canonical = (repository: string): string => {
-  const [first = "", ...rest] = repository.split("/")
-  if (rest.length === 0) return `docker.io/library/${first}`
-  const isRegistry = /[.:]/.test(first) || first === "localhost"
-  if (!isRegistry) return `docker.io/${repository}`
-  return first === "index.docker.io" ? ["docker.io", ...rest].join("/") : repository
-}
-
-/**
- * The parent's image, pinned to the digest by which the kubelet pulled it.
- *
- * An image that was loaded into the node has no digest of a registry: its id is that of its configuration, or of another
- * repository. No node would find such a reference, so the image of the specification stays.
- */
-const pinned = (image: string, imageId: string | undefined): string => {
-  if (image.includes("@")) return image
-  const [, name, digest] = /^(?:[a-z-]+:\/\/)?(.+)@(sha256:[0-9a-f]{64})$/.exec(imageId ?? "") ?? []
-  if (name === undefined || digest === undefined) return image
-  const repository = withoutTag(image)
-  return canonical(name) === canonical(repository) ? `${repository}@${digest}` : image
-}

@@ -1,13 +1,13 @@
 /** How much of `drainTimeout` is left before the kubelet kills the parent's own pod. */
-import type { RunnerSpec } from "../backend/Backend.ts"
-import type { BootFailure } from "../error/BootFailure.ts"
+import type { RunnerSpec } from "../../backend/Backend.ts"
+import type { BootFailure } from "../../error/BootFailure.ts"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Hub } from "./hub/KubeHub.ts"
-import type { Once } from "./hub/Once.ts"
-import { shutdownReserve } from "./hub/ShutdownDeadline.ts"
-import type { Pod } from "./object/KubeObjects.ts"
+import type { Hub } from "./KubeHub.ts"
+import type { Once } from "./Once.ts"
+import { shutdownReserve } from "./ShutdownDeadline.ts"
+import type { Pod } from "../object/KubeObjects.ts"
 
 /** Milliseconds that the API server has to answer when this pod was told to go. */
 const askTime = 1_000

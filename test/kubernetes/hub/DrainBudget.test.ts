@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { ApiErrors, KubeClient, KubeMock } from "../../src/testing/index.ts"
-import type { BootFailure } from "../../src/error/BootFailure.ts"
-import * as DrainBudget from "../../src/kubernetes/DrainBudget.ts"
-import type { Pod } from "../../src/kubernetes/object/KubeObjects.ts"
-import type { Hub } from "../../src/kubernetes/hub/KubeHub.ts"
-import type { Once } from "../../src/kubernetes/hub/Once.ts"
-import { ShutdownDeadline } from "../../src/kubernetes/hub/ShutdownDeadline.ts"
+import { ApiErrors, KubeClient, KubeMock } from "../../../src/testing/index.ts"
+import type { BootFailure } from "../../../src/error/BootFailure.ts"
+import * as DrainBudget from "../../../src/kubernetes/hub/DrainBudget.ts"
+import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
+import type { Hub } from "../../../src/kubernetes/hub/KubeHub.ts"
+import type { Once } from "../../../src/kubernetes/hub/Once.ts"
+import { ShutdownDeadline } from "../../../src/kubernetes/hub/ShutdownDeadline.ts"
 
 const parent = (grace?: number, deletedFor?: number): Pod => ({
   metadata: {
