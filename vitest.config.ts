@@ -10,7 +10,7 @@ const memory = [
   "test/conformance/{memory,place,rpc,stream}/**/*.test.ts"
 ]
 
-// what starts processes or listens: it counts what its own process has, which nothing that the others open or close may disturb
+// Tests that start processes or listen. They count the handles of their own process, so no other test may run in it.
 const processes = [
   "test/{docs,runMain}.test.ts",
   "test/backend/**/*.test.ts",
@@ -19,11 +19,11 @@ const processes = [
   "test/conformance/process/**/*.test.ts",
   "test/wire/network/**/*.test.ts",
   "test/hostile/**/*.test.ts",
-  // the tests of examples/testing are what an app's own tests look like
+  // the tests of examples/testing are like an app's own tests
   "examples/**/*.test.ts"
 ]
 
-// what looks at how a process is before anything is registered in it
+// tests of a process in which nothing is registered yet
 const alone = ["test/function/Propagate.test.ts"]
 
 // these need a cluster: vitest.kubernetes.config.ts
@@ -48,9 +48,9 @@ const shared = {
   allowOnly: false,
   testTimeout: 20_000,
   hookTimeout: 30_000,
-  // loading the modules anew for each file takes longer than to run most of them
+  // loading the modules for each file takes longer than running most files
   isolate: false,
-  // for the processes that tests start, and for those that run tests: to compile the same modules again is half of a boot
+  // for all processes of the tests: compiling the same modules again is half of a boot
   env: {
     NODE_COMPILE_CACHE: fileURLToPath(new URL(".cache/compiled", import.meta.url)),
     NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --conditions=${condition}`.trim()

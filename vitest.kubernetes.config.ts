@@ -1,4 +1,4 @@
-/** Tests against a real cluster. `npm run test:kubernetes`; those that take minutes run by `test:kubernetes:nightly`. */
+/** Tests on a real cluster: `npm run test:kubernetes`, and `npm run test:kubernetes:nightly` for tests that take minutes. */
 import { defineConfig } from "vitest/config"
 import { canStopNodes } from "./test/cluster/kit/Tools.ts"
 
@@ -13,7 +13,7 @@ const elsewhere = canStopNodes() ? [] : needsPrograms
 const shared = {
   allowOnly: false,
   testTimeout: nightly ? 1_200_000 : 120_000,
-  // a namespace, and a cluster that has others to serve
+  // creating a namespace on a busy cluster is slow
   hookTimeout: 120_000,
   env: { TEST_PATIENCE: "40000" }
 }
@@ -29,7 +29,7 @@ export default defineConfig({
           name: "parallel",
           include: [`${folder}/**/*${nightly ? ".nightly" : ""}.test.ts`],
           exclude: [`${folder}/serial/**`, ...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
-          // they mostly wait for the cluster, each file in a namespace of its own
+          // files mostly wait for the cluster, each in a namespace of its own
           maxWorkers: 4,
           sequence: { groupOrder: 0 }
         }
@@ -38,7 +38,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: "serial",
-          // these stop what all others need
+          // these stop nodes and the API server, which all others need
           include: [serial],
           exclude: [...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
           fileParallelism: false,

@@ -1,4 +1,4 @@
-// Our project as a peer, the parent from TypeScript source.
+// effect-flame as a peer, with the parent from TypeScript source.
 import { Backend } from "../src/backend/Backend.ts"
 import * as Flame from "../src/Flame.ts"
 import * as FlameLayer from "../src/FlameLayer.ts"

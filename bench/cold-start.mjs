@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-// Cold starts on a real cluster: our runners beside bare Node pods of the same shape, paired and interleaved.
+// Cold starts on a real cluster: runners beside bare Node pods of the same shape, paired and interleaved.
 //
 //   node bench/cold-start.mjs [--n 40] [--burst 20] [--bursts 3] [--variants plain,cache] [--out bench/results/cold-start]
 //
-// README.md says what the figures are.
+// bench/README.md defines the figures.
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Judges a results file by the targets of the project: node bench/gate.mjs results.json [--peer flame:bundle] [--strict]
-// Prints Markdown. --strict: exits 1 if a target was missed or could not be judged.
+// Compares a results file with the targets of the project: node bench/gate.mjs results.json [--peer flame:bundle] [--strict]
+// Prints Markdown. --strict: exits with 1 if a target is missed or lacks figures.
 import fs from "node:fs"
 import { parseArgs } from "node:util"
 import { format } from "./driver/metrics.mjs"

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Side by side: effect-flame and its peers, interleaved rounds in one run. README.md says how a figure is made.
+// Measures effect-flame and its peers in interleaved rounds of one run. bench/README.md defines the figures.
 import cp from "node:child_process"
 import fs from "node:fs"
 import path from "node:path"

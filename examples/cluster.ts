@@ -1,4 +1,4 @@
-/** For the checks of examples: an image and a namespace of a cluster, which is left as it was. */
+/** An image and a namespace on a cluster for the checks of examples. Both are removed at the end. */
 import { strict as assert } from "node:assert"
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
@@ -9,18 +9,18 @@ import { fillCompileCache, compileCache } from "../scripts/compile-cache.ts"
 import { bundle } from "../scripts/bundle.ts"
 import { findCluster, makeImage } from "../test/cluster/kit/Tools.ts"
 
-/** What a program has to be started with to have its runners there. */
+/** Arguments and environment with which a program has its runners on the cluster. */
 export interface There {
   readonly args: ReadonlyArray<string>
   readonly env: NodeJS.ProcessEnv
 }
 
-/** Who the image's programs run as. */
+/** User id of the image's programs. */
 const user = 65532
 
 /**
- * Makes an image of a program, as `main.mjs` of a folder to which `add` may add, and a namespace; what is left there at
- * the end is a failure.
+ * Makes an image whose `main.mjs` is the program, and a namespace. `add` may add files to the image. Fails if a pod or a
+ * Secret is left in the namespace at the end.
  */
 export const onCluster = async (
   name: string,

@@ -8,7 +8,7 @@ export const bundle = async (entries: Readonly<Record<string, string>>, folder: 
     platform: "node",
     // src instead of dist, when the entry is one of this repository's own examples
     resolve: { conditionNames: ["effect-flame-source", "node", "import", "default"] },
-    // loaded lazily, and only outside of a cluster; rolldown itself has a native part
+    // loaded lazily, outside of a cluster only; rolldown has a native part
     external: [/^node:/, /^@kubernetes\//, /^rolldown(\/|$)/],
     logLevel: "silent",
     output: {
@@ -17,7 +17,7 @@ export const bundle = async (entries: Readonly<Record<string, string>>, folder: 
       minify: true,
       entryFileNames: "[name].mjs",
       chunkFileNames: "[name]-[hash].mjs",
-      // otherwise what a runner loads is spread over ten files, and what only parents need may come to lie in one of them
+      // Otherwise the code of a runner is spread over ten files, and code of parents may get into one of them.
       codeSplitting: {
         groups: [{ name: "runner", test: /[\\/](FlameRunner|ConnectParent)\.(ts|js)$/ }]
       }

@@ -1,9 +1,9 @@
 /**
- * Puts the code that V8 has compiled into an image, so that its runners need not compile it:
+ * Puts the code that V8 has compiled into an image, so that runners need not compile it again:
  * `node scripts/compile-cache.ts <entry> [uid]`.
  *
- * To be run by the very Node of the image, which throws the cache of another one away; the variables of `compileCache` tell
- * it where the cache is.
+ * Run it with the Node of the image: Node ignores the cache of another version. The variables of `compileCache` name the
+ * cache to Node.
  */
 import { spawn } from "node:child_process"
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
@@ -17,17 +17,17 @@ import { connect } from "../src/pool/engine/Introduction.ts"
 import * as Listener from "../src/wire/network/Listener.ts"
 import * as Psk from "../src/wire/network/Psk.ts"
 
-/** The variables by which a program in that folder finds its cache, wherever the folder was when it was filled. */
+/** The variables that name the cache of a folder to Node. The folder may have moved since the cache was filled. */
 export const compileCache = (folder: string): Record<string, string> => ({
   NODE_COMPILE_CACHE: join(folder, ".compile-cache"),
   NODE_COMPILE_CACHE_PORTABLE: "1"
 })
 
 /**
- * Boots one runner of a bundled program, at whose end Node writes what it has compiled, and puts what it has compiled by
- * then into that.
+ * Boots one runner of a bundled program and ends it. Node then writes its cache, which holds functions compiled before the
+ * entry ran. Replaces that code by all code that V8 had compiled at the end.
  *
- * `uid` is the user of the image: each has a cache of its own, whose folder's name ends in that number.
+ * `uid` is the user of the image. Node keeps a cache for each user, in a folder whose name ends in that number.
  */
 export const fillCompileCache = async (entry: string, uid?: number): Promise<void> => {
   const folder = dirname(entry)
@@ -38,7 +38,7 @@ export const fillCompileCache = async (entry: string, uid?: number): Promise<voi
   try {
     await Effect.runPromise(Effect.scoped(bootOnce(entry, variables)))
     written = readdirSync(cache).find((name) => name.endsWith(own))
-    if (written === undefined) throw new Error(`Node has not written what it compiled to ${cache}`)
+    if (written === undefined) throw new Error(`Node wrote no compile cache to ${cache}`)
     complete(join(cache, written), folder)
   } finally {
     for (const name of readdirSync(folder)) if (name.endsWith(codeSuffix)) rmSync(join(folder, name))
@@ -46,12 +46,12 @@ export const fillCompileCache = async (entry: string, uid?: number): Promise<voi
   if (uid !== undefined) renameSync(join(cache, written), join(cache, `${written.slice(0, -own.length)}-${uid}`))
 }
 
-/** What the code of a module that has run is called, beside it. */
+/** Suffix of the file with the compiled code of a module, beside the module. */
 const codeSuffix = ".code"
 
 const terms = { life: "image", runner: "image-1", cancelGrace: 1_000, drainTimeout: 1_000 }
 
-/** One runner that dials back, as those of the image will. It is sent no call, which could do anything. */
+/** Boots one runner that dials back, as runners of the image do. No call is sent, because a call can do anything. */
 const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<string, string>) {
   const { life, runner } = terms
   const listener = yield* Listener.make({ master: Psk.makeMaster(), life, host: "127.0.0.1", port: 0 })
@@ -77,14 +77,14 @@ const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<s
     (code) => Effect.fail(new Error(`${entry} does not run as a runner: it ended with ${String(code)}`))
   )
   const handle = yield* Effect.raceFirst(serves, fails)
-  // it makes the codecs of its functions now
+  // the runner prepares the codecs of its functions now
   yield* Effect.sleep("500 millis")
   handle.drain(1_000)
   const code = yield* Effect.promise(() => ended)
   if (code !== 0) return yield* Effect.fail(new Error(`${entry} ended with ${String(code)} after it was drained`))
 })
 
-/** Puts code that has run in place of what Node had of each module before it ran. */
+/** Replaces the code in each file of the cache by the code of the module after it ran. */
 const complete = (cache: string, folder: string): void => {
   const sources = new Map(
     readdirSync(folder)
@@ -94,19 +94,19 @@ const complete = (cache: string, folder: string): void => {
   for (const name of readdirSync(cache)) {
     const file = join(cache, name)
     const before = readFileSync(file)
-    // packages outside of the bundle stay as they are
+    // modules outside of the bundle keep their code
     const code = sources.get(before.readUInt32LE(12))
     if (code !== undefined) writeFileSync(file, withCode(before, readFileSync(code)))
-    // Node lets nobody else read them, and who copies them into an image makes them root's
+    // Node makes the files readable for their owner only, and a copy into an image makes root the owner.
     chmodSync(file, 0o644)
   }
 }
 
-/** A file of Node's cache: what it is, size of the source, size of the code, sum of the source, sum of the code, the code. */
+/** A file of Node's cache: magic number, size of the source, size of the code, checksum of each, the code. */
 const withCode = (file: Buffer, code: Buffer): Buffer => {
   const head = Buffer.from(file.subarray(0, 20))
   if (head.readUInt32LE(8) !== file.length - 20 || head.readUInt32LE(16) !== crc32(file.subarray(20))) {
-    throw new Error(`Node ${process.version} writes its compile cache in another way than is known here`)
+    throw new Error(`Node ${process.version} writes its compile cache in a format that this script does not know`)
   }
   head.writeUInt32LE(code.length, 8)
   head.writeUInt32LE(crc32(code), 16)
@@ -115,6 +115,6 @@ const withCode = (file: Buffer, code: Buffer): Buffer => {
 
 const [, main, entry, uid] = process.argv
 if (main === fileURLToPath(import.meta.url)) {
-  if (entry === undefined) throw new Error("say of what: node scripts/compile-cache.ts <entry> [uid]")
+  if (entry === undefined) throw new Error("the entry is missing: node scripts/compile-cache.ts <entry> [uid]")
   await fillCompileCache(entry, uid === undefined ? undefined : Number(uid))
 }

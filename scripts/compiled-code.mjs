@@ -1,10 +1,10 @@
 /**
- * Loaded ahead of a program (`--expose-internals --import`), writes what V8 has compiled of each module beside it by the
- * time the program ends, as `<module>.code`.
+ * Loaded ahead of a program (`--expose-internals --import`), writes the code that V8 has compiled of each module in the
+ * program's folder when the program ends, as `<module>.code`.
  *
- * Node itself asks V8 for that when a module is loaded, before any of its functions has run: V8 has compiled next to none
- * of them by then. Of a module that has run it gives no code any more, so each is made once more, which V8 answers from
- * what it has: the same source under the same name and symbol.
+ * Node asks V8 for the code when a module is loaded: no function has run then, and V8 has compiled almost none of them. V8
+ * gives no code of a module that has run. So each module is made once more, with the same source, name and symbol, which V8
+ * answers from its own cache.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -23,7 +23,7 @@ process.once("exit", () => {
       const again = new ModuleWrap(pathToFileURL(file).href, undefined, readFileSync(file, "utf8"), 0, 0, symbol)
       writeFileSync(`${file}.code`, again.createCachedData())
     } catch (error) {
-      // for this one there is what Node itself has written
+      // this module keeps the code that Node has written
       console.error(`${file} has no code that has run in its cache:`, error)
     }
   }

@@ -1,7 +1,7 @@
 /**
  * `npm test`: types, lint and format beside the tests, which mostly wait for processes. Arguments are those of vitest.
  *
- * What a check says comes in one piece, after the tests. All are run to their end, and one that fails fails the whole.
+ * The output of a check is printed in one piece, after the tests. All checks run to their end; any failure fails the whole.
  */
 import { spawn } from "node:child_process"
 
@@ -33,7 +33,7 @@ const vitest = (args: ReadonlyArray<string>): Promise<Outcome> =>
 
 const tests = vitest(process.argv.slice(2))
 const outcomes: Array<Outcome> = []
-// one after another: each keeps a processor busy
+// one after the other: each keeps a processor busy
 for (const name of checks) outcomes.push(await check(name))
 outcomes.unshift(await tests)
 

@@ -1,4 +1,4 @@
-// The cases, as README.md defines them. Each answers the figures that only the caller knows.
+// The cases of bench/README.md. Each answers with the figures that only the caller knows.
 import { blob, collect } from "../work/work.mjs"
 
 const MiB = 2 ** 20

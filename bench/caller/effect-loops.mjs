@@ -1,5 +1,5 @@
-// The same loops for peers that speak Effect: each loop is one Effect, as in a user's program. Takes the peer's own copy of
-// the modules, so that no process ever mixes two copies of effect.
+// Load loops for peers with an Effect API: each loop is one Effect, as in a user's program. The modules are the peer's own
+// copies, so that no process mixes two copies of effect.
 import { blob, checkBlob, item } from "../work/work.mjs"
 import { makeWaiting } from "./waiting.mjs"
 

@@ -1,4 +1,4 @@
-// One sample: one caller process, one peer, one case. Talks to the driver by lines: fd 3 out, stdin in.
+// One sample: one caller process, one peer, one case. Speaks lines with the driver: fd 3 out, stdin in.
 // argv: peer file, variant, case, options (JSON)
 import fs from "node:fs"
 import { pathToFileURL } from "node:url"

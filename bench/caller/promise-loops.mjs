@@ -1,4 +1,4 @@
-// The load loops for peers that speak promises. `call(fn, arg)` runs one of work.mjs `functions` on the far side.
+// Load loops for peers with a promise API. `call(fn, arg)` runs one of work.mjs `functions` on the far side.
 import { blob, checkBlob, item } from "../work/work.mjs"
 
 const now = () => performance.now()

@@ -1,5 +1,5 @@
-// Calls that wait for a slot: how many bytes each takes beyond a fiber that waits on a Deferred, whether the time per call
-// depends on how many wait, and what the call beyond the queue's capacity gets.
+// Measures calls that wait for a slot: bytes of each beyond a fiber that waits on a Deferred, time per call by queue length,
+// and the answer to the call beyond the queue's capacity.
 import { collect, item } from "../work/work.mjs"
 
 const now = () => performance.now()

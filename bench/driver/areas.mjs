@@ -1,4 +1,4 @@
-// Which part of a program a frame of a CPU profile belongs to.
+// Maps a frame of a CPU profile to a part of the program.
 import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"

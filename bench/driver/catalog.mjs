@@ -1,4 +1,4 @@
-// Which peers there are, what each needs, and which of them make sense in which case.
+// The peers: their requirements, and the cases that each takes part in.
 import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,4 @@
-// Runs `f` while holding `flock FILE`, so that measurements of several checkouts on one machine wait for each other.
+// Runs `f` under `flock FILE`, so that measurements of several checkouts on one machine take turns.
 import cp from "node:child_process"
 
 export const withLock = async (file, f) => {

@@ -1,4 +1,4 @@
-// What each case reports: key, label, how it is read from a sample, how the rounds become one figure.
+// Figures of each case: key, label, how a sample yields it, and how rounds become one figure.
 const data = (key) => (s) => s.data?.[key]
 const section = (name, key) => (s) => s.sections[name]?.[key]
 const cpuRatio = (a, b) => (s) => {

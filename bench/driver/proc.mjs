@@ -1,4 +1,4 @@
-// What /proc says about processes and the machine. Linux only.
+// Readings of /proc about processes and the machine. Linux only.
 import fs from "node:fs"
 import os from "node:os"
 

@@ -1,4 +1,4 @@
-// One sample: starts a caller process for one peer and one case, takes readings when it asks, ends what is left of it.
+// One sample: starts a caller process for one peer and one case, takes readings on request, and ends leftover processes.
 import cp from "node:child_process"
 import path from "node:path"
 import { home } from "./catalog.mjs"

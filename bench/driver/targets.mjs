@@ -1,4 +1,4 @@
-// What the project set out to show, as data. `ours` and `other` are "case/peer/figure" of a results file; `times` and `plus`
+// The targets of the project, as data. `ours` and `other` are "case/peer/figure" of a results file; `times` and `plus`
 // make the limit of `other`, or `limit` is given. The aim is better than the target and not part of the verdict.
 const ms = { unit: "ms" }
 

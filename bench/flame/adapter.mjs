@@ -1,4 +1,4 @@
-// Our project as a peer: one pool of child processes, min = max = workers. Variants say how the runner's entry is loaded:
+// effect-flame as a peer: one pool of child processes, min = max = workers. A variant names how the runner's entry is loaded:
 // bundle (rolldown, minified), cached (the same with its compiled code beside it), source (TypeScript through the thin doors), barrel (TypeScript, `import … from "effect"`),
 // barrel-node (the same with the barrel of @effect/platform-node), traced (bundle, with a tracer on both sides).
 import * as Cause from "effect/Cause"

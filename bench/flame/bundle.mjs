@@ -1,5 +1,5 @@
-// What a deployment has: the library as JavaScript for the parent, and bundles of the runners' entries, as the project's
-// README recommends. Made from the sources each time, so that no stale build is measured.
+// Builds a deployment: the library as JavaScript for the parent, and bundles of the runners' entries, as the project's README
+// recommends. Builds from src each time, so that no stale build is measured.
 import cp from "node:child_process"
 import fs from "node:fs"
 import path from "node:path"

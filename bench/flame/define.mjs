@@ -1,5 +1,5 @@
-// The functions of the benchmark as an app would declare them; the modules are given, so that the thin doors and the barrel
-// import declare the same functions.
+// The functions of the benchmark, as an app would declare them. The modules are arguments, so that the thin doors and the
+// barrel declare the same functions.
 import { blob, item, prepare, timedSpin } from "../work/work.mjs"
 
 export const define = ({ Effect, Flame, Schema, Stream }) => {

@@ -1,5 +1,5 @@
-// The functions through the thin doors, as an app that bundles its runner would declare them: a namespace that is passed
-// about as a value, as in define.mjs, would keep a bundler from leaving out what nobody uses.
+// The functions through the thin doors, as an app with a bundled runner would declare them. A namespace that is passed as a
+// value, as in define.mjs, would keep a bundler from removing unused code.
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"

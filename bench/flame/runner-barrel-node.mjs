@@ -1,4 +1,4 @@
-// The same with the barrel of @effect/platform-node, for a function that reads a file.
+// The runner with the barrel of @effect/platform-node, for a function that reads a file.
 import { NodeServices } from "@effect/platform-node"
 import { Effect, Schema, Stream } from "effect"
 import { Flame, FlameRunner } from "../../src/index.ts"

@@ -1,4 +1,4 @@
-// What a first program imports: the barrel of effect and our public door.
+// The runner with the imports of a first program: the barrel of effect and the main door.
 import { Effect, Schema, Stream } from "effect"
 import { Flame, FlameRunner } from "../../src/index.ts"
 import { define } from "./define.mjs"

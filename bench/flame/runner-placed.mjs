@@ -1,4 +1,4 @@
-// The runner of the case `placed`: a service takes modules that the other cases' runners, whose boots are measured, need not load.
+// The runner of the case `placed`. A service loads modules that the runners of other cases, whose boots are measured, do not need.
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"

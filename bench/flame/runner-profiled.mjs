@@ -1,4 +1,4 @@
-// The runner of profile.mjs: the same functions, and two that drive its profiler.
+// The runner of profile.mjs: the same functions, and two functions that drive the profiler.
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"

@@ -1,9 +1,9 @@
-// What a pod costs without us: dials back by plain TCP, says who it is, and gives back what it is sent.
+// The program of a bare pod: dials back by plain TCP, says its name, and echoes. Shows what a pod costs without effect-flame.
 import { connect } from "node:net"
 
 const [host, port] = process.env.PARENT.split(":")
 const socket = connect({ host, port: Number(port), noDelay: true })
-// the key from the Secret, so that it has the same to wait for as a runner
+// reads a key from a Secret, so that a bare pod waits for the same objects as a runner
 socket.write(`${process.env.NAME} ${process.env.KEY.length} ${process.version}\n`)
 socket.on("data", (data) => socket.write(data))
 socket.on("error", () => {})

@@ -1,4 +1,4 @@
-// The API server as the administrator, and what a bare pod needs; no client library, so that it measures nothing but itself.
+// Requests to the API server as the administrator, and bare pods. No client library: only the cluster is measured.
 import cp from "node:child_process"
 import fs from "node:fs"
 import https from "node:https"
@@ -6,10 +6,10 @@ import net from "node:net"
 import path from "node:path"
 import { findCluster, makeImage as image } from "../../test/cluster/kit/Tools.ts"
 
-/** This machine, to pods. */
+/** The address of this machine for pods. */
 export const host = "10.244.0.1"
 
-/** Both kinds of pods ask for the same, on the same node. */
+/** Both kinds of pods request the same, on the same node. */
 export const resources = { requests: { cpu: "20m", memory: "64Mi" } }
 export const node = { "kubernetes.io/hostname": "node1" }
 

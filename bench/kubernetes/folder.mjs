@@ -1,4 +1,4 @@
-// What an image holds: the bundled program, as scripts/bundle.ts makes it, and with the variant `cache` its compiled code.
+// The folder of an image: the program as scripts/bundle.ts bundles it and, in the variant `cache`, its compiled code.
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
@@ -8,7 +8,7 @@ import { compileCache, fillCompileCache } from "../../scripts/compile-cache.ts"
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 
-/** Who the programs of images run as. */
+/** The user id of programs in images. */
 const user = 65532
 
 export const variables = (variant) => (variant === "cache" ? compileCache("/app") : {})

@@ -6,5 +6,5 @@ export const echo = Flame.fn("echo", { payload: { text: Schema.String }, success
   Effect.succeed(text)
 )
 
-/** Keeps a slot for itself until its caller has enough. */
+/** Keeps a slot until its caller interrupts it. */
 export const hold = Flame.fn("hold", {}, () => Effect.never)

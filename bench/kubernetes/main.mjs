@@ -1,4 +1,4 @@
-// The program of the image, as a deployment has it: parent and runner are the same file, and here it is only ever a runner.
+// The program of the image, as a deployment has it: parent and runner are one file. Here it only runs as a runner.
 import * as Effect from "effect/Effect"
 import * as Flame from "../../src/Flame.ts"
 import * as FlameLayer from "../../src/FlameLayer.ts"

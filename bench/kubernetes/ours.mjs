@@ -1,4 +1,4 @@
-// Our pools in the cluster, one for each image: their parent is this process, which pods reach.
+// effect-flame's pools in the cluster, one for each image. Their parent is this process, which pods can reach.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"

@@ -8,7 +8,7 @@ import { clusterLayer, Work } from "./shared/effect-cluster-api.mjs"
 
 const effectPeer = makeEffectPeer({ Cause, Effect, Stream })
 
-/** An entity is hashed to a shard, a shard to a process: looks for one entity per process. */
+/** Finds one entity per process. An entity is hashed to a shard, and a shard belongs to a process. */
 const entityPerProcess = async (run, clientFor, workers) => {
   const byPid = new Map()
   for (let i = 0; i < 64 && byPid.size < workers; i++) {

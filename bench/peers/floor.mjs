@@ -1,4 +1,4 @@
-// What cannot be beaten on Node. socketpair: 64 bytes there and back over stdio[3], no frames, no promises (the c=1 loop is
+// The floor on Node. socketpair: 64 bytes there and back over stdio[3], no frames, no promises (the c=1 loop is
 // two event handlers); the c=64 loop writes what one turn answered in one write. fork: a bare child answers one IPC message.
 import cp from "node:child_process"
 import { far, stopChild } from "../work/children.mjs"
@@ -7,7 +7,7 @@ import { promisePeer } from "../caller/promise-loops.mjs"
 const SIZE = 64
 const now = () => performance.now()
 
-/** Each echo of `SIZE` bytes that came back calls `onEcho`. */
+/** Calls `onEcho` for each echo of `SIZE` bytes. */
 const onEchoes = (pair, onEcho) => {
   let have = 0
   const read = (chunk) => {

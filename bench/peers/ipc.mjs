@@ -1,5 +1,5 @@
-// node:child_process fork() with an IPC channel; variants are Node's two serializations, and app: advanced in a caller that
-// has Effect loaded, as an app of ours has. Each 20 MB of chunks makes V8 mark the whole heap: 4 MB of it, or 18.
+// node:child_process fork() with an IPC channel; The variants are Node's two serializations, and `app`: advanced, in a caller
+// that has Effect loaded as an app has. Each 20 MB of chunks make V8 mark the whole heap, which is 4 MB or 18 MB.
 import { promisePeer } from "../caller/promise-loops.mjs"
 import { checkBlob } from "../work/work.mjs"
 import { startChild, stopChild } from "../work/children.mjs"

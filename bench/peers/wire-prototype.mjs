@@ -1,4 +1,4 @@
-// The prototype of our wire (shared/wire/*.ts): schema-typed calls, interruption, per-tick coalesced frames, credit-window
+// The prototype of the wire: schema-typed calls, interruption, per-tick coalesced frames, credit-window
 // streams; no pool, no backend, no budget, no Scope per call.
 import { Cause, Effect, Stream } from "effect"
 import net from "node:net"

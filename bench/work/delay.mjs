@@ -1,7 +1,7 @@
-// Lines on which everything arrives later, in order, at any rate: as far away as another continent, and as wide.
+// Lines with a delay, in order, at any rate: as far away as another continent, and as wide.
 import net from "node:net"
 
-/** Runs what it is given after so many milliseconds, in order. */
+/** Runs callbacks after a delay in milliseconds, in order. */
 const later = (ms) => {
   const queue = []
   let timer

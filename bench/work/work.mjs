@@ -1,4 +1,4 @@
-// What runs on the far side and what the callers send: the same for every JavaScript peer.
+// Functions of the far side and payloads of the callers, the same for every JavaScript peer.
 import v8 from "node:v8"
 import vm from "node:vm"
 

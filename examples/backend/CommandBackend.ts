@@ -1,8 +1,8 @@
 /**
- * A backend that starts each runner by a command: `docker run`, `ssh`, `systemd-run`, whatever a machine has.
+ * A backend that starts each runner by a command: `docker run`, `ssh`, `systemd-run`.
  *
- * Runners dial back over TLS, with a key each. The command gets their variables in its environment and has to pass them
- * on; its end is the runner's.
+ * Runners dial back over TLS, each with its own key. The command has the runner's variables in its environment and has to
+ * pass them on. The end of the command is the end of the runner.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -22,26 +22,26 @@ import { BootFailure, type RunnerExit } from "effect-flame"
 
 export interface Options {
   /**
-   * The command line of a runner; it has to pass on the variables of these names. In a container:
+   * Makes the command line of a runner, which has to pass on the variables of these names. In a container:
    *
    *     (names) => ["docker", "run", "--rm", "--network=host", ...names.map((name) => `--env=${name}`), "app:1", "node", "main.mjs"]
    */
   readonly command: (variables: ReadonlyArray<string>) => readonly [string, ...Array<string>]
-  /** Where runners find this process; by default on this machine, where nobody else can reach it then. */
+  /** The address that runners dial. Default: the loopback of this machine, which no other machine can reach. */
   readonly address?: (port: number) => string
-  /** The port that they dial; any free one by default. */
+  /** The port that runners dial. Default: any free port. */
   readonly port?: number
   /**
-   * Whether the command only asks for a runner, as `docker run` and `ssh` do: that it was killed says nothing of the
-   * runner then, and an idempotent call is not sent again at once. Default false.
+   * Whether the command only asks another program for a runner, as `docker run` and `ssh` do. The runner may then outlive a
+   * killed command, so an idempotent call is not sent again at once. Default false.
    */
   readonly isProxy?: boolean
 }
 
-/** How much of what a runner says last is kept, in characters. */
+/** Characters of a runner's stderr that are kept for the error. */
 const tailSize = 2_000
 
-/** How long its last words are waited for, in milliseconds: somebody else may hold its stderr. */
+/** Milliseconds that the end of stderr is waited for after an exit: a grandchild may hold stderr open. */
 const lastWords = 100
 
 export const layer = (options: Options): Layer.Layer<Backend, RunnerListener.ListenFailed> =>
@@ -94,7 +94,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   })
 })
 
-/** What becomes of a process, and what it says last. */
+/** Follows a process to its end, and keeps the end of its stderr. */
 const follow = (child: ChildProcess, isProxy: boolean) => {
   const exit: Deferred.Deferred<RunnerExit.RunnerExit> = Deferred.makeUnsafe()
   let stderr = ""
@@ -105,7 +105,7 @@ const follow = (child: ChildProcess, isProxy: boolean) => {
   const failed: Deferred.Deferred<never, BootFailure.BootFailure> = Deferred.makeUnsafe()
   child.on("error", (error: NodeJS.ErrnoException) => {
     const detail = `${child.spawnfile} does not start: ${error.message}`
-    // want of processes or memory passes, and the pool tries again
+    // a lack of processes or memory can pass, and the pool tries again
     const isMissing = error.code === "ENOENT" || error.code === "EACCES"
     const cause = isMissing ? new BootFailure.NotARunner({ detail }) : new BootFailure.LaunchFailed({ detail })
     Deferred.doneUnsafe(failed, Exit.fail(cause))
@@ -123,12 +123,12 @@ const follow = (child: ChildProcess, isProxy: boolean) => {
     })
   })
   return {
-    /** Of a process that has no pid. */
+    /** Fails with the cause if the process has no pid. */
     failed: Deferred.await(failed),
     exit: Deferred.await(exit),
     stderr: () => stderr,
-    end: (signal: "SIGTERM" | "SIGKILL", whoever: string) => {
-      if (child.exitCode === null && child.signalCode === null && child.kill(signal)) by ??= whoever
+    end: (signal: "SIGTERM" | "SIGKILL", sender: string) => {
+      if (child.exitCode === null && child.signalCode === null && child.kill(signal)) by ??= sender
     }
   }
 }

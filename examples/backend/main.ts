@@ -1,8 +1,8 @@
 /**
  * Counts primes on runners that a command starts: `node examples/backend/main.ts nice -n 10`.
  *
- * The words given stand before `node` on the command line of each runner, which has to pass its environment on, as
- * `nice`, `taskset` or `systemd-run --scope` do. Without any a runner is a plain process that dials back.
+ * The arguments stand in front of `node` on the command line of each runner. The command has to pass its environment on, as
+ * `nice`, `taskset` and `systemd-run --scope` do. Without arguments a runner is a plain process that dials back.
  */
 import { getPriority } from "node:os"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,4 @@
-/** What the server has done elsewhere: counting primes, which would keep its event loop from everybody else. */
+/** The function of the server. Counting primes in the server would block its event loop. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Flame } from "effect-flame"
@@ -13,12 +13,12 @@ export const countPrimes = Flame.fn(
       let count = 0
       for (let from = 2; from < below; from += slice) {
         for (let n = from; n < Math.min(from + slice, below); n++) if (isPrime(n)) count++
-        // code that computes has to pause for a cancellation to come in
+        // computing code has to yield, so that a cancellation can arrive
         yield* Effect.yieldNow
       }
       return count
     }).pipe(
-      // runs on the runner, whether the client hung up or the budget was spent
+      // runs on the runner, after a hang-up and after the end of the budget
       Effect.onInterrupt(() => Effect.log(`stopped counting primes below ${below}`))
     )
 )

@@ -1,4 +1,4 @@
-/** The web server, which only the parent loads: a route that calls a function, and what its errors mean over HTTP. */
+/** The web server, which only the parent loads: a route that calls a function, and the HTTP status of each error. */
 import { createServer } from "node:http"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Config, Effect, Layer, Schema } from "effect"
@@ -27,7 +27,7 @@ const Primes = HttpRouter.add(
 const problem = (status: number, message: string, headers: Readonly<Record<string, string>> = {}) =>
   HttpServerResponse.jsonUnsafe({ message }, { status, headers })
 
-/** No fault of the client: whether it shall come again, and when. */
+/** The answer to a request that the pool could not serve: status, and when to try again. */
 const unavailable = ({ message, reason }: FlameError.FlameError) => {
   switch (reason._tag) {
     case "QueueFull":

@@ -1,4 +1,4 @@
-/** Runs the server as its users would: many at once, too many, too slow, one that hangs up; then stops it. */
+/** Runs the server as users do: many at once, too many, too slow, with a hang-up; then stops it. */
 import { strict as assert } from "node:assert"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -9,13 +9,13 @@ const server = spawn(process.execPath, [fileURLToPath(new URL("./main.ts", impor
     ...process.env,
     PORT: "0",
     FLAME_MAX: "2",
-    // on a busy machine a boot may take longer than a request may: listen when both runners are there
+    // On a busy machine a boot may take longer than a request may: the server listens when both runners serve.
     FLAME_MIN: "2",
     FLAME_AWAIT_MIN: "true",
     FLAME_QUEUE_CAPACITY: "4",
     FLAME_TIMEOUT: "4 seconds"
   },
-  // a process group of its own: whatever is left in it at the end was left behind
+  // a process group of its own: any process in it at the end is a leftover
   detached: true,
   stdio: ["ignore", "pipe", "pipe"]
 })
@@ -57,42 +57,45 @@ try {
     )
   })
 
-  await check("what is no number is refused by the server itself", async () => {
+  await check("a path that is no number is answered with 400", async () => {
     assert.equal((await get("many")).status, 400)
   })
 
-  await check("one user too many is told when to come again; one who hangs up stops the function", async () => {
-    const hangUp = new AbortController()
-    // two run, four wait, two are too many
-    const requests = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get(900_000_000 + n, hangUp.signal))
-    const refused: Array<Awaited<(typeof requests)[number]>> = []
-    const settled = requests.map((request) =>
-      request.then(
-        (answer) => refused.push(answer),
-        () => "hung up"
+  await check(
+    "a request beyond the queue is answered with 503 and Retry-After; a hang-up stops the function",
+    async () => {
+      const hangUp = new AbortController()
+      // two run, four wait, two are too many
+      const requests = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get(900_000_000 + n, hangUp.signal))
+      const refused: Array<Awaited<(typeof requests)[number]>> = []
+      const settled = requests.map((request) =>
+        request.then(
+          (answer) => refused.push(answer),
+          () => "hung up"
+        )
       )
-    )
-    await until(() => refused.length === 2, "two are refused")
-    for (const { message, retryAfter, status } of refused) {
-      assert.deepEqual([status, retryAfter], [503, "1"])
-      assert.match(message!, /4 calls wait in pool/)
+      await until(() => refused.length === 2, "two are refused")
+      for (const { message, retryAfter, status } of refused) {
+        assert.deepEqual([status, retryAfter], [503, "1"])
+        assert.match(message!, /4 calls wait in pool/)
+      }
+      hangUp.abort()
+      assert.equal((await Promise.all(settled)).filter((how) => how === "hung up").length, 6)
+      await until(
+        () => (log.match(/stopped counting primes below 90000000\d/g) ?? []).length === 2 || false,
+        "both functions are stopped"
+      )
     }
-    hangUp.abort()
-    assert.equal((await Promise.all(settled)).filter((how) => how === "hung up").length, 6)
-    await until(
-      () => (log.match(/stopped counting primes below 90000000\d/g) ?? []).length === 2 || false,
-      "both functions are stopped"
-    )
-  })
+  )
 
-  await check("one who would wait too long is told so, and the function is stopped", async () => {
+  await check("a request over its budget is answered with 504, and its function is stopped", async () => {
     const { message, status } = await get(950_000_000)
     assert.equal(status, 504)
     assert.match(message!, /took longer than its 4000 ms/)
     await stopped(950_000_000)
   })
 
-  await check("SIGTERM lets the request in flight end, and leaves nothing behind", async () => {
+  await check("SIGTERM lets the request in flight finish, and no process is left", async () => {
     const last = get(600_000)
     await said(/counting primes below 600000/)
     process.kill(server.pid!, "SIGTERM")

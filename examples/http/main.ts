@@ -1,8 +1,8 @@
 /**
  * A web server whose route calls a function: `node examples/http/main.ts`, then `curl localhost:3000/primes/5000000`.
  *
- * Many users at once share the runners. One who hangs up cancels the function of the request where it runs; one too
- * many gets 503, one who would wait too long 504. SIGTERM lets the requests in flight end, then leaves nothing behind.
+ * Many users share the runners. A client that hangs up cancels the function of its request on the runner. A request beyond
+ * the queue's capacity is answered with 503, a request over its budget with 504. On SIGTERM requests in flight finish first.
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"

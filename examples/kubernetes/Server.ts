@@ -1,4 +1,4 @@
-/** The web server, which only the parent loads: the job of `examples/weigh`, and what the kubelet probes. */
+/** The web server, which only the parent loads: the job of `examples/weigh`, and the kubelet's probes. */
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { NodeHttpServer, NodeServices } from "@effect/platform-node"
@@ -7,7 +7,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import { Pool } from "effect-flame"
 import { run } from "../weigh/App.ts"
 
-/** What the image has to weigh, beside the bundle. */
+/** The packages of the image, beside the bundle. */
 const folder = fileURLToPath(new URL("./node_modules", import.meta.url))
 
 const Params = Schema.Struct({
@@ -36,10 +36,10 @@ const Weigh = HttpRouter.add(
   }).pipe(Effect.catch((error) => Effect.succeed(HttpServerResponse.text(`${error.message}\n`, { status: 500 }))))
 )
 
-// the parent answers although all of its runners compute
+// the parent answers while all of its runners compute
 const Live = HttpRouter.add("GET", "/live", Effect.succeed(HttpServerResponse.text("alive\n")))
 
-// from SIGTERM on the pool takes no new calls: the Service shall send them to another replica
+// From SIGTERM on the pool accepts no new calls, so the Service has to send requests to another replica.
 const Ready = HttpRouter.add(
   "GET",
   "/ready",

@@ -1,8 +1,8 @@
 /**
- * Makes the folder that an image holds: `node examples/kubernetes/build.ts <folder>`.
+ * Makes the folder of the image: `node examples/kubernetes/build.ts <folder>`.
  *
- * The bundle boots many times as fast as the sources would, and faster with its code compiled already, by this Node; the
- * packages are what the program weighs.
+ * A bundle boots several times as fast as the sources, and faster still with code that this Node has compiled. The packages
+ * in the folder are there to be weighed.
  */
 import { cpSync, mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -12,9 +12,9 @@ import { fillCompileCache } from "../../scripts/compile-cache.ts"
 
 const modules = fileURLToPath(new URL("../../node_modules", import.meta.url))
 
-/** The minifier, which has a native part that no bundle can hold. */
+/** Packages of the minifier, whose native part cannot be bundled. */
 const needed = new Set(["rolldown", "@rolldown", "@oxc-project"])
-/** Other packages are there only to be weighed: small ones, so that the image stays small. */
+/** Largest size of other packages in bytes, so that the image stays small. */
 const largest = 512 * 1024
 
 const size = (folder: string): number =>
@@ -22,10 +22,10 @@ const size = (folder: string): number =>
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
 
-/** Who the image's programs run as. */
+/** User id of the image's programs. */
 const user = 65532
 
-/** Writes the bundle as `main.mjs`, and beside it the packages and what Node has compiled of it. */
+/** Writes the bundle as `main.mjs`, the packages, and the compile cache of Node. */
 export const build = async (folder: string): Promise<void> => {
   mkdirSync(folder, { recursive: true })
   await bundle({ main: fileURLToPath(new URL("./main.ts", import.meta.url)) }, folder)

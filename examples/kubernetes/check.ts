@@ -1,6 +1,6 @@
 /**
- * Does what README.md beside this file says on the cluster of KUBECONFIG, or on one that `kube` makes on this machine:
- * builds, deploys, weighs, and looks at what is left. Prints how long the same work takes here and there.
+ * Follows README.md beside this file on the cluster of KUBECONFIG, or on a cluster that `kube` or `kind` makes: builds,
+ * deploys, weighs, and looks for leftovers. Prints the time of the same work on child processes and on pods.
  */
 import { strict as assert } from "node:assert"
 import { execFileSync, spawn } from "node:child_process"
@@ -16,7 +16,7 @@ import { build } from "./build.ts"
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const tools = findCluster()
-// somebody else may try the same on this cluster
+// names of this run: another run may use the same cluster
 const run = randomBytes(3).toString("hex")
 const namespace = `weigh-${run}`
 const image = `localhost/weigh:${run}`
@@ -45,7 +45,7 @@ const manifest = () =>
     .replace("\n  name: weigh\n", `\n  name: ${namespace}\n`)
     .replace("image: localhost/weigh:1", `image: ${image}`)
 
-/** The deployed program, as `kubectl port-forward` lets it be reached from here. */
+/** Reaches the deployed program by `kubectl port-forward`. */
 const forwarded = async <A>(use: (port: string) => Promise<A>): Promise<A> => {
   const forward = spawn(tools.kubectl, ["port-forward", "-n", namespace, "deployment/weigh", ":3000"], { env })
   let text = ""
@@ -102,7 +102,7 @@ try {
 
   console.table({ "child processes, here": timesOf(local), "pods, in the cluster": timesOf(remote) })
 
-  // without work they go by themselves
+  // idle runners end by themselves
   await until(() => objects("pods", "-l", "flame.dev/role=runner").length === 0, "the runners are gone", 60_000)
   kubectl(["scale", "-n", namespace, "deployment/weigh", "--replicas=0"])
   await until(() => [...objects("pods"), ...objects("secrets")].length === 0, "nothing is left", 60_000)
@@ -113,7 +113,7 @@ try {
     console.error(kubectl(["get", "pods,events", "-n", namespace]))
     console.error(kubectl(["logs", "-n", namespace, "deployment/weigh", "--tail=50"]))
   } catch {
-    // it did not come as far as that
+    // the deployment was not there yet
   }
   process.exitCode = 1
 } finally {

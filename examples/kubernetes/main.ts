@@ -1,9 +1,9 @@
 /**
- * The program of `examples/weigh` as a service in a cluster: `curl /weigh` weighs the packages of its image on runner
- * pods and answers with the table. How to deploy it: README.md beside this file.
+ * The program of `examples/weigh` as a service in a cluster: `GET /weigh` weighs the packages of its image on runner pods and
+ * answers with the table. README.md beside this file says how to deploy it.
  *
- * A runner pod is this container again, so this file is what both load: the parent's part is loaded by the parent, the
- * minifier by runners.
+ * A runner pod is this container once more, so both roles load this file: the parent alone loads `Server.ts`, and runners
+ * alone load the minifier.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +20,6 @@ Flame.main({
       ({ Server }) => Server
     )
   ),
-  // in a cluster these are pods; FLAME_MAX and the like in the Deployment's environment win
+  // pods in a cluster; FLAME_MAX and other variables of the Deployment win
   flame: FlameLayer.auto({ max: 4, idleTimeToLive: "10 seconds", cancelGrace: "2 seconds" })
 }).pipe(Flame.runMain)

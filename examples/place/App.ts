@@ -1,4 +1,4 @@
-/** The parent's part: opens the books, lets many callers write to them at once, and looks at what came of it. */
+/** The parent's part: opens the books, lets many callers write at once, and prints the balances. */
 import { parseArgs } from "node:util"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ const names = ["ada", "blaise", "carl", "dorothy"]
 const callers = 8
 const transfers = 250
 
-/** Who gives how much to whom: the same at every run. */
+/** A transfer of a caller. The same transfers in every run. */
 const order = (caller: number, i: number) => {
   const from = (caller + i) % names.length
   const to = (from + 1 + ((caller * 7 + i) % (names.length - 1))) % names.length
@@ -39,5 +39,5 @@ export const app = Effect.gen(function* () {
   const accounts = yield* Stream.runCollect(books.accounts())
   for (const { balance, name } of accounts) yield* Console.log(`${name} has ${balance}`)
   yield* Console.log(`all have ${accounts.reduce((sum, { balance }) => sum + balance, 0)}`)
-  // the end of this Scope closes the database, and lets go of its runner
+  // the end of this Scope closes the database and frees the runner's slot
 }).pipe(Effect.scoped)

@@ -1,4 +1,4 @@
-/** Accounts in an SQLite database, which is open on one runner for as long as somebody keeps the books. */
+/** Accounts in an SQLite database, which is open on one runner for as long as the service is placed. */
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
@@ -6,14 +6,14 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Flame from "effect-flame/Flame"
 
-/** The database cannot be opened where the runner is. */
+/** The database cannot be opened on the runner's machine. */
 export class Unopened extends Schema.TaggedError<Unopened>()("Unopened", { path: Schema.String, why: Schema.String }) {
   override get message(): string {
     return `${this.path} cannot be opened: ${this.why}`
   }
 }
 
-/** There is not enough in the account. */
+/** The account has not enough money. */
 export class Overdrawn extends Schema.TaggedError<Overdrawn>()("Overdrawn", { account: Schema.String }) {
   override get message(): string {
     return `there is not enough in the account of ${this.account}`
@@ -33,14 +33,14 @@ export class Books extends RpcGroup.make(
 
 const tables = `create table account (name text primary key, balance integer not null check (balance >= 0)) strict`
 
-/** Requests come as they like, but the database sees one after the other: they all run in one thread. */
+/** The placed service. Requests arrive in any order; the database handles one at a time, because all run in one thread. */
 export const ledger = Flame.service(
   "ledger",
   { group: Books, payload: { path: Schema.String }, error: Unopened },
   ({ path }) =>
     Books.toLayer(
       Effect.gen(function* () {
-        // the parent, which knows this module too, does not load it
+        // loaded on the runner only: the parent loads this module too, and needs no SQLite
         const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
         const opened = Effect.try({
           try: () => new DatabaseSync(path),

@@ -1,4 +1,4 @@
-/** Runs the program as its users would, and where its database cannot be; with `--kubernetes` on pods of a cluster. */
+/** Runs the program as a user does, and with a database that cannot be opened; on pods with `--kubernetes`. */
 import { strict as assert } from "node:assert"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -6,7 +6,7 @@ import { onCluster, type There } from "../cluster.ts"
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url))
 
-/** The program with its runners there. */
+/** Checks the program with its runners there. */
 const check = ({ args: where, env }: There): void => {
   const run = (...args: ReadonlyArray<string>) =>
     spawnSync(process.execPath, [main, ...where, ...args], { encoding: "utf8", env, timeout: 120_000 })
@@ -24,7 +24,7 @@ const check = ({ args: where, env }: There): void => {
   const missing = run("/nowhere/at/all.db")
   assert.equal(missing.status, 1)
   assert.match(missing.stderr + missing.stdout, /\/nowhere\/at\/all\.db cannot be opened: unable to open/)
-  console.log("ok: a database that cannot be opened is told as the service's own error")
+  console.log("ok: a database that cannot be opened is the service's own error")
 }
 
 if (process.argv.includes("--kubernetes")) await onCluster("place", main, async () => {}, check)

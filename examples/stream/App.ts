@@ -1,4 +1,4 @@
-/** The parent's part: prints what the runner tells as it comes. */
+/** The parent's part: prints the progress of the runner as it arrives. */
 import { randomUUID } from "node:crypto"
 import { rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -27,7 +27,7 @@ const generated = (lines: number) =>
     (path) => Effect.promise(() => rm(path, { force: true }))
   )
 
-/** A file of the machine where the runner is, or a generated text; with `--until WORD` until that word has been seen. */
+/** Reads a file of the runner's machine, or a generated text; with `--until WORD` until that word is among the most frequent. */
 export const app = Effect.gen(function* () {
   const options = { ...flags, until: { type: "string" } } as const
   const { positionals, values } = parseArgs({ options, allowPositionals: true })

@@ -1,4 +1,4 @@
-/** Indexes a large text file on a runner: how often each word stands in it, with progress on the way. */
+/** Counts the words of a large text file on a runner, with progress. */
 import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
 import { createInterface } from "node:readline"
@@ -7,14 +7,14 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Flame from "effect-flame/Flame"
 
-/** There is no such file where the runner is. */
+/** The runner's machine has no such file. */
 export class NoFile extends Schema.TaggedError<NoFile>()("NoFile", { path: Schema.String }) {
   override get message(): string {
     return `there is no file ${this.path}`
   }
 }
 
-/** How far it has come, and the most frequent words so far. */
+/** Progress, and the most frequent words so far. */
 export const Progress = Schema.Struct({
   bytes: Schema.Int,
   size: Schema.Int,
@@ -31,7 +31,7 @@ const count = (words: Map<string, number>, line: string): number => {
 
 const most = (words: ReadonlyMap<string, number>) => [...words].toSorted((a, b) => b[1] - a[1]).slice(0, 5)
 
-/** An item after each so many lines, and one at the end. A caller who has seen enough stops it there. */
+/** Emits an item after every `every` lines, and one at the end. A caller that takes no more items stops the function. */
 export const index = Flame.fn(
   "index",
   { payload: { path: Schema.String, every: Schema.Int }, success: Progress, error: NoFile, stream: true },

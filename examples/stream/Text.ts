@@ -1,10 +1,10 @@
-/** Makes the text that the example reads: words of a small language, the same at every run. */
+/** Generates the text of the example: the same words in every run. */
 import { once } from "node:events"
 import { createWriteStream } from "node:fs"
 
 const words = "the flame goes out where nobody waits and a runner that has no work leaves no smoke".split(" ")
 
-/** Writes so many lines; resolves with the number of words. */
+/** Writes `lines` lines. Resolves with the number of words. */
 export const writeText = async (path: string, lines: number): Promise<number> => {
   const file = createWriteStream(path)
   let state = 1
@@ -13,7 +13,7 @@ export const writeText = async (path: string, lines: number): Promise<number> =>
     const line: Array<string> = []
     for (let n = (i % 12) + 1; n > 0; n--) {
       state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-      // the first words are the most frequent ones
+      // squared: the first words are the most frequent
       line.push(words[Math.floor((state / 2 ** 32) ** 2 * words.length)]!)
     }
     total += line.length

@@ -1,6 +1,5 @@
 /**
- * Runs the program as its users would: to the end, until it has seen enough, and on a file that is not there; with
- * `--kubernetes` on pods of a cluster.
+ * Runs the program as a user does: to the end, until a word is seen, and on a missing file; on pods with `--kubernetes`.
  */
 import { strict as assert } from "node:assert"
 import { spawnSync } from "node:child_process"
@@ -13,7 +12,7 @@ import { writeText } from "./Text.ts"
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url))
 
-/** The program with its runners there; `file` where it is not to make a text of its own. */
+/** Checks the program with its runners there. Without `file` the program generates a text. */
 const check = ({ args: where, env }: There, ...file: ReadonlyArray<string>): void => {
   const run = (...args: ReadonlyArray<string>) => {
     const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...where, ...args], {
@@ -38,12 +37,12 @@ const check = ({ args: where, env }: There, ...file: ReadonlyArray<string>): voi
   const enough = run("--until", "the", ...file)
   assert.equal(enough.status, 0, enough.stderr)
   assert.deepEqual([enough.lines.length, enough.lines.at(-1)], [2, "seen enough of the"])
-  console.log("ok: it stops where its reader has seen enough")
+  console.log("ok: the function stops when its reader takes no more")
 
   const missing = run("/nowhere/at/all.txt")
   assert.equal(missing.status, 1)
   assert.match(missing.stderr + missing.lines.join("\n"), /there is no file \/nowhere\/at\/all\.txt/)
-  console.log("ok: a file that is not there is told as the function's own error")
+  console.log("ok: a missing file is the function's own error")
 }
 
 if (process.argv.includes("--kubernetes")) {

@@ -1,9 +1,9 @@
 /**
- * Counts the words of a large file on a runner, and shows how far it is: `node examples/stream/main.ts [--until WORD] [file]`,
- * with `--kubernetes IMAGE` on a pod, of an image that has this program's bundle, and the file.
+ * Counts the words of a large file on a runner and shows the progress: `node examples/stream/main.ts [--until WORD] [file]`.
+ * With `--kubernetes IMAGE` the runner is a pod of an image that has this program's bundle and the file.
  *
- * The function gives a stream: partial results as they are there, held back when nobody takes them, and stopped where
- * the reader of the stream has seen enough.
+ * The function answers with a stream of partial results. A slow reader holds the function back; a reader that stops early
+ * stops the function.
  */
 import * as Effect from "effect/Effect"
 import { Flame } from "effect-flame"

@@ -1,4 +1,4 @@
-/** The parent's part: reads the command line, weighs all packages in the way that was asked for, tells the result. */
+/** The parent's part: reads the command line, weighs all packages, and prints the result. */
 import { fileURLToPath } from "node:url"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Equal, Option, Result, Schema, Stream } from "effect"
@@ -11,12 +11,12 @@ import * as Report from "./Report.ts"
 import { weigh, type Weight } from "./Weigh.ts"
 import { weighPackage } from "./WeighLive.ts"
 
-/** Calls at a time: enough for the pool to see the demand, and far below what it lets wait. */
+/** Calls in flight: enough for the pool to see the demand, far below its `queueCapacity`. */
 const inFlight = 1_000
 
 type Weigher<E extends Error, R> = (folder: string) => Effect.Effect<Weight, E, R>
 
-/** Weighs all packages, `concurrency` at a time, and says how long that took. */
+/** Weighs all packages, `concurrency` at a time. Answers with the outcomes and the time taken. */
 const weighAll = <E extends Error, R>(
   packages: ReadonlyArray<Packages.Package>,
   concurrency: number,
@@ -48,7 +48,7 @@ const weighAll = <E extends Error, R>(
 const onRunners = Effect.fnUntraced(function* (packages: ReadonlyArray<Packages.Package>) {
   const pool = yield* Pool
   const boots: Array<number> = []
-  // told to stop, the pool would let calls in flight end: here nobody wants half a table
+  // A closing pool lets calls in flight finish. Half a table is of no use, so the program stops at once instead.
   const untilStopped = pool.events.pipe(
     Stream.takeUntil(({ _tag }) => _tag === "PoolClosing"),
     Stream.runForEach((event) =>
@@ -68,12 +68,12 @@ const onRunners = Effect.fnUntraced(function* (packages: ReadonlyArray<Packages.
 const inOneProcess = (packages: ReadonlyArray<Packages.Package>) =>
   Effect.provide(weighAll(packages, 1, Effect.succeed("one process"), weighPackage), Minifier.layer)
 
-/** Both ways gave something else: one of them is wrong. */
+/** The two tables differ, so that one of them is wrong. */
 class TablesDiffer extends Schema.TaggedError<TablesDiffer>()("TablesDiffer", {}) {
   override readonly message = "the tables of both ways differ: this is a bug, please report it"
 }
 
-/** Packages could not be weighed for no fault of their own. */
+/** Runners failed, so that some packages were not weighed. */
 class RunnersFailed extends Schema.TaggedError<RunnersFailed>()("RunnersFailed", { packages: Schema.Int }) {
   override get message() {
     return `${Report.plural(this.packages, "package")} could not be weighed because runners failed`
@@ -104,7 +104,7 @@ const flags = {
   top: Flag.Int("top").pipe(atLeast(0), Flag.withDescription("How many packages the table names"), Flag.withDefault(20))
 }
 
-/** Weighs in the ways that are asked for, and tells the result on the console. */
+/** Weighs on runners, in one process, or both, and prints the result. */
 export const run = Effect.fnUntraced(function* (options: Command.Command.Config.Infer<typeof flags>) {
   const { compare, folder, limit, runners, serial, top } = options
   const found = yield* Packages.find(folder)
@@ -130,7 +130,7 @@ export const run = Effect.fnUntraced(function* (options: Command.Command.Config.
 })
 
 const command = Command.make("weigh", flags, (options) =>
-  // told in a line, without a stack: none of these is a fault of the program
+  // Printed as one line without a stack: these are errors of the user's input, not of the program.
   Effect.mapError(run(options), (cause) => new CliError.UserError({ cause }))
 ).pipe(Command.withDescription("Weighs every package of a node_modules folder: minified and compressed, on runners"))
 

@@ -8,7 +8,7 @@ import { BrokenScript } from "./Weigh.ts"
 export class Minifier extends Context.Service<
   Minifier,
   {
-    /** Minifies the source of a file, whose name says whether it is a module. */
+    /** Minifies the source of a file. The file's name tells a module from a script. */
     readonly minify: (file: string, source: string) => Effect.Effect<string, BrokenScript>
   }
 >()("weigh/Minifier") {

@@ -1,13 +1,13 @@
-/** Finds the packages of a node_modules folder: scoped ones, and those that packages have of their own. */
+/** Finds the packages of a node_modules folder, scoped and nested packages included. */
 import { Effect, FileSystem, Path, Schema } from "effect"
 
-/** A package: where it is, and a name for people. */
+/** A package: its folder, and a name for people. */
 export interface Package {
   readonly name: string
   readonly folder: string
 }
 
-/** The folder that was asked for cannot be read. */
+/** The given folder cannot be read. */
 export class NoFolder extends Schema.TaggedError<NoFolder>()("NoFolder", {
   folder: Schema.String,
   problem: Schema.String
@@ -22,7 +22,7 @@ export const find = Effect.fnUntraced(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const found: Array<Package> = []
-  // a linked package may link back to where it came from
+  // a linked package may link back to its origin
   const seen = new Set<string>()
 
   const visit = (modules: string, owner: string): Effect.Effect<void> =>
@@ -38,7 +38,7 @@ export const find = Effect.fnUntraced(function* (folder: string) {
 
   const add = (folder: string, name: string): Effect.Effect<void> =>
     Effect.gen(function* () {
-      // one that cannot be read is a package too: weighing it says what is wrong
+      // An unreadable package counts too: weighing it reports the problem.
       const real = yield* Effect.orElseSucceed(fs.realPath(folder), () => folder)
       if (seen.has(real)) return
       seen.add(real)

@@ -1,14 +1,14 @@
-/** Tells how far the work is: a bar that is drawn again and again on a terminal, a line now and then elsewhere. */
+/** Shows progress: a bar on a terminal, a line every two seconds elsewhere. */
 import { Clock, Duration, Effect, Schedule, type Scope } from "effect"
 import { plural } from "./Report.ts"
 
-/** What a line of progress says. */
+/** The figures of a line of progress. */
 export interface Figures {
   readonly done: number
   readonly total: number
   /** Bytes of scripts that are done. */
   readonly bytes: number
-  /** Who does it, such as "2 runners". */
+  /** Such as "2 runners". */
   readonly by: string
 }
 

@@ -1,9 +1,9 @@
-/** What the program says at its end. Pure: the same outcomes give the same text, however they came about. */
+/** The program's report. Pure: the same outcomes give the same text, on runners and in one process. */
 import { Result } from "effect"
 import type { PoolStatus } from "effect-flame"
 import type { Weight } from "./Weigh.ts"
 
-/** What came of one package: its weight, or what is wrong with it. */
+/** The outcome of one package: its weight, or an error. */
 export interface Outcome {
   readonly name: string
   readonly result: Result.Result<Weight, Error>
@@ -11,16 +11,16 @@ export interface Outcome {
 
 const columns = ["files", "bytes", "scripts", "raw", "minified", "brotli"] as const
 
-/** What of the outcomes must not depend on how they came about. */
+/** The part of the outcomes that is the same on runners and in one process. */
 export const facts = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<readonly [string, Weight | string]> =>
   outcomes.map(({ name, result }) => [name, Result.isSuccess(result) ? result.success : result.failure.message])
 
-/** The heaviest packages by their compressed size, what all weigh together, and what could not be weighed. */
+/** A table of the heaviest packages by compressed size, the sum of all, and the packages that failed. */
 export const table = (outcomes: ReadonlyArray<Outcome>, top: number): string => {
   const weighed = outcomes.flatMap(({ name, result }) =>
     Result.isSuccess(result) ? [{ name, weight: result.success }] : []
   )
-  // equal ones by name, so that the order is the same in every run
+  // packages of equal weight by name: the order is the same in every run
   const byWeight = weighed.toSorted((a, b) => b.weight.brotli - a.weight.brotli || (a.name < b.name ? -1 : 1))
   const rest = byWeight.slice(top)
   return [
@@ -60,7 +60,7 @@ const row = (name: string, cells: ReadonlyArray<string>): string =>
 const size = (bytes: number): string =>
   bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(2)} KiB` : `${(bytes / 1024 / 1024).toFixed(2)} MiB`
 
-/** What the pool did for it. `boots` are the milliseconds that its boots took. */
+/** The work of the pool. `boots` has the time of each boot in milliseconds. */
 export const pool = ({ totals }: PoolStatus, boots: ReadonlyArray<number>): string => {
   const ran = Math.max(1, totals.succeeded + totals.failed)
   const each = boots.length === 0 ? "" : ` of ${boots.map((millis) => `${Math.round(millis)} ms`).join(", ")}`

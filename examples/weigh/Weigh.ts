@@ -1,12 +1,12 @@
 /**
- * What weighing one package takes and gives: all that the parent knows of it.
+ * The contract of weighing a package. The parent loads this file, and not the code in `WeighLive.ts`.
  *
- * The code is in WeighLive.ts. Deep imports here, because a runner boots by loading this file too.
+ * Imports are deep, because runners load this file at boot.
  */
 import * as Schema from "effect/Schema"
 import { Flame } from "effect-flame"
 
-/** What a package weighs, in bytes; `raw`, `minified` and `brotli` are of its scripts only. */
+/** Weight of a package in bytes. `raw`, `minified` and `brotli` count its scripts only. */
 export const Weight = Schema.Struct({
   files: Schema.Int,
   bytes: Schema.Int,
@@ -37,7 +37,7 @@ export class BrokenScript extends Schema.TaggedError<BrokenScript>()("BrokenScri
   }
 }
 
-/** Weighs the package in a folder; `idempotent`, because reading it again does no harm when a runner is lost. */
+/** Weighs the package in a folder. `idempotent`: reading the folder twice does no harm, so a lost call is sent again. */
 export const weigh = Flame.contract("weigh", {
   payload: { folder: Schema.String },
   success: Weight,

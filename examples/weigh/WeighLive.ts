@@ -1,4 +1,4 @@
-/** How one package is weighed: the code of `weigh`, which runs on runners, or in one process with `--serial`. */
+/** The code of `weigh`. Runs on runners, or in the parent with `--serial`. */
 import { readdir, readFile, stat } from "node:fs/promises"
 import { extname, join, relative } from "node:path"
 import { brotliCompressSync, constants } from "node:zlib"
@@ -20,7 +20,7 @@ export const weighPackage = Effect.fnUntraced(function* (folder: string) {
       total.bytes += (yield* reading(file, () => stat(path))).size
       continue
     }
-    // awaiting the file lets a cancellation in: between two files the event loop is free
+    // a cancellation can arrive here: the event loop is free between two files
     const source = yield* reading(file, () => readFile(path))
     const minified = Buffer.from(yield* minifier.minify(file, source.toString("utf8")))
     total.bytes += source.length
@@ -34,7 +34,7 @@ export const weighPackage = Effect.fnUntraced(function* (folder: string) {
 
 export const weighLive = Flame.implement(weigh, ({ folder }) => weighPackage(folder))
 
-/** All files below a directory; what is in the package's own node_modules are other packages. */
+/** All files below a directory, without the package's own node_modules, which are other packages. */
 const filesOf = (folder: string, directory: string): Effect.Effect<ReadonlyArray<string>, Unreadable> =>
   Effect.gen(function* () {
     const entries = yield* reading(relative(folder, directory) || ".", () =>
@@ -43,7 +43,7 @@ const filesOf = (folder: string, directory: string): Effect.Effect<ReadonlyArray
     const files: Array<string> = []
     for (const entry of entries) {
       const path = join(directory, entry.name)
-      // links are read as what they point to, but not walked: they may lead in a circle
+      // A link is read as its target, but a linked directory is not walked: links may form a circle.
       if (!entry.isDirectory()) files.push(path)
       else if (directory !== folder || entry.name !== "node_modules") files.push(...(yield* filesOf(folder, path)))
     }

@@ -3,9 +3,9 @@
  *
  *     node examples/weigh/main.ts [folder] [--serial | --compare] [--runners N] [--limit N] [--top N]
  *
- * One entry, two roles. This file is what both load, so it holds little: the parent's part (command line, progress,
- * tables) is loaded by the parent, the minifier by runners. Bad packages are reported and the rest goes on; the exit
- * code is 1 only where the folder cannot be read or something else than a package went wrong.
+ * One entry, two roles. Both roles load this file, so it holds little: the parent alone loads `App.ts` (command line,
+ * progress, tables), and runners alone load the minifier. Bad packages are reported, and the others go on. The exit code is
+ * 1 if the folder cannot be read, or if runners failed.
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"

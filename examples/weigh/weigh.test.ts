@@ -32,7 +32,7 @@ beforeAll(() => {
   write("@scope/own/a.mjs", "export default 1\n")
   write("broken/index.js", "let = = 3\n")
   mkdirSync(join(folder, "gone"))
-  // what a user without rights is to a file, this is to root too
+  // unreadable for every user, root included
   symlinkSync("nowhere", join(folder, "gone/index.js"))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -40,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...process.env, ...env },
-    // a process group of its own, as a shell gives it
+    // a process group of its own, as a shell makes one
     detached: true,
     stdio: ["ignore", "pipe", "pipe"]
   })
@@ -55,7 +55,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
 /** From the heading to the last package that could not be weighed. */
 const tableOf = (text: string): string => text.slice(text.indexOf("package  "), text.lastIndexOf("\n\n"))
 
-// each test starts several processes, which takes its time on a busy machine
+// each test starts several processes, which is slow on a busy machine
 describe("examples/weigh", { timeout: 60_000 }, () => {
   it("gives the same table on runners and in one process, with the bad packages", async () => {
     const [parallel, serial] = await Promise.all([run([folder]).ended, run([folder, "--serial"]).ended])
@@ -112,11 +112,11 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
     for (let i = 0; i < 60; i++) write(`large/${i}.js`, script)
     const { ended, pid, text: soFar } = run([folder])
     await until(() => /\d+\/\d+ packages?, [12] runner/.test(soFar()), "a runner works", 50_000)
-    // what a terminal does: the whole group gets it
+    // a terminal signals the whole group
     process.kill(-pid, "SIGINT")
     const asked = performance.now()
     const { code, text } = await ended
-    // far less than what calls in flight may take where they are waited for
+    // far less than the `drainTimeout` that calls in flight would have
     assert.isBelow(performance.now() - asked, 15_000)
     assert.strictEqual(code, 0, text)
     assert.include(text, "stopped before the end")
@@ -129,7 +129,7 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
 })
 
 describe("weigh", () => {
-  // in memory, with another minifier: nothing of oxc is needed to test what is ours
+  // in memory, with a minifier of the test: the example's own code is tested, not oxc
   const Half = Layer.succeed(Minifier, {
     minify: (file, source) =>
       source.includes("= =")

@@ -1,4 +1,4 @@
-/** How a caller of the soak makes one call, and what it does about what comes of it. */
+/** One call of the soak: how a caller makes the call, and how the caller checks its end. */
 import { randomFillSync } from "node:crypto"
 import { Effect, Exit, Fiber, Latch } from "effect"
 import type { FlameError, Pool } from "../../src/index.ts"

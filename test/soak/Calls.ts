@@ -1,4 +1,4 @@
-/** The calls of a soak: one caller makes one after the other, of a kind that its generator picks. */
+/** Callers of the soak. Each makes one call after the other; a seeded generator picks the kind of each call. */
 import { Effect, Exit } from "effect"
 import { Flame, Pool } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"

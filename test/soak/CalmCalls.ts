@@ -1,4 +1,4 @@
-/** Calls on the pool that nothing is done to: all of them must end as they would on a quiet day. */
+/** Calls on the calm pool, to which no fault is done: each must end as it does without faults beside it. */
 import type { Effect } from "effect"
 import { Flame, type Pool } from "../../src/index.ts"
 import type * as Random from "../simulation/Random.ts"

@@ -1,7 +1,7 @@
 /**
- * Stops the load for good, lets the pool shrink to nothing, and looks for what is left: calls, processes, files, memory.
+ * Stops the load, lets the pool shrink to nothing, and reports leftovers: calls, processes, files, memory.
  *
- * Only when nothing is going on can these be compared exactly.
+ * These can be compared exactly only when nothing runs.
  */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"

@@ -1,4 +1,4 @@
-/** What was done to which runner, and so which ends of it a caller may be told of. */
+/** Faults done to each runner, and the ends that a caller of it may therefore see. */
 import type { BootFailure, PoolEvent, RunnerExit } from "../../src/index.ts"
 import type { Ledger } from "./Ledger.ts"
 

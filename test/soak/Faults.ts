@@ -1,4 +1,4 @@
-/** What happens to runners from outside, and to the options of their pool, at random times. */
+/** Faults at random times: signals to runners, and changes of the pool's options. */
 import { Effect, type Latch } from "effect"
 import { Pool } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"

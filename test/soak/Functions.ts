@@ -1,13 +1,13 @@
-/** What the soak calls: functions that tell by a nonce whose call they answer. */
+/** Functions of the soak. Each answers with the nonce of its call, so that a wrong answer is noticed. */
 import * as Schema from "effect/Schema"
 import { Flame } from "../../src/index.ts"
 
 const nonce = Schema.Int
 
-/** A pool that no fault is done to: whatever happens next to it must not show there. */
+/** The calm pool: no fault is done to it, and no fault of the other pool may show in it. */
 export class Calm extends Flame.PoolService<Calm>()("soak/Calm") {}
 
-/** Gives back what it takes. */
+/** Answers with its payload. */
 export const echo = Flame.contract("echo", {
   payload: { nonce, text: Schema.String },
   success: Schema.Struct({ nonce, text: Schema.String })

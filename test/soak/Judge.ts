@@ -1,10 +1,10 @@
-/** Whether what came of a call fits what was asked and what was done to its runner. */
+/** Judges the end of a call: it has to fit the call and the faults done to its runner. */
 import { Cause, Exit } from "effect"
 import { Flame, FlameError } from "../../src/index.ts"
 import type { Fates } from "./Fates.ts"
 import type { Ledger } from "./Ledger.ts"
 
-/** What may come of a call besides what its pool and its runner do to it. */
+/** Ends of a call that neither its pool nor its runner causes. */
 export interface Expected<A> {
   readonly what: string
   /** The call's budget in milliseconds. */

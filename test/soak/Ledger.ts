@@ -1,4 +1,4 @@
-/** The books of a soak: calls in flight, what became of the others, and whatever must not have happened. */
+/** The books of a soak: calls in flight, ends of all others, and violations. */
 import { performance } from "node:perf_hooks"
 
 interface Open {

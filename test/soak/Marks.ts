@@ -1,6 +1,8 @@
 /**
- * What runners have noted against what callers were told: a call runs at most once unless it is idempotent, one that
- * was refused has not run, and whoever interrupts a call gets the word only after its finalizers.
+ * Compares the marks of runners with the answers that callers got.
+ *
+ * A call runs at most once unless it is idempotent. A rejected call has not run. An interruption of a call completes only
+ * after the call's finalizers.
  */
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,7 +10,7 @@ import { dirname, join } from "node:path"
 import type { Fates } from "./Fates.ts"
 import type { Ledger } from "./Ledger.ts"
 
-/** What a caller knows of a marked call. */
+/** A marked call from its caller's side. */
 export interface Told {
   readonly nonce: number
   readonly idempotent: boolean

@@ -1,4 +1,4 @@
-/** What the soak of placed services did and saw, and what must not be. */
+/** The books of the soak of placed services: counts, and violations. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"

@@ -1,11 +1,11 @@
-/** The owners of the soak of placed services: they place one, ask it things, and end with it in one way or another. */
+/** Owners of the soak of placed services. Each places a service, sends requests, and ends in one of several ways. */
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Flame, FlameError, Pool } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"
 import type { PlaceBooks } from "./PlaceBooks.ts"
 import { tally } from "./PlaceServices.ts"
 
-/** How long `place` may take, in milliseconds; and the end of a service. */
+/** Limit for `place`, and for the end of a service. Milliseconds. */
 const placeLimit = 60_000
 const endLimit = 15_000
 

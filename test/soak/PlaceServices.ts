@@ -1,10 +1,10 @@
-/** What the soak of placed services places, and the functions that look at the runners. */
+/** The placed services of the soak, and functions that inspect their runners. */
 import { appendFileSync } from "node:fs"
 import { type Context, Effect, type Exit, Metric, Ref, Schema, Stream } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { Flame, FlameRunner } from "../../src/index.ts"
 
-/** Fibers of a program that live, but for its first. */
+/** Number of living fibers of the program, without the first. */
 export const fibers = {
   living: 0,
   recordFiberStart(_: Context.Context<never>): void {

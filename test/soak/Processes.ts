@@ -1,4 +1,4 @@
-/** What this process leaves in the system: children, zombies among them, and open files. */
+/** Leftovers of this process in the system: children, zombies among them, and open files. */
 import { execFileSync } from "node:child_process"
 import { readdirSync } from "node:fs"
 
@@ -8,7 +8,7 @@ export interface Child {
   readonly args: string
 }
 
-/** Children of this process, but for the `ps` that looks. */
+/** Children of this process, without the `ps` that lists them. */
 export const children = (): ReadonlyArray<Child> =>
   execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 })
     .split("\n")

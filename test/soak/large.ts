@@ -1,8 +1,8 @@
 /**
- * Large values through one child process, while small calls go on beside them: `node test/soak/large.ts [MiB]`, 1024 by default.
+ * Sends large values through one child process beside small calls: `node test/soak/large.ts [MiB]`, 1024 by default.
  *
- * In and out as one Uint8Array and as a stream of bytes; what is told is the time, the longest small call meanwhile, and
- * the most memory that either side had beyond what it held before.
+ * Both ways, as one Uint8Array and as a stream of bytes. Prints the time, the longest small call meanwhile, and the peak
+ * memory of both sides beyond what they held before.
  */
 import { readFileSync } from "node:fs"
 import { Effect, Fiber, Schema, Stream } from "effect"

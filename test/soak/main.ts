@@ -1,10 +1,10 @@
 /**
- * Hours of trouble in minutes: random calls, with runners killed, stopped and blocked under them.
+ * Makes random calls while runners are killed, stopped and blocked.
  *
  *     node test/soak/main.ts [--minutes 10] [--seed N] [--callers 32]
  *
- * Checks all the time that every call ends in its own result or in an error that fits what was done to it, and every
- * 20 s, at rest, that no process and no file is left and that memory stays flat. Fails where anything else was seen.
+ * Checks that every call ends with its own result, or with an error that fits the fault done to its runner. Every 20 s, at
+ * rest, checks that no process and no file is left and that memory stays flat. Fails otherwise.
  */
 import { parseArgs } from "node:util"
 import { Console, Effect, Layer, Logger, Schedule, Schema, Stream } from "effect"

@@ -1,12 +1,11 @@
 /**
- * Hundreds of placed services under deaths: of their runners, of their owners, of themselves.
+ * Places hundreds of services while their runners, their owners and the services themselves die.
  *
  *     node test/soak/place.ts [--seconds 600] [--services 200] [--runners 10] [--seed N]
  *
- * Each of so many owners places a service, asks it things and takes streams from it, and ends with it: its Scope is closed
- * or it is interrupted, the service ends or dies, or cannot be built; runners are killed under all of them, and so are
- * owners in processes of their own. At the end nothing may be left: slots, waiting calls, fibers, services, sockets,
- * processes. Fails with what is.
+ * Each owner places a service, sends requests and takes streams. Then the owner's Scope closes, the owner is interrupted, or
+ * the service ends, dies or cannot be built. Runners are killed meanwhile, and owners in processes of their own. At the end
+ * no slot, waiting call, fiber, service, socket or process may be left. Fails with a list of those that are.
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -1,4 +1,4 @@
-// Sends back what it gets: no frames, no ids, nothing between read and write.
+// Echoes bytes: no frames, no ids, nothing between read and write.
 import net from "node:net"
 const pair = new net.Socket({ fd: 3, readable: true, writable: true })
 pair.on("data", (bytes) => pair.write(bytes))

@@ -1,5 +1,5 @@
 import { blob, functions } from "../../work/work.mjs"
-/** A few chunks are under way at any time. */
+/** A few chunks are in flight at any time. */
 const chunks = (id, { n, size }, answer) => {
   let sent = 0
   let taken = 0

@@ -1,4 +1,4 @@
-// The functions as an RpcGroup, for the peers that speak Effect RPC.
+// The functions as an RpcGroup, for the peers of Effect RPC.
 import { Effect, Schema, Stream } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { Transferable } from "effect/workers"

@@ -1,4 +1,4 @@
-// One entity type with the same functions, and a RunnerStorage that says what the caller said at start (no SQL database).
+// One entity type with the same functions, and a RunnerStorage with the list that the caller gave at the start (no SQL database).
 import { NodeClusterSocket } from "@effect/platform-node"
 import { Effect, Layer, Logger, Option } from "effect"
 import { Entity, MachineId, MessageStorage, Runner, RunnerAddress, RunnerStorage } from "effect/cluster"
