@@ -18,7 +18,10 @@ console.log("ok: runners dial back")
 
 const nice = run("nice", "-n", "7")
 assert.equal(nice.status, 0, nice.stderr)
-assert.match(nice.stdout, new RegExp(`^17984 primes below 200000, by runners of priority ${Math.min(19, own + 7)}$`, "m"))
+assert.match(
+  nice.stdout,
+  new RegExp(`^17984 primes below 200000, by runners of priority ${Math.min(19, own + 7)}$`, "m")
+)
 console.log("ok: a command starts runners")
 
 const missing = run("no-such-command")
