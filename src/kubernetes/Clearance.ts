@@ -1,6 +1,6 @@
 /**
- * Whether the cluster will have the runners: asked once beside the start of the app, so that a missing right is one
- * readable error at the first call, and not a boot that fails for ever.
+ * Whether the cluster will admit the runners: asked once while the app starts, so that a missing right is one readable error
+ * at the first call, and not a boot that fails again and again.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -13,13 +13,13 @@ import * as PodMesh from "./template/PodMesh.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
 import * as Preflight from "./verdict/Preflight.ts"
 
-/** What may be asked to explain boots that fail. */
+/** Requests that the parent may make to explain boots that fail. */
 export interface May {
   readonly listEvents: boolean
   readonly readLogs: boolean
 }
 
-/** Fails with what is in the way for good; what may pass is a warning. */
+/** Fails with a cause that does not pass by itself; warns of one that may. */
 export const ask = (
   hub: Hub,
   template: PodTemplate.PodTemplate,
@@ -41,17 +41,21 @@ export const ask = (
     const advice = port === undefined ? undefined : PodMesh.adviceFor(hub.parent?.pod, port)
     if (advice !== undefined) yield* Effect.logWarning(advice)
     if (key === "env") {
-      yield* Effect.logInfo("runners' keys stand in their pods: whoever may get or list pods here could pose as one")
+      yield* Effect.logInfo(
+        "keys of runners are in the specifications of their pods: everybody with the right to get or list pods here can pose as a runner"
+      )
     }
     if (Result.isFailure(tried)) {
       const failure = KubeFailure.of(tried.failure)
-      // a webhook that says nothing to dry runs has said nothing of runners
+      // A webhook that refuses dry runs tells nothing about runners.
       const isUntold = tried.failure.status === 400 && tried.failure.detail.includes("does not support dry run")
       if (isUntold)
-        yield* Effect.logInfo(`whether runners' pods will be taken is not known yet: ${tried.failure.detail}`)
+        yield* Effect.logInfo(
+          `whether the cluster admits the pods of runners is not known yet: ${tried.failure.detail}`
+        )
       else if (failure.next === "fail" && !isTransient(failure.cause)) return yield* Effect.fail(failure.cause)
       if (failure.next !== "with a CPU limit" && !isUntold) {
-        yield* Effect.logWarning(`a runner's pod would not be taken now: ${failure.cause.message}`)
+        yield* Effect.logWarning(`the cluster would not admit the pod of a runner now: ${failure.cause.message}`)
       }
     }
     return {

@@ -1,8 +1,10 @@
-/** How a runner's pod and its parent come together: it dials, or it is dialled through the API server. */
+/** How a runner and its parent connect: the runner dials, or the parent connects through the API server. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import { pauseAfter } from "../time/RetryPause.ts"
 import type { Listener } from "../wire/network/Listener.ts"
 import * as Psk from "../wire/network/Psk.ts"
 import { connectThrough } from "../wire/network/PskClient.ts"
@@ -13,13 +15,13 @@ import type { DialBack } from "./hub/DialBack.ts"
 export interface Dialling {
   readonly identity: string
   readonly key: Redacted.Redacted<string>
-  /** Where the runner dials, or the port of its own loopback where it is dialled. */
+  /** The addresses that the runner dials, or the port of its own loopback where it waits for its parent. */
   readonly dial: string | { readonly listen: number }
-  /** The authenticated pipe; `started` completes when its program runs. */
+  /** The authenticated pipe. `started` completes when the container of the runner runs. */
   readonly transport: (started: Effect.Effect<void>) => Effect.Effect<Transport, never, Scope.Scope>
-  /** What to look at where no connection came about; takes the address of the pod. */
+  /** Advice for a runner that never connected. `address` is that of its pod. */
   readonly hint: (address: string | undefined) => string | undefined
-  /** Its key opens nothing any more. */
+  /** Makes the key of the runner useless, and ends its session. */
   readonly revoke: () => void
 }
 
@@ -47,12 +49,12 @@ const hints: Record<ReturnType<ReturnType<Listener["expect"]>["seen"]>, (dialBac
 }
 
 /** Pauses between tries to reach a program that does not listen yet, in milliseconds. */
-const pauses = { first: 50, last: 500 } as const
+const pauses = { first: 50, longest: 500 } as const
 
-/** How long a try may take that gets no answer, in milliseconds. */
+/** Milliseconds after which a try without an answer is given up. */
 const tryTime = 5_000
 
-/** The parent reaches a port on the runner's own loopback through the API server. */
+/** The parent connects to a port on the loopback of the runner, through the API server. */
 export const forward = (
   hub: Pick<Hub, "client" | "keyOf" | "life">,
   index: number,
@@ -62,32 +64,32 @@ export const forward = (
   const identity = Psk.identityOf(hub.life, index)
   const key = hub.keyOf(index)
   let last: string | undefined
-  // what an attempt has opened is closed with it, unless it is the one that got through
+  // A scope of its own for each attempt: what a failed attempt has opened is closed with it.
   const once = Effect.gen(function* () {
     const attempt = yield* Scope.fork(yield* Effect.scope)
     const opened = Effect.flatMap(hub.client.portForward(pod, port), (duplex) =>
       connectThrough(duplex, { identity, key })
     )
-    // a node that is asked amid the start of a container may never answer
+    // A node that is asked while it starts a container may never answer.
     const answered = Effect.timeoutOrElse(Scope.provide(opened, attempt), {
       duration: tryTime,
       orElse: () => Effect.fail(new Error(`it did not answer for ${tryTime} ms`))
     })
     return yield* Effect.onError(answered, (cause) => Scope.close(attempt, Exit.failCause(cause)))
   })
-  const attempt = (pause: number): Effect.Effect<Transport, never, Scope.Scope> =>
-    once.pipe(
-      Effect.catch((error) => {
-        last = error.message
-        return Effect.delay(attempt(Math.min(pauses.last, pause * 2)), pause)
-      })
-    )
+  const attempt = (failures: number): Effect.Effect<Transport, never, Scope.Scope> =>
+    Effect.catch(once, (error) => {
+      last = error.message
+      return Effect.flatMap(Random.next, (random) =>
+        Effect.delay(attempt(failures + 1), pauseAfter(failures, pauses, random))
+      )
+    })
   return {
     identity,
     key,
     dial: { listen: port },
-    transport: (started) => Effect.andThen(started, attempt(pauses.first)),
-    hint: () => (last === undefined ? undefined : `it was not reached through the API server: ${last}`),
+    transport: (started) => Effect.andThen(started, attempt(1)),
+    hint: () => (last === undefined ? undefined : `the API server did not connect to it: ${last}`),
     revoke: () => {}
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Runners that are pods: with nothing configured, the parent's own container once more, for as long as it is needed.
+ * The backend whose runners are pods: without configuration, copies of the parent's own container.
  *
- * The parent makes, watches and deletes them by its service account; runners have no rights at all.
+ * The parent creates, watches and deletes the pods with the rights of its service account. Runners have no rights.
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -33,7 +33,12 @@ import * as PodTemplate from "./template/PodTemplate.ts"
 import * as Clearance from "./Clearance.ts"
 import { RunnerPod } from "./RunnerPod.ts"
 
-/** How the cluster is reached, what runners' pods are, and how they find their parent. */
+/**
+ * Options of the backend: the way to the cluster, the pods of runners, and how they reach their parent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Options extends PodOptions, Omit<HubOptions, "container">, KubeClientLive.Options {
   /**
    * Where the `KubeClient` comes from. `"provided"`: from the context, of which the type of the layer requires it, so that a
@@ -42,48 +47,51 @@ export interface Options extends PodOptions, Omit<HubOptions, "container">, Kube
    */
   readonly client?: "provided"
   /**
-   * The file that runners run, at the same path in their image as here: for an app whose runners have an entry of their
-   * own. Where not given they run what this process runs.
+   * The file that runners run, at the same path in their image as here, for an app whose runners have an entry of their own.
+   * Default: what this process runs.
    */
   readonly entry?: string | URL
   /**
-   * How long room in a quota may take, and as long again a place for the runner on a node; 10 minutes where not given.
-   * `bootTimeout` counts from there.
+   * How long a boot waits for room in a quota, and as long again for a node. Default 10 minutes. `bootTimeout` counts from
+   * the moment when the pod has a node.
    */
   readonly scheduleTimeout?: Duration.Input
-  /** Level at which each pod that is made, connected and deleted is logged; not at all where not given. */
+  /** Level at which the creation, connection and deletion of each pod is logged. Default: not logged. */
   readonly log?: Severity
-  /** What code this process runs, as its runners name theirs. */
+  /** Name of the build that this process runs. A runner of another build is reported. Default `unnamed`. */
   readonly build?: string
 }
 
 const defaults = { bootTimeout: 120_000, reasonGrace: 3_000, bootPatience: 300_000 } as const
 
-/** How much of a boot's time may go by with the API server's first answers. */
+/** Share of `bootTimeout` that the first answers of the API server may take. */
 const startShare = 0.9
 
 const noStart =
-  "the Kubernetes API has not yet answered what is asked of it at the start: see whether its address can be reached from here"
+  "the Kubernetes API has not yet answered the first requests of this process: check that its address can be reached from here"
 
 const scheduleTimeout = Duration.minutes(10)
 
 /**
- * Starts runners as pods, from the scope on until its end, which deletes them all.
+ * The backend for as long as the scope is open, whose end deletes all pods and Secrets.
  *
- * Fails where there is no way to an API server. What the API server says fails the boots instead, because it may be mended
- * while the app runs.
+ * Fails with `KubeUnconfigured` where there is no way to an API server. A refusal of the API server fails boots instead: it
+ * may be corrected while the app runs.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make: (options?: Options) => Effect.Effect<Backend["Service"], KubeUnconfigured, Scope.Scope> =
   Effect.fnUntraced(function* (options: Options = {}) {
     const scope = yield* Effect.scope
     const hub = yield* HubPool.acquire(options)
     const parts = new Once(prepare(hub, options), scope)
-    // beside the start of the app: what is found out before the first call is not waited for by it
+    // While the app starts, so that the first call need not wait for it.
     yield* Effect.forkIn(Effect.exit(parts.get), scope)
 
     let hasWarned = false
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
-      // the start goes on for the next boot; this one is told what it waited for while it can be told at all
+      // The start goes on for the next boot. This one fails before its `bootTimeout`, which would not name the cause.
       const ready = yield* Effect.timeoutOrElse(parts.get, {
         duration: spec.bootTimeout * startShare,
         orElse: () => Effect.fail(new ApiUnavailable({ detail: noStart }))
@@ -122,7 +130,7 @@ export const layer: {
   (options?: Options): Layer.Layer<Backend, KubeUnconfigured>
 } = (options?: Options): Layer.Layer<Backend, KubeUnconfigured> => Layer.effect(Backend, make(options))
 
-/** What all pods of a layer have in common, once it is known that the cluster will have them. */
+/** The parts that all pods of a layer share, once the cluster is known to admit them. */
 const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<RunnerPodParts, BootFailure> =>
   Effect.gen(function* () {
     const known = yield* hub.get
@@ -149,7 +157,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
     }
   })
 
-/** Outside the cluster the entry is a file of this machine, which says nothing of the image. */
+/** Outside the cluster the entry is a file of this machine, not of the image. */
 const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const { command, entry } = options
   if (entry === undefined || command !== undefined || !isInCluster) return options

@@ -25,7 +25,7 @@ export class PodBoot {
   readonly scheduled = Deferred.makeUnsafe<void>()
   /** Completes when the container of the runner runs. */
   readonly started = Deferred.makeUnsafe<void>()
-  /** What the boot waits for, for people; undefined while it makes progress. */
+  /** Reason of the present wait, for people; undefined while the boot makes progress. */
   waitsFor: string | undefined
   private readonly parts: RunnerPodParts
   readonly phases: Queue.Queue<BootPhase, Cause.Done>

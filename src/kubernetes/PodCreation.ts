@@ -1,4 +1,4 @@
-/** Makes the pod of a runner: again and again where that may help, until it is there or cannot be. */
+/** Creates the pod of a runner. Tries again where that may help, until the pod exists or cannot exist. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RunnerSpec } from "../backend/Backend.ts"
@@ -11,36 +11,37 @@ import type { Hub } from "./hub/KubeHub.ts"
 import type { Once } from "./hub/Once.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
 
-/** What the pods of one layer have in common. */
+/** The parts that all pods of one layer share. */
 export interface RunnerPodParts {
   readonly hub: Hub
   readonly template: PodTemplate.PodTemplate
   readonly key: "secret" | "env"
-  /** The Secret that holds the values of `secretEnv`, where there are any. */
+  /** The Secret with the values of `secretEnv`; undefined without any. */
   readonly values: Once<string, KubeError> | undefined
-  /** How long finding a place may take, in milliseconds. */
+  /** Milliseconds that the wait for room in a quota, and that for a node, may take each. */
   readonly scheduleTimeout: number
   /** The owner of a pod that is made now. */
   readonly owner: () => PodTemplate.PodTemplate["owner"]
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
-  /** Logs what is done in the cluster, where that is wanted. */
+  /** Logs a step at the level of the option `log`, if that is set. */
   readonly say: (message: string) => void
-  /** Tells once what admission has changed. */
+  /** Warns once of what admission has changed. */
   readonly compare: (sent: Pod, made: Pod) => void
 }
 
-/** What whoever wants the pod is told on the way. */
+/** Receives the progress of a creation. */
 export interface Progress {
-  /** From now on there may be a pod, whatever becomes of the answer. */
+  /** A create request is sent: there may be a pod, whatever becomes of the answer. */
   readonly asking: () => void
-  /** The API server has said no to each try, so that most likely there is none. */
+  /** The API server has refused every request so far: most likely there is no pod. */
   readonly refused: () => void
   readonly waits: (detail: string) => void
 }
 
-const behindOthers = "a quota has refused another runner, which tries again for all that wait: lower `max`, or raise it"
+const behindOthers =
+  "a quota has refused the pod of another runner, which tries again for all: lower `max` of the pool, or raise the quota"
 
-/** Creates the pod of a runner; waits where a quota is full, or the API server is away, as long as a place may take. */
+/** Creates the pod of a runner. Waits up to `scheduleTimeout` while a quota is full or the API server does not answer. */
 export const make = Effect.fnUntraced(function* (
   parts: RunnerPodParts,
   spec: RunnerSpec,
@@ -52,14 +53,14 @@ export const make = Effect.fnUntraced(function* (
   const entry = parts.key === "env" ? undefined : yield* Effect.mapError(hub.keys.entryFor(index), KubeFailure.causeOf)
   const values = parts.values === undefined ? undefined : yield* Effect.mapError(parts.values.get, KubeFailure.causeOf)
   const podInput = { spec, dial, identity, key: entry ?? key, ...(values === undefined ? {} : { secretEnv: values }) }
-  const began = hub.now()
+  const began = hub.uptime()
   let needsCpuLimit = false
   let mayBeThere = false
-  // each kind of refusal has its own time: one that comes after minutes of another is the first of its kind
+  // Each kind of refusal has its own time: the first one of a kind may come after minutes of another kind.
   let last = { kind: "", since: began }
   for (;;) {
     const wanted = PodTemplate.podOf({ ...template, owner: parts.owner() }, { ...podInput, needsCpuLimit })
-    // told before its turn has come: a boot that waits is given up when nobody needs it any more
+    // Reported before its turn: a pool gives up waiting boots that nobody needs any more.
     if (hub.quota.isShut && last.kind === "") progress.waits(behindOthers)
     const asked = Effect.andThen(Effect.sync(progress.asking), hub.client.createPod(wanted))
     const made = yield* hub.quota.pass(Effect.result(asked), isQuotaFull)
@@ -69,7 +70,7 @@ export const make = Effect.fnUntraced(function* (
     }
     mayBeThere ||= !made.failure.isRefusal
     if (!mayBeThere) progress.refused()
-    const now = hub.now()
+    const now = hub.uptime()
     const kind = KubeFailure.causeOf(made.failure)._tag
     if (kind !== last.kind) last = { kind, since: now }
     const failure = KubeFailure.of(made.failure, { elapsed: now - last.since, cpuLimit: needsCpuLimit })

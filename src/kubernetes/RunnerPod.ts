@@ -1,5 +1,5 @@
 /**
- * One runner as a pod: created, watched, and deleted. `RunnerPodState` holds what is known of it.
+ * A runner as a pod: created, watched, and deleted. `RunnerPodState` holds all knowledge about it.
  *
  * Only the dial-back tells that a runner serves, and only its connection tells that the session is over. The watch tells
  * why.
@@ -215,7 +215,7 @@ export class RunnerPod {
     return session._tag === "Failed" ? session.cause : PodDiagnosis.causeOf(exit)
   }
 
-  /** What the boot waits for, or how far the connection came: what to look at after a `bootTimeout`. */
+  /** Advice after a `bootTimeout`: the cause of the wait, or how far the connection came. */
   private get hint(): string | undefined {
     return this.boot.waitsFor ?? this.dialling.hint(State.podOf(this.state)?.status?.podIP)
   }

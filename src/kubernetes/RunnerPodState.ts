@@ -1,5 +1,5 @@
 /**
- * Pure: what a parent knows of one runner that is a pod, as one value, with every transition between such values.
+ * Pure: the knowledge of a parent about one runner that is a pod, as one value, with every transition of that value.
  *
  * Three facts change independently, so that the value has three parts, each a union:
  *
@@ -19,7 +19,7 @@ import type { Pod } from "./object/KubeObjects.ts"
 import * as PodEnd from "./verdict/PodEnd.ts"
 import * as PodFacts from "./verdict/PodFacts.ts"
 
-/** What the API server has, as far as the parent was told. */
+/** The pod at the API server, as far as the parent knows. */
 export type PodObject =
   /** No request was sent: there is no pod. */
   | { readonly _tag: "Unasked" }
@@ -41,7 +41,7 @@ export type Session =
   /** `cleanlyAt`: uptime in milliseconds when the session was closed; undefined for a session that broke. */
   | { readonly _tag: "Closed"; readonly cleanlyAt: number | undefined }
 
-/** What the parent wants. */
+/** The will of the parent. */
 export type Owner =
   | { readonly _tag: "Wanted" }
   | { readonly _tag: "Killed"; readonly by: string }

@@ -1,5 +1,5 @@
 /**
- * What becomes of a pod of `KubeMock`, step by step, in the words of real clusters.
+ * Scripts for the pods of `KubeMock`: the steps of a pod, with the reasons and messages of real clusters.
  *
  * ```ts
  * import { PodScript } from "effect-flame/testing"
@@ -17,13 +17,23 @@
 import type * as Duration from "effect/Duration"
 import type { Condition, ContainerState, Pod, PodStatus } from "../kubernetes/object/KubeObjects.ts"
 
-/** One change of a pod, so long after the one before it; undefined takes the pod away. */
+/**
+ * A change of a pod, `after` the change before it. `undefined` as the result removes the pod.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Step {
   readonly after: Duration.Input
   readonly change: (pod: Pod, now: string) => Pod | undefined
 }
 
-/** A pod's life from its creation on. */
+/**
+ * The life of a pod from its creation on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Script = ReadonlyArray<Step>
 
 const withStatus = (pod: Pod, status: Partial<PodStatus>): Pod => ({ ...pod, status: { ...pod.status, ...status } })
@@ -46,10 +56,10 @@ const withState = (pod: Pod, state: ContainerState): Pod =>
     }))
   })
 
-/** Any change. */
+/** Changes the pod in any way. */
 export const step = (after: Duration.Input, change: Step["change"]): Step => ({ after, change })
 
-/** The scheduler found it a node. */
+/** Gives the pod a node. */
 export const scheduled = (after: Duration.Input, node = "node1"): Step =>
   step(after, (pod, now) =>
     withCondition(
@@ -58,7 +68,7 @@ export const scheduled = (after: Duration.Input, node = "node1"): Step =>
     )
   )
 
-/** The scheduler finds it no node, and says why. */
+/** Keeps the pod without a node, with the message of the scheduler. */
 export const unschedulable = (
   after: Duration.Input,
   message = "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible."
@@ -67,11 +77,11 @@ export const unschedulable = (
     withCondition(pod, { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime })
   )
 
-/** Its containers wait, for a reason such as `ContainerCreating`, `ErrImagePull` or `CreateContainerConfigError`. */
+/** Lets all containers wait, for a reason such as `ContainerCreating`, `ErrImagePull` or `CreateContainerConfigError`. */
 export const waiting = (after: Duration.Input, reason: string, message?: string): Step =>
   step(after, (pod) => withState(pod, { waiting: message === undefined ? { reason } : { reason, message } }))
 
-/** Its containers run, and it has an address. */
+/** Lets all containers run, and gives the pod an address. */
 export const running = (after: Duration.Input, podIP = "10.0.0.1"): Step =>
   step(after, (pod, now) =>
     withState(
@@ -84,27 +94,27 @@ export const running = (after: Duration.Input, podIP = "10.0.0.1"): Step =>
     )
   )
 
-/** How a container ended. */
+/** The end of a container. */
 export interface Ended {
   readonly exitCode: number
-  /** `Completed` or `Error` by the exit code where not given. */
+  /** Default `Completed` or `Error`, by the exit code. */
   readonly reason?: string
   readonly signal?: number
   readonly message?: string
 }
 
-/** Its containers end; the phase follows a second later, as with a kubelet. */
+/** Ends all containers. The phase of the pod follows with `finished`, as with a kubelet. */
 export const terminated = (after: Duration.Input, ended: Ended): Step =>
   step(after, (pod, now) => withState(pod, terminatedState(ended, pod, now)))
 
-/** The phase after `terminated`. */
+/** Sets the phase after `terminated`. */
 export const finished = (after: Duration.Input = "1 second"): Step =>
   step(after, (pod) => {
     const codes = (pod.status?.containerStatuses ?? []).map(({ state }) => state?.terminated?.exitCode)
     return withStatus(pod, { phase: codes.every((code) => code === 0) ? "Succeeded" : "Failed" })
   })
 
-/** What `terminated` makes of a container. */
+/** The state of a container after `terminated`. */
 export const terminatedState = (
   { exitCode, message, reason, signal }: Ended,
   pod: Pod,
@@ -120,11 +130,11 @@ export const terminatedState = (
   }
 })
 
-/** The pod as such fails, such as by `Evicted`, `OutOfcpu` or `NodeShutdown`; its containers are told no more. */
+/** Fails the whole pod, for a reason such as `Evicted`, `OutOfcpu` or `NodeShutdown`. Its containers are not reported any more. */
 export const failed = (after: Duration.Input, reason: string, message = ""): Step =>
   step(after, (pod) => withStatus(pod, { phase: "Failed", reason, message, containerStatuses: [] }))
 
-/** It has to go, such as by `EvictionByEvictionAPI`, `PreemptionByScheduler` or `DeletionByTaintManager`. */
+/** Announces the deletion of the pod, for a reason such as `EvictionByEvictionAPI`, `PreemptionByScheduler` or `DeletionByTaintManager`. */
 export const disrupted = (after: Duration.Input, reason: string, message = ""): Step =>
   step(after, (pod, now) => {
     const grace = pod.spec.terminationGracePeriodSeconds ?? 30
@@ -135,10 +145,10 @@ export const disrupted = (after: Duration.Input, reason: string, message = ""): 
     )
   })
 
-/** The object is no more. */
+/** Removes the pod. */
 export const gone = (after: Duration.Input): Step => step(after, () => undefined)
 
-/** A pod that starts as fast as on a cluster that has its image, and runs. */
+/** A pod that starts as fast as where the node has its image, and runs. */
 export const boots: Script = [scheduled("10 millis"), waiting("20 millis", "ContainerCreating"), running("300 millis")]
 
 /** As `boots`, without any time between the steps: nothing has to move the clock of a test. */

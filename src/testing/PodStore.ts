@@ -1,4 +1,4 @@
-/** The pods of `KubeMock`: their history by resource version, and who watches it. */
+/** The pods of `KubeMock`: their history by resource version, and its watches. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -9,7 +9,7 @@ import { matches } from "./Selector.ts"
 
 type Line = Queue.Queue<WatchEvent<Pod>, KubeError | Cause.Done>
 
-/** As with a real server: a bookmark every minute, and an end after some. */
+/** As with a real server: a bookmark every minute, and an end after 270 s. */
 const bookmarkEvery = "1 minute"
 const watchFor = "270 seconds"
 
@@ -21,7 +21,7 @@ interface Change {
 /** The pods of one namespace. */
 export class PodStore {
   private version = 1
-  /** What was before this version is forgotten. */
+  /** The history before this version is forgotten. */
   private oldest = 0
   private uids = 0
   private readonly pods = new Map<string, Pod>()
@@ -61,7 +61,7 @@ export class PodStore {
       Effect.fnUntraced({ self: this }, function* (line) {
         yield* Effect.addFinalizer(() => Effect.sync(() => void this.watchers.delete(line)))
         this.watchers.set(line, selector)
-        // version 0 means whatever there is
+        // Version 0 means all present pods, as if they were added.
         const since = from === "0" || from === "" ? undefined : Number(from)
         if (since !== undefined && since < this.oldest) return this.expire(line)
         const past =
@@ -91,9 +91,9 @@ export class PodStore {
     for (const line of this.watchers.keys()) this.close(line, error)
   }
 
-  /** Forgets the past: those that watch are told so. */
+  /** Forgets the history. Open watches end with 410. */
   compact(): void {
-    // even a watch that has heard everything: it cannot go on from the version it knows
+    // Also for a watch that has heard everything: its version is older than the oldest that is kept.
     this.oldest = ++this.version
     this.history = []
     for (const line of this.watchers.keys()) this.expire(line)

@@ -3,10 +3,10 @@
 const term =
   /^(?:(?<not>!)?(?<key>[\w./-]+)|(?<left>[\w./-]+)\s*(?<sign>==?|!=)\s*(?<value>[\w.-]*)|(?<of>[\w./-]+)\s+(?<set>in|notin)\s*\((?<values>[^)]*)\))$/
 
-/** Whether labels match a selector; an empty one matches everything. Throws where it is not one. */
+/** Whether labels match a selector. An empty one matches everything. Throws for a text that is no selector. */
 export const matches = (selector: string, labels: Readonly<Record<string, string>> = {}): boolean =>
   selector
-    // a comma within brackets parts no terms
+    // Commas within brackets separate values, not terms.
     .split(/,(?![^(]*\))/)
     .map((text) => text.trim())
     .filter((text) => text !== "")

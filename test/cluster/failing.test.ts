@@ -54,6 +54,15 @@ describe("a boot that fails", () => {
     })
   )
 
+  it.live("[C162] for an init container quotes the end of its output", () =>
+    Effect.gen(function* () {
+      const command = ["node", "-e", "console.log('no such database'); process.exit(3)"]
+      const initContainers = [{ name: "migrate", image: "localhost/node:24", command }]
+      const [cause] = yield* failure({ manifest: { spec: { initContainers } } })
+      assert.match(cause.message, /init container migrate failed.*no such database/s)
+    })
+  )
+
   it.live("for a command that is not there says which, within 3 s, and as soon as the API server knows", () =>
     onHost(space, { command: ["no-such-program", "runner.mjs"] }, ({ runners }) =>
       Effect.gen(function* () {

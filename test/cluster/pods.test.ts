@@ -4,13 +4,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { timed } from "../fixtures/conformance-process/harness.ts"
 import * as Stage from "../fixtures/conformance-process/stage.ts"
 import { until } from "../fixtures/conformance-process/patience.ts"
+import type { KubeObject } from "./kit/Api.ts"
 import { get, log, pod, pods, remove } from "./kit/Cluster.ts"
 import { host, runnerLabel } from "./kit/HostParent.ts"
 import { kill, leavesNothing, processes } from "./kit/Leaks.ts"
 import * as Namespaces from "./kit/Namespaces.ts"
 import * as ParentPod from "./kit/ParentPod.ts"
+import { within } from "./kit/Times.ts"
 
 const space = Namespaces.ofFile("pods")
 
@@ -38,7 +41,10 @@ describe("a parent in a pod", () => {
         const { call, parent, runner, stage } = yield* busy("like")
         const own = yield* get(space.name, "pods", parent.name)
         const { metadata, spec } = yield* get(space.name, "pods", runner)
-        assert.deepInclude(metadata.ownerReferences[0], { name: parent.name, uid: parent.uid, controller: true })
+        const [owner] = metadata.ownerReferences
+        assert.deepInclude(owner, { kind: "Job", controller: true })
+        const job = yield* get(space.name, "jobs", owner.name)
+        assert.deepInclude(job.metadata.ownerReferences[0], { name: parent.name, uid: parent.uid })
         assert.strictEqual(metadata.labels["app"], undefined)
         assert.strictEqual(spec.containers[0].image, own.spec.containers[0].image)
         assert.strictEqual(spec.containers[0].resources.limits.memory, "256Mi")
@@ -55,10 +61,10 @@ describe("a parent in a pod", () => {
     leavesNothing(
       space.name,
       Effect.gen(function* () {
-        const { control, name } = yield* ParentPod.start(space.name, "token", { downward: false })
+        const { control, uid } = yield* ParentPod.start(space.name, "token", { downward: false })
         assert.deepStrictEqual(yield* control.call("add", add), three)
         const [runner] = yield* pods(space.name, runnerLabel, (pods) => pods.length > 0 && pods, "there is a runner")
-        assert.strictEqual(runner.metadata.ownerReferences[0].name, name)
+        assert.isTrue(runner.metadata.labels["flame.dev/parent"].startsWith(uid))
       })
     )
   )
@@ -157,6 +163,34 @@ describe("a parent in a pod", () => {
         const failed = yield* control.events.nth("BootFailed")
         assert.strictEqual(failed.cause._tag, "NeverConnected")
         assert.deepInclude(yield* Fiber.join(call), { _tag: "Failure" })
+      })
+    )
+  )
+
+  it.live("[C50] that is killed amid a boot sees that runner end by itself within its boot deadline", () =>
+    leavesNothing(
+      space.name,
+      Effect.gen(function* () {
+        const parent = yield* ParentPod.start(space.name, "killed-amid", {
+          kubernetes: { advertise: "10.244.0.254" },
+          flame: { bootTimeout: "8 seconds", max: 1 }
+        })
+        yield* Effect.forkScoped(parent.control.call("add", add, { timeout: 30_000 }))
+        const state = ({ status }: KubeObject) => status?.containerStatuses?.[0]?.state
+        const [runner] = yield* pods(
+          space.name,
+          runnerLabel,
+          (pods) => pods[0] !== undefined && state(pods[0])?.running !== undefined && pods,
+          "the runner runs"
+        )
+        yield* kill(space.name, parent.name)
+        // Nobody is left who would delete its pod.
+        const [terminated, took] = yield* timed(
+          pod(space.name, runner.metadata.name, (pod) => state(pod)?.terminated, "the end")
+        )
+        assert.notStrictEqual(terminated.exitCode, 137)
+        within("a runner that cannot reach its parent ends by itself", took, 8_000 + 5_000)
+        yield* remove(space.name, "pods", runner.metadata.name)
       })
     )
   )

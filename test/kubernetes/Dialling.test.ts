@@ -4,6 +4,7 @@ import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as Dialling from "../../src/kubernetes/Dialling.ts"
 import { KubeClient } from "../../src/kubernetes/api/KubeClient.ts"
+import { withoutJitter } from "./kit/NoJitter.ts"
 import type { Admission, Listener, Seen } from "../../src/wire/network/Listener.ts"
 import { KubeMock } from "../../src/testing/KubeMock.ts"
 
@@ -58,9 +59,9 @@ describe("a runner that its parent dials", () => {
         assert.strictEqual(dialled(), 5)
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(dialled(), 15)
-        assert.match(dialling.hint(undefined) ?? "", /not reached through the API server: .*"pod" not found/)
+        assert.match(dialling.hint(undefined) ?? "", /the API server did not connect to it: .*"pod" not found/)
         yield* Fiber.interrupt(waiting)
-      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()), withoutJitter)
   )
 
   it.effect("keeps nothing open of the tries that failed", () =>

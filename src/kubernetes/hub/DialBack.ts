@@ -1,4 +1,4 @@
-/** Where runners dial their parent: a listener of this process, and the addresses at which pods find it. */
+/** The listener that runners dial, and the addresses at which their pods reach it. */
 import { isIP, isIPv6 } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -18,17 +18,20 @@ export interface DialBackOptions {
   readonly port?: number
 }
 
-/** The addresses that were given, which are not looked for then. */
+/** The addresses that the option or `FLAME_ADVERTISE` gives; the addresses of the pod are not used then. */
 export const given = ({ advertise }: DialBackOptions): string | ReadonlyArray<string> | undefined =>
   advertise ?? process.env["FLAME_ADVERTISE"]
 
-/** Those that the own pod has so far. */
+/** The addresses of the parent's own pod so far, by `POD_IP` or the status of the pod. */
 export const addressesOf = (pod: Pod): ReadonlyArray<string> => {
   const own = process.env["POD_IP"]
   return own === undefined || own === "" ? podAddresses(pod) : own.split(",")
 }
 
-/** Listens until the scope ends; undefined for a parent outside the cluster that gives no address: nobody can dial it. */
+/**
+ * Listens until the scope closes. Undefined for a parent outside the cluster that gives no address: its runners are reached
+ * through the API server. Fails with `InvalidSpec` where the option is no address or the port is taken.
+ */
 export const open: (
   pod: Pod | undefined,
   options: DialBackOptions,
@@ -37,15 +40,15 @@ export const open: (
   function* (pod, options, master) {
     const advertised = given(options)
     if (advertised === undefined && pod === undefined) return undefined
-    const places =
+    const targets =
       advertised === undefined
         ? addressesOf(pod!).map((host) => ({ host, port: undefined }))
         : parseAdvertise(advertised)
-    if (places instanceof InvalidSpec) return yield* Effect.fail(places)
-    if (places.length === 0) {
+    if (targets instanceof InvalidSpec) return yield* Effect.fail(targets)
+    if (targets.length === 0) {
       return yield* Effect.fail(
         new ApiUnavailable({
-          detail: `the parent's pod ${pod?.metadata.name} has no address yet; set \`advertise\` where it never gets one`
+          detail: `pod ${pod?.metadata.name} of this process has no address yet; set \`advertise\` where it never gets one`
         })
       )
     }
@@ -54,42 +57,42 @@ export const open: (
         master,
         life,
         port: options.port ?? Listener.defaultPort,
-        // on the host's network another parent may have the port, and no policy names ports there
+        // Pods on the host's network share its ports, and no NetworkPolicy names ports there.
         orAnyPort: options.port === undefined && pod?.spec.hostNetwork === true
       }),
       (error) => new InvalidSpec({ detail: error.message })
     )
-    const address = places.map(({ host, port }) => withPort(host, port ?? listener.port)).join(",")
+    const address = targets.map(({ host, port }) => withPort(host, port ?? listener.port)).join(",")
     return { listener, address }
   }
 )
 
-/** The addresses of a pod, as far as it has any. */
+/** The addresses of a pod by its status; empty before it has any. */
 export const podAddresses = (pod: Pod | undefined): ReadonlyArray<string> => {
   const { podIP, podIPs = [] } = pod?.status ?? {}
   const all = podIPs.map(({ ip }) => ip)
   return all.length > 0 ? all : podIP === undefined ? [] : [podIP]
 }
 
-/** A host with a port, an IPv6 address in brackets. */
+/** `host:port`, with an IPv6 address in brackets. */
 export const withPort = (host: string, port: number): string => `${isIPv6(host) ? `[${host}]` : host}:${port}`
 
 /**
- * What the option `advertise` says: hosts or addresses, each with a port of its own where it is reached through a port
- * that is forwarded to ours.
+ * Parses the option `advertise`: hosts or addresses, separated by commas in a text. Each has a port of its own where a
+ * forwarded port leads to the listener.
  */
 export const parseAdvertise = (
   advertise: string | ReadonlyArray<string>
 ): ReadonlyArray<{ readonly host: string; readonly port: number | undefined }> | InvalidSpec => {
   const parsed = []
   for (const text of typeof advertise === "string" ? advertise.split(",") : advertise) {
-    const place = parseOne(text.trim())
-    if (place === undefined) {
+    const target = parseOne(text.trim())
+    if (target === undefined) {
       return new InvalidSpec({
-        detail: `the option advertise is to be an address or host name, with a port or without, such as 10.0.0.5, [fd00::5]:9345 or laptop.example:9345; it is ${JSON.stringify(text)}`
+        detail: `the option \`advertise\` has to be an address or a host name, with or without a port, such as 10.0.0.5, [fd00::5]:9345 or laptop.example:9345; it is ${JSON.stringify(text)}`
       })
     }
-    parsed.push(place)
+    parsed.push(target)
   }
   return parsed
 }

@@ -1,8 +1,8 @@
 /**
- * Pods that are given up: deleted now, and again whenever they show up, until they are seen gone.
+ * Pods that this parent has given up: deleted now, and again whenever they show up, until the watch reports them gone.
  *
- * A create whose answer never came may still make a pod minutes later, and a delete may not reach the API server: neither
- * may leave anything behind, nor hold up whoever gave the pod up.
+ * A create request whose answer was lost may make a pod minutes later, and a delete request may not reach the API server.
+ * Neither may leave a pod behind, nor delay the removal of the runner.
  */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -12,10 +12,10 @@ import type { Pod } from "../object/KubeObjects.ts"
 import type { KubeClient } from "../api/KubeClient.ts"
 import type { PodWatch } from "../watch/PodWatch.ts"
 
-/** How long a name is remembered after the last attempt to delete it, in milliseconds. */
+/** Milliseconds that a name is remembered after the last attempt to delete its pod. */
 const memory = 5 * 60_000
 
-/** How often an attempt that failed is made again by itself, in milliseconds: a watch that is cut off tells nothing. */
+/** Milliseconds from a failed attempt to the next: a watch that is cut off reports no pod that would start one. */
 const again = 15_000
 
 interface Grave {
@@ -23,11 +23,11 @@ interface Grave {
   uid: string | undefined
   readonly gracePeriodSeconds: number | undefined
   attempt: Fiber.Fiber<boolean> | undefined
-  /** Whether the API server has accepted a delete of it. */
+  /** Whether the API server has accepted the last delete request. */
   accepted: boolean
-  /** The very pod that the API server was told to delete, and took. */
+  /** The uid in the last delete request that was accepted. */
   taken: string | undefined
-  /** Whether another attempt will be made by itself. */
+  /** Whether a timer will start another attempt. */
   isDue: boolean
   unfollow: () => void
   readonly expiry: { at: number }
@@ -39,25 +39,26 @@ export class Graveyard {
   private readonly client: Context.Service.Shape<typeof KubeClient>
   private readonly watch: Pick<PodWatch, "follow">
   private readonly run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
-  private readonly now: () => number
+  private readonly uptime: () => number
   private readonly onGone: () => void
 
   constructor(
     client: Context.Service.Shape<typeof KubeClient>,
     watch: Pick<PodWatch, "follow">,
-    /** Runs what ends with the hub. */
+    /** Forks an effect into the scope of the hub. */
     run: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>,
-    now: () => number,
+    uptime: () => number,
+    /** Runs when a pod that existed is gone. */
     onGone: () => void
   ) {
     this.client = client
     this.watch = watch
     this.run = run
-    this.now = now
+    this.uptime = uptime
     this.onGone = onGone
   }
 
-  /** Names of pods that are known to be there still, or of which the API server could not be told. */
+  /** Names of pods that still exist as far as known, or whose deletion the API server has not accepted. */
   get names(): ReadonlyArray<string> {
     return [...this.graves.values()].filter(isOpen).map(({ name }) => name)
   }
@@ -67,7 +68,7 @@ export class Graveyard {
     return true
   }
 
-  /** Whether there are pods that were given up before anybody had seen them: their creation may still be under way. */
+  /** Whether pods were given up that the watch never reported: their creation may still be under way. */
   get hasUnseen(): boolean {
     return [...this.graves.values()].some(({ uid }) => uid === undefined)
   }
@@ -76,7 +77,7 @@ export class Graveyard {
     return this.graves.has(name)
   }
 
-  /** Gives a pod up. Completes when the first attempt to delete it has ended; true if the API server took it. */
+  /** Gives a pod up. Completes when the first attempt to delete it has ended; true if the API server accepted it. */
   removePod(name: string, uid: string | undefined, gracePeriodSeconds?: number): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const known = this.graves.get(name)
@@ -89,11 +90,11 @@ export class Graveyard {
     })
   }
 
-  /** Gives up a pod that most likely will never be: it is deleted if it shows up. */
+  /** Gives up a pod that most likely does not exist: deletes it if the watch reports it. */
   removeIfSeen(name: string, gracePeriodSeconds?: number): void {
     if (this.graves.has(name)) return
     const grave = this.dig(name, undefined, gracePeriodSeconds)
-    // as good as an answer that there is none
+    // Counts as accepted, because nothing exists that could be deleted.
     grave.accepted = true
     this.follow(grave)
   }
@@ -108,7 +109,7 @@ export class Graveyard {
       taken: undefined,
       isDue: false,
       unfollow: () => {},
-      expiry: { at: this.now() + memory }
+      expiry: { at: this.uptime() + memory }
     }
     this.graves.set(name, grave)
     return grave
@@ -118,12 +119,12 @@ export class Graveyard {
     grave.unfollow = this.watch.follow(grave.name, ({ gone, pod }) => this.seen(grave, pod, gone))
   }
 
-  /** After a relist: what is not there and has been deleted, or looked for long enough, is forgotten. */
+  /** Applies a list: pods that are absent and were deleted, or are remembered for long enough, are forgotten. */
   relisted(present: ReadonlyMap<string, Pod>): void {
     for (const grave of this.graves.values()) {
       const pod = present.get(grave.name)
       if (pod !== undefined) this.seen(grave, pod, false)
-      else if (this.now() > grave.expiry.at) this.forget(grave)
+      else if (this.uptime() > grave.expiry.at) this.forget(grave)
       else if (!grave.accepted) this.attempt(grave)
     }
   }
@@ -131,11 +132,11 @@ export class Graveyard {
   private seen(grave: Grave, pod: Pod, gone: boolean): void {
     if (gone) return this.forget(grave)
     grave.uid ??= pod.metadata.uid
-    // a deletion that is under way needs no other one, though the watch may tell of it later than the answer did
+    // A deletion under way needs no other one. The watch may report it later than the answer to the request did.
     if (pod.metadata.deletionTimestamp === undefined && pod.metadata.uid !== grave.taken) this.attempt(grave)
   }
 
-  /** Completes when there are no `names`. */
+  /** Completes when `names` is empty. */
   get empty(): Effect.Effect<void> {
     return Effect.suspend(() => (this.isEmpty ? Effect.void : Deferred.await(this.emptied)))
   }
@@ -149,15 +150,15 @@ export class Graveyard {
   private forget(grave: Grave): void {
     if (this.graves.get(grave.name) === grave) this.graves.delete(grave.name)
     grave.unfollow()
-    // one that never was has left no room
+    // A pod that never existed leaves no room in a quota.
     if (grave.uid !== undefined) this.onGone()
     this.settled()
   }
 
   private attempt(grave: Grave): Fiber.Fiber<boolean> {
     if (grave.attempt !== undefined) return grave.attempt
-    grave.expiry.at = this.now() + memory
-    // what was taken before says nothing of a pod that is still there
+    grave.expiry.at = this.uptime() + memory
+    // An earlier acceptance says nothing about a pod that still exists.
     grave.accepted = false
     const { gracePeriodSeconds, name, uid } = grave
     const deletion = this.client.deletePod(name, {
@@ -180,7 +181,7 @@ export class Graveyard {
       this.settled()
       if (this.graves.get(name) !== grave) return
       if (!grave.accepted) this.later(grave)
-      // it showed up while there was none to delete yet
+      // The pod showed up while the request found nothing to delete.
       else if (uid === undefined && grave.uid !== undefined) this.attempt(grave)
     })
     return attempt
@@ -201,5 +202,5 @@ export class Graveyard {
   }
 }
 
-/** One that was never seen, and that the API server does not have, is only remembered for the case that it comes late. */
+/** A pod that was never seen, and that the API server does not have, is remembered only in case it comes late. */
 const isOpen = ({ accepted, uid }: Grave): boolean => !accepted || uid !== undefined

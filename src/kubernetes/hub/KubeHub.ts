@@ -1,8 +1,9 @@
 /**
- * What all pools of a process share in a namespace: who the parent is, its listener, keys, the one watch, and the dead.
+ * The hub: everything that all pools of a process share in a namespace. It knows the parent, and holds its listener, the
+ * keys of runners, the one watch, and the pods that were given up.
  *
- * It is begun beside the start of the app, by which the first call need not wait for it; a start that failed is made again
- * by the next boot, because an API server that is away for a minute must not end an app for good.
+ * A hub starts while the app starts, so that the first call need not wait for it. The next boot repeats a start that
+ * failed: an API server that is away for a minute must not end an app for good.
  */
 import { hostname, userInfo } from "node:os"
 import * as Clock from "effect/Clock"
@@ -37,27 +38,27 @@ import { reap } from "./Reaping.ts"
 import { refuse } from "../verdict/MissingRights.ts"
 import { RunnerKeys } from "./RunnerKeys.ts"
 
-/** How runners and their parent find each other. */
+/** Options of the connection between runners and their parent. */
 export interface HubOptions {
   /**
-   * Addresses at which runners reach this process, with a port or without; that of its own pod where not given. A parent
-   * outside the cluster that gives none reaches its runners through the API server's port-forward.
+   * Addresses at which runners reach this process, with or without a port. Default: the address of its own pod. A parent
+   * outside the cluster that gives none reaches its runners through the port-forward of the API server.
    */
   readonly advertise?: string | ReadonlyArray<string>
-  /** The port that runners dial; 9345 where not given. Processes that share a pod need one each. */
+  /** The port that runners dial. Default 9345. Each process of a pod needs its own. */
   readonly port?: number
   /**
-   * Where a runner's key stands: in a Secret, or in its pod's own specification, for a parent that may not create Secrets;
-   * whoever may read pods can read it there. `secret` where not given.
+   * Where a runner finds its key. `secret`, the default: in a Secret. `env`: in the specification of its pod, for a parent
+   * that may not create Secrets; everybody with the right to read pods can read the key there.
    */
   readonly key?: "secret" | "env"
-  /** The container of the parent's pod that this program is. */
+  /** Name of the container of the parent's pod in which this program runs. */
   readonly container?: string
   /** Variables whose values lie in a Secret: they need the right to create one. */
   readonly secretEnv?: NonNullable<PodOptions["secretEnv"]>
-  /** Tells processes in one container apart; the variable `FLAME_INSTANCE`, else 0, where not given. */
+  /** Distinguishes processes in one container. Default: the variable `FLAME_INSTANCE`, else `0`. */
   readonly instance?: string
-  /** The program, for a parent outside the cluster: the same user who starts it again finds what it left behind. */
+  /** Name of the program, for a parent outside the cluster: started again by the same user, it finds what it left behind. */
   readonly program?: string
 }
 
@@ -69,40 +70,40 @@ export interface Hub {
   readonly watch: PodWatch.PodWatch
   readonly graveyard: Graveyard
   readonly quota: QuotaGate
-  /** Where runners dial; undefined where they are reached through the API server. */
+  /** The listener that runners dial; undefined where they are reached through the API server. */
   readonly dialBack: DialBack.DialBack | undefined
   readonly keyOf: (index: number) => Redacted.Redacted<string>
-  /** undefined where keys stand in the pods. */
+  /** The Secrets of this life. With `key: "env"` they hold values of `secretEnv` alone. */
   readonly keys: RunnerKeys
-  /** Names of runners that are in use, so that those of nobody can be told. */
+  /** Names of pods of runners of this process. All other pods of this life are strays. */
   readonly living: Set<string>
   /** The owner of what is made now: the Job of `Lifeline`, else the parent's pod, else nobody. */
   readonly owner: () => OwnerReference | undefined
   /** Looks, beside what goes on, whether that owner is still there. */
   readonly checkOwner: () => void
   readonly nextIndex: () => number
-  /** The time as the cluster has it, more or less. */
+  /** Milliseconds of the wall clock, for messages and for pods whose phases the cluster has dated. */
   readonly now: () => number
-  /** Milliseconds since some moment, for how long things take: setting the clock does not change it. */
+  /** Milliseconds on the monotonic clock, for durations. */
   readonly uptime: () => number
   readonly deadline: ShutdownDeadline
 }
 
-/** Of all hubs of this process: they have one life, and where they mean one parent, see each other's pods. */
+/** Names of pods of runners, of all hubs: they share one life, and hubs of one parent see each other's pods. */
 const living = new Set<string>()
 
-/** What hubs of this process call themselves: one that means the same parent as another takes a name of its own. */
+/** Labels of the identities of all hubs: a second hub of the same parent takes another one. */
 const taken = new Set<string>()
 
 type Client = Context.Service.Shape<typeof KubeClient>
 
-/** How long the own pod may take to have an address, in milliseconds. */
+/** Milliseconds that the own pod may take to have an address. */
 const addressTime = 10_000
 
-/** How long the end may wait for the API server, in milliseconds. */
+/** Milliseconds that the end of a hub waits for the API server. */
 export const finalDeleteTime = 4_000
 
-/** The hub of a client, begun at its first use. */
+/** The hub of a client. It starts at its first use. */
 export const make = (client: Client, options: HubOptions, scope: Scope.Scope): HubStart => {
   const outages = new Outages(client.server)
   const start = Effect.gen(function* () {
@@ -160,7 +161,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
     { concurrency: 2 }
   )
   const keys = new RunnerKeys({ client, identity, labels, annotations, owner: lifeline.owner, keyOf, scope })
-  const graveyard = new Graveyard(client, watch, run, now, () => quota.wake())
+  const graveyard = new Graveyard(client, watch, run, uptime, () => quota.wake())
   let index = 0
   const hub: Hub = {
     client,
@@ -181,7 +182,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
     uptime,
     deadline: new ShutdownDeadline(uptime)
   }
-  // after the watch, which is still there then; side by side, because an API server that is away answers to neither
+  // Registered after the watch, so that the watch still runs then. All at once: an absent API server answers none of them.
   yield* Effect.addFinalizer(() =>
     Effect.all(
       [
@@ -202,7 +203,7 @@ const refused =
   (error: KubeError): Effect.Effect<never, BootFailure> =>
     refuse(client, { key, secretEnv: Object.keys(secretEnv).length > 0, portForward }, error)
 
-/** Waits, for a while, until the pods that were given up are gone. */
+/** Waits until the pods that were given up are gone, within `finalDeleteTime`. */
 const awaitDeletions = (hub: Hub): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { client, graveyard, identity } = hub
@@ -211,7 +212,7 @@ const awaitDeletions = (hub: Hub): Effect.Effect<void> =>
           Effect.sync(() => graveyard.relisted(new Map(items.map((pod) => [pod.metadata.name ?? "", pod]))))
         )
       : Effect.void
-    // a create that was given up may have been done since: the watch would tell, but not before we are gone
+    // A create request that was given up may have been executed: the watch would report the pod too late.
     yield* Effect.timeoutOption(
       Effect.andThen(Effect.ignore(late), graveyard.empty),
       hub.deadline.grant(finalDeleteTime)
@@ -219,7 +220,7 @@ const awaitDeletions = (hub: Hub): Effect.Effect<void> =>
     const { names } = graveyard
     if (names.length > 0) {
       yield* Effect.logWarning(
-        `the API server could not be told to delete, or has not deleted yet: pods ${names.join(", ")}; they go with their owner, or at the next start`
+        `these pods were not deleted before this process ended: ${names.join(", ")}; the cluster deletes them with their owner, or the next start of this program does`
       )
     }
   })
@@ -227,7 +228,9 @@ const awaitDeletions = (hub: Hub): Effect.Effect<void> =>
 const removeKeys = (hub: Hub): Effect.Effect<void> =>
   Effect.suspend(() => Effect.timeout(hub.keys.removeSecrets, hub.deadline.grant(finalDeleteTime))).pipe(
     Effect.catch((error) =>
-      Effect.logWarning(`Secrets ${hub.keys.names.join(", ")} could not be deleted: ${error.message}`)
+      Effect.logWarning(
+        `these Secrets were not deleted before this process ended: ${hub.keys.names.join(", ")} (${error.message}); the cluster deletes them with their owner, or the next start of this program does`
+      )
     )
   )
 
@@ -240,7 +243,7 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
   const read = client.getPod(name).pipe(Effect.catch(refused(client, options, false)))
   let pod = yield* read
   const until = (yield* Clock.currentTimeMillis) + addressTime
-  // the kubelet may tell the API server of the address after it has started the program
+  // The kubelet may report the address after it has started the program.
   while (
     DialBack.given(options) === undefined &&
     DialBack.addressesOf(pod).length === 0 &&
@@ -250,23 +253,23 @@ const findParent = Effect.fnUntraced(function* (client: Client, options: HubOpti
     pod = yield* read
   }
   if (uid !== undefined && pod.metadata.uid !== uid) {
-    const detail = `pod ${name} is another one by now than this process is in (uid ${uid}): runners would be another's`
+    const detail = `pod ${name} is not the pod of this process (uid ${uid}), but a later one of its name, which would own the runners`
     return yield* Effect.fail(new InvalidSpec({ detail }))
   }
   const parent = PodParent.find(pod, options.container, OwnContainer.nameIn(pod, OwnContainer.read()))
   return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
 })
 
-/** What the downward API tells of the own pod, where its token names none. */
+/** The own pod by the downward API, where the token names none. */
 const downward = (): (Partial<Self> & Pick<Self, "name">) | undefined => {
   const { POD_NAME: name, POD_NAMESPACE: namespace } = process.env
   return name === undefined ? undefined : { name, ...(namespace === undefined ? {} : { namespace }) }
 }
 
-/** A pod of the same name there would be a stranger. */
+/** The pod of this name in another namespace is not the parent. */
 const elsewhere = (name: string, own: string, namespace: string): InvalidSpec =>
   new InvalidSpec({
-    detail: `this process is pod ${name} in namespace ${own}, and its runners were to be in ${namespace}: the pod that owns them has to be in theirs, so leave the option \`namespace\` out, or set it to ${own}`
+    detail: `this process is pod ${name} in namespace ${own}, and the option \`namespace\` is ${namespace}: an owner has to be in the namespace of its pods, so leave \`namespace\` out, or set it to ${own}`
   })
 
 const isInCluster = ({ server }: Client): boolean => {

@@ -1,35 +1,39 @@
-/** Something that is done once for all who need it, whoever of them is interrupted; a failure is told to all, and tried again by the next. */
+/**
+ * An effect that runs once for all callers, whichever of them is interrupted. A failure goes to all callers that wait, and
+ * the next caller runs the effect again.
+ */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 export class Once<A, E> {
-  /** What came of it, once it has. */
+  /** The result; undefined before the effect has succeeded. */
   done: A | undefined
   private flight: Deferred.Deferred<A, E> | undefined
   private readonly effect: Effect.Effect<A, E>
   private readonly scope: Scope.Scope
 
-  /** The work belongs to the scope, not to the fiber that asks first. */
+  /** The scope owns the fiber that runs the effect: the caller that asks first may be interrupted. */
   constructor(effect: Effect.Effect<A, E>, scope: Scope.Scope) {
     this.effect = effect
     this.scope = scope
   }
 
-  /** What came of it holds no more: the next who needs it has it done again. */
+  /** Discards the result: the next caller runs the effect again. Does nothing while the effect runs. */
   forget(): void {
     if (this.flight === undefined || !Deferred.isDoneUnsafe(this.flight)) return
     this.flight = undefined
     this.done = undefined
   }
 
+  /** The result of the effect, which runs if no result is there and no run is under way. */
   get get(): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       if (this.flight !== undefined) return Deferred.await(this.flight)
       const flight = Deferred.makeUnsafe<A, E>()
       this.flight = flight
       return Effect.flatMap(Effect.forkIn(this.effect, this.scope), (fiber) => {
-        // not as a part of the work, which is never begun where its scope has ended
+        // An observer, not a part of the effect: a fiber in a closed scope never starts.
         fiber.addObserver((exit) => {
           if (exit._tag === "Failure") this.flight = undefined
           else this.done = exit.value

@@ -1,62 +1,76 @@
 /**
- * Pods that a quota refuses: one of them tries again from time to time for all of them, sooner when something of ours went.
+ * Pods that a quota refuses: one of them tries again for all, after a pause, or as soon as a pod of this parent is gone.
  *
  *   open ──refused──▶ shut ──a try succeeds──▶ open
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
+import { pauseAfter } from "../../time/RetryPause.ts"
+import { uptime } from "../../time/Uptime.ts"
 
-/** Pauses between tries while the quota is full, in milliseconds: they double from the first to the last. */
-const pauses = { first: 1_000, last: 15_000 } as const
+/** Pauses between tries while the quota is full, in milliseconds. */
+const pauses = { first: 1_000, longest: 15_000 } as const
+
+/** `nextAt`: uptime in milliseconds before which no try is made. */
+type State = { readonly _tag: "Open" } | { readonly _tag: "Shut"; readonly failures: number; readonly nextAt: number }
 
 export class QuotaGate {
   private readonly one = Semaphore.makeUnsafe(1)
-  private isFull = false
-  private pause: number = pauses.first
-  private refusedAt = 0
+  private state: State = { _tag: "Open" }
   private freed = Deferred.makeUnsafe<void>()
 
-  /** Whether a quota has refused a pod: who comes from now on waits for the one that tries. */
+  /** Whether a quota has refused a pod, so that new attempts wait for the one that tries. */
   get isShut(): boolean {
-    return this.isFull
+    return this.state._tag === "Shut"
   }
 
-  /** Something of ours is gone: there may be room. */
+  /** A pod of this parent is gone: there may be room, so that the next try begins now. */
   wake(): void {
-    if (this.isFull) Deferred.doneUnsafe(this.freed, Effect.void)
+    if (this.isShut) Deferred.doneUnsafe(this.freed, Effect.void)
   }
 
   /**
-   * Runs a try to create a pod when it is its turn: at once while nothing is refused, else alone and after a pause.
+   * Runs an attempt to create a pod: at once while the gate is open, else alone and after a pause.
    *
-   * `isRefused` tells whether its result says that the quota is still full.
+   * `isRefused` tells by the result whether the quota is still full.
    */
   pass<A>(attempt: Effect.Effect<A>, isRefused: (result: A) => boolean): Effect.Effect<A> {
-    const guarded = Effect.gen({ self: this }, function* () {
-      // who comes long after the last try need not wait, whatever became of who made it
-      const left = this.isFull ? this.refusedAt + this.pause - (yield* Clock.currentTimeMillis) : 0
+    return Effect.suspend(() =>
+      this.isShut ? this.one.withPermits(1)(this.inTurn(attempt, isRefused)) : this.atOnce(attempt, isRefused)
+    )
+  }
+
+  private inTurn<A>(attempt: Effect.Effect<A>, isRefused: (result: A) => boolean): Effect.Effect<A> {
+    return Effect.gen({ self: this }, function* () {
+      // An attempt that comes long after the last try need not wait.
+      const left = this.state._tag === "Shut" ? this.state.nextAt - (yield* uptime) : 0
       if (left > 0) yield* Effect.raceFirst(Effect.sleep(left), Deferred.await(this.freed))
       this.freed = Deferred.makeUnsafe()
-      const wasFull = this.isFull
+      const failures = this.state._tag === "Shut" ? this.state.failures : 0
       const result = yield* attempt
-      this.isFull = isRefused(result)
-      if (!this.isFull) return result
-      this.refusedAt = yield* Clock.currentTimeMillis
-      this.pause = wasFull ? Math.min(pauses.last, this.pause * 2) : pauses.first
+      if (isRefused(result)) yield* this.shut(failures + 1)
+      else this.state = { _tag: "Open" }
       return result
     })
-    const open = Effect.gen({ self: this }, function* () {
+  }
+
+  private atOnce<A>(attempt: Effect.Effect<A>, isRefused: (result: A) => boolean): Effect.Effect<A> {
+    return Effect.gen({ self: this }, function* () {
       const result = yield* attempt
-      // of those that were under way together the first shuts it
-      if (this.isFull || !isRefused(result)) return result
-      this.isFull = true
-      this.refusedAt = yield* Clock.currentTimeMillis
-      this.pause = pauses.first
+      // Of several attempts under way the first one that is refused shuts the gate.
+      if (this.isShut || !isRefused(result)) return result
+      yield* this.shut(1)
       this.freed = Deferred.makeUnsafe()
       return result
     })
-    return Effect.suspend(() => (this.isFull ? this.one.withPermits(1)(guarded) : open))
+  }
+
+  private shut(failures: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const nextAt = (yield* uptime) + pauseAfter(failures, pauses, yield* Random.next)
+      this.state = { _tag: "Shut", failures, nextAt }
+    })
   }
 }

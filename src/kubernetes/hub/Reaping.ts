@@ -1,8 +1,9 @@
 /**
- * Takes away what nobody will: pods of former lives that have ended, and pods of this life that no runner stands behind.
+ * Deletes pods that no process owns any more: ended pods of former lives of this parent, and pods of this life without a
+ * runner in this process.
  *
- * Never a live pod of another life: it may belong to a process that runs beside this one, and if not it ends by itself,
- * because its connection is gone.
+ * A live pod of another life stays: it may belong to a process that runs beside this one. Otherwise its runner ends by
+ * itself, because its connection is gone.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -12,19 +13,19 @@ import * as PodLabels from "../object/PodLabels.ts"
 import { runnerOf } from "../verdict/PodFacts.ts"
 import type { PodWatch } from "../watch/PodWatch.ts"
 
-/** Whose dead these are. */
+/** The parent whose pods are looked at. */
 export interface Household {
   readonly life: string
-  /** Names of pods that runners stand behind. */
+  /** Names of pods of runners of this process. */
   readonly living: ReadonlySet<string>
   readonly watch: PodWatch
   readonly graveyard: Graveyard
 }
 
-/** When to look again after the start, in milliseconds: what lived at the start has ended by then. */
+/** Milliseconds from the start to the second look, when the runners of a former life have ended. */
 const secondLook = 30_000
 
-/** How a pod of this parent stands to this life. */
+/** Relation of a pod of this parent to this life. */
 export const judge = (
   pod: Pod,
   life: string,
@@ -37,7 +38,7 @@ export const judge = (
   return hasEnded ? "ended" : "another's"
 }
 
-/** Looks at every list of the watch, at the start among them, and once more a while after it. */
+/** Looks at every list of the watch, from the first one on, and at one more list 30 s after the start. */
 export const reap = (household: Household): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const context = yield* Effect.context<never>()

@@ -1,8 +1,8 @@
 /**
- * The keys of runners where their pods find them: one Secret for each 256 runners of a life, an entry for each key.
+ * The Secrets of one life: the keys of runners, 256 in each Secret, and the values of `secretEnv`.
  *
- * An earlier life of the same parent may have left its own behind. Two names take turns, because a Secret that is deleted
- * and made again under its name may still hand out its old values.
+ * A former life of the same parent may have left its Secrets behind. The lives take turns with two names, `a` and `b`: a
+ * kubelet may still serve the old values of a Secret that was deleted and created again under its name.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,10 +18,10 @@ import { type ParentIdentity, secretName, type SecretTurn, valuesName } from "..
 /** Keys in one Secret. */
 const batch = 256
 
-/** Secrets that a former life may have left, at most; each stands for 256 boots. */
+/** Secrets of a former life that are looked for, at most; each stands for 256 boots. */
 const leftovers = 1_000
 
-/** Where a pod finds its key. */
+/** The entry of a Secret in which a pod finds its key. */
 export type KeyEntry = { readonly secret: string; readonly entry: string }
 
 export interface RunnerKeysOptions {
@@ -32,17 +32,17 @@ export interface RunnerKeysOptions {
   /** The owner of a Secret that is made now. */
   readonly owner: () => OwnerReference | undefined
   readonly keyOf: (index: number) => Redacted.Redacted<string>
-  /** In which Secrets are made: that of the backend. */
+  /** The scope of the hub, which owns the fibers that create Secrets. */
   readonly scope: Scope.Scope
 }
 
 export class RunnerKeys {
   private turn: SecretTurn | undefined
-  /** The Secrets of keys, by their number from 1 on. */
+  /** Secrets of keys, by their number from 1 on. */
   private readonly secrets = new Map<number, Once<string, KubeError>>()
-  /** Names of all that may exist. */
+  /** Names of all Secrets that may exist. */
   private readonly made = new Set<string>()
-  /** Those that this life is known to have made, by name. */
+  /** Secrets that this life has created, by name. */
   private readonly known = new Map<string, Once<string, KubeError>>()
   private layers = 0
   private readonly options: RunnerKeysOptions
@@ -51,13 +51,13 @@ export class RunnerKeys {
     this.options = options
   }
 
-  /** Where the key of the runner with that index is, once it is there. */
+  /** The entry that holds the key of the runner with that index. Completes when its Secret exists. */
   entryFor(index: number): Effect.Effect<KeyEntry, KubeError> {
     const number = Math.floor(index / batch) + 1
     return Effect.map(this.secret(number), (secret) => ({ secret, entry: entryOf(index) }))
   }
 
-  /** A Secret for values that runners of a layer have in common; its name once it is there. */
+  /** A Secret for the values that all runners of a layer share. Its result is the name. */
   values(entries: Readonly<Record<string, Redacted.Redacted<string>>>): Once<string, KubeError> {
     const index = ++this.layers
     const stringData = Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, Redacted.value(value)]))
@@ -65,24 +65,24 @@ export class RunnerKeys {
   }
 
   /**
-   * Told that the Secret of that name is not there: the next one who needs it makes it again. Another process of the same
-   * parent, such as the same program started twice on a laptop, takes it for what a former life has left.
+   * Forgets a Secret that somebody deleted, so that the next runner that needs it creates it again. A second process of the
+   * same parent, such as a program started twice on a laptop, deletes it as one of a former life.
    */
   forgetSecret(name: string): void {
     this.known.get(name)?.forget()
   }
 
-  /** Names of the Secrets that exist as far as known. */
+  /** Names of Secrets that may exist. */
   get names(): ReadonlyArray<string> {
     return [...this.made]
   }
 
-  /** Deletes the Secrets of this life; `names` are those that it did not get to. */
+  /** Deletes the Secrets of this life. Those that could not be deleted stay in `names`. */
   get removeSecrets(): Effect.Effect<void, KubeError> {
     return Effect.gen({ self: this }, function* () {
       const { client } = this.options
       const deleted = (name: string) => () => Effect.sync(() => this.made.delete(name))
-      // one that is refused keeps nobody from the others; the last made goes first, for the next life looks upwards
+      // One refusal must not keep the others. The last one goes first, because the next life looks upwards by number.
       const results = yield* Effect.forEach(
         this.names.toReversed(),
         (name) => Effect.result(Effect.tap(client.deleteSecret(name), deleted(name))),
@@ -93,7 +93,7 @@ export class RunnerKeys {
     })
   }
 
-  /** Deletes what a former life has left, upwards until there is none: one alone may have been deleted before. */
+  /** Deletes the Secrets of a former life, upwards until two in a row are absent: a single one may have been deleted before. */
   private get removeFormer(): Effect.Effect<void, KubeError> {
     return Effect.gen({ self: this }, function* () {
       const { turn } = this
@@ -122,7 +122,7 @@ export class RunnerKeys {
     })
   }
 
-  /** A Secret that is made under the name of this life's turn, which is decided by its first one. */
+  /** A Secret under the name of this life's turn, which the first Secret decides. */
   private once(
     make: (turn: SecretTurn) => Effect.Effect<string, KubeError>,
     undecided: Effect.Effect<string, KubeError> = Effect.flatMap(this.secret(1), () => make(this.turn ?? "a"))
@@ -137,29 +137,29 @@ export class RunnerKeys {
     return secret
   }
 
-  /** The first Secret of this life, by which it takes its turn: once, for all that it makes later goes by the same one. */
+  /** Creates the first Secret of this life and decides its turn, which all later Secrets follow. */
   private get first(): Effect.Effect<string, KubeError> {
     const { client, identity } = this.options
     const took = (turn: SecretTurn) =>
       Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () => {
         this.turn = turn
-        // nobody waits for it, and what it does not get to is deleted by the next life
+        // In the background: what this does not delete, the next life does.
         return Effect.forkIn(Effect.ignore(this.removeFormer, { log: "Warn" }), this.options.scope)
       })
     return took("a").pipe(
       Effect.catchIf(isTaken, () => took("b")),
-      // a life ended between making its own and deleting the one before: neither is anybody's now
+      // A life ended between creating its own and deleting the former one: neither has an owner now.
       Effect.catchIf(isTaken, () => Effect.andThen(client.deleteSecret(secretName(identity, "b")), took("b")))
     )
   }
 
   /**
-   * Makes one whose name is this life's by its turn: what has it is of a life that ended before it had deleted all, or of
-   * our own earlier try, the answer to which was lost.
+   * Creates a Secret whose name belongs to this life by its turn. An existing one is of a life that ended before it had
+   * deleted all, or of an earlier try of this one whose answer was lost.
    */
   private replace(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
     return Effect.catchIf(this.put(name, stringData), isTaken, () =>
-      // several pods may miss the same one, and the last to be heard of after it was made again: others boot with it
+      // Several pods may miss the same Secret, and some report it after it was created again: other pods boot with it.
       this.known.has(name)
         ? Effect.succeed(name)
         : Effect.andThen(this.options.client.deleteSecret(name), this.put(name, stringData))
@@ -174,7 +174,7 @@ export class RunnerKeys {
       const wasOurs = this.made.has(name)
       this.made.add(name)
       return Effect.as(client.createSecret({ metadata, stringData }), name).pipe(
-        // somebody else's is not ours to delete
+        // A Secret of somebody else must not be deleted at the end of this life.
         Effect.tapError((error) => Effect.sync(() => isTaken(error) && !wasOurs && this.made.delete(name)))
       )
     })

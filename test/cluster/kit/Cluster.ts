@@ -8,6 +8,7 @@ import { follow, type KubeObject, orMissing, request, until } from "./Api.ts"
 const groups: Readonly<Record<string, string>> = {
   deployments: "/apis/apps/v1",
   replicasets: "/apis/apps/v1",
+  jobs: "/apis/batch/v1",
   roles: "/apis/rbac.authorization.k8s.io/v1",
   rolebindings: "/apis/rbac.authorization.k8s.io/v1",
   poddisruptionbudgets: "/apis/policy/v1"

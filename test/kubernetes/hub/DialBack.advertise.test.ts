@@ -36,7 +36,7 @@ describe("Advertise", () => {
     (text) => {
       const problem = parseAdvertise(text)
       assert.instanceOf(problem, InvalidSpec)
-      assert.match(problem.message, /the option advertise .* such as/)
+      assert.match(problem.message, /the option `advertise` .* such as/)
     }
   )
 })

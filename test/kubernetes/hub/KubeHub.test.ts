@@ -121,7 +121,7 @@ describe("KubeHub", () => {
       Effect.gen(function* () {
         const error = yield* Effect.flip(hubOf({ self, namespace: "staging" }))
         assert.strictEqual(error._tag, "InvalidSpec")
-        assert.match(error.message, /web-0 in namespace prod.*to be in staging.*option `namespace`.*to prod/)
+        assert.match(error.message, /web-0 in namespace prod.*`namespace` is staging.*leave `namespace` out.*to prod/)
       }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
     )
 
@@ -129,7 +129,7 @@ describe("KubeHub", () => {
       Effect.gen(function* () {
         const error = yield* Effect.flip(hubOf({ self: { ...self, uid: "uid-of-before" } }))
         assert.strictEqual(error._tag, "InvalidSpec")
-        assert.match(error.message, /web-0 is another one by now.*uid-of-before/)
+        assert.match(error.message, /web-0 is not the pod of this process.*uid-of-before/)
       }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
     )
 
@@ -138,7 +138,7 @@ describe("KubeHub", () => {
         const { parent } = yield* hubOf({})
         assert.strictEqual(parent?.pod.metadata.uid, "uid-of-prod")
         const error = yield* Effect.flip(hubOf({ namespace: "staging" }))
-        assert.match(error.message, /web-0 in namespace prod.*to be in staging/)
+        assert.match(error.message, /web-0 in namespace prod.*`namespace` is staging/)
       }).pipe(
         Effect.scoped,
         withEnv({ KUBERNETES_SERVICE_HOST: "mock", POD_NAME: "web-0", POD_NAMESPACE: "prod" }),

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { QuotaGate } from "../../../src/kubernetes/hub/QuotaGate.ts"
+import { withoutJitter } from "../kit/NoJitter.ts"
 
 /** A quota with room for so many, and the tries that were made. */
 class Quota {
@@ -51,7 +52,7 @@ describe("QuotaGate", () => {
         [1, 1, 2, 2, 3, 3, 4, 4, 5, 7]
       )
       yield* Fiber.interrupt(waiting)
-    })
+    }).pipe(withoutJitter)
   )
 
   it.effect("is opened by a try that succeeds: the others follow at once", () =>
