@@ -1,11 +1,11 @@
 /** What a runner is: the functions it serves, and where a function runs. */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { type BootFailure, NotARunner, servicesFailed } from "./error/BootFailure.ts"
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import type { AnyImplemented } from "./function/FlameFunction.ts"
@@ -59,14 +59,22 @@ export const serveWith = <ES, RS>(
 ): Effect.Effect<void, ES | FlameError, RS> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const built = yield* Effect.exit(Effect.updateContext(Layer.build(services), forwarded<RS | Scope.Scope>))
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const built = yield* Effect.exit(
+        Effect.updateContext(Layer.buildWithScope(services, scope), forwarded<RS | Scope.Scope>)
+      )
       if (Exit.isFailure(built)) {
         if (!Cause.hasInterruptsOnly(built.cause)) {
           Role.report(servicesFailed(built.cause))
         }
         return yield* Effect.failCause(built.cause)
       }
-      yield* Effect.provideContext(serve(served), built.value as Context.Context<unknown>)
+      const functions = yield* functionsOf(served)
+      // closed before the goodbye: what the finalizers of services log comes to the parent like any other line
+      const leaving = Scope.close(scope, Exit.void)
+      yield* Effect.contextWith((context: Context.Context<never>) =>
+        run(functions, Context.merge(context, built.value as Context.Context<never>), leaving)
+      )
     })
   )
 
@@ -82,7 +90,11 @@ const forwarded = <R>(context: Context.Context<R>): Context.Context<R> => {
   return logs.around(context)
 }
 
-const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented>, context: Context.Context<never>) {
+const run = Effect.fnUntraced(function* (
+  functions: ReadonlyArray<AnyImplemented>,
+  context: Context.Context<never>,
+  leaving?: Effect.Effect<void>
+) {
   const role = Role.current()
   if (role._tag === "Refused") Role.complain(role.detail)
   if (role._tag !== "Runner") return yield* notARunner(role)
@@ -101,6 +113,7 @@ const run = Effect.fnUntraced(function* (functions: ReadonlyArray<AnyImplemented
     functions,
     context: forwarded(context),
     ...(logs === undefined ? {} : { logs }),
+    ...(leaving === undefined ? {} : { leaving }),
     steps: Steps.now
   })
   const unregister = Shutdown.onSignal({

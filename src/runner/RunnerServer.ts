@@ -1,7 +1,8 @@
 /**
- * What runs inside a runner: serves the calls of one parent over one link, until it is told to go or the link ends.
+ * The inside of a runner: serves the calls of one parent over one link, until the runner is told to go or the link ends.
  *
- * A function runs in a fiber of its own with its own Scope. Whatever it does is confined to its call.
+ * A function runs in a fiber and a Scope of its own. Whatever it does is confined to its call. `SessionPhase` has the
+ * phases of the session; every change of the phase is in `move`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,62 +12,42 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type BootFailure, NeverConnected } from "../error/BootFailure.ts"
 import * as CallSpan from "../function/CallSpan.ts"
-import type { AnyImplemented } from "../function/FlameFunction.ts"
 import * as Refusal from "../call/Refusal.ts"
 import * as Served from "../call/Served.ts"
-import type { LogForward } from "./LogForward.ts"
-import { CurrentCall, type RunnerInfo } from "../function/Current.ts"
+import { CurrentCall } from "../function/Current.ts"
 import { NestedCalls } from "./NestedCalls.ts"
+import * as SessionPhase from "./SessionPhase.ts"
 import * as RelayPool from "./RelayPool.ts"
+import { helloOf, type RunnerServerOptions } from "./RunnerServerOptions.ts"
 import { type CallHost, ServedCall } from "./ServedCall.ts"
-import { isFinal, json, Kind, kindName, protocol } from "../wire/Frame.ts"
-import { decodeFailure, decodeWelcome, type Hello, type HelloSteps, type Welcome } from "../wire/Handshake.ts"
+import { isFinal, json, Kind, kindName } from "../wire/Frame.ts"
+import { decodeFailure, decodeWelcome, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
 import { decodeHead, type RequestHead } from "../wire/Request.ts"
-import type { Transport } from "../wire/Transport.ts"
-
-export interface RunnerServerOptions {
-  readonly transport: Transport
-  readonly info: RunnerInfo
-  readonly life: string
-  readonly build: string
-  readonly functions: ReadonlyArray<AnyImplemented>
-  /** What the functions need, and what is provided around them. */
-  readonly context: Context.Context<never>
-  /** How this process came here, asked when it says Hello. */
-  readonly steps?: () => HelloSteps
-  /** Where what is logged in that context waits for the parent. */
-  readonly logs?: LogForward
-}
 
 const none = new Uint8Array(0)
 
-/** Serves until the session is over; every call has ended by then, or had `cancelGrace` to end. */
+/** Serves until the session is over. Every call has ended by then, or has had `cancelGrace` to end. */
 export class RunnerServer implements CallHost {
   /** Completes when the last call has ended and the link is closed; fails when the parent refuses this runner. */
   readonly done: Deferred.Deferred<void, BootFailure> = Deferred.makeUnsafe()
   private readonly calls = new Map<number, ServedCall>()
   private readonly functions: ReadonlyArray<Served.Served>
   readonly link: Link
-  /** What functions call themselves. */
+  /** The calls that functions make. */
   readonly nested: NestedCalls
-  /** What functions run with: what was provided, and pools that are their parent's. */
+  /** The context of functions: the services of the options, and the pools of the parent. */
   private readonly context: Context.Context<never>
   private readonly options: RunnerServerOptions
   private readonly isTraced: boolean
-  /** Milliseconds of a time that no change of the wall clock moves; a test's own where it has one. */
+  /** Milliseconds of a monotonic clock, or of the clock of a test. */
   readonly now: () => number
   private readonly timers: Array<Fiber.Fiber<unknown>> = []
   private welcome: Welcome | undefined
   private unwelcomed: Fiber.Fiber<unknown> | undefined
-  private isDraining = false
-  private isLeaving = false
-  /** Whether a function runs its first steps right now, and is not in `calls` yet. */
-  private isInside = false
-  /** Whether calls were told to end: nothing is begun for them any more. */
-  private isEnding = false
-  /** Whether calls have had `cancelGrace` already: there is one, whatever ends the session after it. */
-  private isGraceOver = false
+  private phase: SessionPhase.SessionPhase = "open"
+  /** Whether a function runs its first steps in this turn: its call is in `calls` only after them. */
+  private isBeginning = false
 
   constructor(options: RunnerServerOptions) {
     this.options = options
@@ -106,7 +87,7 @@ export class RunnerServer implements CallHost {
     this.link.violate(`a ${kindName(kind)} frame, which a parent must not send`)
   }
 
-  /** What is provided around the functions. */
+  /** The context of finalizers and encodings. */
   get around(): Context.Context<never> {
     return this.options.context
   }
@@ -115,28 +96,28 @@ export class RunnerServer implements CallHost {
     return this.welcome?.maxResult ?? 0
   }
 
+  /** Whether the session has interrupted its calls. */
   get isStopping(): boolean {
-    return this.isDraining || this.link.closed
+    return this.phase === "stopping" || this.phase === "closed" || this.phase === "over" || this.link.closed
   }
 
-  /** Introduces this runner to its parent, which has so many milliseconds to let it in. */
+  /** Takes an event of the session. Returns whether it changes the phase. */
+  private move(event: SessionPhase.SessionEvent): boolean {
+    const phase = SessionPhase.after(this.phase, event)
+    if (phase === undefined) return false
+    this.phase = phase
+    return true
+  }
+
+  /** Introduces this runner to its parent, which has `patience` milliseconds to let it in. */
   start(patience?: number): void {
-    const { build, functions, info, life } = this.options
-    const hello: Hello = {
-      protocol,
-      build,
-      runner: info.id,
-      life,
-      functions: functions.map((fn) => [fn.name, fn.layout] as const),
-      ...(this.options.steps === undefined ? {} : { steps: this.options.steps() })
-    }
     this.link.open()
-    this.link.send(Kind.Hello, 0, none, json(hello))
+    this.link.send(Kind.Hello, 0, none, json(helloOf(this.options)))
     if (patience !== undefined) this.unwelcomed = this.after(patience, () => this.giveUp(patience))
     Served.prepare(this.functions, this.options.transport, () => this.welcome !== undefined || this.link.closed)
   }
 
-  /** There is a parent, or its end of the connection, but it says nothing: nobody else would end this runner. */
+  /** Ends a runner whose parent does not answer its Hello: nobody else would. */
   private giveUp(patience: number): void {
     const hint = "its parent did not answer what it said of itself"
     Deferred.doneUnsafe(this.done, Exit.fail(new NeverConnected({ phase: "connected", hint, after: patience })))
@@ -144,21 +125,21 @@ export class RunnerServer implements CallHost {
   }
 
   /**
-   * Takes nothing new, ends its calls within the budget in milliseconds, and leaves; its parent is told first.
+   * Tells the parent that this runner takes no new calls, lets its calls end within the budget, and leaves.
    *
-   * Without a budget it is the parent's `drainTimeout`. Calls that are left at its end are interrupted, and their
-   * finalizers get `cancelGrace`. Told again, the budget that ends first holds.
+   * `budget` is in milliseconds. Default the parent's `drainTimeout`. At its end the calls that are left are interrupted,
+   * and their finalizers get `cancelGrace`. Of several budgets the one that ends first holds.
    */
   drain(budget: number = this.welcome?.drainTimeout ?? 0): void {
-    if (!this.isDraining) {
-      this.isDraining = true
+    if (this.move("drain")) {
       this.link.control(Kind.Draining, 0)
+      // services that are placed here end themselves
       for (const { open } of this.calls.values()) open?.drain?.()
     }
-    if (this.calls.size === 0 && !this.isInside) this.leave()
-    // also where nothing runs any more: a parent that does not read must not keep a runner that has results to send
+    this.leaveIfIdle()
+    // also for a runner without calls: a parent that does not read must not keep a runner that has results to send
     this.after(budget, () => {
-      this.interruptAll()
+      if (this.move("budgetOver")) this.interruptAll()
       this.after(this.welcome?.cancelGrace ?? 0, () => this.cut())
     })
   }
@@ -204,7 +185,8 @@ export class RunnerServer implements CallHost {
     if (head === undefined || served === undefined || this.calls.has(id) || this.welcome === undefined) {
       return this.link.violate(`a Request that is not understood here`)
     }
-    if (this.isDraining && !this.isNeeded(head)) return this.link.send(Kind.Refused, id, none, Refusal.encodeDraining())
+    if (this.phase !== "open" && !this.isNeeded(head))
+      return this.link.send(Kind.Refused, id, none, Refusal.encodeDraining())
     const { link, now } = this
     const { maxPayload, maxResult } = this.welcome
     const open = served.open?.({ link, side: "runner", id, limit: maxPayload }, maxResult)
@@ -212,25 +194,25 @@ export class RunnerServer implements CallHost {
     const effect = open === undefined ? run : open.run(run)
     const current = new CurrentCall(this.options.info, served.fn.name, head.budget, now, this.nested, id)
     const call = new ServedCall(this, id, served, current, head.isTimed ? now() : undefined, open)
-    this.isInside = true
+    this.isBeginning = true
     const exit = call.begin(this.context, head, this.isTraced, effect)
-    this.isInside = false
-    // one that ends at once cannot be cancelled: nobody need find it
+    this.isBeginning = false
+    // a call that ends at once cannot be cancelled: nobody needs to find it
     if (exit === undefined || !call.isPlain) this.calls.set(id, call)
     if (exit !== undefined) call.ended(exit)
   }
 
-  /** Whether one of its own calls may wait for this one: then it is served although nothing new is taken. */
+  /** Whether a call of this runner may wait for the request. A draining runner serves it: otherwise both would wait. */
   private isNeeded(head: RequestHead): boolean {
-    return head.isNested && this.calls.size > 0 && !this.isEnding && !this.isLeaving
+    return head.isNested && this.calls.size > 0 && this.phase === "draining"
   }
 
-  /** The final frame of a call is on its way. */
+  /** Takes out a call whose final frame is on its way. */
   readonly over = (id: number): void => {
     this.calls.delete(id)
     if (this.calls.size > 0) return
     if (this.link.closed) this.finish()
-    else if (this.isDraining) this.leave()
+    else this.leaveIfIdle()
   }
 
   private cancel(id: number): void {
@@ -239,52 +221,58 @@ export class RunnerServer implements CallHost {
       call.isCancelled = true
       return call.stop()
     }
-    // its payload had not come whole, or its result is still leaving in parts: either ends here. Otherwise its final
-    // frame has left already and crosses the Cancel
+    // a payload that has not come whole, or a result that is still leaving in parts, ends here. Otherwise the final frame
+    // has left and crosses the Cancel
     if (this.link.forget(id, "request") || this.link.abandon(id, "response")) this.link.control(Kind.Interrupted, id)
   }
 
   private interruptAll(): void {
-    this.isEnding = true
     for (const call of this.calls.values()) call.stop()
   }
 
-  /** Says goodbye once everything is written: whatever was asked of this runner has been answered then. */
-  private leave(): void {
-    if (this.isLeaving) return
-    this.isLeaving = true
+  /** Says goodbye once everything is written. Every call of this runner has its answer then. */
+  private leaveIfIdle(): void {
+    if (this.calls.size > 0 || this.isBeginning || !this.move("idle")) return
     this.link.whenSent(() => {
-      this.options.logs?.close()
-      this.link.control(Kind.Bye, 0)
-      this.link.endSession()
+      const { context, leaving } = this.options
+      if (leaving === undefined) this.sayGoodbye()
+      else Effect.runForkWith(context)(leaving).addObserver(() => this.sayGoodbye())
     })
   }
 
-  /** Its time is over: what has not ended or is not written is given up, so it may not say goodbye. */
+  private sayGoodbye(): void {
+    if (this.phase !== "leaving") return
+    this.options.logs?.close()
+    this.link.control(Kind.Bye, 0)
+    this.link.endSession()
+  }
+
+  /** Gives up what has not ended or is not written. No goodbye: it would say that every call has its answer. */
   private cut(): void {
-    this.isGraceOver = true
-    this.isLeaving = true
+    if (!this.move("graceOver")) return
     this.options.logs?.close()
     this.link.endSession()
     this.finish()
   }
 
-  /** The session is over: whatever still runs is interrupted, and has `cancelGrace` for its finalizers. */
+  /** Interrupts the calls of a session that is over. Their finalizers have `cancelGrace`. */
   private closed(violation: string | undefined, error: Error | undefined): void {
-    // a pipe that never came about, of a runner that had to find its parent first
+    // a runner that had to find its parent first has not found it
     if (error instanceof NeverConnected) Deferred.doneUnsafe(this.done, Exit.fail(error))
     if (violation !== undefined) {
       Effect.runForkWith(this.options.context)(
         Effect.logError(`the connection to the parent was ended: it sent ${violation}`)
       )
     }
-    this.isDraining = true
-    this.isLeaving = true
+    const isInGrace = this.move("linkClosed")
     this.interruptAll()
     this.nested.closed()
-    // most end as they are interrupted
-    if (this.calls.size === 0 || this.isGraceOver) return this.finish()
-    this.after(this.welcome?.cancelGrace ?? 0, () => this.finish())
+    // most calls end as they are interrupted
+    if (this.calls.size === 0 || !isInGrace) return this.finish()
+    this.after(this.welcome?.cancelGrace ?? 0, () => {
+      this.move("graceOver")
+      this.finish()
+    })
   }
 
   private finish(): void {

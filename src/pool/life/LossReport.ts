@@ -4,13 +4,21 @@ import type { RunnerExit } from "../../error/RunnerExit.ts"
 /** Functions that are named; further ones are counted. */
 const named = 10
 
-/** Says which runner of which pool was lost, how it ended, and how many calls of which functions it had. */
+/**
+ * Says which runner of which pool was lost, how it ended, and how many calls of which functions it had.
+ *
+ * `early` is for a runner that counts as a failed boot: milliseconds from being ready to its end.
+ */
 export const lossReport = (
   runner: string,
   pool: string,
   { reason }: RunnerExit,
-  calls: ReadonlyArray<{ readonly fn: { readonly name: string } }>
-): string => `runner ${runner} of pool ${pool} was lost with ${callsOf(calls)}: ${reason.message}`
+  calls: ReadonlyArray<{ readonly fn: { readonly name: string } }>,
+  early?: number
+): string => {
+  const when = early === undefined ? "" : ` ${Math.round(early)} ms after it was ready, which counts as a failed boot,`
+  return `runner ${runner} of pool ${pool} was lost${when} with ${callsOf(calls)}: ${reason.message}`
+}
 
 const callsOf = (calls: ReadonlyArray<{ readonly fn: { readonly name: string } }>): string => {
   if (calls.length === 0) return "no calls"

@@ -209,16 +209,15 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
     killedBy === undefined ? undefined : { reason: new Killed({ signal: "SIGKILL", by: killedBy }), gone: false }
   const told = lost.exit === unknown ? (killed ?? unknown) : lost.exit
   engine.unanswered.lost.tell(lost.calls, runner.id, told)
-  if (Policy.endedEarly(engine.state, index)) endedEarly(runner, index, told, parts, engine)
+  const early = Policy.endedEarly(engine.state, index) ? endedEarly(runner, index, told, parts, engine) : undefined
   // the end of the scope would wait for it anyway; whatever holds out that long is killed there
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
   }
   if (why === undefined || lost.calls.length > 0) {
-    yield* Effect.logWarning(
-      lossReport(runner.id, parts.pool, lost.exit === unknown ? (killed ?? unknown) : lost.exit, lost.calls)
-    )
+    const known = lost.exit === unknown ? (killed ?? unknown) : lost.exit
+    yield* Effect.logWarning(lossReport(runner.id, parts.pool, known, lost.calls, early))
   }
   if (why === undefined) {
     parts.metrics.runnersLost++
@@ -229,14 +228,14 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   return lost
 })
 
-/** A runner that ended soon after it was ready counts as a failed boot. */
+/** Counts a runner that ended soon after it was ready as a failed boot. Returns how soon, in milliseconds. */
 const endedEarly = (
   runner: LivingRunner,
   index: number,
   exit: RunnerExit,
   parts: LifeParts,
   engine: PoolEngine
-): void => {
+): number => {
   const { pool } = parts
   const after = engine.now() - (runner.readyAt ?? runner.startedAt)
   const cause = new EndedEarly({ after, detail: exit.reason.message })
@@ -244,7 +243,7 @@ const endedEarly = (
   engine.step({ _tag: "EndedEarly", now: engine.now(), runner: index, cause })
   const { runners } = Policy.snapshot(engine.state)
   parts.publish({ _tag: "BootFailed", pool, runner: runner.id, cause, transient: true, runners: runners - 1 })
-  parts.beside(Effect.logWarning(`runner ${runner.id} of pool ${pool} counts as a failed boot: ${cause.message}`))
+  return after
 }
 
 /** It held out until its scope was closed, which has ended it; or its place is lost with it, of which news come later. */

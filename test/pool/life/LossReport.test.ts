@@ -44,7 +44,7 @@ it.effect("the loss of a runner is logged once, as a warning that names runner, 
     yield* Fiber.joinAll(calls)
     yield* TestClock.adjust("1 minute")
     assert.deepStrictEqual(lines, [
-      `runner ${id} of pool effect-flame/Pool was lost with 2 calls (2 x report/hold): it was killed by SIGKILL`
+      `runner ${id} of pool effect-flame/Pool was lost 0 ms after it was ready, which counts as a failed boot, with 2 calls (2 x report/hold): it was killed by SIGKILL`
     ])
   }).pipe(Effect.provide(FlameLayer.test([hold], { max: 1, concurrency: 2 })), Effect.provide(Logger.layer([logger])))
 })
