@@ -1,8 +1,10 @@
 /**
  * The full-stack simulation: `npm run sim:stack -- --schedules 20000`, or `--calls 1000000`, from `--seed 1`.
  *
- * Prints the shrunk schedule of the first rule that is broken, and exits with 1.
+ * Prints the shrunk schedule of a rule that is broken, and exits with 1. `--processes 2` parts the schedules among two
+ * processes. `--all` goes on after a finding, without making it shorter, and counts the kinds of findings.
  */
+import { fork } from "node:child_process"
 import { parseArgs } from "node:util"
 import { play } from "./Play.ts"
 import { make } from "./Schedule.ts"
@@ -14,7 +16,7 @@ const { values } = parseArgs({
     calls: { type: "string", default: "Infinity" },
     seed: { type: "string" },
     length: { type: "string", default: "40" },
-    /** Goes on after a finding, without making it shorter, and counts. */
+    processes: { type: "string", default: "1" },
     all: { type: "boolean", default: false }
   }
 })
@@ -24,27 +26,52 @@ const limit =
   values.schedules === "Infinity" && values.calls === "Infinity"
     ? { schedules: 2_000, calls: Infinity }
     : { schedules: Number(values.schedules), calls: Number(values.calls) }
-const start = performance.now()
-const kinds = new Map<string, { count: number; readonly seed: number }>()
-let calls = 0
-let done = 0
-while (done < limit.schedules && calls < limit.calls) {
-  const schedule = make(first + done, length)
-  const { broken, operations } = await play(schedule)
-  calls += operations
-  done++
-  if (broken === undefined) continue
-  if (!values.all) {
-    console.error(describe(length, await shrink(schedule, broken)))
-    process.exit(1)
+
+const playAll = async (): Promise<number> => {
+  const start = performance.now()
+  const kinds = new Map<string, { count: number; readonly seed: number }>()
+  let calls = 0
+  let done = 0
+  while (done < limit.schedules && calls < limit.calls) {
+    const schedule = make(first + done, length)
+    const { broken, operations } = await play(schedule)
+    calls += operations
+    done++
+    if (broken === undefined) continue
+    if (!values.all) {
+      console.error(describe(length, await shrink(schedule, broken)))
+      return 1
+    }
+    const kind = broken.replace(/\d+/g, "N").slice(0, 200)
+    const known = kinds.get(kind)
+    if (known === undefined) kinds.set(kind, { count: 1, seed: schedule.seed })
+    else known.count++
   }
-  const kind = broken.replace(/\d+/g, "N").slice(0, 200)
-  const known = kinds.get(kind)
-  if (known === undefined) kinds.set(kind, { count: 1, seed: schedule.seed })
-  else known.count++
+  for (const [kind, { count, seed }] of kinds) console.log(`${count} x ${kind} (seed ${seed})`)
+  const seconds = ((performance.now() - start) / 1_000).toFixed(1)
+  const found = kinds.size === 0 ? "nothing found" : `${kinds.size} kinds of findings`
+  console.log(`${calls} calls in ${done} schedules from seed ${first}: ${found} in ${seconds} s`)
+  return kinds.size === 0 ? 0 : 1
 }
-for (const [kind, { count, seed }] of kinds) console.log(`${count} x ${kind} (seed ${seed})`)
-const seconds = ((performance.now() - start) / 1_000).toFixed(1)
-const found = kinds.size === 0 ? "nothing found" : `${kinds.size} kinds of findings`
-console.log(`${calls} calls in ${done} schedules from seed ${first}: ${found} in ${seconds} s`)
-process.exitCode = kinds.size === 0 ? 0 : 1
+
+/** Each process plays its share of the schedules, by seeds that follow one another. */
+const playInProcesses = async (processes: number): Promise<number> => {
+  const share = {
+    schedules: Math.ceil(limit.schedules / processes),
+    calls: Math.ceil(limit.calls / processes)
+  }
+  // a limit of calls alone does not say how many seeds a process takes
+  const stride = share.schedules === Infinity ? 10_000_000 : share.schedules
+  const codes = await Promise.all(
+    Array.from({ length: processes }, (_, index) => {
+      const seed = first + index * stride
+      const args = [`--seed=${seed}`, `--schedules=${share.schedules}`, `--calls=${share.calls}`, `--length=${length}`]
+      const child = fork(import.meta.filename, values.all ? [...args, "--all"] : args)
+      return new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)))
+    })
+  )
+  return Math.max(...codes)
+}
+
+const processes = Number(values.processes)
+process.exitCode = processes > 1 ? await playInProcesses(processes) : await playAll()
