@@ -1,4 +1,5 @@
-/** What an app provides: a backend and the default pool on it. */
+/** The layers that an app provides: a backend and the default pool on it. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Backend } from "./backend/Backend.ts"
@@ -12,16 +13,36 @@ import { Pool } from "./pool/Pool.ts"
 import type { PoolOptions } from "./pool/option/PoolOptions.ts"
 import * as Build from "./process/Build.ts"
 import * as Entry from "./process/Entry.ts"
+import type { PoolShape } from "./pool/runtime/PoolShape.ts"
+import type { PoolKey } from "./function/FlameFunction.ts"
 import type { NeedsOf, Servable } from "./function/Servable.ts"
 
-/** Options of child processes, with the entry that `Flame.main` registers as the default. */
+/**
+ * Options of a pool of child processes. `entry` has a default: the file of the program that calls `Flame.main`.
+ *
+ * @since 0.1.0
+ * @category options
+ */
 export type LocalOptions<RHooks = never> = PoolOptions<RHooks> & Partial<ProcessBackendOptions>
 
 /**
- * Runners are child processes of this one: needs nothing but Node.
+ * The default pool with runners that are child processes of this one. Needs nothing but Node.
  *
- * `entry` is the file a runner runs, registered by `Flame.main` or to be given. Options of the pool are also read from
- * the environment, such as `FLAME_MAX=4`, which wins.
+ * A runner runs `entry` on the same Node with the same options, arguments, environment and directory, over an inherited
+ * socketpair: no port, no file, no key. Options of the pool are also read from the environment, such as `FLAME_MAX=4`,
+ * which wins over the program. Closing the layer drains the pool and leaves no process behind.
+ *
+ * Fails with `BootFailed` where no entry is known, and with `awaitMin: true` where the `min` runners cannot boot.
+ *
+ * @example
+ * ```ts
+ * import { FlameLayer } from "effect-flame"
+ *
+ * const flame = FlameLayer.local({ max: 4, entry: new URL("./runner.ts", import.meta.url) })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const local = <RHooks = never>(
   options: LocalOptions<RHooks> = {}
@@ -37,14 +58,32 @@ export const local = <RHooks = never>(
     })
   )
 
-/** Options of pods and of the way to the cluster. */
+/**
+ * Options of a pool of pods, and of the connection to the cluster.
+ *
+ * @since 0.1.0
+ * @category options
+ */
 export type KubernetesOptions<RHooks = never> = PoolOptions<RHooks> & ClusterOptions
 
 /**
- * Runners are pods: with nothing configured, the container of this process once more.
+ * The default pool with runners that are pods. Without options a runner is the container of this process once more.
  *
  * In a pod it needs a service account that may create, get, list, watch and delete pods, and create and delete Secrets
- * (but see `key`); elsewhere a kubeconfig, and `image`. Fails where there is no way to an API server.
+ * (except with `key: "env"`). Elsewhere it needs a kubeconfig, and `image`. With `client: "provided"` it takes the
+ * `KubeClient` of the context, such as a mock. Closing the layer drains the pool and deletes its pods and Secrets.
+ *
+ * Fails with `BootFailed` where no API server is configured or can be reached.
+ *
+ * @example
+ * ```ts
+ * import { FlameLayer } from "effect-flame"
+ *
+ * const flame = FlameLayer.kubernetes({ max: 20, resources: { requests: { cpu: "1", memory: "512Mi" } } })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const kubernetes: {
   <RHooks = never>(
@@ -69,16 +108,32 @@ export const kubernetes: {
     })
   )
 
-/** Options of child processes, and beside them what holds for pods only. */
+/**
+ * Options of a pool of child processes, and under `kubernetes` what holds for pods only.
+ *
+ * @since 0.1.0
+ * @category options
+ */
 export type AutoOptions<RHooks = never> = LocalOptions<RHooks> & {
+  /** Options of pods, over `argv`, `build`, `entry` and `env` beside it. */
   readonly kubernetes?: ClusterOptions
 }
 
 /**
- * Runners where the app runs: pods inside a Kubernetes cluster, child processes elsewhere.
+ * The default pool with runners where the app runs: pods inside a Kubernetes cluster, child processes elsewhere.
  *
- * In a cluster `env`, `build` and `entry` hold for pods too, unless `kubernetes` has its own; the other options of child
- * processes do not.
+ * In a cluster `argv`, `build`, `entry` and `env` hold for pods too, unless `kubernetes` has its own; the other options of
+ * child processes do not. Fails as `local` or `kubernetes` does.
+ *
+ * @example
+ * ```ts
+ * import { FlameLayer } from "effect-flame"
+ *
+ * const flame = FlameLayer.auto({ max: 4, kubernetes: { resources: { requests: { cpu: "1" } } } })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const auto = <RHooks = never>(
   options: AutoOptions<RHooks> = {}
@@ -94,24 +149,84 @@ export const auto = <RHooks = never>(
   )
 
 /**
- * Runners in memory, for tests of an app: through the real codec and the real pool, so that a value which would not
- * survive the way to a runner fails here too. Works under `TestClock`.
+ * Runners in memory, for tests of an app. Works under `TestClock`.
  *
- * Needs the services of its functions, and the handlers of its groups. `MemoryRunners` loses runners, fails and delays boots.
+ * Values go through the real codec and the real pool, so that a value which a runner could not send fails here too.
+ * Needs the services of its functions, and the handlers of its groups: mocks go where the real ones would. Provides the
+ * default pool; other pools stand beside it, by `Gpu.layer()`. `MemoryRunners` of `effect-flame/testing` loses runners,
+ * fails and delays boots.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
+ * const nine = Flame.call(square, { n: 3 }).pipe(Effect.provide(FlameLayer.test([square])))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
  */
 export const test = <const Fs extends ReadonlyArray<Servable>, RHooks = never>(
   functions: Fs,
   options: PoolOptions<RHooks> = {}
 ): Layer.Layer<Pool | Backend | MemoryRunners, FlameError, NeedsOf<Fs[number]> | RHooks> =>
+  inMemory([Pool], functions, options)
+
+/** The pools that functions name. */
+type PoolsOf<F> = F extends { readonly pool: PoolKey<infer Id> } ? Id : never
+
+/**
+ * Pools whose functions have other code, for tests of the code that calls them. Works under `TestClock`.
+ *
+ * Takes functions of `Flame.stub`, services of `Flame.implementService`, and groups, whose handlers are provided around the
+ * layer. Provides the default pool and every pool that a stub's function names, all with the same options. Payloads, values
+ * and errors go through the schemas of the functions. A call of a function without a stub fails with `FunctionMissing`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
+ * const train = Flame.contract("train", { success: Schema.String, pool: Gpu })
+ *
+ * const Trained = FlameLayer.mock([Flame.stub(train, () => Effect.succeed("a model"))])
+ * const model = Flame.call(train).pipe(Effect.provide(Trained))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const mock = <const Fs extends ReadonlyArray<Servable>, RHooks = never>(
+  stubs: Fs,
+  options: PoolOptions<RHooks> = {}
+): Layer.Layer<Pool | PoolsOf<Fs[number]> | Backend | MemoryRunners, FlameError, NeedsOf<Fs[number]> | RHooks> => {
+  const named = stubs.flatMap((stub) => ("pool" in stub ? [stub.pool as AnyPoolKey] : []))
+  const pools = new Map([Pool as AnyPoolKey, ...named].map((key) => [key.key, key]))
+  return inMemory([...pools.values()], stubs, options) as never
+}
+
+type AnyPoolKey = Context.Key<Pool, PoolShape>
+
+const inMemory = <const Fs extends ReadonlyArray<Servable>, RHooks>(
+  pools: ReadonlyArray<AnyPoolKey>,
+  functions: Fs,
+  options: PoolOptions<RHooks>
+): Layer.Layer<Pool | Backend | MemoryRunners, FlameError, NeedsOf<Fs[number]> | RHooks> =>
   Layer.unwrap(
-    Effect.map(
-      Effect.promise(() => import("./backend/MemoryBackend.ts")),
-      (MemoryBackend) =>
-        Layer.provideMerge(
-          Pool.layer(options),
-          MemoryBackend.layer<NeedsOf<Fs[number]>>({ functions: functions as never })
-        )
-    )
+    Effect.promise(async () => {
+      const [MemoryBackend, StubbedPool] = await Promise.all([
+        import("./backend/MemoryBackend.ts"),
+        import("./pool/runtime/StubbedPool.ts")
+      ])
+      const [first, ...rest] = pools.map((key) => StubbedPool.layer(key, options))
+      return Layer.provideMerge(
+        Layer.mergeAll(first!, ...rest),
+        MemoryBackend.layer<NeedsOf<Fs[number]>>({ functions: functions as never })
+      )
+    })
   )
 
 const failure = (detail: string): Effect.Effect<never, FlameError> =>
@@ -125,7 +240,7 @@ const noEntry = failure(
   'no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL("./runner.ts", import.meta.url) })'
 )
 
-/** Which options are of a backend: the others are the pool's. All of them, or this does not compile. */
+/** The options of a backend; every other option is the pool's. Does not compile where one is missing. */
 const processOptions: Readonly<Record<keyof ProcessBackendOptions, true>> = {
   entry: true,
   execArgv: true,

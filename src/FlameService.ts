@@ -83,7 +83,7 @@ export const implementService: <
   service: PlacedService.PlacedService<Name, P, E, Rpcs, Offered, PoolId>,
   build: PlacedService.ServiceCode<P, E, Rpcs, Offered, R>
 ) => PlacedService.PlacedService<Name, P, E, Rpcs, Offered, PoolId> &
-  FlameFunction.Implemented<PlacedService.ServiceNeeds<R, P, E, Rpcs, Offered>> = (service, build) =>
+  FlameFunction.Implemented<PlacedService.ServiceNeeds<NoInfer<R>, P, E, Rpcs, Offered>> = (service, build) =>
   PlacedService.implement(service, build) as never
 
 /**

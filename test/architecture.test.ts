@@ -157,6 +157,7 @@ const loads: Readonly<
   Flame: {
     ours: [
       "CallOptions",
+      "FlameMain",
       "FlameService",
       "error/BootFailure",
       "error/FlameError",
@@ -168,9 +169,12 @@ const loads: Readonly<
       "function/PlacedService",
       "function/Propagate",
       "function/Requirements",
+      "function/Stub",
       "pool/Pool",
       "pool/status/CallTimes",
+      "process/Build",
       "process/Entry",
+      "process/ProcessRole",
       "process/Role",
       "process/RoleVariables",
       "process/Shutdown",

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { type BootFailure, Crashed } from "../error/BootFailure.ts"
 import type { AnyImplemented, Implemented } from "../function/FlameFunction.ts"
 import { Exited, type ExitReason, Killed, type RunnerExit } from "../error/RunnerExit.ts"
+import { CurrentRole, type ProcessRole } from "../process/ProcessRole.ts"
 import { LogForward } from "../runner/LogForward.ts"
 import { RunnerServer } from "../runner/RunnerServer.ts"
 import { functionsOf } from "../runner/Serving.ts"
@@ -134,7 +135,7 @@ class World {
       life: spec.life,
       build: this.build,
       functions: this.functions,
-      context: logs.instead(this.context),
+      context: logs.instead(Context.add(this.context, CurrentRole, roleOf(spec, this.build))),
       logs
     })
     const runner: Living & { readonly transport: Transport } = {
@@ -197,6 +198,14 @@ class World {
     freeze: (frozen, id) => this.each(id, (runner) => runner.freeze(frozen))
   }
 }
+
+const roleOf = (spec: RunnerSpec, build: string): ProcessRole => ({
+  _tag: "Runner",
+  id: spec.id,
+  pool: spec.pool,
+  parent: "this process",
+  build
+})
 
 /** Ends a runner as a kill does: the reason is known at once, whatever its functions still do. */
 const end = (runner: Living, reason: ExitReason): void => {

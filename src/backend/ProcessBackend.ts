@@ -4,8 +4,8 @@
  * A runner runs `entry` on the same Node with the same options and environment, and talks over an inherited socketpair:
  * no port, no path, no key, its end is authority.
  */
-import { statSync } from "node:fs"
-import { resolve } from "node:path"
+import { readdirSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -123,8 +123,22 @@ const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
   Effect.suspend((): Effect.Effect<string, BootFailure> => {
     const path = Entry.pathOf(entry)
     if (path === undefined) return Effect.fail(new InvalidSpec({ detail: `its entry ${String(entry)} is not a file` }))
-    return isFile(path) ? Effect.succeed(path) : Effect.fail(new EntryMissing({ entry: path }))
+    const found = Entry.candidates(path).find(isFile)
+    return found === undefined ? Effect.fail(missing(path)) : Effect.succeed(found)
   })
+
+const missing = (entry: string): EntryMissing => {
+  const folder = dirname(entry)
+  const files = isDirectory(folder) ? readdirSync(folder).filter((file) => /\.[cm]?[jt]sx?$/.test(file)) : undefined
+  const beside = files === undefined ? `the folder ${folder} does not exist` : shortList(files)
+  return new EntryMissing({ entry, beside })
+}
+
+/** The first files of a folder, for people. */
+const shortList = (files: ReadonlyArray<string>): string =>
+  files.length === 0
+    ? "there is no program in its folder"
+    : `its folder has ${files.slice(0, 8).join(", ")}${files.length > 8 ? ` and ${files.length - 8} more` : ""}`
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 

@@ -34,10 +34,14 @@ export class NotARunner extends Schema.TaggedError<NotARunner>()("NotARunner", {
 
 /** The file that a runner should run does not exist. */
 export class EntryMissing extends Schema.TaggedError<EntryMissing>()("EntryMissing", {
-  entry: Schema.String
+  /** The path that was looked for. */
+  entry: Schema.String,
+  /** What lies in its folder, for people. */
+  beside: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
-    return `the runner's entry ${this.entry} does not exist: check \`entry\` of the FlameLayer, or build it first`
+    const beside = this.beside === undefined ? "" : ` (${this.beside})`
+    return `the runner's entry ${this.entry} does not exist${beside}: check \`entry\` of the FlameLayer, or build it first`
   }
 }
 

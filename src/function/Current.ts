@@ -42,8 +42,21 @@ export interface Nesting {
   ) => Effect.Effect<unknown, unknown, unknown>
 }
 
-/** One call, seen from inside. */
-export class CurrentCall implements RunnerInfo {
+/**
+ * One call, seen from inside of its function.
+ *
+ * @since 0.1.0
+ * @category runners
+ */
+export interface RunningCall extends RunnerInfo {
+  /** Name of the function that runs. */
+  readonly function: string
+  /** Milliseconds that are left of the call's budget, at least 0. Undefined where the call has none. */
+  readonly remaining: number | undefined
+}
+
+/** A call as the runner keeps it, with what nested calls need. A test that provides `Current` has none of that. */
+export class CurrentCall implements RunningCall {
   readonly id: string
   readonly pool: string
   readonly parent: string
@@ -85,7 +98,6 @@ export class CurrentCall implements RunnerInfo {
     this.deadline = undefined
   }
 
-  /** Milliseconds that are left of the call's budget, at least 0; undefined where it has none. */
   get remaining(): number | undefined {
     return this.deadline === undefined ? undefined : Math.max(0, this.deadline - this.now())
   }
@@ -102,4 +114,4 @@ export class CurrentCall implements RunnerInfo {
  * const whereAmI = Effect.map(FlameRunner.Current, ({ id, remaining }) => `${id}, ${remaining} ms left`)
  * ```
  */
-export class Current extends Context.Service<Current, CurrentCall>()("effect-flame/FlameRunner/Current") {}
+export class Current extends Context.Service<Current, RunningCall>()("effect-flame/FlameRunner/Current") {}

@@ -18,12 +18,30 @@ export const register = (entry: string): void => {
 /** The entry that was registered, a path or a `file:` URL. */
 export const current = (): string | undefined => registered
 
-/** The file that contains the call of the function that calls this. */
-export const callerFile = (): string | undefined => {
-  const name = builtin("node:util").getCallSites(3, { sourceMap: false })[2]?.scriptName
-  // code that was typed in or piped is in no file that a runner could run
-  return name === undefined || name === "" || name.startsWith("[") ? undefined : name
+interface Frame {
+  readonly functionName: string
+  readonly scriptName: string
 }
+
+/**
+ * The file of the program that calls `Flame.main`, maybe through a `start()` that several programs share.
+ *
+ * The outermost frame is the module that is being loaded: the entry itself, or one that the entry imports. A call after an
+ * `await` has no such frame, and is taken for one of the program that Node was started with.
+ */
+export const callerFile = (): string | undefined =>
+  fileOf(builtin("node:util").getCallSites(100, { sourceMap: false }).slice(2), process.argv[1])
+
+/** The file that a stack leads to, innermost frame first. `program` is the file that Node was started with. */
+export const fileOf = (frames: ReadonlyArray<Frame>, program: string | undefined): string | undefined => {
+  const own = frames.filter(({ scriptName }) => isFile(scriptName) && !/[\\/]node_modules[\\/]/.test(scriptName))
+  const outermost = own.at(-1)
+  if (outermost === undefined || outermost.functionName === "") return outermost?.scriptName
+  return program ?? outermost.scriptName
+}
+
+// code that was typed in or piped, and Node's own, is in no file that a runner could run
+const isFile = (name: string): boolean => name !== "" && !name.startsWith("[") && !name.startsWith("node:")
 
 /**
  * The absolute path of an entry: a `file:` URL, or a path from the current directory.
@@ -45,4 +63,23 @@ function currentDirectory(): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Extensions of what a compiler makes of a file. */
+const builds: Readonly<Record<string, ReadonlyArray<string>>> = {
+  ".ts": [".js", ".mjs", ".cjs"],
+  ".tsx": [".js", ".mjs"],
+  ".mts": [".mjs", ".js"],
+  ".cts": [".cjs", ".js"]
+}
+
+/**
+ * The files to run for an entry that is written as `./runner.ts`, in the order in which they are looked for.
+ *
+ * `new URL("./runner.ts", import.meta.url)` stays as it is in a build, where `runner.js` stands in its place.
+ */
+export const candidates = (path: string): ReadonlyArray<string> => {
+  const extension = /\.[cm]?tsx?$/.exec(path)?.[0] ?? ""
+  const stem = path.slice(0, path.length - extension.length)
+  return [path, ...(builds[extension] ?? []).map((built) => stem + built)]
 }

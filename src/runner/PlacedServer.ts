@@ -88,7 +88,8 @@ class PlacedServer implements ChannelServer {
   private live(payload: unknown): Effect.Effect<void, unknown, unknown> {
     return Effect.gen({ self: this }, function* () {
       const context = yield* Effect.context<Current | Scope.Scope>()
-      this.current = Context.get(context, Current)
+      // a runner provides its own kind of call
+      this.current = Context.get(context, Current) as CurrentCall
       const owner = yield* this.owner
       const placed: Placed<Rpc.Any> = {
         owner,

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { FlameError, PoolMissing } from "../error/FlameError.ts"
 import type { AnyFunction, AnyImplemented } from "../function/FlameFunction.ts"
-import { Current, type NestedFunction } from "../function/Current.ts"
+import { Current, type CurrentCall, type NestedFunction } from "../function/Current.ts"
 
 type Relay = (
   caller: Fiber.Fiber<unknown, unknown>,
@@ -59,7 +59,9 @@ export class RelayPool {
 
   private relay(cast: boolean): Relay {
     return (caller, fn, payload, timeout) => {
-      const current = Context.getOrUndefined(caller.context as Context.Context<Current>, Current)
+      const current = Context.getOrUndefined(caller.context as Context.Context<Current>, Current) as
+        | CurrentCall
+        | undefined
       if (current?.nesting === undefined) return fail(this.id, fn.name, "it is called outside of a function")
       return current.nesting.relay(current, caller, { fn, payload, timeout, pool: this.id, cast })
     }

@@ -40,6 +40,7 @@
  *
  * **A backend** is tested by `backendConformance`: the same suite for the ones of this package and for anybody's.
  */
+export * as MemoryBackend from "../backend/MemoryBackend.ts"
 export { type MemoryRunner, MemoryRunners } from "../backend/MemoryBackend.ts"
 export { backendConformance, type ConformanceOptions } from "./BackendConformance.ts"
 export { conformanceFunctions } from "./ConformanceFunctions.ts"

@@ -67,4 +67,4 @@ const lease = (
 }
 
 const release = (engine: PoolEngine, runner: LeasedRunner): Effect.Effect<void> =>
-  Effect.sync(() => engine.step({ _tag: "LeaseClose", now: engine.now(), lease: runner.lease }))
+  Effect.sync(() => engine.step({ _tag: "LeaseClose", now: engine.now(), lease: runner.lease ?? -1 }))

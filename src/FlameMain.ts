@@ -1,0 +1,132 @@
+/** The program of an app whose one entry has two roles, and the run of an app that is a Layer. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { FlameError } from "./error/FlameError.ts"
+import type { NeedsOf, Servable } from "./function/Servable.ts"
+import * as Entry from "./process/Entry.ts"
+import * as Role from "./process/Role.ts"
+import * as Shutdown from "./process/Shutdown.ts"
+
+type ServicesOption<R, E, RIn> = [R] extends [never]
+  ? { readonly services?: Layer.Layer<never, E, RIn> }
+  : { readonly services: Layer.Layer<R, E, RIn> }
+
+/**
+ * Makes the program of an app whose one entry has two roles. How the process was started decides between them.
+ *
+ * A parent builds `flame` and runs `app`. A runner builds `services` and serves `functions`. Layers that are provided
+ * around `main` are built in both. Run the program by `Flame.runMain`. Fails with the errors of `app`, `flame` and
+ * `services`, and with a `FlameError` where the process cannot be what it was started as.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
+ *
+ * Flame.main({
+ *   functions: [square],
+ *   app: Effect.flatMap(Flame.call(square, { n: 3 }), Effect.log),
+ *   flame: FlameLayer.auto({ max: 4 })
+ * }).pipe(Flame.runMain)
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const main = <const Fs extends ReadonlyArray<Servable>, A, E, R, PoolOut, EF, RF, ES = never, RS = never>(
+  options: {
+    /** The functions that runners serve, placed services, and groups of `effect/rpc` whose handlers `services` builds. */
+    readonly functions: Fs
+    /** The pools of the app, built in the parent only: such as `FlameLayer.auto()`. */
+    readonly flame: Layer.Layer<PoolOut, EF, RF>
+    /**
+     * The app, run in the parent only. An Effect runs once. A Layer, such as a server, runs until a signal, which closes
+     * it before the pools drain.
+     */
+    readonly app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>
+    /**
+     * The file that runners run: a `file:` URL, or a path from the current directory. Default: the file that calls
+     * `Flame.main`, or the program's own file where that one is another module which a shared `start()` stands in.
+     */
+    readonly entry?: string | URL
+  } & ServicesOption<NoInfer<NeedsOf<Fs[number]>>, ES, RS>
+): Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS> => {
+  const entry = options.entry ?? Entry.callerFile()
+  if (entry !== undefined) Entry.register(String(entry))
+  return Effect.suspend((): Effect.Effect<void, unknown, unknown> => {
+    if (Role.current()._tag === "Runner") return asRunner(options.functions, options.services)
+    return asParent(options.app, options.flame)
+  }) as Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS>
+}
+
+const asRunner = <ES, RS>(
+  functions: ReadonlyArray<Servable>,
+  services: Layer.Layer<never, ES, RS> | undefined
+): Effect.Effect<void, ES | FlameError, RS> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./FlameRunner.ts")),
+    (FlameRunner) => FlameRunner.serveWith(functions, services ?? Layer.empty)
+  )
+
+const asParent = <A, E, R, PoolOut, EF, RF>(
+  app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>,
+  flame: Layer.Layer<PoolOut, EF, RF>
+): Effect.Effect<void, E | EF, Exclude<R, PoolOut | Scope.Scope> | RF> => {
+  const program = Layer.isLayer(app) ? launch(app) : Effect.scoped(app as Effect.Effect<A, E, R>)
+  return Effect.asVoid(Effect.provide(program as Effect.Effect<unknown, E, R>, flame)) as Effect.Effect<
+    void,
+    E | EF,
+    Exclude<R, PoolOut | Scope.Scope> | RF
+  >
+}
+
+/**
+ * Runs an app that is a Layer, such as an HTTP server, until it fails, is interrupted or `Flame.runMain` closes it.
+ *
+ * On the first signal `Flame.runMain` closes this Layer before it drains the pools: the server stops accepting, and the
+ * requests that it has accepted finish, with all the calls that they make. `Flame.main` does this for an `app` that is a
+ * Layer; `launch` is for a program without `Flame.main`. Closing and draining share one budget, the pool's
+ * `drainTimeout`; when it is over the pools cut the calls that are left. Fails with the error of the Layer.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * const Server = Layer.effectDiscard(Effect.acquireRelease(Effect.log("listening"), () => Effect.log("closed")))
+ *
+ * Flame.launch(Server).pipe(
+ *   Effect.provide(FlameLayer.auto({ entry: new URL("./runner.ts", import.meta.url) })),
+ *   Flame.runMain
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const launch = <A, E, R>(app: Layer.Layer<A, E, R>): Effect.Effect<void, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkChild(restore(Layer.launch(app))), (running) => {
+      let isStopped = false
+      const unregister = Shutdown.closeFirst(
+        Effect.suspend(() => {
+          isStopped = true
+          return Fiber.interrupt(running)
+        })
+      )
+      // the pools around this effect must not close before the app has
+      return restore(Fiber.await(running)).pipe(
+        Effect.onInterrupt(() => Fiber.interrupt(running)),
+        Effect.ensuring(Effect.sync(unregister)),
+        Effect.flatMap((exit) =>
+          isStopped && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? Effect.void : exit
+        )
+      )
+    })
+  )

@@ -1,0 +1,89 @@
+/** The role of this process as an app sees it: a parent, or a runner of one pool. */
+import * as Context from "effect/Context"
+import * as Build from "./Build.ts"
+import * as Role from "./Role.ts"
+
+/**
+ * Whether this process is a parent or a runner.
+ *
+ * `Refused` is a process that inherited a runner's variables, such as a worker thread of a runner: it is neither.
+ *
+ * @since 0.1.0
+ * @category roles
+ */
+export type ProcessRole =
+  | { readonly _tag: "Parent" }
+  | {
+      readonly _tag: "Runner"
+      /** Name of this runner, as the parent's events, errors and logs have it. */
+      readonly id: string
+      /** Id of the pool that started it, such as `effect-flame/Pool`, or `app/Gpu`. */
+      readonly pool: string
+      /** The process or pod that started it, for people. */
+      readonly parent: string
+      /** Name of its build: `FLAME_BUILD`, else made of the size and time of its entry. */
+      readonly build: string
+    }
+  | { readonly _tag: "Refused"; readonly detail: string }
+
+const roleOf = (role: Role.Role): ProcessRole => {
+  if (role._tag !== "Runner") return role
+  const { id, parent, pool } = role
+  return {
+    _tag: "Runner",
+    id,
+    pool,
+    parent,
+    // read from the file system where somebody asks
+    get build() {
+      return Build.of(process.argv[1])
+    }
+  }
+}
+
+/**
+ * The role of this process, from the first line of user code on.
+ *
+ * The guard of what only a parent may do while a module loads, such as to listen on a port.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http"
+ * import { Flame } from "effect-flame"
+ *
+ * const server = createServer()
+ * // a runner loads this module too, and would find the port taken
+ * if (Flame.role._tag === "Parent") server.listen(3000)
+ * ```
+ *
+ * @since 0.1.0
+ * @category roles
+ */
+export const role: ProcessRole = roleOf(Role.current())
+
+/**
+ * The role of this process as a service, for layers. A test provides another one.
+ *
+ * Needs no layer: the default is `Flame.role`. Inside the functions of `FlameLayer.test` it is the role of their runner in
+ * memory.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Flame } from "effect-flame"
+ *
+ * const Migrations = Layer.effectDiscard(
+ *   Effect.gen(function* () {
+ *     const role = yield* Flame.CurrentRole
+ *     if (role._tag === "Runner") return
+ *     yield* Effect.log("migrating")
+ *   })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category roles
+ */
+export const CurrentRole: Context.Reference<ProcessRole> = Context.Reference<ProcessRole>("effect-flame/CurrentRole", {
+  defaultValue: () => role
+})

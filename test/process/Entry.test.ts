@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Entry from "../../src/process/Entry.ts"
+
+const frame = (scriptName: string, functionName = "") => ({ scriptName, functionName })
+
+describe("the file that a stack leads to", () => {
+  const program = "/app/main.ts"
+
+  it("[C230] is the module that calls, when it does so while it loads", () => {
+    assert.strictEqual(Entry.fileOf([frame("file:///app/main.ts")], program), "file:///app/main.ts")
+    // a module that the program imports is a program of its own
+    assert.strictEqual(Entry.fileOf([frame("file:///app/flame.ts")], program), "file:///app/flame.ts")
+  })
+
+  it("[C230] is the program that calls a shared start(), not the module of start()", () => {
+    const frames = [frame("file:///app/shared.ts", "start"), frame("file:///app/main.ts"), frame("node:internal/x")]
+    assert.strictEqual(Entry.fileOf(frames, program), "file:///app/main.ts")
+  })
+
+  it("[C230] is the program that Node was started with, when a function calls after an await", () => {
+    assert.strictEqual(Entry.fileOf([frame("file:///app/shared.ts", "start")], program), program)
+    assert.strictEqual(Entry.fileOf([frame("file:///app/shared.ts", "start")], undefined), "file:///app/shared.ts")
+  })
+
+  it("is none of a library, of Node, or of code that was typed in", () => {
+    const library = frame("file:///app/node_modules/effect/dist/Effect.js")
+    assert.strictEqual(Entry.fileOf([frame("file:///app/main.ts"), library], program), "file:///app/main.ts")
+    assert.isUndefined(Entry.fileOf([frame("[eval1]"), frame("")], undefined))
+  })
+})
+
+describe("an entry as a path", () => {
+  it("is that of a file URL, of its text, and of a path from here", () => {
+    assert.strictEqual(Entry.pathOf(new URL("file:///a%20b/c.ts")), "/a b/c.ts")
+    assert.strictEqual(Entry.pathOf("file:///a%20b/c.ts"), "/a b/c.ts")
+    assert.strictEqual(Entry.pathOf("c.ts"), `${process.cwd()}/c.ts`)
+    assert.isUndefined(Entry.pathOf("https://example.org/c.ts"))
+  })
+
+  it("[C230] may have been built beside its source", () => {
+    assert.deepStrictEqual(Entry.candidates("/a/b.ts"), ["/a/b.ts", "/a/b.js", "/a/b.mjs", "/a/b.cjs"])
+    assert.deepStrictEqual(Entry.candidates("/a/b.mts"), ["/a/b.mts", "/a/b.mjs", "/a/b.js"])
+    assert.deepStrictEqual(Entry.candidates("/a/b.js"), ["/a/b.js"])
+  })
+})
