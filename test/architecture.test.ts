@@ -106,6 +106,7 @@ const loads: Readonly<
       "schema/ItemCodec",
       "schema/LeafCoders",
       "schema/ObjectCoders",
+      "schema/OwnBytes",
       "schema/SchemaCodec",
       "schema/SchemaLayout",
       "schema/SchemaProblems",

@@ -66,7 +66,10 @@ export class NestedCalls implements Nesting {
     // whatever can be called was declared
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
-    return EncodePayload.encode(codec, fn, wanted.payload, (bytes) => this.send(current, caller, wanted, bytes))
+    return EncodePayload.encode(codec, fn, wanted.payload, (bytes) =>
+      // copied: bytes that are detached while they leave in parts are a fault that only a parent can confine
+      this.send(current, caller, wanted, bytes === wanted.payload ? new Uint8Array(bytes) : bytes)
+    )
   }
 
   private send(

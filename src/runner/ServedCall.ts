@@ -2,7 +2,8 @@
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { AnyEffect } from "../function/AnyEffect.ts"
-import { Kind } from "../wire/Frame.ts"
+import { detachedProblem } from "../schema/OwnBytes.ts"
+import { inlineLimit, Kind } from "../wire/Frame.ts"
 import type { Link } from "../wire/Link.ts"
 import type { RequestHead } from "../wire/Request.ts"
 import * as Answer from "../call/Answer.ts"
@@ -96,7 +97,8 @@ export class ServedCall extends ServedRequest {
     const { channel } = this.open
     channel.flushed(() => {
       // a stream of which items were dropped must not look complete
-      if (channel.dropped && exit._tag === "Success") this.reply(...Answer.interrupted)
+      if (channel.isBroken) this.reply(...Answer.died(new Error(`an item could not be sent: ${detachedProblem}`)))
+      else if (channel.dropped && exit._tag === "Success") this.reply(...Answer.interrupted)
       else super.conclude(exit)
     })
   }
@@ -111,7 +113,12 @@ export class ServedCall extends ServedRequest {
   }
 
   protected send(kind: Kind, body: Uint8Array): void {
-    this.host.link.send(kind, this.id, none, body)
+    const { link } = this.host
+    if (body.length <= inlineLimit) return link.send(kind, this.id, none, body)
+    link.send(kind, this.id, none, body, () => {
+      const [instead, why] = Answer.died(new Error(`the result could not be sent: ${detachedProblem}`))
+      link.send(instead, this.id, none, why)
+    })
   }
 
   protected leave(): void {

@@ -1,8 +1,9 @@
 /** Coders of the parts that have no parts: primitives, literals, bytes, times, and data that says itself what it is. */
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
-import type { ByteWriter } from "./ByteWriter.ts"
+import { type ByteWriter, LimitError } from "./ByteWriter.ts"
 import { nameOfSymbol, readData, readSymbol, readUtc, unfit, Units, writeData } from "./Data.ts"
+import { isDetached } from "./OwnBytes.ts"
 
 /** Writes and reads the values of a schema. Throws `unfit` for a value that does not fit, `Malformed` for bytes that are no value. */
 export interface ValueCoder {
@@ -76,6 +77,7 @@ export const bytes: ValueCoder = charged(
   {
     write: (w, value) => {
       if (!(value instanceof Uint8Array)) throw unfit
+      if (isDetached(value)) throw new LimitError("has bytes whose memory was detached")
       w.raw(value)
     },
     read: (r) => r.raw()

@@ -10,12 +10,19 @@ export type Compile = (ast: SchemaAST.AST) => ValueCoder
 interface Field {
   readonly name: PropertyKey
   readonly isOptional: boolean
+  /** Whether every object has such a key by its prototype: only an own one counts then. */
+  readonly isInherited: boolean
   readonly coder: ValueCoder
 }
 
 const fieldsOf = (ast: SchemaAST.Objects, compile: Compile): ReadonlyArray<Field> =>
   ast.propertySignatures
-    .map(({ name, type }) => ({ name, isOptional: SchemaAST.isOptional(type), coder: compile(type) }))
+    .map(({ name, type }) => ({
+      name,
+      isOptional: SchemaAST.isOptional(type),
+      isInherited: name in Object.prototype,
+      coder: compile(type)
+    }))
     .toSorted((a, b) => (String(a.name) < String(b.name) ? -1 : 1))
 
 export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => {
@@ -40,18 +47,13 @@ export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => 
   }
 }
 
-const writeField = (w: ByteWriter, { coder, isOptional, name }: Field, from: Record<PropertyKey, unknown>): void => {
-  if (isOptional || name === "__proto__") {
-    const isThere = name === "__proto__" ? Object.hasOwn(from, name) : name in from
-    if (isOptional) w.byte(isThere ? 1 : 0)
-    if (!isThere) {
-      if (isOptional) return
-      throw unfit
-    }
-  }
+const writeField = (w: ByteWriter, field: Field, from: Record<PropertyKey, unknown>): void => {
+  const { coder, isInherited, isOptional, name } = field
   const value = from[name]
-  if (value === undefined && !(name in from)) throw unfit
-  coder.write(w, value)
+  const isThere = isInherited ? Object.hasOwn(from, name) : value !== undefined || name in from
+  if (isOptional) w.byte(isThere ? 1 : 0)
+  if (isThere) coder.write(w, value)
+  else if (!isOptional) throw unfit
 }
 
 const readField = (r: ByteReader, { coder, isOptional, name }: Field, into: Record<PropertyKey, unknown>): void => {

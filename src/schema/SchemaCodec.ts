@@ -13,6 +13,7 @@ import * as SchemaParser from "effect/SchemaParser"
 import { ByteReader, Malformed } from "./ByteReader.ts"
 import { ByteWriter, LimitError, maxDepth, ValueTooLarge } from "./ByteWriter.ts"
 import { unfit } from "./Data.ts"
+import { detachedProblem, isDetached, isWhole } from "./OwnBytes.ts"
 import { isBytes, refusal } from "./SchemaLayout.ts"
 import { type Problem, problemsOf } from "./SchemaProblems.ts"
 import { isPlain, traitsOf } from "./SchemaTraits.ts"
@@ -112,14 +113,11 @@ const bytesSide = (schema: Schema.Top, { copiesViews = false, what }: CodecOptio
   side(
     (value) => {
       if (!(value instanceof Uint8Array)) throw mismatch(new SchemaIssue.InvalidType(schema.ast), schema, what)
+      if (isDetached(value)) throw new CodecError(misfit(what), [{ path: "", problem: detachedProblem }])
       return copiesViews && !isWhole(value) ? new Uint8Array(value) : value
     },
     (bytes, owned) => (owned ? plain(bytes) : new Uint8Array(bytes))
   )
-
-/** Whether bytes are a buffer of their own, which nobody else can see. */
-const isWhole = ({ buffer, byteLength }: Uint8Array): boolean =>
-  byteLength === buffer.byteLength && buffer instanceof ArrayBuffer && !buffer.resizable
 
 const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: CodecOptions): SchemaCodec => {
   const wire = Schema.make<Schema.Top>(wireOf(schema.ast))

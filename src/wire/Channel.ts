@@ -107,7 +107,7 @@ export class Channel {
    * Bytes above 8 KiB are not copied: they must not be changed any more. After the end nothing is sent.
    */
   send(messages: Uint8Array): boolean {
-    if (this.isDropped) return true
+    if (this.isDropped || this.out.isBroken) return true
     this.pushed += messages.length
     this.at.link.sendMessages(this.out, messages)
     this.isFull = this.out.left > highWater
@@ -163,6 +163,11 @@ export class Channel {
   endChannel(): void {
     this.isEnded = true
     this.dropUnsent()
+  }
+
+  /** Whether the memory of bytes that were sent was detached before they had left. */
+  get isBroken(): boolean {
+    return this.out.isBroken
   }
 
   /** Whether messages that were sent may have been dropped. */

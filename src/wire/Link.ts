@@ -76,9 +76,12 @@ export class Link {
     })
   }
 
-  /** Sends a frame whose body is `head` and then `payload`; large ones in parts. Large payloads are not copied. */
-  send(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array): void {
-    this.outbox.send(kind, id, head, payload)
+  /**
+   * Sends a frame whose body is `head` and then `payload`. Above 32 KiB the payload leaves in parts and is not copied;
+   * `lost` is called if its memory is detached before it has left.
+   */
+  send(kind: Kind, id: number, head: Uint8Array, payload: Uint8Array, lost?: () => void): void {
+    this.outbox.send(kind, id, head, payload, lost)
   }
 
   /** Sends a frame without head. */

@@ -24,6 +24,7 @@ const eagerSize = 1_400
 const copyLimit = 8 * 1024
 
 const none = new Uint8Array(0)
+const nobody = (): void => {}
 
 export class Outbox {
   /** Grows by one with each write; a frame sent in turn n was handed to the transport when `flushed >= n`. */
@@ -50,13 +51,17 @@ export class Outbox {
     this.onCongested = onCongested
   }
 
-  /** Sends a frame whose body is `head` and then `payload`; large ones in parts. Large payloads are not copied. */
-  send(kind: number, id: number, head: Uint8Array, payload: Uint8Array): void {
+  /**
+   * Sends a frame whose body is `head` and then `payload`. Above 32 KiB the payload leaves in parts and is not copied;
+   * `lost` is called if its memory is detached before it has left.
+   */
+  send(kind: number, id: number, head: Uint8Array, payload: Uint8Array, lost: () => void = nobody): void {
     if (this.isClosed) return
     const length = head.length + payload.length
     // the handshake is in whole frames: a Hello names every function of its runner
-    if (length > inlineLimit && kind >= Kind.Request) return this.sendLarge(kind, id, head, payload)
-    const copied = payload.length <= copyLimit
+    if (length > inlineLimit && kind >= Kind.Request) return this.sendLarge(kind, id, head, payload, lost)
+    // what its owner may detach is read now
+    const copied = payload.length <= inlineLimit
     const room = headerSize + head.length + (copied ? payload.length : 0)
     if (slabSize - this.at < room) this.nextSlab()
     this.header(kind, id, length)
@@ -211,14 +216,14 @@ export class Outbox {
     this.transport.atTurnEnd(this.turnEnd)
   }
 
-  private sendLarge(kind: number, id: number, head: Uint8Array, payload: Uint8Array): void {
+  private sendLarge(kind: number, id: number, head: Uint8Array, payload: Uint8Array, lost: () => void): void {
     const response = isFinal(kind)
     const open = Buffer.allocUnsafe(9 + head.length)
     open.writeDoubleBE(payload.length, 0)
     open[8] = kind
     open.set(head, 9)
     this.control(response ? Kind.OpenResponse : Kind.OpenRequest, id, open)
-    this.outgoing.push(new LargeBody(response ? Kind.PartResponse : Kind.PartRequest, id, payload))
+    this.outgoing.push(new LargeBody(response ? Kind.PartResponse : Kind.PartRequest, id, payload, lost))
   }
 
   private readonly turnEnd = (): void => {
@@ -280,6 +285,11 @@ export class Outbox {
       if (size === 0) {
         blocked++
         this.outgoing.push(body)
+        continue
+      }
+      if (!body.isIntact(size)) {
+        // in a turn of its own: whoever is told may send
+        this.transport.later(() => body.lost())
         continue
       }
       blocked = 0

@@ -1,4 +1,5 @@
 /** What waits to leave of one channel's messages: bytes in order, copied together where they are few. */
+import { isDetached } from "../schema/OwnBytes.ts"
 import { creditWindow } from "./Inbox.ts"
 
 /** Below this bytes are copied together; above it they are passed by reference. */
@@ -12,6 +13,8 @@ export class OutgoingMessages {
   credit = creditWindow
   /** Bytes that wait. */
   left = 0
+  /** Whether bytes were dropped because their memory was taken away. */
+  isBroken = false
   readonly part: number
   readonly id: number
   private readonly sent: () => void
@@ -73,6 +76,23 @@ export class OutgoingMessages {
     if (this.first === this.pieces.length) this.clear()
   }
 
+  isIntact(size: number): boolean {
+    let ahead = this.offset + size
+    for (let i = this.first; i < this.pieces.length && ahead > 0; i++) {
+      const piece = this.pieces[i]!
+      if (isDetached(piece)) return false
+      ahead -= piece.length
+    }
+    return true
+  }
+
+  /** Drops what waits: bytes of it have lost their memory. */
+  lost(): void {
+    this.isBroken = true
+    this.clear()
+    this.sent()
+  }
+
   clear(): void {
     this.left = 0
     this.pieces = []
@@ -95,6 +115,10 @@ export interface Outgoing {
   readonly left: number
   /** Appends its next bytes to what is written. */
   readonly take: (size: number, into: Array<Uint8Array>) => void
+  /** Whether none of the next bytes has lost its memory to somebody else. */
+  readonly isIntact: (size: number) => boolean
+  /** Called in a turn of its own after bytes were found not to be intact; nothing more is sent. */
+  readonly lost: () => void
 }
 
 /** A large body, which is not copied: it must not be changed until it has left. */
@@ -103,16 +127,24 @@ export class LargeBody implements Outgoing {
   private offset = 0
   readonly part: number
   readonly id: number
+  readonly lost: () => void
   private readonly bytes: Uint8Array
+  private readonly size: number
 
-  constructor(part: number, id: number, bytes: Uint8Array) {
+  constructor(part: number, id: number, bytes: Uint8Array, lost: () => void) {
     this.part = part
     this.id = id
     this.bytes = bytes
+    this.size = bytes.length
+    this.lost = lost
   }
 
   get left(): number {
-    return this.bytes.length - this.offset
+    return this.size - this.offset
+  }
+
+  isIntact(): boolean {
+    return this.bytes.length === this.size
   }
 
   take(size: number, into: Array<Uint8Array>): void {

@@ -49,7 +49,7 @@ const scratch = Buffer.allocUnsafeSlow(maxPrefix + joined)
 
 const none: ReadonlyArray<Uint8Array> = []
 
-/** Sends one message; bytes above 4 KiB are not copied. */
+/** Sends one message. */
 export const send = (channel: Channel, kind: Kind, id: number, pieces: ReadonlyArray<Uint8Array> = none): void => {
   let size = headSize
   for (const piece of pieces) size += piece.length
@@ -66,7 +66,8 @@ export const send = (channel: Channel, kind: Kind, id: number, pieces: ReadonlyA
   writeHead(head, 0, kind, id)
   channel.send(lengthOf(size))
   channel.send(head)
-  for (const piece of pieces) channel.send(piece)
+  // copied: bytes that were detached would end the channel, which all requests of the service share
+  for (const piece of pieces) channel.send(piece.length > joined ? new Uint8Array(piece) : piece)
 }
 
 const writeHead = (into: Buffer, at: number, kind: number, id: number): number => {

@@ -27,6 +27,7 @@ export interface Due extends Deadline {
 export interface CallOwner {
   readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
   readonly expired: (call: Call, now: number) => void
+  readonly detached: (call: Call) => void
 }
 
 /** Who wants to know when the caller has its answer. */
@@ -154,6 +155,10 @@ export class Call implements Ticket, RunnerCall, Due {
 
   final(kind: number, body: Buffer, large: Uint8Array | undefined): void {
     this.owner.final(this, kind, body, large)
+  }
+
+  detached(): void {
+    this.owner.detached(this)
   }
 
   get isTimed(): boolean {

@@ -3,6 +3,7 @@ import type { BootFailure } from "../../error/BootFailure.ts"
 import {
   BootFailed,
   FunctionMissing,
+  InvalidPayload,
   PoolClosed,
   QueueFull,
   type Reason,
@@ -10,6 +11,7 @@ import {
   TimedOut
 } from "../../error/FlameError.ts"
 import { Disconnected, type RunnerExit } from "../../error/RunnerExit.ts"
+import { detachedProblem } from "../../schema/OwnBytes.ts"
 import { Call } from "./Call.ts"
 import type { Command } from "../policy/Step.ts"
 
@@ -41,6 +43,10 @@ export const runnerLost = (pool: string, call: Call, runner: string, exit: Runne
   })
 
 /** The runner does not have the function, or with `failure` another one of that name. */
+/** The payload of a call lost its memory before it had left. */
+export const detached = (call: Call): InvalidPayload =>
+  new InvalidPayload({ function: call.fn.name, issues: [{ path: "", problem: detachedProblem }] })
+
 export const misfit = (
   pool: string,
   call: Call,

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import type { BootFailure } from "../../error/BootFailure.ts"
 import { FlameError, type Reason } from "../../error/FlameError.ts"
 import * as Unhandled from "../../error/Unhandled.ts"
+import { isDetached } from "../../schema/OwnBytes.ts"
 import { Kind } from "../../wire/Frame.ts"
 import { Call, type CallOwner } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
@@ -168,6 +169,15 @@ export class PoolEngine implements CallOwner {
     return whyWaiting(this.state, this.runners)
   }
 
+  /** Fails a call whose payload was taken away while it left. Its runner has a part of it, and never runs it. */
+  detached(call: Call): void {
+    if (call.phase !== "open") return
+    this.timer.cancel(call)
+    this.parts.metrics.failed(call.cast)
+    call.fail(CallReasons.detached(call), "stopping")
+    this.stopping.begin(call, this.now())
+  }
+
   final(call: Call, kind: number, body: Buffer, large: Uint8Array | undefined): void {
     const now = this.now()
     if (call.heapIndex >= 0) this.timer.cancel(call)
@@ -239,6 +249,10 @@ export class PoolEngine implements CallOwner {
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
     const functionIndex = handle.indexOf(call.fn, call.codec !== undefined)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
+    if (isDetached(call.payload)) {
+      this.release(call, now, false)
+      return this.answer(call, failed(CallReasons.detached(call)))
+    }
     call.dispatchedAt = now
     call.ranOn = index
     call.ranFor = undefined

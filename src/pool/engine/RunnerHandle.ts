@@ -6,7 +6,7 @@
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import { Channel, type ChannelHandlers } from "../../wire/Channel.ts"
-import { isFinal, isItems, Kind, kindName } from "../../wire/Frame.ts"
+import { inlineLimit, isFinal, isItems, Kind, kindName } from "../../wire/Frame.ts"
 import { type Hello, layoutMismatch } from "../../wire/Handshake.ts"
 import type { Link, LinkClosed } from "../../wire/Link.ts"
 import { encodeHead, type Extras, type SpanIds } from "../../wire/Request.ts"
@@ -25,6 +25,8 @@ export interface RunnerCall {
   /** Its channel, from its Request to its final frame; set by the handle. */
   channel?: Channel | undefined
   readonly final: (kind: number, body: Buffer, large: Uint8Array | undefined) => void
+  /** The memory of its payload was detached before the payload had left. */
+  readonly detached?: () => void
 }
 
 /** What a pool wants to know of a runner. */
@@ -118,8 +120,9 @@ export class RunnerHandle {
       call.channel = new Channel({ link, side: "parent", id, limit }, call.messages)
     }
     const head = encodeHead(functionIndex, budget, span, extras, call.isTimed, isNested)
+    const lost = payload.length <= inlineLimit ? undefined : () => this.calls[id] === call && call.detached?.()
     try {
-      this.link.send(Kind.Request, id, head, payload)
+      this.link.send(Kind.Request, id, head, payload, lost)
     } catch (error) {
       // A payload may be detached from its buffer. Nothing of the call was sent.
       this.forgetCall(id)

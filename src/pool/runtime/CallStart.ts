@@ -83,7 +83,7 @@ export const cast = (
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
     // bytes are their own encoding: nobody waits for a cast, so its caller may change them before they are sent
-    const own = bytes === payload ? bytes.slice() : bytes
+    const own = bytes === payload ? new Uint8Array(bytes) : bytes
     let accepted = false
     let refusal: CallExit | undefined
     const resume = (exit: CallExit) => {

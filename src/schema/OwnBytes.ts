@@ -1,0 +1,13 @@
+/** Whose bytes are: a buffer may be seen by others, and may be taken away. */
+
+/** Whether bytes are a buffer of their own, which nobody else can see through another view. */
+export const isWhole = ({ buffer, byteLength }: Uint8Array): boolean =>
+  byteLength === buffer.byteLength && buffer instanceof ArrayBuffer && !buffer.resizable
+
+/** Whether the memory of bytes was taken away: transferred to another thread, or left by a WebAssembly memory that grew. */
+export const isDetached = ({ buffer, byteLength }: Uint8Array): boolean =>
+  // only what is empty can be so
+  byteLength === 0 && (buffer as { readonly detached?: boolean }).detached === true
+
+/** Why bytes could not be sent. */
+export const detachedProblem = "its memory was detached before it had left: keep the buffer until the call has ended"

@@ -1,0 +1,29 @@
+/**
+ * Nightly round trips of random values: `node test/values/main.ts --runs 10000000 [--seed 1]`.
+ *
+ * Prints a line for each batch, and the first values that arrived changed. Exits with 1 if there were any.
+ */
+import * as Effect from "effect/Effect"
+import { parseArgs } from "node:util"
+import { roundTrips } from "./roundTrips.ts"
+
+const { values } = parseArgs({ options: { runs: { type: "string" }, seed: { type: "string" } } })
+const runs = Number(values.runs ?? 10_000_000)
+let seed = Number(values.seed ?? Date.now() % 1_000_000)
+let done = 0
+let refused = 0
+const begun = performance.now()
+while (done < runs) {
+  const report = await Effect.runPromise(roundTrips({ seed, schemas: 200, values: 250 }))
+  done += report.roundTrips
+  refused += report.refused
+  const rate = Math.round(done / ((performance.now() - begun) / 1000))
+  console.log(
+    `seed ${seed}: ${done} round trips, ${refused} refused, ${rate}/s, ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`
+  )
+  if (report.failures.length > 0) {
+    console.error(report.failures.join("\n"))
+    process.exit(1)
+  }
+  seed++
+}

@@ -1,0 +1,144 @@
+/**
+ * Sends random values of random schemas through functions that give them back, in memory and in a child process.
+ *
+ * A value arrives equal to what was sent, or to what Schema's own JSON codec makes of it where several members of a union
+ * fit; or both backends refuse the value in the same words.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import fc from "fast-check"
+import { inspect } from "node:util"
+import * as Flame from "../../src/Flame.ts"
+import * as FlameLayer from "../../src/FlameLayer.ts"
+import { FlameError } from "../../src/error/FlameError.ts"
+import { describe } from "../../src/schema/SchemaLayout.ts"
+import { echoes, seedVariable } from "../fixtures/values/echoes.ts"
+import { same } from "../fixtures/values/same.ts"
+
+export interface Rounds {
+  readonly seed: number
+  readonly schemas: number
+  /** Values of each schema. */
+  readonly values: number
+}
+
+export interface Report {
+  roundTrips: number
+  refused: number
+  readonly failures: Array<string>
+}
+
+const entry = new URL("../fixtures/values/runner.ts", import.meta.url)
+
+/** One value in twenty is of anything: most of them do not fit. */
+const strange = fc.anything({
+  withBigInt: true,
+  withDate: true,
+  withMap: true,
+  withTypedArray: true,
+  withSparseArray: true
+})
+
+const fitting = (value: unknown) => ({ value, fits: true })
+const odd = (value: unknown) => ({ value, fits: false })
+
+/** Runs one batch of schemas on both backends. */
+export const roundTrips = ({ schemas, seed, values }: Rounds): Effect.Effect<Report> =>
+  Effect.gen(function* () {
+    const functions = echoes(seed, schemas)
+    const report: Report = { roundTrips: 0, refused: 0, failures: [] }
+    const cases = functions.flatMap((echo, i) => {
+      const mixed = fc.oneof(
+        { weight: 19, arbitrary: echo.values.map(fitting) },
+        { weight: 1, arbitrary: strange.map(odd) }
+      )
+      return fc.sample(mixed, { seed: seed + i, numRuns: values }).map((one) => ({ echo, ...one }))
+    })
+    const options = { max: 1, concurrency: 64, min: 1 }
+    const all = (layer: Layer.Layer<never, never, never>) =>
+      Effect.forEach(cases, ({ echo, value }) => Effect.exit(Flame.call(echo.fn, value)), { concurrency: 256 }).pipe(
+        Effect.provide(layer)
+      )
+    const memory = yield* all(
+      FlameLayer.test(
+        functions.map(({ fn }) => fn),
+        options
+      ) as never
+    )
+    const local = FlameLayer.local({ entry, env: { [seedVariable]: `${seed},${schemas}` }, ...options })
+    const remote = yield* all(Layer.orDie(local))
+    cases.forEach(({ echo, fits, value }, i) => {
+      report.roundTrips += 2
+      const problem = compare(echo.schema, value, fits, memory[i]!, remote[i]!)
+      if (problem === "refused") report.refused += 2
+      else if (problem !== undefined && report.failures.length < 10) {
+        report.failures.push(`seed ${seed}, ${echo.fn.name} ${describe(echo.schema)}, value ${show(value)}: ${problem}`)
+      }
+    })
+    return report
+  }) as Effect.Effect<Report>
+
+type AnyExit = Exit.Exit<unknown, unknown>
+
+const compare = (
+  schema: Schema.Codec<unknown, unknown>,
+  value: unknown,
+  fits: boolean,
+  a: AnyExit,
+  b: AnyExit
+): string | undefined => {
+  if (Exit.isFailure(a) || Exit.isFailure(b)) {
+    const [left, right] = [wordsOf(a), wordsOf(b)]
+    if (left !== right) return `in memory: ${left}; on a process: ${right}`
+    return Exit.isFailure(a) && isRefusal(a) ? "refused" : `it failed: ${left}`
+  }
+  if (!same(a.value, b.value)) return `in memory: ${show(a.value)}; on a process: ${show(b.value)}`
+  if (same(value, a.value)) return undefined
+  // of what is no value of the schema nothing can be expected but that both backends agree
+  if (!fits) return undefined
+  const expected = throughJson(schema, value)
+  return expected.some((one) => same(one, a.value))
+    ? undefined
+    : `it arrived as ${show(a.value)}, not as ${expected.map(show).join(" or ")}`
+}
+
+const isRefusal = (exit: Exit.Failure<unknown, unknown>): boolean =>
+  exit.cause.reasons.some(
+    (reason) =>
+      Cause.isFailReason(reason) && reason.error instanceof FlameError && reason.error.reason._tag === "InvalidPayload"
+  )
+
+const wordsOf = (exit: AnyExit): string =>
+  Exit.isSuccess(exit)
+    ? "a value"
+    : Cause.pretty(exit.cause)
+        .split("\n")[0]!
+        .replaceAll(/runner \S+/g, "runner")
+
+/** What Schema makes of a value that goes through its own codec once, and twice as the payload and the result do. */
+const throughJson = (schema: Schema.Codec<unknown, unknown>, value: unknown): ReadonlyArray<unknown> => {
+  const results: Array<unknown> = []
+  let next = value
+  for (let i = 0; i < 2; i++) {
+    try {
+      const codec = Schema.toCodecJson(schema)
+      next = Schema.decodeUnknownSync(codec)(Schema.encodeUnknownSync(codec)(next))
+    } catch {
+      break
+    }
+    results.push(next)
+  }
+  // Schema itself, without any encoding, drops what a type does not have
+  try {
+    results.push(Schema.decodeUnknownSync(schema)(Schema.encodeUnknownSync(schema)(value)))
+  } catch {
+    // nothing else to compare with
+  }
+  return results
+}
+
+const show = (value: unknown): string =>
+  inspect(value, { depth: 6, breakLength: Infinity, maxStringLength: 60 }).slice(0, 400)
