@@ -51,10 +51,7 @@ export class Outbox {
     this.onCongested = onCongested
   }
 
-  /**
-   * Sends a frame whose body is `head` and then `payload`. Above 32 KiB the payload leaves in parts and is not copied;
-   * `lost` is called if its memory is detached before it has left.
-   */
+  /** Sends a frame, as `Link.send` does. */
   send(kind: number, id: number, head: Uint8Array, payload: Uint8Array, lost: () => void = nobody): void {
     if (this.isClosed) return
     const length = head.length + payload.length
@@ -288,7 +285,7 @@ export class Outbox {
         continue
       }
       if (!body.isIntact(size)) {
-        // in a turn of its own: whoever is told may send
+        // in a turn of its own: the owner may send
         this.transport.later(() => body.lost())
         continue
       }

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import fc from "fast-check"
+import * as fc from "fast-check"
 import { inspect } from "node:util"
 import * as Flame from "../../src/Flame.ts"
 import * as FlameLayer from "../../src/FlameLayer.ts"
@@ -55,7 +55,7 @@ export const roundTrips = ({ schemas, seed, values }: Rounds): Effect.Effect<Rep
         { weight: 19, arbitrary: echo.values.map(fitting) },
         { weight: 1, arbitrary: strange.map(odd) }
       )
-      return fc.sample(mixed, { seed: seed + i, numRuns: values }).map((one) => ({ echo, ...one }))
+      return fc.sample(mixed, { seed: seed + i, numRuns: values }).map(({ fits, value }) => ({ echo, fits, value }))
     })
     const options = { max: 1, concurrency: 64, min: 1 }
     const all = (layer: Layer.Layer<never, never, never>) =>
