@@ -1,42 +1,57 @@
-/** Log lines about strangers, who could otherwise fill a log: one per address and 10 s. */
+/** Log lines about strangers, who could otherwise fill a log, and what is remembered of their addresses. */
 import * as Effect from "effect/Effect"
 
+/** Milliseconds in which one address is complained of once, and all addresses together at most `mostLines` times. */
 const interval = 10_000
+const mostLines = 10
 
 /** Addresses that are remembered. */
 const capacity = 1_024
 
-/** What says so in the log: `message`, from where, why, and how often it was not said before. */
+/** Makes a function that logs `message` with an address and a detail, and how many complaints were left out before. */
 export const makeComplaints = (message: string): Effect.Effect<(address: string, detail: string) => void> =>
   Effect.contextWith((context) => {
     const run = Effect.runForkWith(context)
-    const byAddress = new Map<string, { readonly at: number; unsaid: number }>()
+    const saidOf = new Map<string, number>()
+    let began = -Infinity
+    let lines = 0
+    let unsaid = 0
     return Effect.succeed((address: string, detail: string) => {
       const now = performance.now()
-      const last = byAddress.get(address)
-      if (last !== undefined && now - last.at < interval) return void last.unsaid++
-      byAddress.delete(address)
-      byAddress.set(address, { at: now, unsaid: 0 })
-      if (byAddress.size > capacity) byAddress.delete(byAddress.keys().next().value ?? "")
-      const more = last === undefined || last.unsaid === 0 ? "" : `; so were ${last.unsaid} more since the last line`
+      if (now - began >= interval) {
+        began = now
+        lines = 0
+      }
+      if (lines >= mostLines || now - (saidOf.get(address) ?? -Infinity) < interval) return void unsaid++
+      lines++
+      // set again, an address is the youngest one
+      saidOf.delete(address)
+      saidOf.set(address, now)
+      forgetOldest(saidOf)
+      const more = unsaid === 0 ? "" : ` (${unsaid} more refused connections were not logged since the last line)`
+      unsaid = 0
       run(Effect.logWarning(`${message}: from ${address}, ${detail}${more}`))
     })
   })
 
+const forgetOldest = (byAddress: Map<string, unknown>): void => {
+  if (byAddress.size > capacity) byAddress.delete(byAddress.keys().next().value ?? "")
+}
+
 /** How far a runner has got with dialling back. */
 export type Seen = "nothing" | "tcp" | "tls refused" | "authenticated"
 
+/** How far the latest connections of each address got. */
 export class Sightings {
   private readonly byAddress = new Map<string, { readonly seen: Seen; readonly at: number }>()
 
   note(address: string, seen: Seen): void {
     const last = this.byAddress.get(address)
-    // the furthest counts: a runner may be sent away for want of room after it was refused
+    // the furthest counts: a later connection of a refused runner may be closed for want of room
     if (last?.seen === "tls refused" && seen === "tcp") seen = last.seen
     this.byAddress.delete(address)
     this.byAddress.set(address, { seen, at: performance.now() })
-    if (this.byAddress.size <= capacity) return
-    for (const oldest of this.byAddress.keys()) return void this.byAddress.delete(oldest)
+    forgetOldest(this.byAddress)
   }
 
   since(address: string, time: number): Seen {

@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { NeverConnected } from "../../error/BootFailure.ts"
 import { builtin } from "../../function/Builtin.ts"
+import { pauseAfter } from "../../time/RetryPause.ts"
 import * as Psk from "./Psk.ts"
 import { HandshakeFailed, secure } from "./PskClient.ts"
 import * as SilentConnection from "./SilentConnection.ts"
@@ -31,8 +32,8 @@ export interface DialOptions extends Psk.Credentials {
 const tcpTimeout = 3_000
 const tlsTimeout = 5_000
 
-/** The wait between rounds, in milliseconds, before its jitter. */
-const backoff = { first: 50, most: 1_000 }
+/** The pause between two rounds over all addresses, in milliseconds. */
+const pauses = { first: 75, longest: 1_500 }
 
 /** The pipe to the parent. Rejects with `NeverConnected` where nobody there is the parent in time. */
 export const dialParent = (options: DialOptions, signal?: AbortSignal): Promise<Transport> =>
@@ -86,7 +87,7 @@ const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patienc
     })
   }
   const rounds = Effect.gen(function* () {
-    for (let wait = backoff.first; refused.size < all.length; wait = Math.min(backoff.most, wait * 2)) {
+    for (let round = 1; refused.size < all.length; round++) {
       for (const address of all) {
         if (refused.has(address)) continue
         const result = yield* Effect.result(attempt(address, identity, psk))
@@ -94,7 +95,7 @@ const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patienc
         said.set(address, result.failure.detail)
         if (result.failure.refused) refused.add(address)
       }
-      if (refused.size < all.length) yield* Effect.sleep(wait * (0.5 + Math.random()))
+      if (refused.size < all.length) yield* Effect.sleep(pauseAfter(round, pauses, Math.random()))
     }
     return yield* Effect.fail(give())
   })
@@ -182,7 +183,7 @@ const accompany = (address: Address, identity: string, first: TLSSocket, token: 
       )
       if (result._tag === "Success") return SilentConnection.tie(first, result.success)
       if (result.failure.refused) return void first.destroy(new Error(`no second connection: ${result.failure.detail}`))
-      yield* Effect.sleep(backoff.first * (0.5 + Math.random()))
+      yield* Effect.sleep(pauseAfter(1, pauses, Math.random()))
     }
   })
   const fiber = Effect.runFork(second)

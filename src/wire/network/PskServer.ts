@@ -61,16 +61,24 @@ export class PskServer {
   }
 
   private find(identity: string, socket: Tls.TLSSocket): Uint8Array | undefined {
-    const stranger = this.strangers.find(socket)
+    const stranger = this.strangerOf(socket)
     if (stranger === undefined) return undefined
     const key = this.handlers.find(identity, stranger.address)
     if (key !== undefined) this.claims.set(stranger, identity)
     return key
   }
 
+  /**
+   * The stranger behind a TLS socket, by the socket below it: an address and a port may be those of a later connection.
+   * `_parent` is no documented property of Node. Without it nobody gets in, which the tests would show at once.
+   */
+  private strangerOf(socket: Tls.TLSSocket & { readonly _parent?: Socket }): Stranger | undefined {
+    return socket._parent === undefined ? undefined : this.strangers.find(socket._parent)
+  }
+
   private secure(socket: Tls.TLSSocket): void {
     socket.on("error", () => {})
-    const stranger = this.strangers.find(socket)
+    const stranger = this.strangerOf(socket)
     const identity = stranger === undefined ? undefined : this.claims.get(stranger)
     // there is no way in without a key; if there were, nobody should take it
     if (stranger === undefined || identity === undefined || !socket.isSessionReused()) return void socket.destroy()

@@ -1,59 +1,65 @@
 /**
- * Connections that have proven nothing yet: how many there may be, how long, and how much they may say.
+ * Connections that have proven nothing yet: how many there may be, for how long, and how much they may send.
  *
- *   accepted ──first TLS record whole──▶ handshake ──▶ authenticated (no affair of this module any more)
+ *   accepted ──first TLS record whole──▶ handshake ──▶ authenticated (released from here)
+ *
+ * An entry belongs to its socket, not to an address and a port: a peer may reset a connection and reuse its port at once.
  */
 import type { Socket } from "node:net"
 
 /** What strangers may take of a process. Durations in milliseconds, sizes in bytes. */
 export interface StrangerLimits {
-  /** Connections in all, and from one address: beyond it the oldest goes, so that nobody is kept out by waiting. */
+  /** Connections in all. Default 256. Up to twice as many exist until the end of the next turn of the event loop. */
   readonly sockets: number
-  readonly perAddress: number
-  /** How long the first message may take, and all until the peer has proven who it is; so long its second connection too. */
+  /** Connections of one neighbour: an IPv4 address, or an IPv6 network of 64 bits. Default 16. */
+  readonly perNeighbour: number
+  /** Time for the first TLS record. Default 1 000. */
   readonly helloTimeout: number
+  /** Time until the peer has proven who it is, and then again until its second connection has. Default 5 000. */
   readonly timeout: number
-  /** What is read of one before its handshake. */
+  /** Bytes that are read of a connection before its handshake. Default 16 KiB. */
   readonly buffered: number
 }
 
 export const defaults: StrangerLimits = {
   sockets: 256,
-  perAddress: 16,
+  perNeighbour: 16,
   helloTimeout: 1_000,
   timeout: 5_000,
   buffered: 16 * 1024
 }
 
-/** Why a stranger was sent away. */
+/** Why a connection was closed before its handshake was over. */
 export type Dismissal = "crowded" | "silent" | "slow" | "garbage"
 
-/** A connection of somebody who has proven nothing yet. */
+/** A connection that has proven nothing yet. */
 export interface Stranger {
   readonly socket: Socket
   readonly address: string
-  /** Whether it has begun a handshake. */
+  /** Whether its first TLS record has come. */
   hasSpoken: boolean
 }
 
 export interface StrangersHandlers {
-  /** It has sent what looks like the beginning of a handshake, which is back in the socket. */
+  /** The beginning of a handshake has come, and is back in the socket. */
   readonly hello: (stranger: Stranger) => void
   readonly dismissed: (stranger: Stranger, why: Dismissal) => void
-  /** Its connection ended before it had proven anything. */
+  /** The peer ended the connection before it had proven anything. */
   readonly left: (stranger: Stranger) => void
 }
 
 interface Entry extends Stranger {
-  readonly peer: string
+  readonly neighbour: string
   timer: NodeJS.Timeout
 }
 
 export class Strangers {
-  private readonly entries = new Map<string, Entry>()
-  private readonly byAddress = new Map<string, Set<Entry>>()
+  /** In the order of their arrival. */
+  private readonly entries = new Map<Socket, Entry>()
+  private readonly neighbours = new Map<string, Set<Entry>>()
   private readonly limits: StrangerLimits
   private readonly handlers: StrangersHandlers
+  private isTrimming = false
 
   constructor(limits: StrangerLimits, handlers: StrangersHandlers) {
     this.limits = limits
@@ -64,53 +70,94 @@ export class Strangers {
     return this.entries.size
   }
 
-  /** Takes a new connection in, at the cost of an older one where there are too many. */
+  /**
+   * Takes a new connection in.
+   *
+   * Where there are too many, others are closed two turns later: by then the hello of an honest peer has been read, and
+   * connections that have said nothing go first. At twice the limit the new connection is closed instead.
+   */
   add(socket: Socket): void {
-    // what happens to it is told by its end
+    // an error is followed by the end of the connection, which is handled below
     socket.on("error", () => {})
-    const { remoteAddress, remotePort } = socket
-    // gone before it was looked at
-    if (remoteAddress === undefined || remotePort === undefined) return void socket.destroy()
+    const { remoteAddress } = socket
+    // the peer has reset the connection already
+    if (remoteAddress === undefined) return void socket.destroy()
+    const { helloTimeout, perNeighbour, sockets } = this.limits
     const address = addressOf(remoteAddress)
-    const { helloTimeout, perAddress, sockets } = this.limits
-    const neighbours = this.byAddress.get(address) ?? new Set()
-    if (neighbours.size >= perAddress) this.dismissFirst(neighbours)
-    else if (this.entries.size >= sockets) this.dismissFirst(this.entries.values())
+    const neighbour = neighbourOf(address)
     const entry: Entry = {
       socket,
       address,
+      neighbour,
       hasSpoken: false,
-      peer: peerOf(remoteAddress, remotePort),
       timer: fairTimeout(helloTimeout, () => this.dismiss(entry, "silent"))
     }
-    neighbours.add(entry)
-    this.byAddress.set(address, neighbours)
-    this.entries.set(entry.peer, entry)
+    const near = this.neighbours.get(neighbour) ?? new Set()
+    if (this.entries.size >= 2 * sockets) {
+      clearTimeout(entry.timer)
+      socket.destroy()
+      return this.handlers.dismissed(entry, "crowded")
+    }
+    near.add(entry)
+    this.neighbours.set(neighbour, near)
+    this.entries.set(socket, entry)
     socket.once("close", () => {
       if (this.remove(entry)) this.handlers.left(entry)
     })
     this.listen(entry)
+    if (near.size > perNeighbour || this.entries.size > sockets) this.trimSoon()
   }
 
-  /** The stranger behind a socket that was made of its connection. */
+  /** The stranger of a socket. */
   find(socket: Socket): Stranger | undefined {
-    const { remoteAddress, remotePort } = socket
-    return remoteAddress === undefined || remotePort === undefined
-      ? undefined
-      : this.entries.get(peerOf(remoteAddress, remotePort))
+    return this.entries.get(socket)
   }
 
-  /** It has proven who it is. */
+  /** The peer has proven who it is. */
   release(stranger: Stranger): void {
     this.remove(stranger as Entry)
   }
 
-  /** Sends all away. */
+  /** Closes all connections. */
   dismissAll(): void {
     for (const entry of this.entries.values()) {
       this.remove(entry)
       entry.socket.destroy()
     }
+  }
+
+  private trimSoon(): void {
+    if (this.isTrimming) return
+    this.isTrimming = true
+    setImmediate(() => setImmediate(() => this.trim()))
+  }
+
+  /** Closes connections until the limits hold: those of the most crowded neighbour first. */
+  private trim(): void {
+    this.isTrimming = false
+    const { perNeighbour, sockets } = this.limits
+    for (const near of this.neighbours.values()) {
+      while (near.size > perNeighbour) this.dismissFirst(near)
+    }
+    while (this.entries.size > sockets) this.dismissFirst(this.mostCrowded())
+  }
+
+  private mostCrowded(): ReadonlySet<Entry> {
+    let most: ReadonlySet<Entry> = new Set()
+    for (const near of this.neighbours.values()) if (near.size > most.size) most = near
+    return most
+  }
+
+  /** Closes the oldest connection that has said nothing, else the oldest. */
+  private dismissFirst(near: ReadonlySet<Entry>): void {
+    let first: Entry | undefined
+    for (const entry of near) {
+      first ??= entry
+      if (entry.hasSpoken) continue
+      first = entry
+      break
+    }
+    if (first !== undefined) this.dismiss(first, "crowded")
   }
 
   private listen(entry: Entry): void {
@@ -136,10 +183,6 @@ export class Strangers {
     socket.on("readable", read)
   }
 
-  private dismissFirst(entries: Iterable<Entry>): void {
-    for (const entry of entries) return this.dismiss(entry, "crowded")
-  }
-
   private dismiss(entry: Entry, why: Dismissal): void {
     this.remove(entry)
     entry.socket.destroy()
@@ -147,24 +190,35 @@ export class Strangers {
   }
 
   private remove(entry: Entry): boolean {
-    if (this.entries.get(entry.peer) !== entry) return false
+    if (!this.entries.delete(entry.socket)) return false
     clearTimeout(entry.timer)
-    this.entries.delete(entry.peer)
-    const neighbours = this.byAddress.get(entry.address)
-    if (neighbours?.delete(entry) === true && neighbours.size === 0) this.byAddress.delete(entry.address)
+    const near = this.neighbours.get(entry.neighbour)
+    if (near?.delete(entry) === true && near.size === 0) this.neighbours.delete(entry.neighbour)
     return true
   }
 }
 
-const peerOf = (address: string, port: number): string => `${address} ${port}`
-
-/** An address as people write it: IPv4 also where it came in through a socket of both families. */
+/** An address as people write it: an IPv4 address stays one on a socket of both families. */
 export const addressOf = (address: string): string =>
   address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 
+/** What counts as one neighbour: an IPv4 address, or the first 64 bits of an IPv6 address, which one host may choose below. */
+export const neighbourOf = (address: string): string => {
+  if (!address.includes(":")) return address
+  const [text = ""] = address.split("%")
+  const [left = "", right] = text.split("::")
+  const first = left === "" ? [] : left.split(":")
+  const last = right === undefined || right === "" ? [] : right.split(":")
+  // an embedded IPv4 address takes two groups
+  const groups = first.length + last.length + (text.includes(".") ? 1 : 0)
+  const gap = right === undefined ? [] : Array.from({ length: Math.max(0, 8 - groups) }, () => "0")
+  const network = [...first, ...gap, ...last].slice(0, 4)
+  return `${network.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`
+}
+
 const header = 5
 
-/** Bytes of the record that carries a ClientHello and of its header; undefined where these bytes do not begin one. */
+/** Bytes of a TLS record with a ClientHello, with its header; undefined where the bytes do not begin one. */
 const recordLength = (bytes: Buffer): number | undefined => {
   const isHello =
     bytes[0] === 22 && (bytes.length < 2 || bytes[1] === 3) && (bytes.length <= header || bytes[header] === 1)
@@ -172,12 +226,12 @@ const recordLength = (bytes: Buffer): number | undefined => {
   return bytes.length < header ? header : header + bytes.readUInt16BE(3)
 }
 
-/** How late a timer may be before it counts as our own fault, in milliseconds. */
+/** A timer that is later than this, in milliseconds, was held up by this process. */
 const lateness = 50
 
 /**
- * A timeout that does not blame a peer for what a blocked event loop kept us from reading: one that comes late gives the
- * whole time once more.
+ * A timeout that does not blame a peer for a blocked event loop: a timer that fires late waits the whole time once more,
+ * because what the peer sent meanwhile has not been read.
  */
 export const fairTimeout = (millis: number, strike: () => void): NodeJS.Timeout => {
   const due = performance.now() + millis

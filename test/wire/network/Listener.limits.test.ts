@@ -45,7 +45,7 @@ describe("strangers at the port for runners", () => {
   it("may be so many, for so long, and say so much", () => {
     assert.deepStrictEqual(defaults, {
       sockets: 256,
-      perAddress: 16,
+      perNeighbour: 16,
       helloTimeout: 1_000,
       timeout: 5_000,
       buffered: 16_384
@@ -54,7 +54,7 @@ describe("strangers at the port for runners", () => {
 
   it.live("are sent away, the oldest first, where there are too many from one address", () =>
     Effect.gen(function* () {
-      const listener = yield* listening({ limits: { perAddress: 4, helloTimeout: 60_000 } })
+      const listener = yield* listening({ limits: { perNeighbour: 4, helloTimeout: 60_000 } })
       const other = yield* crowd(listener, 1, "127.0.0.2")
       const sockets = yield* crowd(listener, 10, "127.0.0.1")
       yield* until(() => listener.counters.crowded === 6, "the first of them are gone")
@@ -145,7 +145,7 @@ describe("strangers at the port for runners", () => {
 
   it.live("cannot keep a runner out: it tries again when it was sent away", () =>
     Effect.gen(function* () {
-      const listener = yield* listening({ limits: { perAddress: 2, sockets: 4 } })
+      const listener = yield* listening({ limits: { perNeighbour: 2, sockets: 4 } })
       const admission = listener.expect(1)
       const flooding = { isOver: false }
       const flood = yield* Effect.forkChild(
