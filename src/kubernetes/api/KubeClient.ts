@@ -84,7 +84,7 @@ export class KubeClient extends Context.Service<
     /** Lists pods by a label selector, from the watch cache (`resourceVersion=0`) unless `exact`. */
     readonly listPods: (selector: string, options?: { readonly exact?: boolean }) => Effect.Effect<List<Pod>, KubeError>
     /**
-     * One watch, from a resource version on. Ends when the server ends it; fails when the connection breaks or is silent for
+     * A watch, from a resource version on. Ends when the server ends it; fails when the connection breaks or is silent for
      * 75 s. `accepted` runs when the server has accepted the watch, which may be long before the first event.
      */
     readonly watchPods: (

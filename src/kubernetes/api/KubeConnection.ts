@@ -30,7 +30,7 @@ export interface Self {
   readonly uid: string
 }
 
-/** One API server, and how this process authenticates there. */
+/** An API server, and how this process authenticates there. */
 export interface KubeConnection {
   /** Scheme, host, port and, if there is one, a path. No slash at the end. */
   readonly server: string

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 
 /**
- * One request to the API server that failed.
+ * A request to the API server that failed.
  *
  * @since 0.1.0
  * @category errors
@@ -21,7 +21,7 @@ export class KubeError extends Schema.TaggedError<KubeError>()("KubeError", {
    * unusable answer: `Garbled` (not what the request asked for) or `TooLarge`.
    */
   reason: Schema.String,
-  /** What went wrong, in the words of the API server or of the operating system. */
+  /** The cause, in the words of the API server or of the operating system. */
   detail: Schema.String,
   /** The address of the API server. */
   server: Schema.optionalKey(Schema.String),

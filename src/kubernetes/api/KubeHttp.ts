@@ -10,7 +10,7 @@ import type { Credentials, KubeConnection } from "./KubeConnection.ts"
 import { type Asked, broken, noAnswer, refused } from "./KubeAnswer.ts"
 import type { KubeError } from "./KubeError.ts"
 
-/** One request. */
+/** A request. */
 export interface KubeRequest extends Asked {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE"
   /** From the server's root, with the query. */

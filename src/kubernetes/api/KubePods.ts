@@ -92,7 +92,7 @@ export const remove =
       )
     )
 
-/** One watch of the pods that a label selector selects. */
+/** Watches the pods that a label selector selects. */
 export const watchPods =
   ({ http, requestTimeout }: Caller, { namespace, server }: KubeConnection) =>
   (

@@ -1,13 +1,13 @@
 /**
- * The objects of the API server as its JSON has them: the fields that are read here, each of which may be missing.
+ * Objects of the API server, as its JSON has them: the fields that this package reads, each of which may be missing.
  *
- * Not the models of a client library: those cost half a second to load, and turn every date into an object.
+ * The models of a client library are not used: loading them takes half a second, and they turn every date into an object.
  */
 
-/** Anything that JSON can hold. */
+/** A value of JSON. */
 export type Json = string | number | boolean | null | ReadonlyArray<Json> | { readonly [key: string]: Json | undefined }
 
-/** An object of which only some fields are known here; the others are kept as they are. */
+/** An object whose fields this package mostly passes on as they are. */
 export interface Fields {
   readonly [key: string]: Json | undefined
 }
@@ -149,7 +149,7 @@ export interface Pod {
 
 export interface Secret {
   readonly metadata: Metadata
-  /** Values in clear; the API server encodes them. */
+  /** Values in plain text; the API server encodes them. */
   readonly stringData?: Readonly<Record<string, string>>
 }
 
@@ -165,7 +165,7 @@ export interface Job {
   readonly status?: { readonly completionTime?: string }
 }
 
-/** An event of the cluster about an object. */
+/** An event that the cluster reports about an object. */
 export interface ClusterEvent {
   readonly type?: string
   readonly reason?: string
@@ -182,13 +182,13 @@ export interface List<A> {
   readonly items: ReadonlyArray<A>
 }
 
-/** One line of a watch. An ERROR's object is a Status and comes inside an answer with code 200. */
+/** A line of a watch. The object of an ERROR is a Status, and arrives inside of an answer with status 200. */
 export type WatchEvent<A> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: A }
   | { readonly type: "BOOKMARK"; readonly object: { readonly metadata: Metadata } }
   | { readonly type: "ERROR"; readonly object: Status }
 
-/** What the API server says where it says no. */
+/** The body of an answer whose status is not 2xx. */
 export interface Status {
   readonly code?: number
   readonly reason?: string

@@ -1,8 +1,8 @@
 /**
- * Labels and annotations of runners, and the guard that keeps a runner apart from its parent's own kind.
+ * Labels and annotations of runners, and the check that no selector of the parent's objects selects a runner.
  *
- * A runner whose labels match the selector of the parent's ReplicaSet is adopted and killed by it within seconds; one that
- * matches its Service gets its requests; one that matches its PodDisruptionBudget blocks drains.
+ * A ReplicaSet that selects a runner adopts and deletes it within seconds. A Service that selects a runner sends it requests.
+ * A PodDisruptionBudget that selects a runner blocks drains.
  */
 import { InvalidSpec } from "../../error/BootFailure.ts"
 import type { Pod } from "./KubeObjects.ts"
@@ -12,12 +12,12 @@ export const managedBy = "app.kubernetes.io/managed-by"
 export const role = "flame.dev/role"
 export const pool = "flame.dev/pool"
 export const parent = "flame.dev/parent"
-/** Annotation: the parent's life that it belongs to. */
+/** Annotation: the life of the parent that created the object. */
 export const life = "flame.dev/life"
 /** Annotation: the runner's id. */
 export const runner = "flame.dev/runner"
 
-/** Labels of a runner. */
+/** The labels of a runner. */
 export const ofRunner = (identity: ParentIdentity, poolId: string): Readonly<Record<string, string>> => ({
   [managedBy]: "effect-flame",
   [role]: "runner",
@@ -25,7 +25,7 @@ export const ofRunner = (identity: ParentIdentity, poolId: string): Readonly<Rec
   [parent]: identity.label
 })
 
-/** Annotations that tell a runner of this life from one of another. */
+/** Annotations that tell the runners of one life from those of another. */
 export const annotationsOf = (spec: {
   readonly id: string
   readonly life: string
@@ -34,19 +34,19 @@ export const annotationsOf = (spec: {
   [runner]: spec.id
 })
 
-/** Finds the runners of one parent, of all its lives. */
+/** The label selector of a parent's runners, of all its lives. */
 export const selector = (identity: ParentIdentity): string => `${role}=runner,${parent}=${identity.label}`
 
-/** Whether a pod is a runner of that life. */
+/** Whether a pod belongs to that life. */
 export const isOfLife = (pod: Pod, of: string): boolean => pod.metadata.annotations?.[life] === of
 
-/** Annotations by which autoscalers leave a runner alone that was booted for calls; kept ones may make room. */
+/** Annotations that keep autoscalers from ending a runner which serves calls. Runners kept by `min` do not get them. */
 export const keepsNode: Readonly<Record<string, string>> = {
   "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
   "karpenter.sh/do-not-disrupt": "true"
 }
 
-/** Why these labels must not be on a runner; undefined where they may. */
+/** The error of labels that a runner must not have; undefined if they are allowed. */
 export const problemOf = (
   given: Readonly<Record<string, string>>,
   ofParent: Readonly<Record<string, string>> | undefined

@@ -1,14 +1,14 @@
 /**
- * How the objects of a parent are named: its own identity, its runners' pods, its Secrets.
+ * The names of a parent's objects: its own identity, its runners' pods, its Secrets.
  *
- * Names are ours, never the server's (`generateName`): a create whose answer was lost is then repeated safely.
+ * The API server never chooses a name (`generateName`): a create whose answer was lost can be repeated under the same name.
  */
 import { createHash } from "node:crypto"
 
-/** Longest name of a pod that is a host name too, and longest value of a label. */
+/** Characters of a pod's name that is a host name too, and of a label's value, at most. */
 const limit = 63
 
-/** A part of a name: what DNS cannot hold becomes one hyphen. */
+/** A part of a name: characters that DNS does not allow become a hyphen. */
 const dnsPart = (text: string, length: number): string =>
   text
     .toLowerCase()
@@ -20,7 +20,7 @@ const dnsPart = (text: string, length: number): string =>
 export const hash = (length: number, ...texts: ReadonlyArray<string>): string =>
   createHash("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, length)
 
-/** Text as a label may hold it: other characters are hyphens, and what is too long ends in a hash of it all. */
+/** A text as the value of a label: other characters become hyphens, and a text that is too long ends in a hash of the whole. */
 export const labelValue = (text: string): string => {
   const plain = text.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "")
   return plain === ""
@@ -30,19 +30,19 @@ export const labelValue = (text: string): string => {
       : `${plain.slice(0, limit - 11)}-${hash(10, text)}`
 }
 
-/** What tells one parent process from all others; made once per process. */
+/** The identity of a parent process among all others. */
 export interface ParentIdentity {
   /** Value of the label `flame.dev/parent`. */
   readonly label: string
-  /** What the names of its Secrets begin with. */
+  /** The prefix of the names of its Secrets. */
   readonly secrets: string
 }
 
-/** A process in a pod: it stays the same when its container restarts. `instance` is for several processes in one container. */
+/** The identity of a process in a pod, which survives a restart of the container. `instance` tells processes of one container apart. */
 export const inCluster = (uid: string, container: string, instance: string = "0"): ParentIdentity => {
   const isPlain = /^[A-Za-z0-9]+$/.test(instance)
   const plain = `${uid}.${container}.${instance}`
-  // a hyphen of the instance could be one of the container: `a` with `b-0`, and `a-b` with `0`
+  // `a` with instance `b-0` and `a-b` with instance `0` must differ
   const suffix = /^[a-z0-9]+$/.test(instance) ? instance : hash(10, instance)
   return {
     label: isPlain && plain.length <= limit ? plain : `${uid}.${hash(16, container, instance)}`,
@@ -50,16 +50,16 @@ export const inCluster = (uid: string, container: string, instance: string = "0"
   }
 }
 
-/** A process outside the cluster: it stays the same when the same user starts the same program on the same host again. */
+/** The identity of a process outside of the cluster: the same user, program and host have the same identity again. */
 export const external = (host: string, user: string, entry: string, instance: string = "0"): ParentIdentity => {
   const label = `ext-${hash(16, host, user, entry, instance)}`
   return { label, secrets: `flame-${label}` }
 }
 
 /**
- * Name of a runner's pod: readable by its pool and id, and unlike that of any runner of another parent or life.
+ * The name of a runner's pod: its pool and id, and a hash that tells runners of other parents and lives apart.
  *
- * At most 63 characters, fit for a host name.
+ * At most 63 characters, so that the name is a host name too.
  */
 export const podName = (
   parent: ParentIdentity,
@@ -71,13 +71,13 @@ export const podName = (
   return `${dnsPart(readable, limit - 11) || "runner"}-${hash(10, parent.label, runner.life, runner.pool, runner.id)}`
 }
 
-/** Which of the two Secrets that lives of a parent take turns with. */
+/** The two names of Secrets, which the lives of a parent use in turn. */
 export type SecretTurn = "a" | "b"
 
-/** Name of the Secret that holds the variables of a layer, the `index`th one of a life that has any. */
+/** The name of the Secret that holds the variables of a layer, the `index`th one of a life that has any. */
 export const valuesName = (parent: ParentIdentity, turn: SecretTurn, index: number): string =>
   `${secretName(parent, turn)}-env${index}`
 
-/** Name of the `index`th Secret of a life, from 1 on: `…-a`, `…-a2`, `…-a3`. */
+/** The name of the `index`th Secret of a life, from 1 on: `…-a`, `…-a2`, `…-a3`. */
 export const secretName = (parent: ParentIdentity, turn: SecretTurn, index: number = 1): string =>
   `${parent.secrets}-${turn}${index === 1 ? "" : index}`

@@ -1,4 +1,4 @@
-/** Which container of its pod this process runs in, by what the kubelet and the container runtime have left in `/proc`. */
+/** Finds the container that this process runs in, by the traces of the kubelet and the container runtime in `/proc`. */
 import { readFileSync } from "node:fs"
 import type { Pod } from "../object/KubeObjects.ts"
 

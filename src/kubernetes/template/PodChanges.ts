@@ -1,7 +1,7 @@
-/** What admission made of a runner's pod beside what was asked for: limits of a LimitRange, containers of a webhook. */
+/** Pure: changes that admission made of a runner's pod: limits of a LimitRange, containers of a webhook. */
 import type { Container, Pod } from "../object/KubeObjects.ts"
 
-/** A line for each change that a runner may suffer from; what the API server only fills in is none. */
+/** A line for each change that may slow a runner down or end it. Defaults that the API server fills in are left out. */
 export const changesOf = (sent: Pod, made: Pod): ReadonlyArray<string> => [
   ...added(sent.spec.containers, made.spec.containers, "container"),
   ...added(sent.spec.initContainers ?? [], made.spec.initContainers ?? [], "init container"),
@@ -14,26 +14,26 @@ export const changesOf = (sent: Pod, made: Pod): ReadonlyArray<string> => [
 const added = (before: ReadonlyArray<Container>, now: ReadonlyArray<Container>, what: string): ReadonlyArray<string> =>
   now
     .filter(({ name }) => !before.some((container) => container.name === name))
-    .map(({ name }) => `admission gave runners the ${what} ${name}, which makes their boots slower`)
+    .map(({ name }) => `admission added the ${what} ${name} to runners, which makes their boots slower`)
 
 const resourcesOf = (before: Container, now: Container): ReadonlyArray<string> => {
   const limits = Object.entries(now.resources?.limits ?? {})
   const requests = Object.entries(now.resources?.requests ?? {})
-  const told = (kind: string, resource: string, value: string): string =>
-    `admission gave runners a ${kind} of ${value} for ${resource}, such as a LimitRange does${
+  const lineOf = (kind: string, resource: string, value: string): string =>
+    `admission (a LimitRange, for example) set a ${kind} of ${value} for ${resource} on runners${
       kind === "limit" && resource === "cpu" ? ", which makes their boots slow" : ""
-    }; set \`resources\` to have another`
+    }; set \`resources\` to override it`
   return [
     ...limits
       .filter(([resource, value]) => before.resources?.limits?.[resource] !== value)
-      .map(([resource, value]) => told("limit", resource, value)),
+      .map(([resource, value]) => lineOf("limit", resource, value)),
     ...requests
       .filter(
         ([resource, value]) =>
           before.resources?.requests?.[resource] !== value &&
-          // what has a limit and no request gets the limit as its request
+          // the API server takes a limit for the request if there is no request
           !(before.resources?.requests?.[resource] === undefined && now.resources?.limits?.[resource] === value)
       )
-      .map(([resource, value]) => told("request", resource, value))
+      .map(([resource, value]) => lineOf("request", resource, value))
   ]
 }

@@ -17,7 +17,7 @@ const pathOf = ({ valueFrom }: EnvVar): string | undefined => {
 /** A text as the value of a variable: the kubelet reads `$(NAME)` as a reference, and `$$` as `$`. */
 const literal = (name: string, text: string): EnvVar => ({ name, value: text.replaceAll("$", "$$$$") })
 
-/** What the runner has of its own, so that the parent's value would be wrong. */
+/** Parts that a runner has of its own, so that the parent's value of a variable would be wrong. */
 export interface Own {
   /** Whether the runner has a service account of its own. */
   readonly account: boolean

@@ -84,7 +84,7 @@ export const namesPath = (text: string, directory: string): boolean => {
   return false
 }
 
-/** What is known of a runner when its variables are inherited. */
+/** The runner that inherits variables. */
 export interface Inheritor extends PodDownward.Own {
   readonly hasVolume: (name: string) => boolean
   /** Names of variables that the options or the manifest set. */

@@ -7,20 +7,20 @@ import { pinned } from "./PodImage.ts"
 import * as PodLeftOut from "./PodLeftOut.ts"
 import type { PodOptions } from "./PodOptions.ts"
 
-/** A manifest as plain JSON. */
+/** A manifest, as plain JSON. */
 export interface Said {
   readonly metadata?: Pod["metadata"]
   readonly spec?: Partial<PodSpec>
 }
 
-/** What the manifest and the single options say of the runner. */
+/** The manifest and the single options. */
 export interface Own {
   readonly manifest: Said
   readonly said: Partial<Container>
   readonly given: Partial<Container>
 }
 
-/** What a runner inherits, and what it goes without. */
+/** The inherited parts, and a list of what runners go without. */
 export interface Inherited {
   readonly container: Partial<Container>
   readonly spec: Partial<PodSpec>
@@ -64,7 +64,7 @@ export const inheritedOf = (options: PodOptions, parent: ParentPod, { given, man
   }
 }
 
-/** What the options and the manifest replace of the parent's container. */
+/** Parts of the parent's container that the options and the manifest replace. */
 interface Replaced extends PodEnv.Inheritor {
   readonly command: boolean
 }

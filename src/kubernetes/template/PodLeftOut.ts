@@ -1,5 +1,5 @@
 /**
- * What runners do not inherit of the parent's specification, for one warning.
+ * The parts of the parent's specification that runners go without, for one warning.
  *
  * A field that this module does not know is listed too: a later version of Kubernetes may have added it.
  */
@@ -32,13 +32,13 @@ const accounts = "/var/run/secrets/kubernetes.io/serviceaccount"
 /** Containers that a mesh or a cloud injects into every pod by itself. */
 const isInjected = ({ name }: Container): boolean => /^(istio|linkerd)-/.test(name)
 
-/** What the runner's own manifest and options say, so that it is no loss. */
+/** The runner's own manifest and options: a field that they set is not missing. */
 export interface Said {
   readonly spec: Partial<PodSpec>
   readonly container: Partial<Container>
 }
 
-/** One entry for each part of the parent's specification that a runner goes without. */
+/** An entry for each part of the parent's specification that a runner goes without. */
 export const of = (
   { container, pod }: ParentPod,
   hasVolume: (name: string) => boolean,
@@ -110,7 +110,7 @@ const affinityOf = ({ spec }: Pod, said: Partial<PodSpec>): ReadonlyArray<string
     ? []
     : ["podAffinity", "podAntiAffinity"].filter((kind) => spec.affinity?.[kind] !== undefined)
 
-/** One text for a list. */
+/** The text of the warning. */
 export const warningOf = (list: ReadonlyArray<string>): string =>
   `runners go without these parts of this pod's specification (set \`manifest\` for what has no option of its own):\n${list
     .map((entry) => `  - ${entry}`)

@@ -1,17 +1,17 @@
-/** Service meshes: runners stay out of one that their parent is not in, because a sidecar costs a second of each boot. */
+/** Service meshes: runners stay out of a mesh that their parent is not in, because a sidecar adds a second to each boot. */
 import type { Pod } from "../object/KubeObjects.ts"
 
 interface Mesh {
   readonly name: string
-  /** Its container in a pod that is in it. */
+  /** The name of the mesh's container in a pod. */
   readonly sidecar: string
   readonly optOut: {
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
   }
-  /** The label by which a single pod asks to be in it. */
+  /** The label by which a single pod joins the mesh. */
   readonly optIn?: string
-  /** Annotations that lead a port of the parent, or of its runners towards it, past the proxy. */
+  /** Annotations that exclude a port from the proxy: of the parent, and of runners that dial it. */
   readonly inbound: string
   readonly outbound: string
 }
@@ -41,10 +41,10 @@ const has = (pod: Pod, container: string): boolean =>
 const meshOf = (pod: Pod | undefined): Mesh | undefined =>
   pod === undefined ? undefined : meshes.find(({ sidecar }) => has(pod, sidecar))
 
-/** Whether a container is a mesh's proxy and not the app: injection may put it first. */
+/** Whether a container is the proxy of a mesh. Injection may put the proxy before the app's container. */
 export const isSidecar = (container: string): boolean => meshes.some(({ sidecar }) => sidecar === container)
 
-/** Labels and annotations that keep runners out of meshes, or let them in past the proxy where their parent is in one. */
+/** Labels and annotations that keep runners out of meshes, or, if the parent is in a mesh, exclude the port from its proxy. */
 export const metadataOf = (
   parent: Pod | undefined,
   port: number | undefined
@@ -63,7 +63,7 @@ export const metadataOf = (
   }
 }
 
-/** What the parent lacks so that runners get past its mesh's proxy, with the patch; undefined where nothing is missing. */
+/** The annotation that the parent lacks for runners to get past its mesh's proxy; undefined if nothing is missing. */
 export const adviceFor = (parent: Pod | undefined, port: number): string | undefined => {
   const mesh = meshOf(parent)
   if (mesh === undefined) return undefined

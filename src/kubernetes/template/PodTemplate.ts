@@ -20,7 +20,7 @@ import * as PodSecurity from "./PodSecurity.ts"
 /** Name of a runner's container. */
 export const containerName = "runner"
 
-/** What all runners of a parent have in common. */
+/** The part of the pods that all runners of a parent share. */
 export interface PodTemplate {
   readonly identity: ParentIdentity
   readonly namespace: string | undefined

@@ -12,7 +12,7 @@ import {
 import type { KubeError } from "../api/KubeError.ts"
 import { containerName } from "../template/PodTemplate.ts"
 
-/** What the boot does next. */
+/** The next step of the boot. */
 export type Failure =
   | { readonly next: "fail"; readonly cause: BootFailure }
   /** Repeats the request after that many milliseconds; the caller adds jitter. */
@@ -169,7 +169,7 @@ const rules: ReadonlyArray<Rule> = [
   { when: ({ status }) => status === undefined, react: fail(unreachable) }
 ]
 
-/** What a boot does about an error of the API server. */
+/** The reaction of a boot to an error of the API server. */
 export const of = (error: KubeError, tried: Tried = {}): Failure =>
   rules.find(({ when }) => when(error, tried))?.react(error, tried) ?? {
     next: "fail",

@@ -1,8 +1,8 @@
 /**
- * What a pod says of its boot: how far it came, what it waits for, and whether it can still become a runner.
+ * Pure: the state of a boot, by its pod: the phases it has reached, what it waits for, and whether it can still succeed.
  *
- * Only a pod and the events about it decide; time comes in from outside. That a runner serves is told by its dial-back
- * alone, so that no verdict here says it.
+ * The pod and the events about it decide, and the caller gives the time. No verdict says that a runner serves: only its
+ * connection proves that.
  */
 import type { BootPhase } from "../../backend/Backend.ts"
 import {
@@ -34,36 +34,38 @@ import * as PodWaiting from "./PodWaiting.ts"
 
 export { exitOf, leavingOf }
 
-/** What is known beside the pod. */
+/** Facts that are not in the pod. */
 export interface BootContext {
   /** Milliseconds of the wall clock. */
   readonly now: number
-  /** `since` of the verdict `Fails` that came before, if the last one was that. */
+  /** `since` of the previous verdict, if that was `Fails`. */
   readonly stuckSince: number | undefined
-  /** What the cluster tells about the pod, where that was asked for. */
+  /** The cluster's events about the pod, if they were requested. */
   readonly events?: ReadonlyArray<ClusterEvent> | undefined
-  /** The image that was asked for, for messages; that of the pod where not given. */
+  /** The image for messages. Default: the image of the pod. */
   readonly image?: string | undefined
 }
 
+/** Whether the boot can still succeed. */
 export type BootVerdict =
-  /** Nothing is wrong so far. `askForEventsAt`: from then on only events can tell what it waits for. */
+  /** Nothing is wrong so far. `askForEventsAt`: from then on only the cluster's events tell what the pod waits for. */
   | { readonly _tag: "Waiting"; readonly detail?: string; readonly askForEventsAt?: number }
-  /** It fails for that cause at a time, unless the next change says otherwise. */
+  /** The boot fails with that cause at that time, unless a change of the pod comes before. */
   | { readonly _tag: "Fails"; readonly cause: BootFailure; readonly at: number; readonly since: number }
-  /** It will never serve. */
+  /** The boot has failed for good. */
   | { readonly _tag: "Failed"; readonly cause: BootFailure }
 
+/** The phases and the verdict. */
 export interface Diagnosis {
-  /** The steps that it has reached, in order. */
+  /** The phases that the pod has reached, in order. */
   readonly phases: ReadonlyArray<BootPhase>
   readonly verdict: BootVerdict
 }
 
-/** How long making a container may take before events are worth a request, in milliseconds. */
+/** Milliseconds of creating a container after which the events are worth a request. */
 const eventsAfter = 10_000
 
-/** Where the boot of a pod stands. */
+/** The state of the boot of a pod. */
 export const bootOf = (pod: Pod, context: BootContext): Diagnosis => ({
   phases: phasesOf(pod),
   verdict: verdictOf(pod, context)
@@ -80,7 +82,7 @@ const phasesOf = (pod: Pod): ReadonlyArray<BootPhase> => {
 
 const failed = (cause: BootFailure): BootVerdict => ({ _tag: "Failed", cause })
 
-// the order matters: a pod that is deleted while its image is missing was deleted, one that was evicted has an exit code too
+// the order decides: a deleted pod may lack its image too, and an evicted pod has an exit code too
 const verdictOf = (pod: Pod, context: BootContext): BootVerdict => {
   const runner = runnerOf(pod)
   const terminated = runner?.state?.terminated
@@ -115,7 +117,7 @@ const removed = (pod: Pod): BootFailure => new Removed({ detail: why(pod) })
 
 const why = (pod: Pod): string => leavingOf(pod, 0)?.why ?? "its pod is gone"
 
-/** Reasons that a kubelet gives to a pod it has taken away; any other is why it did not even begin with it. */
+/** Reasons of a pod that the kubelet ended. With any other reason the kubelet has not even begun with the pod. */
 const takenAway: ReadonlySet<string> = new Set([
   "Evicted",
   "Terminated",
@@ -128,15 +130,16 @@ const takenAway: ReadonlySet<string> = new Set([
 const ofPhase = (pod: Pod): BootFailure | undefined => {
   const { containerStatuses = [], message, phase, reason } = pod.status ?? {}
   if (phase !== "Failed" || reason === undefined) return undefined
-  if (reason === "DeadlineExceeded") return new Removed({ detail: "it lived longer than its activeDeadlineSeconds" })
+  if (reason === "DeadlineExceeded")
+    return new Removed({ detail: "its pod lived longer than its activeDeadlineSeconds" })
   if (takenAway.has(reason)) return new Removed({ detail: worded(reason, message) })
-  // the scheduler and the kubelet do not always see a node alike
+  // the scheduler chose the node, and the kubelet there disagreed
   return containerStatuses.length === 0
     ? new Unschedulable({ detail: `${nodeOf(pod)} refused it: ${worded(reason, message)}` })
     : undefined
 }
 
-/** Reasons of a container that ended before its first instruction. */
+/** Reasons of a container whose program never ran. */
 const unstartable: ReadonlySet<string> = new Set(["StartError", "ContainerCannotRun"])
 
 const ofProcess = (pod: Pod, terminated: Terminated): BootFailure => {
@@ -157,8 +160,8 @@ const ofProcess = (pod: Pod, terminated: Terminated): BootFailure => {
 const notARunner = (stderr: string): BootFailure =>
   new NotARunner({
     detail:
-      "its program ended with exit code 0 instead of serving: check that `command` starts the program whose functions it " +
-      "shall run, and that this provides FlameLayer and runs until it is told to end",
+      "its program ended with exit code 0 instead of serving: check that `command` starts the program with the functions, " +
+      "and that this program provides FlameLayer and runs until its parent ends it",
     ...(stderr === "" ? {} : { stderr })
   })
 
@@ -172,10 +175,10 @@ const unscheduled = (pod: Pod, { events = [] }: BootContext): BootVerdict => {
   const scheduled = conditionOf(pod, "PodScheduled")
   if (scheduled?.status !== "False") return { _tag: "Waiting" }
   if (scheduled.reason === "SchedulingGated") {
-    return { _tag: "Waiting", detail: "it is held back by a scheduling gate, such as a queue's" }
+    return { _tag: "Waiting", detail: "a scheduling gate, such as that of a queue, holds its pod back" }
   }
   const help = events.findLast(({ reason = "" }) => ["TriggeredScaleUp", "Nominated"].includes(reason))
-  const words = scheduled.message ?? scheduled.reason ?? "the scheduler found no place for it"
+  const words = scheduled.message ?? scheduled.reason ?? "the scheduler found no node for it"
   return { _tag: "Waiting", detail: help === undefined ? words : `${words} (${worded(help.reason, help.message)})` }
 }
 
@@ -183,15 +186,17 @@ const creating = (pod: Pod, { events, now }: BootContext): BootVerdict => {
   const runner = runnerOf(pod)
   if (runner?.state?.running !== undefined) return { _tag: "Waiting" }
   if (events !== undefined) {
-    const told = events.findLast(({ type }) => type === "Warning")
-    return told === undefined ? { _tag: "Waiting" } : { _tag: "Waiting", detail: worded(told.reason, told.message) }
+    const warning = events.findLast(({ type }) => type === "Warning")
+    return warning === undefined
+      ? { _tag: "Waiting" }
+      : { _tag: "Waiting", detail: worded(warning.reason, warning.message) }
   }
   const began = Date.parse(conditionOf(pod, "PodScheduled")?.lastTransitionTime ?? "") || now
-  // clocks differ: never before now, nor later than for a pod that was just scheduled
+  // clocks differ, so the time is bounded on both sides: not before now, and not later than for a pod scheduled now
   return { _tag: "Waiting", askForEventsAt: Math.min(now + eventsAfter, Math.max(now, began + eventsAfter)) }
 }
 
-/** What the end of a runner that did not serve means for its boot. */
+/** The cause of a failed boot, by the end of its runner. */
 export const causeOf = ({ reason }: RunnerExit): BootFailure => {
   switch (reason._tag) {
     case "OutOfMemory":
@@ -207,12 +212,12 @@ export const causeOf = ({ reason }: RunnerExit): BootFailure => {
   }
 }
 
-/** Whether the runner's output would tell more than the cause does. */
+/** Whether the runner's output would explain more than the cause does. */
 export const wantsLog = (cause: BootFailure): boolean =>
   (cause._tag === "ProcessExited" && cause.stderr.trim() === "") ||
   (cause._tag === "NotARunner" && (cause.stderr ?? "").trim() === "")
 
-/** The cause with the runner's last words. */
+/** The cause with the end of the runner's output. */
 export const withLog = (cause: BootFailure, log: string): BootFailure => {
   switch (cause._tag) {
     case "ProcessExited":

@@ -1,4 +1,4 @@
-/** That a pod is to go, and how it went. */
+/** Pure: why a pod is about to go, and how it ended. */
 import type { Leaving } from "../../backend/Backend.ts"
 import {
   Deleted,
@@ -27,7 +27,7 @@ import {
 import { printable } from "../../error/PeerText.ts"
 import { reportOf } from "../../backend/RunnerReport.ts"
 
-/** What a runner needs of the time it has, to write its results and end, in milliseconds. */
+/** Milliseconds before the kubelet's SIGKILL that a runner needs for sending its results and for ending. */
 const killReserve = 3_000
 
 /**
@@ -54,10 +54,10 @@ export const leavingOf = (pod: Pod, drainTimeout: number): Leaving | undefined =
 }
 
 /**
- * How a pod ended; undefined while it lives. `isDeleted`: there is no such object any more.
+ * The end of a pod; undefined while the pod lives. `isDeleted`: the API server has removed the object.
  *
- * The answer is `gone` where the kubelet said that the container ended. An object that was deleted by force, or because
- * its node was lost, says nothing of the process, which may still compute there.
+ * `gone` is true if the kubelet has reported the end of the container. An object that was removed by force, or because its
+ * node was lost, proves nothing about the process, which may still run there.
  */
 export const exitOf = (pod: Pod, isDeleted: boolean): RunnerExit | undefined => {
   const state = runnerOf(pod)?.state
@@ -73,7 +73,7 @@ const reasonOf = (pod: Pod, terminated: Terminated | undefined): ExitReason => {
     const limit = memoryLimitOf(pod)
     return new OutOfMemory(limit === undefined ? {} : { limit })
   }
-  // what it ended with before anybody wanted it gone is its own doing
+  // a process that ended before the deletion ended by itself
   if (terminated !== undefined && endedBefore(pod, terminated)) return ofProcess(terminated)
   const { message, reason } = pod.status ?? {}
   const disruption = disruptionOf(pod)
@@ -92,29 +92,29 @@ const reasonOf = (pod: Pod, terminated: Terminated | undefined): ExitReason => {
 const endedBefore = (pod: Pod, terminated: Terminated): boolean => {
   const { deletionGracePeriodSeconds = 0, deletionTimestamp } = pod.metadata
   if (deletionTimestamp === undefined || disruptionOf(pod) !== undefined) return false
-  // the kubelet's own deletion at the end is without grace and has overwritten when the first one was: a code of its own
-  // is then what a process ends with that was not told to, because a runner that is told to go exits with 0
+  // the kubelet's final deletion has no grace period, and has overwritten the time of the first deletion. A drained runner
+  // exits 0, so a non-zero code without a signal means that the process ended by itself
   if (deletionGracePeriodSeconds === 0) return terminated.exitCode !== 0 && signalOf(terminated) === undefined
-  const told = Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000
-  // times are whole seconds: within one of them nobody knows
-  return Date.parse(terminated.finishedAt ?? "") < told
+  const deletedAt = Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000
+  // timestamps are whole seconds: within the same second the order is unknown
+  return Date.parse(terminated.finishedAt ?? "") < deletedAt
 }
 
-/** Node shutdowns, which is how spot capacity ends, under the names that kubelets gave them over the years. */
+/** Whether the reason is a shutdown of the node, such as the end of a spot machine. Kubelets have used three names for it. */
 const isShutdown = (reason: string): boolean => ["Terminated", "NodeShutdown", "Shutdown"].includes(reason)
 
 const disrupted = (
   pod: Pod,
   { message, reason }: { readonly reason?: string; readonly message?: string }
 ): ExitReason => {
-  const detail = worded(undefined, message) || (reason ?? "the cluster wants it gone")
+  const detail = worded(undefined, message) || (reason ?? "the cluster ends it")
   switch (reason) {
     case "PreemptionByScheduler":
       return new Preempted({ detail })
     case "DeletionByPodGC":
       return new NodeLost({ node: nodeOf(pod) })
     case "DeletionByTaintManager":
-      // any NoExecute taint does this; that of a lost node comes after the node's silence
+      // any NoExecute taint deletes pods; the taint of a lost node comes after the node's silence
       return conditionOf(pod, "Ready")?.status === "False" && runnerOf(pod)?.state?.terminated === undefined
         ? new NodeLost({ node: nodeOf(pod) })
         : new Evicted({ detail })

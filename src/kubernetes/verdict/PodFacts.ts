@@ -1,34 +1,36 @@
-/** What a pod's status says, in the words that the diagnosis is made of. */
+/** Pure: single facts of a pod's status, which the diagnosis is made of. */
 import { printable } from "../../error/PeerText.ts"
 import type { Condition, ContainerState, ContainerStatus, Pod } from "../object/KubeObjects.ts"
 import { containerName } from "../template/PodTemplate.ts"
 
+/** The end of a container, as the kubelet reports it. */
 export type Terminated = NonNullable<ContainerState["terminated"]>
 
-/** The runner's container among those of its pod, whose order says nothing. */
+/** The status of the runner's container, by its name: the order of containers in a status is undefined. */
 export const runnerOf = (pod: Pod): ContainerStatus | undefined =>
   pod.status?.containerStatuses?.find(({ name }) => name === containerName)
 
+/** The condition of that type. */
 export const conditionOf = (pod: Pod, type: string): Condition | undefined =>
   pod.status?.conditions?.find((condition) => condition.type === type)
 
-/** Why the pod shall go, where a part of the cluster said so beforehand. */
+/** The announcement that the cluster will end the pod, if there is one. */
 export const disruptionOf = (pod: Pod): Condition | undefined => {
   const condition = conditionOf(pod, "DisruptionTarget")
   return condition?.status === "True" ? condition : undefined
 }
 
-/** The pod's node for people. */
+/** The name of the pod's node, for messages. */
 export const nodeOf = (pod: Pod): string => pod.spec.nodeName ?? "its node"
 
-/** The runner's memory limit, which admission may have set. */
+/** The memory limit of the runner's container, else of its pod. Admission may have set the limit. */
 export const memoryLimitOf = (pod: Pod): string | undefined =>
   pod.spec.containers.find(({ name }) => name === containerName)?.resources?.limits?.["memory"] ??
   pod.spec.resources?.limits?.["memory"]
 
 /**
- * Whether the cluster has lost sight of the pod's node: the pod is then no longer ready, although its containers, of
- * which nothing was heard since, are.
+ * Whether the pod's node does not answer: the cluster then marks the pod as not ready, while the last report about its
+ * containers still says that they are ready.
  */
 export const isNodeSilent = (pod: Pod): boolean =>
   pod.status?.reason === "NodeLost" ||
@@ -37,10 +39,10 @@ export const isNodeSilent = (pod: Pod): boolean =>
     conditionOf(pod, "ContainersReady")?.status === "True" &&
     runnerOf(pod)?.state?.running !== undefined)
 
-/** Whether a container ended other than well. */
+/** Whether a container ended with another exit code than 0. */
 export const hasFailed = ({ state }: ContainerStatus): boolean => (state?.terminated?.exitCode ?? 0) !== 0
 
-/** The signal that ended a process, by its exit code; undefined where it ended by itself. */
+/** The signal that ended a process, by its exit code; undefined if the process ended by itself. */
 export const signalOf = ({ exitCode, signal }: Terminated): string | undefined =>
   signals[signal !== undefined && signal > 0 ? signal : exitCode - 128]
 
@@ -57,7 +59,7 @@ const signals: Readonly<Record<number, string>> = {
   15: "SIGTERM"
 }
 
-/** A reason and a message as one text; a message that has the reason already stands for both. */
+/** A reason and a message as one text. A message that holds the reason already is the whole text. */
 export const worded = (reason: string | undefined, message: string | undefined): string => {
   const text = printable(message?.trim() ?? "")
   if (reason === undefined || text.includes(reason)) return text

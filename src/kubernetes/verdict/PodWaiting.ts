@@ -1,7 +1,8 @@
-/** What a kubelet gives as the reason why a container does not start, and what becomes of it. */
+/** Pure: the reasons that a kubelet gives for a container that does not start, and how long each may heal by itself. */
 import { type BootFailure, ImagePull, InvalidSpec } from "../../error/BootFailure.ts"
 import { worded } from "./PodFacts.ts"
 
+/** A container that does not start. */
 export interface Waiting {
   readonly reason: string
   readonly message: string | undefined
@@ -9,17 +10,17 @@ export interface Waiting {
   readonly node: string
 }
 
-/** A reason that is not just work in progress. */
+/** The rule for a reason that is more than work in progress. */
 export interface WaitingRule {
-  /** How long it may heal by itself, in milliseconds. */
+  /** Milliseconds that the reason may take to heal by itself. */
   readonly grace: (waiting: Waiting) => number
   readonly cause: (waiting: Waiting) => BootFailure
 }
 
-/** Registries fail for moments, and this very image was pulled for the parent. */
+/** Registries fail for moments, and the parent's node has pulled the same image before. */
 const registryGrace = 25_000
 
-/** A kubelet that is slow to learn of a Secret says the same as for a missing one, but for its words. */
+/** A kubelet that has not heard of a new Secret yet gives the same reason as for a missing Secret, with another message. */
 const syncGrace = 10_000
 
 const isSlow = ({ message = "" }: Waiting): boolean => /context deadline exceeded|failed to sync/.test(message)
@@ -38,7 +39,7 @@ const container = (what: string, todo: string): WaitingRule => ({
 
 const start = container("its container could not be started", "correct `command`, or what the image runs by itself")
 
-/** By reason. Any other one is work in progress: `ContainerCreating`, `PodInitializing`. */
+/** Rules by reason. Any other reason is work in progress: `ContainerCreating`, `PodInitializing`. */
 export const rules: Readonly<Record<string, WaitingRule>> = {
   ErrImagePull: registry,
   ImagePullBackOff: registry,
@@ -49,7 +50,7 @@ export const rules: Readonly<Record<string, WaitingRule>> = {
     cause: ({ image, node }) =>
       new ImagePull({
         image,
-        detail: `it is not on ${node}, and \`imagePullPolicy: Never\` forbids to pull it (ErrImageNeverPull)`
+        detail: `the image is not on ${node}, and \`imagePullPolicy: Never\` forbids pulling it (ErrImageNeverPull)`
       })
   },
   InvalidImageName: image,

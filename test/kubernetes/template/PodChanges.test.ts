@@ -8,11 +8,11 @@ const pod = (resources: Container["resources"] & {}, more: Partial<Pod["spec"]> 
 })
 
 describe("what admission makes of a runner's pod", () => {
-  it("is told where it sets limits and requests", () => {
+  it("that sets limits and requests is reported", () => {
     const made = pod({ limits: { cpu: "500m", memory: "1Gi" }, requests: { cpu: "100m", memory: "1Gi" } })
     assert.deepStrictEqual(changesOf(pod({ limits: { memory: "1Gi" } }), made), [
-      "admission gave runners a limit of 500m for cpu, such as a LimitRange does, which makes their boots slow; set `resources` to have another",
-      "admission gave runners a request of 100m for cpu, such as a LimitRange does; set `resources` to have another"
+      "admission (a LimitRange, for example) set a limit of 500m for cpu on runners, which makes their boots slow; set `resources` to override it",
+      "admission (a LimitRange, for example) set a request of 100m for cpu on runners; set `resources` to override it"
     ])
   })
 
@@ -22,14 +22,14 @@ describe("what admission makes of a runner's pod", () => {
     assert.deepStrictEqual(changesOf(asked, pod({ limits: { memory: "1Gi" }, requests: { memory: "1Gi" } })), [])
   })
 
-  it("is told where it puts containers beside the runner", () => {
+  it("that adds containers to runners is reported", () => {
     const beside: Partial<Pod["spec"]> = {
       containers: [{ name: "istio-proxy" }, { name: "runner" }],
       initContainers: [{ name: "istio-init" }]
     }
     assert.deepStrictEqual(changesOf(pod({}), pod({}, beside)), [
-      "admission gave runners the container istio-proxy, which makes their boots slower",
-      "admission gave runners the init container istio-init, which makes their boots slower"
+      "admission added the container istio-proxy to runners, which makes their boots slower",
+      "admission added the init container istio-init to runners, which makes their boots slower"
     ])
   })
 })

@@ -40,7 +40,7 @@ const causeOf = (verdict: PodDiagnosis.BootVerdict): BootFailure => {
 
 describe("a pod that will never serve", () => {
   const rows: ReadonlyArray<readonly [name: string, cause: BootFailure["_tag"], words: RegExp, within: number]> = [
-    ["image-never-pull", "ImagePull", /not on node\d, and `imagePullPolicy: Never` forbids to pull it/, 5_000],
+    ["image-never-pull", "ImagePull", /not on node\d, and `imagePullPolicy: Never` forbids pulling it/, 5_000],
     ["image-invalid-name", "ImagePull", /InvalidImageName: .*correct its name/, 5_000],
     ["secret-missing", "InvalidSpec", /on node\d: .*secret "nope" not found; create what is missing/, 15_000],
     ["secret-key-missing", "InvalidSpec", /couldn't find key nope in ConfigMap/, 15_000],
@@ -111,7 +111,7 @@ describe("a pod that may still serve", () => {
     for (const [name, words] of [
       ["unschedulable-cpu", /Insufficient cpu/],
       ["unschedulable-selector", /didn't match Pod's node affinity\/selector/],
-      ["scheduling-gate", /held back by a scheduling gate/]
+      ["scheduling-gate", /a scheduling gate.*holds its pod back/]
     ] as const) {
       const { verdict } = diagnosed(name)
       assert.strictEqual(verdict._tag, "Waiting")
