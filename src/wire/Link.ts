@@ -41,7 +41,7 @@ export class Link {
   private isClosed = false
   private violated: string | undefined
   private readonly transport: Transport
-  private readonly handlers: LinkHandlers
+  private handlers: LinkHandlers
   private readonly parser: Parser
   private readonly inbox: Inbox
   private readonly outbox: Outbox
@@ -49,10 +49,10 @@ export class Link {
   constructor(transport: Transport, handlers: LinkHandlers) {
     this.transport = transport
     this.handlers = handlers
-    this.outbox = new Outbox(transport, handlers.congested)
+    this.outbox = new Outbox(transport, () => this.handlers.congested?.())
     this.inbox = new Inbox({
-      complete: handlers.message,
-      accept: handlers.accept,
+      complete: (kind, id, head, bytes) => this.handlers.message(kind, id, head, bytes),
+      accept: (kind, id, total) => this.handlers.accept(kind, id, total),
       violate: (detail) => this.violate(detail),
       grant: (kind, id, more) => {
         const credit = Buffer.allocUnsafe(4)
@@ -65,6 +65,11 @@ export class Link {
       part: (kind, id, bytes) => (isItems(kind) ? this.onItems(kind, id, bytes) : this.inbox.part(kind, id, bytes)),
       violation: (detail) => this.violate(detail)
     })
+  }
+
+  /** Gives everything that comes from now on to other handlers. */
+  handOver(handlers: LinkHandlers): void {
+    this.handlers = handlers
   }
 
   /** Begins to read; the handlers may be called from now on. */

@@ -1,7 +1,7 @@
 /** How a parent and a runner meet: the runner says what it is, and is let in or refused. This is the parent's side. */
 import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../../error/BootFailure.ts"
-import { frameLimit, isFinal, json, Kind, kindName } from "../../wire/Frame.ts"
+import { json, Kind, kindName } from "../../wire/Frame.ts"
 import { checkHello, decodeFailure, type Welcome } from "../../wire/Handshake.ts"
 import { Link } from "../../wire/Link.ts"
 import type { Transport } from "../../wire/Transport.ts"
@@ -29,15 +29,14 @@ export const connect = (
   logs?: TakeLogs
 ): Effect.Effect<RunnerHandle, BootFailure> =>
   Effect.callback<RunnerHandle, BootFailure>((resume) => {
-    let handle: RunnerHandle | undefined
     const before: RunnerEvents = {
       draining() {},
       responsive() {},
       closed: () => {}
     }
+    // Until the Welcome. From then on the runner's handle takes what comes.
     const link = new Link(transport, {
-      message(kind, id, body, large) {
-        if (handle !== undefined) return handle.message(kind, id, body, large)
+      message(kind, _id, body) {
         if (kind === Kind.Fail) {
           resume(Effect.fail(decodeFailure(body)))
           return link.endSession()
@@ -53,42 +52,23 @@ export const connect = (
         }
         const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = terms
         link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, logLevel, maxPayload, maxResult }))
-        handle = new RunnerHandle(link, hello, before, maxResult)
+        const handle = new RunnerHandle(link, hello, before, maxResult)
         handle.logs = logs
+        link.handOver(handle)
         resume(Effect.succeed(handle))
       },
-      accept(kind, id, total) {
-        const acceptNested = kind === Kind.Nested ? handle?.events.acceptNested : undefined
-        if (acceptNested !== undefined) return acceptNested(id, total)
-        if (!isFinal(kind) || handle?.calls[id] === undefined)
-          return `a large ${kindName(kind)} for call ${id}, which it does not hold`
-        // only values are as large as they are; what it died with is bounded where it is said
-        if (kind !== Kind.Success && kind !== Kind.Failure && total > frameLimit)
-          return `a ${kindName(kind)} of ${total} bytes, the limit is ${frameLimit}`
-        return total <= terms.maxResult ? undefined : `a result of ${total} bytes, the limit is ${terms.maxResult}`
-      },
-      items: (kind, id, bytes) =>
-        handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.items(kind, id, bytes),
-      grant: (kind, id, more) =>
-        handle === undefined ? link.violate(`a ${kindName(kind)} frame before Hello`) : handle.grant(kind, id, more),
-      congested: () => handle?.congested(),
-      closed(how) {
-        if (handle !== undefined) return handle.events.closed(how)
-        if (how.violation !== undefined) {
-          return resume(Effect.fail(new NotARunner({ detail: `it does not speak this protocol: ${how.violation}` })))
+      accept: (kind, id) => `a large ${kindName(kind)} for call ${id}, which it does not hold`,
+      items: (kind) => link.violate(`a ${kindName(kind)} frame before Hello`),
+      grant: (kind) => link.violate(`a ${kindName(kind)} frame before Hello`),
+      closed({ error, violation }) {
+        if (violation !== undefined) {
+          return resume(Effect.fail(new NotARunner({ detail: `it does not speak this protocol: ${violation}` })))
         }
-        resume(
-          Effect.delay(
-            Effect.fail(
-              new NeverConnected({
-                phase: "connected",
-                hint: `its connection ended before it served${how.error === undefined ? "" : ` (${how.error.message})`}; look at its output`,
-                after: 0
-              })
-            ),
-            "1 second"
-          )
-        )
+        const why = error === undefined ? "" : ` (${error.message})`
+        const hint = `its connection ended before it served${why}; look at its output`
+        const failure = Effect.fail(new NeverConnected({ phase: "connected", hint, after: 0 }))
+        // The backend knows why the runner ended, and tells it within this time.
+        resume(Effect.delay(failure, "1 second"))
       }
     })
     link.open()

@@ -6,9 +6,9 @@
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import { Channel, type ChannelHandlers } from "../../wire/Channel.ts"
-import { inlineLimit, isFinal, isItems, Kind, kindName } from "../../wire/Frame.ts"
+import { frameLimit, inlineLimit, isFinal, isItems, Kind, kindName } from "../../wire/Frame.ts"
 import { type Hello, layoutMismatch } from "../../wire/Handshake.ts"
-import type { Link, LinkClosed } from "../../wire/Link.ts"
+import type { Link, LinkClosed, LinkHandlers } from "../../wire/Link.ts"
 import { encodeHead, type Extras, type SpanIds } from "../../wire/Request.ts"
 
 /** A call as its runner's handle sees it. */
@@ -49,7 +49,7 @@ export type TakeLogs = (body: Buffer) => string | undefined
  */
 export const mostUnsent = 4 * 1024 * 1024
 
-export class RunnerHandle {
+export class RunnerHandle implements LinkHandlers {
   readonly hello: Hello
   readonly link: Link
   /** Calls by link id; a hole is a free id. */
@@ -58,11 +58,10 @@ export class RunnerHandle {
   /** Whether it has said that it takes nothing new. */
   isDraining = false
   events: RunnerEvents
-  /** Takes what it logs; a string says what is wrong with it. */
   logs: TakeLogs | undefined
-  /** The largest result or message that it may send, in bytes. */
   private readonly maxResult: number
-  private hasLeft = false
+  /** Whether the runner has said goodbye, by which it claims to have answered all that it took. */
+  saidGoodbye = false
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   /** Functions whose layout was compared. */
@@ -212,9 +211,19 @@ export class RunnerHandle {
     return call.turn <= this.link.flushed
   }
 
-  /** Whether the runner has said goodbye, by which it claims to have answered all that it took. */
-  get saidGoodbye(): boolean {
-    return this.hasLeft
+  /** Whether a large body may come. The limits hold for values alone: a defect is bounded where it is made. */
+  accept(kind: number, id: number, total: number): string | undefined {
+    const { acceptNested } = this.events
+    if (kind === Kind.Nested && acceptNested !== undefined) return acceptNested(id, total)
+    if (!isFinal(kind) || this.calls[id] === undefined)
+      return `a large ${kindName(kind)} for call ${id}, which it does not hold`
+    if (kind !== Kind.Success && kind !== Kind.Failure && total > frameLimit)
+      return `a ${kindName(kind)} of ${total} bytes, the limit is ${frameLimit}`
+    return total <= this.maxResult ? undefined : `a result of ${total} bytes, the limit is ${this.maxResult}`
+  }
+
+  closed(how: LinkClosed): void {
+    this.events.closed(how)
   }
 
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -244,7 +253,7 @@ export class RunnerHandle {
         this.isDraining = true
         return this.events.draining()
       case Kind.Bye:
-        this.hasLeft = true
+        this.saidGoodbye = true
         return this.link.endSession()
       default:
         this.link.violate(`a ${kindName(kind)} frame, which a runner must not send`)
