@@ -1,0 +1,76 @@
+/** An app under attack: a pool whose one runner is a hostile program, with what the attack costs this process. */
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as FlameLayer from "../../src/FlameLayer.ts"
+import type { Pool } from "../../src/pool/Pool.ts"
+
+/** What an attack has cost. */
+export interface Cost {
+  /** The most CPU time that this thread took without a turn of the event loop, in milliseconds. */
+  readonly stall: number
+  /** CPU time of the process in all, as a share of one core. */
+  readonly share: number
+  /** Growth of resident memory at its highest, in bytes. */
+  readonly memory: number
+}
+
+/** Watches this process. CPU time is measured, because a test shares its machine with others. */
+export class Watch {
+  private stall = 0
+  private highest = 0
+  private readonly before = process.memoryUsage.rss()
+  private readonly began = performance.now()
+  private readonly cpu = process.cpuUsage()
+  private last = process.threadCpuUsage()
+  private ticks = 0
+  private readonly timer = setInterval(() => this.look(), 5)
+
+  private look(): void {
+    const now = process.threadCpuUsage()
+    this.stall = Math.max(this.stall, (now.user + now.system - this.last.user - this.last.system) / 1000)
+    this.last = now
+    if (++this.ticks % 10 === 0) this.highest = Math.max(this.highest, process.memoryUsage.rss())
+  }
+
+  end(): Cost {
+    clearInterval(this.timer)
+    this.look()
+    const { system, user } = process.cpuUsage(this.cpu)
+    return {
+      stall: this.stall,
+      share: (user + system) / 1000 / (performance.now() - this.began),
+      memory: Math.max(this.highest, process.memoryUsage.rss()) - this.before
+    }
+  }
+}
+
+/** A line of the log, with the annotations it had. */
+export interface Line {
+  readonly text: string
+  readonly annotations: Readonly<Record<string, unknown>>
+}
+
+/** Runs an app whose runner does that attack. */
+export const attacked = <A>(
+  attack: string,
+  app: (lines: ReadonlyArray<Line>) => Effect.Effect<A, never, Pool>,
+  text: string = ""
+): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    const lines: Array<Line> = []
+    const logger = Logger.make<unknown, void>(({ cause, fiber, message }) => {
+      const parts = Array.isArray(message) ? message.map(String) : [String(message)]
+      const annotations = fiber.getRef(References.CurrentLogAnnotations)
+      lines.push({ text: [...parts, ...cause.reasons.map(String)].join(" "), annotations })
+    })
+    const layer = FlameLayer.local({
+      entry: new URL("../fixtures/hostile/runner.ts", import.meta.url),
+      env: { ATTACK: attack, TEXT: Buffer.from(text).toString("hex") },
+      max: 1,
+      concurrency: 4,
+      cancelGrace: "500 millis",
+      drainTimeout: "500 millis"
+    })
+    return Effect.provide(app(lines), layer).pipe(Effect.orDie, Effect.provide(Logger.layer([logger])))
+  }) as Effect.Effect<A>
