@@ -126,6 +126,8 @@ export class Parser {
   private paused = false
   /** Bytes that came and are not parsed, because the parser is paused. */
   private rest: Buffer = none
+  /** What is parsed by `resume` right now. */
+  private resumed: Buffer = none
   private readonly handlers: ParserHandlers
 
   constructor(handlers: ParserHandlers) {
@@ -145,7 +147,8 @@ export class Parser {
     if (this.have > 0) at = this.complete(chunk, at)
     while (at < chunk.length && !this.broken) {
       if (this.paused) {
-        this.rest = Buffer.from(chunk.subarray(at))
+        // bytes that were kept before are the parser's own already
+        this.rest = bytes === this.resumed ? chunk.subarray(at) : Buffer.from(chunk.subarray(at))
         return
       }
       at = this.cut(chunk, at)
@@ -162,7 +165,9 @@ export class Parser {
     this.paused = false
     const { rest } = this
     this.rest = none
+    this.resumed = rest
     if (rest.length > 0) this.push(rest)
+    this.resumed = none
     return !this.paused
   }
 

@@ -53,7 +53,7 @@ describe("a hostile runner", () => {
             const cost = yield* under(3_000, Effect.provideContext(calling as never, context))
             check(cost)
             // 10 % on a machine of its own; this one is shared, and the watch costs some
-            assert.isBelow(cost.share, 0.4, show(cost))
+            assert.isBelow(cost.share, 0.25, show(cost))
             assert.isBelow(lines.length, 6_000)
             for (const { text } of lines) assert.isBelow(text.length, 4_096)
           })

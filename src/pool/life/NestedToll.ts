@@ -77,9 +77,10 @@ export class NestedToll {
     this.link.resume()
   }
 
-  /** Milliseconds until the debt is paid. */
+  /** Milliseconds until the debt is paid, and half of a burst is saved: to read for one frame at a time costs more. */
   private debt(): number {
+    if (this.credit >= 0) return 0
     const credit = this.credit + ((this.timer.now() - this.at) * failuresPerSecond) / 1000
-    return credit >= 0 ? 0 : Math.ceil((-credit * 1000) / failuresPerSecond)
+    return Math.max(0, Math.ceil(((burst / 2 - credit) * 1000) / failuresPerSecond))
   }
 }
