@@ -23,7 +23,7 @@ import { Current, type CurrentCall } from "./function/Current.ts"
 
 export type { CallArgs, CallOptions } from "./CallOptions.ts"
 export { isRetryable, RemoteDefect } from "./error/FlameError.ts"
-export { launch, main } from "./FlameMain.ts"
+export { forPool, launch, main } from "./FlameMain.ts"
 export { ended, implementService, place, service } from "./FlameService.ts"
 export { implement } from "./function/FlameFunction.ts"
 export { propagate } from "./function/Propagate.ts"

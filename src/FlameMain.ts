@@ -6,7 +6,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { FlameError } from "./error/FlameError.ts"
-import type { NeedsOf, Servable } from "./function/Servable.ts"
+import type { AnyPool, PoolKey } from "./function/FlameFunction.ts"
+import type { NeedsOf, PoolFunctions, Servable } from "./function/Servable.ts"
 import * as Entry from "./process/Entry.ts"
 import * as Role from "./process/Role.ts"
 import * as Shutdown from "./process/Shutdown.ts"
@@ -14,6 +15,41 @@ import * as Shutdown from "./process/Shutdown.ts"
 type ServicesOption<R, E, RIn> = [R] extends [never]
   ? { readonly services?: Layer.Layer<never, E, RIn> }
   : { readonly services: Layer.Layer<R, E, RIn> }
+
+/**
+ * Functions that the runners of one pool alone serve, with services that only those runners build.
+ *
+ * A pool without a GPU then boots beside a pool with one: its runners do not build what needs the GPU. `services` must give
+ * all that the functions need, and what `services` itself needs, the `services` of `Flame.main` must give. A call of such a
+ * function on another pool fails with `FunctionMissing`. `Flame.main`, `FlameRunner.serve`, `FlameLayer.test` and
+ * `FlameLayer.mock` take it among their functions.
+ *
+ * @example
+ * ```ts
+ * import { Context, Effect, Layer, Schema } from "effect"
+ * import { Flame, FlameLayer } from "effect-flame"
+ *
+ * class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
+ * class Model extends Context.Service<Model, { readonly name: string }>()("app/Model") {}
+ * const ModelLive = Layer.effect(Model, Effect.succeed({ name: "8 GB of weights" }))
+ *
+ * const train = Flame.fn("train", { success: Schema.String, pool: Gpu }, () => Effect.map(Model, ({ name }) => name))
+ * const cut = Flame.fn("cut", { success: Schema.String }, () => Effect.succeed("cut"))
+ *
+ * Flame.main({
+ *   functions: [cut, Flame.forPool(Gpu, { functions: [train], services: ModelLive })],
+ *   app: Effect.andThen(Flame.call(cut), Flame.call(train)),
+ *   flame: Gpu.layer({ max: 1 }).pipe(Layer.provideMerge(FlameLayer.auto()))
+ * }).pipe(Flame.runMain)
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const forPool = <const Fs extends ReadonlyArray<Servable>, PoolId extends AnyPool, ES = never, RS = never>(
+  pool: PoolKey<PoolId>,
+  options: { readonly functions: Fs } & ServicesOption<NoInfer<NeedsOf<Fs[number]>>, ES, RS>
+): PoolFunctions<RS> => ({ forPool: pool.key, functions: options.functions, services: options.services }) as never
 
 /**
  * Makes the program of an app whose one entry has two roles. How the process was started decides between them.
@@ -51,8 +87,8 @@ export const main = <const Fs extends ReadonlyArray<Servable>, A, E, R, PoolOut,
      */
     readonly app: Effect.Effect<A, E, R> | Layer.Layer<A, E, R>
     /**
-     * The file that runners run: a `file:` URL, or a path from the current directory. Default: the file that calls
-     * `Flame.main`, or the program's own file where that one is another module which a shared `start()` stands in.
+     * The file that runners run: a `file:` URL, or a path from the current directory. Default: the file of the program
+     * that calls `Flame.main`, itself or by a `start()` that programs share.
      */
     readonly entry?: string | URL
   } & ServicesOption<NoInfer<NeedsOf<Fs[number]>>, ES, RS>

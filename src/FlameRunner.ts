@@ -15,7 +15,7 @@ import { LogForward } from "./runner/LogForward.ts"
 import * as Role from "./process/Role.ts"
 import * as Steps from "./process/Steps.ts"
 import { RunnerServer } from "./runner/RunnerServer.ts"
-import { functionsOf } from "./runner/Serving.ts"
+import { functionsOf, partOf } from "./runner/Serving.ts"
 import type { NeedsOf, Servable } from "./function/Servable.ts"
 import * as Shutdown from "./process/Shutdown.ts"
 
@@ -42,9 +42,12 @@ export { runMain } from "./runMain.ts"
 export const serve = <const S extends Servable | ReadonlyArray<Servable>>(
   served: S
 ): Effect.Effect<void, FlameError, NeedsOf<S extends ReadonlyArray<infer One> ? One : S>> =>
-  Effect.contextWith((context) =>
-    Effect.flatMap(functionsOf(isMany(served) ? served : [served]), (functions) => run(functions, context))
-  )
+  Effect.contextWith((context) => {
+    const all: ReadonlyArray<Servable> = isMany(served) ? served : [served as Servable]
+    // built here and not around: other runners have no use for the services of one pool
+    if (all.some((one) => "forPool" in one)) return serveWith(all, Layer.empty) as Effect.Effect<void, FlameError>
+    return Effect.flatMap(functionsOf(all), (functions) => run(functions, context))
+  })
 
 const isMany = (served: Servable | ReadonlyArray<Servable>): served is ReadonlyArray<Servable> => Array.isArray(served)
 
@@ -60,8 +63,14 @@ export const serveWith = <ES, RS>(
   Effect.scoped(
     Effect.gen(function* () {
       const scope = yield* Scope.fork(yield* Effect.scope)
+      const role = Role.current()
+      const part = partOf(served, role._tag === "Runner" ? role.pool : "")
+      const all = part.services === undefined ? services : Layer.provideMerge(part.services, services)
       const built = yield* Effect.exit(
-        Effect.updateContext(Layer.buildWithScope(services, scope), forwarded<RS | Scope.Scope>)
+        Effect.updateContext(
+          Layer.buildWithScope(all as Layer.Layer<never, ES, RS>, scope),
+          forwarded<RS | Scope.Scope>
+        )
       )
       if (Exit.isFailure(built)) {
         if (!Cause.hasInterruptsOnly(built.cause)) {
@@ -69,7 +78,7 @@ export const serveWith = <ES, RS>(
         }
         return yield* Effect.failCause(built.cause)
       }
-      const functions = yield* functionsOf(served)
+      const functions = yield* functionsOf(part.served)
       // closed before the goodbye: what the finalizers of services log comes to the parent like any other line
       const leaving = Scope.close(scope, Exit.void)
       yield* Effect.contextWith((context: Context.Context<never>) =>

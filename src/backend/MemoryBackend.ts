@@ -15,8 +15,8 @@ import { Exited, type ExitReason, Killed, type RunnerExit } from "../error/Runne
 import { CurrentRole, type ProcessRole } from "../process/ProcessRole.ts"
 import { LogForward } from "../runner/LogForward.ts"
 import { RunnerServer } from "../runner/RunnerServer.ts"
-import { functionsOf } from "../runner/Serving.ts"
-import type { AnyGroup } from "../function/Servable.ts"
+import { functionsOf, partOf } from "../runner/Serving.ts"
+import type { AnyGroup, PoolFunctions } from "../function/Servable.ts"
 import { memoryPair, type Transport } from "../wire/Transport.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
 
@@ -65,7 +65,7 @@ interface Living extends MemoryRunner {
 
 /** Options of the memory backend. */
 export interface MemoryBackendOptions<R> {
-  readonly functions: ReadonlyArray<Implemented<R> | AnyGroup>
+  readonly functions: ReadonlyArray<Implemented<R> | PoolFunctions<R> | AnyGroup>
   /** Name of the runners' build; the parent's is `test`. */
   readonly build?: string
 }
@@ -75,7 +75,11 @@ export const layer = <R>(options: MemoryBackendOptions<R>): Layer.Layer<Backend 
   Layer.effectContext(
     Effect.gen(function* () {
       const context = (yield* Effect.context<R>()) as Context.Context<never>
-      const world = new World(yield* functionsOf(options.functions), options.build ?? "test", context)
+      // every runner is in this process: services of all pools are built once
+      const { served, services } = partOf(options.functions, undefined)
+      const own = services === undefined ? Context.empty() : yield* Effect.orDie(Layer.build(services))
+      const all = Context.merge(context, own as Context.Context<never>)
+      const world = new World(yield* functionsOf(served), options.build ?? "test", all)
       return Context.make(
         Backend,
         Backend.of({

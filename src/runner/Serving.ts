@@ -1,8 +1,30 @@
-/** What a runner was given to serve, as functions. */
+/** Everything that a runner was given to serve, as functions. */
 import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
 import type { AnyPlacedCode } from "../function/PlacedService.ts"
-import type { AnyGroup, Servable } from "../function/Servable.ts"
+import * as Layer from "effect/Layer"
+import type { AnyGroup, PoolFunctions, Servable } from "../function/Servable.ts"
+
+/**
+ * The part that concerns the runners of one pool: what they serve, and the layer of the services that only they build.
+ *
+ * Without a pool the part of all pools, for runners in memory, which share one context.
+ */
+export const partOf = (
+  served: ReadonlyArray<Servable>,
+  pool: string | undefined
+): { readonly served: ReadonlyArray<Servable>; readonly services: Layer.Layer<never, unknown> | undefined } => {
+  if (!served.some(isForPool)) return { served, services: undefined }
+  const mine = served.filter((one) => !isForPool(one) || pool === undefined || one.forPool === pool)
+  const layers = mine.flatMap((one) => (isForPool(one) && one.services !== undefined ? [one.services] : []))
+  const [first, ...rest] = layers
+  return {
+    served: mine.flatMap((one) => (isForPool(one) ? one.functions : [one])),
+    services: first === undefined ? undefined : Layer.mergeAll(first, ...rest)
+  }
+}
+
+const isForPool = (u: Servable): u is PoolFunctions<unknown> => "forPool" in u
 
 /**
  * Groups become the functions of their procedures, placed services what places them; what serves either is loaded only
@@ -17,7 +39,7 @@ export const functionsOf = (served: ReadonlyArray<Servable>): Effect.Effect<Read
     const services = isServices ? await import("./PlacedServer.ts") : undefined
     return served.flatMap((one): ReadonlyArray<AnyImplemented> => {
       if (isGroup(one)) return groups!.implement(one)
-      return [isService(one) ? services!.implement(one) : one]
+      return [isService(one) ? services!.implement(one) : (one as AnyImplemented)]
     })
   })
 }

@@ -16,7 +16,7 @@ import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import type { NeedsOf, Servable } from "../function/Servable.ts"
 import * as HubPool from "../kubernetes/hub/HubPool.ts"
 import { runnerOf } from "../kubernetes/verdict/PodFacts.ts"
-import { functionsOf } from "../runner/Serving.ts"
+import { functionsOf, partOf } from "../runner/Serving.ts"
 import { isOwnedBy, JobStore } from "./JobStore.ts"
 import { MockPrograms } from "./MockPrograms.ts"
 import {
@@ -173,7 +173,10 @@ const make = Effect.fnUntraced(function* <R>({
   yield* HubPool.mock
   const jobs = new JobStore()
   const context = (yield* Effect.context<R>()) as Context.Context<never>
-  const programs = new MockPrograms(yield* functionsOf(functions), context, (name) => secrets.get(name))
+  const { served, services } = partOf(functions, undefined)
+  const own = services === undefined ? Context.empty() : yield* Effect.orDie(Layer.build(services))
+  const all = Context.merge(context, own as Context.Context<never>)
+  const programs = new MockPrograms(yield* functionsOf(served), all, (name) => secrets.get(name))
   const store = new PodStore()
   const secrets = new Map<string, Secret>()
   const logs = new Map<string, string>()
