@@ -190,6 +190,19 @@ Flame.main({ functions: [ping, thumb], app: callThumb(), flame })
 Flame.main({ functions: [thumb], services: Layer.succeed(Dict, {}), app: callThumb(), flame })
 Flame.main({ functions: [ping], app: callPing(), flame })
 
+// [C231] functions of one pool bring their own services; what these need is asked of the program
+const ofGpu = Flame.forPool(Gpu, { functions: [thumb, train], services: Ffmpeg.layer })
+export const bothPools: Effect.Effect<void, FlameFailure | TooBig> = Flame.main({
+  functions: [ping, ofGpu],
+  app,
+  flame
+})
+// @ts-expect-error services are missing
+Flame.forPool(Gpu, { functions: [thumb] })
+declare const needy: Layer.Layer<Ffmpeg, never, Dict>
+// @ts-expect-error what the services themselves need is missing
+Flame.main({ functions: [ping, Flame.forPool(Gpu, { functions: [thumb], services: needy })], app, flame })
+
 // what schemas need is not lost: the caller decodes the success, the runner encodes it
 class Dict extends Context.Service<Dict, {}>()("Dict") {}
 class Key extends Context.Service<Key, {}>()("Key") {}
