@@ -82,7 +82,7 @@ export const serveWith = <ES, RS>(
       // closed before the goodbye: what the finalizers of services log comes to the parent like any other line
       const leaving = Scope.close(scope, Exit.void)
       yield* Effect.contextWith((context: Context.Context<never>) =>
-        run(functions, Context.merge(context, built.value as Context.Context<never>), leaving)
+        run(functions, Context.merge(context, built.value), leaving)
       )
     })
   )

@@ -1,4 +1,4 @@
-/** What the final frame of a call says, by how its function ended. */
+/** Makes the final frame of a call from the exit of its function. */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,12 +12,12 @@ import { ItemTooLarge } from "./StreamServer.ts"
 /** A final frame. */
 export type Answer = readonly [kind: Kind, body: Uint8Array]
 
-/** A final frame whose body needs services or time to be encoded. */
+/** A final frame whose body is encoded by an effect. */
 export type Later = readonly [kind: Kind, body: Effect.Effect<Uint8Array, unknown, unknown>]
 
 const none = new Uint8Array(0)
 
-/** It was stopped because it was told to. */
+/** The function was interrupted by a cancel or by its session. */
 export const interrupted: Answer = [Kind.Interrupted, none]
 
 /** The function died, with further defects or errors beside the first one. */
@@ -39,7 +39,11 @@ export const tooLarge = (size: number, limit: number, option?: "maxValue"): Answ
   Refusal.encodeTooLarge(size, limit, option)
 ]
 
-/** `isStopped` says that an interruption is ours, `isCancelled` that nobody waits for a result. */
+/**
+ * The final frame for an exit.
+ *
+ * `isStopped`: this side has interrupted the function. `isCancelled`: the caller waits for nothing but the end.
+ */
 export const of = (
   { codec, fn }: Served,
   exit: Exit.Exit<unknown, unknown>,
@@ -48,9 +52,9 @@ export const of = (
 ): Answer | Later => {
   try {
     if (Exit.isSuccess(exit)) {
-      // nobody waits for it any more: its acknowledgement is all that is wanted
+      // the caller of a cancelled call waits for the acknowledgement alone
       if (isCancelled) return interrupted
-      // its items have been sent
+      // the items have been sent
       if (fn.stream) return [Kind.Success, none]
       const { value } = exit
       if (codec.success.isSync) return [Kind.Success, codec.success.encode(value)]

@@ -1,4 +1,4 @@
-/** What crosses with a call besides its payload, put into the context that its function runs in. */
+/** Puts the extras of a request (annotations, log level, References, headers, span) into the context of its function. */
 import * as Context from "effect/Context"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
@@ -10,7 +10,7 @@ import * as Propagate from "../function/Propagate.ts"
 import type { Extras, RequestHead, SpanIds } from "../wire/Request.ts"
 import { Current, type CurrentCall, type RunnerInfo } from "../function/Current.ts"
 
-/** The context that the function of a call runs in: that of its runner with what is the call's own. */
+/** The context of the function of a call: the context of its runner, with `Current`, the Scope and the extras of the call. */
 export const contextOf = (
   runner: Context.Context<never>,
   head: RequestHead,
@@ -21,7 +21,7 @@ export const contextOf = (
   return head.extras === undefined ? context : withExtras(context, head.extras)
 }
 
-/** With the caller's log annotations, minimum log level and propagated References. */
+/** Adds the log annotations, the minimum log level, the References and the headers of the caller. */
 export const withExtras = (context: Context.Context<never>, extras: Extras): Context.Context<never> => {
   let out = context
   if (extras.annotations !== undefined) {
@@ -39,8 +39,8 @@ export const withExtras = (context: Context.Context<never>, extras: Extras): Con
 }
 
 /**
- * With what a runner may say in a request to its owner: log annotations, cleaned and marked as the runner's, and headers
- * of a group. Neither its log level nor its References reach the handlers of the owner.
+ * Adds what a runner may send with a request to the owner of a placed service: log annotations, cleaned and marked as the
+ * runner's, and headers of a group. The log level and the References of the runner never reach the handlers of the owner.
  */
 export const withRunnerExtras = (
   context: Context.Context<never>,
@@ -60,11 +60,11 @@ export const withRunnerExtras = (
   return out
 }
 
-/** The caller's span. */
+/** The span of the caller. */
 export const callerOf = (ids: SpanIds | undefined): Tracer.AnySpan | undefined =>
   ids === undefined ? undefined : Tracer.externalSpan(ids)
 
-/** The span of the function, below the caller's; without a tracer here its own spans are still below that one. */
+/** Begins the span of the function, as a child of the caller's span. */
 export const spanOf = (
   { id, pool }: RunnerInfo,
   fn: string,

@@ -1,4 +1,4 @@
-/** What of a caller's References crosses with its call. */
+/** Collects the extras of a call from the References of its caller. */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
@@ -6,11 +6,11 @@ import * as CallHeaders from "../function/CallHeaders.ts"
 import * as Propagate from "../function/Propagate.ts"
 import type { Extras } from "../wire/Request.ts"
 
-// as every fiber sees them that has set neither: the default of a Reference is made once
+// the defaults, which every fiber has that has set neither: a Reference makes its default once
 const noAnnotations = Context.get(Context.empty(), References.CurrentLogAnnotations)
 const defaultLevel = Context.get(Context.empty(), References.MinimumLogLevel)
 
-/** What goes from a runner to an owner: neither log level nor References are the runner's to choose. */
+/** The extras of a request from a runner to the owner of a placed service: no log level and no References. */
 export const toOwner = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const request = fiber.getRef(CallHeaders.Outgoing)
@@ -18,7 +18,7 @@ export const toOwner = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefine
   return { ...(annotations === noAnnotations ? {} : { annotations }), ...request }
 }
 
-/** Undefined where all are at their defaults. */
+/** The extras of a call. Undefined if every Reference has its default. */
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const level = fiber.getRef(References.MinimumLogLevel)

@@ -1,6 +1,6 @@
 /**
- * Groups of Effect's RPC on a runner: each procedure is a function whose code is its handler, with its middleware around
- * it, in the context of its call.
+ * Serves groups of Effect's RPC on a runner. Each procedure becomes a function, whose code is the handler of the procedure
+ * with its middleware around it, in the context of the call.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -27,13 +27,13 @@ import type { AnyEffect } from "../function/AnyEffect.ts"
 
 type Streaming = Stream.Stream<unknown, unknown, unknown>
 
-/** Runs what a streaming handler gives, to its end. */
+/** Runs the stream of a handler to its end. */
 export type Pump = (stream: Effect.Effect<Streaming, unknown, unknown>) => AnyEffect
 
-/** The functions of a group, which find their handlers in the context that they run in. */
+/** The functions of a group. Each finds its handler in the context of its call. */
 export const implement = (group: AnyGroup): ReadonlyArray<OpenFunction> => GroupFunctions.of(group).map(implemented)
 
-// all requests of a parent are of one client
+// all requests of a parent have one client
 const client = new Rpc.ServerClient(0)
 
 const implemented = (fn: GroupFunctions.GroupFunction): OpenFunction => {
@@ -54,11 +54,11 @@ const streaming = (handler: Handler, codec: FunctionCodec.FunctionCodec, end: Li
 
 let requests = 0
 
-/** How requests for one procedure are handled. */
+/** Handles the requests for one procedure. */
 export class Handler {
   private readonly rpc: Rpc.AnyWithProps
   private readonly client: Rpc.ServerClient
-  /** Where its handler is in a context. */
+  /** The key of the handler in a context. */
   private readonly entry: Context.Key<never, Rpc.Handler<string>>
   /** A context of the handler whose services are all in the context of every call. */
   private covered: Context.Context<never> | undefined
@@ -69,10 +69,10 @@ export class Handler {
     this.entry = Context.Service<never, Rpc.Handler<string>>(rpc.key)
   }
 
-  /** Handles a request for the fiber that runs this; it fails with the Cause of what its handler or its middleware fail with. */
+  /** Handles a request in the fiber that runs the effect. Fails with the Cause of the handler or its middleware. */
   run(payload: unknown, pump: Pump | undefined): AnyEffect {
     return Effect.withFiber((fiber) => {
-      // not by the map of a context, which is made of all that is in it for each request
+      // `mapUnsafe` would make a map of the whole context for each request
       const entry = Context.getOrUndefined(fiber.context, this.entry)
       if (entry === undefined) return Effect.die(new Error(`no handler of ${this.rpc._tag} is provided on this runner`))
       const incoming = fiber.getRef(CallHeaders.Incoming)
@@ -102,7 +102,7 @@ export class Handler {
     } catch (defect) {
       code = Effect.die(defect)
     }
-    // what is there already needs nothing around it
+    // a value that is there already needs no middleware and no catch
     if (isValue(code) && rpc.middlewares.size === 0 && incoming === undefined) return code
     const request = { isHandled: false }
     if (incoming?.discard === true) code = noted(code, request)
@@ -114,7 +114,7 @@ export class Handler {
     return isUninterruptible ? Effect.uninterruptible(code) : code
   }
 
-  /** In the context that the handler was built in, below that of the call. */
+  /** Adds the services that the handler was built with. Services of the call take precedence. */
   private around(entry: Rpc.Handler<string>, fiber: Fiber.Fiber<unknown, unknown>, code: AnyEffect): AnyEffect {
     if (this.covered === entry.context) return code
     let isShared = true
@@ -138,8 +138,8 @@ const isReferenceType = (value: unknown): boolean =>
 type Around = (code: AnyEffect, options: unknown) => AnyEffect
 
 /**
- * An interruption stays one: it is ours, or it is told as the defect that it is. An item that is too large is no failure of
- * the handler.
+ * Makes the Cause of a failure the error. An interruption stays an interruption, and an item that is too large stays a
+ * defect: neither is a failure of the handler.
  */
 const failed = (cause: Cause.Cause<unknown>): AnyEffect =>
   Cause.hasInterruptsOnly(cause) || cause.reasons.some(isTooLarge) ? Effect.failCause(cause) : Effect.fail(cause)
@@ -166,7 +166,7 @@ const noted = (code: AnyEffect, request: { isHandled: boolean }): AnyEffect =>
     return code
   })
 
-/** Nobody waits for what a handler gives: what it fails with is only logged, and no Cause at all is the answer. */
+/** For a request without an answer: a failure of the handler is logged, and the answer is an empty Cause. */
 const discarded = (code: AnyEffect, request: { readonly isHandled: boolean }): AnyEffect =>
   Effect.matchCauseEffect(code, {
     onSuccess: () => Effect.fail(Cause.empty),

@@ -1,4 +1,4 @@
-/** The items of one stream on the parent: kept as they came, encoded, until they are pulled. */
+/** The items of one stream on the side that takes them. They stay encoded until they are pulled. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,24 +13,24 @@ import type { CallExit } from "./Outcome.ts"
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Pulled = Effect.Effect<Chunk, unknown, unknown>
 
-/** What came and is not pulled: one large message, or some in a row, `used` bytes of them. */
+/** Messages that have come and are not pulled: a large message, or several small ones in `used` bytes. */
 interface Waiting {
   messages: Uint8Array
   used: number
   readonly isSingle: boolean
 }
 
-/** Messages that come while others wait are put to them up to so many bytes. */
+/** Small messages are merged up to so many bytes. */
 const mergeLimit = 16 * 1024
 
-/** Whom it tells that items were taken. */
+/** The call of the items, whose channel grants more bytes as items are taken. */
 export interface ItemsOf {
   readonly channel?: { readonly consumed: (bytes: number) => void } | undefined
 }
 
 export class Items {
   isBegun = false
-  /** The call that they are of; set before anything can come. */
+  /** The call of the items. Set before an item can come. */
   call: ItemsOf | undefined
   readonly keepsLength: boolean
   readonly slack = aroundItem
@@ -49,7 +49,7 @@ export class Items {
   batch(messages: Buffer): void {
     const last = this.waiting.at(-1)
     if (last !== undefined && !last.isSingle && last.used + messages.length <= mergeLimit) return merge(last, messages)
-    // the view is not ours: this is the one copy of them here
+    // the link uses the view again: this is the one copy of the bytes on this side
     this.take(new Uint8Array(messages), false)
   }
 
@@ -59,16 +59,16 @@ export class Items {
 
   ready(): void {}
 
-  /** Keeps bytes that are its own from now on: items with their lengths before them, or a single one without. */
+  /** Keeps bytes that nobody else uses: items with their lengths before them, or a single item without. */
   take(messages: Uint8Array, isSingle: boolean): void {
     this.isBegun = true
-    // what comes after the end of its budget would stand behind a gap
+    // an item that comes after the end of the budget would follow a gap
     if (this.isClosed || this.exit !== undefined) return
     this.waiting.push({ messages, used: messages.length, isSingle })
     this.wake()
   }
 
-  /** The call is over; what came before is pulled first, but at the end of its budget. */
+  /** Takes the exit of the call. Items that came before are pulled first, except at the end of the budget. */
   end(exit: CallExit): void {
     this.exit = exit
     if (isTimeout(exit)) this.drop()
@@ -94,7 +94,7 @@ export class Items {
     if (resume !== undefined) confine(resume)
   }
 
-  /** The next items, at most as many as came at once; `Done` after the last. */
+  /** Pulls the items that came together. Ends with `Done` after the last. */
   readonly pull: Pull.Pull<Chunk, unknown, void, unknown> = Effect.suspend(() => this.pulled())
 
   private pulled(): Pulled {
@@ -132,7 +132,7 @@ export class Items {
     if (isSingle) each.push(messages)
     else eachMessage(messages, (message) => each.push(message), this.keepsLength)
     const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.items.decodeEffect(bytes)))
-    // a message may hold no item, and a pull must give one
+    // a message may hold no item, and a pull must return one
     return Effect.flatMap(decoded, (all) => {
       const items = all.flat()
       return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
@@ -140,7 +140,7 @@ export class Items {
   }
 }
 
-/** A few bytes cost as few here, however many pieces a runner cuts them into. */
+/** Appends small messages to the last ones: many pieces must not cost more memory than their bytes. */
 const merge = (last: Waiting, messages: Uint8Array): void => {
   const used = last.used + messages.length
   if (used > last.messages.length) {

@@ -1,14 +1,14 @@
-/** What a final frame that carries a value or the function's own failure means to whoever called it. */
+/** Decodes a final frame into the exit that its caller receives. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { RemoteDefect } from "../error/FlameError.ts"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
 import { Kind } from "../wire/Frame.ts"
 
-/** The callers' side of an exit: what `resume` is given. */
+/** The exit of a call, or an effect that decodes it. */
 export type CallExit = Exit.Exit<unknown, unknown> | Effect.Effect<unknown, unknown, unknown>
 
-/** Reads it; `body` is a view that holds only now, `large` is the receiver's own. */
+/** Decodes a Success, Failure or Defect frame. `body` is a view that is valid only in this turn, `large` is owned. */
 export const read = (
   name: string,
   codec: FunctionCodec.FunctionCodec,

@@ -1,4 +1,4 @@
-/** A function as its runner serves it. */
+/** A function as a runner serves it: its code, its codec, and its end of a channel. */
 import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
 import * as FunctionCodec from "../function/FunctionCodec.ts"
@@ -10,11 +10,11 @@ import * as StreamServer from "./StreamServer.ts"
 export interface Served {
   readonly fn: AnyImplemented
   readonly codec: FunctionCodec.FunctionCodec
-  /** Where each call of it is a channel: makes this end, before the function runs; no message may be larger than `max`. */
+  /** Makes the runner's end of a channel before the function runs, where each call is a channel. `max`: bytes of a message. */
   readonly open: ((end: LinkEnd, max: number) => ChannelServer) | undefined
 }
 
-/** A function that brings its own end of the channel that each call of it is. */
+/** A function that makes the channel of each of its calls itself, such as a placed service. */
 export interface OpenFunction extends AnyImplemented {
   readonly open?: (end: LinkEnd, max: number) => ChannelServer
 }
@@ -24,7 +24,7 @@ export const of = (fn: OpenFunction): Served => {
   return { fn, codec, open: fn.open ?? (fn.stream ? (end, max) => StreamServer.serve(end, codec, max) : undefined) }
 }
 
-/** Compiles what first calls would wait for while there is nothing else to do: a function in each turn. */
+/** Compiles codecs before the first calls, one function in each turn, until a call comes. */
 export const prepare = (functions: ReadonlyArray<Served>, transport: Transport, isOver: () => boolean): void => {
   const left = functions.values()
   const step = (): void => {
@@ -60,7 +60,7 @@ export const encodesAtOnce = ({ codec }: Served): boolean => {
   }
 }
 
-/** Runs the function with the payload that follows `start` in a Request, or with the one that came in parts. */
+/** Runs the function. The payload follows `start` in the Request, or is `large`, which came in parts. */
 export const run = (
   { codec, fn }: Served,
   body: Buffer,
@@ -71,7 +71,7 @@ export const run = (
     compileAnswers(codec)
     const bytes = large ?? body.subarray(start)
     if (codec.payload.isSync) return fn.implementation(codec.payload.decode(bytes, large !== undefined))
-    // it may be decoded after this turn, when what is not ours is used again
+    // decoded after this turn, in which the link may use its buffer again
     const own = large ?? Buffer.from(bytes)
     return Effect.flatMap(Effect.orDie(codec.payload.decodeEffect(own, true)), fn.implementation)
   } catch (defect) {

@@ -1,4 +1,4 @@
-/** How the items of a streaming function leave its runner: chunk by chunk, as fast as their receiver takes them. */
+/** Sends the items of a streaming function, as fast as their receiver takes them. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -13,18 +13,18 @@ type Chunk = readonly [unknown, ...Array<unknown>]
 type Streaming = Stream.Stream<unknown, unknown, unknown>
 type Pulled = Pull.Pull<Chunk, unknown>
 
-/** What is encoded at once, in bytes as far as the items before tell: nothing is encoded far ahead of its sending. */
+/** Bytes that are encoded at a time, estimated from the items before. Items are not encoded far ahead of their sending. */
 const batchSize = 32 * 1024
 const firstBatch = 16
 const largestBatch = 4096
 
 /**
- * What turns out larger is sent as fewer items at a time, in bytes: nothing of a message can be used before all of it has
- * come, and its receiver has to hold it.
+ * Bytes above which a message is encoded again with fewer items. The receiver has to hold a whole message before it can use
+ * an item of it.
  */
 const largestMessage = 4 * batchSize
 
-/** An item is larger than the parent takes. */
+/** The defect of a stream with an item that has more bytes than the parent accepts. */
 export class ItemTooLarge {
   readonly size: number
   readonly limit: number
@@ -35,15 +35,15 @@ export class ItemTooLarge {
   }
 }
 
-/** What takes the bytes of items. */
+/** Takes the encoded items of a stream. */
 export interface Sink {
-  /** Sends bytes of one or more whole items, in pieces that follow each other. */
+  /** Sends the bytes of whole items, in pieces that follow each other. */
   readonly write: (pieces: ReadonlyArray<Uint8Array>) => void
-  /** Whether there is room for more; else `ready` of the outlet is to be called once there is. */
+  /** Whether there is room for more. If not, `Outlet.ready` is called once there is. */
   readonly isReady: boolean
 }
 
-/** A streaming function's end of its channel. */
+/** Makes the runner's end of the channel of a streaming function. */
 export const serve = (end: LinkEnd, codec: FunctionCodec, maxItem: number): ChannelServer => {
   const channel: Channel = new Channel(end, {
     batch: () => end.link.violate("messages for a function that takes none"),
@@ -60,7 +60,7 @@ export const serve = (end: LinkEnd, codec: FunctionCodec, maxItem: number): Chan
   return { channel, run: (made) => outlet.run(made) }
 }
 
-/** Where the items of one call go. */
+/** Encodes and sends the items of one call. */
 export class Outlet {
   private readonly sink: Sink
   private readonly codec: FunctionCodec
@@ -74,12 +74,12 @@ export class Outlet {
     this.maxItem = maxItem
   }
 
-  /** There is room again. */
+  /** Resumes the stream: there is room again. */
   ready(): void {
     this.resume?.()
   }
 
-  /** Runs the stream that the function gives to its end, in the Scope of the call. */
+  /** Runs the stream of the function to its end, in the Scope of the call. */
   run(made: Effect.Effect<unknown, unknown, unknown>): Effect.Effect<void, unknown, unknown> {
     return Effect.flatMap(made, (stream) =>
       Effect.flatMap(Effect.scope, (scope) =>
@@ -109,14 +109,14 @@ export class Outlet {
     return Effect.void
   }
 
-  /** Sends some items, together; false where they are to be tried again, fewer at a time. */
+  /** Sends items in one message. Returns false if fewer items must be tried. */
   private sendBatch(items: ReadonlyArray<unknown>): boolean {
     let pieces: ReadonlyArray<Uint8Array>
     try {
       pieces = this.encode(items)
     } catch (error) {
       if (items.length === 1) throw error
-      // those before the one that does not fit are sent before it is told
+      // the items before the one that does not fit are sent first
       this.perBatch = items.length >> 1
       return false
     }
@@ -128,7 +128,7 @@ export class Outlet {
       return false
     }
     this.sink.write(pieces)
-    // at most twice as many as before: one large item among small ones would be encoded again and again, in vain
+    // at most twice as many as before: a large item among small ones would otherwise be encoded again and again
     this.perBatch = Math.max(1, Math.min(largestBatch, 2 * this.perBatch, fitting))
     return true
   }
@@ -140,7 +140,7 @@ export class Outlet {
     return pieces
   }
 
-  /** An item whose encoding needs a service or time. */
+  /** Sends an item that is encoded by an effect. */
   private sendLater(item: unknown): Effect.Effect<void, unknown, unknown> {
     return Effect.flatMap(Effect.orDie(this.codec.items.encodeEffect(item)), (bytes) => {
       this.check(bytes.length - aroundItem)
@@ -170,8 +170,8 @@ export class Outlet {
 }
 
 /**
- * `Channel.toPullScoped`, without loading a tenth of Effect into runners that have no streams: who makes a stream has
- * loaded it.
+ * `Channel.toPullScoped` without an import of `effect/Channel`, which would load a tenth of Effect into runners that have no
+ * streams. A function that makes a stream has loaded the module.
  */
 const pullOf = ({ channel }: Streaming, scope: Scope.Scope): Effect.Effect<Pulled, never, unknown> =>
   (channel as unknown as Transforming).transform(Cause.done(), scope)

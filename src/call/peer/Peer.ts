@@ -1,4 +1,4 @@
-/** One end of the channel of a placed service: asks the other end, and answers it. */
+/** An end of the channel of a placed service: sends requests to the other end, and answers its requests. */
 import * as Effect from "effect/Effect"
 import { eachSpan } from "../../schema/Varint.ts"
 import type { Channel, ChannelHandlers } from "../../wire/Channel.ts"
@@ -7,11 +7,11 @@ import { PeerCalls, type PeerCallsOptions } from "./PeerCalls.ts"
 import type { PeerServer } from "./PeerServer.ts"
 import * as PeerWire from "./PeerWire.ts"
 
-/** Terms of one end. */
+/** Options of one end. */
 export interface PeerOptions extends PeerCallsOptions {
-  /** What comes before requests can, and beside them. */
+  /** Takes a message without an id: Welcome, once the service is built, or Draining. */
   readonly signal: (kind: number) => void
-  /** The other end does not keep to what is agreed. */
+  /** Ends the session: the other end has broken the protocol. */
   readonly violate: (what: string) => void
 }
 
@@ -42,7 +42,7 @@ export class Peer implements ChannelHandlers {
     this.server?.ready()
   }
 
-  /** Says something that has no body. */
+  /** Sends a message without a body. */
   say(kind: Kind): void {
     PeerWire.send(this.channel, kind, 0)
   }
@@ -52,7 +52,7 @@ export class Peer implements ChannelHandlers {
   }
 
   private message(bytes: Buffer, from: number, end: number, owned: boolean): void {
-    // what was under way at the end is for nobody, and so is what comes with something that is against the rules
+    // messages in flight at the end, or after a breach of the protocol, are dropped
     if (this.isOver || this.isCut) return
     if (end - from < PeerWire.headSize) return this.violate("a message that is too short")
     const kind = bytes[from]!
@@ -85,10 +85,10 @@ export class Peer implements ChannelHandlers {
     this.options.violate(what)
   }
 
-  /** Asks and answers nothing any more: what it answers is interrupted and waited for. */
+  /** Ends this end: interrupts its handlers and waits for them, and fails its own requests. */
   readonly endPeer: Effect.Effect<void> = Effect.suspend(() => {
     this.isOver = true
-    // what is answered is interrupted before it hears that what it asked fails, which is no news of its own
+    // interrupts the handlers first: otherwise they would see their own requests fail, and report that instead
     this.server?.interrupt()
     this.calls.failOpen()
     return this.server?.idle ?? Effect.void

@@ -1,4 +1,4 @@
-/** The requests that one end of a placed service makes to the other, and what becomes of them. */
+/** The requests of one end of a placed service to the other end, until each has its exit. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -42,16 +42,16 @@ interface Open {
   isGivenUp: boolean
 }
 
-/** Terms of one end. */
+/** Options of one end. */
 export interface PeerCallsOptions {
   readonly functions: ReadonlyArray<GroupFunction>
   readonly channel: () => Channel
   readonly runner: () => string
   /** Largest payload, in bytes. */
   readonly limit: number
-  /** How long an interrupted caller waits for the other end, in milliseconds. */
+  /** Milliseconds that an interrupted caller waits for the other end. */
   readonly cancelGrace: number
-  /** Why a request is not answered: it was made before the end, or after it. */
+  /** The error of a request that gets no answer. `mayHaveRun`: the request was sent before the end. */
   readonly over: (fn: GroupFunction, mayHaveRun: boolean) => Reason
   /** Whether requests go from a runner to an owner, who takes neither log level nor References from it. */
   readonly isTowardsOwner: boolean
@@ -74,7 +74,7 @@ export class PeerCalls {
     this.indices = new Map(options.functions.map((fn, index) => [fn, index]))
   }
 
-  /** Makes a request for a fiber; of a stream it gives a Pull, and the request belongs to the Scope. */
+  /** Makes a request for a fiber. A stream gives a Pull, and its request belongs to the Scope. */
   readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): AnyEffect => {
     const codec = FunctionCodec.of(fn)
     return EncodePayload.encode(codec, fn, payload, (bytes) => this.request(caller, fn, codec, bytes))
@@ -185,7 +185,7 @@ export class PeerCalls {
     return open
   }
 
-  /** Asks the other end to stop, and waits for that. */
+  /** Cancels a request, and waits for its end for at most `cancelGrace`. */
   private interrupt(open: Open): Effect.Effect<void> {
     if (!this.isOpen(open)) return Effect.void
     if (!open.isGivenUp) {
@@ -197,7 +197,7 @@ export class PeerCalls {
     return Effect.asVoid(Effect.timeoutOption(stopped, this.options.cancelGrace))
   }
 
-  /** Whether it is not answered: its id may be that of another one. */
+  /** Whether a request has no answer. Its id may belong to another request by now. */
   private isOpen(open: Open): boolean {
     return this.open.get(open.id) === open
   }

@@ -1,4 +1,4 @@
-/** How one end of a placed service answers the requests of the other: each in a fiber and a Scope of its own. */
+/** Answers the requests of the other end of a placed service, each in a fiber and a Scope of its own. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -43,7 +43,7 @@ export class PeerServer {
   isOver = false
   private readonly open = new Map<number, PeerRequest>()
   private readonly procedures: ReadonlyArray<Procedure>
-  /** Whether a handler runs its first steps right now, and is not in `open` yet. */
+  /** Whether a handler runs its first steps in this turn: its request is in `open` only after them. */
   private isInside = false
   private settled: (() => void) | undefined
   /** The id of the runner whose requests these are, where the owner of a service answers them. */
@@ -200,7 +200,7 @@ export class PeerServer {
     if (this.open.size === 0) this.settled?.()
   }
 
-  /** Answers nothing any more: interrupts what runs. */
+  /** Ends the answers, and interrupts the handlers. */
   interrupt(): void {
     this.isOver = true
     for (const { request } of this.late.splice(0)) request.ended(Exit.interrupt())
@@ -208,14 +208,14 @@ export class PeerServer {
     for (const request of this.open.values()) request.stop()
   }
 
-  /** Waits until nothing runs. */
+  /** Waits until no handler runs. */
   readonly idle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.open.size === 0 && !this.isInside) return resume(Effect.void)
     this.settled = () => resume(Effect.void)
   })
 }
 
-/** One request, from its first step to its final message. */
+/** A request, from its first step to its final message. */
 class PeerRequest extends ServedRequest implements Sink {
   /** Bytes of items that have not been taken. */
   ahead = 0
@@ -317,8 +317,8 @@ class PeerRequest extends ServedRequest implements Sink {
 }
 
 /**
- * With all that the handlers were built with, so that no request has to bring it; without, where two of them were built
- * with different values of one service.
+ * Adds the services that the handlers were built with, so that no request has to add them. Adds none of them if two handlers
+ * were built with different values of one service.
  */
 const withBuilt = (
   functions: ReadonlyArray<GroupFunction>,

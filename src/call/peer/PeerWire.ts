@@ -1,14 +1,14 @@
 /**
- * What the two ends of a placed service say to each other over its channel: requests, answers and items, each with the
- * id that its requester gave. Both ends ask and answer alike.
+ * The messages of a placed service on its channel: requests, answers and items, each with the id that its requester gave.
+ * Both ends send requests and answer them.
  *
- * `u8 kind | u32 id | body`; the kinds are those of frames, and a body is that of the frame.
+ * `u8 kind | u32 id | body`. Kinds and bodies are those of frames.
  */
 import { lengthOf, maxPrefix, writeLength } from "../../schema/Varint.ts"
 import type { Channel } from "../../wire/Channel.ts"
 import type { Kind } from "../../wire/Frame.ts"
 
-/** Kind and id. */
+/** Bytes of kind and id. */
 export const headSize = 5
 
 /**
@@ -38,13 +38,13 @@ const windowOfAll = 4 * 1024 * 1024
 export const mayFollow = (ahead: number, aheadOfAll: number): boolean =>
   ahead < window && (aheadOfAll < windowOfAll || ahead < grantAt)
 
-/** What a message may have around a value, in bytes: the head of a request, lengths of items. */
+/** Bytes that a message may have around a value: the head of a request, lengths of items. */
 export const slack = 16 * 1024
 
-/** Above this a message is not put together before it is sent. */
+/** Bytes up to which a message is put together before it is sent. */
 const joined = 4 * 1024
 
-/** Where messages are put together: a channel copies what is not larger. */
+/** The buffer in which messages are put together. A channel copies messages of up to this size. */
 const scratch = Buffer.allocUnsafeSlow(maxPrefix + joined)
 
 const none: ReadonlyArray<Uint8Array> = []
