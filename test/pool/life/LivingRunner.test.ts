@@ -41,4 +41,11 @@ describe("a runner that is told to go", () => {
     living.endsWithin(20_000)
     assert.deepStrictEqual([told, [...limits]], [[30_000, 7_000], [13_000]])
   })
+
+  it("is not waited for longer than cancelGrace and a second when it has no calls, whatever its budget [C139]", () => {
+    const { limits, living } = runner()
+    living.handle = { inFlight: 0, drain: () => {} } as unknown as RunnerHandle
+    living.leave("idle", 30_000)
+    assert.deepStrictEqual([...limits], [6_000])
+  })
 })

@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Flame from "../../../src/Flame.ts"
 import type { AnyFunction } from "../../../src/function/FlameFunction.ts"
+import * as Refusal from "../../../src/call/Refusal.ts"
 import * as FlameErrorCodec from "../../../src/function/FlameErrorCodec.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import type { PoolOptions } from "../../../src/pool/option/PoolOptions.ts"
@@ -190,3 +191,78 @@ describe("a hostile runner", () => {
     })
   )
 })
+
+describe("nested calls of one runner", () => {
+  /** Answers the Request that comes after `known` others, and waits until the nested call is answered. */
+  const answered = (runner: HostileRunner, known: number) =>
+    Effect.gen(function* () {
+      yield* until(() => runner.of(Kind.Request).length > known)
+      runner.say(Kind.Success, runner.of(Kind.Request)[known]!.id, small)
+    })
+
+  hostile(
+    "give back their bytes as they end: any number of them may follow each other [C137]",
+    (runner) =>
+      holding(4 * KiB, () =>
+        Effect.gen(function* () {
+          // three times the payloads that may be in flight
+          for (let id = 1; id <= 12; id++) {
+            runner.call(id, bytes, new Uint8Array(KiB))
+            yield* answered(runner, id)
+            yield* until(() => runner.of(Kind.Success, id).length === 1)
+          }
+          assert.isFalse(runner.isClosed)
+        })
+      ),
+    { maxPayload: KiB }
+  )
+
+  hostile(
+    "give back the bytes of their casts as they end [C137]",
+    (runner) =>
+      holding(4 * KiB, () =>
+        Effect.gen(function* () {
+          for (let id = 1; id <= 12; id++) {
+            runner.call(id, bytes, new Uint8Array(KiB), { cast: true })
+            yield* until(() => runner.of(Kind.Success, id).length + runner.of(Kind.Refused, id).length === 1)
+            assert.strictEqual(runner.of(Kind.Refused, id).length, 0)
+            yield* answered(runner, id)
+          }
+          assert.isFalse(runner.isClosed)
+        })
+      ),
+    { maxPayload: KiB, concurrency: 2 }
+  )
+
+  hostile("end with their caller, though the runner does not cancel them [C137]", (runner, first) =>
+    Effect.gen(function* () {
+      runner.call(1, bytes, small)
+      yield* until(() => runner.of(Kind.Request).length === 2)
+      const nested = runner.of(Kind.Request)[1]!.id
+      runner.say(Kind.Success, first, small)
+      yield* until(() => runner.of(Kind.Cancel, nested).length === 1)
+    })
+  )
+})
+
+it.live("a runner that drains as it is let in gets no second call, however often it refuses the first [C139]", () =>
+  Effect.gen(function* () {
+    const runner = new (class extends HostileRunner {
+      override start(id: string, life: string, functions: ReadonlyArray<AnyFunction>): void {
+        super.start(id, life, functions)
+        this.say(Kind.Draining, 0)
+      }
+    })()
+    yield* Effect.gen(function* () {
+      const call = yield* Effect.forkChild(Flame.call(bytes, small), { startImmediately: true })
+      yield* until(() => runner.of(Kind.Welcome).length > 0)
+      for (let turn = 0; turn < 20; turn++) {
+        const asked = runner.of(Kind.Request)
+        assert.isAtMost(asked.length, 1)
+        if (turn === 5) for (const { id } of asked) runner.say(Kind.Refused, id, Refusal.encodeDraining())
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
+      yield* Fiber.interrupt(call)
+    }).pipe(Effect.provide(Layer.fresh(layer(runner, functions, {}))))
+  })
+)
