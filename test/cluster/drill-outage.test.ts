@@ -1,4 +1,4 @@
-/** A minute without the API server, by a proxy that refuses, answers nothing, or ends every watch: calls and boots go on. */
+/** A minute without the API server, by a proxy that refuses, answers nothing, or ends every watch: calls and boots go on. C167. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -100,6 +100,14 @@ describe("an API server", () => {
             assert.isAtLeast(proxy.requests.filter(isCreate).length, 4)
             yield* held.end
             assert.strictEqual(calls.events.of("RunnerGone").length, 0)
+            // A connection that is silent for less than the 75 s of a watch is no outage yet.
+            if (what === "refuses connections") {
+              yield* calls.events.nth("OutageEnded")
+              assert.strictEqual(calls.events.of("OutageBegan").length, 1)
+              const said = (text: RegExp) => calls.log.lines.filter((line) => text.test(line.text)).length
+              assert.strictEqual(said(/has not answered for \d+ s/), 1)
+              assert.strictEqual(said(/answers again after \d+ s/), 1)
+            }
           })
         ),
       { timeout: 240_000 }

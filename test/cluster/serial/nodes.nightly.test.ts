@@ -1,4 +1,4 @@
-/** Nodes of which nothing is heard: without their kubelet, and without their runner's network too. No other pods may need them. */
+/** C161. Nodes of which nothing is heard: without their kubelet, and without their runner's network too. No other pods may need them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -7,7 +7,7 @@ import { RunnerLost } from "../../../src/error/FlameError.ts"
 import { begin, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 import { place } from "../apps/functions.ts"
-import { get } from "../kit/Cluster.ts"
+import { get, pod } from "../kit/Cluster.ts"
 import { onHost } from "../kit/HostParent.ts"
 import { processes } from "../kit/Leaks.ts"
 import * as Namespaces from "../kit/Namespaces.ts"
@@ -22,11 +22,19 @@ const unknown = 60_000
 
 const node = "node2"
 
+/** Pods are evicted 5 s after their node is lost, not 5 minutes. */
+const briefly = ["unreachable", "not-ready"].map((condition) => ({
+  key: `node.kubernetes.io/${condition}`,
+  operator: "Exists" as const,
+  effect: "NoExecute" as const,
+  tolerationSeconds: 5
+}))
+
 describe("a node", () => {
   it.live(
-    "whose kubelet stops: calls in flight complete, no new ones come once it is Unknown, its runner is replaced",
+    "[C161] whose kubelet stops: calls in flight run on through the eviction, no new ones come, its runner is replaced",
     () =>
-      onHost(space, { max: 2, concurrency: 2, affinity: preferring(node), drainTimeout: "2 minutes" }, (scene) =>
+      onHost(space, { max: 2, concurrency: 2, affinity: preferring(node), tolerations: briefly }, (scene) =>
         Effect.gen(function* () {
           const { events, runners, stage } = scene
           const held = yield* begin(scene, "a")
@@ -46,6 +54,10 @@ describe("a node", () => {
             "there is another runner"
           )
           assert.notStrictEqual(other.spec.nodeName, node)
+          yield* pod(space.name, held.host, ({ metadata }) => metadata.deletionTimestamp !== undefined, "the eviction")
+          // More than drainTimeout, cancelGrace and the grace of the pod.
+          yield* Effect.sleep("20 seconds")
+          assert.isUndefined(held.fiber.pollUnsafe())
           yield* stage.tell("a", "return")
           yield* Fiber.join(held.fiber)
           const gone = yield* events.nth("RunnerGone")

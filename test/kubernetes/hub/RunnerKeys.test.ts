@@ -59,6 +59,34 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
+  it.effect("are made although Secrets of both names are there, of lives that ended amid their change [C169]", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const { secret } = yield* (yield* life).entryFor(0)
+      yield* client.createSecret({ metadata: { name: secret.replace(/-a$/, "-b") } })
+      assert.deepStrictEqual(yield* names, ["a", "b"])
+      const next = yield* life
+      assert.match((yield* next.entryFor(0)).secret, /-b$/)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(yield* names, ["b"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
+  it.effect("leave a Secret alone that somebody else has under one of their names [C169]", () =>
+    Effect.gen(function* () {
+      const [client, mock] = [yield* KubeClient, yield* KubeMock]
+      const keys = yield* life
+      const { secret } = yield* keys.entryFor(0)
+      const taken = ApiErrors.alreadyExists("create secrets", `${secret}2`)
+      yield* mock.fail("create secrets", taken, taken)
+      assert.strictEqual((yield* Effect.flip(keys.entryFor(256))).status, 409)
+      assert.notInclude(keys.names, `${secret}2`)
+      yield* client.createSecret({ metadata: { name: `${secret}2` } })
+      yield* keys.removeSecrets
+      assert.deepStrictEqual(yield* names, ["a2"])
+    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  )
+
   it.effect("of the life before go all, though somebody deleted one of them", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient

@@ -22,6 +22,20 @@ const attacking = (port: number) =>
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
+/** A port of another process, which takes every connection and keeps it. */
+const decoy = Effect.map(
+  Effect.acquireRelease(
+    Effect.callback<readonly [ReturnType<typeof spawn>, number]>((resume) => {
+      const code = `require("node:net").createServer((socket) => socket.on("error", () => {}).resume())
+        .listen(0, function () { console.log(this.address().port) })`
+      const child = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] })
+      child.stdout.once("data", (port) => resume(Effect.succeed([child, Number(port)])))
+    }),
+    ([child]) => Effect.sync(() => child.kill("SIGKILL"))
+  ),
+  ([, port]) => port
+)
+
 /** One end says what the other one says to it. */
 const echo = (transport: Transport): void =>
   transport.start({ data: (chunk) => void transport.write([chunk]), drained: () => {}, closed: () => {} })
@@ -48,9 +62,12 @@ const asking = (transport: Transport): (() => Promise<void>) => {
     })
 }
 
+/** Measurements of each p99. */
+const rounds = 4
+
 describe("a port for runners that is attacked", () => {
   it.live(
-    "[C98] lets 20 runners in, and does not slow down those that are there",
+    "[C98] lets 20 runners in, and at most doubles the p99 of those that are there",
     () =>
       Effect.gen(function* () {
         const listener = yield* listening()
@@ -73,14 +90,18 @@ describe("a port for runners that is attacked", () => {
         // the same while nobody attacks; this process is both ends, once without having compiled anything yet
         const measured = Effect.map(Effect.all([p99(ask, 1_000), booting], { concurrency: 2 }), ([time]) => time)
         yield* measured
-        const before = yield* measured
+        // The best of several rounds: other programs of this machine disturb some of them, an attack that gets through all.
+        const best = Effect.map(Effect.all(Array.from({ length: rounds }, () => measured)), (all) => Math.min(...all))
+        // The same attack on another process: who attacks needs the same processors.
+        const before = yield* Effect.scoped(Effect.andThen(Effect.flatMap(decoy, attacking), best))
         yield* attacking(listener.port)
         yield* until(() => listener.counters.garbage > 100, "the attack is on")
-        const during = yield* measured
-        yield* until(() => listener.counters.authenticated === 122, "their second connections are there")
+        const during = yield* best
+        const runners = 1 + 20 * (1 + 2 * rounds)
+        yield* until(() => listener.counters.authenticated === 2 * runners, "their second connections are there")
         assert.isAbove(listener.counters.crowded, 0)
-        // those who attack need the same processors
-        assert.isBelow(during, 2 * before + 25)
+        // Some milliseconds for a machine whose processors all have other work too.
+        assert.isAtMost(during, 2 * before + 10, `p99 was ${before} ms before`)
       }),
     60_000
   )
