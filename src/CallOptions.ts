@@ -32,9 +32,19 @@ export type CallArgs<P extends Schema.Top, O> = [P["~type.make.in"]] extends [vo
   ? [payload?: void, options?: O]
   : [payload: P["~type.make.in"], options?: O]
 
-/** The pool that options name, or the function's own. */
+/**
+ * The pool that options name, or the function's own.
+ *
+ * @since 0.1.0
+ * @category calling
+ */
 export type PoolOf<O, Default> = O extends { readonly pool: Context.Key<infer Id, PoolShape> } ? Id : Default
-/** Options with a pool of any kind. */
+/**
+ * Options with a pool of any kind.
+ *
+ * @since 0.1.0
+ * @category calling
+ */
 export type AnyCallOptions = CallOptions<AnyPool>
 
 /** A budget in milliseconds. */

@@ -1,4 +1,4 @@
-/** What a runner is: the functions it serves, and where a function runs. */
+/** The program of a runner: the functions that it serves, and where a function runs. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -23,12 +23,11 @@ export { Current } from "./function/Current.ts"
 export { runMain } from "./runMain.ts"
 
 /**
- * Serves functions and groups of `effect/rpc` to the parent of this process, until it is told to go or the parent is
- * gone.
+ * Serves functions, placed services and groups of `effect/rpc` to the parent of this process.
  *
- * Provide what the functions need, and the handlers and middleware of the groups, around it, and run it by
- * `Flame.runMain`. In a process that no pool has started it fails with `NotARunner`. What `Flame.client` says of groups
- * holds here.
+ * Ends when the parent drains this runner or is gone, or on SIGTERM: calls in flight end first, within `drainTimeout`.
+ * Provide the services of the functions, and the handlers and middleware of the groups, around it, and run it by
+ * `Flame.runMain`. Fails with `BootFailed` whose cause is `NotARunner` in a process that no pool has started.
  *
  * @example
  * ```ts
@@ -38,6 +37,9 @@ export { runMain } from "./runMain.ts"
  * const hello = Flame.fn("hello", {}, () => Effect.log("hello"))
  * FlameRunner.serve([hello]).pipe(Flame.runMain)
  * ```
+ *
+ * @since 0.1.0
+ * @category running
  */
 export const serve = <const S extends Servable | ReadonlyArray<Servable>>(
   served: S
@@ -52,9 +54,21 @@ export const serve = <const S extends Servable | ReadonlyArray<Servable>>(
 const isMany = (served: Servable | ReadonlyArray<Servable>): served is ReadonlyArray<Servable> => Array.isArray(served)
 
 /**
- * Serves functions whose services are built here: where that fails the parent is told so, and may try again.
+ * Serves functions with a layer of their services, as `Flame.main` does in a runner.
  *
- * What `Flame.main` does in a runner.
+ * Where the layer fails, the parent gets the cause as `ServicesFailed`, and may boot another runner. Else as `serve`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Flame, FlameRunner } from "effect-flame"
+ *
+ * const hello = Flame.fn("hello", {}, () => Effect.log("hello"))
+ * FlameRunner.serveWith([hello], Layer.effectDiscard(Effect.log("built"))).pipe(Flame.runMain)
+ * ```
+ *
+ * @since 0.1.0
+ * @category running
  */
 export const serveWith = <ES, RS>(
   served: ReadonlyArray<Servable>,

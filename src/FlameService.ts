@@ -1,4 +1,4 @@
-/** What an app calls to have services on runners: declare them, place them, know how they end. */
+/** Services on runners, as an app uses them: declare a service, place it, wait for its end. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -19,9 +19,9 @@ type Fields = Schema.Struct.Fields
 /**
  * Declares a service that lives on one runner once it is placed, by the RpcGroup that it answers.
  *
- * With `build` it has its code: the layer of the group's handlers, built on the runner from the payload, in a Scope of
- * its own; what it needs besides is built on the runner. Without it `Flame.implementService` gives it the code. `offers`
- * is a group that its owner answers.
+ * `build` is its code: it gives the layer of the group's handlers, which is built on the runner from the payload, in a
+ * Scope of its own. Other services that the layer needs are built on the runner. Without `build` the code comes by
+ * `Flame.implementService`. `offers` is a group that its owner answers, so that the service can hand work back.
  *
  * @example
  * ```ts
@@ -40,6 +40,9 @@ type Fields = Schema.Struct.Fields
  *   Effect.flatMap(Flame.place(counter, { from: 1 }), (client) => Effect.all([client.next(), client.next()]))
  * )
  * ```
+ *
+ * @since 0.1.0
+ * @category declaring
  */
 export const service: {
   <
@@ -70,7 +73,29 @@ export const service: {
 } = (name: string, contract: object, build?: PlacedService.AnyPlacedCode["build"]): never =>
   PlacedService.make(name, { pool: Pool, ...contract } as never, build) as never
 
-/** Gives a declared service its code, in a module that only runners load. */
+/**
+ * Gives a declared service its code, in a module that only runners load. The result is the same service, to place and to
+ * serve.
+ *
+ * `build` gets the payload, and what a placed service has of its runner: its owner, `draining`, `end` and `die`. It gives
+ * the layer of the group's handlers, which is built for each placing, in a Scope of its own.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ * import { Flame } from "effect-flame"
+ *
+ * class Words extends RpcGroup.make(Rpc.make("length", { payload: { text: Schema.String }, success: Schema.Int })) {}
+ * const words = Flame.service("words", { group: Words })
+ * const wordsLive = Flame.implementService(words, () =>
+ *   Words.toLayer({ length: ({ text }) => Effect.succeed(text.length) })
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category declaring
+ */
 export const implementService: <
   Name extends string,
   P extends Schema.Top,
@@ -87,18 +112,33 @@ export const implementService: <
   PlacedService.implement(service, build) as never
 
 /**
- * Places a service on a runner, where it holds a slot until the Scope closes or the service ends, and gives its client.
+ * Places a service on a runner, where it holds a slot until the Scope closes or the service ends. Succeeds with its client.
  *
- * The budget `timeout` covers waiting, booting and building; after that there is none. It fails with the service's own
- * error where it cannot be built, and then its slot is free. Any number of requests and streams go at once over one
- * channel, outside of the slots and the queue of the pool; a request that is interrupted waits for the finalizers of its
- * handler, at most `cancelGrace`. Closing the Scope runs the service's finalizers on the runner, and waits for them as
- * long. The runner stays for it, whatever `idleTimeToLive` and `maxLifetime` are; when it has to go the service is told
- * and has `drainTimeout`.
+ * - `timeout` covers waiting, booting and building. A placed service has no budget.
+ * - Any number of requests and streams run at once over one channel, outside of the slots and the queue of the pool. An
+ *   interrupted request waits for the finalizers of its handler, at most `cancelGrace`.
+ * - Closing the Scope runs the finalizers of the service on the runner and waits for them, at most `cancelGrace`.
+ * - The runner stays for the service, whatever `idleTimeToLive` and `maxLifetime` are. When the runner has to go, the
+ *   service gets `draining`, and `drainTimeout` to end by itself.
  *
- * Requests to a service that has ended fail with `ServiceEnded`, those to one whose runner was lost with `RunnerLost`;
- * `Flame.ended` tells its owner so. The handlers of the group that it `offers` are those around `place`. A function cannot
- * place services.
+ * Fails with the service's own error where it cannot be built, and then its slot is free; with a `FlameError` as a call
+ * does; with `PoolMissing` inside of a function. Requests to a service that has ended fail with `ServiceEnded`, those to a
+ * service whose runner was lost with `RunnerLost`. The handlers of the group that it `offers` are those around `place`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ * import { Flame } from "effect-flame"
+ *
+ * class Words extends RpcGroup.make(Rpc.make("length", { payload: { text: Schema.String }, success: Schema.Int })) {}
+ * const words = Flame.service("words", { group: Words })
+ *
+ * const three = Effect.scoped(Effect.flatMap(Flame.place(words), (client) => client.length({ text: "abc" })))
+ * ```
+ *
+ * @since 0.1.0
+ * @category calling
  */
 export const place = <
   Name extends string,
@@ -136,8 +176,25 @@ export const place = <
   })
 
 /**
- * Completes when a placed service has ended, by itself or because its owner's Scope is closed; fails with a `FlameError`
- * where it was lost with its runner, and dies with a `RemoteDefect` where it died. `client` is what `place` gave.
+ * Waits for the end of a placed service. `client` is the client that `Flame.place` gave.
+ *
+ * Succeeds when the service has ended by itself, or because its owner's Scope has closed. Fails with a `FlameError` where
+ * the service was lost with its runner. Dies with a `RemoteDefect` where the service died.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ * import { Flame } from "effect-flame"
+ *
+ * class Words extends RpcGroup.make(Rpc.make("length", { payload: { text: Schema.String }, success: Schema.Int })) {}
+ * const words = Flame.service("words", { group: Words })
+ *
+ * const watched = Effect.scoped(Effect.flatMap(Flame.place(words), (client) => Flame.ended(client)))
+ * ```
+ *
+ * @since 0.1.0
+ * @category calling
  */
 export const ended = (client: object): Effect.Effect<void, FlameError> =>
   Effect.flatMap(

@@ -11,7 +11,12 @@ import type { BootFailure } from "../error/BootFailure.ts"
 import type { ExitReason, RunnerExit } from "../error/RunnerExit.ts"
 import type { Transport } from "../wire/Transport.ts"
 
-/** What a backend is told about the runner it shall make. Durations are in milliseconds. */
+/**
+ * What a backend is told about the runner it shall make. Durations are in milliseconds.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface RunnerSpec {
   /** Name of the runner, unique in the life of this parent; fit for a host name or a label. */
   readonly id: string
@@ -34,6 +39,9 @@ export interface RunnerSpec {
 /**
  * A step on the way to serving, in the order in which it was reached. `waiting` is none: it tells what the boot waits for,
  * such as a free place, in `detail`.
+ *
+ * @since 0.1.0
+ * @category backends
  */
 export interface BootPhase {
   readonly name: "waiting" | "created" | "scheduled" | "pulled" | "started" | "connected"
@@ -41,7 +49,12 @@ export interface BootPhase {
   readonly detail?: string
 }
 
-/** What a backend knows of a runner that is to go, before it goes. */
+/**
+ * What a backend knows of a runner that is to go, before it goes.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface Leaving {
   /** Who or what wants it gone, for people: an eviction, a deletion, a node that does not answer. */
   readonly why: string
@@ -56,7 +69,12 @@ export interface Leaving {
   readonly sooner?: Effect.Effect<number>
 }
 
-/** One runner as its backend sees it. */
+/**
+ * One runner as its backend sees it.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface RunnerProcess {
   /** What helps a person to find it: pid, or pod, node and zone. */
   readonly labels: Readonly<Record<string, string>>
@@ -84,12 +102,20 @@ export interface RunnerProcess {
 /**
  * An outage of the system that makes runners exist, such as an API server. Calls on runners that exist go on. `after` is in
  * milliseconds since the first failure.
+ *
+ * @since 0.1.0
+ * @category backends
  */
 export type BackendOutage =
   | { readonly _tag: "Began"; readonly after: number; readonly detail: string }
   | { readonly _tag: "Ended"; readonly after: number }
 
-/** Makes runners exist. */
+/**
+ * Makes runners exist.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export class Backend extends Context.Service<
   Backend,
   {

@@ -20,13 +20,23 @@ import type { AnyGroup, PoolFunctions } from "../function/Servable.ts"
 import { memoryPair, type Transport } from "../wire/Transport.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
 
-/** A runner in memory, as a test sees it. */
+/**
+ * A runner in memory, as a test sees it.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export interface MemoryRunner {
   readonly id: string
   readonly pool: string
 }
 
-/** Scripted faults of the runners of a `FlameLayer.test`. */
+/**
+ * Scripted faults of the runners of a `FlameLayer.test`.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export class MemoryRunners extends Context.Service<
   MemoryRunners,
   {
@@ -63,14 +73,24 @@ interface Living extends MemoryRunner {
   readonly freeze: (frozen: boolean) => void
 }
 
-/** Options of the memory backend. */
+/**
+ * Options of the memory backend.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export interface MemoryBackendOptions<R> {
   readonly functions: ReadonlyArray<Implemented<R> | PoolFunctions<R> | AnyGroup>
   /** Name of the runners' build; the parent's is `test`. */
   readonly build?: string
 }
 
-/** The backend whose runners live in this process, and what a test may do to them; what groups need is not in its type. */
+/**
+ * The backend whose runners live in this process, and what a test may do to them; what groups need is not in its type.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const layer = <R>(options: MemoryBackendOptions<R>): Layer.Layer<Backend | MemoryRunners, never, R> =>
   Layer.effectContext(
     Effect.gen(function* () {

@@ -23,7 +23,12 @@ import * as Reaper from "./Reaper.ts"
 import { type LogOutput, start } from "./RunnerChild.ts"
 import * as RunnerCommand from "./RunnerCommand.ts"
 
-/** How runners are started. */
+/**
+ * How runners are started.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface ProcessBackendOptions {
   /** The file that a runner runs: a `file:` URL, or a path from the current directory. */
   readonly entry: string | URL
@@ -54,6 +59,9 @@ const reaperSlack = 500
  *
  * Dies with a TypeError where an option makes no sense for any runner. An entry or a directory that is not there fails
  * the boots instead, because it may come.
+ *
+ * @since 0.1.0
+ * @category backends
  */
 export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Service"], never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
@@ -94,7 +102,12 @@ export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Se
     })
   })
 
-/** The backend whose runners are child processes. */
+/**
+ * The backend whose runners are child processes.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export const layer = (options: ProcessBackendOptions): Layer.Layer<Backend> => Layer.effect(Backend, make(options))
 
 const severities: ReadonlyArray<unknown> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]

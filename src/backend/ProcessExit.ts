@@ -2,7 +2,12 @@
 import { type BootFailure, NotARunner, ProcessExited } from "../error/BootFailure.ts"
 import { Exited, type ExitReason, Killed, OutOfMemory } from "../error/RunnerExit.ts"
 
-/** The facts of the end of a process. */
+/**
+ * The facts of the end of a process.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface ProcessFacts {
   readonly code: number | null
   readonly signal: string | null
@@ -16,14 +21,24 @@ export interface ProcessFacts {
   readonly by: string | undefined
 }
 
-/** V8's words before it aborts for want of memory. */
+/**
+ * V8's words before it aborts for want of memory.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export const heapFull = "heap out of memory"
 
 /** An abort is SIGABRT or, told by a shell in between, 134; some platforms trap instead. */
 const isAbort = (end: ProcessFacts): boolean =>
   end.code === 134 || end.signal === "SIGABRT" || end.signal === "SIGTRAP" || end.signal === "SIGILL"
 
-/** Why the runner went. */
+/**
+ * Why the runner went.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export const reason = (end: ProcessFacts): ExitReason => {
   if (end.heapFull && isAbort(end)) {
     return new OutOfMemory(end.heapLimit === undefined ? {} : { limit: end.heapLimit })
@@ -32,7 +47,12 @@ export const reason = (end: ProcessFacts): ExitReason => {
   return new Exited({ code: end.code ?? -1, ...(end.stderr === "" ? {} : { stderr: end.stderr }) })
 }
 
-/** What an end before serving says about the boot. */
+/**
+ * What an end before serving says about the boot.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export const bootFailure = (exit: ExitReason, entry: string, stderr: string): BootFailure => {
   switch (exit._tag) {
     case "OutOfMemory":

@@ -17,6 +17,12 @@ import type { RunnerSpec } from "./Backend.ts"
 
 export { ListenFailed, type Seen } from "../wire/network/Listener.ts"
 
+/**
+ * Where to listen.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface RunnerListenerOptions {
   /** The address to listen on; all of this machine, of both families, where not given. */
   readonly host?: string
@@ -24,7 +30,12 @@ export interface RunnerListenerOptions {
   readonly port?: number
 }
 
-/** A runner that is expected, and what makes a process anywhere that runner. */
+/**
+ * A runner that is expected, and what makes a process anywhere that runner.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface ExpectedRunner {
   /**
    * The variables of its environment, but for its key. `address` is where it finds its parent: one `host:port` or more,
@@ -39,7 +50,12 @@ export interface ExpectedRunner {
   readonly seen: (address?: string) => Seen
 }
 
-/** A port for runners. */
+/**
+ * A port for runners.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface RunnerListener {
   readonly port: number
   /** Expects one runner until the scope ends, which ends its session too. */
@@ -56,6 +72,9 @@ export interface RunnerListener {
  * const runner = yield* listener.expect(spec)
  * const env = { ...runner.variables(`10.0.0.5:${listener.port}`), [runner.key.name]: Redacted.value(runner.key.value) }
  * ```
+ *
+ * @since 0.1.0
+ * @category backends
  */
 export const make: (
   options?: RunnerListenerOptions

@@ -8,10 +8,18 @@ import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 import { OutOfMemory, tail } from "./RunnerExit.ts"
 
-/** The runner's process ended before it served. A signal may be chance; an exit code is the program's own doing. */
+/**
+ * The process of the runner ended before it served. A signal may be chance, an exit code is the program's own doing.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", {
+  /** The exit code, or null where a signal ended the process. */
   code: Schema.NullOr(Schema.Int),
+  /** The signal, or null where the process ended by itself. */
   signal: Schema.NullOr(Schema.String),
+  /** The last lines of its stderr. */
   stderr: Schema.String
 }) {
   override get message() {
@@ -22,9 +30,16 @@ export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessE
   }
 }
 
-/** The runner's program ran and ended, or refused, without becoming a runner. */
+/**
+ * The program of the runner ran and ended, or refused, without becoming a runner.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class NotARunner extends Schema.TaggedError<NotARunner>()("NotARunner", {
+  /** What happened, for people. */
   detail: Schema.String,
+  /** The last lines of its stderr. */
   stderr: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -32,7 +47,12 @@ export class NotARunner extends Schema.TaggedError<NotARunner>()("NotARunner", {
   }
 }
 
-/** The file that a runner should run does not exist. */
+/**
+ * The file that a runner should run does not exist.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class EntryMissing extends Schema.TaggedError<EntryMissing>()("EntryMissing", {
   /** The path that was looked for. */
   entry: Schema.String,
@@ -45,10 +65,18 @@ export class EntryMissing extends Schema.TaggedError<EntryMissing>()("EntryMissi
   }
 }
 
-/** Runner and parent do not speak the same protocol, or have different layouts of a function's schemas. */
+/**
+ * Runner and parent speak different protocols, or have different schemas of one function.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("VersionMismatch", {
+  /** What differs: `protocol`, or the schemas of a function by name. */
   what: Schema.String,
+  /** What the parent has. */
   parent: Schema.String,
+  /** What the runner has. */
   runner: Schema.String
 }) {
   override get message() {
@@ -56,9 +84,16 @@ export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("Vers
   }
 }
 
-/** The runner lives, but did not get as far as serving within `bootTimeout`. */
+/**
+ * The runner lives, but did not come to serve within `bootTimeout`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverConnected", {
+  /** The last step of its boot, such as `started` or `connected`. */
   phase: Schema.String,
+  /** What to look at. */
   hint: Schema.String,
   /** Milliseconds. */
   after: Schema.Number
@@ -68,9 +103,16 @@ export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverC
   }
 }
 
-/** The runner reported that it cannot serve. */
+/**
+ * The runner reported that it cannot serve.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
+  /** The exit code of its process, where it has ended. */
   exitCode: Schema.NullOr(Schema.Int),
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -78,8 +120,14 @@ export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
   }
 }
 
-/** The services that the runner's functions need could not be built there. */
+/**
+ * The services that the runner's functions need could not be built there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("ServicesFailed", {
+  /** What happened, for people. */
   detail: Schema.String,
   /** Whether waiting cannot heal it: a config error, or a missing service. */
   permanent: Schema.optionalKey(Schema.Boolean)
@@ -93,7 +141,12 @@ export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("Servic
   }
 }
 
-/** Makes a `ServicesFailed` of the cause with which a layer of services failed; keeps 2 000 characters of its text. */
+/**
+ * Makes a `ServicesFailed` of the cause with which a layer of services failed; keeps 2 000 characters of its text.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export const servicesFailed = (cause: Cause.Cause<unknown>): ServicesFailed => {
   const detail = Cause.pretty(cause).slice(0, 2_000)
   const isPermanent = cause.reasons.some(
@@ -117,8 +170,14 @@ const isMistake = (error: unknown): boolean => {
   return false
 }
 
-/** The `beforeBoot` hook failed. */
+/**
+ * The `beforeBoot` hook failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("BeforeBootFailed", {
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -126,8 +185,14 @@ export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("Be
   }
 }
 
-/** The system would not start the runner. */
+/**
+ * The system did not start the process of the runner.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFailed", {
+  /** What happened, for people. */
   detail: Schema.String,
   /** Whether waiting cannot heal it: arguments or an environment that are too large or invalid, no such binary, no right. */
   permanent: Schema.optionalKey(Schema.Boolean)
@@ -141,10 +206,16 @@ export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFail
   }
 }
 
-/** The runner ended by itself soon after it was ready, before it had completed a call. */
+/**
+ * The runner ended by itself soon after it was ready, before it had completed a call.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class EndedEarly extends Schema.TaggedError<EndedEarly>()("EndedEarly", {
   /** Milliseconds from being ready to the end. */
   after: Schema.Number,
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -152,9 +223,16 @@ export class EndedEarly extends Schema.TaggedError<EndedEarly>()("EndedEarly", {
   }
 }
 
-/** The image of the runner could not be had. */
+/**
+ * The image of the runner could not be pulled.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
+  /** Name of the image. */
   image: Schema.String,
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -162,8 +240,14 @@ export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
   }
 }
 
-/** No place was found for the runner. */
+/**
+ * No node had room for the runner within `scheduleTimeout`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedulable", {
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -171,8 +255,14 @@ export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedu
   }
 }
 
-/** A quota does not allow another runner now. */
+/**
+ * A quota does not allow another runner now.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", {
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -180,10 +270,18 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   }
 }
 
-/** The parent may not do what booting a runner needs. */
+/**
+ * The parent lacks a right that booting a runner needs.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
+  /** The verb that was refused, such as `create`. */
   verb: Schema.String,
+  /** The resource that it was refused on, such as `pods`. */
   resource: Schema.String,
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -191,8 +289,14 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   }
 }
 
-/** What a runner should be was refused as invalid. */
+/**
+ * The runner as it is configured was refused as invalid.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec", {
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -200,9 +304,16 @@ export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec"
   }
 }
 
-/** A policy of the cluster does not allow the runner. `by` names it: `PodSecurity`, a webhook, a LimitRange. */
+/**
+ * A policy of the cluster does not allow the runner. `by` names the policy.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class AdmissionDenied extends Schema.TaggedError<AdmissionDenied>()("AdmissionDenied", {
+  /** Who refuses it: `PodSecurity`, a webhook, a LimitRange. */
   by: Schema.String,
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -210,8 +321,14 @@ export class AdmissionDenied extends Schema.TaggedError<AdmissionDenied>()("Admi
   }
 }
 
-/** The runner was taken away before it served: evicted, preempted, deleted, or with the place it ran at. */
+/**
+ * The runner was taken away before it served: evicted, preempted or deleted, or its node is gone.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Removed extends Schema.TaggedError<Removed>()("Removed", {
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -219,8 +336,14 @@ export class Removed extends Schema.TaggedError<Removed>()("Removed", {
   }
 }
 
-/** What makes runners exist could not be asked, or did not answer. */
+/**
+ * What makes runners exist could not be asked, or did not answer.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ApiUnavailable extends Schema.TaggedError<ApiUnavailable>()("ApiUnavailable", {
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -233,12 +356,16 @@ export class ApiUnavailable extends Schema.TaggedError<ApiUnavailable>()("ApiUna
  * the credentials.
  *
  * Waiting does not help, so callers fail at once. An API server that answered before and is away now is `ApiUnavailable`.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class ApiUnreachable extends Schema.TaggedError<ApiUnreachable>()("ApiUnreachable", {
   /** The address of the API server. */
   server: Schema.String,
   /** The code of the cause: `ECONNREFUSED`, `ENOTFOUND`, a code of TLS, `TimedOut`, `Unauthorized`, `NoCredentials`. */
   reason: Schema.String,
+  /** What happened, for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -269,12 +396,27 @@ const members = [
   ApiUnreachable
 ] as const
 
-/** Every cause of a failed boot. */
+/**
+ * Every cause of a failed boot.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export const BootFailure: Schema.Union<typeof members> = Schema.Union(members)
-/** Any cause of a failed boot; `_tag` tells which. */
+/**
+ * Any cause of a failed boot; `_tag` tells which.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type BootFailure = (typeof members)[number]["Type"]
 
-/** Whether trying the boot again later can help without anybody changing anything. */
+/**
+ * Whether trying the boot again later can help without anybody changing anything.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export const isTransient = (cause: BootFailure): boolean => {
   switch (cause._tag) {
     case "ProcessExited":

@@ -8,11 +8,20 @@ import * as Schema from "effect/Schema"
 import { BootFailure, isTransient } from "./BootFailure.ts"
 import { ExitReason } from "./RunnerExit.ts"
 
-/** More callers wait than `queueCapacity` allows; told at once. */
+/**
+ * More calls wait than `queueCapacity` allows. Reported at once; nothing has run. Try again later.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** Name of the function. */
   function: Schema.String,
+  /** How many calls wait. */
   waiting: Schema.Int,
+  /** The `queueCapacity` of the pool. */
   capacity: Schema.Int
 }) {
   override get message() {
@@ -20,11 +29,20 @@ export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
   }
 }
 
-/** The whole budget of a call was spent; `phase` says on what. */
+/**
+ * The whole budget of a call is spent. `phase` says on what: waiting for a slot, booting, or running.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** Name of the function. */
   function: Schema.String,
+  /** The runner that had the call, or that was booting for it. */
   runner: Schema.optionalKey(Schema.String),
+  /** What the budget was spent on. */
   phase: Schema.Literals(["queued", "booting", "running"]),
   /** Milliseconds. */
   after: Schema.Number,
@@ -46,11 +64,20 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
 }
 
-/** No runner could be booted for the call. */
+/**
+ * No runner could be booted for the call. `cause` is the last reason; nothing has run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class BootFailed extends Schema.TaggedError<BootFailed>()("BootFailed", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** The runner whose boot failed last. */
   runner: Schema.optionalKey(Schema.String),
+  /** How many boots have failed in a row. 0 where no boot was tried, because the program itself is wrong. */
   attempts: Schema.Int,
+  /** Why the last boot failed. */
   cause: BootFailure
 }) {
   override get message() {
@@ -69,13 +96,24 @@ const whyNone = ({ cause, runner, waitsFor }: TimedOut): string => {
     : `${boot}; the last boot failed: ${cause.message}`
 }
 
-/** The runner went while it had the call. Never sent again by itself unless the function is `idempotent`. */
+/**
+ * The runner went while it had the call. Only a function that is `idempotent` runs again by itself.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** Name of the function. */
   function: Schema.String,
+  /** Name of the runner, as events and logs have it. */
   runner: Schema.String,
+  /** Why the runner went, as far as its backend knows. */
   exit: ExitReason,
+  /** Whether the function may have begun to run. Where false, the same call can be made again safely. */
   mayHaveRun: Schema.Boolean,
+  /** Whether the runner is known to have ended, so that nothing of the call can still run. */
   gone: Schema.Boolean,
   /** How often the call was sent, where that is as often as the pool's `attempts` allows. */
   attempts: Schema.optionalKey(Schema.Int)
@@ -96,12 +134,20 @@ const adviceOnLoss = ({ attempts, mayHaveRun }: RunnerLost): string => {
   return `${refused}The call did not run, it is safe to try again`
 }
 
-/** A placed service is not there any more: it has ended by itself, has died, or its owner's Scope is closed. */
+/**
+ * A placed service is gone: it has ended or died by itself, or its owner has closed its Scope.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ServiceEnded extends Schema.TaggedError<ServiceEnded>()("ServiceEnded", {
+  /** Id of the pool. */
   pool: Schema.String,
   /** The service, or what was asked of it. */
   function: Schema.String,
+  /** Name of the runner, as events and logs have it. */
   runner: Schema.String,
+  /** How it ended. */
   detail: Schema.String
 }) {
   override get message() {
@@ -109,12 +155,22 @@ export class ServiceEnded extends Schema.TaggedError<ServiceEnded>()("ServiceEnd
   }
 }
 
-/** The runner's code does not have the function. */
+/**
+ * The runner's code does not have the function. Nothing has run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class FunctionMissing extends Schema.TaggedError<FunctionMissing>()("FunctionMissing", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** Name of the function. */
   function: Schema.String,
+  /** Name of the runner, as events and logs have it. */
   runner: Schema.String,
+  /** Name of the build of the parent. */
   parentBuild: Schema.String,
+  /** Name of the build of the runner. */
   runnerBuild: Schema.String
 }) {
   override get message() {
@@ -122,10 +178,18 @@ export class FunctionMissing extends Schema.TaggedError<FunctionMissing>()("Func
   }
 }
 
-/** The pool that a call names is not there where the call is made. */
+/**
+ * The pool of a call is not provided where the call is made. Nothing has run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PoolMissing extends Schema.TaggedError<PoolMissing>()("PoolMissing", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** Name of the function. */
   function: Schema.String,
+  /** Why it is not there, and what to provide. */
   detail: Schema.String
 }) {
   override get message() {
@@ -133,10 +197,18 @@ export class PoolMissing extends Schema.TaggedError<PoolMissing>()("PoolMissing"
   }
 }
 
-/** Calls are nested deeper than the limit. */
+/**
+ * Calls are nested deeper than the limit. Nothing has run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class TooDeep extends Schema.TaggedError<TooDeep>()("TooDeep", {
+  /** Name of the function. */
   function: Schema.String,
+  /** How deep the call was nested. */
   depth: Schema.Int,
+  /** The deepest nesting that is allowed. */
   limit: Schema.Int
 }) {
   override get message() {
@@ -144,9 +216,16 @@ export class TooDeep extends Schema.TaggedError<TooDeep>()("TooDeep", {
   }
 }
 
-/** The payload does not match the function's schema; found before anything was sent. Values are never part of it. */
+/**
+ * The payload does not match the function's schema; found before anything was sent. Values are never part of it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class InvalidPayload extends Schema.TaggedError<InvalidPayload>()("InvalidPayload", {
+  /** Name of the function. */
   function: Schema.String,
+  /** The paths that do not fit, and why. Values are never part of it. */
   issues: Schema.Array(Schema.Struct({ path: Schema.String, problem: Schema.String }))
 }) {
   override get message() {
@@ -155,11 +234,20 @@ export class InvalidPayload extends Schema.TaggedError<InvalidPayload>()("Invali
   }
 }
 
-/** A payload or result is larger than allowed; a payload is refused before anything is sent. */
+/**
+ * A payload or result is larger than allowed; a payload is refused before anything is sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("PayloadTooLarge", {
+  /** Name of the function. */
   function: Schema.String,
+  /** Its size in bytes. */
   size: Schema.Number,
+  /** The limit in bytes. */
   limit: Schema.Number,
+  /** Which of the two was too large. */
   direction: Schema.Literals(["payload", "result"]),
   /** The option that sets the limit, where it is not `maxPayload` or `maxResult`. */
   option: Schema.optionalKey(Schema.Literal("maxValue"))
@@ -175,9 +263,16 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   }
 }
 
-/** The pool is shutting down, or has shut down. */
+/**
+ * The pool is closing, or has closed. The call has not run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class PoolClosed extends Schema.TaggedError<PoolClosed>()("PoolClosed", {
+  /** Id of the pool. */
   pool: Schema.String,
+  /** Name of the function. */
   function: Schema.String
 }) {
   override get message() {
@@ -199,13 +294,31 @@ const members = [
   PoolClosed
 ] as const
 
-/** Every reason of a `FlameError`. */
+/**
+ * Every reason of a `FlameError`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export const Reason: Schema.Union<typeof members> = Schema.Union(members)
-/** Any reason of a `FlameError`; `_tag` tells which. */
+/**
+ * Any reason of a `FlameError`; `_tag` tells which.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type Reason = (typeof members)[number]["Type"]
 
-/** What a call can fail with besides the function's own error; `reason` says what happened and what to do. */
-export class FlameError extends Schema.TaggedError<FlameError>()("FlameError", { reason: Reason }) {
+/**
+ * What a call can fail with besides the function's own error; `reason` says what happened and what to do.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FlameError extends Schema.TaggedError<FlameError>()("FlameError", {
+  /** What happened; `_tag` tells which. */
+  reason: Reason
+}) {
   override get message() {
     return this.reason.message
   }
@@ -233,6 +346,9 @@ const retryable = (reason: Reason): boolean => {
  * out of the type.
  *
  * True for a full queue, a budget spent before the call ran, a boot that can heal, and a lost runner that did not run it.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export const isRetryable = (u: unknown): boolean =>
   hasProperty(u, "_tag") && u._tag === "FlameError" && u instanceof FlameError && retryable(u.reason)
@@ -241,6 +357,9 @@ export const isRetryable = (u: unknown): boolean =>
  * A defect of a function: what it threw or died with on its runner, for its own call only.
  *
  * `stack` is the remote one; `runner` and `function` say where it happened.
+ *
+ * @since 0.1.0
+ * @category errors
  */
 export class RemoteDefect extends Error {
   override readonly name: string = "RemoteDefect"

@@ -6,8 +6,14 @@
 import * as Schema from "effect/Schema"
 import { printable } from "./PeerText.ts"
 
-/** The runner's process or container was ended for using more memory than it may. */
+/**
+ * The runner's process or container was ended for using more memory than it may.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory", {
+  /** The memory limit, where it is known. */
   limit: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -15,37 +21,73 @@ export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory"
   }
 }
 
-/** The runner was evicted from where it ran. */
-export class Evicted extends Schema.TaggedError<Evicted>()("Evicted", { detail: Schema.String }) {
+/**
+ * The runner was evicted from its node.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Evicted extends Schema.TaggedError<Evicted>()("Evicted", {
+  /** What happened, for people. */
+  detail: Schema.String
+}) {
   override get message() {
     return `it was evicted: ${this.detail}`
   }
 }
 
-/** The runner had to make room for something of higher priority, or its spot capacity ended. */
-export class Preempted extends Schema.TaggedError<Preempted>()("Preempted", { detail: Schema.String }) {
+/**
+ * The runner had to make room for something of higher priority, or its spot capacity ended.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Preempted extends Schema.TaggedError<Preempted>()("Preempted", {
+  /** What happened, for people. */
+  detail: Schema.String
+}) {
   override get message() {
     return `it was preempted: ${this.detail}`
   }
 }
 
-/** Somebody deleted the runner. */
+/**
+ * Somebody deleted the runner.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Deleted extends Schema.TaggedError<Deleted>()("Deleted", {}) {
   override get message() {
     return "somebody deleted it"
   }
 }
 
-/** The machine the runner ran on is gone. */
-export class NodeLost extends Schema.TaggedError<NodeLost>()("NodeLost", { node: Schema.String }) {
+/**
+ * The node that the runner ran on is gone.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NodeLost extends Schema.TaggedError<NodeLost>()("NodeLost", {
+  /** Name of the node. */
+  node: Schema.String
+}) {
   override get message() {
     return `its node ${this.node} is gone`
   }
 }
 
-/** The runner was ended by a signal; `by` says who sent it, where that is known. */
+/**
+ * A signal ended the runner.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Killed extends Schema.TaggedError<Killed>()("Killed", {
+  /** The signal that ended its process. */
   signal: Schema.String,
+  /** Who sent the signal, and why, where that is known. */
   by: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -53,9 +95,16 @@ export class Killed extends Schema.TaggedError<Killed>()("Killed", {
   }
 }
 
-/** The runner's process ended by itself with an exit code. */
+/**
+ * The runner's process ended by itself with an exit code.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Exited extends Schema.TaggedError<Exited>()("Exited", {
+  /** The exit code. */
   code: Schema.Int,
+  /** The last lines of its stderr. */
   stderr: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -63,8 +112,14 @@ export class Exited extends Schema.TaggedError<Exited>()("Exited", {
   }
 }
 
-/** The connection closed and nothing else is known (yet). */
+/**
+ * The connection to the runner closed, and nothing else is known yet.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnected", {
+  /** What happened, for people. */
   detail: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -72,7 +127,12 @@ export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnect
   }
 }
 
-/** Every way in which a runner can go. */
+/**
+ * Every way in which a runner can go.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export const ExitReason: Schema.Union<
   [
     typeof OutOfMemory,
@@ -85,16 +145,31 @@ export const ExitReason: Schema.Union<
     typeof Disconnected
   ]
 > = Schema.Union([OutOfMemory, Evicted, Preempted, Deleted, NodeLost, Killed, Exited, Disconnected])
-/** Any way in which a runner went; `_tag` tells which. */
+/**
+ * Any way in which a runner went; `_tag` tells which.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export type ExitReason = typeof ExitReason.Type
 
-/** How a runner ended. `gone` says whether it is known to have ended, so that nothing of it can still run. */
+/**
+ * How a runner ended. `gone` says whether it is known to have ended, so that nothing of it can still run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export interface RunnerExit {
   readonly reason: ExitReason
   readonly gone: boolean
 }
 
-/** The last lines of an output, indented under a message; nothing where there was none. */
+/**
+ * The last lines of an output, indented under a message; nothing where there was none.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export const tail = (output: string | undefined): string =>
   output === undefined || output.trim() === "" ? "" : `:\n  ${printable(lastLines(output)).replaceAll("\n", "\n  ")}`
 

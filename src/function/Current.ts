@@ -3,7 +3,12 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
-/** What a runner knows of itself. */
+/**
+ * What a runner knows of itself.
+ *
+ * @since 0.1.0
+ * @category runners
+ */
 export interface RunnerInfo {
   /** Name of the runner, as the parent's events, errors and logs have it. */
   readonly id: string
@@ -113,5 +118,8 @@ export class CurrentCall implements RunningCall {
  *
  * const whereAmI = Effect.map(FlameRunner.Current, ({ id, remaining }) => `${id}, ${remaining} ms left`)
  * ```
+ *
+ * @since 0.1.0
+ * @category runners
  */
 export class Current extends Context.Service<Current, RunningCall>()("effect-flame/FlameRunner/Current") {}

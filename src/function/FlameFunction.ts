@@ -17,33 +17,68 @@ import { fingerprint, refusal } from "../schema/SchemaLayout.ts"
 
 declare const PoolTypeId: unique symbol
 
-/** What the identity of every pool carries: it tells pools from other services, and leaves them out of what a runner must be given. */
+/**
+ * What the identity of every pool carries: it tells pools from other services, and leaves them out of what a runner must be given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AnyPool {
   readonly [PoolTypeId]: typeof PoolTypeId
 }
 
-/** The key of a pool: a class made by `Flame.PoolService`. A key of any other service does not compile in its place. */
+/**
+ * The key of a pool: a class made by `Flame.PoolService`. A key of any other service does not compile in its place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type PoolKey<PoolId extends AnyPool> = Context.Key<PoolId, unknown>
 
-/** What every runner provides: no app has to give it to a function. */
+/**
+ * What every runner provides: no app has to give it to a function.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type OnRunner = AnyPool | Scope.Scope | Current
 
-/** Fields stand for a struct of them. */
+/**
+ * Fields stand for a struct of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never
 
-/** What the codecs of a function need on the runner. */
+/**
+ * What the codecs of a function need on the runner.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Server<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
   | P["DecodingServices"]
   | S["EncodingServices"]
   | E["EncodingServices"]
 
-/** What the codecs of a function need where it is called. */
+/**
+ * What the codecs of a function need where it is called.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Client<P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
   | P["EncodingServices"]
   | S["DecodingServices"]
   | E["DecodingServices"]
 
-/** What a function takes and gives, and how it is to be run. */
+/**
+ * What a function takes and gives, and how it is to be run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Contract<
   P extends Schema.Top | Schema.Struct.Fields,
   S extends Schema.Top,
@@ -75,6 +110,9 @@ export interface Contract<
  *
  * `St` is a type parameter of one signature and not a pair of overloads: with overloads the compiler reports the mistake
  * of one of them, which may not be the one that was meant.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Streaming<St extends boolean> {
   /** Whether the function gives a stream, of which `success` is the item. Default false. */
@@ -86,21 +124,39 @@ export interface Streaming<St extends boolean> {
  *
  * The interface is never implemented. TypeScript accepts any value in place of `void`, but none in place of this union,
  * and prints its name where code gives a value that nobody would get.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type NothingWithoutSuccess = void | DeclareSuccessInTheContract
 interface DeclareSuccessInTheContract {
   readonly "~success": never
 }
 
-/** What the code of a function has to give: the type of `success`, or nothing. */
+/**
+ * What the code of a function has to give: the type of `success`, or nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Given<S extends Schema.Top> = [S["Type"]] extends [void] ? NothingWithoutSuccess : S["Type"]
 
-/** What the code of a function gives: an Effect of one value; with `stream: true` a Stream, or an Effect that makes it. */
+/**
+ * What the code of a function gives: an Effect of one value; with `stream: true` a Stream, or an Effect that makes it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Code<St extends boolean, S extends Schema.Top, E extends Schema.Top, R> = [St] extends [true]
   ? Stream.Stream<S["Type"], E["Type"], R> | Effect.Effect<Stream.Stream<S["Type"], E["Type"], R>, E["Type"], R>
   : Effect.Effect<Given<S>, E["Type"], R>
 
-/** A declared function, or a streaming one. */
+/**
+ * A declared function, or a streaming one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type DeclaredFunction<
   St extends boolean,
   Name extends string,
@@ -110,7 +166,12 @@ export type DeclaredFunction<
   PoolId extends AnyPool
 > = [St] extends [true] ? FlameStream<Name, P, S, E, PoolId> : FlameFunction<Name, P, S, E, PoolId>
 
-/** A function of any type, as the engine sees it. */
+/**
+ * A function of any type, as the engine sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AnyFunction {
   readonly name: string
   readonly payload: Schema.Top
@@ -128,7 +189,12 @@ export interface AnyFunction {
   readonly layout: string
 }
 
-/** A declared function: what `Flame.call` takes. */
+/**
+ * A declared function: what `Flame.call` takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FlameFunction<
   in out Name extends string,
   out P extends Schema.Top,
@@ -144,7 +210,12 @@ export interface FlameFunction<
   readonly stream: false
 }
 
-/** A declared function that gives a stream: what `Flame.stream` takes. `success` is the item. */
+/**
+ * A declared function that gives a stream: what `Flame.stream` takes. `success` is the item.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface FlameStream<
   in out Name extends string,
   out P extends Schema.Top,
@@ -165,6 +236,9 @@ export interface FlameStream<
  *
  * It says nothing of schemas and pool: inferring a function's own types from an intersection with this one would
  * otherwise give the widest of both.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Implemented<out R> {
   readonly "~R": R
@@ -175,16 +249,31 @@ export interface Implemented<out R> {
   readonly implementation: (payload: unknown) => Effect.Effect<unknown, unknown, unknown>
 }
 
-/** A function with its code, of any type, as the engine sees it. */
+/**
+ * A function with its code, of any type, as the engine sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type AnyImplemented = Implemented<unknown>
 
-/** What `idleWhen` takes: a function without payload that says whether its runner may go. */
+/**
+ * What `idleWhen` takes: a function without payload that says whether its runner may go.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface IdleFunction extends AnyFunction {
   readonly payload: Schema.Void
   readonly success: Schema.Top & { readonly Type: boolean }
 }
 
-/** What remains to be given to a function with these schemas whose code needs `R`. */
+/**
+ * What remains to be given to a function with these schemas whose code needs `R`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schema.Top> =
   | Exclude<R, OnRunner>
   | Server<P, S, E>
@@ -194,19 +283,39 @@ const sides = ["payload", "success", "error"] as const
 /** What the layout of a streaming function ends with. */
 const streaming = ["stream"] as const
 
-/** Whether a layout is that of a streaming function. */
+/**
+ * Whether a layout is that of a streaming function.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const isStreaming = (layout: string): boolean => layout.endsWith(`-${streaming[0]}`)
 
-/** Which schemas differ between two layouts of one function, for the message about it. */
+/**
+ * Which schemas differ between two layouts of one function, for the message about it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const differingSides = (layout: string, other: string): ReadonlyArray<(typeof sides)[number]> => {
   const theirs = other.split("-")
   return layout.split("-").flatMap((side, index) => (side === theirs[index] ? [] : (sides[index] ?? [])))
 }
 
-/** The longest name of a function, in characters. */
+/**
+ * The longest name of a function, in characters.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const maxNameLength = 200
 
-/** Declares a function; throws when its name or one of its schemas cannot be used. */
+/**
+ * Declares a function; throws when its name or one of its schemas cannot be used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const make: <
   const Name extends string,
   P extends Schema.Top | Schema.Struct.Fields,

@@ -14,7 +14,12 @@ import * as FlameFunction from "./FlameFunction.ts"
 import * as SchemaLayout from "../schema/SchemaLayout.ts"
 import type { AnyGroup, GroupNeeds } from "./Servable.ts"
 
-/** What a service is built from, what it answers, and what its owner answers it. */
+/**
+ * What a service is built from, what it answers, and what its owner answers it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface ServiceContract<
   P extends Schema.Top | Schema.Struct.Fields,
   E extends Schema.Top,
@@ -36,13 +41,23 @@ export interface ServiceContract<
   readonly timeout?: Duration.Input | undefined
 }
 
-/** A service of any type, as the engine sees it. */
+/**
+ * A service of any type, as the engine sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AnyService extends FlameFunction.AnyFunction {
   readonly group: AnyGroup
   readonly offers: AnyGroup | undefined
 }
 
-/** A declared service: what `Flame.place` takes. */
+/**
+ * A declared service: what `Flame.place` takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PlacedService<
   in out Name extends string,
   out P extends Schema.Top,
@@ -59,7 +74,12 @@ export interface PlacedService<
   readonly "~Offered": (_: Offered) => Offered
 }
 
-/** What a service that is being built is given besides its payload. */
+/**
+ * What a service that is being built is given besides its payload.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Placed<Offered extends Rpc.Any> {
   /** Its owner, by the group that it offers. */
   readonly owner: RpcClient.RpcClient<Offered, FlameError>
@@ -71,7 +91,12 @@ export interface Placed<Offered extends Rpc.Any> {
   readonly die: (defect: unknown) => Effect.Effect<void>
 }
 
-/** The code of a service: the handlers of its group, built for each time that it is placed. */
+/**
+ * The code of a service: the handlers of its group, built for each time that it is placed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ServiceCode<
   P extends Schema.Top,
   E extends Schema.Top,
@@ -80,7 +105,12 @@ export type ServiceCode<
   R
 > = (payload: P["Type"], placed: Placed<Offered>) => Layer.Layer<Rpc.ToHandler<Rpcs>, E["Type"], R>
 
-/** What remains to be given to a service whose code needs `R`. */
+/**
+ * What remains to be given to a service whose code needs `R`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type ServiceNeeds<
   R,
   P extends Schema.Top,
@@ -94,7 +124,12 @@ export type ServiceNeeds<
   | Rpc.ServicesClient<Offered>
   | FlameFunction.Server<P, Schema.Void, E>
 
-/** A service with its code, of any type, as a runner sees it. */
+/**
+ * A service with its code, of any type, as a runner sees it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AnyPlacedCode extends FlameFunction.AnyImplemented, AnyService {
   readonly name: string
   readonly layout: string
@@ -102,7 +137,12 @@ export interface AnyPlacedCode extends FlameFunction.AnyImplemented, AnyService 
   readonly build: (payload: unknown, placed: Placed<Rpc.Any>) => Layer.Layer<never, unknown, unknown>
 }
 
-/** Declares a service, with its code or without; throws when its name or one of its schemas cannot be used. */
+/**
+ * Declares a service, with its code or without; throws when its name or one of its schemas cannot be used.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const make = (
   name: string,
   contract: ServiceContract<Schema.Top | Schema.Struct.Fields, Schema.Top, Rpc.Any, Rpc.Any, FlameFunction.AnyPool> & {
@@ -139,7 +179,12 @@ export const make = (
   }
 }
 
-/** The same service with its code. */
+/**
+ * The same service with its code.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export const implement = (service: AnyService, build: AnyPlacedCode["build"]): AnyPlacedCode => {
   const { error, group, idempotent, name, offers, payload, pool, stream, success, timeout } = service
   const fields = { error, group, idempotent, name, offers, payload, pool, stream, success, timeout, build }

@@ -26,6 +26,9 @@ const entries = new Map<string, Entry>()
  * const Tenant = Context.Reference<string>("app/Tenant", { defaultValue: () => "nobody" })
  * Flame.propagate(Tenant, Schema.String)
  * ```
+ *
+ * @since 0.1.0
+ * @category calling
  */
 export const propagate = <A>(reference: Context.Reference<A>, schema: Schema.ConstraintCodec<A, unknown>): void => {
   const codec = Schema.toCodecJson(schema)

@@ -13,7 +13,12 @@ import type { PoolOptions } from "./option/PoolOptions.ts"
 import type { PoolShape } from "./runtime/PoolShape.ts"
 import type { Runner } from "./runtime/Runner.ts"
 
-/** The class of a pool: its key, its layer, its `withRunner`. */
+/**
+ * The class of a pool: its key, its layer, its `withRunner`.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface PoolClass<Self, Id extends string> extends Context.Key<Self, PoolShape> {
   new (_: never): AnyPool & { readonly key: Id }
   /** A pool of its own on the backend that is provided. */
@@ -40,6 +45,9 @@ export interface PoolClass<Self, Id extends string> extends Context.Key<Self, Po
  * class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
  * const pools = Gpu.layer({ max: 2 }).pipe(Layer.provideMerge(FlameLayer.auto()))
  * ```
+ *
+ * @since 0.1.0
+ * @category pools
  */
 export const PoolService =
   <Self>() =>
@@ -57,5 +65,10 @@ export const PoolService =
     }) as unknown as PoolClass<Self, Id>
   }
 
-/** The default pool: where a function runs whose contract names none. */
+/**
+ * The default pool: where a function runs whose contract names none.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export class Pool extends PoolService<Pool>()("effect-flame/Pool") {}

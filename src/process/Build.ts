@@ -5,6 +5,9 @@ import { builtin } from "../function/Builtin.ts"
  * Names the build of an entry: `FLAME_BUILD` where it is set, else the entry's size and time of change.
  *
  * The entry alone, because its imports are not known: for a bundle it is all the code there is.
+ *
+ * @since 0.1.0
+ * @category backends
  */
 export const of = (entry: string | undefined): string => {
   const given = process.env["FLAME_BUILD"]

@@ -12,7 +12,12 @@ import type { IsGone, Test } from "./Conformance.ts"
 import * as CallConformance from "./CallConformance.ts"
 import * as RunnerConformance from "./RunnerConformance.ts"
 
-/** What a test runner gives, and the backend under test. */
+/**
+ * What a test runner gives, and the backend under test.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export interface ConformanceOptions<E> {
   /** Groups tests, as that of vitest and of `node:test` does. */
   readonly describe: (name: string, body: () => void) => void
@@ -42,6 +47,9 @@ export interface ConformanceOptions<E> {
  * // runner.ts: FlameRunner.serve(conformanceFunctions).pipe(Flame.runMain)
  * backendConformance("MyBackend", { describe, it, layer: MyBackend.layer({ entry: "./runner.ts" }) })
  * ```
+ *
+ * @since 0.1.0
+ * @category testing
  */
 export const backendConformance = <E>(name: string, options: ConformanceOptions<E>): void =>
   options.describe(`${name} keeps the contract of a backend`, () => {

@@ -99,5 +99,10 @@ export const say = Flame.fn("conformance/say", { payload: { line: Schema.String 
   Effect.logWarning(line)
 )
 
-/** All of them: what the runners of a backend under test serve. */
+/**
+ * All of them: what the runners of a backend under test serve.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const conformanceFunctions = [echo, forward, refuse, collapse, nothing, whoami, hold, read, say] as const

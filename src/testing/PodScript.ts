@@ -56,10 +56,20 @@ const withState = (pod: Pod, state: ContainerState): Pod =>
     }))
   })
 
-/** Changes the pod in any way. */
+/**
+ * Changes the pod in any way.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const step = (after: Duration.Input, change: Step["change"]): Step => ({ after, change })
 
-/** Gives the pod a node. */
+/**
+ * Gives the pod a node.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const scheduled = (after: Duration.Input, node = "node1"): Step =>
   step(after, (pod, now) =>
     withCondition(
@@ -68,7 +78,12 @@ export const scheduled = (after: Duration.Input, node = "node1"): Step =>
     )
   )
 
-/** Keeps the pod without a node, with the message of the scheduler. */
+/**
+ * Keeps the pod without a node, with the message of the scheduler.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const unschedulable = (
   after: Duration.Input,
   message = "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible."
@@ -77,11 +92,21 @@ export const unschedulable = (
     withCondition(pod, { type: "PodScheduled", status: "False", reason: "Unschedulable", message, lastTransitionTime })
   )
 
-/** Lets all containers wait, for a reason such as `ContainerCreating`, `ErrImagePull` or `CreateContainerConfigError`. */
+/**
+ * Lets all containers wait, for a reason such as `ContainerCreating`, `ErrImagePull` or `CreateContainerConfigError`.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const waiting = (after: Duration.Input, reason: string, message?: string): Step =>
   step(after, (pod) => withState(pod, { waiting: message === undefined ? { reason } : { reason, message } }))
 
-/** Lets all containers run, and gives the pod an address. */
+/**
+ * Lets all containers run, and gives the pod an address.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const running = (after: Duration.Input, podIP = "10.0.0.1"): Step =>
   step(after, (pod, now) =>
     withState(
@@ -94,7 +119,12 @@ export const running = (after: Duration.Input, podIP = "10.0.0.1"): Step =>
     )
   )
 
-/** The end of a container. */
+/**
+ * The end of a container.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export interface Ended {
   readonly exitCode: number
   /** Default `Completed` or `Error`, by the exit code. */
@@ -103,18 +133,33 @@ export interface Ended {
   readonly message?: string
 }
 
-/** Ends all containers. The phase of the pod follows with `finished`, as with a kubelet. */
+/**
+ * Ends all containers. The phase of the pod follows with `finished`, as with a kubelet.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const terminated = (after: Duration.Input, ended: Ended): Step =>
   step(after, (pod, now) => withState(pod, terminatedState(ended, pod, now)))
 
-/** Sets the phase after `terminated`. */
+/**
+ * Sets the phase after `terminated`.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const finished = (after: Duration.Input = "1 second"): Step =>
   step(after, (pod) => {
     const codes = (pod.status?.containerStatuses ?? []).map(({ state }) => state?.terminated?.exitCode)
     return withStatus(pod, { phase: codes.every((code) => code === 0) ? "Succeeded" : "Failed" })
   })
 
-/** The state of a container after `terminated`. */
+/**
+ * The state of a container after `terminated`.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const terminatedState = (
   { exitCode, message, reason, signal }: Ended,
   pod: Pod,
@@ -130,11 +175,21 @@ export const terminatedState = (
   }
 })
 
-/** Fails the whole pod, for a reason such as `Evicted`, `OutOfcpu` or `NodeShutdown`. Its containers are not reported any more. */
+/**
+ * Fails the whole pod, for a reason such as `Evicted`, `OutOfcpu` or `NodeShutdown`. Its containers are not reported any more.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const failed = (after: Duration.Input, reason: string, message = ""): Step =>
   step(after, (pod) => withStatus(pod, { phase: "Failed", reason, message, containerStatuses: [] }))
 
-/** Announces the deletion of the pod, for a reason such as `EvictionByEvictionAPI`, `PreemptionByScheduler` or `DeletionByTaintManager`. */
+/**
+ * Announces the deletion of the pod, for a reason such as `EvictionByEvictionAPI`, `PreemptionByScheduler` or `DeletionByTaintManager`.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const disrupted = (after: Duration.Input, reason: string, message = ""): Step =>
   step(after, (pod, now) => {
     const grace = pod.spec.terminationGracePeriodSeconds ?? 30
@@ -145,11 +200,26 @@ export const disrupted = (after: Duration.Input, reason: string, message = ""): 
     )
   })
 
-/** Removes the pod. */
+/**
+ * Removes the pod.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const gone = (after: Duration.Input): Step => step(after, () => undefined)
 
-/** A pod that starts as fast as where the node has its image, and runs. */
+/**
+ * A pod that starts as fast as where the node has its image, and runs.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const boots: Script = [scheduled("10 millis"), waiting("20 millis", "ContainerCreating"), running("300 millis")]
 
-/** As `boots`, without any time between the steps: nothing has to move the clock of a test. */
+/**
+ * As `boots`, without any time between the steps: nothing has to move the clock of a test.
+ *
+ * @since 0.1.0
+ * @category testing
+ */
 export const bootsAtOnce: Script = [scheduled(0), waiting(0, "ContainerCreating"), running(0)]

@@ -6,7 +6,12 @@
  */
 import type { Duplex } from "node:stream"
 
-/** What a Link wants to be told; `closed` comes exactly once, last. */
+/**
+ * What a Link wants to be told; `closed` comes exactly once, last.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface TransportHandlers {
   /** Bytes have come: a view that holds only during the call, whose memory is then read into again. */
   readonly data: (chunk: Uint8Array) => void
@@ -14,7 +19,12 @@ export interface TransportHandlers {
   readonly closed: (error: Error | undefined) => void
 }
 
-/** A byte pipe. Nothing arrives before `start`. */
+/**
+ * A byte pipe. Nothing arrives before `start`.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export interface Transport {
   readonly start: (handlers: TransportHandlers) => void
   /** Sends the chunks in order; false when it is congested, `drained` then says when to go on. Chunks are not copied. */
@@ -39,7 +49,12 @@ export interface Transport {
   readonly resume?: () => void
 }
 
-/** A pipe over a Node stream; a socket must have `noDelay` set by whoever made it. */
+/**
+ * A pipe over a Node stream; a socket must have `noDelay` set by whoever made it.
+ *
+ * @since 0.1.0
+ * @category backends
+ */
 export const fromDuplex = (duplex: Duplex): Transport => over(duplex, (data) => duplex.on("data", data))
 
 /** A pipe over a Node stream of which `read` begins to read. */

@@ -7,7 +7,12 @@ import type { IdleFunction } from "../../function/FlameFunction.ts"
 import type { RunnerExit } from "../../error/RunnerExit.ts"
 import type { Options as StateOptions } from "../policy/Step.ts"
 
-/** The outcome of one boot, as `afterBoot` gets it. */
+/**
+ * The outcome of one boot, as `afterBoot` gets it.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface BootOutcome {
   readonly pool: string
   readonly runner: string
@@ -17,7 +22,12 @@ export interface BootOutcome {
   readonly took: number
 }
 
-/** Options of a pool. `min` and `max` are per parent process: three replicas of an app may have three times `max` runners. */
+/**
+ * Options of a pool. `min` and `max` are per parent process: three replicas of an app may have three times `max` runners.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface PoolOptions<RHooks = never> {
   /** Runners kept at all times, not only at the start. Default 0. */
   readonly min?: number

@@ -9,7 +9,12 @@ import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
 import type { PoolOptions } from "../option/PoolOptions.ts"
 import type { Runner } from "./Runner.ts"
 
-/** Options that can be changed while a pool runs. */
+/**
+ * Options that can be changed while a pool runs.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export type Resizable = Partial<
   Pick<
     PoolOptions,
@@ -34,7 +39,12 @@ type PoolCall = (
   timeout: number | undefined
 ) => Effect.Effect<unknown, unknown, unknown>
 
-/** The members of every pool. */
+/**
+ * The members of every pool.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface PoolShape {
   /** The pool's id. */
   readonly id: string

@@ -3,7 +3,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 
-/** Where the time of one call went, in milliseconds; as a string, one line for people. */
+/**
+ * Where the time of one call went, in milliseconds; as a string, one line for people.
+ *
+ * @since 0.1.0
+ * @category calling
+ */
 export class CallTimes {
   readonly pool: string
   readonly function: string
@@ -53,7 +58,12 @@ export class CallTimes {
 const shown = (millis: number): string =>
   millis < 10 ? `${Math.round(millis * 100) / 100} ms` : `${Math.round(millis)} ms`
 
-/** Who is told of the calls that are made here. */
+/**
+ * Who is told of the calls that are made here.
+ *
+ * @since 0.1.0
+ * @category calling
+ */
 export class Explain extends Context.Service<Explain, (times: CallTimes) => void>()("effect-flame/Explain") {}
 
 /**
@@ -69,6 +79,9 @@ export class Explain extends Context.Service<Explain, (times: CallTimes) => void
  * const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
  * const nine = Flame.call(square, { n: 3 }).pipe(Flame.explain((times) => console.log(String(times))))
  * ```
+ *
+ * @since 0.1.0
+ * @category calling
  */
 export const explain: {
   (tell: (times: CallTimes) => void): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

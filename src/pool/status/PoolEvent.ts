@@ -6,10 +6,18 @@ import type { DrainReason } from "../policy/Step.ts"
 /**
  * How long the steps of a boot took, in milliseconds from its start: `beforeBoot`, `launched`, the backend's own (such as
  * `scheduled`, `pulled`, `started`), `importing` and `imported` of the runner's program, `connected`, `ready`.
+ *
+ * @since 0.1.0
+ * @category pools
  */
 export type BootPhases = Readonly<Record<string, number>>
 
-/** Something that happened in a pool. */
+/**
+ * Something that happened in a pool.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export type PoolEvent =
   | { readonly _tag: "BootStarted"; readonly pool: string; readonly runner: string }
   /** A boot got further; `waiting` is no step, but tells what it waits for. */
@@ -71,7 +79,12 @@ export type PoolEvent =
   | { readonly _tag: "CastFailed"; readonly pool: string; readonly function: string; readonly message: string }
   | { readonly _tag: "PoolClosing"; readonly pool: string }
 
-/** One runner in a status. */
+/**
+ * One runner in a status.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface RunnerStatus {
   readonly id: string
   readonly state: "booting" | "ready" | "unresponsive" | "draining"
@@ -86,7 +99,12 @@ export interface RunnerStatus {
   readonly waitsFor: string | undefined
 }
 
-/** A pool at a time. All counts are of this parent process only. */
+/**
+ * A pool at a time. All counts are of this parent process only.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface PoolStatus {
   readonly pool: string
   readonly backend: string
@@ -108,7 +126,12 @@ export interface PoolStatus {
   readonly totals: Totals
 }
 
-/** Counters since a pool was built; times are sums in milliseconds. */
+/**
+ * Counters since a pool was built; times are sums in milliseconds.
+ *
+ * @since 0.1.0
+ * @category pools
+ */
 export interface Totals {
   readonly calls: number
   readonly succeeded: number
