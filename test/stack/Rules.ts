@@ -14,7 +14,7 @@ export const violation = (operation: Operation, ledger: LedgerState, options: Op
   lasting(operation, options) ?? executed(operation, ledger) ?? outcome(operation, ledger)
 
 /** It ended once, and not later than its budget or the interruption of its caller allows. */
-const lasting = ({ begun, doing, ended, ends, interrupted }: Operation, options: Options): string | undefined => {
+const lasting = ({ begun, doing, ended, ends, interrupted, seen }: Operation, options: Options): string | undefined => {
   if (ended === undefined) return `${doing._tag} never ended`
   if (ends !== 1) return `${doing._tag} ended ${ends} times`
   if (interrupted !== undefined) {
@@ -23,11 +23,13 @@ const lasting = ({ begun, doing, ended, ends, interrupted }: Operation, options:
     const steps = doing._tag === "Place" ? 2 : 1
     return took > steps * options.cancelGrace ? `the interruption of ${doing._tag} took ${took} ms` : undefined
   }
-  // a service stays beyond the budget of its placing, and a slow reader reads what has come beyond that of its stream
+  // A service outlives the budget of its placing, and a slow reader reads on what came within the budget of its stream.
   const isBounded = doing._tag !== "Place" && (doing._tag !== "Items" || doing.pause === 0)
   if (isBounded && "timeout" in doing && doing.timeout !== undefined) {
     const took = ended - begun
-    if (took > doing.timeout) return `${doing._tag} took ${took} ms of a budget of ${doing.timeout} ms`
+    // A reader that leaves waits for the finalizers of the function, as an interrupted caller does.
+    const leaving = doing._tag === "Items" && seen.length === doing.take ? options.cancelGrace : 0
+    if (took > doing.timeout + leaving) return `${doing._tag} took ${took} ms of a budget of ${doing.timeout} ms`
   }
   return undefined
 }
