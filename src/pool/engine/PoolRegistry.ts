@@ -32,7 +32,7 @@ export const register = (pool: RegisteredPool): (() => void) => {
  * The pool of an id for a function on a runner of `from`: that pool itself, else one on the same backend, else any. Of
  * several the last one that was built.
  */
-export const find = (id: string, from: PoolEngine, backend: object): RegisteredPool | undefined => {
+export const find = (id: string, from: PoolEngine | undefined, backend: object): RegisteredPool | undefined => {
   const all = pools.get(id)
   if (all?.length === 1) return all[0]
   return (

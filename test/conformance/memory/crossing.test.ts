@@ -68,11 +68,15 @@ describe("what crosses with a call", () => {
 
   poolTest("leaves annotations behind that would not fit, rather than fail the call", {}, function* () {
     const crowded = Effect.annotateLogs(Flame.call(luggage), { note: "x".repeat(100_000) })
-    assert.deepStrictEqual((yield* crowded).annotations, {})
+    assert.deepStrictEqual((yield* crowded).annotations, { "flame.dropped": "note" })
     const circular: Record<string, unknown> = {}
     circular.self = circular
-    assert.deepStrictEqual((yield* Effect.annotateLogs(Flame.call(luggage), { circular })).annotations, {})
-    assert.deepStrictEqual((yield* Effect.annotateLogs(Flame.call(luggage), { big: 1n })).annotations, {})
+    assert.deepStrictEqual((yield* Effect.annotateLogs(Flame.call(luggage), { circular })).annotations, {
+      "flame.dropped": "circular"
+    })
+    assert.deepStrictEqual((yield* Effect.annotateLogs(Flame.call(luggage), { big: 1n })).annotations, {
+      "flame.dropped": "big"
+    })
   })
 
   poolTest("keeps each caller's own where many call at once", { concurrency: 10, max: 2 }, function* () {

@@ -27,6 +27,8 @@ import type { PoolEvent } from "../../../src/pool/status/PoolEvent.ts"
 import type { PoolOptions } from "../../../src/pool/option/PoolOptions.ts"
 import type { PoolShape } from "../../../src/pool/runtime/PoolShape.ts"
 import type { Kind } from "../../../src/wire/Frame.ts"
+import * as PoolRegistry from "../../../src/pool/engine/PoolRegistry.ts"
+import { checkEngine, checkEvents, checkSpans, checkTotals } from "./ending.ts"
 import { Board, type BoardState, functions, work } from "./functions.ts"
 import { countingSleeps, recording, type Tally, watched } from "./watching.ts"
 
@@ -201,6 +203,7 @@ export const withPool = <E>(
       const { before, build, closesWithin, config, most, serve, tracer, untold, ...options } = setup
       const logs: Array<string> = []
       const spans: Array<Tracer.Span> = []
+      const ends = new Map<Tracer.Span, number>()
       const runners: Tally = { now: 0, peak: 0 }
       const hooks = new Map<number, () => void>()
       const backend = watched(
@@ -217,7 +220,7 @@ export const withPool = <E>(
           )
         ]),
         ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {})),
-        tracer === true ? Layer.succeed(Tracer.Tracer, recording(spans)) : Layer.empty
+        tracer === true ? Layer.succeed(Tracer.Tracer, recording(spans, ends)) : Layer.empty
       )
       const scope = yield* Scope.make()
       const early = yield* Layer.buildWithScope(Layer.fresh(Layer.provideMerge(backend, surroundings)), scope)
@@ -229,6 +232,7 @@ export const withPool = <E>(
       )
       const pool = Context.get(built, Pool)
       const board = Context.get(early, Board)
+      const engine = PoolRegistry.find(Pool.key, undefined, {})?.engine
       const events: Array<PoolEvent> = []
       yield* start(Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event))))
       const close = Effect.asVoid(Effect.exit(Scope.close(scope, Exit.void)))
@@ -261,5 +265,9 @@ export const withPool = <E>(
       assert.deepStrictEqual(after.runners, [])
       assert.isAtMost(runners.peak, most ?? options.max ?? 10, "max was exceeded")
       assert.deepStrictEqual([...sleepers.values()], [], "nobody waits for time to pass")
+      checkTotals(after.totals)
+      checkSpans(spans, ends)
+      checkEngine(engine)
+      checkEvents(events)
     })
   )

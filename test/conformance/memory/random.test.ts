@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { EntryMissing, LaunchFailed } from "../../../src/error/BootFailure.ts"
 import * as Flame from "../../../src/Flame.ts"
@@ -37,6 +38,9 @@ const run = ({ ends, id, millis }: Job) =>
   })
 
 const once = Flame.fn("once", { payload, success: Schema.Int, error: Refusal }, run)
+const thrice = Flame.fn("thrice", { payload, success: Schema.Int, error: Refusal, stream: true }, (job) =>
+  Stream.flatMap(Stream.fromEffect(run(job)), (id) => Stream.make(id, id, id))
+)
 const often = Flame.fn("often", { payload, success: Schema.Int, error: Refusal, idempotent: true }, run)
 
 interface Made {
@@ -48,19 +52,47 @@ interface Made {
 
 describe("random schedules", () => {
   it.effect(
-    "[C55] holds max exactly, loses and mixes up nothing, whatever boots, runners and callers do",
+    "[C55] [C107] holds max exactly, loses and mixes up nothing, whatever boots, runners, callers and their callbacks do",
     () =>
-      Effect.forEach(
-        Array.from({ length: seeds }, (_, i) => firstSeed + i),
-        (seed) =>
-          Effect.catchCause(schedule(seed), (cause) =>
-            Effect.die(new Error(`seed ${seed}`, { cause: cause.reasons[0] }))
-          ),
-        { discard: true }
+      collectingUncaught((uncaught) =>
+        Effect.gen(function* () {
+          let thrown = 0
+          for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
+            thrown += yield* Effect.catchCause(schedule(seed), (cause) =>
+              Effect.die(new Error(`seed ${seed}`, { cause: cause.reasons[0] }))
+            )
+          }
+          yield* Effect.promise(() => new Promise((resolve) => setImmediate(() => setImmediate(resolve))))
+          // what a callback throws reaches nobody but the process, and all of it does
+          assert.deepStrictEqual(new Set(uncaught.map(String)), new Set(thrown === 0 ? [] : [String(thrownByCallback)]))
+          assert.lengthOf(uncaught, thrown)
+        })
       ),
     600_000
   )
 })
+
+const thrownByCallback = new Error("headers already sent")
+
+/** Runs an effect while uncaught exceptions come here, and not to the runner of the tests. */
+const collectingUncaught = <A, E, R>(
+  use: (uncaught: ReadonlyArray<unknown>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const others = process.listeners("uncaughtException")
+      const uncaught: Array<unknown> = []
+      process.removeAllListeners("uncaughtException")
+      process.on("uncaughtException", (error) => uncaught.push(error))
+      return { others, uncaught }
+    }),
+    ({ uncaught }) => use(uncaught),
+    ({ others }) =>
+      Effect.sync(() => {
+        process.removeAllListeners("uncaughtException")
+        for (const listener of others) process.on("uncaughtException", listener)
+      })
+  )
 
 const schedule = (seed: number) => {
   const random = Random.make(seed)
@@ -68,7 +100,7 @@ const schedule = (seed: number) => {
   const among = <A>(values: ReadonlyArray<A>): A => values[below(values.length)]!
   const max = 1 + below(4)
   const setup: Setup = {
-    serve: [once, often],
+    serve: [once, often, thrice],
     min: below(Math.min(2, max) + 1),
     max,
     most: max + 1,
@@ -84,21 +116,32 @@ const schedule = (seed: number) => {
     queueCapacity: among([4, 1_000]),
     ...(random() < 0.3 ? { maxCalls: 1 + below(3) } : {}),
     ...(random() < 0.3 ? { maxLifetime: 5_000 } : {}),
+    attempts: among([1, 2, 3]),
+    bootPatience: among([2_000, 20_000, 60_000]),
+    crashLoopTime: among([0, 2_000, 10_000]),
+    tracer: random() < 0.5,
     closesWithin: "20 seconds"
   }
-  return withPool(setup, (world) => play(world, setup, below, among))
+  const thrown = { count: 0 }
+  return Effect.as(
+    withPool(setup, (world) => play(world, setup, below, among, thrown)),
+    thrown
+  ).pipe(Effect.map(({ count }) => count))
 }
 
 const play = (
   world: World,
   setup: Setup,
   below: (n: number) => number,
-  among: <A>(values: ReadonlyArray<A>) => A
+  among: <A>(values: ReadonlyArray<A>) => A,
+  thrown: { count: number }
 ): Effect.Effect<void, never, Pool | Board | Scope.Scope> =>
   Effect.gen(function* () {
     const { faults, pool, board, runners } = world
+    const context = yield* Effect.context<Pool>()
     const made: Array<Made> = []
     const casts: Array<number> = []
+    const streams: Array<Fiber.Fiber<Exit.Exit<void, unknown>>> = []
     let ids = 0
     let most = setup.max!
     let widest = setup.concurrency!
@@ -127,6 +170,36 @@ const play = (
     > = [
       [30, () => call],
       [4, () => Effect.repeat(call, { times: 6 })],
+      [
+        6,
+        () => {
+          const one = job()
+          const taken = Flame.stream(thrice, one, { timeout: among([50, 2_000, 20_000]) }).pipe(
+            Stream.take(1 + below(4)),
+            Stream.runForEach((id) => Effect.sync(() => assert.strictEqual(id, one.id)))
+          )
+          return Effect.tap(start(Effect.exit(taken)), (fiber) => Effect.sync(() => streams.push(fiber)))
+        }
+      ],
+      [
+        6,
+        () =>
+          // an observer of a caller's fiber that throws, inside of whatever frame of the pool ends the call
+          Effect.sync(() => {
+            const refused = Flame.call(once, job(), { timeout: among([50, 2_000, 20_000]) })
+            thrown.count++
+            try {
+              Effect.runCallbackWith(context)(refused, {
+                onExit: () => {
+                  throw thrownByCallback
+                }
+              })
+            } catch {
+              // it ended at once, in the frame of whoever began it
+              thrown.count--
+            }
+          })
+      ],
       [
         4,
         () => {
@@ -193,10 +266,20 @@ const play = (
     yield* faults.freeze(false)
     yield* faults.delayBoots(0)
     yield* faults.muteBoots(false)
-    for (let i = 0; i < 300 && made.some(({ fiber }) => fiber.pollUnsafe() === undefined); i++) {
+    const isOpen = (fiber: Fiber.Fiber<unknown, unknown>) => fiber.pollUnsafe() === undefined
+    for (let i = 0; i < 300 && (made.some(({ fiber }) => isOpen(fiber)) || streams.some(isOpen)); i++) {
       yield* faults.freeze(false)
       yield* TestClock.adjust("2 seconds")
       yield* yields(20)
+    }
+    for (const stream of streams) {
+      const exit = stream.pollUnsafe()
+      assert.isDefined(exit, "a stream never ended")
+      if (Exit.isSuccess(exit!) && Exit.isFailure(exit.value)) {
+        const [reason] = exit.value.cause.reasons
+        const isKnown = reason?._tag === "Fail" || (reason?._tag === "Die" && reason.defect instanceof RemoteDefect)
+        assert.isTrue(isKnown, `a stream ended by ${String(exit.value.cause)}`)
+      }
     }
     for (const one of made) check(one, board.order.filter((name) => name === `${one.job.id}`).length)
     // boots that are still to fail come to their end too, casts and leases have their turn, surplus runners fall idle
@@ -242,6 +325,7 @@ const check = ({ fiber, idempotent, interrupted, job }: Made, runs: number): voi
   if (!(error instanceof FlameError)) return assert.fail(`${name} failed with ${String(error)}`)
   const why = error.reason
   assert.include(["TimedOut", "RunnerLost", "QueueFull", "BootFailed"], why._tag, why.message)
+  if (why._tag === "RunnerLost" && why.attempts !== undefined) assert.isAtMost(why.attempts, 3, why.message)
   if (idempotent) return
   if (why._tag === "RunnerLost" && why.mayHaveRun) return
   if (why._tag === "TimedOut" && why.phase === "running") return

@@ -45,12 +45,17 @@ export const watched = <R>(
     return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
   })
 
-/** A tracer that keeps what is made. */
-export const recording = (spans: Array<Tracer.Span>): Tracer.Tracer =>
+/** A tracer that keeps what is made, and counts how often each span is ended. */
+export const recording = (spans: Array<Tracer.Span>, ends: Map<Tracer.Span, number>): Tracer.Tracer =>
   Tracer.make({
     span(options) {
       const span = new Tracer.NativeSpan(options)
       spans.push(span)
+      const { end } = span
+      span.end = function (time, exit) {
+        ends.set(span, (ends.get(span) ?? 0) + 1)
+        end.call(span, time, exit)
+      }
       return span
     }
   })
