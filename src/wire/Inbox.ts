@@ -11,6 +11,12 @@ export const maxCreditWindow = 4 * 1024 * 1024
 const lonelyGrants = 8
 
 /**
+ * Credit for large bodies that one peer may have, in bytes, besides the first window of each. Beyond that only the oldest
+ * body gets more, so that a peer that completes none makes this end hold as much, and one body.
+ */
+export const mostIncomplete = 64 * 1024 * 1024
+
+/**
  * Memory for bytes that come later, of which nothing may be read before they have all come: it is not zeroed. Its pages are
  * only committed when bytes arrive, so that an announced length costs a liar's peer nothing.
  */
@@ -42,6 +48,8 @@ export interface InboxHandlers {
 export class Inbox {
   /** Small frames that have come: beside them a large body gets less credit. */
   smallFrames = 0
+  /** Credit of incomplete bodies, beyond their first windows. */
+  private promised = 0
   private readonly incomingRequests = new Map<number, Incoming>()
   private readonly incomingResponses = new Map<number, Incoming>()
   private readonly handlers: InboxHandlers
@@ -53,12 +61,17 @@ export class Inbox {
   /** Drops what has come of a large body of this call; false when none was under way. */
   forget(id: number, direction: "request" | "response"): boolean {
     const incoming = direction === "request" ? this.incomingRequests : this.incomingResponses
-    return incoming.size > 0 && incoming.delete(id)
+    const body = incoming.size > 0 ? incoming.get(id) : undefined
+    if (body === undefined) return false
+    incoming.delete(id)
+    this.release(body)
+    return true
   }
 
   clear(): void {
     this.incomingRequests.clear()
     this.incomingResponses.clear()
+    this.promised = 0
   }
 
   /** A large body begins. */
@@ -106,9 +119,34 @@ export class Inbox {
     body.filled = filled
     if (filled === body.bytes.length) {
       map.delete(id)
+      this.release(body)
       return this.handlers.complete(body.kind, id, body.head, body.bytes)
     }
-    if (body.granted - filled <= body.window / 2 && body.granted < body.bytes.length) this.grant(kind, id, body)
+    this.grantIfDue(kind, id, body)
+  }
+
+  private grantIfDue(kind: number, id: number, body: Incoming): void {
+    if (body.granted - body.filled > body.window / 2 || body.granted >= body.bytes.length) return
+    if (this.promised + body.window <= mostIncomplete || this.isOldest(body)) this.grant(kind, id, body)
+  }
+
+  private isOldest(body: Incoming): boolean {
+    for (const map of [this.incomingRequests, this.incomingResponses]) {
+      for (const first of map.values()) {
+        if (first === body) return true
+        break
+      }
+    }
+    return false
+  }
+
+  /** A body is not under way any more: others may get the credit that they did not. */
+  private release(body: Incoming): void {
+    const isFull = this.promised > mostIncomplete - maxCreditWindow
+    this.promised -= body.granted - creditWindow
+    if (!isFull) return
+    for (const [id, body] of this.incomingRequests) this.grantIfDue(Kind.PartRequest, id, body)
+    for (const [id, body] of this.incomingResponses) this.grantIfDue(Kind.PartResponse, id, body)
   }
 
   private grant(kind: number, id: number, body: Incoming): void {
@@ -120,6 +158,7 @@ export class Inbox {
     const more = body.filled + body.window - body.granted
     if (more <= 0) return
     body.granted += more
+    this.promised += more
     this.handlers.grant(kind === Kind.PartRequest ? Kind.CreditRequest : Kind.CreditResponse, id, more)
   }
 }

@@ -159,6 +159,7 @@ describe("the failure in a Fail or Refuse frame", () => {
   const failures: ReadonlyArray<BootFailure> = [
     new BootFailures.ProcessExited({ code: 3, signal: null, stderr: "one\ntwo" }),
     new BootFailures.ProcessExited({ code: null, signal: "SIGKILL", stderr: "" }),
+    new BootFailures.EndedEarly({ after: 20, detail }),
     new BootFailures.NotARunner({ detail }),
     new BootFailures.NotARunner({ detail, stderr: "words" }),
     new BootFailures.EntryMissing({ entry: "/app/runner.ts" }),
