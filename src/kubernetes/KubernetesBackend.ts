@@ -143,7 +143,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
     if (template instanceof InvalidSpec) return yield* Effect.fail(template)
     const { key = "secret", secretEnv } = options
     const may = yield* Clearance.ask(known, template, key)
-    yield* warnOfLeftOut(known.identity.label, template.leftOut)
+    yield* warnOfLeftOut(known.parent?.pod.metadata.uid ?? "", template.leftOut)
     return {
       hub: known,
       template,
@@ -162,7 +162,8 @@ const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const { command, entry } = options
   if (entry === undefined || command !== undefined || !isInCluster) return options
   const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), Entry.pathOf(entry) ?? String(entry)]
-  return { ...options, command: runs, args: [] }
+  // The command line of the parent is a runner's too.
+  return { ...options, command: runs, args: options.args ?? process.argv.slice(2) }
 }
 
 const entriesOf = (secretEnv: NonNullable<PodOptions["secretEnv"]>): Record<string, Redacted.Redacted<string>> =>
