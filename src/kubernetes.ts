@@ -1,4 +1,4 @@
-/** The door of Kubernetes: its backend and what it is made of, for who wants more than `FlameLayer.kubernetes`. */
+/** The door of Kubernetes: the backend of pods and its parts, for apps that need more than `FlameLayer.kubernetes`. */
 export type { Manifest, ParentManifest, PodOptions } from "./kubernetes/template/PodOptions.ts"
 export { type DeleteOptions, KubeClient, type Rules } from "./kubernetes/api/KubeClient.ts"
 export * as KubeClientLive from "./kubernetes/api/KubeClientLive.ts"

@@ -106,7 +106,7 @@ export const broken = (asked: Asked, server: string, cause: Error): KubeError =>
   })
 }
 
-/** Node tries every address of a host, and puts the errors of all of them into one without words of its own. */
+/** The message of an error. Node tries every address of a host, and reports all their errors in one without a message. */
 const wordsOf = (cause: Error): string =>
   cause instanceof AggregateError && cause.message === ""
     ? [...new Set(cause.errors.map((each) => (each as Error).message))].join(", ")

@@ -84,7 +84,7 @@ export class KubeClient extends Context.Service<
     /** Lists pods by a label selector, from the watch cache (`resourceVersion=0`) unless `exact`. */
     readonly listPods: (selector: string, options?: { readonly exact?: boolean }) => Effect.Effect<List<Pod>, KubeError>
     /**
-     * A watch, from a resource version on. Ends when the server ends it; fails when the connection breaks or is silent for
+     * A watch, from a resource version on. Ends when the server ends it; fails if the connection breaks or is silent for
      * 75 s. `accepted` runs when the server has accepted the watch, which may be long before the first event.
      */
     readonly watchPods: (
@@ -103,9 +103,9 @@ export class KubeClient extends Context.Service<
     /** Creates a Job. The calls about Jobs are optional: without them, or the right to them, a killed parent leaves more behind. */
     readonly createJob?: (job: Job) => Effect.Effect<Job, KubeError>
     readonly getJob?: (name: string) => Effect.Effect<Job, KubeError>
-    /** Sets the seconds that a finished Job is kept; false where there is no such Job any more, or another one of its name. */
+    /** Sets the seconds that a finished Job is kept; false if there is no such Job, or if the Job of that name has another uid. */
     readonly extendJob?: (name: string, uid: string, seconds: number) => Effect.Effect<boolean, KubeError>
-    /** Deletes a Job, and what it owns afterwards; false where there is none of that name, or another one by now. */
+    /** Deletes a Job, and what it owns afterwards; false if there is none of that name, or if that one has another uid. */
     readonly deleteJob?: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
     /** The rights of this process in the namespace. */
     readonly rulesReview: Effect.Effect<Rules, KubeError>
