@@ -231,7 +231,10 @@ describe("a token", () => {
           yield* refused(old)
           const waiting = yield* Effect.forkScoped(call)
           yield* scene.events.until(
-            () => scene.events.of("BootProgress").find(({ detail }) => /token is not accepted/.test(detail ?? "")),
+            () =>
+              scene.events
+                .of("BootProgress")
+                .find(({ detail }) => /credentials of this process are not accepted/.test(detail ?? "")),
             "that its token is not accepted"
           )
           yield* put(next)

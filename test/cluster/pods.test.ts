@@ -118,24 +118,26 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("[C61] lets calls in flight end on SIGTERM, then is gone with its runners and exits with 0", () =>
-    leavesNothing(
-      space.name,
-      Effect.gen(function* () {
-        const { call, parent, stage } = yield* busy("term")
-        // its exit code is there for a moment only: the watch must be open before
-        const ended = yield* Effect.forkScoped(
-          pod(space.name, parent.name, (pod) => pod.status.containerStatuses?.[0]?.state?.terminated, "the end")
-        )
-        yield* remove(space.name, "pods", parent.name)
-        yield* parent.control.events.nth("PoolClosing")
-        assert.deepInclude(yield* parent.control.call("add", add), { _tag: "Failure", error: "PoolClosed" })
-        yield* stage.tell("a", "return")
-        assert.deepInclude(yield* Fiber.join(call), { _tag: "Success" })
-        assert.deepInclude(yield* Fiber.join(ended), { exitCode: 0 })
-        yield* runnersGone
-      })
-    )
+  it.live(
+    "[C61] lets calls in flight end on SIGTERM, then is gone with its runners, and exits with 143 as its app had no end",
+    () =>
+      leavesNothing(
+        space.name,
+        Effect.gen(function* () {
+          const { call, parent, stage } = yield* busy("term")
+          // its exit code is there for a moment only: the watch must be open before
+          const ended = yield* Effect.forkScoped(
+            pod(space.name, parent.name, (pod) => pod.status.containerStatuses?.[0]?.state?.terminated, "the end")
+          )
+          yield* remove(space.name, "pods", parent.name)
+          yield* parent.control.events.nth("PoolClosing")
+          assert.deepInclude(yield* parent.control.call("add", add), { _tag: "Failure", error: "PoolClosed" })
+          yield* stage.tell("a", "return")
+          assert.deepInclude(yield* Fiber.join(call), { _tag: "Success" })
+          assert.deepInclude(yield* Fiber.join(ended), { exitCode: 143 })
+          yield* runnersGone
+        })
+      )
   )
 
   it.live("[C51] that is killed has runners that interrupt their calls and end by themselves", () =>

@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import { hash } from "../object/PodNames.ts"
 import type { Job, OwnerReference } from "../object/KubeObjects.ts"
 import type { KubeClient } from "../api/KubeClient.ts"
+import * as Preflight from "../verdict/Preflight.ts"
 
 /** Seconds that pods and Secrets outlive a parent, at most. An outage of the API server that is as long would end runners. */
 export const timeToLive = 3_000
@@ -118,6 +119,10 @@ const created = ({ client, ...options }: LifelineOptions, name: string) =>
   Effect.gen(function* () {
     const { createJob, deleteJob, getJob } = client
     if (createJob === undefined || getJob === undefined) return undefined
+    const rules = yield* client.rulesReview
+    const may = ["create", "get", "patch", "delete"].every((verb) => Preflight.allows(rules, verb, "jobs", "batch"))
+    // A request that is refused would stand in the audit log of the cluster.
+    if (!may && !rules.incomplete) return undefined
     let job = yield* Effect.catchIf(
       createJob(jobOf(options, name)),
       // The name belongs to this life: an earlier try was executed, and its answer lost.

@@ -65,6 +65,9 @@ const relistEvery = 300_000
 /** Milliseconds after which a silent watch is ended: bookmarks come every minute, and the client's own limit is 75 s. */
 const silenceLimit = 90_000
 
+/** Milliseconds that a watch without events has to last so that the next one follows at once. */
+const fineAfter = 500
+
 /** Milliseconds that the watch has to report the deletion of a pod that a list lacks: only the watch has its last state. */
 const lastState = 1_000
 
@@ -125,7 +128,7 @@ class Watching {
       this.isExpired = false
       const [since, events] = [yield* uptime, this.counters.events]
       const outcome = yield* this.watchOnce
-      const isFine = this.counters.events > events || (yield* uptime) - since >= 1_000
+      const isFine = this.counters.events > events || (yield* uptime) - since >= fineAfter
       this.counters.reconnects++
       yield* this.judge(outcome)
       failures = isFine ? 1 : failures + 1

@@ -66,7 +66,7 @@ const serve = (answer: (request: IncomingMessage, response: ServerResponse) => v
     (server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
   )
 
-/** Serves its test until the scope closes. */
+/** Serves its test until the process ends. */
 export const app: Effect.Effect<void, never, Pool | Scope.Scope> = Effect.gen(function* () {
   const pool = yield* Pool
   const context = yield* Effect.context<Pool>()
@@ -100,4 +100,5 @@ export const app: Effect.Effect<void, never, Pool | Scope.Scope> = Effect.gen(fu
     })
   )
   yield* Effect.sync(() => console.log("listening"))
+  yield* Effect.never
 })

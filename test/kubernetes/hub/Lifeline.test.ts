@@ -89,8 +89,17 @@ describe("Lifeline", () => {
     }).pipe(Effect.provide(PodParent.cluster()))
   )
 
+  it.effect("costs a parent without the right to Jobs no request that is refused [C166]", () =>
+    Effect.gen(function* () {
+      const [client, mock] = [yield* KubeClient, yield* KubeMock]
+      yield* mock.rules({ incomplete: false, rules: [{ verbs: ["*"], apiGroups: [""], resources: ["*"] }] })
+      assert.deepStrictEqual((yield* lifeline).owner(), owner)
+      assert.isUndefined(client.requests()["create jobs"])
+    }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
+
   for (const [why, errors] of [
-    ["without the right to create Jobs", [ApiErrors.forbidden("create jobs")]],
+    ["that is refused to create Jobs", [ApiErrors.forbidden("create jobs")]],
     ["whose client knows no Jobs", undefined]
   ] as const) {
     it.effect(`leaves everything to the parent's pod for a parent ${why} [C166]`, () =>
