@@ -1,7 +1,7 @@
 /**
- * A pool: the parent's set of runners of one kind, as a service.
+ * Pools as services: the sets of runners of a parent, one of each kind.
  *
- * `Pool` is the default one; `class Gpu extends PoolService<Gpu>()("app/Gpu") {}` makes another kind.
+ * `Pool` is the default pool. `class Gpu extends PoolService<Gpu>()("app/Gpu") {}` declares another kind.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,13 +21,14 @@ import type { Runner } from "./runtime/Runner.ts"
  */
 export interface PoolClass<Self, Id extends string> extends Context.Key<Self, PoolShape> {
   new (_: never): AnyPool & { readonly key: Id }
-  /** A pool of its own on the backend that is provided. */
+  /** Makes a pool on the backend that is provided. The scope of the layer closes the pool. */
   readonly layer: <RHooks = never>(options?: PoolOptions<RHooks>) => Layer.Layer<Self, FlameError, Backend | RHooks>
   /**
    * Runs all calls of this pool inside the effect on one runner, which stays for as long as the effect runs.
    *
-   * It holds no slot between calls. Once the runner is lost, every further call inside fails with `RunnerLost`: retry
-   * around it, not inside.
+   * The runner is leased, but no slot is held between calls. Waits for a runner for at most the `timeout` of the pool, and
+   * fails with `TimedOut` then. Once the runner is lost, every further call inside fails with `RunnerLost`: retry around
+   * `withRunner`, not inside. Casts inside run on any runner.
    */
   readonly withRunner: <A, E, R>(
     effect: Effect.Effect<A, E, R>
@@ -66,7 +67,7 @@ export const PoolService =
   }
 
 /**
- * The default pool: where a function runs whose contract names none.
+ * The default pool, for functions whose contract names no other one.
  *
  * @since 0.1.0
  * @category pools

@@ -1,6 +1,6 @@
 /**
- * The calls that functions make: relayed to the parent over the runner's own connection, because only the parent has
- * pools. A nested call belongs to the call whose function makes it: it ends with it.
+ * The runner's side of the calls that functions make: relays them to the parent over the connection of the runner, because
+ * only the parent has pools. A nested call belongs to the call whose function makes it, and ends with that call.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ import * as Propagate from "../function/Propagate.ts"
 import type { CurrentCall, Nesting, Wanted } from "../function/Current.ts"
 import type { AnyEffect } from "../function/AnyEffect.ts"
 
-/** A nested call that has no final frame yet. */
+/** A nested call without a final frame. */
 interface Open {
   readonly id: number
   readonly fn: AnyFunction
@@ -35,7 +35,7 @@ interface Open {
   readonly wanted: Wanted
   readonly size: number
   readonly resume: (exit: Outcome.CallExit) => void
-  /** Its span, where there is a tracer, and whose it is. */
+  /** The span of the call, where there is a tracer, and the context that the span belongs to. */
   readonly span: Tracer.Span | undefined
   readonly context: Context.Context<never>
   /** The fibers that wait for the end of a nested call that was given up. */
@@ -47,13 +47,13 @@ const noStreams = "a function can call and cast; streams are taken by the parent
 
 export class NestedCalls implements Nesting {
   private readonly open = new OpenIds<Open>()
-  /** What was asked for a function last, which is mostly what is asked next. */
+  /** The last target of each function, which is mostly the next one too. */
   private readonly targets = new WeakMap<Wanted["fn"], NestedHead.NestedTarget>()
   private readonly link: Link
   private readonly maxPayload: () => number
   /** Bytes of payloads whose calls have not ended. */
   private size = 0
-  /** Calls that wait until fewer bytes are under way. */
+  /** Calls that wait until fewer bytes are in flight. */
   private readonly waiting = new Set<() => void>()
 
   constructor(link: Link, maxPayload: () => number) {
@@ -63,7 +63,7 @@ export class NestedCalls implements Nesting {
 
   /** Makes a call for a function. */
   relay(current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, wanted: Wanted): AnyEffect {
-    // whatever can be called was declared
+    // every function that can be called was declared
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
     return EncodePayload.encode(codec, fn, wanted.payload, (bytes) =>
@@ -97,7 +97,7 @@ export class NestedCalls implements Nesting {
     return Effect.sync(() => this.waiting.delete(go))
   })
 
-  /** A frame that ends a nested call. */
+  /** Takes the final frame of a nested call. */
   final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const open = this.open.get(id)
     if (open === undefined) return this.link.violate(`a ${kindName(kind)} frame for a nested call that is not there`)
@@ -106,17 +106,17 @@ export class NestedCalls implements Nesting {
     answer(open, this.read(open, kind, body, large))
   }
 
-  /** Whether a large result may come; a string says why not. */
+  /** Allows a large result, or returns why it is refused. */
   accept(kind: number, id: number): string | undefined {
     return this.open.get(id) !== undefined ? undefined : `a large ${kindName(kind)} for a nested call that is not there`
   }
 
-  /** A call has ended: what its function has called and does not wait for ends with it. */
+  /** Ends the nested calls of a call that has ended. */
   end(current: CurrentCall): void {
     for (const open of this.open) if (open.current === current) this.abandon(open, "its call has ended")
   }
 
-  /** The session is over. */
+  /** Fails all nested calls of a session that is over. */
   closed(): void {
     this.wake()
     for (const open of this.open) {
@@ -126,7 +126,7 @@ export class NestedCalls implements Nesting {
     }
   }
 
-  /** What can be said without asking the parent, which takes anything beyond these limits for a broken runner. */
+  /** Refuses a call that is beyond the limits of the parent, which would end the session of the runner. */
   private refusal(current: CurrentCall, { fn, pool }: Wanted, size: number): Reason | undefined {
     if (current.isOver || this.link.closed) return missing(fn.name, pool, "the call that it belongs to has ended")
     if (fn.stream) return missing(fn.name, pool, noStreams)
@@ -165,7 +165,7 @@ export class NestedCalls implements Nesting {
     const head = NestedHead.encode(
       current.callId,
       this.targetOf(wanted, own === Infinity),
-      // a cast belongs to its pool: it may outlive the call that makes it
+      // a cast may outlive the call that makes it
       budgetOf(own, wanted.cast ? undefined : current.remaining),
       span ?? around,
       extras
@@ -185,7 +185,7 @@ export class NestedCalls implements Nesting {
     return target
   }
 
-  /** Its caller is interrupted: asks for its end, and waits for that. */
+  /** Cancels the call of an interrupted fiber, and waits for its end. */
   private interrupt(open: Open): Effect.Effect<void> {
     if (this.open.get(open.id) !== open) return Effect.void
     const stopped = untilStopped(open, () => this.link.closed)
@@ -196,7 +196,7 @@ export class NestedCalls implements Nesting {
     return Exit.hasDies(exit) ? Effect.andThen(stopped, exit as Exit.Exit<never>) : stopped
   }
 
-  /** Nobody waits for it as its caller should. */
+  /** Gives up a nested call whose fiber still waits: cancels the call and fails the fiber. */
   private abandon(open: Open, why: string): void {
     if (open.isGivenUp) return
     this.giveUp(open)
@@ -236,7 +236,7 @@ export class NestedCalls implements Nesting {
   }
 }
 
-/** What crosses with a call besides its payload and its budget. */
+/** The span and the extras of a nested call. */
 interface Crossing {
   readonly span: Tracer.Span | undefined
   readonly around: Tracer.AnySpan | undefined

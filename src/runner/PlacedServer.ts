@@ -1,4 +1,4 @@
-/** A placed service on its runner: one call that builds it, answers its owner, and ends with it. */
+/** The runner's side of a placed service: a call that builds the service, answers its owner, and ends with the service. */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,12 +22,12 @@ import type { OpenFunction } from "../call/Served.ts"
 
 type Owner = RpcClient.RpcClient<Rpc.Any, FlameError>
 
-/** How long an interrupted request of a service waits for its owner, in milliseconds. */
+/** Milliseconds that an interrupted request of a service waits for its owner. */
 const ownerGrace = 5_000
 
-/** A service as a function of its runner. */
+/** Makes a service a function of its runner. */
 export const implement = (service: AnyPlacedCode): OpenFunction => {
-  // both now: a schema that cannot be sent is told when the runner boots, not when it is first placed
+  // made at boot: a schema that cannot be sent fails the boot, not the first placing
   const answered = GroupFunctions.of(service.group)
   const offered = service.offers === undefined ? [] : GroupFunctions.of(service.offers)
   const own = {
@@ -98,14 +98,14 @@ class PlacedServer implements ChannelServer {
         die: (defect) => Effect.asVoid(Deferred.die(this.ended, defect))
       }
       const handlers = this.service.build(payload, placed) as Layer.Layer<never, unknown>
-      // of its own: a layer that is placed twice is built twice
+      // a memo map of its own: a layer that is placed twice is built twice
       const built = yield* Layer.buildWithMemoMap(
         handlers,
         Layer.makeMemoMapUnsafe(),
         Context.get(context, Scope.Scope)
       )
       this.peer.server = new PeerServer(this.answered, Context.merge(context, built), this.channel, this.maxResult)
-      // the budget was for building it
+      // the budget of `place` is for building the service
       this.current.unbind()
       this.peer.say(Kind.Welcome)
       yield* Deferred.await(this.ended)

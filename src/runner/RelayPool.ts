@@ -1,6 +1,6 @@
 /**
- * A pool as a function on a runner sees it: calls and casts go to the parent's pool of that name. The rest of a pool is
- * its parent's affair and says so.
+ * The pool that a function on a runner sees: relays calls and casts to the parent's pool of that id. Every other member fails,
+ * because only the parent has pools.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,13 +16,13 @@ type Relay = (
   timeout: number | undefined
 ) => Effect.Effect<unknown, unknown, unknown>
 
-/** Adds the pools that functions name in their contracts; a call that names another one finds its way without it. */
+/** Adds the pools that the contracts of functions name. Calls to other pools need no service. */
 export const provide = (
   context: Context.Context<never>,
   functions: ReadonlyArray<AnyImplemented>
 ): Context.Context<never> => {
   let provided = context
-  // whatever is implemented was declared, though its type does not repeat it
+  // every implemented function was declared, though its type does not say so
   for (const { pool } of functions as ReadonlyArray<unknown> as ReadonlyArray<AnyFunction>) {
     if (provided.mapUnsafe.get(pool.key) instanceof RelayPool) continue
     provided = Context.add(provided, pool, new RelayPool(pool.key))
@@ -30,10 +30,10 @@ export const provide = (
   return provided
 }
 
-/** The members of a pool of that id. */
+/** A pool of the parent. */
 export class RelayPool {
   readonly id: string
-  /** As those of any pool, for who has the pool itself at hand. */
+  /** Members of every pool. */
   readonly call: Relay
   readonly cast: Relay
 

@@ -29,7 +29,7 @@ const none = new Uint8Array(0)
 
 /** Serves until the session is over. Every call has ended by then, or has had `cancelGrace` to end. */
 export class RunnerServer implements CallHost {
-  /** Completes when the last call has ended and the link is closed; fails when the parent refuses this runner. */
+  /** Completes when the last call has ended and the link is closed. Fails when the parent refuses this runner. */
   readonly done: Deferred.Deferred<void, BootFailure> = Deferred.makeUnsafe()
   private readonly calls = new Map<number, ServedCall>()
   private readonly functions: ReadonlyArray<Served.Served>
@@ -57,7 +57,7 @@ export class RunnerServer implements CallHost {
       clock === Clock.Clock.defaultValue()
         ? () => performance.now()
         : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    // one that layers have built is a chain; what is added for each call would be put on top of it, or copy all of it
+    // a context that layers have built is a chain of maps, which each call would extend or copy
     this.context = Context.makeUnsafe(new Map(RelayPool.provide(options.context, options.functions).mapUnsafe))
     this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
@@ -68,7 +68,7 @@ export class RunnerServer implements CallHost {
         const limit = this.welcome?.maxPayload ?? 0
         return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
       },
-      // what crosses the final frame of its call is for nobody any more
+      // items that cross the final frame of their call are dropped
       items: (kind, id, bytes) => {
         const call = this.calls.get(id)
         if (kind !== Kind.ItemsRequest || (call !== undefined && call.open === undefined)) return this.misplaced(kind)

@@ -1,4 +1,4 @@
-/** One call on its runner, from its Request to its final frame. */
+/** A call on its runner, from its Request to its final frame. */
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { AnyEffect } from "../function/AnyEffect.ts"
@@ -14,15 +14,15 @@ import type { NestedCalls } from "./NestedCalls.ts"
 import type { Served } from "../call/Served.ts"
 import { ServedRequest } from "../call/ServedRequest.ts"
 
-/** The session that it belongs to. */
+/** The session of a call. */
 export interface CallHost {
   readonly link: Link
   readonly nested: NestedCalls
   readonly around: Context.Context<never>
   readonly now: () => number
-  /** The largest result that its parent takes, in bytes. */
+  /** The largest result that the parent accepts, in bytes. */
   readonly maxResult: number
-  /** Whether whatever is interrupted is so by the session. */
+  /** Whether the session has interrupted its calls. */
   readonly isStopping: boolean
   readonly over: (id: number) => void
 }

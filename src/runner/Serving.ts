@@ -1,4 +1,4 @@
-/** Everything that a runner was given to serve, as functions. */
+/** Turns what a runner serves into functions. */
 import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
 import type { AnyPlacedCode } from "../function/PlacedService.ts"
@@ -27,8 +27,8 @@ export const partOf = (
 const isForPool = (u: Servable): u is PoolFunctions<unknown> => "forPool" in u
 
 /**
- * Groups become the functions of their procedures, placed services what places them; what serves either is loaded only
- * where there are some.
+ * Turns groups into the functions of their procedures, and placed services into functions that place them. The modules for
+ * either are loaded only if there are some.
  */
 export const functionsOf = (served: ReadonlyArray<Servable>): Effect.Effect<ReadonlyArray<AnyImplemented>> => {
   const isGroups = served.some(isGroup)
@@ -44,7 +44,7 @@ export const functionsOf = (served: ReadonlyArray<Servable>): Effect.Effect<Read
   })
 }
 
-// asked without loading Effect's RPC, whose groups are not marked as such
+// tells a group by its members: a check by class would load Effect's RPC
 const isGroup = (u: Servable): u is AnyGroup => "requests" in u && "toLayerHandler" in u
 
 const isService = (u: Servable): u is AnyPlacedCode => "build" in u && "group" in u

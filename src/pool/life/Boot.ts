@@ -1,4 +1,4 @@
-/** The boot of one runner: hook, launch, handshake. It is interruptible and bounded. */
+/** The boot of one runner: `beforeBoot`, launch, handshake, within `bootTimeout`. */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -11,10 +11,10 @@ import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** What a boot dies with that nobody needs any more. */
+/** The defect of a boot that the pool has given up. */
 export const givenUp: unique symbol = Symbol("the boot was given up")
 
-/** Makes a runner exist, and lets it in; the scope owns it. */
+/** Launches a runner and lets it in. The scope owns the runner. */
 export const boot = (
   runner: LivingRunner,
   index: number,
@@ -58,7 +58,7 @@ export const boot = (
     let isScheduled = process.scheduled === undefined
     if (process.scheduled !== undefined) {
       parts.beside(
-        // a boot that failed may never come to either
+        // a boot that fails may reach neither
         Effect.map(Effect.raceAllFirst([process.scheduled, process.exit, Deferred.await(runner.over)]), () => {
           isScheduled = true
           step("Scheduled")
@@ -82,7 +82,7 @@ export const boot = (
   }
   const booted = Effect.gen(function* () {
     const process = yield* Effect.timeoutOrElse(launch, { duration: settings.bootTimeout, orElse: late })
-    // a place may be long in coming, and is waited for by the backend; the time for the boot itself counts from there
+    // the backend bounds how long a pod may wait for a node; `bootTimeout` begins once the pod is scheduled
     const deadline = Effect.flatMap(process.scheduled ?? Effect.void, () => {
       const left =
         process.scheduled === undefined ? started + settings.bootTimeout - engine.now() : settings.bootTimeout
@@ -118,14 +118,14 @@ const termsOf = (runner: LivingRunner, parts: LifeParts, engine: PoolEngine): Ru
   }
 }
 
-/** What to look at when a boot took too long, by the step it had reached. */
+/** The hint for a boot that took too long, by the step that it had reached. */
 const hintOf = (phase: string): string => {
   switch (phase) {
     case "beforeBoot":
       return "the beforeBoot hook or the launch took the whole bootTimeout"
     case "connected":
-      return "it connected but never served; are its services slow to build? raise `bootTimeout`"
+      return "it connected but did not serve in time: look whether its services are slow to build, or raise `bootTimeout`"
     default:
-      return "its program runs but never served; does its entry call Flame.main or FlameRunner.serve, and is nothing in its way before that? else raise `bootTimeout`"
+      return "its program runs but did not serve in time: look whether its entry calls Flame.main or FlameRunner.serve, and what it does before that, or raise `bootTimeout`"
   }
 }

@@ -1,4 +1,4 @@
-/** The steps of one boot as they are reached: for the status, the events, and the spans of calls that waited for it. */
+/** Records the steps of one boot, for the status, for events, and for the spans of calls that waited for the boot. */
 import type { BootPhase } from "../../backend/Backend.ts"
 import type { HelloSteps } from "../../wire/Handshake.ts"
 import type { PoolEvent } from "../status/PoolEvent.ts"
@@ -6,9 +6,9 @@ import type { PoolEvent } from "../status/PoolEvent.ts"
 export class BootProgress {
   /** Milliseconds from the boot's start to each step. */
   readonly phases: Record<string, number> = {}
-  /** The last step that was reached, or the first one to come. */
+  /** The last step that was reached. `beforeBoot` until then. */
   phase = "beforeBoot"
-  /** What the boot waits for beyond that, for people. */
+  /** Why the boot makes no progress, in the words of its backend. */
   waitsFor: string | undefined = undefined
   private isOver = false
   private readonly pool: string
@@ -25,7 +25,7 @@ export class BootProgress {
     this.publish = publish
   }
 
-  /** A step is reached; what a backend tells after the boot is over is only recorded. */
+  /** Records a step. After the end of the boot a step is recorded, but not published. */
   reached(phase: string, detail?: string): void {
     this.phases[phase] ??= this.now() - this.startedAt
     if (this.isOver) return
@@ -34,7 +34,7 @@ export class BootProgress {
     this.tell(phase, detail, this.phases[phase])
   }
 
-  /** What its backend tells. To wait for the same thing still is no news. */
+  /** Takes a step or a reason to wait from the backend. The same reason again is not published. */
   backend({ detail, name }: BootPhase): void {
     if (name !== "waiting") return this.reached(name, detail)
     if (this.isOver || detail === this.waitsFor) return
@@ -42,10 +42,10 @@ export class BootProgress {
     this.tell(name, detail, this.now() - this.startedAt)
   }
 
-  /** It was let in and serves; what it says of itself are times of its process, the last of which is now. */
+  /** Ends the boot: the runner serves. `steps` are times of the clock of its process, of which `said` is now. */
   serves(steps: HelloSteps | undefined): void {
     if (steps !== undefined) this.hello(steps)
-    // for a backend that does not tell it, because its pipe is there from the start
+    // a backend whose pipe exists from the start does not report `connected`
     if (this.phases["connected"] === undefined) this.reached("connected")
     this.phases["ready"] = this.now() - this.startedAt
     this.phase = "ready"
@@ -56,7 +56,7 @@ export class BootProgress {
   private hello(steps: HelloSteps): void {
     const now = this.now() - this.startedAt
     for (const name of ["importing", "imported"] as const) {
-      // not trusted: a step that it claims to have taken before its boot began is one at the beginning
+      // a runner is not trusted: a step before the begin of its boot counts as one at the begin
       const at = Math.max(0, now - Math.max(0, steps.said - steps[name]))
       this.phases[name] = at
       this.tell(name, undefined, at)

@@ -1,4 +1,4 @@
-/** Asks a runner whether it may be stopped for want of work. */
+/** Asks an idle runner whether it may be stopped. */
 import * as Effect from "effect/Effect"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
@@ -6,12 +6,21 @@ import type { RunnerCall, RunnerHandle } from "../engine/RunnerHandle.ts"
 import { Kind } from "../../wire/Frame.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** How long a runner has to object to being stopped, in milliseconds. */
+/** Milliseconds that a runner has to object to being stopped. */
 const objectionTime = 1_000
 
 const none = new Uint8Array(0)
 
-/** Asks by a call of `idleWhen`, and tells the policy the answer: exactly one to each question. */
+/** Whether the result of `idleWhen` lets the runner go. A result that cannot be decoded is no objection. */
+const mayStop = (idleWhen: AnyFunction, body: Buffer): boolean => {
+  try {
+    return FunctionCodec.of(idleWhen).success.decode(body, false) !== false
+  } catch {
+    return true
+  }
+}
+
+/** Calls `idleWhen` on the runner, and gives the policy exactly one answer to each question. */
 export const askIdle = (
   engine: PoolEngine,
   pool: string,
@@ -30,16 +39,11 @@ export const askIdle = (
   const call: RunnerCall = {
     linkId: 0,
     turn: 0,
-    final: (kind, body) =>
-      answer(
-        kind !== Kind.Success ||
-          idleWhen === undefined ||
-          FunctionCodec.of(idleWhen).success.decode(body, false) !== false
-      )
+    final: (kind, body) => answer(kind !== Kind.Success || idleWhen === undefined || mayStop(idleWhen, body))
   }
-  // silent or failing, it does not object: a check that is broken must not keep runners for ever
+  // no answer, or a failure, is no objection: a broken check must not keep runners for ever
   const silence = engine.timer.after(objectionTime, () => {
-    // else the runner would take its drain for a reason to wait for it
+    // otherwise the runner would wait for this call as it drains
     handle.cancel(call)
     answer(true)
   })

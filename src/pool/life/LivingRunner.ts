@@ -1,4 +1,4 @@
-/** A runner as its pool holds it from its boot to its end, with what its status shows. */
+/** A runner from its boot to its end, as its pool holds it: process, session, progress of its boot, and its drain. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ import type { PoolOptions } from "../option/PoolOptions.ts"
 import { LogArrival } from "./LogArrival.ts"
 import type * as Policy from "../policy/Policy.ts"
 
-/** What the life of a runner needs of its pool. */
+/** The parts of a pool that the life of a runner uses. */
 export interface LifeParts {
   readonly pool: string
   readonly life: string
@@ -25,9 +25,9 @@ export interface LifeParts {
   readonly metrics: PoolMetrics
   readonly hooks: Pick<PoolOptions<never>, "beforeBoot" | "afterBoot" | "onRunnerLost">
   readonly publish: (event: PoolEvent) => void
-  /** Runs an effect beside the pool, until the pool ends. */
+  /** Runs an effect in the background, until the pool ends. */
   readonly beside: (effect: Effect.Effect<unknown, unknown>) => void
-  /** Completes when the pool has cut its calls at the end of its drain: what time is left is for taking runners away. */
+  /** Completes when the pool has cut its calls at the end of its drain. The time that is left is for removing runners. */
   readonly outOfTime: Effect.Effect<void>
   readonly askIdle: (index: number, handle: RunnerHandle) => void
 }
@@ -35,7 +35,7 @@ export interface LifeParts {
 /** Milliseconds, 24 days: the longest budget that the runner's timer can take. */
 const longestDrain = 24 * 86_400_000
 
-/** A runner with what its status shows. */
+/** A runner, with the figures of its status. */
 export class LivingRunner implements EngineRunner {
   readonly id: string
   handle: RunnerHandle | undefined = undefined
@@ -51,12 +51,12 @@ export class LivingRunner implements EngineRunner {
   readonly over = Deferred.makeUnsafe<void>()
   /** Completes when a boot is given up. */
   readonly givenUp = Deferred.makeUnsafe<void>()
-  /** Who ended it here, for want of an answer. */
+  /** Why this pool has killed the runner. */
   killedBy: string | undefined = undefined
-  /** When somebody else ends it, where its backend has said so. */
+  /** When somebody else ends the runner, in the time of the pool, as its backend has said. */
   leavesBy = Infinity
   leavesFor: ExitReason | undefined = undefined
-  /** Whether it was booted to be kept at hand, not for calls that wait. */
+  /** Whether the runner was booted as one of `min` or `spare`, not for calls that wait. */
   readonly isKept: boolean
   private isUnlimited = false
   private isDraining = false
@@ -132,7 +132,7 @@ export class LivingRunner implements EngineRunner {
     this.killedBy = by
     const { handle } = this
     this.parts.beside(
-      // the link of a backend whose kill does not close it must not outlive the kill
+      // destroys the link too: the kill of a backend may leave it open
       Effect.ensuring(
         this.process.kill(by),
         Effect.sync(() => handle?.link.destroy())
@@ -140,7 +140,7 @@ export class LivingRunner implements EngineRunner {
     )
   }
 
-  /** It is gone: lets go of what would keep it in memory. */
+  /** Releases what would keep a runner that is gone in memory. */
   gone(): void {
     Deferred.doneUnsafe(this.over, Exit.void)
     this.log.end(this.parts.beside)
@@ -160,7 +160,7 @@ const states = {
   lost: "draining"
 } as const
 
-/** What is told of a runner that the policy sees so; of one that is about to begin there is no more yet. */
+/** The status of a runner. `runner` is undefined for a boot that has not begun. */
 export const statusOf = (view: Policy.RunnerView, runner: EngineRunner | undefined, now: number): RunnerStatus => {
   const state = states[view.phase]
   return {

@@ -137,7 +137,7 @@ export class LogArrival {
   }
 }
 
-/** A cause that was made text on its runner: it shows as that text. */
+/** A cause that its runner has sent as text. Loggers print that text. */
 class Logged extends Error {
   constructor(pretty: string) {
     const first = pretty.indexOf("\n")

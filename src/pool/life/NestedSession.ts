@@ -1,8 +1,9 @@
 /**
- * The calls that functions of one runner make, on the parent: each goes to the pool that it names, and its answer back.
+ * The parent's side of the calls that functions of one runner make: passes each on to the pool that it names, and its answer
+ * back to the runner.
  *
- * A call is suspended while at least one nested call of it is open, whatever else its function does meanwhile: nobody
- * can know whether a function waits.
+ * A call is suspended while it has an open nested call. Its function may do other work meanwhile: the parent cannot know
+ * whether a function waits.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,15 +31,15 @@ import type { PoolEngine } from "../engine/PoolEngine.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import { cancelPrice, NestedToll } from "./NestedToll.ts"
 
-/** A nested call that is not answered yet. */
+/** A nested call without an answer. */
 interface Open {
   readonly id: number
   readonly caller: Call
   readonly size: number
-  /** Set once it is submitted. */
+  /** The call in its pool. Set as it is submitted. */
   call: Call | undefined
   engine: PoolEngine | undefined
-  /** It was given up: its end is awaited already. */
+  /** Whether the call was cancelled, so that its end is awaited already. */
   isStopping: boolean
 }
 
@@ -49,7 +50,7 @@ interface Family extends NestedOf {
 
 const none = new Uint8Array(0)
 
-/** What a cast costs that did not run, in failures: it is logged and published besides. */
+/** The price of a cast that did not run, in failures: such a cast is logged and published besides. */
 const castPrice = 2
 
 export class NestedSession {
@@ -58,7 +59,7 @@ export class NestedSession {
   private readonly backend: object
   private readonly handle: RunnerHandle
   private readonly beside: (effect: Effect.Effect<void>) => void
-  /** Bytes of payloads whose calls are not answered yet, and of those that are still coming. */
+  /** Bytes of payloads of calls without an answer, and of payloads that are still coming. */
   private size = 0
   private readonly coming = new Map<number, number>()
   /** Casts that are not over, and bytes of their payloads: they belong to their pool, but a runner can make many. */
@@ -89,7 +90,7 @@ export class NestedSession {
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const { link } = this.handle
     this.toll.onFrame()
-    // its large body would go on coming, and count for nobody
+    // the rest of the large body would come without being counted
     if (kind === Kind.Nested && large === undefined && this.coming.has(id)) {
       return link.violate("a call of a function under the id of a large one that is coming")
     }
@@ -101,7 +102,7 @@ export class NestedSession {
       return link.violate("a call of a function that is not understood here")
     }
     const payload = large ?? Buffer.from(body.subarray(head.end))
-    // such as `idleWhen`, which holds no slot that it could lend
+    // such as a call of `idleWhen`, which has no slot to lend
     if (!(caller instanceof Call)) return this.refuse(id, missing(head, "only a function that was called can call"))
     if (isStreaming(head.layout)) return this.refuse(id, missing(head, "a function cannot take a stream"))
     const excess = this.excess(caller, payload.length)
@@ -109,7 +110,7 @@ export class NestedSession {
     this.submit(id, head, caller, payload)
   }
 
-  /** Whether a large payload may come; a string says why not. */
+  /** Allows a large payload, or returns why it is refused. */
   accept(id: number, total: number): string | undefined {
     const limit = this.engine.settings.maxPayload
     if (this.open.has(id)) return `a large call of a function under the id of another one`
@@ -127,11 +128,11 @@ export class NestedSession {
     this.coming.delete(id)
   }
 
-  /** The session is over: whatever its functions have called is stopped. */
+  /** Stops all nested calls of a session that is over. */
   stopAll(): void {
     for (const open of this.open.values()) {
       this.remove(open)
-      // the end of one that was given up is awaited already, and only once
+      // a cancelled call is stopped already
       if (!open.isStopping) this.stop(open, () => {})
     }
   }
@@ -209,7 +210,7 @@ export class NestedSession {
     else this.send(id, refusal, head.name)
   }
 
-  /** What is left of the caller's budget bounds the call, whatever it says itself. */
+  /** The terms of a nested call. Its budget is at most what is left of the caller's budget. */
   private termsOf(head: NestedHead.NestedHead, engine: PoolEngine, caller: Call | undefined): CallTerms {
     const { budget, extras, span } = head.terms
     const own = budget ?? (head.isUnbounded ? undefined : engine.settings.timeout)
@@ -234,11 +235,12 @@ export class NestedSession {
       if (open.isStopping) return
       open.isStopping = true
       return this.stop(open, () => {
-        // its answer may have left meanwhile
+        // the answer may have left before the call stopped
         if (this.remove(open)) this.handle.link.control(Kind.Interrupted, id)
       })
     }
-    // its payload had not come whole, or its result is still leaving in parts; else its answer crosses the cancel
+    // a payload that has not come whole, or a result that is still leaving in parts, ends here. Otherwise the answer has
+    // left and crosses the cancel
     const { link } = this.handle
     if (link.forget(id, "request") || link.abandon(id, "response")) link.control(Kind.Interrupted, id)
   }
@@ -292,7 +294,7 @@ export class NestedSession {
     if (family.open.size === 1) this.engine.step({ _tag: "Suspend", now: this.engine.now(), ticket: caller })
   }
 
-  /** It is answered, or about to be: its caller goes on if that was the last. False if it was so already. */
+  /** Removes a call that has its answer. Resumes the caller after the last one. Returns false if it was removed before. */
   private remove(open: Open): boolean {
     if (this.open.get(open.id) !== open) return false
     this.open.delete(open.id)
@@ -304,14 +306,14 @@ export class NestedSession {
     return true
   }
 
-  /** The caller has ended; a runner that keeps to the rules has cancelled them already. */
+  /** Cancels the nested calls of a caller that has ended, which its runner should have done. */
   private abandon(caller: Call, { open }: Family): void {
     caller.calls = undefined
     for (const each of open) this.cancel(each.id)
   }
 }
 
-/** The log annotations of a runner come to stand in the logs of others. */
+/** Cleans the log annotations of a runner: other runners and the parent will log them. */
 const cleaned = (extras: Extras | undefined): Extras | undefined =>
   extras?.annotations === undefined ? extras : { ...extras, annotations: printableRecord(extras.annotations) }
 
@@ -322,7 +324,7 @@ const missing = ({ name, pool }: NestedHead.NestedHead, detail: string): PoolMis
 
 const isFailure = (exit: CallExit): exit is Exit.Failure<unknown, unknown> => Exit.isExit(exit) && Exit.isFailure(exit)
 
-/** What became of a cast whose values are only bytes here. */
+/** The exit of a cast, whose values are bytes on this side. */
 const exitOfCast = (name: string, exit: CallExit): Exit.Exit<unknown, unknown> => {
   if (isFailure(exit)) return exit
   const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value

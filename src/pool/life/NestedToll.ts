@@ -1,8 +1,9 @@
 /**
  * Limits what the calls of functions on one runner cost their parent.
  *
- * A nested call that comes to nothing (a refusal, an unknown function, a failed cast, a cancel) has a price, and a runner
- * that runs into debt is not read until the debt is paid by time. A turn of the event loop handles frames for a bounded time. A runner that does not take its answers is not read either.
+ * A nested call without a result (a refusal, an unknown function, a failed cast, a cancel) has a price. A runner in debt is
+ * not read until time has paid the debt. A turn of the event loop handles nested frames for a bounded time. A runner that does
+ * not take its answers is not read either.
  */
 import type { Link } from "../../wire/Link.ts"
 import type { PoolTimer } from "../engine/PoolTimer.ts"
@@ -11,7 +12,7 @@ import type { PoolTimer } from "../engine/PoolTimer.ts"
 export const failuresPerSecond = 500
 const burst = 100
 
-/** What a cancel costs, in failures. */
+/** The price of a cancel, in failures. */
 export const cancelPrice = 0.25
 
 /**
@@ -43,7 +44,7 @@ export class NestedToll {
     this.at = timer.now()
   }
 
-  /** Takes note of a frame, before it is handled. */
+  /** Counts a frame, before it is handled. */
   onFrame(): void {
     if (this.link.buffered > mostUnread) return this.stopReading()
     const now = performance.now()
@@ -52,7 +53,7 @@ export class NestedToll {
     if (now - this.began > slice) this.stopReading()
   }
 
-  /** Charges for what came to nothing. */
+  /** Charges the price of a nested call without a result. */
   charge(price: number): void {
     const now = this.timer.now()
     this.credit = Math.min(burst, this.credit + ((now - this.at) * failuresPerSecond) / 1000) - price

@@ -1,7 +1,7 @@
 /**
- * One runner from its boot to its end, as a fiber: boot, session, reason of its end, removal.
+ * The life of a runner, as a fiber: boot, session, reason of its end, removal.
  *
- * What the boot made exist belongs to a scope that is closed in any case.
+ * Whatever the boot creates belongs to a scope, which is closed in any case.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -21,43 +21,43 @@ import { lossReport } from "./LossReport.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import * as Policy from "../policy/Policy.ts"
 
-/** Nothing is known but that its connection is gone. */
+/** The exit of a runner of which only the end of its connection is known. */
 const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
 
 /**
- * How long a caller whose call was cut at the end of a drain waits for the reason of an end, in milliseconds. Finalizers of
- * cut calls run for `cancelGrace`, so that a runner may end amid them; but the time is for taking the runners away.
+ * Milliseconds that a caller waits for the reason of an end, after the pool has cut its calls. Finalizers of cut calls run for
+ * `cancelGrace`, so the runner may end during them. The rest of the time is for removing the runners.
  */
 const lastReasons = 500
 
-/** Completes when a caller whose session is over now, or was at the cut, has waited for its reason for long enough. */
+/** Completes 500 ms after the pool has cut its calls. */
 const outOfPatience = (outOfTime: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.andThen(outOfTime, Effect.sleep(lastReasons))
 
-/** What the backend says within some milliseconds, or before `outOfTime` completes; else `unknown`. */
+/** The exit that the backend reports within `millis`, and before `outOfTime` completes. `unknown` otherwise. */
 const reasonWithin = (
   process: RunnerProcess,
   millis: number,
   outOfTime: Effect.Effect<void>
 ): Effect.Effect<RunnerExit> =>
-  // a turn later: a parent that computed is told of the end of a process after its own timers
+  // a turn later: a parent that was busy hears of the end of a process after its own timers
   Effect.raceAllFirst([
     process.exit,
     Effect.andThen(Effect.raceFirst(Effect.sleep(millis), outOfTime), Effect.as(Effect.yieldNow, unknown))
   ]).pipe(
     Effect.catchCause((cause) =>
-      Effect.as(Effect.logError("a backend could not tell how a runner ended", cause), unknown)
+      Effect.as(Effect.logError("the backend could not report how a runner ended", cause), unknown)
     )
   )
 
-/** Boots a runner, sees it through its session, and removes every trace of it. */
+/** Boots a runner, runs its session to the end, and removes all that the boot has created. */
 export const live = (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine): Effect.Effect<void> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    // given up before its turn came, as by a pool that closes in the turn that wanted it: nothing of it begins
+    // a pool that closes in the turn of the boot gives it up before it begins
     const isWanted = !Deferred.isDoneUnsafe(runner.givenUp)
     const exit = yield* Effect.exit(isWanted ? serve(runner, index, parts, engine, scope) : Effect.undefined)
-    // whatever a backend does there, the pool must learn that the runner is no more
+    // the pool must learn that the runner is gone, also if the backend fails to remove it
     const closed = yield* Effect.exit(Scope.close(scope, exit))
     if (Exit.isFailure(closed)) yield* Effect.logError(`runner ${runner.id} could not be removed`, closed.cause)
     const end = Exit.isSuccess(exit) ? exit.value : undefined
@@ -66,7 +66,7 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     runner.gone()
     engine.runners.delete(index)
     engine.step({ _tag: "Gone", now: engine.now(), runner: index })
-    // not before: whoever is told that it is gone finds nothing of it, neither in the system nor in the status
+    // published last: who reads `RunnerGone` finds nothing of the runner, neither in the system nor in the status
     if (lost !== undefined)
       parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
     if (end === givenUp) parts.publish({ _tag: "BootGivenUp", pool: parts.pool, runner: runner.id, why: runner.why })
@@ -88,7 +88,7 @@ const serve = Effect.fnUntraced(function* (
   if (Exit.isFailure(booted)) {
     const squashed = Cause.squash(booted.cause)
     if (squashed === givenUp) return givenUp
-    // nobody interrupts a boot from outside: one that ends so did it itself, and must be followed by a pause too
+    // only a boot itself can have interrupted it: a failed boot like others, with a pause after it
     const cause = Cause.hasInterruptsOnly(booted.cause)
       ? new LaunchFailed({ detail: "its boot was interrupted" })
       : (squashed as BootFailure)
@@ -133,7 +133,7 @@ const ready = (
     responsive(answers) {
       runner.silentSince = answers ? undefined : engine.now()
       engine.step({ _tag: answers ? "Responsive" : "Unresponsive", now: engine.now(), runner: index })
-      // after the policy knows: a call made on this news must not meet the state before it
+      // after the policy: a reader of the event may call at once, and must not meet the state before it
       parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
     },
     closed: ({ violation }) => {
@@ -143,12 +143,12 @@ const ready = (
       Deferred.doneUnsafe(runner.over, Exit.void)
     }
   }
-  // a session that ended between the handshake and this turn has told nobody
+  // a session that ended between the handshake and this turn had no `closed` to call
   if (handle.link.closed) Deferred.doneUnsafe(runner.over, Exit.void)
   parts.metrics.booted(took, true)
   const otherBuild = handle.hello.build === parts.build ? undefined : handle.hello.build
   if (runner.process !== undefined) {
-    // a connection can outlive its process, where something else holds it open
+    // another process can hold the connection open after the end of the runner
     parts.beside(
       Effect.flatMap(runner.process.exit, () =>
         Effect.delay(
@@ -171,7 +171,7 @@ const ready = (
           parts.beside(Effect.raceFirst(sooner, Deferred.await(runner.over)))
         }
         engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
-        // who hears of it may call at once, and that call must not run there
+        // after the policy: a reader of the event may call at once, and that call must not run there
         parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
       })
     )
@@ -186,31 +186,31 @@ const ready = (
     otherBuild
   })
   runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
-  // one that was told to go while it was let in has said so already
+  // a runner that was told to go during its handshake has sent its Draining already
   if (handle.isDraining) handle.events.draining()
 }
 
-/** How a session ended, and who had calls there. */
+/** The end of a session, and the calls that it had. */
 interface Lost {
   readonly calls: ReadonlyArray<Call>
   readonly why: Policy.DrainReason | undefined
   exit: RunnerExit
 }
 
-/** The session is over: its callers are told why, as soon as that is known or `reasonGrace` has passed. */
+/** Fails the calls of a session that is over, once the reason is known or `reasonGrace` has passed. */
 const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine) {
   const { process, why } = runner
   if (process === undefined) return undefined
   const lost: Lost = { calls: engine.unanswered.sessionOver(index), why, exit: unknown }
   lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, outOfPatience(parts.outOfTime))
-  // whom we killed ourselves needs no witness, however long the system takes
+  // for a runner that the pool has killed the reason is known, however long the system takes to report it
   const { killedBy } = runner
   const killed: RunnerExit | undefined =
     killedBy === undefined ? undefined : { reason: new Killed({ signal: "SIGKILL", by: killedBy }), gone: false }
   const told = lost.exit === unknown ? (killed ?? unknown) : lost.exit
   engine.unanswered.lost.tell(lost.calls, runner.id, told)
   const early = Policy.endedEarly(engine.state, index) ? endedEarly(runner, index, told, parts, engine) : undefined
-  // the end of the scope would wait for it anyway; whatever holds out that long is killed there
+  // the close of the scope waits for the end as well, and kills a runner that lasts that long
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
@@ -246,7 +246,7 @@ const endedEarly = (
   return after
 }
 
-/** It held out until its scope was closed, which has ended it; or its place is lost with it, of which news come later. */
+/** Waits for the reason of an end that came with the close of the scope, or that the backend reports later. */
 const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, parts: LifeParts, engine: PoolEngine) {
   const { process } = runner
   if (process === undefined) return

@@ -1,4 +1,4 @@
-/** Finds out where the time of a call went, from what the pool and the call's runner know. */
+/** Computes where the time of a call went, from the times of the pool and of the call's runner. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Call, CallObserver } from "../engine/Call.ts"
@@ -6,7 +6,7 @@ import { CallTimes } from "../status/CallTimes.ts"
 import type { EngineRunner } from "../engine/EngineParts.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** Tells somebody of one call, once it has its answer. */
+/** Reports the times of a call, once the call has its answer. */
 export class CallExplain implements CallObserver {
   private readonly engine: PoolEngine
   private readonly tell: (times: CallTimes) => void
@@ -45,13 +45,13 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): CallTimes["outcome"] => {
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed"
 }
 
-/** What a call that was never sent has waited for: the oldest boot. */
+/** The oldest boot, which a call that was never sent has waited for. */
 const booting = (engine: PoolEngine): EngineRunner | undefined => {
   for (const runner of engine.runners.values()) if (runner.readyAt === undefined) return runner
   return undefined
 }
 
-/** How long a call waited for each step of a boot: what came before it was made is not its wait. */
+/** Milliseconds that a call waited for each step of a boot. Time before the call was made does not count. */
 export const bootSteps = (
   runner: Pick<EngineRunner, "startedAt" | "phases" | "readyAt">,
   from: number,
@@ -66,7 +66,7 @@ export const bootSteps = (
     steps.push([step, Math.max(0, at - since)])
     since = Math.max(since, at)
   }
-  // a boot that is not over: the step it was in when the call ended
+  // a boot in progress: the step in which the call ended
   if (runner.readyAt === undefined && until > since) steps.push(["not there yet", until - since])
   return steps
 }

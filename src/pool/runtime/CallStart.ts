@@ -1,4 +1,4 @@
-/** How a call enters its pool: what crosses with it is gathered, its payload encoded, its Call submitted. */
+/** Starts calls: collects the extras of the caller, encodes the payload, and submits a `Call` to the engine. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,8 +27,8 @@ import type { AnyEffect } from "../../function/AnyEffect.ts"
 type Caller = Fiber.Fiber<unknown, unknown>
 
 /**
- * Calls a function on a runner of the pool for the fiber that runs this, and gives what it gives; of one that gives a
- * stream it is a Pull, and the call belongs to the Scope.
+ * Calls a function on a runner of the pool, for the fiber that runs the effect. A streaming function gives a Pull, and its call
+ * belongs to the Scope.
  */
 export const call = (
   engine: PoolEngine,
@@ -51,7 +51,7 @@ const start = (
 ): AnyEffect => {
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
   if (caller.context === engine.plainContext && !Propagate.hasAny()) {
-    // asked for by the call, no end is one: it stands over what the function or the pool says
+    // `timeout: Infinity` on a call means no budget, and overrides the timeout of the function and of the pool
     const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
     return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
   }
@@ -68,7 +68,7 @@ const explainOf = (engine: PoolEngine, caller: Caller): CallExplain | undefined 
   return tell === undefined ? undefined : new CallExplain(engine, tell)
 }
 
-/** Hands a call over to the pool; what it fails with later is told to `failed`. */
+/** Hands a call over to the pool. `failed` receives the exit of a call that fails later. */
 export const cast = (
   engine: PoolEngine,
   caller: Caller,
@@ -82,7 +82,7 @@ export const cast = (
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
-    // bytes are their own encoding: nobody waits for a cast, so its caller may change them before they are sent
+    // bytes are their own encoding, and the caller of a cast may change them before they are sent
     const own = bytes === payload ? new Uint8Array(bytes) : bytes
     let accepted = false
     let refusal: CallExit | undefined
@@ -99,7 +99,7 @@ export const cast = (
   })
 }
 
-/** Places a service for a fiber, and gives its client; what does so is loaded when it is first needed. */
+/** Places a service for a fiber, and gives its client. `ServicePlacing` is loaded when it is first needed. */
 export const place = (
   engine: PoolEngine,
   caller: Caller,
@@ -139,7 +139,7 @@ const run = (
   })
 }
 
-/** Calls a streaming function: gives its items, to be taken until they end or the Scope of whoever takes them does. */
+/** Calls a streaming function. Gives a Pull of its items, which belongs to the Scope of the fiber. */
 const open = (
   engine: PoolEngine,
   fn: AnyFunction,
@@ -160,7 +160,7 @@ const open = (
         const close = (exit: Exit.Exit<unknown, unknown>) =>
           Effect.suspend(() => {
             items.close()
-            // `TimedOut` has been told already: the finalizers on the runner end in the background
+            // the stream has failed with `TimedOut`: finalizers on the runner end in the background
             if (call.phase === "stopping") return Effect.void
             // a consumer that has taken enough ends its Scope without an interruption
             return isInterrupted(exit) ? engine.interrupt(call) : engine.finish(call)
@@ -188,7 +188,7 @@ const plain: CallTerms = {
   cast: false
 }
 
-/** What crosses with the call besides its payload. A call that has nothing of it shares one object. */
+/** The terms of a call. Calls without span, extras, lease and budget share one object. */
 const termsOf = (
   engine: PoolEngine,
   fiber: Caller,
@@ -198,16 +198,16 @@ const termsOf = (
   cast: boolean
 ): CallTerms => {
   const extras = ExtrasSent.of(fiber)
-  // asked for by the call, no end is one: it stands over what the function or the pool says
+  // `timeout: Infinity` on a call means no budget, and overrides the timeout of the function and of the pool
   const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
-  // a cast belongs to the pool, not to a withRunner that may end before it: it runs anywhere
+  // a cast runs on any runner: a `withRunner` may end before it
   let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
   while (leased !== undefined && leased.engine !== engine) leased = leased.outer
   const isExplained = Context.getOrUndefined(fiber.context as Context.Context<Explain>, Explain) !== undefined
   const isPlain = extras === undefined && span === undefined && leased === undefined && !cast && !isExplained
   // without a span of its own, a traced context still makes one for each call
   if (isPlain && !CallSpan.isTraced(fiber.context)) {
-    // fibers that share a context call again and again: the next of them need not look all this up
+    // the next call with this context needs none of these look-ups
     engine.plainContext = fiber.context
     if (budget === undefined) return plain
   }

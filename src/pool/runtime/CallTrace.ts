@@ -1,6 +1,6 @@
 /**
- * The spans of a call, made only where a tracer is installed: `Flame.call` or `Flame.stream`, and below it `queue` and `boot` where the
- * call waited for more than a millisecond. The function's own span, below it too, is made by its runner.
+ * The spans of a call, made only where a tracer is installed: `Flame.call` or `Flame.stream`, and its children `queue` and
+ * `boot` for a call that waited for more than a millisecond. The runner makes the span of the function, a child as well.
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
@@ -12,10 +12,10 @@ import type { CallExplain } from "./CallExplain.ts"
 import type { Call, CallObserver } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** A wait below this leaves no span, in milliseconds. */
+/** Milliseconds that a wait must take to have a span. */
 const shown = 1
 
-/** The span of one call, from its submission to the answer its caller gets. */
+/** The span of a call, from its submission to its answer. */
 export class CallTrace implements CallObserver {
   readonly span: Tracer.Span
   /** The pool's time when the span began. */
@@ -34,7 +34,7 @@ export class CallTrace implements CallObserver {
     this.span.attribute("flame.pool", engine.pool)
   }
 
-  /** The caller has its answer. */
+  /** Ends the span with the exit of the call. */
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
     const runner = this.engine.runners.get(call.ranOn)
     if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
@@ -60,7 +60,7 @@ export class CallTrace implements CallObserver {
     this.explain?.end(call, exit)
   }
 
-  /** A span of the past, between two times of the pool. */
+  /** Makes a span between two past times of the pool. */
   private child(
     name: string,
     from: number,
@@ -68,7 +68,7 @@ export class CallTrace implements CallObserver {
     attributes: Readonly<Record<string, unknown>>,
     steps: Readonly<Record<string, number>> = {}
   ): void {
-    // from the call's own begin: by another reading of both clocks, between which anything may run, it would not lie in the call
+    // counted from the begin of the call: a new reading of both clocks could put the span outside of its parent
     const at = (time: number) => this.span.status.startTime + BigInt(Math.round((time - this.beganAt) * 1e6))
     const span = Context.get(this.context, Tracer.Tracer).span({
       name,

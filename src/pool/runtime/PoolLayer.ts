@@ -1,4 +1,4 @@
-/** Builds the service of a pool. Loaded only where a pool is built, so that a runner need not load any of it. */
+/** Builds the service of a pool. A pool class loads this module when it is built, so that runners do not load it. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -13,7 +13,7 @@ import type { PoolOptions } from "../option/PoolOptions.ts"
 import { mayBeConfigured } from "../option/PoolPrefix.ts"
 import * as PoolRuntime from "./PoolRuntime.ts"
 
-/** Builds the service of a pool; its scope closes it. */
+/** Builds the service of a pool. The scope closes it. */
 export const make = <RHooks = never>(
   id: string,
   options: PoolOptions<RHooks> = {}
@@ -40,7 +40,7 @@ export const make = <RHooks = never>(
     } satisfies PoolShape
   })
 
-/** What the environment sets of the options of a pool. A value that cannot be read is a mistake of whoever set it, and dies. */
+/** The options of a pool from the environment. A value that cannot be read is a defect. */
 const configured = (id: string): Effect.Effect<PoolOptions<never>> =>
   Effect.contextWith((context: Context.Context<never>) =>
     mayBeConfigured(id, context)
@@ -51,7 +51,7 @@ const configured = (id: string): Effect.Effect<PoolOptions<never>> =>
       : Effect.succeed({})
   )
 
-/** No pool of apps that start apps: a process that was started as a runner has none of its own. */
+/** Fails in a process that was started as a runner: an app that starts apps would never end. */
 const refuseInRunner = (id: string): Effect.Effect<void, FlameError> =>
   Effect.suspend(() => {
     const role = Role.current()
@@ -60,7 +60,7 @@ const refuseInRunner = (id: string): Effect.Effect<void, FlameError> =>
       role._tag === "Refused"
         ? role.detail
         : `this process was started as runner ${role.id}, but it builds pool ${id} of its own: let Flame.main choose the role, or give the FlameLayer an \`entry\` that only serves`
-    // once it serves, it is a function that builds one: that call fails, and no other
+    // once the runner serves, a function builds the pool: only its call fails
     if (role._tag === "Runner" && !Shutdown.wasUsed()) Role.refuse(detail)
     return Effect.fail(
       new FlameError({ reason: new BootFailed({ pool: id, attempts: 0, cause: new NotARunner({ detail }) }) })

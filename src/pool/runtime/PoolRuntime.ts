@@ -1,4 +1,4 @@
-/** Builds a pool out of its parts, and takes it down: what is behind the members of the service. */
+/** Builds a pool from its parts, and closes it. The members of the service call this module. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -27,7 +27,7 @@ import * as RunnerLease from "./RunnerLease.ts"
 import { type LifeParts, LivingRunner, statusOf } from "../life/LivingRunner.ts"
 import { live } from "../life/RunnerLife.ts"
 
-/** Events that a slow reader may fall behind by before it misses the oldest. */
+/** Events that are kept for a slow reader. Beyond that it misses the oldest. */
 const eventBuffer = 1_024
 
 let runnersNamed = 0
@@ -44,7 +44,7 @@ export class PoolRuntime {
   readonly engine: PoolEngine
   private readonly takes: PubSub.PubSub<Take.Take<PoolEvent>>
   readonly metrics = new PoolMetrics()
-  /** Completes when `min` runners serve; fails with what keeps them from it. */
+  /** Completes when `min` runners serve. Fails with the reason that they cannot. */
   readonly minReady = Deferred.makeUnsafe<void, FlameError>()
   private readonly id: string
   private options: PoolOptions<never>
@@ -114,7 +114,7 @@ export class PoolRuntime {
     this.engine.step({ _tag: "Tick", now: this.engine.now() })
   }
 
-  /** What the closing of apps and of this pool may take together, from now on, in milliseconds. */
+  /** Milliseconds that the close of the app and of this pool may take together, from now on. */
   get shutdownBudget(): Effect.Effect<number> {
     const { drainTimeout } = this.engine.settings
     return Effect.map(this.backend.drainBudget?.(drainTimeout) ?? Effect.succeed(drainTimeout), (budget) => {
@@ -123,7 +123,7 @@ export class PoolRuntime {
     })
   }
 
-  /** Takes nothing new, lets calls in flight end within `drainTimeout`, and sees every runner off. Again does nothing. */
+  /** Takes no new calls, lets calls in flight end within `drainTimeout`, and removes every runner. Idempotent. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.closing) return Deferred.await(this.closed)
@@ -147,7 +147,7 @@ export class PoolRuntime {
       if (this.cutAt !== undefined) cutAfter(Math.max(0, this.cutAt - engine.now()))
       else if (drainBudget === undefined) cutAfter(drainTimeout)
       else this.beside(Effect.map(drainBudget(drainTimeout), cutAfter))
-      // not on the fiber of whoever asks first: it may be interrupted, and others wait for the same end
+      // not on the fiber of the first caller: it may be interrupted while others wait for the same end
       Effect.runForkWith(this.context)(this.seeOff)
       return Deferred.await(this.closed)
     })
@@ -158,7 +158,7 @@ export class PoolRuntime {
       while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
       this.engine.timer.dispose()
       for (const fiber of this.others) fiber.interruptUnsafe()
-      // a hook that cannot be interrupted is not waited for
+      // bounded, because a hook may be uninterruptible
       yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)
       this.unregister()
       // not a shutdown of the PubSub, which would take events that a reader has not read yet
@@ -198,12 +198,12 @@ export class PoolRuntime {
     }
   }
 
-  /** Changes options; what is not named stays. */
+  /** Changes options. Options that are not given stay as they are. */
   resize(options: Partial<PoolOptions<never>>): void {
     const resizedOptions = { ...this.options, ...options }
     const { engine } = this
     engine.settings = resolve(resizedOptions, this.backend.defaults)
-    // not before they are known to make sense, or the next change would meet them again
+    // only after `resolve` has accepted them, or the next change would fail by them again
     this.options = resizedOptions
     const resized = toState(engine.settings, this.options.idleWhen !== undefined)
     engine.step({ _tag: "Resize", now: engine.now(), options: resized })
@@ -214,7 +214,7 @@ export class PoolRuntime {
     return RunnerLease.during(this.engine, effect)
   }
 
-  /** Tells that a cast failed: in the log, the counters and the events. */
+  /** Reports the failure of a cast in the log and as an event. */
   castFailed(
     fn: { readonly name: string },
     exit: Exit.Exit<unknown, unknown>,
@@ -233,7 +233,7 @@ export class PoolRuntime {
     confine(() => PubSub.publishUnsafe(this.takes, [event]))
     if (event._tag === "RunnerReady") {
       const { booting, runners } = Policy.snapshot(this.engine.state)
-      // one that was ready and has its last call already counts as well
+      // a runner that is ready and has its last call already counts as well
       if (this.engine.settings.min <= runners - booting) Deferred.doneUnsafe(this.minReady, Exit.void)
     }
     if (event._tag === "BootFailed" && !isTransient(event.cause)) {
@@ -263,7 +263,7 @@ export class PoolRuntime {
     const id = `${shortName(this.id)}-${life}-${runnersNamed++}`
     const isKept = Policy.snapshot(this.engine.state).waiting === 0
     const runner = new LivingRunner(id, index, isKept, parts, this.engine)
-    // begun in a turn of its own: a boot that fails at once would step the policy inside of its own step
+    // begins in a turn of its own: a boot that fails at once would step the policy inside of a step
     const fiber = Effect.runForkWith(this.context)(
       Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine))
     )
@@ -272,7 +272,7 @@ export class PoolRuntime {
     return runner
   }
 
-  /** Runs something that must not stand in the pool's way, until the pool has ended. */
+  /** Runs an effect in the background, until the pool has ended. */
   private beside(effect: Effect.Effect<unknown, unknown>): void {
     const fiber = Effect.runForkWith(this.context)(Effect.ignoreCause(effect, { log: true }))
     this.others.add(fiber)
@@ -280,7 +280,7 @@ export class PoolRuntime {
   }
 }
 
-/** A pool on the backend of the context; its scope closes it. */
+/** Makes a pool on the backend of the context. The scope closes the pool. */
 export const make = Effect.fnUntraced(function* (id: string, options: PoolOptions<never>) {
   const backend = yield* Backend
   const context = yield* Effect.context<never>()

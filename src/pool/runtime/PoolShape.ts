@@ -31,7 +31,7 @@ export type Resizable = Partial<
   >
 >
 
-/** Makes a call for a fiber, which is given because whoever calls has it at hand already. */
+/** Makes a call for a fiber, which the caller passes because it has the fiber at hand. */
 type PoolCall = (
   caller: Fiber.Fiber<unknown, unknown>,
   fn: AnyFunction,
@@ -48,19 +48,19 @@ type PoolCall = (
 export interface PoolShape {
   /** The pool's id. */
   readonly id: string
-  /** The pool now: runners, slots, waiting calls, totals; of this parent process only. */
+  /** The status of the pool now: runners, slots, waiting calls, totals. Counts this parent process only. */
   readonly status: Effect.Effect<PoolStatus>
-  /** What happens from now on; ends with the pool. A reader that falls behind misses the oldest. */
+  /** The events from now on. Ends with the pool. A reader that is more than 1 024 events behind misses the oldest. */
   readonly events: Stream.Stream<PoolEvent>
-  /** Changes options while the pool runs; what is not named stays. Dies with a TypeError for values that make no sense. */
+  /** Changes options while the pool runs. Options that are not given stay. Dies with a TypeError for an invalid value. */
   readonly resize: (options: Resizable) => Effect.Effect<void>
-  /** Closes the pool: waiting calls fail with `PoolClosed`, those in flight end within `drainTimeout`, runners go. */
+  /** Closes the pool: waiting calls fail with `PoolClosed`, calls in flight end within `drainTimeout`, runners are removed. */
   readonly drain: Effect.Effect<void>
   /** @internal */
   readonly call: PoolCall
   /** @internal */
   readonly cast: PoolCall
-  /** Places a service for a fiber and gives its client, which belongs to the Scope. @internal */
+  /** Places a service for a fiber, and gives its client, which belongs to the Scope. @internal */
   readonly place: (
     owner: Fiber.Fiber<unknown, unknown>,
     service: AnyService,

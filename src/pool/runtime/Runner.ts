@@ -13,7 +13,7 @@ export interface LeasedRunner {
   readonly id: string
   /** Id of its pool. */
   readonly pool: string
-  /** What helps a person to find it: its pid, or its pod, node and zone. */
+  /** Labels by which a person finds the runner: its pid, or its pod, node and zone. */
   readonly labels: Readonly<Record<string, string>>
   /** The lease in the pool's policy. Not there in a runner that a test provides. @internal */
   readonly lease?: number

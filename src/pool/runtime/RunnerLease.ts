@@ -1,4 +1,4 @@
-/** A lease of one runner, for all calls that an effect makes in its pool. */
+/** Leases one runner for all calls that an effect makes in its pool. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { FlameError, TimedOut } from "../../error/FlameError.ts"
@@ -39,7 +39,7 @@ const lease = (
     const ticket = new LeaseTicket(
       ({ lease, runner: index }) => {
         const runner = engine.runners.get(index)
-        // granted in the very step in which whoever wanted it was interrupted
+        // granted in the step in which its fiber was interrupted
         if (isGivenUp) return engine.step({ _tag: "LeaseClose", now: engine.now(), lease })
         const leased = { id: runner?.id ?? "?", pool, labels: runner?.labels ?? {}, lease, engine, outer: undefined }
         granted(leased)

@@ -1,4 +1,4 @@
-/** How the services end that clients belong to. */
+/** The ends of placed services, by the client of each. */
 import * as Effect from "effect/Effect"
 import type { FlameError } from "../../error/FlameError.ts"
 

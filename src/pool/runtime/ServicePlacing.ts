@@ -1,4 +1,4 @@
-/** Places a service: a call that is begun by building it, and lasts until its owner's Scope closes or it ends. */
+/** Places services. A placed service is a call that builds the service, and lasts until its owner's Scope closes or it ends. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ import type { PoolEngine } from "../engine/PoolEngine.ts"
 type Client = object
 type Ended = Exit.Exit<void, FlameError>
 
-/** Places a service for a fiber, whose context answers what the service asks; gives its client. */
+/** Places a service for a fiber, and gives its client. The context of the fiber answers the requests of the service. */
 export const place = (
   engine: PoolEngine,
   owner: Fiber.Fiber<unknown, unknown>,
@@ -63,7 +63,7 @@ export const place = (
 
 class ServicePlacing implements CallMessages {
   isBegun = false
-  /** Completes when it is built; fails with what it fails with before. */
+  /** Completes when the service is built. Fails with the error of its construction. */
   readonly settled = Deferred.makeUnsafe<void, unknown>()
   readonly slack: number
   private readonly ended = Deferred.makeUnsafe<void, FlameError>()
@@ -74,7 +74,7 @@ class ServicePlacing implements CallMessages {
   private call: Call | undefined
   /** Whether the call has its exit. */
   private isTold = false
-  /** Why it answers nothing any more. */
+  /** The reason that the service has ended. */
   private why: Reason | undefined
 
   constructor(engine: PoolEngine, service: AnyService, context: Context.Context<never>) {
@@ -95,14 +95,14 @@ class ServicePlacing implements CallMessages {
     this.slack = this.peer.slack
   }
 
-  /** Submits its call. */
+  /** Submits the call. */
   begin(call: Call): void {
     this.call = call
     call.messages = this
     this.engine.submit(call)
   }
 
-  /** The client, once it is ready. */
+  /** Makes the client of a service that is built. */
   get client(): Effect.Effect<Client> {
     const group = this.service.group as unknown as RpcGroup.RpcGroup<Rpc.Any>
     return Effect.map(GroupClient.make(group, this.peer.calls.call) as Effect.Effect<Client>, (client) =>
@@ -150,14 +150,14 @@ class ServicePlacing implements CallMessages {
 
   private built(): void {
     this.isBegun = true
-    // the budget was for building it
+    // the budget of `place` is for building the service
     const call = this.call!
     call.expiry = undefined
     if (call.heapIndex >= 0) this.engine.timer.cancel(call)
     confine(() => Deferred.doneUnsafe(this.settled, Exit.void))
   }
 
-  /** It answers from the first message on: a service may ask its owner while it is built. */
+  /** The peer, which answers from the first message on: a service may ask its owner while it is built. */
   private answering(): Peer {
     if (this.peer.server === undefined && this.why === undefined) {
       const { offers } = this.service
@@ -177,17 +177,19 @@ class ServicePlacing implements CallMessages {
   over(exit: CallExit): void {
     this.isTold = true
     if (!Exit.isExit(exit)) {
-      // an error whose decoding needs services or time
+      // an error that is decoded by an effect
       Effect.runForkWith(this.context as Context.Context<unknown>)(exit).addObserver((exit) => this.over(exit))
       return
     }
     const reason = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
-    if (Exit.isSuccess(exit)) return this.finish(Exit.void, this.endedBecause("it has ended by itself"))
+    if (Exit.isSuccess(exit)) return this.finish(Exit.void, this.endedBecause("the service has ended by itself"))
     const error = reason?._tag === "Fail" ? reason.error : undefined
     const why =
       error instanceof FlameError
         ? error.reason
-        : this.endedBecause(reason?._tag === "Die" ? `it died: ${String(reason.defect)}` : "it has failed")
+        : this.endedBecause(
+            reason?._tag === "Die" ? `the service died: ${String(reason.defect)}` : "the service has failed"
+          )
     this.finish(exit as Ended, why)
   }
 
@@ -204,9 +206,9 @@ class ServicePlacing implements CallMessages {
     return new ServiceEnded({ pool: this.engine.pool, function: this.service.name, runner: this.runner, detail })
   }
 
-  /** What a request is told that gets no answer. */
+  /** The error of a request that gets no answer. */
   private reason(name: string, mayHaveRun: boolean): Reason {
-    const why = this.why ?? this.endedBecause("it is about to end")
+    const why = this.why ?? this.endedBecause("the service is about to end")
     if (why instanceof RunnerLost) return new RunnerLost({ ...why, function: name, mayHaveRun })
     if (why instanceof ServiceEnded) return new ServiceEnded({ ...why, function: name })
     return why

@@ -62,7 +62,7 @@ describe("boots", () => {
       yield* pass("1 millis")
       const cause = new NeverConnected({
         phase: "started",
-        hint: "its program runs but never served; does its entry call Flame.main or FlameRunner.serve, and is nothing in its way before that? else raise `bootTimeout`",
+        hint: "its program runs but did not serve in time: look whether its entry calls Flame.main or FlameRunner.serve, and what it does before that, or raise `bootTimeout`",
         after: 10_000
       })
       const [failed] = only(events, "BootFailed")

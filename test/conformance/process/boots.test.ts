@@ -123,7 +123,7 @@ describe("a boot", () => {
     bootOf({ entry: boots("slow-services"), bootTimeout: "700 millis" }, (cause) => {
       assert.instanceOf(cause, NeverConnected)
       assert.strictEqual(cause.after, 700)
-      assert.match(cause.message, /its program runs but never served/)
+      assert.match(cause.message, /its program runs but did not serve in time/)
     })
   )
 
