@@ -1,18 +1,28 @@
 /**
- * Nightly round trips of random values: `node test/values/main.ts --runs 10000000 [--seed 1]`.
+ * Nightly round trips of random values: `npm run values -- --runs 10000000 [--seed 1]`. With `--fuzz` broken encodings are
+ * decoded instead.
  *
  * Prints a line for each batch, and the first values that arrived changed. Exits with 1 if there were any.
  */
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
+import { fuzzDecoders } from "./fuzz.ts"
 import { roundTrips } from "./roundTrips.ts"
 
-const { values } = parseArgs({ options: { runs: { type: "string" }, seed: { type: "string" } } })
+const { values } = parseArgs({
+  options: { runs: { type: "string" }, seed: { type: "string" }, fuzz: { type: "boolean" } }
+})
 const runs = Number(values.runs ?? 10_000_000)
 let seed = Number(values.seed ?? Date.now() % 1_000_000)
 let done = 0
 let refused = 0
 const begun = performance.now()
+while (values.fuzz === true && done < runs) {
+  const { decoded, refused, worst } = fuzzDecoders(seed++, 100, 10_000)
+  done += decoded + refused
+  const rss = Math.round(process.memoryUsage().rss / 2 ** 20)
+  console.log(`seed ${seed - 1}: ${done} messages, the slowest took ${worst} ms of CPU, ${rss} MiB`)
+}
 while (done < runs) {
   const report = await Effect.runPromise(roundTrips({ seed, schemas: 200, values: 250 }))
   done += report.roundTrips

@@ -1,0 +1,169 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { CodecError, defaultMaxValue, makeSchemaCodec, ValueTooLarge } from "../../src/schema/SchemaCodec.ts"
+import { fuzzDecoders } from "./fuzz.ts"
+
+/** Milliseconds of CPU: the promise is 250 for the event loop; a busy machine that collects garbage counts twice. */
+const stall = 500
+
+const cpu = (f: () => unknown): number => {
+  const began = process.cpuUsage()
+  f()
+  const { system, user } = process.cpuUsage(began)
+  return (system + user) / 1000
+}
+
+class Row extends Schema.Class<Row>("test/Row")({ n: Schema.Null }) {}
+interface List {
+  readonly next: List | null
+}
+const List: Schema.Codec<List> = Schema.Struct({
+  next: Schema.NullOr(Schema.suspend((): Schema.Codec<List> => List))
+})
+const Either: Schema.Codec<unknown> = Schema.Union([
+  Schema.Struct({ a: Schema.suspend(() => Either), b: Schema.optionalKey(Schema.String) }),
+  Schema.Struct({ a: Schema.suspend(() => Either), c: Schema.optionalKey(Schema.NumberFromString) }),
+  Schema.Null
+]) as never
+
+const schemas: Readonly<Record<string, Schema.Top>> = {
+  "an integer": Schema.Int,
+  "a big integer": Schema.BigInt,
+  "big integers": Schema.Array(Schema.BigInt),
+  "a duration": Schema.Duration,
+  "a decimal": Schema.BigDecimal,
+  "an integer as text": Schema.BigIntFromString,
+  nulls: Schema.Array(Schema.Null),
+  "nulls in nulls": Schema.Array(Schema.Array(Schema.Array(Schema.Null))),
+  "absent keys": Schema.Array(
+    Schema.Struct(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`k${i}`, Schema.optionalKey(Schema.Null)])))
+  ),
+  "empty objects": Schema.Array(Schema.Struct({ a: Schema.optionalKey(Schema.String) })),
+  numbers: Schema.Array(Schema.Number),
+  text: Schema.Array(Schema.String),
+  records: Schema.Array(Schema.Record(Schema.String, Schema.Null)),
+  json: Schema.Json,
+  classes: Schema.Array(Row),
+  options: Schema.Array(Schema.Option(Schema.Null)),
+  maps: Schema.ReadonlyMap(Schema.Number, Schema.Null),
+  dates: Schema.Array(Schema.Date),
+  times: Schema.Array(Schema.DateTimeUtc),
+  zones: Schema.Array(Schema.DateTimeZoned),
+  "a list": List,
+  "a union of unions": Either
+}
+
+/** Bytes that claim as much as bytes can, of one size and all sizes of counts. */
+const hostile = function* (size: number): Generator<Buffer> {
+  const counts = [size - 8, size >> 1, size >> 3, 3]
+  for (const fill of [0x00, 0x01, 0x05, 0x06, 0xff]) {
+    for (const count of counts) {
+      const bytes = Buffer.alloc(size, fill)
+      for (let at = 0, left = count; at < 5; at++, left = Math.floor(left / 128))
+        bytes[at] = (left % 128) | (at < 4 ? 0x80 : 0)
+      yield bytes
+    }
+    yield Buffer.alloc(size, fill)
+  }
+}
+
+describe("bytes of a peer that breaks the rules", () => {
+  it.each(Object.entries(schemas))("stall nobody: %s [C188]", (_, schema) => {
+    const codec = makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
+    for (const bytes of hostile(2 * 1024 * 1024)) {
+      const took = cpu(() => {
+        try {
+          codec.decode(bytes, false)
+        } catch (error) {
+          assert.instanceOf(error, CodecError)
+        }
+      })
+      assert.isBelow(took, 2 * stall)
+    }
+  })
+
+  it("of 256 KiB are no integer, and cost no more than their length [C188]", () => {
+    for (const schema of [Schema.Int, Schema.BigInt, Schema.Duration, Schema.Array(Schema.BigInt)]) {
+      const codec = makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
+      const took = cpu(() => assert.throws(() => codec.decode(Buffer.alloc(256 * 1024, 0xff), false), CodecError))
+      assert.isBelow(took, stall)
+    }
+  })
+
+  it("claim nothing that they do not hold: a few bytes are no million values [C188]", () => {
+    const nested = Schema.Array(Schema.Array(Schema.Array(Schema.Null)))
+    const codec = makeSchemaCodec(nested, { what: "the value", maxValue: defaultMaxValue })
+    assert.throws(
+      () => codec.decode(Buffer.from("ffffff01ffffff01ffffff01".padEnd(38, "0"), "hex"), false),
+      /ends in the middle/
+    )
+  })
+
+  it("keep no time zones and no symbols alive without end [C189]", () => {
+    const zoned = makeSchemaCodec(Schema.Struct({ at: Schema.DateTimeZoned }), { what: "the value", maxValue: 1e9 })
+    const text = (zone: string) => `1970-01-01T00:00:00.000Z[${zone}]`
+    const spelling = (n: number) =>
+      [..."europe/london"].map((char, i) => (n & (1 << i) ? char.toUpperCase() : char)).join("")
+    const taken = new Set<string>()
+    for (let n = 0; n < 8192; n++) {
+      const raw = text(spelling(n))
+      try {
+        zoned.decode(Buffer.concat([Buffer.from([raw.length * 2]), Buffer.from(raw)]), false)
+        taken.add(raw)
+      } catch (error) {
+        assert.instanceOf(error, CodecError)
+      }
+    }
+    assert.isAtMost(taken.size, 1_000)
+    const symbol = makeSchemaCodec(Schema.Symbol, { what: "the value", maxValue: 1e9 })
+    const encoded = (n: number) => symbol.encode(Symbol.for(`test/${n}`))
+    assert.throws(() => {
+      for (let n = 0; n < 10_001; n++) symbol.decode(encoded(n), false)
+    }, /more than 10000 symbols/)
+  })
+
+  it("are refused or read as some value, whatever they are: 100 000 of them [C190]", () => {
+    const { decoded, refused, worst } = fuzzDecoders(1, 100, 1_000)
+    assert.strictEqual(decoded + refused, 100_000)
+    assert.isAbove(refused, 10_000)
+    assert.isBelow(worst, stall)
+  }, 120_000)
+})
+
+describe("the limit for values by a schema", () => {
+  it("counts the same on both sides: what is sent is read, what is over it is ValueTooLarge [C191]", () => {
+    const kinds: ReadonlyArray<readonly [Schema.Top, () => unknown]> = [
+      [Schema.Array(Schema.Struct({ a: Schema.Number, b: Schema.String })), () => ({ a: 1, b: "x" })],
+      [Schema.Array(Row), () => new Row({ n: null })],
+      [Schema.Json, () => ({ a: [1, "x", null] })],
+      [Schema.Array(Schema.Record(Schema.String, Schema.BigInt)), () => ({ größe: 5n })],
+      [Schema.Array(Schema.String), () => "\ud800 日"]
+    ]
+    for (const [schema, one] of kinds) {
+      for (const maxValue of [2_000, 5_000, 20_000]) {
+        const codec = makeSchemaCodec(schema, { what: "the value", maxValue })
+        let n = 0
+        let bytes: Uint8Array | undefined
+        let error: unknown
+        while (error === undefined) {
+          if (bytes !== undefined) codec.decode(bytes, false)
+          try {
+            bytes = codec.encode(Array.from({ length: ++n }, one))
+          } catch (caught) {
+            error = caught
+          }
+        }
+        assert.instanceOf(error, ValueTooLarge)
+        assert.isAbove(n, 1)
+      }
+    }
+  })
+
+  it("does not count bytes [C191]", () => {
+    const codec = makeSchemaCodec(Schema.Struct({ data: Schema.Uint8Array }), { what: "the value", maxValue: 1_000 })
+    const { data } = codec.decode(codec.encode({ data: new Uint8Array(100_000) }), false) as {
+      readonly data: Uint8Array
+    }
+    assert.strictEqual(data.length, 100_000)
+  })
+})
