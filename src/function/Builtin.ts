@@ -3,7 +3,7 @@
 /**
  * A module of Node by its name, such as `node:util`.
  *
- * An `import` of it would evaluate all its lazy parts, streams of stderr or every root certificate among them, for the one
- * function that is wanted: together some 8 ms of CPU of a runner's boot, and 6 more where it dials by TLS.
+ * An `import` would evaluate all lazy parts of the module, such as the streams of stderr or every root certificate. That
+ * costs 8 ms of CPU of a runner's boot, and 6 ms more where the runner dials by TLS.
  */
 export const builtin: typeof process.getBuiltinModule = process.getBuiltinModule

@@ -1,21 +1,21 @@
-/** What crosses with the request of a group besides its payload: its headers, and whether anybody waits for its result. */
+/** The parts of a group's request that cross beside its payload: headers, and whether the caller waits for the result. */
 import * as Context from "effect/Context"
 
-/** Of one request. */
+/** The headers of one request. */
 export interface CallHeaders {
   readonly headers?: Readonly<Record<string, string>>
   readonly discard?: true
 }
 
-/** Of the call that is made by whoever runs with it. */
+/** The headers of calls that are made in this context. */
 export const Outgoing = Context.Reference<CallHeaders | undefined>("effect-flame/CallHeaders/Outgoing", {
   defaultValue: () => undefined
 })
 
-/** Of the call that runs. */
+/** The headers of the call that this context serves. */
 export const Incoming = Context.Reference<CallHeaders | undefined>("effect-flame/CallHeaders/Incoming", {
   defaultValue: () => undefined
 })
 
-/** The most that headers of one request may be, in characters of JSON: they travel in the head of its call. */
+/** The largest headers of one request, in characters of JSON. They travel in the head of the call. */
 export const maxHeaders = 4 * 1024

@@ -1,7 +1,7 @@
 /**
  * Spans made without a detour through Effect's own primitives, which cost as much as the call they describe.
  *
- * They keep to what `Effect.useSpan` does: parent, sampling, annotations and links of the fiber, and its clock.
+ * As `Effect.useSpan` does, they use the parent, sampling, annotations and links of the fiber, and its clock.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 
-/** Begins a span for whoever has this context; `parent` replaces the one in the context. */
+/** Begins a span in a context. `parent` replaces the parent in the context. */
 export const begin = (
   context: Context.Context<never>,
   name: string,
@@ -37,7 +37,7 @@ export const begin = (
   return span
 }
 
-/** Ends a span at the time of the clock it began by. */
+/** Ends a span, at the time of the clock in its context. */
 export const end = (context: Context.Context<never>, span: Tracer.Span, exit: Exit.Exit<unknown, unknown>): void =>
   span.end(Context.get(context, Clock.Clock).currentTimeNanosUnsafe(), exit)
 
@@ -58,7 +58,7 @@ export const endWith = <E extends Exit.Exit<unknown, unknown> | Effect.Effect<un
   }
 }
 
-/** Whether there is a tracer to make spans for, and it is not turned off here. */
+/** Whether the context has a tracer other than the native one, and tracing is enabled. */
 export const isTraced = (context: Context.Context<never>): boolean =>
   Context.get(context, Tracer.Tracer) !== Tracer.nativeTracer && Context.get(context, References.TracerEnabled)
 

@@ -1,24 +1,24 @@
 /**
- * What a function died with, as it travels: name, message and stack in JSON, and nothing else of the value.
+ * Encodes the defect of a function: name, message and stack as JSON, and nothing else of the value.
  *
- * Any value can be thrown, so nothing in here trusts it: not its getters, not its size, not its characters.
+ * Any value can be thrown. This module trusts neither its getters nor its size nor its characters.
  */
 import { printable, printableLine } from "../error/PeerText.ts"
 import { builtin } from "./Builtin.ts"
 
-/** A defect as its caller sees it; what `RemoteDefect` is made of. */
+/** A defect as its caller sees it: the fields of `RemoteDefect`. */
 export interface Defect {
   readonly name: string
-  /** One line. */
+  /** The message, on one line. */
   readonly message: string
-  /** With the stacks of its causes. */
+  /** The stack, with those of the causes. */
   readonly stack: string
 }
 
 const maxName = 200
 const maxText = 16 * 1024
 const maxCauses = 8
-/** Errors of one chain that are looked at. */
+/** Most errors of one chain that are read. */
 const maxChain = 200
 
 /**
@@ -35,7 +35,7 @@ export const encodeDefect = (defect: unknown, beside: ReadonlyArray<unknown> = [
   return encoder.encode(JSON.stringify(bounded(name, message, stacks.join("\n"))))
 }
 
-/** Reads a defect; never throws, whatever the bytes are. */
+/** Decodes a defect. Never throws, whatever the bytes are. */
 export const decodeDefect = (bytes: Uint8Array): Defect => {
   try {
     const { message, name, stack } = JSON.parse(decoder.decode(bytes))

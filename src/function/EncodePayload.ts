@@ -1,4 +1,4 @@
-/** Encodes the payload of a call where it is made; says what is wrong with it before anything is sent. */
+/** Encodes the payload of a call where the call is made: a payload that does not fit fails before anything is sent. */
 import * as Effect from "effect/Effect"
 import { FlameError, InvalidPayload, PayloadTooLarge } from "../error/FlameError.ts"
 import type { AnyFunction } from "./FlameFunction.ts"
@@ -6,7 +6,7 @@ import * as FunctionCodec from "./FunctionCodec.ts"
 import { ValueTooLarge } from "../schema/SchemaCodec.ts"
 import type { AnyEffect } from "./AnyEffect.ts"
 
-/** Gives the bytes on at once where the schema allows it, and after whatever it waits for where not. */
+/** Encodes a payload and passes the bytes on: at once where the codec is sync, else when its Effect completes. */
 export const encode = (
   codec: FunctionCodec.FunctionCodec,
   fn: AnyFunction,
@@ -23,7 +23,7 @@ export const encode = (
   return then(bytes)
 }
 
-/** The same by an Effect, whatever the schema. */
+/** Encodes a payload by an Effect, also where the codec is sync. */
 export const later = (
   codec: FunctionCodec.FunctionCodec,
   fn: AnyFunction,

@@ -1,10 +1,10 @@
-/** A FlameError as bytes: what a parent tells a function whose own call came to nothing. */
+/** Encodes a FlameError: the answer of a parent to a function whose nested call failed. */
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { printableLine } from "../error/PeerText.ts"
 import { FlameError, PoolMissing } from "../error/FlameError.ts"
 
-// compiled at the first failure: neither side should pay for it before
+// compiled at the first failure, not at boot
 let toJson: ((error: FlameError) => unknown) | undefined
 let fromJson: ((value: unknown) => Exit.Exit<FlameError, unknown>) | undefined
 
@@ -20,7 +20,7 @@ export const decode = (bytes: Uint8Array): FlameError => {
     const exit = fromJson(JSON.parse(text))
     if (Exit.isSuccess(exit)) return exit.value
   } catch {
-    // no JSON: told below
+    // no JSON: reported below
   }
   const detail = `its parent refused the call in a way that is not understood here: ${printableLine(text, 200)}`
   return new FlameError({ reason: new PoolMissing({ pool: "?", function: "?", detail }) })

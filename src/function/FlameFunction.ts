@@ -4,7 +4,7 @@
  * Here are its types and the value behind them; `Flame.fn`, `Flame.contract` and `Flame.implement` give it the
  * default pool. Nothing is registered anywhere: a runner serves the functions that it is given.
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -85,15 +85,25 @@ export interface Contract<
   E extends Schema.Top,
   PoolId extends AnyPool
 > {
-  /** Fields of a struct, or any schema; without it the function takes nothing. */
+  /**
+   * Fields of a struct, or any schema. Default: the function takes nothing.
+   *
+   * Bytes (`Schema.Uint8Array`) are read until they have left: a call whose buffer is changed meanwhile sends the change, and
+   * one whose buffer is detached fails with `InvalidPayload`. A cast copies its bytes.
+   */
   readonly payload?: P
-  /** Without it the function gives nothing. */
+  /**
+   * The schema of the result, or of an item. Default: the function gives nothing.
+   *
+   * A `Uint8Array` that is a whole buffer is given away with the result: do not change it afterwards. A view of a larger
+   * buffer is copied before the function's next turn.
+   */
   readonly success?: S
-  /** The function's own typed error; without it the function cannot fail. */
+  /** The schema of the function's typed error. Default: the function cannot fail. */
   readonly error?: E
-  /** Where it runs unless the call says otherwise; the default pool without it. */
+  /** The pool where the function runs, unless the call names another. Default: the default pool. */
   readonly pool?: PoolKey<PoolId>
-  /** Budget of a call that names none itself: waiting, booting and running together. */
+  /** Budget of a call that names none: waiting, booting and running together. */
   readonly timeout?: Duration.Input | undefined
   /** Whether a call may simply run again when its runner is lost. Default false. */
   readonly idempotent?: boolean | undefined
@@ -104,6 +114,26 @@ export interface Contract<
    */
   readonly maxValue?: number | undefined
 }
+
+/**
+ * The `maxValue` of a procedure of an RpcGroup, in bytes; undefined for the default, 32 MiB.
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Rpc } from "effect/rpc"
+ * import { Flame } from "effect-flame"
+ *
+ * const report = Rpc.make("report", { success: Schema.Array(Schema.String) }).annotate(Flame.MaxValue, 256 * 1024 * 1024)
+ * ```
+ *
+ * @since 0.1.0
+ * @category limits
+ */
+export const MaxValue: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
+  "effect-flame/Flame/MaxValue",
+  { defaultValue: () => undefined }
+)
 
 /**
  * The part of a contract that makes a function give one value, or a stream of them.
@@ -183,7 +213,7 @@ export interface AnyFunction {
   readonly idempotent: boolean
   /** Whether it gives a stream, of which `success` is the item. */
   readonly stream: boolean
-  /** What a value by its schema may cost, in bytes; undefined for the default. */
+  /** The largest value that is encoded by a schema, in bytes; undefined for the default. */
   readonly maxValue?: number | undefined
   /** Fingerprints of what its payload, success and error look like; the same in every process that has the same schemas. */
   readonly layout: string
@@ -472,7 +502,8 @@ const checkName = (name: string): void => {
     throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
 }
 
-const checkMaxValue = (name: string, maxValue: number | undefined): number | undefined => {
+/** Throws where a `maxValue` is no number of bytes. */
+export const checkMaxValue = (name: string, maxValue: number | undefined): number | undefined => {
   if (maxValue === undefined || (Number.isSafeInteger(maxValue) && maxValue > 0)) return maxValue
   throw new Error(`maxValue of function ${name} is ${maxValue}: it is a number of bytes, a whole number above 0`)
 }

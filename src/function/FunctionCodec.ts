@@ -1,10 +1,11 @@
 /**
- * How the values of a function travel: its payload, success and error as bytes, and back.
+ * Encodes and decodes the values of a function: its payload, success, error and items.
  *
- * Codecs are compiled at their first use, so that neither declaring a function nor serving many of them costs anything.
+ * A codec is compiled at its first use: declaring a function, or serving many, costs nothing.
  *
- * A side is *sync* when no part of its schema can suspend or need a service. Then the plain functions are to be used;
- * else the ones that give an Effect, which needs what the schema needs, and still is an `Exit` wherever it can be.
+ * A codec is *sync* when no part of its schema can suspend or need a service: callers then use `encode` and `decode`.
+ * Otherwise callers use `encodeEffect` and `decodeEffect`, which need the services of the schema. Their Effect is an `Exit`
+ * wherever nothing suspends.
  */
 import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
 import { type ItemCodec, makeItemCodec } from "../schema/ItemCodec.ts"
@@ -14,13 +15,13 @@ import type { Problem } from "../schema/SchemaProblems.ts"
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
 export { CodecError } from "../schema/SchemaCodec.ts"
 
-/** What `InvalidPayload` tells of an error of encoding; undefined where it is no mismatch of value and schema. */
+/** The issues of `InvalidPayload` for an error of encoding; undefined where the error is no mismatch of value and schema. */
 export const payloadIssues = (error: unknown): ReadonlyArray<Problem> | undefined =>
   error instanceof CodecError ? error.problems : undefined
 
 /** The codec of a function, made once per function. */
 export const of = (fn: AnyFunction | AnyImplemented): FunctionCodec => {
-  // whatever is implemented was declared, though its type does not repeat it
+  // an implemented function was declared, though its type does not say so
   const declared = fn as AnyFunction
   let codec = codecs.get(declared)
   if (codec === undefined) codecs.set(declared, (codec = new FunctionCodec(declared)))
@@ -30,12 +31,11 @@ export const of = (fn: AnyFunction | AnyImplemented): FunctionCodec => {
 const codecs = new WeakMap<AnyFunction, FunctionCodec>()
 
 /**
- * Encodes and decodes the values of one function. What does not fit its schema throws or fails with a `CodecError`;
- * anything else that is thrown is a defect of the schema's own code.
+ * The codecs of one function. A value that does not fit its schema throws or fails with a `CodecError`, a value over
+ * `maxValue` with `ValueTooLarge`. Anything else that is thrown is a defect of the schema's own code.
  *
- * Encoded bytes may be a view into a buffer shared with other messages, or, for a schema that is just bytes, the
- * caller's own: copy or send them before the next turn, or keep the view, which nobody overwrites.
- * `owned` bytes may become part of the value; others are copied where the value would keep them.
+ * Encoded bytes may be a view of a buffer that other messages share, and nobody overwrites them. For a schema that is just
+ * bytes they may be the caller's own. Decoding may keep `owned` bytes in the value, and copies all others.
  */
 export class FunctionCodec {
   private readonly fn: AnyFunction
@@ -86,7 +86,7 @@ export class FunctionCodec {
     }))
   }
 
-  /** Whether an item has no length of its own before it. */
+  /** Whether items travel as the bytes that they are, or as nothing. */
   get isItemBare(): boolean {
     return isBare(this.fn.success)
   }

@@ -1,7 +1,7 @@
 /**
  * The client of an RpcGroup over anything that calls functions: Effect's own client, whose requests are calls.
  *
- * A procedure that gives one value and has no middleware here is called without it, as cheaply as any function.
+ * A procedure that gives one value and has no client middleware is called without Effect's client, as cheaply as a function.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,7 @@ type Caller = Fiber.Fiber<unknown, unknown>
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Write = (message: FromServer<Rpc.Any>) => Effect.Effect<void>
 
-/** Calls a function for a fiber; of one that gives a stream it gives a Pull, and the call belongs to the Scope. */
+/** Calls a function for a fiber. Of a streaming function the result is a Pull, and the call belongs to the Scope. */
 export type CallFunction = (caller: Caller, fn: GroupFunctions.GroupFunction, payload: unknown) => AnyEffect
 
 interface RequestOptions {
@@ -36,7 +36,7 @@ interface RequestOptions {
 }
 type Method = (payload: unknown, options?: RequestOptions) => unknown
 
-/** Makes it. It holds nothing that would have to be closed. */
+/** Makes the client of a group. The client holds nothing that would have to be closed. */
 export const make = <Rpcs extends Rpc.Any>(
   group: RpcGroup.RpcGroup<Rpcs>,
   call: CallFunction
@@ -46,7 +46,7 @@ export const make = <Rpcs extends Rpc.Any>(
     const functions = new Map(GroupFunctions.of(group).map((fn) => [fn.name, fn]))
     const answers: { write: Write } = { write: () => Effect.void }
     const stock = yield* RpcClient.makeNoSerialization(group, {
-      // calls have their own way to hold a stream back, and their own spans
+      // calls have backpressure and spans of their own
       supportsAck: false,
       disableTracing: true,
       onFromClient: ({ message }) =>
@@ -80,7 +80,7 @@ const direct = (
   })
 }
 
-/** Makes the call of a request, with what crosses beside its payload. */
+/** Makes the call of a request, with its headers beside the payload. */
 const sent = (
   call: CallFunction,
   caller: Caller,
@@ -124,7 +124,7 @@ const request = (
 ): Effect.Effect<void, unknown, unknown> => {
   const exit = (exit: Exit.Exit<unknown, unknown>) =>
     write({ _tag: "Exit", clientId: 0, requestId: request.id, exit: exit as never })
-  // a FlameError goes the way of an error of transport: through the middleware, to the caller
+  // like an error of a transport, a FlameError passes through the middleware to the caller
   const failed = (error: unknown) =>
     Cause.isCause(error)
       ? exit(request.discard === true && error.reasons.length === 0 ? Exit.void : Exit.failCause(error))
@@ -153,7 +153,7 @@ const request = (
   )
 }
 
-/** Effect's client throws where a payload does not fit: that is a failure of the request. */
+/** Turns what Effect's client throws for a payload that does not fit into a failure of the request. */
 const guarded =
   (fn: GroupFunctions.GroupFunction, method: Method): Method =>
   (payload, options) => {

@@ -1,14 +1,14 @@
 /**
  * The procedures of an RpcGroup as functions: each is called and served under its tag.
  *
- * What a procedure fails with travels as a Cause of its own error, those of its middleware, and its own defect schema.
+ * A failure travels as a Cause of the procedure's error and those of its middleware, with the procedure's defect schema.
  */
 import * as Context from "effect/Context"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Schema from "effect/Schema"
-import type { AnyFunction, AnyPool } from "./FlameFunction.ts"
+import { type AnyFunction, type AnyPool, checkMaxValue, MaxValue } from "./FlameFunction.ts"
 import { checkCopy } from "./Requirements.ts"
 import { fingerprint, refusal } from "../schema/SchemaLayout.ts"
 import type { AnyGroup } from "./Servable.ts"
@@ -18,13 +18,13 @@ export interface GroupFunction extends AnyFunction {
   readonly rpc: Rpc.AnyWithProps
 }
 
-/** The functions of a group by their tags; throws where one has a schema that cannot be sent. */
+/** The functions of a group by their tags. Throws where a procedure has a schema that cannot be sent, with the path. */
 export const of = (group: AnyGroup): ReadonlyArray<GroupFunction> =>
   [...(group as unknown as RpcGroup.RpcGroup<Rpc.Any>).requests.values()].map((rpc) =>
     functionOf(rpc as unknown as Rpc.AnyWithProps)
   )
 
-// a group names no pool: its client does
+// the client of a group names the pool, the group does not
 const pool = Context.Service<AnyPool, unknown>()("effect-flame/Pool")
 
 const known = new WeakMap<Rpc.AnyWithProps, GroupFunction>()
@@ -58,7 +58,8 @@ const make = (rpc: Rpc.AnyWithProps): GroupFunction => {
     timeout: undefined,
     idempotent: false,
     stream: streamed !== undefined,
-    // a suspended schema may not be there before a runner is met
+    maxValue: checkMaxValue(rpc._tag, Context.get(rpc.annotations, MaxValue)),
+    // computed when the first runner boots: a suspended schema may not exist before
     get layout() {
       const all = [sides.payload, sides.success, sides.error].map(fingerprint)
       return (layout ??= [...all, ...(streamed === undefined ? [] : ["stream"])].join("-"))

@@ -27,18 +27,20 @@ export interface ServiceContract<
   Offered extends Rpc.Any,
   PoolId extends FlameFunction.AnyPool
 > {
-  /** What it answers. */
+  /** The procedures that the service answers. */
   readonly group: RpcGroup.RpcGroup<Rpcs>
-  /** What it is built from: fields of a struct, or any schema; without it nothing. */
+  /** The schema of what the service is built from: fields of a struct, or any schema. Default: nothing. */
   readonly payload?: P
-  /** What building it can fail with; without it, it cannot. */
+  /** The schema of the error that building the service can fail with. Default: it cannot fail. */
   readonly error?: E
-  /** What whoever places it answers it, so that it can hand work back. */
+  /** The procedures that the owner answers, so that the service can hand work back. Default: none. */
   readonly offers?: RpcGroup.RpcGroup<Offered>
-  /** Where it is placed unless `place` says otherwise; the default pool without it. */
+  /** The pool where the service is placed, unless `Flame.place` names another. Default: the default pool. */
   readonly pool?: FlameFunction.PoolKey<PoolId>
-  /** Budget of a `place` that names none itself: waiting, booting and building together. */
+  /** Budget of a `Flame.place` that names none: waiting, booting and building together. */
   readonly timeout?: Duration.Input | undefined
+  /** The largest payload or error that is encoded by a schema, in bytes. Default 32 MiB. */
+  readonly maxValue?: number | undefined
 }
 
 /**
@@ -150,12 +152,13 @@ export const make = (
   },
   build?: AnyPlacedCode["build"]
 ): AnyService => {
-  const { error = Schema.Never, group, offers, payload = Schema.Void, pool, timeout } = contract
+  const { error = Schema.Never, group, offers, payload = Schema.Void, maxValue, pool, timeout } = contract
   const fn = FlameFunction.make(name, {
     payload,
     error,
     pool,
     timeout,
+    maxValue,
     success: Schema.Void
   } as never) as FlameFunction.AnyFunction
   let layout: string | undefined
@@ -166,6 +169,7 @@ export const make = (
     error: fn.error,
     pool: fn.pool,
     timeout: fn.timeout,
+    maxValue: fn.maxValue,
     idempotent: false,
     stream: false,
     group,
@@ -186,8 +190,8 @@ export const make = (
  * @category models
  */
 export const implement = (service: AnyService, build: AnyPlacedCode["build"]): AnyPlacedCode => {
-  const { error, group, idempotent, name, offers, payload, pool, stream, success, timeout } = service
-  const fields = { error, group, idempotent, name, offers, payload, pool, stream, success, timeout, build }
+  const { error, group, idempotent, maxValue, name, offers, payload, pool, stream, success, timeout } = service
+  const fields = { error, group, idempotent, maxValue, name, offers, payload, pool, stream, success, timeout, build }
   return Object.defineProperty(fields, "layout", { get: () => service.layout, enumerable: true }) as never
 }
 

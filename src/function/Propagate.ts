@@ -1,6 +1,4 @@
-/**
- * Which of the caller's References cross with a call, besides budget, trace, log annotations and minimum log level.
- */
+/** The caller's References that cross with a call, besides budget, trace, log annotations and minimum log level. */
 import type * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 
@@ -39,10 +37,10 @@ export const propagate = <A>(reference: Context.Reference<A>, schema: Schema.Con
   })
 }
 
-/** Whether any Reference crosses at all: asked by every call, so it must cost nothing. */
+/** Whether any Reference crosses at all. Every call asks, so the answer must cost nothing. */
 export const hasAny = (): boolean => entries.size > 0
 
-/** What is set in a context, encoded; undefined where nothing is. */
+/** Encodes the References that a context sets; undefined where it sets none. */
 export const collect = (context: Context.Context<never>): Record<string, unknown> | undefined => {
   let found: Record<string, unknown> | undefined
   for (const [key, { encode }] of entries) {
@@ -58,7 +56,7 @@ export const collect = (context: Context.Context<never>): Record<string, unknown
   return found
 }
 
-/** The References of `collect`, decoded; unknown keys and values that do not fit are left out. */
+/** Decodes the References of `collect`. Unknown keys and values that do not fit are left out. */
 export const restore = (
   encoded: Readonly<Record<string, unknown>>
 ): ReadonlyArray<readonly [Context.Reference<unknown>, unknown]> => {

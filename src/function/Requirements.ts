@@ -1,10 +1,10 @@
-/** What a program needs before anything else makes sense: a Node that is new enough, and one copy of effect. */
+/** Requirements that are checked first: a Node that is new enough, and one copy of effect. */
 import * as Schema from "effect/Schema"
 
 /** The oldest Node that runs this library. */
 const oldest = [22, 19] as const
 
-/** Throws one sentence where Node is too old; found out later it would be an obscure one. */
+/** Throws one sentence where Node is too old. A later failure would not name the cause. */
 export const checkNode = (version: string = process.versions.node): void => {
   const [major = 0, minor = 0] = version.split(".").map(Number)
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
@@ -13,7 +13,7 @@ export const checkNode = (version: string = process.versions.node): void => {
   )
 }
 
-/** Throws where a schema was made by another copy of effect than ours, whose values would not be known here. */
+/** Throws where a schema was made by another copy of effect: `instanceof` and tags of its values differ from ours. */
 export const checkCopy = (name: string, schema: Schema.Top): void => {
   if (rootOf(schema.ast) === rootOf(Schema.Void.ast)) return
   throw new Error(
@@ -21,7 +21,7 @@ export const checkCopy = (name: string, schema: Schema.Top): void => {
   )
 }
 
-// the prototype that all nodes of a copy's schemas share
+// the prototype that all schema nodes of one copy share
 const rootOf = (node: object): unknown => {
   let root: unknown
   for (let next: unknown = node; next !== null && next !== Object.prototype; next = Object.getPrototypeOf(next))

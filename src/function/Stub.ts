@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import { FlameError, RemoteDefect } from "../error/FlameError.ts"
 import * as FlameFunction from "./FlameFunction.ts"
 
-/** What the code of a stub gives: as the function's own code, and it may fail with a `FlameError` besides. */
+/** The result of a stub's code: as the function's own code, and it may fail with a `FlameError` besides. */
 export type StubCode<St extends boolean, S extends Schema.Top, E extends Schema.Top, R> = [St] extends [true]
   ?
       | Stream.Stream<S["Type"], E["Type"] | FlameError, R>

@@ -14,7 +14,7 @@ export class ByteReader {
   private readonly end: number
   private at = 0
   private depth = 0
-  /** What the values may still cost, in bytes; counted as `ByteWriter` counts. */
+  /** Bytes that the values may still cost, counted as `ByteWriter` counts. */
   private left: number
   private readonly unit: number
 

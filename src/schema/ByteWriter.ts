@@ -41,7 +41,7 @@ export class ByteWriter {
   at = 0
   private start = 0
   private depth = 0
-  /** What reading the values so far costs, in bytes: their text, and `unit` for each value. */
+  /** Bytes that reading the values so far costs: their text, and `unit` for each value. */
   private cost = 0
   private unit = 0
   private limit = 0

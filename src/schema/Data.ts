@@ -26,7 +26,7 @@ const Tag = {
 } as const
 const lastOfJson = Tag.object
 
-/** What some values count as, in values: measured, and the same on both sides. A key may be one that V8 has not seen yet. */
+/** Weights of values that take longer to read than others: measured, and the same on both sides. V8 may not know a key yet. */
 export const Units = { key: 7, bytes: 4, bigint: 4, date: 2, utc: 6, data: 4, object: 3, transformed: 8 } as const
 
 /** Thrown for a value that does not fit. */

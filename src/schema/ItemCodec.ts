@@ -9,20 +9,20 @@ import { CodecError, type CodecOptions, isBare, makeSchemaCodec, type SchemaCode
 import { eachMessage, lengthOf, maxPrefix, writeLength } from "./Varint.ts"
 
 export interface ItemCodec {
-  /** Items as messages in pieces that follow each other; large bytes are passed by reference. Throws a `CodecError`. */
+  /** Encodes items as messages, in pieces that follow each other. Large bytes are passed by reference. Throws a `CodecError`. */
   readonly encodeMany: (items: ReadonlyArray<unknown>) => ReadonlyArray<Uint8Array>
-  /** The items in messages that are theirs from now on, each with its length before it. */
+  /** Decodes messages with their lengths. The items may keep views of the bytes. */
   readonly decodeMany: (messages: Uint8Array) => Decoded
-  /** An item as a message, where its schema needs a service or time. */
+  /** Encodes an item as a message with its length, where its schema needs a service or time. */
   readonly encodeEffect: (item: unknown) => ReturnType<SchemaCodec["encodeEffect"]>
-  /** The items in one message with its length before it, where their schema needs a service or time. */
+  /** Decodes one message with its length, where the schema needs a service or time. */
   readonly decodeEffect: (message: Uint8Array) => Effect.Effect<ReadonlyArray<unknown>, CodecError, unknown>
 }
 
-/** Bytes that a message may have around its only item, at most. */
+/** Most bytes that a message has around its only item. */
 export const aroundItem = 32
 
-/** What was read, and what is wrong with the message after it. */
+/** The items that were read, and what is wrong with the message after them. */
 export interface Decoded {
   readonly items: ReadonlyArray<unknown>
   readonly failure: { readonly error: unknown } | undefined
@@ -41,7 +41,7 @@ const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
         const bytes = array.encode(items)
         return [lengthOf(bytes.length), bytes]
       } catch (error) {
-        // says of the first item that does not fit what is wrong with it, without its index in a batch
+        // the error names the path within the first item that does not fit, without the index in the batch
         if (error instanceof CodecError) for (const item of items) one.encode(item)
         throw error
       }
@@ -67,7 +67,7 @@ const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
   }
 }
 
-/** Above this bytes are passed by reference. */
+/** Larger items of bytes are passed by reference, in bytes. */
 const copyLimit = 4 * 1024
 const slabSize = 32 * 1024
 
@@ -111,6 +111,6 @@ const bareItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
   }
 }
 
-/** An item of bytes keeps a buffer alive that is twice as large at most; of a larger one it is a copy. */
+/** An item of bytes keeps at most twice its own memory alive: a view of a larger buffer is copied. */
 const owned = (bytes: Uint8Array): Uint8Array =>
   bytes.buffer.byteLength > 2 * bytes.length ? new Uint8Array(bytes) : bytes

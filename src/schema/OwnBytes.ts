@@ -1,4 +1,4 @@
-/** Whose bytes are: a buffer may be seen by others, and may be taken away. */
+/** Ownership of bytes: others may see a buffer, and may take its memory away. */
 
 /** Whether bytes are a buffer of their own, which nobody else can see through another view. */
 export const isWhole = ({ buffer, byteLength }: Uint8Array): boolean =>
@@ -9,5 +9,5 @@ export const isDetached = ({ buffer, byteLength }: Uint8Array): boolean =>
   // only what is empty can be so
   byteLength === 0 && (buffer as { readonly detached?: boolean }).detached === true
 
-/** Why bytes could not be sent. */
+/** The problem of bytes that could not be sent. */
 export const detachedProblem = "its memory was detached before it had left: keep the buffer until the call has ended"

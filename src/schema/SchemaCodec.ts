@@ -49,17 +49,17 @@ export interface CodecOptions {
   readonly isMade?: boolean
   /** Whether bytes that are a view of a larger buffer are copied: whoever gave them may change them in its next turn. */
   readonly copiesViews?: boolean
-  /** What reading a value may cost its receiver, in bytes. */
+  /** Largest cost of a value for its receiver, in bytes. */
   readonly maxValue: number
 }
 
 /**
- * What a value may cost by default, in bytes: those of its text, and a fixed number for each of its parts. Decoding such a
- * value takes about 100 ms.
+ * Default of `maxValue`, in bytes. A value costs the bytes of its text, and a fixed number for each of its parts. Decoding a
+ * value of this cost takes about 100 ms.
  */
 export const defaultMaxValue = 32 * 1024 * 1024
 
-/** What a part of a value counts as, in bytes, where one pass reads it; and where Schema decodes it besides. */
+/** Cost of a part of a value, in bytes, where one pass reads the part; and where Schema decodes it besides. */
 const plainUnit = 32
 const parsedUnit = 128
 
@@ -145,7 +145,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
     reader.finish()
     return value
   }
-  /** What is wrong with a value, all of it: encoding stops at the first problem. */
+  /** All problems of a value: encoding stops at the first one. */
   const problems = (value: unknown, error: unknown): unknown => {
     if (error instanceof LimitError) return new CodecError(misfit(what), [{ path: "", problem: error.message }])
     if (isOverflow(error)) return new CodecError(misfit(what), [tooDeep])

@@ -1,14 +1,13 @@
 /**
- * The layout of a schema: what two processes must agree on to understand each other's values.
+ * The layout of a schema: two processes whose layouts agree can read each other's values.
  *
- * It is described by what the schema says of itself (names, types, checks and their parameters, identifiers of
- * classes), never by code: the same from source, from a build and minified. What a transformation does is not seen,
- * only what it leads to.
+ * A layout is made of the names, types, checks with their parameters and class identifiers of a schema, never of code. So
+ * source, build and minified build have the same layout. Of a transformation only the encoded side is seen.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
-/** Changes with how values are written: two processes that write differently have different layouts. */
+/** Number of the wire format: two processes that write values differently have different layouts. */
 const codecVersion = 2
 
 /** A short hash of a schema's layout, the same in every process that has the schema. */
@@ -30,7 +29,7 @@ export const refusal = (schema: Schema.Top, at = ""): string | undefined => {
 export const isBytes = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Declaration" && ast.encoding === undefined && representationOf(ast)?.id === "effect/schema/Uint8Array"
 
-/** The schemas that a schema is made of, each with the step of a path that leads there; not those it is encoded to. */
+/** The parts of a schema, each with its step in a path. The encoded side is not among them. */
 export function* children(ast: SchemaAST.AST): Generator<readonly [step: string, child: SchemaAST.AST]> {
   switch (ast._tag) {
     case "Objects":
@@ -65,7 +64,7 @@ interface Refused {
 const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): Refused | undefined => {
   if (seen.has(ast)) return undefined
   seen.add(ast)
-  // what is encoded to Json fails loudly where it does not fit; such is Schema.Defect
+  // a value that is encoded to Json is refused where it is none; such is Schema.Defect
   const last = ast.encoding?.at(-1)
   if (last !== undefined && isJson(last.to)) return undefined
   if (ast._tag in untyped) {
@@ -93,7 +92,7 @@ const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): Ref
   return undefined
 }
 
-// a suspended schema may not exist yet when a function is declared beside it; it is looked at again before its first use
+// A suspended schema may not exist yet when its function is declared. The first use searches again.
 const reachable = (ast: SchemaAST.AST): Iterable<readonly [string, SchemaAST.AST]> => {
   if (ast._tag !== "Suspend") return children(ast)
   try {
@@ -139,7 +138,7 @@ const isJson = (ast: SchemaAST.AST): boolean => {
 
 const maxLength = 200
 
-/** One description. A schema that refers to itself is named by the order in which such schemas are met. */
+/** Describes one schema. A schema that refers to itself gets a number, in the order in which such schemas are met. */
 class Describer {
   private readonly known = new Map<SchemaAST.AST, string>()
   private readonly open = new Set<SchemaAST.AST>()
@@ -171,7 +170,7 @@ class Describer {
   private type(ast: SchemaAST.AST): string {
     switch (ast._tag) {
       case "Objects": {
-        // fields travel under hashes of their names: their order is nothing that two sides must agree on
+        // fields travel in the order of their names, whatever the order of their declaration
         const fields = ast.propertySignatures.map(
           ({ name, type }) => `${nameOf(name)}${optional(type)}: ${this.describe(type)}`
         )
@@ -245,7 +244,7 @@ const nested = (inner: SchemaAST.Check<never>): string => check(inner)
 const nameOf = (name: PropertyKey): string =>
   typeof name === "symbol" ? String(name) : /^\w+$/.test(String(name)) ? String(name) : JSON.stringify(name)
 
-/** Nothing for what is not there. */
+/** JSON of a value; an empty text for null and undefined. */
 const json = (value: unknown): string =>
   value === undefined || value === null
     ? ""

@@ -1,15 +1,15 @@
 /**
- * What is wrong with a value, in words that never contain the value.
+ * Describes what is wrong with a value, in words that never contain the value.
  *
  * Effect's own formatters keep inputs out too, but not the messages that checks and transformations make up at run
- * time ("cannot parse hunter2"). Only what a schema says about itself is told here.
+ * time ("cannot parse hunter2"). This module uses only the text that a schema has about itself.
  */
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { children } from "./SchemaLayout.ts"
 
-/** Where a value does not fit its schema, and what was expected there. */
+/** One mismatch of value and schema: where, and what was expected there. */
 export interface Problem {
   /** Such as `items[3].meta`; empty at the top. A key that the schema does not name is data, and shown as `[*]`. */
   readonly path: string
@@ -19,7 +19,7 @@ export interface Problem {
 const maxProblems = 10
 const maxLength = 200
 
-/** The problems behind an issue of a schema, each told once, at most ten. */
+/** The problems behind an issue of a schema: each once, at most ten. */
 export const problemsOf = (issue: SchemaIssue.Issue, schema: Schema.Top): ReadonlyArray<Problem> => {
   const names = new Set<PropertyKey>()
   collectNames(schema.ast, names, new Set())

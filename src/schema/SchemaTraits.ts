@@ -10,7 +10,7 @@ export interface Traits {
   suspends: boolean
   /** `make` gives something else than it takes: there are defaults or classes. */
   isMade: boolean
-  /** What is transformed on its way, as it is encoded. */
+  /** The parts that Schema transforms, as they are encoded. */
   readonly transformed: Set<SchemaAST.AST>
 }
 

@@ -1,5 +1,5 @@
 /**
- * What writes and reads the values of one schema: a closure for each node, made once.
+ * Compiles a schema to a coder, which writes and reads its values: a closure for each node, made once.
  *
  * The layout is positional, because both processes have the same schema: fields in the order of their names, without
  * their names; members of a union by their index. A coder checks what it writes and what it reads.

@@ -1,9 +1,9 @@
-/** Messages in a row, each with its length before it: seven bits a byte, the lowest first. */
+/** Reads and writes messages in a row, each with its length before it: seven bits a byte, the lowest first. */
 
 /** Bytes of the longest length that is written. */
 export const maxPrefix = 7
 
-/** Writes a length and gives where it ends. */
+/** Writes a length, and returns the offset after it. */
 export const writeLength = (into: Uint8Array, at: number, length: number): number => {
   while (length >= 0x80) {
     into[at++] = (length % 0x80) | 0x80
@@ -13,17 +13,17 @@ export const writeLength = (into: Uint8Array, at: number, length: number): numbe
   return at
 }
 
-/** A length as it stands before a message. */
+/** Encodes the length of a message. */
 export const lengthOf = (length: number): Uint8Array => {
   const bytes = new Uint8Array(maxPrefix)
   return bytes.subarray(0, writeLength(bytes, 0, length))
 }
 
-/** Calls `f` with each of the messages, as views of their bytes; with the length before them if `keepsLength`. */
+/** Calls `f` with a view of each message. With `keepsLength` the view begins at the length. */
 export const eachMessage = (messages: Uint8Array, f: (message: Uint8Array) => void, keepsLength = false): void =>
   eachSpan(messages, (begin, from, end) => f(messages.subarray(keepsLength ? begin : from, end)))
 
-/** Calls `f` with where each of the messages is: where its length begins, where that ends, and where the message ends. */
+/** Calls `f` with three offsets of each message: of its length, of its first byte, and of its end. */
 export const eachSpan = (messages: Uint8Array, f: (begin: number, from: number, end: number) => void): void => {
   let at = 0
   while (at < messages.length) {
