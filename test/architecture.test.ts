@@ -151,6 +151,7 @@ const loads: Readonly<
       "effect/SchemaAST",
       "effect/SchemaIssue",
       "effect/SchemaParser",
+      "effect/SchemaTransformation",
       "effect/Scope",
       "effect/Tracer"
     ]

@@ -55,17 +55,19 @@ const sort = (ast: SchemaAST.Union): Members | undefined => {
     types.push(member)
   }
   let byTag: Discriminator | undefined
+  let byIndex: ReadonlyMap<unknown, number> | undefined
   for (const [kind, indexes] of byKind) {
     if (indexes.length === 1) continue
-    if (kind !== "object") return undefined
-    byTag = discriminatorOf(indexes, types)
-    if (byTag === undefined) return undefined
+    if (kind === "array") byIndex = firstOf(indexes, types)
+    if (kind === "object") byTag = discriminatorOf(indexes, types)
+    if ((kind === "array" ? byIndex : kind === "object" ? byTag : undefined) === undefined) return undefined
   }
   const memberOf = (value: unknown): number => {
     const kind = kindOf(value)
     if (kind === "object" && byTag !== undefined) {
       return byTag.indexes.get((value as Record<PropertyKey, unknown>)[byTag.key]) ?? -1
     }
+    if (kind === "array" && byIndex !== undefined) return byIndex.get((value as ReadonlyArray<unknown>)[0]) ?? -1
     return (kind === undefined ? undefined : byKind.get(kind)?.[0]) ?? -1
   }
   return { literals, types, memberOf, count: literals.size + types.length }
@@ -146,6 +148,23 @@ const kindOfType = (ast: SchemaAST.AST): Kind | undefined => {
 interface Discriminator {
   readonly key: PropertyKey
   readonly indexes: ReadonlyMap<unknown, number>
+}
+
+/** The members by the first element of a tuple, where that is a literal of its own in each of them. */
+const firstOf = (
+  indexes: ReadonlyArray<number>,
+  types: ReadonlyArray<SchemaAST.AST>
+): ReadonlyMap<unknown, number> | undefined => {
+  const byValue = new Map<unknown, number>()
+  let all = 0
+  for (const index of indexes) {
+    const [first] = (types[index] as SchemaAST.Arrays).elements
+    const values = first === undefined || SchemaAST.isOptional(first) ? undefined : valuesOf(first)
+    if (values === undefined) return undefined
+    for (const value of values) byValue.set(value, index)
+    all += values.length
+  }
+  return byValue.size === all ? byValue : undefined
 }
 
 /** A field that is a literal of its own in each member. */

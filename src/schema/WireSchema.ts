@@ -6,7 +6,9 @@
  */
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { linkOf, natives, representationOf } from "./SchemaLayout.ts"
+import { membersOf } from "./UnionMembers.ts"
 
 const wires = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 
@@ -14,6 +16,8 @@ const wires = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 export const wireOf = (ast: SchemaAST.AST): SchemaAST.AST => {
   let wire = wires.get(ast)
   if (wire === undefined) {
+    // a schema that refers to itself is met again before it is done
+    wires.set(ast, new SchemaAST.Suspend(() => wires.get(ast)!, undefined, undefined, undefined, ast.context))
     wire = ast.encoding === undefined ? derive(ast) : withLastLink(ast, ast.encoding, wireOf)
     wires.set(ast, wire)
     wires.set(wire, wire)
@@ -51,13 +55,37 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
     }
     case "Union": {
       const { annotations, checks, context, encodingChecks, options, types } = ast
-      return new SchemaAST.Union(types.map(wireOf), options, annotations, checks, undefined, context, encodingChecks)
+      const wires = types.map(wireOf)
+      // what a suspended member is made of is known without its wire, which may be the one that is being made
+      const encoded = types.map((type, i) => SchemaAST.toEncoded(type._tag === "Suspend" ? resolved(type) : wires[i]!))
+      const members = membersOf(new SchemaAST.Union(encoded, options)) === undefined ? wires.map(tagged) : wires
+      return new SchemaAST.Union(members, options, annotations, checks, undefined, context, encodingChecks)
     }
     case "Suspend":
       return new SchemaAST.Suspend(() => wireOf(ast.thunk()), ast.annotations, ast.checks, undefined, ast.context)
     default:
       return ast
   }
+}
+
+/**
+ * A member of a union whose members look alike when they are encoded: it travels with its index. By its encoding alone the
+ * receiver could take the value for one of another member.
+ */
+const tagged = (member: SchemaAST.AST, index: number): SchemaAST.AST =>
+  SchemaAST.decodeTo(
+    new SchemaAST.Arrays(false, [new SchemaAST.Literal(index), member], []),
+    SchemaAST.toType(member),
+    SchemaTransformation.transform<unknown, readonly [number, unknown]>({
+      decode: ([, value]) => value,
+      encode: (value) => [index, value]
+    })
+  )
+
+const resolved = (ast: SchemaAST.AST): SchemaAST.AST => {
+  let inner = ast
+  while (inner._tag === "Suspend") inner = inner.thunk()
+  return inner
 }
 
 /** A copy of a node, as Effect makes them: the constructors of nodes take their fields in different orders. */

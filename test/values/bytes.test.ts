@@ -54,7 +54,13 @@ const views = Flame.fn(
     )
 )
 
-const layer = Layer.orDie(FlameLayer.test([sum, note, view, nested, views], { max: 1 }))
+const big = Flame.fn(
+  "big",
+  { payload: { texts: Schema.Array(Schema.String) }, success: Schema.Array(Schema.Number), maxValue: 10_000 },
+  ({ texts }) => Effect.succeed(Array.from({ length: texts.length }, (_, i) => i).concat(Array(1_000).fill(0)))
+)
+
+const layer = Layer.orDie(FlameLayer.test([sum, note, view, nested, views, big], { max: 1 }))
 const isAll = (bytes: Uint8Array, value: number) => bytes.every((byte) => byte === value)
 
 /** Takes the memory of bytes away, as a transfer to another thread does. */
@@ -147,6 +153,17 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
       for (const bytes of [...items, ...all, yield* Flame.call(view, { size: 10 })]) {
         assert.isAtMost(bytes.buffer.byteLength, 20)
       }
+    })
+  )
+
+  it.effect("do not count towards maxValue, other values do: PayloadTooLarge names the option [C191]", () =>
+    Effect.gen(function* () {
+      const payload = reasonOf(yield* Effect.exit(Flame.call(big, { texts: ["x".repeat(20_000)] })))
+      assert.strictEqual(payload?._tag, "PayloadTooLarge")
+      assert.match(payload!.message, /the payload of big .*the limit is 10000: raise `maxValue` of the function/)
+      const result = reasonOf(yield* Effect.exit(Flame.call(big, { texts: [] })))
+      assert.strictEqual(result?._tag, "PayloadTooLarge")
+      assert.match(result!.message, /the result of big .*raise `maxValue` of the function, give a stream of parts/)
     })
   )
 })
