@@ -24,7 +24,7 @@ const Either: Schema.Codec<unknown> = Schema.Union([
   Schema.Struct({ a: Schema.suspend(() => Either), b: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ a: Schema.suspend(() => Either), c: Schema.optionalKey(Schema.NumberFromString) }),
   Schema.Null
-]) as never
+])
 
 const schemas: Readonly<Record<string, Schema.Top>> = {
   "an integer": Schema.Int,
