@@ -21,6 +21,10 @@ const note = Flame.fn("note", { payload: Schema.Uint8Array }, (bytes) =>
   )
 )
 
+/** Runs until it is let go. */
+const gate = { open: (): void => {}, wait: new Promise<void>(() => {}) }
+const hold = Flame.fn("hold", {}, () => Effect.promise(() => gate.wait))
+
 /** Memory that the functions go on using after they have given a view of it. */
 const scratch = new Uint8Array(200_000)
 const spoil = Effect.sync(() => scratch.fill(9))
@@ -60,7 +64,7 @@ const big = Flame.fn(
   ({ texts }) => Effect.succeed(Array.from({ length: texts.length }, (_, i) => i).concat(Array(1_000).fill(0)))
 )
 
-const layer = Layer.orDie(FlameLayer.test([sum, note, view, nested, views, big], { max: 1 }))
+const layer = Layer.orDie(FlameLayer.test([sum, hold, note, view, nested, views, big], { max: 1 }))
 const isAll = (bytes: Uint8Array, value: number) => bytes.every((byte) => byte === value)
 
 /** Takes the memory of bytes away, as a transfer to another thread does. */
@@ -98,12 +102,14 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
 
     it.effect("that are detached while the call waits for a slot are InvalidPayload [C185]", () =>
       Effect.gen(function* () {
-        const busy = yield* Effect.forkChild(Flame.call(note, new Uint8Array([0])))
+        gate.wait = new Promise((resolve) => (gate.open = resolve))
+        const busy = yield* Effect.forkChild(Flame.call(hold))
         yield* Effect.yieldNow
         const bytes = new Uint8Array(100)
         const waiting = yield* Effect.forkChild(Effect.exit(Flame.call(sum, bytes)))
         yield* Effect.yieldNow
         detach(bytes)
+        gate.open()
         assert.strictEqual(reasonOf(yield* Fiber.join(waiting))?._tag, "InvalidPayload")
         yield* Fiber.join(busy)
       })
