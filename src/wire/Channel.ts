@@ -1,18 +1,18 @@
 /**
- * One end of a channel: messages both ways for as long as one call lasts, between its Request and its final frame.
+ * A channel carries messages in both directions while one call lasts, between its Request and its final frame. A `Channel`
+ * is one end.
  *
- * A message is any bytes, also none. On the way each has its length before it, as a varint, and they are cut into frames
- * without regard to where one ends: a million small ones cost a frame per 32 KiB, and a large one takes turns with what
- * else is under way, as a large body does.
+ * A message is any bytes, also none. Each message travels behind its length, as a varint. Frames are cut without regard to
+ * messages: a million small messages cost a frame per 32 KiB, and a large message takes turns with other large bodies.
  *
- * **Order.** Messages of one direction arrive in order, all of them before the final frame that is sent after `flushed`.
+ * **Order.** Messages of one direction arrive in order, all of them before a final frame that is sent after `flushed`.
  *
- * **Back-pressure.** The sender may be as many bytes ahead as the receiver grants, at first `creditWindow` (128 KiB). The
- * receiver grants more as `consumed` tells it that messages have been used. Its window grows to `maxCreditWindow` (4 MiB)
- * while its user keeps up and no frames of other calls come beside, and shrinks again otherwise. So it holds at most a
- * window and the largest message; what the sender holds beyond that is told by `send`.
+ * **Backpressure.** The receiver grants how many bytes the sender may be ahead, at first `creditWindow` (128 KiB), and
+ * grants more when `consumed` is called. The window grows to `maxCreditWindow` (4 MiB) while the user keeps up and no
+ * frames of other calls come, and shrinks otherwise. So the receiver holds at most a window and the largest message. The
+ * sender learns from `send` when bytes wait on its side.
  *
- * **Violations** end the session: more than was granted, a message above the limit, a length that is none.
+ * **Violations** end the session: more bytes than were granted, a message above the limit, a malformed length.
  */
 import { lengthOf } from "../schema/Varint.ts"
 import { OutgoingMessages } from "./Outgoing.ts"
@@ -20,48 +20,48 @@ import { creditWindow, maxCreditWindow, unfilled } from "./Inbox.ts"
 import { Kind, kindName } from "./Frame.ts"
 import type { Link } from "./Link.ts"
 
-/** Who uses an end of a channel. */
+/** The user of one end of a channel. */
 export interface ChannelHandlers {
   /**
-   * Whole messages, each with its length before it, as `Varint.eachMessage` reads them. The bytes are a view that holds only during the
-   * call. They count against the window until `consumed(messages.length)`.
+   * Takes whole messages, each behind its length, as `Varint.eachMessage` reads them. The bytes are a view that holds only
+   * during the call. They count against the window until `consumed(messages.length)`.
    */
   readonly batch: (messages: Buffer) => void
   /**
-   * One message that came in pieces, with its length before it if `keepsLength`. It is the receiver's own, and counts
+   * Takes a message that came in pieces, behind its length if `keepsLength`. The bytes belong to the receiver, and count
    * until `consumed(message.length)`.
    */
   readonly large: (message: Uint8Array) => void
-  /** There is room again after `send` gave false. */
+  /** Called when there is room again after `send` returned false. */
   readonly ready: () => void
-  /** Whether `large` wants messages with their length before them. Default false. */
+  /** Whether `large` takes messages with their lengths. Default false. */
   readonly keepsLength?: boolean
-  /** Bytes that a message may have beyond the limit of its place, for what is around a value. Default 0. */
+  /** Bytes that a message may have beyond `LinkEnd.limit`, for the head around a value. Default 0. */
   readonly slack?: number
-  /** Told where the runner will have to go, but has time until then. */
+  /** Called when the runner has to leave, and has time until then. */
   readonly leave?: () => void
 }
 
-/** Which end this is, on which link, for which call. */
+/** The link, the side and the call of one end. */
 export interface LinkEnd {
   readonly link: Link
   readonly side: "parent" | "runner"
   readonly id: number
-  /** The largest message that may come, in bytes. */
+  /** The largest message that may arrive, in bytes. */
   readonly limit: number
 }
 
-/** Bytes that may wait here for credit before `send` asks to wait, and how few there must be to go on. */
+/** Bytes that may wait for credit before `send` returns false, and the bytes at which `ready` is called. */
 const highWater = 64 * 1024
 const lowWater = 32 * 1024
 
 /**
- * Messages above this do not wait for their rest in a buffer of the channel, which is copied for each piece that comes: a
- * peer that sends a byte in a frame could make that cost a thousand times what it sends.
+ * Larger messages do not wait for their rest in `tail`, in bytes. `tail` is copied for each piece that arrives: a peer that
+ * sends one byte in a frame would make the copies cost a thousand times the bytes that it sends.
  */
 const tailLimit = 1024
 
-/** How often in a row nothing else may have come before the window grows. */
+/** Grants in a row without other frames after which the window grows. */
 const lonelyGrants = 4
 
 const nothing = Buffer.alloc(0)
@@ -79,7 +79,7 @@ export class Channel {
   private isDropped = false
   private isFull = false
   private drainers: Array<() => void> = []
-  /** The begin of a message whose length or rest has not come. */
+  /** The beginning of a message whose length or rest has not arrived. */
   private tail: Buffer = nothing
   private growing: Growing | undefined
   private received = 0
@@ -102,9 +102,9 @@ export class Channel {
   }
 
   /**
-   * Sends messages that have their lengths before them already, whole or not; false when it should wait for `ready`.
+   * Sends messages behind their lengths, whole or in pieces. Returns false when the caller should wait for `ready`.
    *
-   * Bytes above 8 KiB are not copied: they must not be changed any more. After the end nothing is sent.
+   * More than 8 KiB are not copied and must not be changed any more. Nothing is sent after the end of the channel.
    */
   send(messages: Uint8Array): boolean {
     if (this.isDropped || this.out.isBroken) return true
@@ -133,7 +133,7 @@ export class Channel {
     return !this.isFull
   }
 
-  /** Sends one message; false when it should wait for `ready`. */
+  /** Sends one message. Returns false when the caller should wait for `ready`. */
   sendMessage(message: Uint8Array): boolean {
     if (message.length > 4 * 1024) {
       this.send(lengthOf(message.length))
@@ -146,20 +146,20 @@ export class Channel {
     return this.send(whole)
   }
 
-  /** Runs `f` once all that was sent is handed to the connection, or dropped; at once when it is. */
+  /** Runs `f` when everything that was sent has been handed to the connection or dropped; at once if it has. */
   flushed(f: () => void): void {
     if (this.out.left === 0) f()
     else this.drainers.push(f)
   }
 
-  /** Drops what is unsent and sends nothing any more: its receiver may be left with a part of a message. */
+  /** Drops unsent bytes and sends nothing any more. The receiver may be left with a part of a message. */
   dropUnsent(): void {
     this.isDropped = true
     this.at.link.dropMessages(this.out)
     this.relieved()
   }
 
-  /** The call is over: nothing is sent or granted any more. */
+  /** Ends the channel: nothing is sent or granted any more. */
   endChannel(): void {
     this.isEnded = true
     this.dropUnsent()
@@ -175,23 +175,23 @@ export class Channel {
     return this.isDropped
   }
 
-  /** Whether a message has come in part. */
+  /** Whether a message has arrived in part. */
   get isBetween(): boolean {
     return this.tail.length > 0 || this.growing !== undefined
   }
 
-  /** The receiver has used messages of so many bytes. */
+  /** Counts bytes of messages that the receiver has used. */
   consumed(bytes: number): void {
     this.held -= bytes
     this.grantMore()
   }
 
-  /** A Grant frame of this call has come. */
+  /** Takes a Grant frame of this call. */
   onGrant(more: number): void {
     if (!this.isDropped) this.at.link.grantMessages(this.out, more)
   }
 
-  /** Bytes of an Items frame of this call have come. */
+  /** Takes bytes of an Items frame of this call. */
   onItems(bytes: Buffer): void {
     this.received += bytes.length
     if (this.received > this.granted) return this.violate("beyond their credit")
@@ -216,7 +216,7 @@ export class Channel {
     return bytes.subarray(n)
   }
 
-  /** Gives the whole messages in these bytes to their receiver and keeps the rest. */
+  /** Gives the whole messages to the receiver and keeps the rest. */
   private cut(bytes: Buffer): void {
     const { limit } = this.at
     let end = 0
@@ -229,7 +229,7 @@ export class Channel {
         byte = bytes[at++]!
         length += (byte & 0x7f) * scale
         scale *= 128
-        if (at - end > 7) return this.violate("with a length that is none")
+        if (at - end > 7) return this.violate("with a malformed length")
       }
       if (byte >= 0x80) break
       if (length > limit + (this.handlers.slack ?? 0))
@@ -272,7 +272,7 @@ export class Channel {
     this.resize(link.smallFrames)
   }
 
-  /** The next window: larger while its user waits for more and nothing has come beside, smaller while neither is so. */
+  /** Sets the next window: larger while the user keeps up and no other frames come, smaller otherwise. */
   private resize(frames: number): void {
     if (this.seen !== frames) {
       this.seen = frames

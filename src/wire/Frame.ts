@@ -14,13 +14,13 @@ export const protocol = 3
 /** Bytes before the body. */
 export const headerSize = 9
 
-/** Bodies up to this size travel in one frame, in bytes. */
+/** Larger bodies travel in parts. In bytes. */
 export const inlineLimit = 32 * 1024
 
-/** The body of one Part, in bytes: what a small frame may have to wait behind. */
+/** The body of one Part, in bytes. A small frame waits behind few of them. */
 export const partSize = 32 * 1024
 
-/** No frame's body is larger, in bytes; a peer that announces more is cut off before anything is allocated. */
+/** The largest body of any frame, in bytes. A larger length ends the session before anything is allocated. */
 export const frameLimit = 256 * 1024
 
 /** Kinds of frames. Kinds of bodies that come in parts are even for what a caller sends and odd for what comes back. */
@@ -95,8 +95,8 @@ export const isItems = (kind: number): boolean => kind === Kind.ItemsRequest || 
 const isPart = (kind: number): boolean => kind === Kind.PartRequest || kind === Kind.PartResponse || isItems(kind)
 
 /**
- * What a parser finds. `part` gets the bytes of Parts and Items as they come; what arrives is a view that holds only during
- * the call.
+ * The receiver of parsed frames. `part` gets the bytes of Parts and Items as they arrive. All bytes are views that hold only
+ * during the call.
  */
 export interface ParserHandlers {
   readonly frame: (kind: number, id: number, body: Buffer) => void
@@ -106,16 +106,16 @@ export interface ParserHandlers {
 
 const none = Buffer.alloc(0)
 
-/** What an incomplete frame is held in, unless it is larger; memory above that is not kept. */
+/** Size of the buffer that is kept for incomplete frames, in bytes. A larger buffer is released after its frame. */
 const heldSize = 4 * 1024
 
 /**
- * Cuts a stream of bytes into frames; holds at most one incomplete frame.
+ * Cuts a stream of bytes into frames, and holds at most one incomplete frame.
  *
- * What is pushed is not kept: a socket reads the next bytes into the same memory.
+ * The parser keeps no pushed bytes: a socket reads the next bytes into the same memory.
  */
 export class Parser {
-  /** The begin of a frame whose rest has not come: `have` bytes of `need`. */
+  /** The beginning of a frame whose rest has not arrived: `have` bytes of `need`. */
   private held = none
   private have = 0
   private need = headerSize
@@ -126,7 +126,7 @@ export class Parser {
   private paused = false
   /** Bytes that came and are not parsed, because the parser is paused. */
   private rest: Buffer = none
-  /** What is parsed by `resume` right now. */
+  /** The kept bytes that `resume` parses right now. */
   private resumed: Buffer = none
   private readonly handlers: ParserHandlers
 
@@ -180,7 +180,7 @@ export class Parser {
     return this.have === 0 && this.partLeft === 0 && this.rest.length === 0
   }
 
-  /** Takes the next frame, or what has come of it; gives where it ends. */
+  /** Takes the next frame, or its beginning. Returns where it ends. */
   private cut(chunk: Buffer, at: number): number {
     const rest = chunk.length - at
     if (rest < headerSize) return this.hold(chunk, at, headerSize)
@@ -199,7 +199,7 @@ export class Parser {
     return end
   }
 
-  /** Keeps the begin of a frame of so many bytes, as far as that is known. */
+  /** Keeps the beginning of a frame that needs so many bytes, as far as its length is known. */
   private hold(chunk: Buffer, at: number, need: number): number {
     this.need = need
     this.reserve(need)
@@ -214,7 +214,7 @@ export class Parser {
     this.held = held
   }
 
-  /** Takes the rest of the frame whose begin is held. */
+  /** Takes the rest of the frame whose beginning is held. */
   private complete(chunk: Buffer, at: number): number {
     at = this.fill(chunk, at)
     if (this.have < headerSize) return at
@@ -263,7 +263,7 @@ export class Parser {
     return 0
   }
 
-  /** Takes nothing more: whatever comes now is dropped. */
+  /** Drops everything that arrives from now on. */
   stop(): void {
     this.broken = true
     this.held = none
@@ -273,7 +273,7 @@ export class Parser {
   }
 }
 
-/** A whole frame as bytes, for the few that are written outside a Link. */
+/** Encodes a whole frame, for frames that are written outside a Link. */
 export const encode = (kind: Kind, id: number, body: Uint8Array): Buffer => {
   const frame = Buffer.allocUnsafe(headerSize + body.length)
   frame.writeUInt32BE(body.length, 0)
@@ -283,8 +283,8 @@ export const encode = (kind: Kind, id: number, body: Uint8Array): Buffer => {
   return frame
 }
 
-/** JSON bodies: the handshake and what is rare. */
+/** Encodes a JSON body, for the handshake and rare frames. */
 export const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
-/** The frame by which a process that cannot be a runner says so, whole, for a synchronous write. */
+/** The whole Fail frame of a process that cannot be a runner, for a synchronous write. */
 export const fail = (cause: BootFailure): Buffer => encode(Kind.Fail, 0, json({ ...cause }))

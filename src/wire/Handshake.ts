@@ -1,7 +1,7 @@
 /**
- * What the two sides of a session tell each other first.
+ * The handshake of a session, as JSON bodies of its first frames.
  *
- * A runner says Hello when it can serve, its parent answers Welcome or Refuse; a runner that cannot serve says Fail.
+ * A runner sends Hello when it can serve, and its parent answers Welcome or Refuse. A runner that cannot serve sends Fail.
  */
 import * as Exit from "effect/Exit"
 import * as LogLevel from "effect/LogLevel"
@@ -41,7 +41,7 @@ export interface Welcome {
   readonly logLevel?: LogLevel.LogLevel
 }
 
-// by hand, not by Schema: compiling two codecs would be a good part of a runner's boot
+// Not by Schema: compiling two codecs would be a large part of a runner's boot.
 const parse = (
   bytes: Uint8Array,
   revive?: (key: string, value: unknown) => unknown
@@ -75,7 +75,7 @@ const asHello = (value: Readonly<Record<string, unknown>>): Hello | undefined =>
   return steps === undefined ? hello : { ...hello, steps }
 }
 
-/** Only for people: what makes no sense is left out. */
+/** Decodes the times of a boot, which only people read. Invalid times are left out. */
 const asSteps = (value: unknown): HelloSteps | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   const { imported, importing, said } = value as Record<string, unknown>
@@ -84,7 +84,7 @@ const asSteps = (value: unknown): HelloSteps | undefined => {
 
 const isTime = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e12
 
-/** What a Welcome frame says; undefined when it is not one. */
+/** Decodes a Welcome frame. Returns undefined for any other body. */
 export const decodeWelcome = (bytes: Uint8Array): Welcome | undefined => {
   const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = parse(bytes) ?? {}
   const isNumber = (value: unknown): value is number => typeof value === "number" && value >= 0
@@ -115,7 +115,7 @@ export const checkHello = (
   expected: { readonly runner: string; readonly life: string; readonly fingerprints: ReadonlyMap<string, string> }
 ): Hello | BootFailure => {
   const said = parse(bytes)
-  // only the version is looked at before the versions are known to agree: the rest may have another shape in another one
+  // Another version of the protocol may have another shape: only the version is read before the versions agree.
   if (!Number.isInteger(said?.["protocol"]))
     return new NotARunner({ detail: "what dialled back is not a runner of this library" })
   if (said?.["protocol"] !== protocol) {

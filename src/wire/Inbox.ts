@@ -58,7 +58,7 @@ export class Inbox {
     this.handlers = handlers
   }
 
-  /** Drops what has come of a large body of this call; false when none was under way. */
+  /** Drops the received part of a large body of this call. Returns false when none was under way. */
   forget(id: number, direction: "request" | "response"): boolean {
     const incoming = direction === "request" ? this.incomingRequests : this.incomingResponses
     const body = incoming.size > 0 ? incoming.get(id) : undefined
@@ -74,7 +74,7 @@ export class Inbox {
     this.promised = 0
   }
 
-  /** A large body begins. */
+  /** Takes an Open frame: a large body begins. */
   open(open: number, id: number, body: Buffer): void {
     if (body.length < 9) return this.handlers.violate(`${kindName(open)} frame of ${body.length} bytes`)
     const total = body.readDoubleBE(0)
@@ -104,11 +104,11 @@ export class Inbox {
     })
   }
 
-  /** Bytes of a large body. */
+  /** Takes bytes of a large body. */
   part(kind: number, id: number, bytes: Buffer): void {
     const map = kind === Kind.PartRequest ? this.incomingRequests : this.incomingResponses
     const body = map.get(id)
-    // whoever gives up a large body stops sending it before it says so, so nothing of it can come later
+    // A sender stops a large body before it cancels the call, so no part can come later.
     if (body === undefined)
       return this.handlers.violate(`a ${kindName(kind)} frame for call ${id}, of which no large body is under way`)
     const filled = body.filled + bytes.length

@@ -1,8 +1,8 @@
 /**
- * Frames over a Transport: the session between a parent and one runner.
+ * A session between a parent and one runner: frames over a Transport.
  *
- * What leaves is an Outbox's affair, large bodies that come an Inbox's. A peer that breaks a rule loses its connection,
- * and nothing else.
+ * The Outbox writes frames, the Inbox puts large bodies together. A peer that breaks a rule loses its connection, and
+ * nothing else.
  */
 import { printableLine } from "../error/PeerText.ts"
 import type { OutgoingMessages } from "./Outgoing.ts"
@@ -15,23 +15,23 @@ export { creditWindow, maxCreditWindow } from "./Inbox.ts"
 
 /** How a session ended. */
 export interface LinkClosed {
-  /** The peer broke the protocol: what it did. */
+  /** How the peer broke the protocol; undefined if it did not. */
   readonly violation: string | undefined
   readonly error: Error | undefined
 }
 
 export interface LinkHandlers {
-  /** A frame, or the head of a large body with its payload; `body` is a view that holds only during the call. */
+  /** Takes a frame, or the head of a large body with its payload. `body` is a view that holds only during the call. */
   readonly message: (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => void
-  /** Whether a large body of this size may come; a string says why not and ends the session. */
+  /** Decides whether a large body of this size may come. A string says why not, and ends the session. */
   readonly accept: (kind: number, id: number, total: number) => string | undefined
-  /** Bytes of the messages of a channel: a view that holds only during the call. Without it they are a violation. */
+  /** Takes bytes of a channel's messages: a view that holds only during the call. Absent: Items frames are a violation. */
   readonly items?: (kind: number, id: number, bytes: Buffer) => void
-  /** That many more bytes of a channel's messages may be sent. Without it that is a violation. */
+  /** Takes a grant for a channel's messages, in bytes. Absent: Grant frames are a violation. */
   readonly grant?: (kind: number, id: number, more: number) => void
   /** A write has left bytes in the connection: `buffered` tells how many. */
   readonly congested?: () => void
-  /** Comes once, last. */
+  /** Called once, last. */
   readonly closed: (how: LinkClosed) => void
 }
 
@@ -72,7 +72,7 @@ export class Link {
     this.handlers = handlers
   }
 
-  /** Begins to read; the handlers may be called from now on. */
+  /** Starts to read. The handlers may be called from now on. */
   open(): void {
     this.transport.start({
       data: (chunk) => this.onData(chunk),
@@ -94,42 +94,42 @@ export class Link {
     this.outbox.send(kind, id, none, body)
   }
 
-  /** Drops what is unsent of a large body of this call; false when there was nothing of it left to send. */
+  /** Drops the unsent rest of a large body of this call. Returns false when nothing was left to send. */
   abandon(id: number, direction: "request" | "response"): boolean {
     return this.outbox.abandon(id, direction)
   }
 
-  /** Drops what has come of a large body of this call; false when none was under way. */
+  /** Drops the received part of a large body of this call. Returns false when none was under way. */
   forget(id: number, direction: "request" | "response"): boolean {
     return this.inbox.forget(id, direction)
   }
 
-  /** Sends bytes of a channel's messages when its turn comes; they are not copied if there are many of them. */
+  /** Sends bytes of a channel's messages when their turn comes. More than 8 KiB are not copied. */
   sendMessages(messages: OutgoingMessages, bytes: Uint8Array): void {
     this.outbox.sendMessages(messages, bytes)
   }
 
-  /** The receiver of a channel's messages takes that many more bytes of them. */
+  /** Adds credit for a channel's messages, in bytes. */
   grantMessages(messages: OutgoingMessages, more: number): void {
     this.outbox.grantMessages(messages, more)
   }
 
-  /** Drops what is unsent of a channel's messages. */
+  /** Drops the unsent bytes of a channel's messages. */
   dropMessages(messages: OutgoingMessages): void {
     this.outbox.dropMessages(messages)
   }
 
-  /** How many frames of calls have come so far: beside them nothing large gets much credit. */
+  /** Frames of calls that have arrived. Large bodies get little credit while they keep coming. */
   get smallFrames(): number {
     return this.inbox.smallFrames
   }
 
-  /** Runs `f` when no large body is under way any more; at once when none is, never when the link ends before. */
+  /** Runs `f` when no large body is left to send, at once if none is. Never runs `f` if the link ends before. */
   whenSent(f: () => void): void {
     this.outbox.whenSent(f)
   }
 
-  /** Runs `f` at the end of this turn, or once the transport takes more again: for what may wait. */
+  /** Runs `f` at the end of this turn, or when a congested transport has drained. */
   whenFree(f: () => void): void {
     this.outbox.whenFree(f)
   }
@@ -139,7 +139,7 @@ export class Link {
     return this.outbox.unsent
   }
 
-  /** Bytes that were handed to the connection and have not left. */
+  /** Bytes that wait in the connection. */
   get buffered(): number {
     return this.transport.buffered?.() ?? 0
   }
@@ -170,7 +170,7 @@ export class Link {
     this.transport.later(f)
   }
 
-  /** The turn in which what is sent now leaves: it was handed to the transport when `flushed` is as high. */
+  /** The turn in which a frame that is sent now leaves. It has been handed to the transport when `flushed` is as high. */
   get turn(): number {
     return this.outbox.turn
   }
@@ -184,14 +184,14 @@ export class Link {
     return this.outbox.begun
   }
 
-  /** Sends what was sent so far, then closes. Large bodies that are under way are lost. */
+  /** Flushes and then closes the connection. The unsent rest of large bodies is lost. */
   endSession(): void {
     if (this.isClosed) return
     this.outbox.flushLast()
     this.transport.end()
   }
 
-  /** Closes now; nothing more is taken in. */
+  /** Closes the connection now. Nothing more is handled. */
   destroy(error?: Error): void {
     this.parser.stop()
     this.transport.destroy(error)
@@ -210,7 +210,7 @@ export class Link {
     this.transport.destroy()
   }
 
-  /** Whatever a peer sends ends its own session at worst: an error here would end this process. */
+  /** Handles bytes of the peer. An exception ends the session: outside of it, it would end this process. */
   private onData(chunk: Uint8Array): void {
     try {
       this.parser.push(chunk)
@@ -234,7 +234,7 @@ export class Link {
 
   private onFrame(kind: number, id: number, body: Buffer): void {
     if (kind < Kind.OpenRequest) {
-      // not for those that come all the time, whatever else does
+      // Pings and the like come at any time, and say nothing about calls.
       if (kind < Kind.Ping) this.inbox.smallFrames++
       return this.handlers.message(kind, id, body, undefined)
     }
@@ -275,7 +275,7 @@ export class Link {
 
   private onClosed(error: Error | undefined): void {
     if (this.isClosed) return
-    // the peer sent these frames before it left
+    // The peer sent these frames before it left.
     while (this.parser.isPaused && this.violated === undefined) this.guarded(() => this.parser.resume())
     this.isClosed = true
     if (this.violated === undefined && error === undefined && !this.parser.isAtBoundary) {

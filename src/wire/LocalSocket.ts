@@ -12,7 +12,7 @@ type OnRead = NonNullable<SocketConstructorOpts["onread"]>
 /** About what a socketpair holds on Linux: with less a large value takes more reads. */
 const readSize = 256 * 1024
 
-/** One for all: what is read has been handled before anything else is. Memory that is never read into costs nothing. */
+/** The buffer of all sockets: bytes are handled before the next read. Pages that are never read into cost nothing. */
 let shared: Buffer | undefined
 
 /** The pipe over a socket that `open` makes, which must read in the given way. Nothing is read before its start. */

@@ -1,5 +1,5 @@
 /**
- * What a runner logs, as it travels: JSON lines, a few in a frame, all of them small.
+ * Log lines of a runner on the wire: a few JSON lines in a frame, all of them small.
  *
  * A Logs frame is a JSON array of lines; a number in it says that so many were left out there.
  */
@@ -9,7 +9,7 @@ import { fitting, sayable } from "./Annotations.ts"
 /** No Logs frame is larger, in bytes, and so no line. */
 export const logsLimit = 16 * 1024
 
-/** One line of a log. */
+/** A line of a log. */
 export interface LogLine {
   readonly level: Severity
   /** Milliseconds since 1970, by the runner's clock. */
@@ -59,7 +59,7 @@ export const encodeLine = (line: LogLine): string => {
   return JSON.stringify({ level: line.level, at: line.at, message: ["(a line that cannot be sent)"] })
 }
 
-/** Takes from the front what fits into one frame, and makes its body; `dropped` lines are missing before it. */
+/** Takes the lines from the front that fit one frame, and encodes its body. `dropped` lines are missing before them. */
 export const takeFrame = (lines: Array<string>, dropped: number): Buffer => {
   let text = dropped === 0 ? "[" : `[${dropped}`
   let bytes = text.length + 1

@@ -6,7 +6,7 @@
 import { isPrintable } from "../error/PeerText.ts"
 import { decodeHead, encodeHead, type Extras, type RequestHead, type SpanIds } from "./Request.ts"
 
-/** What is called: names, because the parent may not have the function's code. */
+/** The target of a nested call, by names: the parent may not have the function's code. */
 export interface NestedTarget {
   /** Id of the pool. */
   readonly pool: string
@@ -16,7 +16,7 @@ export interface NestedTarget {
   readonly idempotent: boolean
   /** Nobody waits for its result. */
   readonly cast: boolean
-  /** It was asked to have no budget of its own: that stands over what the pool says. */
+  /** Whether the caller asked for no budget: that overrides the timeout of the pool. */
   readonly isUnbounded: boolean
 }
 
@@ -47,7 +47,7 @@ const flag = { cast: 1, idempotent: 2, unbounded: 4 }
 
 const fixed = 7
 
-/** What of a head is that of its target. */
+/** The encoded beginnings of heads, by target. */
 const begins = new WeakMap<NestedTarget, Buffer>()
 
 const beginOf = (target: NestedTarget): Buffer => {
@@ -66,7 +66,7 @@ const beginOf = (target: NestedTarget): Buffer => {
   return begin
 }
 
-/** Writes a head: cheaply for a target that is given again. */
+/** Encodes a head. A target that is given again costs no encoding of its names. */
 export const encode = (
   caller: number,
   target: NestedTarget,
@@ -85,7 +85,7 @@ export const encode = (
 
 type Names = Pick<NestedTarget, "pool" | "name" | "layout">
 
-/** Names that were read, by their bytes: most calls are of few functions. */
+/** Decoded names, by their bytes: most calls are of few functions. */
 const known = new Map<string, Names>()
 const mostKnown = 256
 const longestKnown = 1_024
@@ -104,13 +104,13 @@ const namesIn = (bytes: Buffer, end: number): Names | undefined => {
   if (Math.max(name.length, pool.length, layout.length) > longestName) return undefined
   const read = { pool, name, layout }
   if (end - fixed > longestKnown) return read
-  // a runner that makes names up must not fill its parent's memory
+  // A runner that invents names must not fill its parent's memory.
   if (known.size >= mostKnown) known.clear()
   known.set(key, read)
   return read
 }
 
-/** Reads a head; undefined when the bytes are not one. */
+/** Decodes a head. Returns undefined for malformed bytes. */
 export const decode = (bytes: Buffer): NestedHead | undefined => {
   if (bytes.length < fixed) return undefined
   const flags = bytes[4]!

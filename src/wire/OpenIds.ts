@@ -1,7 +1,7 @@
 /**
- * What is open on a connection, by ids that its maker gives: one that is free again is given to the next, so that ids
- * stay small and nothing is moved about. As frames keep their order, nothing that was said of an id before comes after
- * its next use.
+ * The open requests of one side of a connection, by small ids.
+ *
+ * An id is reused at once. That is safe: frames are ordered, so no late frame can refer to the previous owner of the id.
  */
 export class OpenIds<A> implements Iterable<A> {
   private readonly all: Array<A | undefined> = [undefined]
@@ -11,12 +11,12 @@ export class OpenIds<A> implements Iterable<A> {
     return this.all.length - 1 - this.free.length
   }
 
-  /** The id that the next one gets. */
+  /** The id that `add` will give next. */
   get next(): number {
     return this.free.at(-1) ?? this.all.length
   }
 
-  /** Gives it its id, which is never 0. */
+  /** Adds an element. Returns its id, which is never 0. */
   add(one: A): number {
     const id = this.free.pop() ?? this.all.length
     this.all[id] = one

@@ -1,13 +1,15 @@
 /**
- * What leaves a Link: the frames of a turn in few writes, small bodies copied into a slab, large ones by reference in
- * parts that take turns, so that no more than a few parts stand between a small frame and the peer.
+ * The sending side of a Link. The frames of a turn leave in few writes.
+ *
+ * Small bodies are copied into a slab. Large bodies are passed by reference, in parts that take turns, so that a small
+ * frame waits behind a few parts at most.
  */
 import { OutgoingMessages, LargeBody, type Outgoing } from "./Outgoing.ts"
 import { headerSize, inlineLimit, isFinal, Kind, partSize } from "./Frame.ts"
 import { creditWindow } from "./Inbox.ts"
 import type { Transport } from "./Transport.ts"
 
-/** Parts that leave in one turn: beyond it other events of the loop come first. */
+/** Parts that leave in one turn of the event loop, with several large bodies and with one alone. */
 const partsPerTurn = 2
 const partsAlone = 8
 
@@ -40,7 +42,7 @@ export class Outbox {
   private readonly outgoing: Array<Outgoing> = []
   private waiters: Array<() => void> = []
   private patient: Array<() => void> = []
-  /** Channels of which something was sent in this flush: they may have room for more. */
+  /** Channels of which this flush has sent bytes: they may have room again. */
   private relieved: Array<OutgoingMessages> = []
   private readonly transport: Transport
   private readonly onCongested: (() => void) | undefined
@@ -81,11 +83,11 @@ export class Outbox {
     this.send(kind, id, none, body)
   }
 
-  /** Sends bytes of a channel's messages, after those that wait already. */
+  /** Sends bytes of a channel's messages, behind those that wait already. */
   sendMessages(messages: OutgoingMessages, bytes: Uint8Array): void {
     if (this.isClosed || bytes.length === 0) return
     if (messages.left === 0 && !this.congested && bytes.length <= Math.min(messages.credit, copyLimit)) {
-      // as cheap as any small frame; what is under way of other calls may not delay it
+      // As cheap as any small frame, and not delayed by the large bodies of other calls.
       messages.credit -= bytes.length
       return this.send(messages.part, messages.id, none, bytes)
     }
@@ -107,14 +109,14 @@ export class Outbox {
     this.scheduleEnd()
   }
 
-  /** Drops what is unsent of a large body of this call; false when there was nothing of it left to send. */
+  /** Drops the unsent rest of a large body of this call. Returns false when nothing was left to send. */
   abandon(id: number, direction: "request" | "response"): boolean {
     if (this.outgoing.length === 0) return false
     const part = direction === "request" ? Kind.PartRequest : Kind.PartResponse
     const index = this.outgoing.findIndex((body) => body.part === part && body.id === id)
     if (index < 0) return false
     this.outgoing.splice(index, 1)
-    // somebody may wait for it to be out of the way; not at once, or their frames would overtake the one that says so
+    // `whenSent` may wait for this body. Not at once: its frames would overtake the frame that cancels the body.
     this.scheduleEnd()
     return true
   }
@@ -131,13 +133,13 @@ export class Outbox {
     return bytes
   }
 
-  /** Runs `f` when no large body is under way any more; at once when none is, never when the link ends before. */
+  /** Runs `f` when no large body is left to send, at once if none is. Never runs `f` if the link ends before. */
   whenSent(f: () => void): void {
     if (this.outgoing.length === 0) f()
     else this.waiters.push(f)
   }
 
-  /** Runs `f` at the end of this turn, or once the transport takes more again; never when the link ends before. */
+  /** Runs `f` at the end of this turn, or when a congested transport has drained. Never runs `f` if the link ends before. */
   whenFree(f: () => void): void {
     this.transport.atTurnEnd(() => {
       if (this.congested) this.patient.push(f)
@@ -145,13 +147,13 @@ export class Outbox {
     })
   }
 
-  /** The transport takes more again. */
+  /** Called when the transport has drained. */
   drained(): void {
     this.congested = false
     this.flush()
   }
 
-  /** The receiver of a large body takes that many more bytes of it. */
+  /** Adds credit for a large body, in bytes. */
   credit(part: Kind, id: number, more: number): void {
     const body = this.outgoing.find((body) => body.part === part && body.id === id)
     if (body === undefined) return
@@ -159,14 +161,14 @@ export class Outbox {
     if (!this.congested) this.schedule()
   }
 
-  /** Sends what was sent so far, but for large bodies that are under way; nothing is taken afterwards. */
+  /** Flushes once more and drops the unsent rest of large bodies. */
   flushLast(): void {
     this.outgoing.length = 0
     this.waiters = []
     this.flush()
   }
 
-  /** Takes and sends nothing any more. */
+  /** Drops everything, and sends nothing any more. */
   closeOutbox(): void {
     this.isClosed = true
     this.outgoing.length = 0
@@ -269,10 +271,10 @@ export class Outbox {
     for (const messages of relieved) messages.relieved()
   }
 
-  /** One part of each body in turn, so that two large values share the connection. */
+  /** Gathers a part of each large body in turn, so that two large values share the connection. */
   private gatherParts(): void {
     const first = this.outgoing[0]
-    // so much credit is given only to a body beside which nothing small has come for a while
+    // The receiver gives so much credit only while no small frames come.
     let left =
       this.outgoing.length === 1 && first !== undefined && first.credit > creditWindow ? partsAlone : partsPerTurn
     let blocked = 0

@@ -1,4 +1,4 @@
-/** What waits to leave of one channel's messages: bytes in order, copied together where they are few. */
+/** Bytes that wait to be sent in parts: the messages of a channel, or a large body. */
 import { isDetached } from "../schema/OwnBytes.ts"
 import { creditWindow } from "./Inbox.ts"
 
@@ -19,16 +19,16 @@ export class OutgoingMessages {
   readonly id: number
   private readonly sent: () => void
   private pieces: Array<Uint8Array> = []
-  /** How many pieces are sent, and how many bytes of the next one. */
+  /** The first piece that is not sent whole, and the bytes of it that are sent. */
   private first = 0
   private offset = 0
-  /** Where small bytes are copied to; what lies between `start` and `at` is the last of `pieces` while it is open. */
+  /** The slab for small bytes. Its bytes from `start` to `at` are the last of `pieces` while that is open. */
   private slab = nothing
   private start = 0
   private at = 0
   private isOpen = false
 
-  /** `sent` is called when some of what waited has been handed to the connection. */
+  /** `sent` is called when waiting bytes have been handed to the connection. */
   constructor(part: number, id: number, sent: () => void) {
     this.part = part
     this.id = id
@@ -54,13 +54,13 @@ export class OutgoingMessages {
     this.isOpen = true
   }
 
-  /** What is copied next begins a piece of its own. */
+  /** Ends the open piece: bytes that are copied next begin a new piece. */
   private sealPiece(): void {
     this.isOpen = false
     this.start = this.at
   }
 
-  /** Appends the next bytes to what is written. */
+  /** Appends the next bytes to `into`. */
   take(size: number, into: Array<Uint8Array>): void {
     this.left -= size
     while (size > 0) {
@@ -106,14 +106,14 @@ export class OutgoingMessages {
   }
 }
 
-/** Something that leaves in parts, as its receiver's credit allows. */
+/** A body that leaves in parts, as the credit of its receiver allows. */
 export interface Outgoing {
   readonly part: number
   readonly id: number
   credit: number
   /** Bytes that are not sent yet. */
   readonly left: number
-  /** Appends its next bytes to what is written. */
+  /** Appends the next bytes to `into`. */
   readonly take: (size: number, into: Array<Uint8Array>) => void
   /** Whether none of the next bytes has lost its memory to somebody else. */
   readonly isIntact: (size: number) => boolean
@@ -121,7 +121,7 @@ export interface Outgoing {
   readonly lost: () => void
 }
 
-/** A large body, which is not copied: it must not be changed until it has left. */
+/** A large body. Its bytes are not copied, and must not be changed until they have left. */
 export class LargeBody implements Outgoing {
   credit = creditWindow
   private offset = 0

@@ -13,7 +13,7 @@ export interface SpanIds {
   readonly sampled: boolean
 }
 
-/** What of the caller's References crosses besides budget and trace; absent where they are at their defaults. */
+/** References of the caller that cross besides budget and trace. Those at their defaults are absent. */
 export interface Extras {
   readonly annotations?: Readonly<Record<string, unknown>>
   readonly level?: LogLevel.LogLevel
@@ -21,19 +21,19 @@ export interface Extras {
   readonly references?: Readonly<Record<string, unknown>>
   /** Headers of a request of a group; none of them is larger than `CallHeaders.maxHeaders`. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Whether nobody waits for the result of such a request. */
+  /** Whether nobody waits for the result of a request of a group. */
   readonly discard?: true
 }
 
 export interface RequestHead {
   readonly functionIndex: number
-  /** Milliseconds that are left of the call's budget, or undefined without one. */
+  /** The rest of the call's budget in milliseconds; undefined without one. */
   readonly budget: number | undefined
   readonly span: SpanIds | undefined
   readonly extras: Extras | undefined
   /** Whether the caller wants to know how long the function ran. */
   readonly isTimed: boolean
-  /** A function waits for it: served also by a runner that takes nothing new, while that has calls. */
+  /** Whether a function waits for the call: a draining runner that has calls still serves it. */
   readonly isNested: boolean
   /** Where the payload begins. */
   readonly end: number
@@ -43,7 +43,7 @@ const flag = { budget: 1, span: 2, extras: 4, timed: 8, nested: 16 }
 const extrasLimit = 8 * 1024
 const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
 
-/** Heads with nothing but their function, by its index: most calls have one, and making it costs a view each time. */
+/** Heads without any option, by the index of their function: most calls have one, and a new view costs time. */
 const plainHeads: Array<Uint8Array> = []
 
 /**
@@ -122,7 +122,7 @@ const isExtras = (u: unknown): u is Extras =>
   (u.discard === undefined || u.discard === true) &&
   (u.level === undefined || (LogLevel.values as ReadonlyArray<unknown>).includes(u.level))
 
-/** Reads a head; undefined when the bytes are not one. */
+/** Decodes a head. Returns undefined for malformed bytes. */
 export const decodeHead = (bytes: Buffer): RequestHead | undefined => {
   if (bytes.length < 3) return undefined
   const flags = bytes[2]!

@@ -7,13 +7,13 @@
 import type { Duplex } from "node:stream"
 
 /**
- * What a Link wants to be told; `closed` comes exactly once, last.
+ * The receiver of a Transport. `closed` is called exactly once, last.
  *
  * @since 0.1.0
  * @category backends
  */
 export interface TransportHandlers {
-  /** Bytes have come: a view that holds only during the call, whose memory is then read into again. */
+  /** Takes bytes: a view that holds only during the call, because the next read uses the same memory. */
   readonly data: (chunk: Uint8Array) => void
   readonly drained: () => void
   readonly closed: (error: Error | undefined) => void
@@ -29,9 +29,9 @@ export interface Transport {
   readonly start: (handlers: TransportHandlers) => void
   /** Sends the chunks in order; false when it is congested, `drained` then says when to go on. Chunks are not copied. */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
-  /** Sends what was written, then closes. */
+  /** Flushes, then closes. */
   readonly end: () => void
-  /** Closes now; what was not sent is lost. */
+  /** Closes now. Unsent bytes are lost. */
   readonly destroy: (error?: Error) => void
   /** Runs a flush at the end of the current turn, so that the writes of one turn leave together. */
   readonly atTurnEnd: (flush: () => void) => void
@@ -113,7 +113,7 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
   }
 }
 
-/** The same pipe, whose end is told to somebody else first. */
+/** The same pipe, with a function that is told of its end first. */
 export const whenClosed = (transport: Transport, ended: (error: Error | undefined) => void): Transport => ({
   start: (handlers) =>
     transport.start({
@@ -134,7 +134,7 @@ export const whenClosed = (transport: Transport, ended: (error: Error | undefine
   resume: () => transport.resume?.()
 })
 
-/** One end of a pipe in memory. */
+/** An end of a pipe in memory. */
 export interface MemoryTransport extends Transport {
   /** Stops to deliver what the other end writes, as a blocked event loop does, or delivers again. */
   readonly freeze: (frozen: boolean) => void

@@ -210,7 +210,7 @@ describe("a channel's session ends at", () => {
       Array.from({ length: 5 }, () => encode(Kind.ItemsResponse, id, Buffer.alloc(32 * KiB))),
       /beyond their credit/
     ],
-    ["a length that is none", [encode(Kind.ItemsResponse, id, Buffer.alloc(20, 0xff))], /a length that is none/],
+    ["a length that is none", [encode(Kind.ItemsResponse, id, Buffer.alloc(20, 0xff))], /a malformed length/],
     [
       "a message above the limit, before anything is allocated",
       [encode(Kind.ItemsResponse, id, Buffer.from(lengthOf(1_001)))],

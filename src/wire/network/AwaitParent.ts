@@ -4,6 +4,7 @@
  */
 import type { TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { NeverConnected } from "../../error/BootFailure.ts"
 import { builtin } from "../../function/Builtin.ts"
 import * as Psk from "./Psk.ts"
@@ -44,15 +45,18 @@ const accept = ({ identity, key, patience, port }: AwaitOptions): Effect.Effect<
         .listen({ host, port })
     )
     const closePort = () => {
-      clearTimeout(timer)
+      timer.interruptUnsafe()
       door.dismissStrangers()
       for (const server of servers) server.close()
     }
-    const timer = setTimeout(() => {
+    // a sleep and not `setTimeout`, which fires at once where the delay is above 24.8 days
+    const timer = Effect.runFork(Effect.sleep(patience))
+    timer.addObserver((exit) => {
+      if (Exit.isFailure(exit)) return
       closePort()
       const others = wrong === 0 ? "" : `, but ${wrong} that did not have its key`
       resume(failed(`its parent did not come to its port ${port}${others}`, patience))
-    }, patience)
+    })
     // a pod without IPv6 has no ::1
     let errors = 0
     for (const server of servers) {

@@ -22,7 +22,7 @@ import { defaults, fairTimeout, type StrangerLimits } from "./Strangers.ts"
 
 export type { Seen } from "./Complaints.ts"
 
-/** The port for runners could not be had. */
+/** The parent cannot listen on the port for runners. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
   port: Schema.Int,
   code: Schema.String,
@@ -36,7 +36,7 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
 }
 
 export interface ListenerOptions {
-  /** What keys are derived from; see `Psk.makeMaster`. */
+  /** The master key; see `Psk.makeMaster`. */
   readonly master: Redacted.Redacted<Uint8Array>
   /** Identity of this life of the parent. */
   readonly life: string
@@ -61,7 +61,7 @@ export interface Admission {
   readonly revoke: () => void
 }
 
-/** What has come to the port, as numbers since its start. */
+/** Counts of connections since the port was opened. */
 export interface Counters {
   /** Connections that have proven to have a key; two of each session. */
   authenticated: number
@@ -87,7 +87,7 @@ export interface Listener {
 /** The port that NetworkPolicies and meshes can name. */
 export const defaultPort = 9345
 
-/** Whom an identity admits. */
+/** A runner that is expected, or the second connection of its session. */
 interface Expected {
   readonly key: Uint8Array
   readonly admit: (socket: TLSSocket) => void
@@ -245,7 +245,7 @@ class Door {
   }
 }
 
-/** Somebody else's words: they may be anything. */
+/** The identity that a stranger claims, for a log line. */
 const shown = (identity: string): string => JSON.stringify(printableLine(identity, 80))
 
 /** Listens for runners until its scope ends, which ends their sessions too. */

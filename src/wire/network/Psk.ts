@@ -7,7 +7,7 @@ import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls"
 import * as Redacted from "effect/Redacted"
 import { builtin } from "../../function/Builtin.ts"
 
-/** Who somebody is to the other side, and the key by which that is proven. */
+/** An identity, and the key that proves it. */
 export interface Credentials {
   readonly identity: string
   readonly key: Redacted.Redacted<string>
@@ -38,7 +38,7 @@ export const keyOf = (
 /** The bytes of a key that stands in a variable. */
 export const bytesOf = (key: Redacted.Redacted<string>): Buffer => Buffer.from(Redacted.value(key), "base64url")
 
-/** What a runner calls itself. Not secret. */
+/** The identity of a runner. Not secret. */
 export const identityOf = (life: string, index: number): string => `${life}.${index}`
 
 const common = {

@@ -1,7 +1,7 @@
 /**
- * The door of a process that others dial: TLS by pre-shared keys behind the limits for strangers.
+ * TLS by pre-shared keys for a process that others dial, behind the limits for strangers.
  *
- * It knows no keys and no sessions, only that whoever is let in has proven to have the key of an identity.
+ * The server knows no keys and no sessions. A connection that it hands on has proven to have the key of an identity.
  */
 import type { Socket } from "node:net"
 import type * as Tls from "node:tls"
@@ -40,17 +40,17 @@ export class PskServer {
     this.tls.on("tlsClientError", () => {})
   }
 
-  /** How many have proven nothing yet. */
+  /** Connections that have proven nothing yet. */
   get strangerCount(): number {
     return this.strangers.size
   }
 
-  /** Takes a connection in. */
+  /** Takes in a new connection. */
   accept(socket: Socket): void {
     this.strangers.add(socket)
   }
 
-  /** Sends away whoever has proven nothing yet. */
+  /** Closes all connections that have proven nothing yet. */
   dismissStrangers(): void {
     this.strangers.dismissAll()
   }

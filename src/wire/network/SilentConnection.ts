@@ -6,19 +6,19 @@
  */
 import type { Socket } from "node:net"
 
-/** What a parent sends first: the key of the second connection, good for that alone. In bytes. */
+/** Size of the token that a parent sends first, in bytes. The token is the key of the second connection, and of nothing else. */
 export const tokenSize = 32
 
 /** Idle time before the kernel asks the peer, in milliseconds; after it Node asks ten times, a second apart. */
 export const keepAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5_000 } as const
 
-/** What the identity of a second connection ends with. */
+/** Suffix of the identity of a second connection. */
 export const suffix = "~"
 
 /** How long a session may take to end by itself once its peer has closed the second connection, in milliseconds. */
 const closingTime = 1_000
 
-/** Ties both together: the loss of either is the end of the session. */
+/** Ties both connections together: the loss of either ends the session. */
 export const tie = (first: Socket, silent: Socket): void => {
   let error: NodeJS.ErrnoException | undefined
   const end = (why: string) => first.destroy(new Error(why))

@@ -7,7 +7,7 @@
  */
 import type { Socket } from "node:net"
 
-/** What strangers may take of a process. Durations in milliseconds, sizes in bytes. */
+/** Limits for connections that have proven nothing. Durations in milliseconds, sizes in bytes. */
 export interface StrangerLimits {
   /** Connections in all. Default 256. Up to twice as many exist until the end of the next turn of the event loop. */
   readonly sockets: number
@@ -202,7 +202,7 @@ export class Strangers {
 export const addressOf = (address: string): string =>
   address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 
-/** What counts as one neighbour: an IPv4 address, or the first 64 bits of an IPv6 address, which one host may choose below. */
+/** The neighbour of an address: an IPv4 address, or the first 64 bits of an IPv6 address. A host may choose the rest freely. */
 export const neighbourOf = (address: string): string => {
   if (!address.includes(":")) return address
   const [text = ""] = address.split("%")
