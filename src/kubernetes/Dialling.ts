@@ -78,12 +78,14 @@ export const forward = (
     return yield* Effect.onError(answered, (cause) => Scope.close(attempt, Exit.failCause(cause)))
   })
   const attempt = (failures: number): Effect.Effect<Transport, never, Scope.Scope> =>
-    Effect.catch(once, (error) => {
-      last = error.message
-      return Effect.flatMap(Random.next, (random) =>
-        Effect.delay(attempt(failures + 1), pauseAfter(failures, pauses, random))
-      )
-    })
+    once.pipe(
+      Effect.catch((error) => {
+        last = error.message
+        return Effect.flatMap(Random.next, (random) =>
+          Effect.delay(attempt(failures + 1), pauseAfter(failures, pauses, random))
+        )
+      })
+    )
   return {
     identity,
     key,
