@@ -45,9 +45,9 @@ export const serve = <const S extends Servable | ReadonlyArray<Servable>>(
   served: S
 ): Effect.Effect<void, FlameError, NeedsOf<S extends ReadonlyArray<infer One> ? One : S>> =>
   Effect.contextWith((context) => {
-    const all: ReadonlyArray<Servable> = isMany(served) ? served : [served as Servable]
+    const all: ReadonlyArray<Servable> = isMany(served) ? served : [served]
     // built here and not around: other runners have no use for the services of one pool
-    if (all.some((one) => "forPool" in one)) return serveWith(all, Layer.empty) as Effect.Effect<void, FlameError>
+    if (all.some((one) => "forPool" in one)) return serveWith(all, Layer.empty)
     return Effect.flatMap(functionsOf(all), (functions) => run(functions, context))
   })
 

@@ -1,4 +1,4 @@
-/** The door for who writes a backend: its contract, the byte pipe to a runner, and where runners dial back to. */
+/** The door for authors of a backend: its contract, the byte pipe to a runner, and a listener that runners dial back to. */
 export { Backend } from "./backend/Backend.ts"
 export type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "./backend/Backend.ts"
 export * as Build from "./process/Build.ts"

@@ -13,7 +13,7 @@ import * as Shutdown from "./process/Shutdown.ts"
 
 type Signal = "SIGTERM" | "SIGINT"
 
-/** What a shell reports for a process that a signal ended. */
+/** The exit codes that a shell reports for a process that a signal ended. */
 const signalCodes: Readonly<Record<Signal, number>> = { SIGTERM: 143, SIGINT: 130 }
 
 /** The exit code of an interrupted program, as `Runtime.defaultTeardown` has it. */

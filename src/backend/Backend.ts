@@ -1,7 +1,7 @@
 /**
- * The contract between a pool and whatever makes its runners exist.
+ * The contract between a pool and the backend that makes its runners exist.
  *
- * Anybody can write a backend; the suite in `effect-flame/testing` says whether it keeps the contract.
+ * An app can have a backend of its own. `backendConformance` of `effect-flame/testing` tests whether it keeps the contract.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import type { ExitReason, RunnerExit } from "../error/RunnerExit.ts"
 import type { Transport } from "../wire/Transport.ts"
 
 /**
- * What a backend is told about the runner it shall make. Durations are in milliseconds.
+ * The runner that a backend is asked to make. Durations are in milliseconds.
  *
  * @since 0.1.0
  * @category backends
@@ -45,20 +45,20 @@ export interface RunnerSpec {
  */
 export interface BootPhase {
   readonly name: "waiting" | "created" | "scheduled" | "pulled" | "started" | "connected"
-  /** What a person may want to know about it, such as the node's name. */
+  /** A detail for people, such as the name of the node. */
   readonly detail?: string
 }
 
 /**
- * What a backend knows of a runner that is to go, before it goes.
+ * The notice that a runner has to go, before it goes.
  *
  * @since 0.1.0
  * @category backends
  */
 export interface Leaving {
-  /** Who or what wants it gone, for people: an eviction, a deletion, a node that does not answer. */
+  /** The cause, for people: an eviction, a deletion, a node that does not answer. */
   readonly why: string
-  /** What its calls are told that have not ended by then. */
+  /** The reason for callers whose calls have not ended when the runner goes. */
   readonly reason: ExitReason
   /**
    * Milliseconds that are left for its calls to end. `Infinity`: nobody is there to end the runner, so that its calls run on
@@ -70,13 +70,13 @@ export interface Leaving {
 }
 
 /**
- * One runner as its backend sees it.
+ * A runner as its backend has it.
  *
  * @since 0.1.0
  * @category backends
  */
 export interface RunnerProcess {
-  /** What helps a person to find it: pid, or pod, node and zone. */
+  /** Labels that help a person to find it: pid, or pod, node and zone. */
   readonly labels: Readonly<Record<string, string>>
   /** The steps of its boot; ends when it is connected or has ended. */
   readonly phases: Stream.Stream<BootPhase>
@@ -85,17 +85,17 @@ export interface RunnerProcess {
    * there, and the backend itself gives up on finding one, by failing `connection`.
    */
   readonly scheduled?: Effect.Effect<void>
-  /** What to look at when it does not come to serve in time, where the backend knows more than the step it reached. */
+  /** Advice for a boot that is too slow, where the backend knows more than the last step. */
   readonly hint?: () => string | undefined
   /** Completes when it is told to go by somebody else than its pool, which sends it nothing new from then on. */
   readonly leaving?: Effect.Effect<Leaving>
   /** The authenticated byte pipe to it, once it has dialled back. */
   readonly connection: Effect.Effect<Transport, BootFailure>
-  /** Why it ended; never fails, and every waiter gets the same answer. */
+  /** Why the runner ended. Never fails, and every waiter gets the same answer. */
   readonly exit: Effect.Effect<RunnerExit>
-  /** How an end before serving is told: what `exit` means for a boot, with the last words of the runner. */
+  /** Translates an end before serving into the cause of a failed boot, with the last output of the runner. */
   readonly bootFailure: (exit: RunnerExit) => BootFailure
-  /** Ends it now, without drain; `exit` then says `Killed {by}`. */
+  /** Ends the runner now, without a drain. `exit` then says `Killed` with this `by`. */
   readonly kill: (by: string) => Effect.Effect<void>
 }
 
@@ -119,9 +119,9 @@ export type BackendOutage =
 export class Backend extends Context.Service<
   Backend,
   {
-    /** What kind of backend it is, for people: "process", "memory", "kubernetes". */
+    /** The kind of backend, for people: "process", "memory", "kubernetes". */
     readonly name: string
-    /** What code the parent runs, named as its runners name theirs; another build is only reported. */
+    /** Name of the parent's build, as its runners name theirs. Another build of a runner is only reported. */
     readonly build: string
     /** Defaults of pools on this backend, in milliseconds. */
     readonly defaults: {
@@ -130,7 +130,7 @@ export class Backend extends Context.Service<
       /** 60 000 where not given. */
       readonly bootPatience?: number
     }
-    /** What of a pool's `drainTimeout` can be had before this process itself is ended; all of it where not given. */
+    /** The part of a pool's `drainTimeout` that is left before this process itself is ended. Default: all of it. */
     readonly drainBudget?: (drainTimeout: number) => Effect.Effect<number>
     /** Reports outages of what makes runners exist, which pools publish as events. The result ends that. */
     readonly onOutage?: (listener: (outage: BackendOutage) => void) => () => void

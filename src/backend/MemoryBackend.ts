@@ -98,7 +98,7 @@ export const layer = <R>(options: MemoryBackendOptions<R>): Layer.Layer<Backend 
       // every runner is in this process: services of all pools are built once
       const { served, services } = partOf(options.functions, undefined)
       const own = services === undefined ? Context.empty() : yield* Effect.orDie(Layer.build(services))
-      const all = Context.merge(context, own as Context.Context<never>)
+      const all = Context.merge(context, own)
       const world = new World(yield* functionsOf(served), options.build ?? "test", all)
       return Context.make(
         Backend,

@@ -1,5 +1,5 @@
 /**
- * Which of a program's own Node options its runners get: all but those that would hurt a second process.
+ * The Node options of a program that its runners get: all except those that would hurt a second process.
  *
  * A runner must not fight for the debugger's port, watch files, report tests, run `-e` again or overwrite a profile.
  */
@@ -14,7 +14,7 @@ const families = [
   "--heap-prof",
   "--prof",
   "--trace-event",
-  // what it sets is in the environment already, and a variable that was taken away must not come back
+  // the variables of the file are in the environment already, and one that was taken away must not come back
   "--env-file"
 ]
 

@@ -1,4 +1,4 @@
-/** The end of an output, kept for the day it turns out to be somebody's last words. */
+/** The last 8 KiB of an output, kept for the report of a crash. */
 import { printable } from "../error/PeerText.ts"
 
 /** How much is kept, in bytes: enough for a fatal error of V8 with its native stack. */

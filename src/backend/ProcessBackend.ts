@@ -45,7 +45,7 @@ export interface ProcessBackendOptions {
   readonly cwd?: string
   /** Level at which the lines a runner writes to stdout and stderr are logged; `Info` where not given. */
   readonly outputLevel?: Severity
-  /** What code this process runs, as its runners name theirs. */
+  /** Name of this process's build, as its runners name theirs. Default: `FLAME_BUILD`, else made of the entry's file. */
   readonly build?: string
   /** How long a runner may take to end on SIGTERM before it gets SIGKILL; the pool's `cancelGrace` where not given. */
   readonly killGrace?: Duration.Input

@@ -1,4 +1,4 @@
-/** What the end of a runner's process means, for those who had calls there and for its boot. */
+/** The meaning of the end of a runner's process: a reason for its callers, or the cause of a failed boot. */
 import { type BootFailure, NotARunner, ProcessExited } from "../error/BootFailure.ts"
 import { Exited, type ExitReason, Killed, OutOfMemory } from "../error/RunnerExit.ts"
 
@@ -48,7 +48,7 @@ export const reason = (end: ProcessFacts): ExitReason => {
 }
 
 /**
- * What an end before serving says about the boot.
+ * The cause of a failed boot that an end before serving stands for.
  *
  * @since 0.1.0
  * @category backends

@@ -1,5 +1,5 @@
 /**
- * One child process that is a runner: its start, its output, its end.
+ * A child process that is a runner: its start, its output, its end.
  *
  *   spawn ──▶ running ──exit──▶ ended ──output is closed or quiet, or `drainLimit`──▶ exit is reported
  */

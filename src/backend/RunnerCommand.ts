@@ -20,7 +20,7 @@ export interface Program {
   readonly directory: string
 }
 
-/** What a runner gets on top of it. */
+/** Options that a runner gets besides those of the program. */
 export interface Additions {
   /** More options for Node, after the program's own. */
   readonly execArgv?: ReadonlyArray<string> | undefined

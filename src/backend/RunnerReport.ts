@@ -1,10 +1,10 @@
-/** The reason that a runner itself gave before it ended, where it has no connection: in a file, or what stands for one. */
+/** The reason that a runner without a connection wrote to a file before it ended. */
 import type { BootFailure } from "../error/BootFailure.ts"
 import { reportPrefix } from "../process/Role.ts"
 import { decodeFailure } from "../wire/Handshake.ts"
 
 /**
- * The failure in a report; undefined where the text is anything else, such as the end of a log.
+ * Reads the failure in a report. Undefined where the text is no report, such as the end of a log.
  *
  * @since 0.1.0
  * @category backends

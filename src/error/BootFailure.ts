@@ -1,8 +1,8 @@
 /**
- * Why a runner did not come to serve: the union that `BootFailed` carries as its cause.
+ * The causes of a failed boot: the union that `BootFailed` carries as its `cause`.
  *
- * A cause is *transient* when trying again later can help: callers then go on waiting within their budget.
- * Any other cause fails the waiting callers at once, because waiting would only hide it.
+ * A cause is *transient* when a later try can succeed: callers then go on waiting within their budget. Any other cause
+ * fails the waiting callers at once, because waiting would only hide the cause.
  */
 import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
@@ -37,7 +37,7 @@ export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessE
  * @category errors
  */
 export class NotARunner extends Schema.TaggedError<NotARunner>()("NotARunner", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String,
   /** The last lines of its stderr. */
   stderr: Schema.optionalKey(Schema.String)
@@ -56,7 +56,7 @@ export class NotARunner extends Schema.TaggedError<NotARunner>()("NotARunner", {
 export class EntryMissing extends Schema.TaggedError<EntryMissing>()("EntryMissing", {
   /** The path that was looked for. */
   entry: Schema.String,
-  /** What lies in its folder, for people. */
+  /** The programs that lie in its folder, for people. */
   beside: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -72,11 +72,11 @@ export class EntryMissing extends Schema.TaggedError<EntryMissing>()("EntryMissi
  * @category errors
  */
 export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("VersionMismatch", {
-  /** What differs: `protocol`, or the schemas of a function by name. */
+  /** The thing that differs: `protocol`, or the schemas of a function by name. */
   what: Schema.String,
-  /** What the parent has. */
+  /** The version or layout that the parent has. */
   parent: Schema.String,
-  /** What the runner has. */
+  /** The version or layout that the runner has. */
   runner: Schema.String
 }) {
   override get message() {
@@ -93,7 +93,7 @@ export class VersionMismatch extends Schema.TaggedError<VersionMismatch>()("Vers
 export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverConnected", {
   /** The last step of its boot, such as `started` or `connected`. */
   phase: Schema.String,
-  /** What to look at. */
+  /** Advice on where to look. */
   hint: Schema.String,
   /** Milliseconds. */
   after: Schema.Number
@@ -112,7 +112,7 @@ export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverC
 export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
   /** The exit code of its process, where it has ended. */
   exitCode: Schema.NullOr(Schema.Int),
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -127,7 +127,7 @@ export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
  * @category errors
  */
 export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("ServicesFailed", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String,
   /** Whether waiting cannot heal it: a config error, or a missing service. */
   permanent: Schema.optionalKey(Schema.Boolean)
@@ -177,7 +177,7 @@ const isMistake = (error: unknown): boolean => {
  * @category errors
  */
 export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("BeforeBootFailed", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -192,7 +192,7 @@ export class BeforeBootFailed extends Schema.TaggedError<BeforeBootFailed>()("Be
  * @category errors
  */
 export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFailed", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String,
   /** Whether waiting cannot heal it: arguments or an environment that are too large or invalid, no such binary, no right. */
   permanent: Schema.optionalKey(Schema.Boolean)
@@ -215,7 +215,7 @@ export class LaunchFailed extends Schema.TaggedError<LaunchFailed>()("LaunchFail
 export class EndedEarly extends Schema.TaggedError<EndedEarly>()("EndedEarly", {
   /** Milliseconds from being ready to the end. */
   after: Schema.Number,
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -232,7 +232,7 @@ export class EndedEarly extends Schema.TaggedError<EndedEarly>()("EndedEarly", {
 export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
   /** Name of the image. */
   image: Schema.String,
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -247,7 +247,7 @@ export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
  * @category errors
  */
 export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedulable", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -262,7 +262,7 @@ export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedu
  * @category errors
  */
 export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -281,7 +281,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
   verb: Schema.String,
   /** The resource that it was refused on, such as `pods`. */
   resource: Schema.String,
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -296,7 +296,7 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
  * @category errors
  */
 export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -311,9 +311,9 @@ export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec"
  * @category errors
  */
 export class AdmissionDenied extends Schema.TaggedError<AdmissionDenied>()("AdmissionDenied", {
-  /** Who refuses it: `PodSecurity`, a webhook, a LimitRange. */
+  /** The policy that refuses it: `PodSecurity`, a webhook, a LimitRange. */
   by: Schema.String,
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -328,7 +328,7 @@ export class AdmissionDenied extends Schema.TaggedError<AdmissionDenied>()("Admi
  * @category errors
  */
 export class Removed extends Schema.TaggedError<Removed>()("Removed", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -337,13 +337,13 @@ export class Removed extends Schema.TaggedError<Removed>()("Removed", {
 }
 
 /**
- * What makes runners exist could not be asked, or did not answer.
+ * The API that makes runners exist could not be reached, or did not answer.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ApiUnavailable extends Schema.TaggedError<ApiUnavailable>()("ApiUnavailable", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -365,7 +365,7 @@ export class ApiUnreachable extends Schema.TaggedError<ApiUnreachable>()("ApiUnr
   server: Schema.String,
   /** The code of the cause: `ECONNREFUSED`, `ENOTFOUND`, a code of TLS, `TimedOut`, `Unauthorized`, `NoCredentials`. */
   reason: Schema.String,
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {

@@ -1,7 +1,7 @@
 /**
- * Everything besides a function's own error that a caller of `Flame.call` can catch.
+ * The error that a caller of `Flame.call` can catch besides the function's own one.
  *
- * One error with a `reason` union, so that `Effect.catchReason("FlameError", "QueueFull", …)` works.
+ * `FlameError` carries a union of reasons, so that `Effect.catchReason("FlameError", "QueueFull", …)` works.
  */
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -42,11 +42,11 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   function: Schema.String,
   /** The runner that had the call, or that was booting for it. */
   runner: Schema.optionalKey(Schema.String),
-  /** What the budget was spent on. */
+  /** The phase that the call was in: waiting for a slot, waiting for a boot, or running. */
   phase: Schema.Literals(["queued", "booting", "running"]),
   /** Milliseconds. */
   after: Schema.Number,
-  /** What kept `runner` from serving, such as the words of a scheduler or how far its boot has got. */
+  /** The reason that kept `runner` from serving, such as the words of a scheduler or how far its boot has got. */
   waitsFor: Schema.optionalKey(Schema.String),
   /** Why the last boot failed, where no boot has succeeded since. */
   cause: Schema.optionalKey(BootFailure)
@@ -247,7 +247,7 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   size: Schema.Number,
   /** The limit in bytes. */
   limit: Schema.Number,
-  /** Which of the two was too large. */
+  /** The side that was too large. */
   direction: Schema.Literals(["payload", "result"]),
   /** The option that sets the limit, where it is not `maxPayload` or `maxResult`. */
   option: Schema.optionalKey(Schema.Literal("maxValue"))
@@ -310,13 +310,13 @@ export const Reason: Schema.Union<typeof members> = Schema.Union(members)
 export type Reason = (typeof members)[number]["Type"]
 
 /**
- * What a call can fail with besides the function's own error; `reason` says what happened and what to do.
+ * The error of a call besides the function's own one. `reason` says what happened; its message says what to do.
  *
  * @since 0.1.0
  * @category errors
  */
 export class FlameError extends Schema.TaggedError<FlameError>()("FlameError", {
-  /** What happened; `_tag` tells which. */
+  /** The reason. Its `_tag` says which one. */
   reason: Reason
 }) {
   override get message() {

@@ -1,5 +1,5 @@
 /**
- * Why a runner went: what its backend knows once the process or pod has ended.
+ * The reason why a runner went, as its backend knows it once the process or pod has ended.
  *
  * `gone` travels beside the reason, not in it: a connection may be lost while the process still computes.
  */
@@ -28,7 +28,7 @@ export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory"
  * @category errors
  */
 export class Evicted extends Schema.TaggedError<Evicted>()("Evicted", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -43,7 +43,7 @@ export class Evicted extends Schema.TaggedError<Evicted>()("Evicted", {
  * @category errors
  */
 export class Preempted extends Schema.TaggedError<Preempted>()("Preempted", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.String
 }) {
   override get message() {
@@ -87,7 +87,7 @@ export class NodeLost extends Schema.TaggedError<NodeLost>()("NodeLost", {
 export class Killed extends Schema.TaggedError<Killed>()("Killed", {
   /** The signal that ended its process. */
   signal: Schema.String,
-  /** Who sent the signal, and why, where that is known. */
+  /** The sender of the signal and its reason, where they are known. */
   by: Schema.optionalKey(Schema.String)
 }) {
   override get message() {
@@ -119,7 +119,7 @@ export class Exited extends Schema.TaggedError<Exited>()("Exited", {
  * @category errors
  */
 export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnected", {
-  /** What happened, for people. */
+  /** The cause, in words for people. */
   detail: Schema.optionalKey(Schema.String)
 }) {
   override get message() {

@@ -160,7 +160,7 @@ export const make = (
     timeout,
     maxValue,
     success: Schema.Void
-  } as never) as FlameFunction.AnyFunction
+  })
   let layout: string | undefined
   return {
     name,

@@ -1,10 +1,10 @@
-/** What code a process runs, in a word: another build of a runner is reported, never refused. */
+/** The name of the code that a process runs. Another build of a runner is reported, never refused. */
 import { builtin } from "../function/Builtin.ts"
 
 /**
- * Names the build of an entry: `FLAME_BUILD` where it is set, else the entry's size and time of change.
+ * Names the build of an entry: `FLAME_BUILD` where that is set, else the size and time of change of the entry's file.
  *
- * The entry alone, because its imports are not known: for a bundle it is all the code there is.
+ * Only the entry is looked at, because its imports are not known. For a bundle the entry is all the code.
  *
  * @since 0.1.0
  * @category backends

@@ -53,7 +53,7 @@ export type Role = Parent | Runner | Refused
 const terminationLog = "/dev/termination-log"
 const reportLimit = 4_096
 
-/** What a report in such a file begins with. */
+/** The beginning of a report in such a file. */
 export const reportPrefix = "effect-flame:"
 
 /** The descriptor of the socketpair whose other end the parent holds. */

@@ -6,7 +6,7 @@
  * that a function starts is taken for a runner.
  */
 
-/** What the name of every role variable begins with. */
+/** The prefix of the name of every role variable. */
 export const prefix = "FLAME_RUNNER_"
 
 /**
@@ -86,7 +86,7 @@ const takeFromEnvironment = (): Taken | undefined => {
 /** Whether the environment of this process still holds a role. */
 export const isInEnvironment = (): boolean => Boolean(process.env[`${prefix}ID`])
 
-/** What the variables say about a runner, whatever its backend. Durations are in milliseconds. */
+/** The facts about a runner that the variables carry, whatever its backend. Durations are in milliseconds. */
 export interface RoleSpec {
   readonly id: string
   readonly pool: string

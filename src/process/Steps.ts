@@ -1,17 +1,17 @@
-/** How the process of a runner came to serve, told to its parent when it says Hello. */
+/** The steps by which the process of a runner came to serve. The runner sends them with its Hello. */
 import type { HelloSteps } from "../wire/Handshake.ts"
 
 /** Milliseconds since this process began. `performance` is not loaded yet, and takes a millisecond of CPU. */
 const sinceStart = (): number => process.uptime() * 1_000
 
-/** Of a process that was started without our option of Node, the first it knows is that this is loaded. */
+/** When the program began to load. A process without our option of Node first knows of the load of this module. */
 const importing: number =
   (globalThis as { [key: symbol]: { readonly at?: number } | undefined })[Symbol.for("effect-flame/role")]?.at ??
   sinceStart()
 
 let imported: number | undefined
 
-/** The program of this process is loaded, and begins to run; the first time counts. */
+/** Records that the program of this process is loaded and begins to run. Only the first call counts. */
 export const ran = (): void => {
   imported ??= sinceStart()
 }

@@ -13,7 +13,7 @@ import * as CallConformance from "./CallConformance.ts"
 import * as RunnerConformance from "./RunnerConformance.ts"
 
 /**
- * What a test runner gives, and the backend under test.
+ * The test framework's functions, and the backend under test.
  *
  * @since 0.1.0
  * @category testing

@@ -1,4 +1,4 @@
-/** What a pool can do on a backend: boots that fail are told, calls and their values cross, runners are replaced. */
+/** The tests of a pool on a backend: failed boots are reported, calls and their values cross, runners are replaced. */
 import * as Assert from "node:assert/strict"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

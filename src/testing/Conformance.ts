@@ -1,10 +1,10 @@
-/** What the halves of the suite share: a test, a name nobody else has, a wait. */
+/** The parts that both halves of the suite use: a test, a unique name, a wait. */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Backend } from "../backend/Backend.ts"
 
-/** One test on a backend. */
+/** A test on a backend. */
 export type Test = Effect.Effect<void, unknown, Backend | Scope.Scope>
 
 /** Registers a test. */

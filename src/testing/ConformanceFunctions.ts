@@ -89,7 +89,7 @@ export const hold = Flame.fn(
     )
 )
 
-/** What functions of its process have noted. */
+/** The notes that functions of this process have taken. */
 export const read = Flame.fn("conformance/read", { success: Schema.Array(Schema.String) }, () =>
   Effect.sync(() => [...journal])
 )

@@ -175,7 +175,7 @@ const make = Effect.fnUntraced(function* <R>({
   const context = (yield* Effect.context<R>()) as Context.Context<never>
   const { served, services } = partOf(functions, undefined)
   const own = services === undefined ? Context.empty() : yield* Effect.orDie(Layer.build(services))
-  const all = Context.merge(context, own as Context.Context<never>)
+  const all = Context.merge(context, own)
   const programs = new MockPrograms(yield* functionsOf(served), all, (name) => secrets.get(name))
   const store = new PodStore()
   const secrets = new Map<string, Secret>()

@@ -1,4 +1,4 @@
-/** What a backend owes whoever launches a runner: a connection, labels, phases, a told end, and nothing left. */
+/** The tests of a launched runner: its connection, labels, phases and reported end, and that it leaves nothing behind. */
 import * as Assert from "node:assert/strict"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
