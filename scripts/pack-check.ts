@@ -26,16 +26,14 @@ const pack = (): string => {
   return Path.join(work, packed.filename)
 }
 
-/** An empty app with the package, its dependency and its peers, and nothing else. */
+/** An empty app that installs the tarball by npm, as a user does: the package, its peer, the types of Node, nothing else. */
 const install = (tarball: string): ReadonlyArray<string> => {
-  for (const scope of ["@types", "@kubernetes"])
-    Fs.mkdirSync(Path.join(app, "node_modules", scope), { recursive: true })
-  Fs.mkdirSync(installed)
-  run(work, "tar", "-xzf", tarball, "-C", installed, "--strip-components=1")
-  for (const dependency of ["effect", "@types/node", "@kubernetes/client-node"]) {
-    Fs.symlinkSync(Path.join(root, "node_modules", dependency), Path.join(app, "node_modules", dependency))
-  }
-  Fs.writeFileSync(Path.join(app, "package.json"), JSON.stringify({ type: "module" }))
+  Fs.mkdirSync(app)
+  Fs.writeFileSync(Path.join(app, "package.json"), JSON.stringify({ private: true, type: "module" }))
+  const versionOf = (name: string): string =>
+    JSON.parse(Fs.readFileSync(Path.join(root, "node_modules", name, "package.json"), "utf8")).version
+  const packages = [tarball, ...["effect", "@types/node"].map((name) => `${name}@${versionOf(name)}`)]
+  run(app, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", ...packages)
   const manifest = JSON.parse(Fs.readFileSync(Path.join(installed, "package.json"), "utf8"))
   return Object.keys(manifest.exports)
     .filter((door) => door !== "./package.json")
@@ -64,7 +62,10 @@ const checkDoors = (doors: ReadonlyArray<string>): void => {
 const library = `
   import * as Effect from "effect/Effect"
   import * as Schema from "effect/Schema"
-  import { Flame, FlameLayer, FlameRunner, Pool } from "effect-flame"
+  import * as Layer from "effect/Layer"
+  import * as Stream from "effect/Stream"
+  import { Rpc, RpcGroup } from "effect/rpc"
+  import { Flame, FlameLayer, FlameRunner, Pool, Runner } from "effect-flame"
 
   export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
   export class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
@@ -85,6 +86,24 @@ const library = `
   export const inMemory = FlameLayer.test([half, twiceLive])
   export const main = Flame.main({ functions: [half, twiceLive], app: calls(2), flame: FlameLayer.auto() })
   export const serve = FlameRunner.serve([half, twiceLive])
+  export class Words extends RpcGroup.make(Rpc.make("add", { payload: { text: Schema.String } })) {}
+  export const count = Flame.fn("count", { payload: { to: Schema.Int }, success: Schema.Int, stream: true }, ({ to }) => Stream.range(0, to))
+  export const items = Flame.stream(count, { to: 1 })
+  export const words = Flame.service("words", { group: Words, payload: { path: Schema.String } })
+  export const wordsLive = Flame.implementService(words, () => Words.toLayer({ add: () => Effect.void }))
+  export const placed = Flame.place(words, { path: "x" })
+  export const client = Flame.client(Words)
+  export const events = Stream.unwrap(Effect.map(Pool, (pool) => pool.events))
+  export const ofGpu = Flame.forPool(Gpu, { functions: [twiceLive, wordsLive] })
+  export const stub = Flame.stub(twice, ({ n }) => Effect.succeed(n))
+  export const mocked = FlameLayer.mock([stub, wordsLive, count])
+  export const role = Flame.role
+  export const currentRole = Flame.CurrentRole
+  export const where = Effect.map(Runner, ({ labels }) => labels)
+  export const both = Gpu.layer({ max: 1 }).pipe(Layer.provideMerge(FlameLayer.auto()))
+  export const handled = Flame.call(half, { n: 1 }).pipe(
+    Effect.catchReason("FlameError", "QueueFull", () => Effect.succeed(1))
+  )
 `
 
 const checkTypes = (doors: ReadonlyArray<string>): void => {
