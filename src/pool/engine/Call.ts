@@ -1,7 +1,21 @@
 /**
- * One call on the parent: a ticket to the policy, a call to its runner's handle, a deadline to the pool's timer.
+ * A call on the parent: a ticket to the policy, a call to its runner's handle, a deadline to the pool's timer.
  *
- * One object for all three, so that a call that waits costs little and one that does not costs no look-up.
+ * One object serves all three: a waiting call then costs little memory, and a running call no look-up.
+ *
+ * The policy writes `state`, the engine writes `phase`. These pairs are legal:
+ *
+ * | `state`   | `phase`    | the call |
+ * |-----------|------------|----------|
+ * | `idle`    | `open`     | is made, or between two steps of one event |
+ * | `waiting` | `open`     | waits in a queue |
+ * | `running` | `open`     | has a slot, and its caller waits |
+ * | `running` | `lost`     | its runner went: its caller waits for the reason, or to be sent again |
+ * | `running` | `stopping` | has a slot, but nobody waits for its result |
+ * | any       | `over`     | is answered; the policy may still free its slot |
+ *
+ * Fields of `Ticket` belong to the policy, but for `lease` and `isSuspect`; `linkId`, `turn` and `channel` to the handle;
+ * `at` and `heapIndex` to the timer; all others to the engine.
  */
 import * as Exit from "effect/Exit"
 import { FlameError, type Reason } from "../../error/FlameError.ts"
@@ -23,25 +37,25 @@ export interface Due extends Deadline {
   readonly due: (now: number) => void
 }
 
-/** What a call tells the engine of its pool. */
+/** The engine of a call's pool, as far as the call reports to it. */
 export interface CallOwner {
   readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
   readonly expired: (call: Call, now: number) => void
   readonly detached: (call: Call) => void
 }
 
-/** Who wants to know when the caller has its answer. */
+/** Hears when the caller has its answer. */
 export interface CallObserver {
   readonly end: (call: Call, exit: Exit.Exit<unknown, unknown>) => void
 }
 
-/** Who takes the items of a stream. */
+/** Receives the items of a stream. */
 export interface CallMessages extends ChannelHandlers {
   /** Whether any has come. */
   readonly isBegun: boolean
 }
 
-/** What a caller gives besides function and payload. */
+/** The terms of a call besides its function and payload. */
 export interface CallTerms {
   readonly span: SpanIds | undefined
   readonly extras: Extras | undefined
@@ -55,10 +69,10 @@ export interface CallTerms {
 
 export type { CallExit } from "../../call/Outcome.ts"
 
-/** What of a function a call needs that is made for one without its code. */
+/** The part of a function that a call needs. A nested call may be of a function whose code the parent does not have. */
 export type CalledFunction = Pick<AnyFunction, "name" | "layout" | "idempotent">
 
-/** The answer to a call that gives bytes on as they are. */
+/** The answer to a call that passes bytes on without decoding them. */
 export interface RawAnswer {
   readonly kind: number
   readonly bytes: Uint8Array
@@ -88,14 +102,11 @@ export class Call implements Ticket, RunnerCall, Due {
   turn = 0
   at = 0
   heapIndex = -1
-  /**
-   * `open`: the caller waits. `lost`: it waits to be told why its runner went. `stopping`: nobody waits for the
-   * result any more, but the function may still run. `over`: nothing is left of it.
-   */
+  /** Written by the engine; see the table above. */
   phase: "open" | "lost" | "stopping" | "over" = "open"
-  /** How many pings its runner had answered when it was told to stop. */
+  /** Pings that its runner had answered when the call was cancelled. */
   pongs = 0
-  /** Whether it did not stop within `cancelGrace`. */
+  /** Whether its function did not stop within `cancelGrace`. */
   isStuck = false
   /** The fibers that wait until the function has stopped, or is given up. */
   stopped: Array<() => void> | undefined = undefined
@@ -113,13 +124,13 @@ export class Call implements Ticket, RunnerCall, Due {
   readonly depth: number = 0
   /** Calls that its function has made, once it has. */
   calls: NestedOf | undefined = undefined
-  /** Told when its function has ended, before its slot is free. */
+  /** Called when its function has ended, before its slot is free. */
   leaving: (() => void) | undefined = undefined
-  /** Its span, or whoever else wants to know where its time went. */
+  /** Its span, or another observer of its end. */
   trace: CallObserver | undefined = undefined
   /** Milliseconds that the function ran, where the runner was asked and has answered. */
   ranFor: number | undefined = undefined
-  /** Who takes its items, when it is a stream. */
+  /** Receives the items of a stream. */
   messages: CallMessages | undefined = undefined
   channel: Channel | undefined = undefined
   /** End of its budget in the pool's time. */
@@ -181,10 +192,10 @@ export class Call implements Ticket, RunnerCall, Due {
     return this.fn.idempotent && this.lease < 0 && this.messages?.isBegun !== true
   }
 
-  /** Gives the caller its answer; whatever comes later is dropped. */
+  /** Gives the caller its answer. Later answers are dropped. */
   settle(exit: CallExit, phase: "stopping" | "over"): void {
     this.phase = phase
-    // what is still to be decoded is no failure of the call
+    // A result that is still to be decoded counts as a success: the runner has answered.
     this.observe(Exit.isExit(exit) ? exit : Exit.void)
     try {
       // Resumes the caller's fiber at once, whose observers may throw.
@@ -194,12 +205,12 @@ export class Call implements Ticket, RunnerCall, Due {
     }
   }
 
-  /** Tells the observer how it ended; one that throws must cost nobody an answer. */
+  /** Tells the observer how the call ended. An observer that throws must not cost the caller its answer. */
   observe(exit: Exit.Exit<unknown, unknown>): void {
     try {
       this.trace?.end(this, exit)
     } catch {
-      // a tracer's own fault
+      // A tracer that throws is at fault itself, and its error reaches nobody.
     }
   }
 
@@ -213,7 +224,7 @@ export class Call implements Ticket, RunnerCall, Due {
     tellStopped(this)
   }
 
-  /** What a final frame that carries a value or the function's own failure means to the caller. */
+  /** Decodes a final frame that carries a value or the function's own failure. */
   decode(kind: number, body: Buffer, large: Uint8Array | undefined, runner: string): CallExit {
     if (this.codec === undefined)
       return Exit.succeed({ kind, bytes: large ?? Buffer.from(body), runner } satisfies RawAnswer)
@@ -222,10 +233,10 @@ export class Call implements Ticket, RunnerCall, Due {
   }
 }
 
-/** Calls are nested at most that deep. */
+/** How deep calls may be nested. */
 export const depthLimit = 32
 
-/** A call that a function makes: passed on as bytes, because the parent need not have the function that it calls. */
+/** A call that a function makes. The parent passes its bytes on, because it need not have the called function. */
 export class NestedCall extends Call {
   override readonly nested = true
   override readonly caller: Call | undefined

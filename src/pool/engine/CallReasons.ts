@@ -1,4 +1,4 @@
-/** What a caller is told when its call does not come to a result of its own. */
+/** The errors of callers whose calls come to no result of their own. */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import {
   BootFailed,
@@ -15,7 +15,7 @@ import { detachedProblem } from "../../schema/OwnBytes.ts"
 import { Call } from "./Call.ts"
 import type { Command } from "../policy/Step.ts"
 
-/** A ticket that gets no slot. */
+/** A command that rejects a ticket. */
 export type Rejection = Extract<Command, { readonly _tag: "Reject" }>
 
 export const timedOut = (
@@ -42,7 +42,7 @@ export const runnerLost = (pool: string, call: Call, runner: string, exit: Runne
     ...(call.sent > 1 && call.sent >= attempts ? { attempts: call.sent } : {})
   })
 
-/** The runner does not have the function, or with `failure` another one of that name. */
+/** The error of a call whose runner does not have the function, or, with `failure`, has another one of that name. */
 /** The payload of a call lost its memory before it had left. */
 export const detached = (call: Call): InvalidPayload =>
   new InvalidPayload({ function: call.fn.name, issues: [{ path: "", problem: detachedProblem }] })

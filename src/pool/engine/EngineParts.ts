@@ -1,4 +1,4 @@
-/** What a pool's engine has to do with: its runners as it sees them, and what others do for it. */
+/** The surroundings of a pool's engine: its runners as the engine sees them, and the work that others do for it. */
 import type * as Context from "effect/Context"
 import type { RunnerHandle } from "./RunnerHandle.ts"
 import type { BootFailure } from "../../error/BootFailure.ts"
@@ -16,7 +16,7 @@ export interface EngineRunner {
   readonly labels: Readonly<Record<string, string>>
   /** The step of its boot that it reached last; `ready` once it serves. */
   readonly phase: string
-  /** What its boot waits for, for people; undefined where nothing is known of that. */
+  /** The thing that its boot waits for, as text for people; undefined where nothing is known of it. */
   readonly waitsFor: string | undefined
   readonly startedAt: number
   /** When its boot had succeeded. */
@@ -25,15 +25,15 @@ export interface EngineRunner {
   readonly phases: Readonly<Record<string, number>>
   /** Its session; undefined while it boots. */
   handle: RunnerHandle | undefined
-  /** Why it was told to go. */
+  /** Why the pool told it to leave. */
   why: DrainReason | undefined
-  /** What it goes for, where its backend has said that before it went. */
+  /** The reason for which it leaves, where its backend reported one before its end. */
   leavesFor: ExitReason | undefined
-  /** Whether it has, or had, a call that did not stop. */
+  /** Whether a call of it did not stop within `cancelGrace`. */
   isStuck: boolean
   /** When it last fell silent. */
   silentSince: number | undefined
-  /** Tells it to go, within the budget in milliseconds; a boot is given up. */
+  /** Tells it to leave within the budget, in milliseconds. A boot is given up. */
   readonly leave: (why: DrainReason, budget: number) => void
   /** Ends it now. */
   readonly kill: (by: string) => void
@@ -41,7 +41,7 @@ export interface EngineRunner {
   readonly askIdle: () => void
 }
 
-/** What the engine has done by others. */
+/** The work that others do for the engine. */
 export interface EngineParts {
   readonly pool: string
   readonly context: Context.Context<never>

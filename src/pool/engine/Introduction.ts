@@ -1,4 +1,4 @@
-/** How a parent and a runner meet: the runner says what it is, and is let in or refused. This is the parent's side. */
+/** The parent's side of the handshake: a runner introduces itself, and is let in or refused. */
 import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../../error/BootFailure.ts"
 import { json, Kind, kindName } from "../../wire/Frame.ts"
@@ -7,7 +7,7 @@ import { Link } from "../../wire/Link.ts"
 import type { Transport } from "../../wire/Transport.ts"
 import { type RunnerEvents, RunnerHandle, type TakeLogs } from "./RunnerHandle.ts"
 
-/** Who is expected to dial back, and on which terms. */
+/** The runner that is expected, and the terms on which it is let in. */
 export interface RunnerTerms extends Welcome {
   readonly runner: string
   readonly life: string
@@ -20,8 +20,8 @@ const none = new Uint8Array(0)
 /**
  * Waits for the runner at the other end of a pipe to introduce itself, and lets it in or refuses it.
  *
- * Fails at once when what is there is no runner or one that does not fit. A pipe that closes before is left to the
- * backend, which knows why the runner ended, for a second.
+ * Fails at once if the peer is no runner, or a runner that does not fit. If the pipe closes first, the backend has one
+ * second to report why the runner ended.
  */
 export const connect = (
   transport: Transport,

@@ -1,9 +1,9 @@
-/** A wish for a runner of one's own, as `withRunner` makes it. */
+/** The ticket of `withRunner`: a wish for a lease of one runner. */
 import type * as Exit from "effect/Exit"
 import type { FlameError } from "../../error/FlameError.ts"
 import type { Slot, Ticket, TicketQueue } from "../policy/Ticket.ts"
 
-/** What a wish comes to: the lease's number and the index of its runner. */
+/** A granted lease: its number, and the index of its runner. */
 export interface Granted {
   readonly lease: number
   readonly runner: number

@@ -8,7 +8,7 @@ import type { PoolTimer } from "./PoolTimer.ts"
 /** How long a runner whose end is not confirmed may still run a call: the keepalive of its connection and two seconds. */
 const confirmMillis = 15_000 + 2_000
 
-/** What the engine decides about lost calls. */
+/** Decisions about lost calls, which the engine makes. */
 export interface LostOwner {
   readonly cancelGrace: () => number
   /** How often a call is sent at most. */
@@ -19,7 +19,7 @@ export interface LostOwner {
   readonly resend: (call: Call) => void
 }
 
-/** One loss of one call. A call that is lost again has another one, so that late news of the first concern it no more. */
+/** A loss of a call. A call that is lost again gets a new one, so that late news of the first loss does not apply. */
 interface Loss {
   readonly runner: string
 }

@@ -1,8 +1,8 @@
-/** Asks runners with calls in flight whether they answer; costs nothing while there is none. */
+/** Pings runners with calls in flight. Without calls in flight no timer runs. */
 import type { EngineRunner } from "./EngineParts.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
-/** How often each is asked, in milliseconds. */
+/** How often each runner is pinged, in milliseconds. */
 const interval = 2_000
 
 export class Pings {
@@ -12,7 +12,7 @@ export class Pings {
   private readonly silenceLimit: () => number
   private readonly rested: () => void
 
-  /** `rested` is told when no runner has had a call for a while. */
+  /** `rested` is called when no runner has had a call since the last round. */
   constructor(
     timer: PoolTimer,
     runners: ReadonlyMap<number, EngineRunner>,
@@ -25,7 +25,7 @@ export class Pings {
     this.silenceLimit = silenceLimit
   }
 
-  /** Goes on for as long as some runner has a call; asked for at every call. */
+  /** Starts the rounds, which go on while some runner has a call. The engine calls this for every call. */
   start(): void {
     if (this.isRunning) return
     this.isRunning = true

@@ -1,8 +1,8 @@
 /**
- * The moving part of a pool: feeds events into the policy and carries its commands out.
+ * The moving part of a pool: feeds events into the policy, and carries out the policy's commands.
  *
- * It is plain synchronous code on the callers' turns, so that a warm call costs no fiber; whatever takes time (boots,
- * ends of runners, hooks) is a fiber of RunnerLife.
+ * The engine is synchronous code on the callers' turns, so that a warm call costs no fiber. Boots, ends of runners and hooks
+ * take time: they are fibers of `RunnerLife`.
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -31,13 +31,13 @@ export class PoolEngine implements CallOwner {
   /** Layouts of the functions called so far: what a booting runner is checked against. */
   readonly fingerprints = new Map<string, string>()
   settings: Settings
-  /** A context of which nothing crosses with a call: no tracer, no lease, no annotations, no level of its own. */
+  /** A caller's context from which nothing crosses with a call: no tracer, no lease, no annotations, no log level. */
   plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
   readonly timer: PoolTimer
   private readonly backlog: Array<Policy.Event> = []
   private isStepping = false
-  /** Answers decided in a step. They run users' code, which must not meet a state that is ahead of what was sent. */
+  /** Answers of the step. They run users' code, which must not see a state that is ahead of the frames sent. */
   private answers: Array<() => void> = []
   private readonly pings: Pings
   private readonly stopping: StoppingCalls
@@ -58,13 +58,13 @@ export class PoolEngine implements CallOwner {
       this.runners,
       () => this.settings.silenceLimit,
       () => {
-        // not to keep what a caller of long ago had in its context
+        // Frees the context of a caller of long ago.
         this.plainContext = undefined
       }
     )
   }
 
-  /** Milliseconds of the pool's own time, which no change of the wall clock moves. */
+  /** The pool's own time in milliseconds. A change of the wall clock does not move it. */
   now(): number {
     return this.timer.now()
   }
@@ -74,7 +74,7 @@ export class PoolEngine implements CallOwner {
     return this.parts.pool
   }
 
-  /** Takes an event in; events that come while commands are carried out wait for their turn. */
+  /** Feeds an event into the policy. An event that comes while commands are carried out waits for its turn. */
   step(event: Policy.Event): void {
     if (this.isStepping) {
       this.backlog.push(event)
@@ -111,7 +111,7 @@ export class PoolEngine implements CallOwner {
   submit(call: Call): void {
     const { codec, fn } = call
     this.parts.metrics.submitted(call.cast)
-    // not what a runner says of functions that may exist nowhere
+    // The layout that a runner claims for a nested call is not remembered: the function may not exist.
     if (codec !== undefined && !this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
     if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
     this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
@@ -185,7 +185,7 @@ export class PoolEngine implements CallOwner {
     const runner = this.runners.get(call.runner)
     const id = runner?.id ?? "?"
     if (call.phase !== "open") {
-      // nobody waits for it any more, whatever it is: only its slot matters
+      // Nobody waits for the result: only the slot matters.
       this.release(call, now, true)
       call.end()
       if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
@@ -262,7 +262,7 @@ export class PoolEngine implements CallOwner {
     this.pings.start()
   }
 
-  /** The runner does not have the function, or another one of that name. */
+  /** Fails a call whose runner does not have the function, or has another one of that name. */
   private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
     this.release(call, now, false)
     const { build, pool } = this.parts

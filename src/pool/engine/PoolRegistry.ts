@@ -1,4 +1,4 @@
-/** The pools of this process, by their ids: where the calls of functions on runners go. */
+/** The pools of this process by id. Calls that functions make on runners find their pool here. */
 import type * as Exit from "effect/Exit"
 import type { PoolEngine } from "./PoolEngine.ts"
 
@@ -17,7 +17,7 @@ export interface RegisteredPool {
 
 const pools = new Map<string, Array<RegisteredPool>>()
 
-/** Makes a pool known; the answer takes it out again. */
+/** Registers a pool. The returned function removes it. */
 export const register = (pool: RegisteredPool): (() => void) => {
   const id = pool.engine.pool
   pools.set(id, [...(pools.get(id) ?? []), pool])
@@ -29,8 +29,8 @@ export const register = (pool: RegisteredPool): (() => void) => {
 }
 
 /**
- * The pool of an id for a function on a runner of `from`: that pool itself, else one on the same backend, else any. Of
- * several the last one that was built.
+ * Finds the pool of an id for a function on a runner of `from`: that pool itself, else one on the same backend, else any.
+ * Of several pools the last one built is taken.
  */
 export const find = (id: string, from: PoolEngine | undefined, backend: object): RegisteredPool | undefined => {
   const all = pools.get(id)

@@ -1,8 +1,8 @@
 /**
- * The time of a pool, and its one timer: a fiber that sleeps until the earliest of everything that is due.
+ * The time of a pool, and its one timer: a fiber that sleeps until the earliest deadline.
  *
- * A timer that would wake for nothing is not called off, because most calls end long before their budget: it looks
- * what is due when it rings, and sleeps again.
+ * The fiber is not interrupted when its deadline is cancelled, because most calls end long before their budget. It looks
+ * for due deadlines when it wakes, and sleeps again.
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -13,14 +13,14 @@ import * as Unhandled from "../../error/Unhandled.ts"
 import type { Due } from "./Call.ts"
 import { Deadlines } from "../policy/Deadlines.ts"
 
-/** Somebody with due times of its own. */
+/** The policy, whose alarms the timer serves too. */
 export interface Waker {
   readonly wakeAt: () => number | undefined
   readonly wake: (now: number) => void
 }
 
 export class PoolTimer {
-  /** Whether time is that of the world, not of a test. */
+  /** Whether this is the real clock, and not that of a test. */
   readonly isLive: boolean
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
@@ -48,7 +48,7 @@ export class PoolTimer {
     return due
   }
 
-  /** Sets what is due at a time, in place of the time it had. */
+  /** Sets a deadline, in place of the time that it had. */
   schedule(due: Due, at: number): void {
     if (due.heapIndex >= 0) this.deadlines.remove(due)
     due.at = at
@@ -61,21 +61,21 @@ export class PoolTimer {
   }
 
   /**
-   * Judges a runner once all that has come from it is read: a parent that computed finds its own timers due before
-   * the answers that came in time.
+   * Judges a runner after the frames that have already arrived are read. After a long computation the parent's timers are
+   * due before the answers that came in time.
    */
   afterReading(judge: () => void): void {
     if (this.isLive) setImmediate(judge)
     else judge()
   }
 
-  /** The waker's time may have changed. */
+  /** Wakes earlier if the next alarm of the policy has become earlier. */
   rearm(): void {
     const wake = this.waker.wakeAt()
     if (wake !== undefined && wake < this.at) this.arm(wake)
   }
 
-  /** Nothing is due any more. */
+  /** Ends the timer: no deadline fires any more. */
   dispose(): void {
     this.fiber?.interruptUnsafe()
     this.at = -Infinity
@@ -85,7 +85,7 @@ export class PoolTimer {
     this.at = at
     this.fiber?.interruptUnsafe()
     const millis = Math.ceil(at - this.now())
-    // what is due already is so in a turn of its own: a test's clock would ring at once, in the midst of a submission
+    // Fires overdue deadlines in the next turn: under TestClock `sleep(0)` would re-enter the engine during `submit`.
     const sleep = millis > 0 ? this.clock.sleep(Duration.millis(millis)) : Effect.yieldNow
     this.fiber = Effect.runForkWith(this.context)(Effect.flatMap(sleep, () => Effect.sync(() => this.ring())))
   }

@@ -1,7 +1,7 @@
 /**
  * The parent's handle on one runner: its session, the calls it holds, whether it answers.
  *
- * It routes frames and knows no policy; what a frame means for the pool is told through `RunnerEvents`.
+ * The handle routes frames and knows no policy. It reports to the pool through `RunnerEvents`.
  */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
@@ -20,7 +20,7 @@ export interface RunnerCall {
   /** Whether the runner is asked how long the function runs; it says so by `ran`, right before `final`. */
   readonly isTimed?: boolean
   readonly ran?: (millis: number) => void
-  /** Who gets the messages of the call, when it is a channel. */
+  /** Receives the messages of the call, if it is a channel. */
   readonly messages?: ChannelHandlers | undefined
   /** Its channel, from its Request to its final frame; set by the handle. */
   channel?: Channel | undefined
@@ -29,7 +29,7 @@ export interface RunnerCall {
   readonly detached?: () => void
 }
 
-/** What a pool wants to know of a runner. */
+/** The events of a runner that its pool handles. */
 export interface RunnerEvents {
   readonly draining: () => void
   readonly responsive: (answers: boolean) => void
@@ -55,7 +55,7 @@ export class RunnerHandle implements LinkHandlers {
   /** Calls by link id; a hole is a free id. */
   readonly calls: Array<RunnerCall | undefined> = [undefined]
   inFlight = 0
-  /** Whether it has said that it takes nothing new. */
+  /** Whether the runner has said that it takes no new calls. */
   isDraining = false
   events: RunnerEvents
   logs: TakeLogs | undefined
@@ -74,7 +74,7 @@ export class RunnerHandle implements LinkHandlers {
   private answers = true
   /** Whether more than `mostUnsent` waits in its connection. */
   private isBacklogged = false
-  /** What the pool was told last: whether the runner takes calls. */
+  /** Whether the runner takes calls, as the pool was told last. */
   private responds = true
 
   constructor(link: Link, hello: Hello, events: RunnerEvents, maxResult: number) {

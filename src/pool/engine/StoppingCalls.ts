@@ -1,6 +1,6 @@
 /**
- * Calls whose functions are told to stop. One that does not within `cancelGrace` is stuck: its caller returns, its slot
- * stays taken, its runner goes.
+ * Calls whose functions are told to stop. A call that does not stop within `cancelGrace` is stuck: its caller returns, its
+ * slot stays taken, and its runner leaves.
  */
 import type * as Effect from "effect/Effect"
 import { tellStopped, untilStopped } from "../../call/StopWaiters.ts"
@@ -10,7 +10,7 @@ import type { Settings } from "../option/PoolOptions.ts"
 import type * as Policy from "../policy/Policy.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
-/** The engine whose calls they are. */
+/** The engine that owns the calls. */
 interface Engine {
   readonly runners: ReadonlyMap<number, EngineRunner>
   readonly settings: Settings
@@ -33,10 +33,10 @@ export class StoppingCalls {
     const handle = this.engine.runners.get(call.runner)?.handle
     if (handle === undefined) return call.end()
     handle.cancel(call)
-    // the answer to a ping that is out already may have left before the loop was blocked
+    // The answer to a ping that is already out may have left before the function blocked the event loop.
     call.pongs = handle.pongs + (handle.isPinged ? 1 : 0)
     handle.probe()
-    // a function that waits for a nested one which does not stop must not be taken for stuck itself
+    // A caller whose nested call does not stop must not count as stuck before the nested call does.
     this.timer.schedule(call, now + this.engine.settings.cancelGrace * 0.9 ** call.depth)
   }
 
@@ -45,7 +45,7 @@ export class StoppingCalls {
     return untilStopped(call, () => call.phase === "over" || call.isStuck)
   }
 
-  /** It has had `cancelGrace`. */
+  /** Ends the grace of a call: a call that has not stopped is stuck. */
   expired(call: Call): void {
     this.timer.afterReading(() => call.phase === "stopping" && this.stuck(call))
   }
@@ -59,13 +59,13 @@ export class StoppingCalls {
     runner.isStuck = true
     this.engine.step({ _tag: "Stuck", now: this.timer.now(), runner: call.runner })
     this.parts.stuck(runner, call.fn.name)
-    // any answer since it was cancelled counts: a regular ping may have left just now
+    // Any answer since the cancellation shows that the event loop turns: a regular ping may have been sent just now.
     if (runner.handle.pongs <= call.pongs) return runner.kill(by)
     this.killIfOnlyStuck(runner)
     this.timer.after(this.engine.settings.drainTimeout, () => runner.kill(by))
   }
 
-  /** Ends a runner that has nothing but stuck calls. */
+  /** Kills a runner that has no calls but stuck ones. */
   killIfOnlyStuck(runner: EngineRunner): void {
     let stuck: Call | undefined
     for (const call of runner.handle?.calls ?? []) {

@@ -12,7 +12,7 @@ import type { PoolTimer } from "./PoolTimer.ts"
 const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
 const refusedIt = new Disconnected({ detail: "it refused the call, because it drains" })
 
-/** The engine whose calls they are. */
+/** The engine that owns the calls. */
 interface Engine {
   readonly runners: ReadonlyMap<number, EngineRunner>
   readonly settings: Settings

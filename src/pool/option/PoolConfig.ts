@@ -1,4 +1,4 @@
-/** What the environment sets of a pool's options. A module of its own because `Config` is slow to load and seldom used. */
+/** Options of a pool that the environment sets. This is a module of its own because `Config` is slow to load and seldom used. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -6,7 +6,7 @@ import type { PoolOptions } from "./PoolOptions.ts"
 import { prefixOf } from "./PoolPrefix.ts"
 
 /**
- * What the environment sets: `FLAME_MAX=4 FLAME_IDLE_TIME_TO_LIVE="1 minute"`; it wins over the program's own options.
+ * Reads the options that the environment sets, such as `FLAME_MAX=4`. They override the program's own options.
  *
  * For a pool `app/Gpu` the variables are `FLAME_GPU_MAX` and so on. Read through `Config`, so a test or a program may
  * provide them by a `ConfigProvider`.

@@ -1,4 +1,4 @@
-/** What can be set on a pool, its defaults, and what the policy needs of them. */
+/** The options of a pool, their defaults, and the part of them that the policy needs. */
 import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
@@ -69,7 +69,7 @@ export interface PoolOptions<RHooks = never> {
   readonly maxCalls?: number
   /** Age at which a runner is replaced. Default none. */
   readonly maxLifetime?: Duration.Input
-  /** Which runner gets the next call: the least busy one, or the fullest with a free slot. Default `spread`. */
+  /** The runner that gets the next call: the least busy one, or with `pack` the fullest with a free slot. Default `spread`. */
   readonly strategy?: "spread" | "pack"
   /** How long calls in flight may take to end when their runner or the pool must go. Default 30 s. */
   readonly drainTimeout?: Duration.Input
@@ -146,7 +146,7 @@ const millis = (name: keyof Settings, input: Duration.Input | undefined, fallbac
   if (input === undefined) return fallback
   let value: number
   try {
-    // to Duration a number that is none is no time at all
+    // `Duration` turns NaN into zero. Keep NaN, so that it is rejected below.
     value = typeof input === "number" ? input : Duration.toMillis(Duration.fromInputUnsafe(input))
   } catch {
     value = NaN
@@ -195,7 +195,7 @@ export const resolve = (
   return settings
 }
 
-/** A slot costs the policy a little memory even while nobody has it. */
+/** An upper limit, because each slot costs the policy a little memory even while it is free. */
 const maxConcurrency = 65_536
 
 const validate = (settings: Settings): void => {
@@ -220,7 +220,7 @@ const validate = (settings: Settings): void => {
   if (settings.maxLifetime !== undefined && !(settings.maxLifetime > 0)) {
     throw new TypeError(`the pool option maxLifetime must be above 0, it is ${settings.maxLifetime} ms`)
   }
-  // a program without types, or one that reads its options from somewhere
+  // A program without types, or one that reads its options from a file, may pass any string.
   if (settings.strategy !== "spread" && settings.strategy !== "pack") {
     throw new TypeError(`the pool option strategy must be spread or pack, it is ${settings.strategy as string}`)
   }
@@ -239,7 +239,7 @@ const validate = (settings: Settings): void => {
   }
 }
 
-/** What the pure policy needs of the settings. */
+/** Selects the settings that the policy needs. */
 export const toState = (settings: Settings, asksIdle: boolean): StateOptions => ({
   min: settings.min,
   max: settings.max,

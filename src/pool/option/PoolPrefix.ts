@@ -1,4 +1,4 @@
-/** How the variables of a pool begin, and whether there may be any. */
+/** The prefix of a pool's environment variables, and whether any of them is set. */
 import type * as Context from "effect/Context"
 
 /** Prefix of a pool's variables: `FLAME` for the default pool, `FLAME_GPU` for `app/Gpu`. */

@@ -1,9 +1,9 @@
 /**
- * Times at which something is due, earliest first: a binary heap whose items know their index in it, so that one
- * timer can serve any number of them and each can be called off in O(log n).
+ * Deadlines, earliest first: a binary heap whose items know their index in it. One timer serves any number of them, and
+ * each can be cancelled in O(log n).
  */
 
-/** Something that is due at a time; it lies in at most one heap. */
+/** An item that is due at a time. It lies in at most one heap. */
 export interface Deadline {
   /** When it is due, in any unit that is the same for all of a heap; not to be changed while it lies in one. */
   at: number

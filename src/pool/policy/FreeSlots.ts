@@ -1,10 +1,10 @@
 /**
- * The runners that have a free slot for any call, by load, so that the least busy and the fullest are found without a
- * search. Load is calls plus open leases: a lease holds no slot but announces calls. Among equals the one used last
- * comes first, so that surplus runners fall idle instead of taking turns.
+ * Runners that have a free slot for any call, listed by load: the least busy and the fullest runner are found without a
+ * search. Load is calls plus open leases: a lease holds no slot, but calls of it will come. Among equals the runner used
+ * last comes first, so that surplus runners fall idle instead of taking turns.
  */
 
-/** What a runner needs to stand in the lists; the links are written by the freeSlots only. */
+/** The links of a runner in the lists. Only `FreeSlots` writes them. */
 export interface Listed<R> {
   /** Its list, or -1 if it is in none. */
   level: number
@@ -29,18 +29,18 @@ export class FreeSlots<R extends Listed<R>> {
     this.filled = new Array<number>((concurrency >> 5) + 1).fill(0)
   }
 
-  /** The runner that gets the next call: one with promised slots only where there is no other. */
+  /** The runner that gets the next call. A runner whose free slots are promised to leases is taken last. */
   pick(): R | undefined {
     return this.roomy() ?? this.heads[this.concurrency]
   }
 
-  /** The runner that gets the next lease where every one may have its own slot. */
+  /** The runner that gets the next lease, if some runner has a slot for it. */
   roomy(): R | undefined {
     const level = this.strategy === "spread" ? this.lowest() : this.highest()
     return level < 0 ? undefined : this.heads[level]
   }
 
-  /** The runner that gets the next lease where they must share: each in turn. */
+  /** The runner that gets the next lease where leases must share runners: each runner in turn. */
   crowded(): R | undefined {
     return this.tails[this.concurrency]
   }

@@ -7,13 +7,13 @@ import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { Ticket } from "./Ticket.ts"
 
-/** Somebody wants a runner. */
+/** Grants a wish for a lease, or queues it. */
 export const open = (pool: State.PolicyState, ticket: Ticket): void => {
   if (pool.closed) return State.reject(pool, ticket, "PoolClosed")
   ticket.seq = pool.nextSeq++
   ticket.lease = -1
   if (State.isFull(pool)) {
-    // a place in the queue is needed only if no runner is there
+    // A full queue matters only if the wish would have to wait.
     if (next(pool) === undefined) return State.reject(pool, ticket, "QueueFull")
   }
   pool.wishes.push(ticket)
@@ -37,7 +37,7 @@ export const grant = (pool: State.PolicyState): void => {
   }
 }
 
-/** A lease is over; calls of it that still wait are rejected. */
+/** Ends a lease. Calls of it that still wait are rejected. */
 export const close = (pool: State.PolicyState, id: number): void => {
   const lease = pool.leases.get(id)
   if (lease === undefined) return

@@ -1,13 +1,13 @@
 /**
- * Nested calls: those of functions, which wait for them. They are served before all others, on the slot of their caller
- * first, then on a free one, then on that of any suspended call. The slots of a runner that leaves are lent to whoever
- * was not made there only where no other runner can come.
+ * Nested calls: calls that functions make and wait for. They are served before all others: on the slot of their caller
+ * first, then on a free slot, then on the slot of any suspended call. The slots of a leaving runner are lent to calls made
+ * elsewhere only where no other runner can come.
  */
 import * as State from "./State.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 import type { Slot, Ticket } from "./Ticket.ts"
 
-/** A nested call wants a slot. A closed pool serves it as long as it has some. */
+/** Gives a nested call a slot, or its turn in the queue. A closed pool serves nested calls while it has slots. */
 export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   ticket.seq = pool.nextSeq++
   if (tryDispatch(pool, ticket)) return
@@ -26,14 +26,14 @@ export const serve = (pool: State.PolicyState): void => {
   }
 }
 
-/** A running call waits for nested ones from now on. */
+/** Suspends a running call: it waits for nested calls. */
 export const suspend = (pool: State.PolicyState, ticket: Ticket): void => {
   const runner = hostOf(pool, ticket)
   if (runner === undefined || ticket.isSuspended) return
   pool.table.lending.suspend(runner, ticket)
 }
 
-/** It goes on. */
+/** Lets a suspended call go on. */
 export const resume = (pool: State.PolicyState, ticket: Ticket): void => {
   const runner = hostOf(pool, ticket)
   if (runner === undefined || !ticket.isSuspended) return
@@ -69,7 +69,7 @@ const sourceOf = (pool: State.PolicyState, ticket: Ticket): SlotSource | undefin
   return freeSlots.pick() ?? lending.pick(false) ?? (State.mayGrow(pool) ? undefined : lastSource(pool))
 }
 
-/** Where no other runner can come: whoever waits here may be waited for by those that keep this one from going. */
+/** The source where no other runner can come: the waiting call may be what keeps the leaving runner from ending. */
 const lastSource = ({ table }: State.PolicyState): SlotSource | undefined => {
   const slot = table.lending.pick(true)
   if (slot !== undefined) return slot

@@ -1,11 +1,10 @@
 /**
- * The policy of a pool: which call runs where, who waits, when runners boot and go. It is deterministic and touches
- * nothing: no Effect, no clock, no I/O; time comes in with the events, randomness (jitter of the backoff) from a seed.
+ * The policy of a pool: which call runs where, which calls wait, when runners boot and leave. The policy is deterministic
+ * and pure: no Effect, no clock, no I/O. Time comes with the events, the jitter of the backoff from a seed.
  *
- * `step` updates the state in place and returns the commands. The state is owned by its pool and nobody keeps an older
- * one, so that a new one per event would buy nothing: measured on Node 24, a call's Submit and Released together cost
- * 0.15 µs here, and 1.2 to 4 µs with the same sums in `HashMap`s of effect, of about 5 µs for all of a call in both
- * processes.
+ * `step` updates the state in place and returns the commands. The pool owns its state and keeps no older one, so a copy
+ * per event would bring nothing. Measured on Node 24, Submit and Released of a call together cost 0.15 µs here, and 1.2 to
+ * 4 µs with the same sums in `HashMap`s of effect; the whole call costs about 5 µs in both processes.
  *
  * Costs per event are O(1), or O(log n) in runners and waiters, but for Resize, Close, the end of a lease (its waiting
  * calls) and the end of a window (once per `idleTimeToLive`).
@@ -27,7 +26,7 @@ export type { Ticket } from "./Ticket.ts"
 /** The state of one pool; nothing but the functions of this module looks inside. */
 export type PolicyState = State.PolicyState
 
-/** What a pool looks like from outside. */
+/** The figures of a pool. */
 export interface Snapshot {
   /** All runners that exist; `booting`, `ready` and `draining` (retiring, draining and lost ones) add up to it. */
   readonly runners: number
@@ -53,7 +52,7 @@ export interface Snapshot {
   readonly closed: boolean
 }
 
-/** One runner from outside. */
+/** A runner as the policy sees it. */
 export interface RunnerView {
   readonly runner: number
   readonly phase: RunnerEntry["phase"]
@@ -67,12 +66,12 @@ export interface RunnerView {
 export const make = (options: Options, seed: number): PolicyState => State.make(options, seed)
 
 /**
- * Takes an event in and gives what is to be done about it, in order. The commands of a step are carried out before the
- * next step begins.
+ * Takes an event and returns the commands to carry out, in order. The commands of a step are carried out before the next
+ * step begins.
  */
 export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> => {
   state.commands = none
-  // a clock that was set back must not undo what was due
+  // A clock that is set back must not make past deadlines future again.
   if (event.now > state.now) state.now = event.now
   const isNews = tellsOfBoots(state, event)
   take(state, event)
@@ -81,7 +80,7 @@ export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> =
   return state.commands
 }
 
-/** When the next `Tick` should come, if at all. It may find nothing to do. */
+/** The time of the next `Tick`, if any. The tick may find nothing to do. */
 export const wakeAt = (state: PolicyState): number | undefined => state.deadlines.first()?.at
 
 /** The pool in figures. O(1). */
@@ -203,8 +202,8 @@ const ring = (state: PolicyState): void => {
       Retirement.retire(state, alarm.runner, "maxLifetime")
     }
   }
-  // of those due at one moment first the old ones, which go anyway, then the idle ones, which go one by one while there
-  // are too many, and what is still too many then was busy now and then
+  // Alarms due together ring in this order: maximum lifetime, idle, consolidation. Each later rule sees the surplus that
+  // the earlier ones left.
   for (const runner of idlers) Shrinking.idleDue(state, runner)
   if (isWindowOver) Shrinking.windowDue(state)
 }
@@ -219,13 +218,13 @@ const settle = (state: PolicyState): void => {
     if (suspects.size > 0) Dispatch.serveSuspects(state)
     if (wishes.size > 0) Leasing.grant(state)
     for (let left = Infinity; calls.size > 0 && calls.size < left;) {
-      // a runner that is offered takes a call; were it not so, callers had better wait than the parent hang
+      // A runner with a free slot takes a call. If it ever did not, the loop ends and callers wait: better than a hang.
       left = calls.size
       const runner = table.freeSlots.pick()
       if (runner !== undefined) Dispatch.serve(state, runner)
     }
     const missing = Growth.missing(state)
-    // also if a boot under way covers those that wait: a runner that is there serves them sooner
+    // Also if a boot under way covers the waiting calls: a runner that is there serves them sooner.
     const isWanted = missing > 0 || calls.size > 0 || nested.size > 0 || wishes.size > 0
     if (isWanted && Growth.takeBack(state)) continue
     if (missing > 0) Growth.boot(state, missing)

@@ -7,8 +7,8 @@ import type { RunnerEntry } from "./RunnerTable.ts"
 import type { Ticket } from "./Ticket.ts"
 
 /**
- * Puts new options in force. With a lower `max` there are too many runners until the surplus has gone; calls are not
- * cut, and those that wait keep their place even beyond a lower `queueCapacity`.
+ * Applies new options. After a lower `max` there are too many runners until the surplus has left. Calls are not cut, and
+ * waiting calls stay in the queue even beyond a lower `queueCapacity`.
  */
 export const resize = (pool: State.PolicyState, options: Options): void => {
   if (pool.closed) return
@@ -24,7 +24,7 @@ export const resize = (pool: State.PolicyState, options: Options): void => {
   for (const runner of pool.table.all.values()) Dispatch.serve(pool, runner)
 }
 
-/** No boots from now on, no new calls; what runs may end, and casts that wait run on the slots that are there. */
+/** Closes the pool: no boots and no new calls. Running calls may end, and waiting casts use the slots that are there. */
 export const close = (pool: State.PolicyState): void => {
   if (pool.closed) return
   pool.closed = true
@@ -53,16 +53,16 @@ const rejectCalls = (pool: State.PolicyState, tickets: Iterable<Ticket>): void =
 
 const adjust = (pool: State.PolicyState, runner: RunnerEntry): void => {
   const { maxCalls, maxLifetime } = pool.options
-  // a runner that is being consolidated may be called back, and must be able to serve then
+  // A runner that is being consolidated may be called back to work, so it is adjusted too.
   if (runner.phase !== "ready" && !pool.table.consolidating.has(runner)) return
   State.setAlarm(pool, runner.lifetime, runner.readyAt + (maxLifetime ?? Infinity))
   if (runner.calls >= (maxCalls ?? Infinity)) return Retirement.retire(pool, runner, "maxCalls")
-  // an alarm that is due already rings at the next tick, which comes at once
+  // An alarm in the past rings at the next tick, which comes at once.
   const isIdle = runner.phase === "ready" && runner.used === 0 && runner.leases === 0 && runner.asked === "no"
   State.setAlarm(pool, runner.idle, isIdle ? runner.idleSince + State.idleTimeOf(pool) : Infinity)
 }
 
 const isLive = (runner: RunnerEntry): boolean => runner.phase === "booting" || runner.phase === "ready"
 
-/** What is missed if a runner goes: a boot least, then an empty runner, one with calls, one with leases. */
+/** The cost of losing a runner: a boot costs least, then an empty runner, then one with calls, then one with leases. */
 const costOf = (runner: RunnerEntry): number => (runner.phase === "booting" ? -1 : runner.leases * 1e6 + runner.used)

@@ -1,9 +1,9 @@
-/** How a runner stops taking calls, and when it is told to go. */
+/** How a runner stops taking calls, and when it is told to leave. */
 import * as State from "./State.ts"
 import type { DrainReason } from "./Step.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
-/** From now on the runner gets nothing, and is told to go. */
+/** Tells the runner to leave. It gets no more calls. */
 export const leave = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "draining" || runner.phase === "lost") return
   runner.why = why
@@ -13,8 +13,8 @@ export const leave = (pool: State.PolicyState, runner: RunnerEntry, why: DrainRe
 }
 
 /**
- * From now on the runner gets only calls of its open leases. It is told to go when the last of its calls and leases
- * has ended and not before: told earlier it would cut its calls short at `drainTimeout` and refuse those of a lease.
+ * Retires the runner: it gets only calls of its open leases. It is told to leave when the last of its calls and leases has
+ * ended: told earlier it would cut its calls short at `drainTimeout`, and refuse those of a lease.
  */
 export const retire = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "booting") return leave(pool, runner, why)
@@ -55,14 +55,14 @@ export const ask = (pool: State.PolicyState, runner: RunnerEntry): void => {
   State.emit(pool, { _tag: "AskIdle", runner: runner.index })
 }
 
-/** The runner has no work from now on. */
+/** Notes that the runner has no work. */
 export const becomeIdle = (pool: State.PolicyState, runner: RunnerEntry): void => {
   runner.idleSince = pool.now
-  // an alarm that is set already rings too early and is set anew then: cheaper than moving it at every call
+  // An alarm that is already set rings too early, and is set again then: cheaper than moving it at every call.
   if (runner.idle.heapIndex < 0) State.setAlarm(pool, runner.idle, pool.now + State.idleTimeOf(pool))
 }
 
-/** The runner's session is over. */
+/** Takes the slots of a runner whose session is over. */
 export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.phase === "lost") return
   pool.table.enter(runner, "lost")
@@ -70,7 +70,7 @@ export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
 }
 
 const leaveAtClose = (pool: State.PolicyState, runner: RunnerEntry): void => {
-  // casts and nested calls that wait may still run here, unless it cannot answer: then nothing would ever tell it to go
+  // Waiting casts and nested calls may still run here, unless the runner does not answer: nothing would end it then.
   const needed = runner.phase === "ready" && runner.responsive && State.waitingCalls(pool) > 0
   if (!needed && (runner.pinned === undefined || runner.pinned.size === 0 || !runner.responsive)) {
     leave(pool, runner, runner.why ?? "close")

@@ -29,7 +29,7 @@ export interface Alarm extends Deadline {
   readonly runner: RunnerEntry | undefined
 }
 
-/** What the policy knows of one runner. */
+/** The policy's entry of one runner. */
 export interface RunnerEntry extends Listed<RunnerEntry> {
   readonly index: number
   /** `Backoff.epoch` when its boot began. */
@@ -52,7 +52,7 @@ export interface RunnerEntry extends Listed<RunnerEntry> {
   pinned: WaitQueue | undefined
   /** Its slots that were lent, or may be. */
   slots: Set<Slot> | undefined
-  /** It has handed back a nested call, which it does when its own have ended or are being stopped: it gets none any more. */
+  /** Whether it handed back a nested call, and so gets none any more. A runner does so when its own calls have ended. */
   isShut: boolean
   readyAt: number
   /** Whether it has completed a call. */
@@ -61,10 +61,10 @@ export interface RunnerEntry extends Listed<RunnerEntry> {
   endedEarly: boolean
   /** Whether a suspect runs on it, which shares it with nobody. */
   isAlone: boolean
-  /** When it became ready, or said last that it is not idle: the policy lets it be for a while from then on. */
+  /** When it became ready, or last said that it is not idle. Consolidation leaves it alone for a window from then on. */
   keptAt: number
   idleSince: number
-  /** `asked`: an answer is awaited; `void`: so it is, but the runner got work since, which makes it worthless. */
+  /** `asked`: the answer to AskIdle is awaited. `void`: the runner got work since, so the answer does not count. */
   asked: "no" | "asked" | "void"
   readonly idle: Alarm
   readonly lifetime: Alarm
@@ -103,7 +103,7 @@ const makeEntry = (index: number, epoch: number, bootedAt: number): RunnerEntry 
   return entry
 }
 
-/** All runners of a pool by index; an index is never given out twice, so that late news cannot hit a successor. */
+/** All runners of a pool by index. An index is never used twice, so that late news cannot reach a successor. */
 export class RunnerTable {
   readonly all = new Map<number, RunnerEntry>()
   /** Those that retire because fewer would do; they are called back before another one boots. */
@@ -156,7 +156,7 @@ export class RunnerTable {
       runner.before = undefined
       runner.after = undefined
     }
-    // those used last are put in front last, and of those never used the first to boot
+    // Runners used last are inserted last, so that they come first; among unused runners the first one booted.
     const byUse = [...this.all.values()].sort((a, b) => a.idleSince - b.idleSince || b.index - a.index)
     for (const runner of byUse) this.reseat(runner)
   }

@@ -1,18 +1,18 @@
 /**
- * What lets runners go for want of work: idle ones after `idleTimeToLive`, and those that are busy now and then while
- * fewer runners would do (consolidation). Both leave `min` and, while calls run, `spare` alone.
+ * Stops of runners for want of work: idle runners after `idleTimeToLive`, and runners that are busy now and then while fewer
+ * would do (consolidation). Both keep `min` and, while calls run, `spare`.
  */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
-/** The time of a runner that may be idle has come. */
+/** Stops a runner, or asks it, once it has been idle for `idleTimeToLive`. */
 export const idleDue = (pool: State.PolicyState, runner: RunnerEntry): void => {
-  // a runner that is busy sets its alarm when it falls idle
+  // A busy runner sets its alarm again when it falls idle.
   if (runner.phase !== "ready" || runner.used > 0 || runner.leases > 0) return
   const ttl = State.idleTimeOf(pool)
   if (runner.idleSince + ttl > pool.now) return State.setAlarm(pool, runner.idle, runner.idleSince + ttl)
-  // `void`: the runner owes an answer from before its last call
+  // `void`: the runner still owes an answer to a question from before its last call.
   if (!isSurplus(pool, runner) || runner.asked === "void") {
     return State.setAlarm(pool, runner.idle, pool.now + ttl)
   }
@@ -20,7 +20,7 @@ export const idleDue = (pool: State.PolicyState, runner: RunnerEntry): void => {
   else Retirement.leave(pool, runner, "idle")
 }
 
-/** A runner answered whether it may go. A runner that was idle went on being of use meanwhile. */
+/** Takes a runner's answer to AskIdle. The runner kept serving meanwhile, so an answer from before its latest call is void. */
 export const answered = (pool: State.PolicyState, runner: RunnerEntry, idle: boolean): void => {
   const counts = runner.asked === "asked"
   runner.asked = "no"
@@ -50,11 +50,11 @@ export const watch = (pool: State.PolicyState): void => {
 }
 
 /**
- * A window is over: as many runners as its peak did not need take no new calls, the emptiest first. `idleWhen` is
- * asked when their calls have ended, as it is for idle ones, and a no puts them back to work.
+ * Ends a window: the runners that its peak did not need take no new calls, the emptiest first. `idleWhen` is asked when
+ * their calls have ended, as for idle runners; a no puts them back to work.
  *
- * Not taken: leased ones, and those that became ready or said no within the window. One that is being asked already
- * goes as idle, if it goes, and counts.
+ * Leased runners are spared, and runners that became ready or said no within the window. A runner that is already being
+ * asked counts as chosen, and leaves as idle.
  */
 export const windowDue = (pool: State.PolicyState): void => {
   const { options, table, window } = pool

@@ -1,4 +1,4 @@
-/** The parts of a pool's state, and the few lines every decision shares. Owned by one pool and updated in place. */
+/** The state of a pool's policy, and the helpers that every decision shares. One pool owns it and updates it in place. */
 import { Backoff } from "./Backoff.ts"
 import { Deadlines } from "./Deadlines.ts"
 import type { Command, Options, RejectReason } from "./Step.ts"
@@ -42,7 +42,7 @@ export interface PolicyState {
   readonly deadlines: Deadlines<Alarm>
   readonly backoff: Backoff
   readonly window: Window
-  /** What the current step has decided so far. */
+  /** Commands of the current step so far. `Policy.none` until the first one. */
   commands: Array<Command>
 }
 

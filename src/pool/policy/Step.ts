@@ -1,4 +1,4 @@
-/** What goes into a step of the pool's policy and what comes out of it. All times are milliseconds of one clock. */
+/** The events that go into a step of the policy, and the commands that come out. All times are milliseconds of one clock. */
 import type { Ticket } from "./Ticket.ts"
 
 /** The settings of the policy; a field that is undefined means never. */
@@ -34,7 +34,7 @@ export interface Options {
   readonly bootPatience: number
 }
 
-/** What happened, and when. Events about runners or tickets that the policy no longer knows do nothing. */
+/** An event and its time. Events about runners or tickets that the policy no longer knows do nothing. */
 export type Event =
   /** A call wants a slot. */
   | { readonly _tag: "Submit"; readonly now: number; readonly ticket: Ticket }
@@ -49,7 +49,7 @@ export type Event =
   | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket; readonly keepsTurn: boolean }
   /** A running ticket waits for nested calls from now on: its slot may be lent to nested ones. */
   | { readonly _tag: "Suspend"; readonly now: number; readonly ticket: Ticket }
-  /** It waits for none any more, and goes on at once, even where somebody borrows its slot. */
+  /** A suspended ticket goes on at once, even where another call has borrowed its slot. */
   | { readonly _tag: "Resume"; readonly now: number; readonly ticket: Ticket }
   /** A boot succeeded. */
   | { readonly _tag: "Ready"; readonly now: number; readonly runner: number }
@@ -61,9 +61,9 @@ export type Event =
       readonly transient: boolean
       readonly cause: unknown
     }
-  /** A boot waits for a place, which may be long in coming: it goes when nobody needs it any more. */
+  /** A boot waits for a node, which may take long: the boot is given up when nobody needs it any more. */
   | { readonly _tag: "Unscheduled"; readonly now: number; readonly runner: number }
-  /** It has one. */
+  /** The boot has a node. */
   | { readonly _tag: "Scheduled"; readonly now: number; readonly runner: number }
   | { readonly _tag: "Unresponsive"; readonly now: number; readonly runner: number }
   | { readonly _tag: "Responsive"; readonly now: number; readonly runner: number }
@@ -75,9 +75,9 @@ export type Event =
   | { readonly _tag: "Lost"; readonly now: number; readonly runner: number }
   /** Why a runner that counts as a failed boot has ended, which is known only after `Lost`. */
   | { readonly _tag: "EndedEarly"; readonly now: number; readonly runner: number; readonly cause: unknown }
-  /** Nothing is left of the runner, so that another may take its place. Every `Boot` ends with it. */
+  /** Nothing is left of the runner, so that `max` allows another one. Every `Boot` ends with this event. */
   | { readonly _tag: "Gone"; readonly now: number; readonly runner: number }
-  /** Somebody wants a runner for calls of their own; it holds no slot of it. */
+  /** A `withRunner` wants a runner for its calls. The lease holds no slot of the runner. */
   | { readonly _tag: "LeaseOpen"; readonly now: number; readonly ticket: Ticket }
   | { readonly _tag: "LeaseClose"; readonly now: number; readonly lease: number }
   /** The answer to `AskIdle`: exactly one to each, given by the service for a runner that does not answer in time. */
@@ -102,7 +102,7 @@ export type DrainReason =
 /** Why a ticket gets no slot. */
 export type RejectReason = "QueueFull" | "PoolClosed" | "BootFailed" | "RunnerLost" | "LeaseClosed"
 
-/** What is to be done, in the order given. */
+/** A command. Commands are carried out in the order given. */
 export type Command =
   | { readonly _tag: "Boot"; readonly runner: number }
   | { readonly _tag: "Dispatch"; readonly ticket: Ticket; readonly runner: number }
@@ -119,7 +119,7 @@ export type Command =
     }
   /**
    * The runner goes, once at most for each. Its slots are empty, but for `draining` and `stuck`, where calls may still
-   * run; for a runner that still boots (`resize`, `close`, and `idle` for one without a place) it means giving up the boot.
+   * run; for a runner that still boots (`resize`, `close`, and `idle` for an unscheduled one) the boot is given up.
    */
   | { readonly _tag: "Drain"; readonly runner: number; readonly why: DrainReason }
   | { readonly _tag: "AskIdle"; readonly runner: number }

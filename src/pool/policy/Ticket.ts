@@ -20,7 +20,7 @@ export interface TicketQueue {
   readonly remove: (ticket: Ticket) => void
 }
 
-/** One call, or one wish for a lease; every field that is not read-only, but for `lease`, is written by the policy only. */
+/** A call, or a wish for a lease. Only the policy writes the fields that are not read-only, except `lease`. */
 export interface Ticket {
   /** `idle`: the policy does not hold it; `waiting`: in a queue; `running`: it has a slot. */
   state: "idle" | "waiting" | "running"
@@ -28,17 +28,17 @@ export interface Ticket {
   runner: number
   /** The lease it must run in, or -1; set by the service before `Submit`, by the policy when a lease is granted. */
   lease: number
-  /** Nobody waits for its result: a closing pool goes on serving it while it has slots. */
+  /** Whether nobody waits for its result. A closing pool serves waiting casts while it has slots. */
   readonly cast: boolean
-  /** It was made by a function: it is served before others, and may borrow the slot of a suspended call. */
+  /** Whether a function made it: nested calls are served first, and may borrow the slot of a suspended call. */
   readonly nested: boolean
   /** The call that made it, where that runs in the same pool: its slot is the first to be borrowed. */
   readonly caller: Ticket | undefined
-  /** It may have ended its runner before: it shares a runner with nobody. Set by the engine before `Requeue`. */
+  /** Whether it may have ended its runners: it then shares a runner with nobody. The engine sets it before `Requeue`. */
   readonly isSuspect: boolean
   /** The slot it has while it runs, if that was ever lent. */
   slot: Slot | undefined
-  /** It runs, but waits for nested calls. */
+  /** Whether it runs, but waits for nested calls. */
   isSuspended: boolean
   /** Its turn: given once, at `Submit`, and kept when it comes back unserved. */
   seq: number

@@ -16,8 +16,8 @@ export class WaitQueue {
   size = 0
   private head: Ticket | undefined
   private tail: Ticket | undefined
-  // those that came back go before the list, among themselves by turn. Inserting them into the list in order would be
-  // a walk over all that came back before, which a lost runner of many slots makes quadratic
+  // Returned tickets come before the list, among themselves by turn. Inserting them into the list would walk over all that
+  // returned before, which is quadratic for a lost runner with many slots.
   private readonly returned = new Deadlines<Returned>()
   private readonly returnedOf = new Map<Ticket, Returned>()
 
@@ -25,7 +25,7 @@ export class WaitQueue {
   peek(): Ticket | undefined {
     const { head } = this
     const back = this.returned.first()?.ticket
-    // a nested call may have had its turn, on the slot of its caller, before others that came earlier
+    // A nested call may have run on the slot of its caller before others that came earlier.
     return back !== undefined && (head === undefined || back.seq < head.seq) ? back : head
   }
 

@@ -1,4 +1,4 @@
-/** Where the time of a call went. */
+/** The times of one call, and `Flame.explain`, which reports them. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -67,9 +67,9 @@ const shown = (millis: number): string =>
 export class Explain extends Context.Service<Explain, (times: CallTimes) => void>()("effect-flame/Explain") {}
 
 /**
- * Tells of every call and cast inside of an effect where its time went, when it has its answer.
+ * Reports the times of every call and cast inside of an effect, once it has its answer.
  *
- * Calls that a pool never got, such as those with an invalid payload, are left out. What `tell` throws is dropped.
+ * Calls that never reach a pool, such as those with an invalid payload, are left out. Errors that `tell` throws are dropped.
  *
  * @example
  * ```ts

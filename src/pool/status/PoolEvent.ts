@@ -1,4 +1,4 @@
-/** What a pool tells of itself: events as they happen, and its status at a time. */
+/** Events of a pool as they happen, and its status at a time. */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { RunnerExit } from "../../error/RunnerExit.ts"
 import type { DrainReason } from "../policy/Step.ts"
@@ -20,13 +20,13 @@ export type BootPhases = Readonly<Record<string, number>>
  */
 export type PoolEvent =
   | { readonly _tag: "BootStarted"; readonly pool: string; readonly runner: string }
-  /** A boot got further; `waiting` is no step, but tells what it waits for. */
+  /** A boot reached its next step. The phase `waiting` is no step: `detail` says what the boot waits for. */
   | {
       readonly _tag: "BootProgress"
       readonly pool: string
       readonly runner: string
       readonly phase: string
-      /** What a person may want to know of it, such as the words of a scheduler. */
+      /** A detail for people, such as the message of a scheduler. */
       readonly detail: string | undefined
       /** Milliseconds from the start of the boot. */
       readonly at: number
@@ -49,7 +49,7 @@ export type PoolEvent =
       /** Runners that exist, the failed one not counted. */
       readonly runners: number
     }
-  /** Nobody needs a runner any more that still boots; nothing is left of it. */
+  /** A boot was given up, because nobody needs the runner any more. Nothing of the boot is left. */
   | {
       readonly _tag: "BootGivenUp"
       readonly pool: string
@@ -59,7 +59,7 @@ export type PoolEvent =
   | { readonly _tag: "RunnerUnresponsive"; readonly pool: string; readonly runner: string }
   | { readonly _tag: "RunnerResponsive"; readonly pool: string; readonly runner: string }
   | { readonly _tag: "RunnerStuck"; readonly pool: string; readonly runner: string; readonly function: string }
-  /** Somebody else than the pool wants a runner gone, and who: it gets no new calls from then on. */
+  /** Somebody other than the pool removes a runner; `why` says who. The runner gets no new calls from then on. */
   | { readonly _tag: "RunnerLeaving"; readonly pool: string; readonly runner: string; readonly why: string }
   | { readonly _tag: "RunnerDraining"; readonly pool: string; readonly runner: string; readonly why: DrainReason }
   | {
@@ -67,14 +67,14 @@ export type PoolEvent =
       readonly pool: string
       readonly runner: string
       readonly exit: RunnerExit
-      /** Why it was told to go; undefined for one that went by itself. */
+      /** Why the pool told it to leave; undefined for a runner that ended by itself. */
       readonly why: DrainReason | undefined
     }
   /** The reason of a lost runner that came after its callers had been told `Disconnected`. */
   | { readonly _tag: "LateReason"; readonly pool: string; readonly runner: string; readonly exit: RunnerExit }
-  /** What makes runners exist, such as an API server, does not answer, for the reason `detail`. Calls go on. */
+  /** The service that makes runners exist, such as an API server, does not answer; `detail` says why. Calls go on. */
   | { readonly _tag: "OutageBegan"; readonly pool: string; readonly after: number; readonly detail: string }
-  /** It answers again, `after` milliseconds after its first failure. */
+  /** The service that makes runners exist answers again, `after` milliseconds after its first failure. */
   | { readonly _tag: "OutageEnded"; readonly pool: string; readonly after: number }
   | { readonly _tag: "CastFailed"; readonly pool: string; readonly function: string; readonly message: string }
   | { readonly _tag: "PoolClosing"; readonly pool: string }
@@ -95,7 +95,7 @@ export interface RunnerStatus {
   readonly phases: BootPhases
   /** The step of its boot that it reached last; `ready` once it serves. */
   readonly phase: string
-  /** What its boot waits for, for people; undefined where nothing is known of that. */
+  /** The thing that its boot waits for, as text for people; undefined where nothing is known of it. */
   readonly waitsFor: string | undefined
 }
 
