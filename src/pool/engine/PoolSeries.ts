@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import { bounds, PoolMetrics } from "./PoolMetrics.ts"
 
-/** What a pool has now. */
+/** The figures of a pool now. */
 export type Gauges = Readonly<Record<"waiting" | "used" | "suspended" | "free" | "ready" | "booting", number>>
 
 interface Source {

@@ -270,30 +270,26 @@ export class RunnerHandle implements LinkHandlers {
 
   items(kind: number, id: number, bytes: Buffer): void {
     const call = kind === Kind.ItemsResponse ? this.calls[id] : undefined
-    if (call?.channel === undefined) return this.violateBy(kind, id)
-    if (call.turn > this.link.begun) return this.violateUnread(kind, id)
+    if (call?.channel === undefined) return this.violateFor(kind, id, "is no channel here")
+    if (call.turn > this.link.begun) return this.violateFor(kind, id, "it cannot have read")
     call.channel.onItems(bytes)
   }
 
   grant(kind: number, id: number, more: number): void {
     const channel = kind === Kind.GrantRequest ? this.calls[id]?.channel : undefined
-    if (channel === undefined) return this.violateBy(kind, id)
+    if (channel === undefined) return this.violateFor(kind, id, "is no channel here")
     channel.onGrant(more)
   }
 
-  private violateBy(kind: number, id: number): void {
+  private violateFor(kind: number, id: number, what: string): void {
     const article = isItems(kind) ? "an" : "a"
-    this.link.violate(`${article} ${kindName(kind)} frame for call ${id}, which is no channel here`)
-  }
-
-  private violateUnread(kind: number, id: number): void {
-    this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it cannot have read`)
+    this.link.violate(`${article} ${kindName(kind)} frame for call ${id}, which ${what}`)
   }
 
   private final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const call = this.calls[id]
-    if (call === undefined) return this.link.violate(`a ${kindName(kind)} frame for call ${id}, which it does not hold`)
-    if (call.turn > this.link.begun) return this.violateUnread(kind, id)
+    if (call === undefined) return this.violateFor(kind, id, "it does not hold")
+    if (call.turn > this.link.begun) return this.violateFor(kind, id, "it cannot have read")
     this.forgetCall(id)
     this.link.forget(id, "response")
     if (call.channel !== undefined) {

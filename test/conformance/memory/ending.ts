@@ -48,6 +48,8 @@ export const checkEvents = (events: ReadonlyArray<PoolEvent>): void => {
       case "RunnerGone":
         states.set(runner, "over")
         break
+      default:
+        break
     }
   }
   for (const [runner, state] of states) assert.strictEqual(state, "over", `runner ${runner} has come to an end`)

@@ -274,8 +274,8 @@ const play = (
     }
     for (const stream of streams) {
       const exit = stream.pollUnsafe()
-      assert.isDefined(exit, "a stream never ended")
-      if (Exit.isSuccess(exit!) && Exit.isFailure(exit.value)) {
+      if (exit === undefined) return assert.fail("a stream never ended")
+      if (Exit.isSuccess(exit) && Exit.isFailure(exit.value)) {
         const [reason] = exit.value.cause.reasons
         const isKnown = reason?._tag === "Fail" || (reason?._tag === "Die" && reason.defect instanceof RemoteDefect)
         assert.isTrue(isKnown, `a stream ended by ${String(exit.value.cause)}`)
