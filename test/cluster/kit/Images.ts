@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { makeImage, type Tools } from "./Tools.ts"
+import { imageName, makeImage, type Tools } from "./Tools.ts"
 import { bundle } from "../../../scripts/bundle.ts"
 
 export interface Images {
@@ -39,7 +39,7 @@ export const make = async (tools: Tools, run: string): Promise<Images> => {
   const image = (name: string, env: Readonly<Record<string, string>> = {}): string => {
     const tagged = `localhost/flame-test-${name}:${run}`
     makeImage(tools, tagged, folder, { entrypoint: ["node", "app.mjs"], env })
-    return tagged
+    return imageName(tools, tagged)
   }
   return { app: image("app"), other: image("other", { TEST_OTHER: "1" }), folder }
 }

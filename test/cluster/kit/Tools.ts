@@ -15,8 +15,10 @@ export interface Tools {
   readonly kubeconfig: string
   /** The program that made the cluster and can stop its nodes and its API server; undefined for a cluster of `kind`. */
   readonly kube: string | undefined
-  /** The name of the `kind` cluster, undefined for one of `kube`. */
+  /** The name of the `kind` cluster; undefined for any other cluster. */
   readonly kind: string | undefined
+  /** Where images are pushed for a cluster that is neither of `kube` nor of `kind`: `FLAME_TEST_REGISTRY`. */
+  readonly registry?: string
 }
 
 const root = resolve(import.meta.dirname, "../../..")
@@ -90,9 +92,11 @@ const given = (kubeconfig: string, kube: string | undefined, nodes: 1 | 2 | unde
     return { kubectl, kubeconfig, kube, kind: undefined }
   }
   const context = execFileSync(kubectl, ["config", "current-context"], { encoding: "utf8" }).trim()
+  const registry = process.env["FLAME_TEST_REGISTRY"] ?? ""
+  if (registry !== "") return { kubectl, kubeconfig, kube, kind: undefined, registry }
   if (!context.startsWith("kind-")) {
     throw new Error(
-      `no way to give test images to the nodes of context ${context}: KUBECONFIG has to name a cluster of kind, or of kube`
+      `no way to give test images to the nodes of context ${context}: set FLAME_TEST_REGISTRY to a registry, such as registry.example/flame, to which docker may push and from which the nodes may pull`
     )
   }
   return { kubectl, kubeconfig, kube, kind: context.slice("kind-".length) }
@@ -124,7 +128,14 @@ const byKind = (kind: string): Tools => {
   return { kubectl, kubeconfig, kube: undefined, kind: name }
 }
 
-/** Makes an image whose folder `/app` is the given folder, and gives it to every node. */
+/**
+ * The name by which pods find an image of that name: with the registry in front for a cluster that has neither `kube` nor
+ * `kind` to load it.
+ */
+export const imageName = ({ registry }: Tools, name: string): string =>
+  registry === undefined ? name : name.replace(/^localhost\//, `${registry.replace(/\/+$/, "")}/`)
+
+/** Makes an image whose folder `/app` is the given folder, and gives it to every node under `imageName`. */
 export const makeImage = (tools: Tools, name: string, folder: string, options: ImageOptions = {}): void => {
   const { entrypoint = ["node", "main.mjs"], env = {} } = options
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`)
@@ -141,10 +152,14 @@ export const makeImage = (tools: Tools, name: string, folder: string, options: I
     ...variables.map((text) => `ENV ${text}`),
     `ENTRYPOINT ${JSON.stringify(entrypoint)}`
   ].join("\n")
-  execFileSync("docker", ["build", "--quiet", "--tag", name, "--file", "-", folder], {
+  execFileSync("docker", ["build", "--quiet", "--tag", imageName(tools, name), "--file", "-", folder], {
     input: dockerfile,
     stdio: ["pipe", "ignore", "inherit"]
   })
+  if (tools.registry !== undefined) {
+    execFileSync("docker", ["push", "--quiet", imageName(tools, name)], { stdio: ["ignore", "ignore", "inherit"] })
+    return
+  }
   execFileSync("kind", ["load", "docker-image", name, "--name", tools.kind!], {
     stdio: ["ignore", "ignore", "inherit"]
   })
