@@ -4,7 +4,10 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as StreamServer from "../../src/call/StreamServer.ts"
+import type { LinkEnd } from "../../src/wire/Channel.ts"
 import * as FunctionCodec from "../../src/function/FunctionCodec.ts"
 import * as Flame from "../../src/Flame.ts"
 import { session, settled } from "./ScriptedParent.ts"
@@ -125,5 +128,25 @@ it.effect("a typed error stays what it is when a tracer ends its span [C127]", (
     const parent = yield* Effect.provideService(session([fn]), Tracer.Tracer, tracer)
     assert.strictEqual((yield* parent.call(fn, undefined)).kind, "Failure")
     assert.deepStrictEqual(ends, ["Failure"])
+  })
+)
+
+it.effect("a call that is a channel is told that its runner drains, by its parent or by a signal [C137]", () =>
+  Effect.gen(function* () {
+    let told = 0
+    const endless = Flame.fn("endless", { success: Schema.Uint8Array, stream: true }, () => Stream.never)
+    const placed = Object.assign(endless, {
+      open: (end: LinkEnd, max: number) => ({
+        ...StreamServer.serve(end, FunctionCodec.of(endless), max),
+        drain: () => void told++
+      })
+    })
+    const parent = yield* session([placed])
+    parent.request(placed, undefined)
+    yield* settled
+    parent.server.drain()
+    assert.strictEqual(told, 1)
+    parent.server.drain()
+    assert.strictEqual(told, 1)
   })
 )

@@ -16,6 +16,8 @@ export class HostileRunner {
   /** What its parent has sent, whole frames. */
   readonly frames: Array<Frame> = []
   isClosed = false
+  /** Frames that come together with the Hello. */
+  afterHello: Buffer = Buffer.alloc(0)
   /** What the parent is told of the bytes that wait in its connection. */
   buffered = 0
   private readonly own: Transport
@@ -44,7 +46,8 @@ export class HostileRunner {
   start(id: string, life: string, functions: ReadonlyArray<AnyFunction>): void {
     this.own.start({ data: (chunk) => this.data(chunk), drained: () => {}, closed: () => void (this.isClosed = true) })
     const served = functions.map(({ layout, name }) => [name, layout])
-    this.say(Kind.Hello, 0, json({ protocol, build: "hostile", runner: id, life, functions: served }))
+    const hello = json({ protocol, build: "hostile", runner: id, life, functions: served })
+    this.own.write([Buffer.concat([frame(Kind.Hello, 0, hello), this.afterHello])])
   }
 
   say(kind: Kind, id: number, body: Uint8Array = new Uint8Array(0)): void {

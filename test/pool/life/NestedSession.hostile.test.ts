@@ -13,6 +13,7 @@ import type { PoolOptions } from "../../../src/pool/option/PoolOptions.ts"
 import * as PoolRegistry from "../../../src/pool/engine/PoolRegistry.ts"
 import { Kind } from "../../../src/wire/Frame.ts"
 import * as NestedHead from "../../../src/wire/NestedHead.ts"
+import { frame } from "../../wire/kit.ts"
 import { until as comes } from "../../wire/network/sockets.ts"
 import { mostUnread } from "../../../src/pool/life/NestedToll.ts"
 import { HostileRunner, layer } from "./HostileRunner.ts"
@@ -247,12 +248,8 @@ describe("nested calls of one runner", () => {
 
 it.live("a runner that drains as it is let in gets no second call, however often it refuses the first [C139]", () =>
   Effect.gen(function* () {
-    const runner = new (class extends HostileRunner {
-      override start(id: string, life: string, functions: ReadonlyArray<AnyFunction>): void {
-        super.start(id, life, functions)
-        this.say(Kind.Draining, 0)
-      }
-    })()
+    const runner = new HostileRunner()
+    runner.afterHello = Buffer.from(frame(Kind.Draining, 0, new Uint8Array(0)))
     yield* Effect.gen(function* () {
       const call = yield* Effect.forkChild(Flame.call(bytes, small), { startImmediately: true })
       yield* until(() => runner.of(Kind.Welcome).length > 0)
