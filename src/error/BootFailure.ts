@@ -99,7 +99,7 @@ export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverC
   after: Schema.Number
 }) {
   override get message() {
-    return `after ${this.after} ms it had got as far as "${this.phase}": ${this.hint}`
+    return `after ${Math.round(this.after)} ms it had got as far as "${this.phase}": ${this.hint}`
   }
 }
 

@@ -60,7 +60,7 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
       booting: `no runner of pool ${this.pool} was ready for it${whyNone(this)}`,
       running: `it ran on runner ${this.runner}, where it is being stopped; raise its timeout, or make it faster`
     }
-    return `${this.function} took longer than its ${this.after} ms: ${advice[this.phase]}`
+    return `${this.function} took longer than its ${Math.round(this.after)} ms: ${advice[this.phase]}`
   }
 }
 

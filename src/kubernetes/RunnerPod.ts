@@ -12,6 +12,7 @@ import type * as Queue from "effect/Queue"
 import type * as Cause from "effect/Cause"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { spoken } from "../time/Spoken.ts"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
 import type { RunnerExit } from "../error/RunnerExit.ts"
@@ -134,7 +135,7 @@ export class RunnerPod {
     const { scheduleTimeout } = this.parts
     const late = Effect.sync(() => {
       const detail = this.boot.waitsFor ?? "the scheduler has said nothing about this pod"
-      this.failBoot(new Unschedulable({ detail: `${detail} (for ${scheduleTimeout} ms)` }))
+      this.failBoot(new Unschedulable({ detail: `${detail} (for ${spoken(scheduleTimeout)})` }))
     })
     return Effect.raceFirst(Deferred.await(this.boot.scheduled), Effect.delay(late, scheduleTimeout))
   }
