@@ -257,7 +257,7 @@ const reasons: ReadonlyArray<readonly [Flame.Reason, retryable: boolean, string]
   [
     new Flame.PayloadTooLarge({ function: "thumbnail", size: 300, limit: 256, direction: "result" }),
     false,
-    "the result of thumbnail has 300 bytes, the limit is 256: raise `maxResult`, or pass a reference (a path, a URL, a key) instead of the bytes"
+    "the result of thumbnail has 300 bytes, the limit is 256: raise `maxResult`, give a stream of parts, or pass a reference (a path, a URL, a key) instead of the bytes"
   ],
   [
     new Flame.PoolClosed(call),
