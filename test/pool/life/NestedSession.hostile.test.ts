@@ -130,7 +130,7 @@ describe("a hostile runner", () => {
     Effect.gen(function* () {
       runner.call(1, bytes, small)
       yield* until(() => runner.of(Kind.Request).length === 2)
-      const { engine } = PoolRegistry.find(Pool.key, undefined as never, {})!
+      const { engine } = PoolRegistry.find(Pool.key, undefined, {})!
       const interrupt = vi.spyOn(engine, "interrupt")
       for (let i = 0; i < 100; i++) runner.say(Kind.NestedCancel, 1)
       yield* until(() => runner.of(Kind.Cancel).length === 1)
