@@ -179,6 +179,32 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
+    "[C106] tells all that time out together why no runner was ready, and the same phase to each",
+    { max: 1, before: (faults) => faults.failBoots(...outage(9)) },
+    function* () {
+      const calls = [yield* waiting("a", { timeout: "3 seconds" }), yield* waiting("b", { timeout: "3 seconds" })]
+      yield* pass("3 seconds")
+      for (const call of calls) {
+        const why = yield* reason(call)
+        assert.deepInclude(why, { _tag: "TimedOut", phase: "booting", cause: outage(1)[0] })
+        assert.include(why.message, "the last boot failed: it could not be started: no process slots")
+      }
+    }
+  )
+
+  poolTest(
+    "[C105] boots for a call that could run at once, where queueCapacity and min are 0",
+    { max: 1, queueCapacity: 0 },
+    function* () {
+      const [a, b] = yield* burst("a", "b")
+      assert.strictEqual((yield* reason(b!))._tag, "QueueFull")
+      yield* started("a")
+      yield* finish("a")
+      assert.strictEqual(yield* value(a!), "a")
+    }
+  )
+
+  poolTest(
     "[C85] spends one budget on waiting, booting and running together",
     { max: 1, before: (faults) => faults.delayBoots("2 seconds") },
     function* ({ faults }) {
