@@ -67,10 +67,15 @@ export interface RunnerListener {
  *
  * @example
  * ```ts
- * const listener = yield* RunnerListener.make()
- * // in `launch` of a backend, with the RunnerSpec that it is given
- * const runner = yield* listener.expect(spec)
- * const env = { ...runner.variables(`10.0.0.5:${listener.port}`), [runner.key.name]: Redacted.value(runner.key.value) }
+ * import { Effect, Redacted } from "effect"
+ * import { RunnerListener, type RunnerSpec } from "effect-flame/backend"
+ *
+ * // in `launch` of a backend, with its RunnerSpec
+ * const environment = Effect.fnUntraced(function* (listener: RunnerListener.RunnerListener, spec: RunnerSpec) {
+ *   const runner = yield* listener.expect(spec)
+ *   return { ...runner.variables(`10.0.0.5:${listener.port}`), [runner.key.name]: Redacted.value(runner.key.value) }
+ * })
+ * const listener = RunnerListener.make({ port: 9345 })
  * ```
  *
  * @since 0.1.0

@@ -4,7 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
 /**
- * What a runner knows of itself.
+ * The runner's own identity, from inside of it.
  *
  * @since 0.1.0
  * @category runners
@@ -14,7 +14,7 @@ export interface RunnerInfo {
   readonly id: string
   /** Id of the pool it belongs to. */
   readonly pool: string
-  /** Who booted it, for people: such as the parent's pid or pod. */
+  /** The parent that booted the runner, for people: such as its pid or pod. */
   readonly parent: string
 }
 
@@ -48,7 +48,7 @@ export interface Nesting {
 }
 
 /**
- * One call, seen from inside of its function.
+ * The call that is running, from inside of its function.
  *
  * @since 0.1.0
  * @category runners
@@ -98,7 +98,7 @@ export class CurrentCall implements RunningCall {
     this.deadline = budget === undefined ? undefined : now() + budget
   }
 
-  /** What was bounded is done, and the rest is not. @internal */
+  /** Removes the deadline: the bounded part is done, and the rest has no budget. @internal */
   unbind(): void {
     this.deadline = undefined
   }

@@ -18,7 +18,7 @@ import { fingerprint, refusal } from "../schema/SchemaLayout.ts"
 declare const PoolTypeId: unique symbol
 
 /**
- * What the identity of every pool carries: it tells pools from other services, and leaves them out of what a runner must be given.
+ * Mark of a pool's identity. The mark tells pools from other services, and keeps them out of the services that a runner has to get.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export interface AnyPool {
 export type PoolKey<PoolId extends AnyPool> = Context.Key<PoolId, unknown>
 
 /**
- * What every runner provides: no app has to give it to a function.
+ * Services that every runner provides: no app has to give them to a function.
  *
  * @since 0.1.0
  * @category models
@@ -52,7 +52,7 @@ export type OnRunner = AnyPool | Scope.Scope | Current
 export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never
 
 /**
- * What the codecs of a function need on the runner.
+ * Services that the codecs of a function need on the runner.
  *
  * @since 0.1.0
  * @category models
@@ -63,7 +63,7 @@ export type Server<P extends Schema.Top, S extends Schema.Top, E extends Schema.
   | E["EncodingServices"]
 
 /**
- * What the codecs of a function need where it is called.
+ * Services that the codecs of a function need where the function is called.
  *
  * @since 0.1.0
  * @category models
@@ -74,7 +74,7 @@ export type Client<P extends Schema.Top, S extends Schema.Top, E extends Schema.
   | E["DecodingServices"]
 
 /**
- * What a function takes and gives, and how it is to be run.
+ * The contract of a function: its schemas, and how it is run.
  *
  * @since 0.1.0
  * @category models
@@ -150,7 +150,7 @@ export interface Streaming<St extends boolean> {
 }
 
 /**
- * What code gives whose contract declares no `success`: nothing.
+ * The value of code whose contract declares no `success`: nothing.
  *
  * The interface is never implemented. TypeScript accepts any value in place of `void`, but none in place of this union,
  * and prints its name where code gives a value that nobody would get.
@@ -164,7 +164,7 @@ interface DeclareSuccessInTheContract {
 }
 
 /**
- * What the code of a function has to give: the type of `success`, or nothing.
+ * The value that the code of a function has to give: the type of `success`, or nothing.
  *
  * @since 0.1.0
  * @category models
@@ -172,7 +172,7 @@ interface DeclareSuccessInTheContract {
 export type Given<S extends Schema.Top> = [S["Type"]] extends [void] ? NothingWithoutSuccess : S["Type"]
 
 /**
- * What the code of a function gives: an Effect of one value; with `stream: true` a Stream, or an Effect that makes it.
+ * The code of a function: answers with an Effect of one value; with `stream: true` a Stream, or an Effect that makes it.
  *
  * @since 0.1.0
  * @category models
@@ -288,7 +288,7 @@ export interface Implemented<out R> {
 export type AnyImplemented = Implemented<unknown>
 
 /**
- * What `idleWhen` takes: a function without payload that says whether its runner may go.
+ * A function for `idleWhen`: has no payload, and says whether its runner may end.
  *
  * @since 0.1.0
  * @category models
@@ -299,7 +299,7 @@ export interface IdleFunction extends AnyFunction {
 }
 
 /**
- * What remains to be given to a function with these schemas whose code needs `R`.
+ * Services that a function with these schemas still needs, if its code needs `R`.
  *
  * @since 0.1.0
  * @category models
@@ -310,7 +310,7 @@ export type Needs<R, P extends Schema.Top, S extends Schema.Top, E extends Schem
 
 const sides = ["payload", "success", "error"] as const
 
-/** What the layout of a streaming function ends with. */
+/** Suffix of the layout of a streaming function. */
 const streaming = ["stream"] as const
 
 /**
@@ -322,7 +322,7 @@ const streaming = ["stream"] as const
 export const isStreaming = (layout: string): boolean => layout.endsWith(`-${streaming[0]}`)
 
 /**
- * Which schemas differ between two layouts of one function, for the message about it.
+ * Names the schemas that differ between two layouts of one function, for the error message.
  *
  * @since 0.1.0
  * @category models

@@ -15,7 +15,7 @@ import * as SchemaLayout from "../schema/SchemaLayout.ts"
 import type { AnyGroup, GroupNeeds } from "./Servable.ts"
 
 /**
- * What a service is built from, what it answers, and what its owner answers it.
+ * The contract of a placed service: the payload it is built from, the group it answers, the group its owner answers.
  *
  * @since 0.1.0
  * @category models
@@ -77,7 +77,7 @@ export interface PlacedService<
 }
 
 /**
- * What a service that is being built is given besides its payload.
+ * The arguments of a service that is being built, beside its payload.
  *
  * @since 0.1.0
  * @category models
@@ -108,7 +108,7 @@ export type ServiceCode<
 > = (payload: P["Type"], placed: Placed<Offered>) => Layer.Layer<Rpc.ToHandler<Rpcs>, E["Type"], R>
 
 /**
- * What remains to be given to a service whose code needs `R`.
+ * Services that a placed service still needs, if its code needs `R`.
  *
  * @since 0.1.0
  * @category models

@@ -17,7 +17,7 @@ export type Servable = Implemented<unknown> | AnyGroup | PoolFunctions<unknown>
  * @category models
  */
 export interface PoolFunctions<out R> {
-  /** What the layer of the services itself needs on the runner. */
+  /** Services that the layer of the services needs on the runner. */
   readonly "~R": R
   /** Id of the pool. */
   readonly forPool: string

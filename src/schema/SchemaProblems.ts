@@ -9,7 +9,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { children } from "./SchemaLayout.ts"
 
-/** One mismatch of value and schema: where, and what was expected there. */
+/** A mismatch of value and schema: the path, and the expectation there. */
 export interface Problem {
   /** Such as `items[3].meta`; empty at the top. A key that the schema does not name is data, and shown as `[*]`. */
   readonly path: string

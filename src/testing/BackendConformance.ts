@@ -42,10 +42,13 @@ export interface ConformanceOptions<E> {
  * ```ts
  * import { backendConformance } from "effect-flame/testing"
  * import { describe, it } from "vitest"
- * import { MyBackend } from "./MyBackend.ts"
+ * import type { Layer } from "effect"
+ * import type { Backend } from "effect-flame"
  *
- * // runner.ts: FlameRunner.serve(conformanceFunctions).pipe(Flame.runMain)
- * backendConformance("MyBackend", { describe, it, layer: MyBackend.layer({ entry: "./runner.ts" }) })
+ * declare const MyBackend: Layer.Layer<Backend>
+ *
+ * // the entry of its runners: FlameRunner.serve(conformanceFunctions).pipe(Flame.runMain)
+ * backendConformance("MyBackend", { describe, it, layer: MyBackend })
  * ```
  *
  * @since 0.1.0

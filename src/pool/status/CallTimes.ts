@@ -59,7 +59,7 @@ const shown = (millis: number): string =>
   millis < 10 ? `${Math.round(millis * 100) / 100} ms` : `${Math.round(millis)} ms`
 
 /**
- * Who is told of the calls that are made here.
+ * The functions that are told of the calls made in this context.
  *
  * @since 0.1.0
  * @category calling

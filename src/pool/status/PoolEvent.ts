@@ -80,7 +80,7 @@ export type PoolEvent =
   | { readonly _tag: "PoolClosing"; readonly pool: string }
 
 /**
- * One runner in a status.
+ * A runner in a status.
  *
  * @since 0.1.0
  * @category pools
