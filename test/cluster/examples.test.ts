@@ -10,10 +10,10 @@ const check = (name: string): Promise<readonly [code: number | null, text: strin
   const { kube, kubeconfig, kubectl } = inject("cluster").tools
   const programs = [process.execPath, kubectl, ...(kube === undefined ? [] : [kube])].map((program) => dirname(program))
   const path = [...programs, process.env["PATH"]].join(delimiter)
-  // The examples import the package by its name: here that is src, not what was built last.
-  const args = ["--conditions=effect-flame-source", join(examples, name, "check.ts"), "--kubernetes"]
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, KUBECONFIG: kubeconfig, PATH: path },
+  // The examples, and the programs that they start, import the package by its name: here that is src, not an old build.
+  const options = `${process.env["NODE_OPTIONS"] ?? ""} --conditions=effect-flame-source`
+  const child = spawn(process.execPath, [join(examples, name, "check.ts"), "--kubernetes"], {
+    env: { ...process.env, KUBECONFIG: kubeconfig, PATH: path, NODE_OPTIONS: options },
     stdio: ["ignore", "pipe", "pipe"]
   })
   let text = ""
