@@ -12,7 +12,7 @@ const memory = [
 
 // Tests that start processes or listen. They count the handles of their own process, so no other test may run in it.
 const processes = [
-  "test/{docs,runMain,FlameMain}.test.ts",
+  "test/{docs,language,runMain,FlameMain}.test.ts",
   "test/backend/**/*.test.ts",
   "test/conformance/*.test.ts",
   "test/conformance/{place,process,rpc,stream}/process*.test.ts",

@@ -124,15 +124,12 @@ const examples = modules.flatMap((module) =>
     text
       .split(/^@example.*$/m)
       .slice(1)
-      .flatMap((example) => blocksOf(`${module}:${line}`, `${example.split(/^@\w/m)[0]!.trim()}\n`))
+      .flatMap((example, n) => blocksOf(`${module}:${line}:${n}`, `${example.split(/^@\w/m)[0]!.trim()}\n`))
   )
 )
 
 const root = Path.join(repository, ".cache/examples")
-const jobs = Workspace.write(
-  root,
-  examples.map((block) => ({ ...block, page: `${block.page}:${block.line}` }))
-)
+const jobs = Workspace.write(root, examples)
 const errors = Workspace.compile(root, jobs, ["effect-flame-source"])
 
 describe("an @example of a docstring", () => {
