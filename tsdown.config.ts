@@ -10,6 +10,8 @@ export default defineConfig({
   fixedExtension: false,
   dts: true,
   sourcemap: true,
+  // the package holds src itself
+  outputOptions: { sourcemapExcludeSources: true },
   plugins: [
     {
       // each module is compiled alone: otherwise `export * as X` becomes an object of getters, which no bundler of an app
