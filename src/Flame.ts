@@ -19,7 +19,7 @@ import { FlameError, PoolMissing } from "./error/FlameError.ts"
 import * as FlameFunction from "./function/FlameFunction.ts"
 import { Pool } from "./pool/Pool.ts"
 import type { PoolShape } from "./pool/runtime/PoolShape.ts"
-import { Current, type CurrentCall } from "./function/Current.ts"
+import { Current, type CurrentCall, type Wanted } from "./function/Current.ts"
 
 export type { CallArgs, CallOptions } from "./CallOptions.ts"
 export { isRetryable, RemoteDefect } from "./error/FlameError.ts"
@@ -286,7 +286,12 @@ export const client = <Rpcs extends Rpc.Any, PoolId extends AnyPool = Pool>(
     const pool = Context.getOrUndefined(context, key as Context.Key<never, PoolShape>)
     return Effect.flatMap(
       Effect.promise(() => import("./function/GroupClient.ts")),
-      ({ make }) => make(group, (caller, fn, payload) => callIn("call", pool, key, caller, fn, payload, timeout))
+      ({ make }) =>
+        make(group, (caller, fn, payload) =>
+          pool === undefined
+            ? fromInside(caller, { fn, payload, timeout, pool: key.key, cast: false })
+            : pool.call(caller, fn, payload, timeout)
+        )
     )
   })
 
@@ -299,33 +304,21 @@ const withPool = (
   Effect.withFiber((fiber) => {
     const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
-    return callIn(how, pool, key, fiber, fn, payload, millisOf(options?.timeout))
+    const timeout = millisOf(options?.timeout)
+    return pool === undefined
+      ? fromInside(fiber, { fn, payload, timeout, pool: key.key, cast: how === "cast" })
+      : pool[how](fiber, fn, payload, timeout)
   })
 
-const callIn = (
-  how: "call" | "cast",
-  pool: PoolShape | undefined,
-  key: Context.Key<unknown, PoolShape>,
-  caller: Fiber.Fiber<unknown, unknown>,
-  fn: FlameFunction.AnyFunction,
-  payload: unknown,
-  timeout: number | undefined
-): Effect.Effect<unknown, unknown, unknown> =>
-  pool === undefined ? fromInside(how, caller, fn, key, payload, timeout) : pool[how](caller, fn, payload, timeout)
-
-/** A call where no pool is provided: inside of a function, it reaches the pools of the parent by their ids. */
+/** A call where no pool is provided. Inside of a function, the call reaches the pools of the parent by their ids. */
 const fromInside = (
-  how: "call" | "cast",
   caller: Fiber.Fiber<unknown, unknown>,
-  fn: FlameFunction.AnyFunction,
-  key: Context.Key<unknown, PoolShape>,
-  payload: unknown,
-  timeout: number | undefined
+  wanted: Wanted
 ): Effect.Effect<unknown, unknown, unknown> => {
   const current = Context.getOrUndefined(caller.context as Context.Context<Current>, Current) as CurrentCall | undefined
-  if (current?.nesting !== undefined) {
-    return current.nesting.relay(current, caller, { fn, payload, timeout, pool: key.key, cast: how === "cast" })
-  }
+  if (current?.nesting !== undefined) return current.nesting.relay(current, caller, wanted)
   const detail = "provide a FlameLayer, or the layer of the pool, around the program"
-  return Effect.fail(new FlameError({ reason: new PoolMissing({ pool: key.key, function: fn.name, detail }) }))
+  return Effect.fail(
+    new FlameError({ reason: new PoolMissing({ pool: wanted.pool, function: wanted.fn.name, detail }) })
+  )
 }
