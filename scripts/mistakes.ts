@@ -1,5 +1,5 @@
 /**
- * `npm run check:mistakes`: the commonest mistakes of an app's author, and what the compiler says about each.
+ * `npm run check:mistakes` [C225]: the commonest mistakes of an app's author, and what the compiler says about each.
  *
  * Every file of test/fixtures/types/mistakes has one mistake. Its first line is text that the diagnostic must contain, in
  * each of the compilers that apps use. TypeScript 7 is the one of this repository, the older ones are installed into

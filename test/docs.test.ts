@@ -126,7 +126,7 @@ it.each([
 
 it("every row of docs/conformance.md has a test, and every number in a test's name has a row", () => {
   const rows = new Set(namesIn("docs/conformance.md", /^\| (C\d+) \|/gm))
-  const files = Fs.globSync("{test,src/testing,examples}/**/*.ts", { cwd: repository })
+  const files = Fs.globSync("{test,src/testing,examples,scripts}/**/*.ts", { cwd: repository })
   const shown = new Set(files.flatMap((file) => namesIn(file, /\b(C\d{1,3})\b/g)))
   const named = new Set(files.flatMap((file) => namesIn(file, /\[(C\d{1,3})\]/g)))
   const without = (some: ReadonlySet<string>, others: ReadonlySet<string>) => [...some].filter((c) => !others.has(c))

@@ -111,7 +111,8 @@ describe("ProcessBackend", () => {
     it.live("names an entry that does not exist, before anything is started", () =>
       Effect.gen(function* () {
         const failure: unknown = yield* Effect.flip(boot({ entry: fixture("missing.ts") }))
-        assert.deepStrictEqual(failure, new EntryMissing({ entry: fixture("missing.ts").pathname }))
+        assert.instanceOf(failure, EntryMissing)
+        assert.strictEqual(failure.entry, fixture("missing.ts").pathname)
         assert.strictEqual((yield* Effect.flip(boot({ entry: fixture(".") })))._tag, "EntryMissing")
       })
     )

@@ -128,10 +128,10 @@ describe("a traced call", () => {
         const [{ runner } = { runner: "" }] = events.of("RunnerReady")
         const [one] = times
         assert.deepInclude(one, { function: "inner", outcome: "succeeded", runner })
-        assert.deepStrictEqual(
-          one?.boot.map(([step]) => step),
-          ["launched", "started", "importing", "imported", "connected", "ready"]
-        )
+        // By time: a busy parent may note that it has launched a runner after the runner has begun to load its program.
+        const steps = one?.boot.map(([step]) => step) ?? []
+        assert.sameMembers(steps, ["launched", "started", "importing", "imported", "connected", "ready"])
+        assert.deepStrictEqual(steps.slice(-3), ["imported", "connected", "ready"])
         const { carried = NaN, queued = NaN, ran = NaN, total = NaN } = one ?? {}
         const booted = (one?.boot ?? []).reduce((sum, [, millis]) => sum + millis, 0)
         assert.closeTo(queued + booted + carried + ran, total, 1)
