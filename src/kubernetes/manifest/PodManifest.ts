@@ -1,20 +1,8 @@
 /** Types of a manifest: the specification of a pod. */
-import type {
-  ContainerManifest,
-  ContainerPort,
-  ContainerResizePolicy,
-  ContainerRestartRule,
-  EnvFromSource,
-  EnvVarManifest,
-  Lifecycle,
-  Probe,
-  ResourceRequirements,
-  VolumeDevice,
-  VolumeMount
-} from "./Containers.ts"
+import type { ContainerManifest, ResourceRequirements } from "./Containers.ts"
 import type { LocalObjectReference } from "./Metadata.ts"
 import type { Affinity, Toleration, TopologySpreadConstraint } from "./Scheduling.ts"
-import type { PodSecurityContext, SecurityContext } from "./Security.ts"
+import type { PodSecurityContext } from "./Security.ts"
 import type { Volume } from "./Volumes.ts"
 
 /** `PodSpec` of Kubernetes. */
@@ -76,34 +64,9 @@ export interface PodDNSConfigOption {
   readonly value?: string
 }
 
-/** `EphemeralContainer` of Kubernetes. */
-export interface EphemeralContainer {
-  readonly args?: ReadonlyArray<string>
-  readonly command?: ReadonlyArray<string>
-  readonly env?: ReadonlyArray<EnvVarManifest>
-  readonly envFrom?: ReadonlyArray<EnvFromSource>
-  readonly image?: string
-  readonly imagePullPolicy?: string
-  readonly lifecycle?: Lifecycle
-  readonly livenessProbe?: Probe
-  readonly name: string
-  readonly ports?: ReadonlyArray<ContainerPort>
-  readonly readinessProbe?: Probe
-  readonly resizePolicy?: ReadonlyArray<ContainerResizePolicy>
-  readonly resources?: ResourceRequirements
-  readonly restartPolicy?: string
-  readonly restartPolicyRules?: ReadonlyArray<ContainerRestartRule>
-  readonly securityContext?: SecurityContext
-  readonly startupProbe?: Probe
-  readonly stdin?: boolean
-  readonly stdinOnce?: boolean
+/** `EphemeralContainer` of Kubernetes: the fields of a container, and the container that it is for. */
+export interface EphemeralContainer extends ContainerManifest {
   readonly targetContainerName?: string
-  readonly terminationMessagePath?: string
-  readonly terminationMessagePolicy?: string
-  readonly tty?: boolean
-  readonly volumeDevices?: ReadonlyArray<VolumeDevice>
-  readonly volumeMounts?: ReadonlyArray<VolumeMount>
-  readonly workingDir?: string
 }
 
 /** `HostAlias` of Kubernetes. */
