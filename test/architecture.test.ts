@@ -113,6 +113,7 @@ const loads: Readonly<
       "schema/SchemaTraits",
       "schema/UnionMembers",
       "schema/ValueCoder",
+      "schema/ValueLimits",
       "schema/Varint",
       "schema/WireSchema",
       "wire/Annotations",

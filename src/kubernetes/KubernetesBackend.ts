@@ -30,7 +30,7 @@ import type { RunnerPodParts } from "./PodCreation.ts"
 import type { PodOptions } from "./template/PodOptions.ts"
 import * as PodLeftOut from "./template/PodLeftOut.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
-import * as Clearance from "./Clearance.ts"
+import * as RightsCheck from "./RightsCheck.ts"
 import { RunnerPod } from "./RunnerPod.ts"
 
 /**
@@ -142,7 +142,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
     )
     if (template instanceof InvalidSpec) return yield* Effect.fail(template)
     const { key = "secret", secretEnv } = options
-    const may = yield* Clearance.ask(known, template, key)
+    const may = yield* RightsCheck.ask(known, template, key)
     yield* warnOfLeftOut(known.parent?.pod.metadata.uid ?? "", template.leftOut)
     return {
       hub: known,

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RunnerSpec } from "../backend/Backend.ts"
 import type { BootFailure } from "../error/BootFailure.ts"
-import type { Dialling } from "./Dialling.ts"
+import type { RunnerConnection } from "./RunnerConnection.ts"
 import type { Pod } from "./object/KubeObjects.ts"
 import type { KubeError } from "./api/KubeError.ts"
 import * as KubeFailure from "./verdict/KubeFailure.ts"
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function* (
   parts: RunnerPodParts,
   spec: RunnerSpec,
   index: number,
-  { dial, identity, key }: Pick<Dialling, "dial" | "identity" | "key">,
+  { dial, identity, key }: Pick<RunnerConnection, "dial" | "identity" | "key">,
   progress: Progress
 ): Effect.fn.Return<Pod, BootFailure> {
   const { hub, scheduleTimeout, template } = parts

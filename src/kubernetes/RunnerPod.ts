@@ -17,19 +17,16 @@ import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/B
 import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
 import type { RunnerExit } from "../error/RunnerExit.ts"
 import { type Transport, whenClosed } from "../wire/Transport.ts"
-import { type Dialling, forward, listen } from "./Dialling.ts"
 import { finalDeleteTime } from "./hub/KubeHub.ts"
 import type { Pod } from "./object/KubeObjects.ts"
-import { podName } from "./object/PodNames.ts"
+import { podName } from "./object/ObjectNames.ts"
 import { PodBoot, withLastWords } from "./PodBoot.ts"
 import * as PodCreation from "./PodCreation.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
+import { forward, forwardPort, listen, type RunnerConnection } from "./RunnerConnection.ts"
 import * as State from "./RunnerPodState.ts"
 import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
 import type { PodChange } from "./watch/PodWatch.ts"
-
-/** The port of the runner's own loopback where it listens, if its parent connects through the API server. */
-const forwardPort = 9345
 
 /** Milliseconds that the removal of a runner waits for the API server to accept the deletion. */
 const deleteTime = 3_000
@@ -37,7 +34,7 @@ const deleteTime = 3_000
 export class RunnerPod {
   private readonly spec: RunnerSpec
   private readonly parts: RunnerPodParts
-  private readonly dialling: Dialling
+  private readonly runnerConnection: RunnerConnection
   private readonly index: number
   private readonly name: string
   private readonly labels: Record<string, string>
@@ -66,10 +63,10 @@ export class RunnerPod {
     this.labels = { pod: this.name, namespace: hub.client.namespace }
     if (hub.dialBack === undefined) {
       this.labels["via"] = "port-forward"
-      this.dialling = forward(hub, this.index, this.name, forwardPort)
+      this.runnerConnection = forward(hub, this.index, this.name, forwardPort)
     } else {
       this.labels["via"] = `dial-back to ${hub.dialBack.address}`
-      this.dialling = listen(hub.dialBack, this.index)
+      this.runnerConnection = listen(hub.dialBack, this.index)
     }
   }
 
@@ -82,7 +79,10 @@ export class RunnerPod {
       yield* Effect.addFinalizer(() => this.removePod)
       const creating = yield* Effect.forkScoped(this.createPod)
       // The scope of the runner owns what a dial opens, whichever caller waits for the connection.
-      const transport = Scope.provide(this.dialling.transport(Deferred.await(this.boot.started)), yield* Effect.scope)
+      const transport = Scope.provide(
+        this.runnerConnection.transport(Deferred.await(this.boot.started)),
+        yield* Effect.scope
+      )
       const connection: Effect.Effect<Transport, BootFailure> = Effect.flatMap(
         Effect.raceFirst(transport, Deferred.await(this.failed)),
         (transport) => {
@@ -109,7 +109,7 @@ export class RunnerPod {
   /** Creates the pod, or fails the boot with the reason why there is none. */
   private get createPod(): Effect.Effect<void> {
     const { parts, spec } = this
-    const creation = PodCreation.make(parts, spec, this.index, this.dialling, {
+    const creation = PodCreation.make(parts, spec, this.index, this.runnerConnection, {
       asking: () => {
         this.state = State.ask(this.state)
       },
@@ -218,14 +218,14 @@ export class RunnerPod {
 
   /** Advice after a `bootTimeout`: the cause of the wait, or how far the connection came. */
   private get hint(): string | undefined {
-    return this.boot.waitsFor ?? this.dialling.hint(State.podOf(this.state)?.status?.podIP)
+    return this.boot.waitsFor ?? this.runnerConnection.hint(State.podOf(this.state)?.status?.podIP)
   }
 
   private killPod(by: string): Effect.Effect<void> {
     return Effect.sync(() => {
       this.state = State.kill(this.state, by)
       // Ends the session at once, and with it the runner: the API server may take long to hear of the deletion.
-      this.dialling.revoke()
+      this.runnerConnection.revoke()
       const { object } = this.state
       const uid = State.podOf(this.state)?.metadata.uid
       if (object._tag !== "Gone") this.run(this.parts.hub.graveyard.removePod(this.name, uid, 1))
@@ -238,7 +238,7 @@ export class RunnerPod {
       const { hub } = this.parts
       this.state = State.remove(this.state)
       this.boot.close()
-      this.dialling.revoke()
+      this.runnerConnection.revoke()
       this.reportExit()
       const { object } = this.state
       const grace = State.graceOf(this.state, this.spec.cancelGrace, hub.uptime())

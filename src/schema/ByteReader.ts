@@ -1,6 +1,7 @@
 /** Reads what `ByteWriter` wrote, from bytes that may be anything: no read goes beyond their end, or costs more than the limit. */
 import { isUtf8 } from "node:buffer"
-import { maxBigInt, maxDepth, NumberTag } from "./ByteWriter.ts"
+import { NumberTag } from "./ByteWriter.ts"
+import { maxBigInt, maxDepth } from "./ValueLimits.ts"
 
 /** Bytes that are no value of their schema; the message says what is wrong with them. */
 export class Malformed extends Error {

@@ -4,31 +4,8 @@
  * A finished message is a view of the slab, and nobody overwrites it. Each primitive takes at least one byte, so that
  * the length of a message bounds how many values it can hold.
  */
+import { LimitError, maxBigInt, maxDepth, ValueTooLarge } from "./ValueLimits.ts"
 import { writeLength } from "./Varint.ts"
-
-/** Levels of arrays and objects that a value may have. The first stack overflow of a schema's own code comes far later. */
-export const maxDepth = 128
-
-/** Bytes of the largest BigInt that can cross: arithmetic on larger ones takes milliseconds. */
-export const maxBigInt = 8 * 1024
-
-/** A value that fits its schema, but that no codec carries: too deep, or a number without bound. */
-export class LimitError extends Error {
-  override readonly name = "LimitError"
-}
-
-/** A value that costs its receiver more than the limit of its function allows; sizes in bytes. */
-export class ValueTooLarge extends Error {
-  override readonly name = "ValueTooLarge"
-  readonly size: number
-  readonly limit: number
-
-  constructor(size: number, limit: number) {
-    super(`the value counts as at least ${size} bytes, the limit is ${limit}`)
-    this.size = size
-    this.limit = limit
-  }
-}
 
 /** How a number is written: one byte for 0 to 239, else one of these and the number after it. */
 export const NumberTag = { u16: 0xf0, u32: 0xf1, negative: 0xf2, u48: 0xf3, f64: 0xf4 } as const

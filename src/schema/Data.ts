@@ -6,7 +6,8 @@
  */
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
-import { type ByteWriter, LimitError } from "./ByteWriter.ts"
+import type { ByteWriter } from "./ByteWriter.ts"
+import { LimitError } from "./ValueLimits.ts"
 
 const Tag = {
   null: 0,

@@ -1,7 +1,8 @@
 /** Coders of the parts that have no parts: primitives, literals, bytes, times, and data that says itself what it is. */
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
-import { type ByteWriter, LimitError } from "./ByteWriter.ts"
+import type { ByteWriter } from "./ByteWriter.ts"
+import { LimitError } from "./ValueLimits.ts"
 import { nameOfSymbol, readData, readSymbol, readUtc, unfit, Units, writeData } from "./Data.ts"
 import { isDetached } from "./OwnBytes.ts"
 

@@ -11,16 +11,15 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { ByteReader, Malformed } from "./ByteReader.ts"
-import { ByteWriter, LimitError, maxDepth, ValueTooLarge } from "./ByteWriter.ts"
+import { ByteWriter } from "./ByteWriter.ts"
 import { unfit } from "./Data.ts"
 import { detachedProblem, isDetached, isWhole } from "./OwnBytes.ts"
 import { isBytes, refusal } from "./SchemaLayout.ts"
 import { type Problem, problemsOf } from "./SchemaProblems.ts"
 import { isPlain, traitsOf } from "./SchemaTraits.ts"
 import { coderOf, plainCoderOf } from "./ValueCoder.ts"
+import { LimitError, maxDepth, parsedUnit, plainUnit, ValueTooLarge } from "./ValueLimits.ts"
 import { wireOf } from "./WireSchema.ts"
-
-export { ValueTooLarge } from "./ByteWriter.ts"
 
 /** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */
 export class CodecError extends Error {
@@ -52,16 +51,6 @@ export interface CodecOptions {
   /** Largest cost of a value for its receiver, in bytes. */
   readonly maxValue: number
 }
-
-/**
- * Default of `maxValue`, in bytes. A value costs the bytes of its text, and a fixed number for each of its parts. Decoding a
- * value of this cost takes about 100 ms.
- */
-export const defaultMaxValue = 32 * 1024 * 1024
-
-/** Cost of a part of a value, in bytes, where one pass reads the part; and where Schema decodes it besides. */
-const plainUnit = 32
-const parsedUnit = 128
 
 /** Compiles the codec of a schema. Throws where the schema has no codec. */
 export const makeSchemaCodec = (schema: Schema.Top, options: CodecOptions): SchemaCodec => {

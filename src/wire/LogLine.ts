@@ -1,7 +1,8 @@
 /**
- * Log lines of a runner on the wire: a few JSON lines in a frame, all of them small.
+ * The runner's side of log lines on the wire: encodes lines as JSON, and packs a few of them into a Logs frame.
+ * `LogLineDecoding.ts` decodes them in the parent.
  *
- * A Logs frame is a JSON array of lines; a number in it says that so many were left out there.
+ * A Logs frame is a JSON array of lines. A number in the array says how many lines are missing there.
  */
 import type { Severity } from "effect/LogLevel"
 import { fitting, sayable } from "./Annotations.ts"

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { InvalidSpec } from "../../src/error/BootFailure.ts"
 import type { Container, Pod } from "../../src/kubernetes/object/KubeObjects.ts"
-import * as PodNames from "../../src/kubernetes/object/PodNames.ts"
+import * as ObjectNames from "../../src/kubernetes/object/ObjectNames.ts"
 import type { PodOptions } from "../../src/kubernetes/template/PodOptions.ts"
 import * as PodParent from "../../src/kubernetes/template/PodParent.ts"
 import * as PodTemplate from "../../src/kubernetes/template/PodTemplate.ts"
@@ -71,7 +71,12 @@ const parent = (): KubeObject => ({
 const templateOf = (pod: Pod, options: PodOptions = {}): PodTemplate.PodTemplate => {
   const found = PodParent.find(pod)
   if (found instanceof InvalidSpec) return assert.fail(found.message)
-  const made = PodTemplate.make(options, found, PodNames.inCluster(pod.metadata.uid ?? "", found.container.name), 9345)
+  const made = PodTemplate.make(
+    options,
+    found,
+    ObjectNames.inCluster(pod.metadata.uid ?? "", found.container.name),
+    9345
+  )
   return made instanceof InvalidSpec ? assert.fail(made.message) : made
 }
 
@@ -148,7 +153,7 @@ describe("the pod of a runner", () => {
       const made = PodTemplate.make(
         { image: "localhost/node:24", podSecurityContext: { runAsNonRoot: true, runAsUser: 65532 } },
         undefined,
-        PodNames.external("host", "user", "main.js")
+        ObjectNames.external("host", "user", "main.js")
       )
       if (made instanceof InvalidSpec) return assert.fail(made.message)
       const pod = yield* tried(made)

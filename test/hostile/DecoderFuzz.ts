@@ -8,7 +8,7 @@ import { checkHello, decodeFailure, decodeWelcome } from "../../src/wire/Handsha
 import { protocol } from "../../src/wire/Frame.ts"
 import * as NestedHead from "../../src/wire/NestedHead.ts"
 import { decodeHead, encodeHead } from "../../src/wire/Request.ts"
-import { decodeLines } from "../../src/wire/LogsReceived.ts"
+import { decodeLines } from "../../src/wire/LogLineDecoding.ts"
 import * as Random from "../simulation/Random.ts"
 import { int, noise } from "../wire/kit.ts"
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { CodecError, defaultMaxValue, makeSchemaCodec, ValueTooLarge } from "../../src/schema/SchemaCodec.ts"
+import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
+import { defaultMaxValue, ValueTooLarge } from "../../src/schema/ValueLimits.ts"
 import { fuzzDecoders } from "./fuzz.ts"
 
 /** Milliseconds of CPU: the promise is 250 for the event loop; a busy machine that collects garbage counts twice. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decodeLines } from "../../src/wire/LogsReceived.ts"
+import { decodeLines } from "../../src/wire/LogLineDecoding.ts"
 import { encodeLine, type LogLine, logsLimit, takeFrame } from "../../src/wire/LogLine.ts"
 
 const line = (message: ReadonlyArray<unknown>, more: Partial<LogLine> = {}): LogLine => ({

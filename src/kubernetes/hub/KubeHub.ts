@@ -22,7 +22,7 @@ import type { Self } from "../api/KubeConnection.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "../object/PodLabels.ts"
-import * as PodNames from "../object/PodNames.ts"
+import * as ObjectNames from "../object/ObjectNames.ts"
 import * as Lifeline from "./Lifeline.ts"
 import type { OwnerReference } from "../object/KubeObjects.ts"
 import type { PodOptions } from "../template/PodOptions.ts"
@@ -66,7 +66,7 @@ export interface Hub {
   readonly client: Context.Service.Shape<typeof KubeClient>
   readonly life: string
   readonly parent: PodParent.ParentPod | undefined
-  readonly identity: PodNames.ParentIdentity
+  readonly identity: ObjectNames.ParentIdentity
   readonly watch: PodWatch.PodWatch
   readonly graveyard: Graveyard
   readonly quota: QuotaGate
@@ -277,7 +277,7 @@ const isInCluster = ({ server }: Client): boolean => {
   return host !== undefined && host !== "" && server.includes(host)
 }
 
-const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): PodNames.ParentIdentity => {
+const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): ObjectNames.ParentIdentity => {
   const instance = options.instance ?? process.env["FLAME_INSTANCE"] ?? "0"
   for (let copy = 1; ; copy++) {
     const identity = named(parent, options, copy === 1 ? instance : `${instance}x${copy}`)
@@ -291,7 +291,7 @@ const named = (
   parent: PodParent.ParentPod | undefined,
   options: HubOptions,
   instance: string
-): PodNames.ParentIdentity =>
+): ObjectNames.ParentIdentity =>
   parent === undefined
-    ? PodNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
-    : PodNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)
+    ? ObjectNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
+    : ObjectNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)

@@ -13,7 +13,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { hash } from "../object/PodNames.ts"
+import { hash } from "../object/ObjectNames.ts"
 import type { Job, OwnerReference } from "../object/KubeObjects.ts"
 import type { KubeClient } from "../api/KubeClient.ts"
 import * as Preflight from "../verdict/Preflight.ts"

@@ -13,7 +13,7 @@ import type { OwnerReference } from "../object/KubeObjects.ts"
 import type { KubeClient } from "../api/KubeClient.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import { Once } from "./Once.ts"
-import { type ParentIdentity, secretName, type SecretTurn, valuesName } from "../object/PodNames.ts"
+import { type ParentIdentity, secretName, type SecretTurn, valuesName } from "../object/ObjectNames.ts"
 
 /** Keys in one Secret. */
 const batch = 256

@@ -6,7 +6,7 @@
  */
 import { InvalidSpec } from "../../error/BootFailure.ts"
 import type { Pod } from "./KubeObjects.ts"
-import { labelValue, type ParentIdentity } from "./PodNames.ts"
+import { labelValue, type ParentIdentity } from "./ObjectNames.ts"
 
 export const managedBy = "app.kubernetes.io/managed-by"
 export const role = "flame.dev/role"

@@ -1,7 +1,7 @@
 /** Pure: whether the rights of a parent are enough, and if not, the Role to apply. */
 import { Forbidden, type BootFailure } from "../../error/BootFailure.ts"
 import type { Rules } from "../api/KubeClient.ts"
-import { hash } from "../object/PodNames.ts"
+import { hash } from "../object/ObjectNames.ts"
 
 /** The features of the backend that are in use, which decide the rights that it needs, and the user that needs them. */
 export interface RightsNeeded {

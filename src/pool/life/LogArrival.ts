@@ -8,7 +8,7 @@ import * as Tracer from "effect/Tracer"
 import { LineBudget, rate } from "../../backend/OutputLines.ts"
 import { confine } from "../../error/Unhandled.ts"
 import type { LogLine } from "../../wire/LogLine.ts"
-import { decodeLines } from "../../wire/LogsReceived.ts"
+import { decodeLines } from "../../wire/LogLineDecoding.ts"
 
 /** Lines that are missing are reported within so many milliseconds. */
 const reportAfter = 900

@@ -84,7 +84,7 @@ export interface Listener {
   readonly counters: Readonly<Counters>
 }
 
-/** The port that NetworkPolicies and meshes can name. */
+/** The default port of the parent, fixed so that NetworkPolicies and service meshes can name it. */
 export const defaultPort = 9345
 
 /** A runner that is expected, or the second connection of its session. */

@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
-import * as PodNames from "../../../src/kubernetes/object/PodNames.ts"
+import * as ObjectNames from "../../../src/kubernetes/object/ObjectNames.ts"
 import { RunnerKeys } from "../../../src/kubernetes/hub/RunnerKeys.ts"
 import * as ApiErrors from "../../../src/testing/ApiErrors.ts"
 import { KubeMock } from "../../../src/testing/KubeMock.ts"
 import * as PodParent from "../kit/PodParent.ts"
 
-const identity = PodNames.inCluster("0a1b2c3d-0000-4000-8000-000000000000", "app")
+const identity = ObjectNames.inCluster("0a1b2c3d-0000-4000-8000-000000000000", "app")
 
 /** The keys of one life of the parent. */
 const life = Effect.gen(function* () {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { InvalidSpec } from "../../../src/error/BootFailure.ts"
 import type { EnvVar, Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
-import * as PodNames from "../../../src/kubernetes/object/PodNames.ts"
+import * as ObjectNames from "../../../src/kubernetes/object/ObjectNames.ts"
 import * as PodLeftOut from "../../../src/kubernetes/template/PodLeftOut.ts"
 import type { PodOptions } from "../../../src/kubernetes/template/PodOptions.ts"
 import * as PodParent from "../../../src/kubernetes/template/PodParent.ts"
@@ -15,7 +15,7 @@ const parentPod = (container: object = {}, spec: object = {}, metadata: Pod["met
 const templateOf = (pod: Pod, options: PodOptions = {}): PodTemplate.PodTemplate => {
   const parent = PodParent.find(pod, options.container)
   assert.notInstanceOf(parent, InvalidSpec)
-  const made = PodTemplate.make(options, parent, PodNames.inCluster("u-1", "app"), 9345)
+  const made = PodTemplate.make(options, parent, ObjectNames.inCluster("u-1", "app"), 9345)
   return made instanceof InvalidSpec ? assert.fail(made.message) : made
 }
 

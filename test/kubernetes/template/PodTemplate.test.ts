@@ -3,7 +3,7 @@ import * as Redacted from "effect/Redacted"
 import { InvalidSpec } from "../../../src/error/BootFailure.ts"
 import type { Container, Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
 import * as PodLabels from "../../../src/kubernetes/object/PodLabels.ts"
-import * as PodNames from "../../../src/kubernetes/object/PodNames.ts"
+import * as ObjectNames from "../../../src/kubernetes/object/ObjectNames.ts"
 import type { PodOptions } from "../../../src/kubernetes/template/PodOptions.ts"
 import * as PodParent from "../../../src/kubernetes/template/PodParent.ts"
 import * as PodTemplate from "../../../src/kubernetes/template/PodTemplate.ts"
@@ -107,7 +107,7 @@ const parentPod = (
   }
 })
 
-const identity = PodNames.inCluster(uid, "app")
+const identity = ObjectNames.inCluster(uid, "app")
 
 const runner: PodTemplate.PodRequest = {
   spec: {
@@ -160,7 +160,7 @@ describe("with nothing configured", () => {
       apiVersion: "v1",
       kind: "Pod",
       metadata: {
-        name: PodNames.podName(identity, runner.spec),
+        name: ObjectNames.podName(identity, runner.spec),
         namespace: "apps",
         labels: {
           "sidecar.istio.io/inject": "false",
@@ -451,7 +451,7 @@ describe("options", () => {
     })
     assert.deepStrictEqual(
       [made.metadata.name, made.metadata.namespace],
-      [PodNames.podName(identity, runner.spec), "apps"]
+      [ObjectNames.podName(identity, runner.spec), "apps"]
     )
     assert.deepStrictEqual([made.spec.restartPolicy, made.spec.activeDeadlineSeconds], ["Never", 60])
     assert.strictEqual(made.metadata.annotations?.["a"], "1")
@@ -560,7 +560,7 @@ describe("from outside the cluster", () => {
   })
 
   it("listens where it is dialled through the API server, and has its key in the pod where that is asked for", () => {
-    const made = PodTemplate.make({ image: "app:1" }, undefined, PodNames.external("h", "u", "e"))
+    const made = PodTemplate.make({ image: "app:1" }, undefined, ObjectNames.external("h", "u", "e"))
     assert.notInstanceOf(made, InvalidSpec)
     const pod = PodTemplate.podOf(made, {
       ...runner,

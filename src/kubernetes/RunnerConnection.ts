@@ -1,23 +1,32 @@
-/** How a runner and its parent connect: the runner dials, or the parent connects through the API server. */
+/**
+ * The parent's side of the connection to one runner: `listen` waits for the runner to dial this parent, and `forward`
+ * connects to the runner through the API server.
+ *
+ * `hub/DialBack.ts` has the parent's listener and its address. `wire/network/ConnectParent.ts` is the runner's side.
+ */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { pauseAfter } from "../time/RetryPause.ts"
-import type { Listener } from "../wire/network/Listener.ts"
+import { defaultPort, type Listener } from "../wire/network/Listener.ts"
 import * as Psk from "../wire/network/Psk.ts"
 import { connectThrough } from "../wire/network/PskClient.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { Hub } from "./hub/KubeHub.ts"
 import type { DialBack } from "./hub/DialBack.ts"
 
-export interface Dialling {
+/** The port of the runner's own loopback where the runner listens, if its parent connects through the API server. */
+export const forwardPort = defaultPort
+
+/** The way to one runner that has not connected yet, and the runner's key. */
+export interface RunnerConnection {
   readonly identity: string
   readonly key: Redacted.Redacted<string>
   /** The addresses that the runner dials, or the port of its own loopback where it waits for its parent. */
   readonly dial: string | { readonly listen: number }
-  /** The authenticated pipe. `started` completes when the container of the runner runs. */
+  /** The authenticated pipe to the runner. `started` completes when the container of the runner runs. */
   readonly transport: (started: Effect.Effect<void>) => Effect.Effect<Transport, never, Scope.Scope>
   /** Advice for a runner that never connected. `address` is that of its pod. */
   readonly hint: (address: string | undefined) => string | undefined
@@ -26,7 +35,7 @@ export interface Dialling {
 }
 
 /** The runner dials the listener of its parent. */
-export const listen = (dialBack: DialBack, index: number): Dialling => {
+export const listen = (dialBack: DialBack, index: number): RunnerConnection => {
   const admission = dialBack.listener.expect(index)
   return {
     identity: admission.identity,
@@ -60,7 +69,7 @@ export const forward = (
   index: number,
   pod: string,
   port: number
-): Dialling => {
+): RunnerConnection => {
   const identity = Psk.identityOf(hub.life, index)
   const key = hub.keyOf(index)
   let last: string | undefined

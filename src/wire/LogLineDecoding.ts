@@ -1,4 +1,7 @@
-/** Decodes the Logs frames of a runner: every line is checked, cleaned and bounded, because a runner is not trusted. */
+/**
+ * The parent's side of `LogLine.ts`: decodes the Logs frames of a runner. Every line is checked, cleaned and bounded, because
+ * a runner is not trusted.
+ */
 import type * as LogLevel from "effect/LogLevel"
 import { printable, printableLine, printableRecord, printableValue } from "../error/PeerText.ts"
 import { type LogLine, logsLimit } from "./LogLine.ts"

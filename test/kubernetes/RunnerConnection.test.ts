@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duplex } from "node:stream"
 import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import * as Dialling from "../../src/kubernetes/Dialling.ts"
+import * as RunnerConnection from "../../src/kubernetes/RunnerConnection.ts"
 import { KubeClient } from "../../src/kubernetes/api/KubeClient.ts"
 import { withoutJitter } from "./kit/NoJitter.ts"
 import type { Admission, Listener, Seen } from "../../src/wire/network/Listener.ts"
@@ -28,13 +28,13 @@ describe("a runner that dials", () => {
     ["tcp", /reached 10\.0\.0\.1:9345 but began no TLS.*mesh/],
     ["tls refused", /its key was refused.*FLAME_RUNNER_/]
   ] as const)("of which %s was seen has a hint to what to look at", (seen, words) => {
-    assert.match(Dialling.listen({ listener: listener(seen), address }, 3).hint("10.0.0.9") ?? "", words)
+    assert.match(RunnerConnection.listen({ listener: listener(seen), address }, 3).hint("10.0.0.9") ?? "", words)
   })
 
   it("that has authenticated needs none, and is told where to dial", () => {
-    const dialling = Dialling.listen({ listener: listener("authenticated"), address }, 3)
-    assert.isUndefined(dialling.hint("10.0.0.9"))
-    assert.deepStrictEqual([dialling.dial, dialling.identity], [address, "life.3"])
+    const connection = RunnerConnection.listen({ listener: listener("authenticated"), address }, 3)
+    assert.isUndefined(connection.hint("10.0.0.9"))
+    assert.deepStrictEqual([connection.dial, connection.identity], [address, "life.3"])
   })
 })
 
@@ -45,13 +45,13 @@ describe("a runner that its parent dials", () => {
       Effect.gen(function* () {
         const client = yield* KubeClient
         const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
-        const dialling = Dialling.forward(hub, 0, "pod", 9345)
+        const connection = RunnerConnection.forward(hub, 0, "pod", 9345)
         const dialled = () => client.requests()["create pods/portforward"] ?? 0
-        const waiting = yield* Effect.forkChild(dialling.transport(Effect.sleep("1 second")), {
+        const waiting = yield* Effect.forkChild(connection.transport(Effect.sleep("1 second")), {
           startImmediately: true
         })
         yield* TestClock.adjust("999 millis")
-        assert.deepStrictEqual([dialled(), dialling.hint(undefined)], [0, undefined])
+        assert.deepStrictEqual([dialled(), connection.hint(undefined)], [0, undefined])
         yield* TestClock.adjust("1 millis")
         assert.strictEqual(dialled(), 1)
         // after 50, 100, 200, 400 and then each 500 ms
@@ -59,7 +59,7 @@ describe("a runner that its parent dials", () => {
         assert.strictEqual(dialled(), 5)
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(dialled(), 15)
-        assert.match(dialling.hint(undefined) ?? "", /the API server did not connect to it: .*"pod" not found/)
+        assert.match(connection.hint(undefined) ?? "", /the API server did not connect to it: .*"pod" not found/)
         yield* Fiber.interrupt(waiting)
       }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()), withoutJitter)
   )
@@ -79,9 +79,9 @@ describe("a runner that its parent dials", () => {
       )
       const client = { ...(yield* KubeClient), portForward: () => broken }
       const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
-      const dialling = Dialling.forward(hub, 0, "pod", 9345)
-      yield* Effect.forkScoped(dialling.transport(Effect.void), { startImmediately: true })
-      while (dialling.hint(undefined) === undefined) yield* Effect.promise(() => new Promise(setImmediate))
+      const connection = RunnerConnection.forward(hub, 0, "pod", 9345)
+      yield* Effect.forkScoped(connection.transport(Effect.void), { startImmediately: true })
+      while (connection.hint(undefined) === undefined) yield* Effect.promise(() => new Promise(setImmediate))
       assert.strictEqual(open, 0)
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
@@ -100,12 +100,12 @@ describe("a runner that its parent dials", () => {
       )
       const client = { ...(yield* KubeClient), portForward: () => silent }
       const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
-      const dialling = Dialling.forward(hub, 0, "pod", 9345)
-      yield* Effect.forkScoped(dialling.transport(Effect.void), { startImmediately: true })
+      const connection = RunnerConnection.forward(hub, 0, "pod", 9345)
+      yield* Effect.forkScoped(connection.transport(Effect.void), { startImmediately: true })
       yield* TestClock.adjust("4999 millis")
       assert.deepStrictEqual([opened, open], [1, 1])
       yield* TestClock.adjust("1 millis")
-      assert.match(dialling.hint(undefined) ?? "", /did not answer for 5000 ms/)
+      assert.match(connection.hint(undefined) ?? "", /did not answer for 5000 ms/)
       assert.deepStrictEqual([opened, open], [1, 0])
       yield* TestClock.adjust("50 millis")
       assert.deepStrictEqual([opened, open], [2, 1])

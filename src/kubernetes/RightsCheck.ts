@@ -1,12 +1,15 @@
 /**
- * Whether the cluster will admit the runners: asked once while the app starts, so that a missing right is one readable error
- * at the first call, and not a boot that fails again and again.
+ * Checks once, while the app starts, that this parent has the rights it needs and that the cluster would admit a runner's
+ * pod. So a missing right is one readable error at the first call, and not a boot that fails again and again.
+ *
+ * `verdict/MissingRights.ts` judges the rights. A dry run of a pod tells whether the cluster admits it.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { type BootFailure, isTransient } from "../error/BootFailure.ts"
 import type { Rules } from "./api/KubeClient.ts"
 import type { Hub } from "./hub/KubeHub.ts"
+import { forwardPort } from "./RunnerConnection.ts"
 import * as KubeFailure from "./verdict/KubeFailure.ts"
 import * as MissingRights from "./verdict/MissingRights.ts"
 import * as PodMesh from "./template/PodMesh.ts"
@@ -19,7 +22,7 @@ export interface May {
   readonly readLogs: boolean
 }
 
-/** Fails with a cause that does not pass by itself; warns of one that may. */
+/** Fails with a cause that no retry would cure. Logs a warning about a cause that may pass by itself. */
 export const ask = (
   hub: Hub,
   template: PodTemplate.PodTemplate,
@@ -75,7 +78,7 @@ const dryRun = (hub: Hub, template: PodTemplate.PodTemplate) =>
         drainTimeout: 0,
         cancelGrace: 0
       },
-      dial: hub.dialBack?.address ?? { listen: 9345 },
+      dial: hub.dialBack?.address ?? { listen: forwardPort },
       identity: "preflight",
       key: { secret: "preflight", entry: "preflight" },
       secretEnv: "preflight"
