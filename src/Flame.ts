@@ -33,7 +33,7 @@ export type { PoolFunctions } from "./function/Servable.ts"
 export { stub, type StubCode } from "./function/Stub.ts"
 export { PoolService } from "./pool/Pool.ts"
 export { type CallTimes, explain } from "./pool/status/CallTimes.ts"
-export { CurrentRole, type ProcessRole, role } from "./process/ProcessRole.ts"
+export { CurrentRole, type ProcessRole, role } from "./process/AppRole.ts"
 export { runMain } from "./runMain.ts"
 
 type AnyPool = FlameFunction.AnyPool

@@ -11,7 +11,7 @@ import type { Options as ClusterOptions } from "./kubernetes/KubernetesBackend.t
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import { Pool } from "./pool/Pool.ts"
 import type { PoolOptions } from "./pool/option/PoolOptions.ts"
-import * as Build from "./process/Build.ts"
+import * as BuildName from "./process/BuildName.ts"
 import * as Entry from "./process/Entry.ts"
 import type { PoolShape } from "./pool/runtime/PoolShape.ts"
 import type { PoolKey } from "./function/FlameFunction.ts"
@@ -53,7 +53,7 @@ export const local = <RHooks = never>(
       if (entry === undefined) return yield* noEntry
       const ProcessBackend = yield* Effect.promise(() => import("./backend/ProcessBackend.ts"))
       const { ofBackend, ofPool } = split(options, processOptions)
-      const backend = ProcessBackend.layer({ build: Build.of(Entry.pathOf(entry)), ...ofBackend, entry })
+      const backend = ProcessBackend.layer({ build: BuildName.of(Entry.pathOf(entry)), ...ofBackend, entry })
       return Layer.provideMerge(Pool.layer(ofPool), backend)
     })
   )
@@ -98,7 +98,7 @@ export const kubernetes: {
       const { ofBackend, ofPool } = split(options, podOptions)
       const entry = options.entry ?? Entry.current() ?? process.argv[1]
       const backend = KubernetesBackend.layer({
-        build: Build.of(entry === undefined ? undefined : Entry.pathOf(entry)),
+        build: BuildName.of(entry === undefined ? undefined : Entry.pathOf(entry)),
         ...ofBackend
       })
       return Layer.provideMerge(

@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import { type BootFailure, NotARunner, servicesFailed } from "./error/BootFailure.ts"
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import type { AnyImplemented } from "./function/FlameFunction.ts"
-import * as Build from "./process/Build.ts"
+import * as BuildName from "./process/BuildName.ts"
 import * as UnsentLogs from "./process/UnsentLogs.ts"
 import { LogForward } from "./runner/LogForward.ts"
 import * as Role from "./process/Role.ts"
@@ -132,7 +132,7 @@ const run = Effect.fnUntraced(function* (
     transport: role.transport(),
     info: { id: role.id, pool: role.pool, parent: role.parent },
     life: role.life,
-    build: Build.of(process.argv[1]),
+    build: BuildName.of(process.argv[1]),
     functions,
     context: forwarded(context),
     ...(logs === undefined ? {} : { logs }),

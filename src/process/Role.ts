@@ -1,7 +1,8 @@
 /**
  * How this process was started: as a parent, or as a runner of one.
  *
- * A parent gives a runner its role in the variables of `RoleVariables.ts`. Here they are read once and kept.
+ * A parent gives a runner its role in the variables of `RoleVariables.ts`. This module reads them once and keeps the role.
+ * `AppRole.ts` has the part of the role that an app sees.
  */
 import { type BootFailure, NeverConnected, NotARunner } from "../error/BootFailure.ts"
 import { fail } from "../wire/Frame.ts"

@@ -233,8 +233,8 @@ export class Call implements Ticket, RunnerCall, Due {
   }
 }
 
-/** How deep calls may be nested. */
-export const depthLimit = 32
+/** The largest `depth` of a nested call. A deeper call fails with `TooDeep`; casts are not limited. */
+export const nestedCallLimit = 32
 
 /** A call that a function makes. The parent passes its bytes on, because it need not have the called function. */
 export class NestedCall extends Call {

@@ -26,7 +26,7 @@ import { inlineLimit, Kind } from "../../wire/Frame.ts"
 import * as NestedHead from "../../wire/NestedHead.ts"
 import type { Extras } from "../../wire/Request.ts"
 import { Call, type CallExit, type CallTerms, type NestedOf, type RawAnswer } from "../engine/Call.ts"
-import { depthLimit, NestedCall } from "../engine/Call.ts"
+import { nestedCallLimit, NestedCall } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import { cancelPrice, NestedToll } from "./NestedToll.ts"
@@ -154,8 +154,8 @@ export class NestedSession {
     }
     const { engine } = target
     const depth = caller.depth + 1
-    if (!head.cast && depth > depthLimit) {
-      return this.refuse(id, new TooDeep({ function: head.name, depth, limit: depthLimit }))
+    if (!head.cast && depth > nestedCallLimit) {
+      return this.refuse(id, new TooDeep({ function: head.name, depth, limit: nestedCallLimit }))
     }
     const limit = engine.settings.maxPayload
     if (payload.length > limit) {

@@ -5,7 +5,7 @@ import * as LogLevel from "effect/LogLevel"
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { IdleFunction } from "../../function/FlameFunction.ts"
 import type { RunnerExit } from "../../error/RunnerExit.ts"
-import type { Options as StateOptions } from "../policy/Step.ts"
+import type { Options as PolicyOptions } from "../policy/Step.ts"
 
 /**
  * The outcome of one boot, as `afterBoot` gets it.
@@ -239,8 +239,11 @@ const validate = (settings: Settings): void => {
   }
 }
 
-/** Selects the settings that the policy needs. */
-export const toState = (settings: Settings, asksIdle: boolean): StateOptions => ({
+/** The pauses after failed boots, in milliseconds: the first lasts 1 to 2 times `base`, the longest at most `cap`. */
+const backoff = { base: 1_000, cap: 30_000 }
+
+/** The part of the settings that the policy needs, as options of the policy. */
+export const toPolicyOptions = (settings: Settings, asksIdle: boolean): PolicyOptions => ({
   min: settings.min,
   max: settings.max,
   concurrency: settings.concurrency,
@@ -251,7 +254,7 @@ export const toState = (settings: Settings, asksIdle: boolean): StateOptions => 
   maxLifetime: settings.maxLifetime,
   idleTimeToLive: Number.isFinite(settings.idleTimeToLive) ? settings.idleTimeToLive : undefined,
   asksIdle,
-  backoff: { base: 1_000, cap: 30_000 },
+  backoff,
   crashLoopTime: settings.crashLoopTime,
   bootPatience: settings.bootPatience
 })

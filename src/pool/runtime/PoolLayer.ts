@@ -45,7 +45,7 @@ const configured = (id: string): Effect.Effect<PoolOptions<never>> =>
   Effect.contextWith((context: Context.Context<never>) =>
     mayBeConfigured(id, context)
       ? Effect.flatMap(
-          Effect.promise(() => import("../option/PoolConfig.ts")),
+          Effect.promise(() => import("../option/PoolEnvironment.ts")),
           ({ fromConfig }) => Effect.orDie(fromConfig(id))
         )
       : Effect.succeed({})

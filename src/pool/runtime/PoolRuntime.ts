@@ -14,12 +14,12 @@ import { confine } from "../../error/Unhandled.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
 import { life } from "../../process/Life.ts"
 import * as Shutdown from "../../process/Shutdown.ts"
-import { askIdle } from "../life/IdleCheck.ts"
+import { askIdle } from "../life/IdleWhen.ts"
 import { PoolEngine } from "../engine/PoolEngine.ts"
 import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
 import * as PoolSeries from "../engine/PoolSeries.ts"
 import { PoolMetrics } from "../engine/PoolMetrics.ts"
-import { type PoolOptions, resolve, toState } from "../option/PoolOptions.ts"
+import { type PoolOptions, resolve, toPolicyOptions } from "../option/PoolOptions.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import * as Policy from "../policy/Policy.ts"
 import type { Runner } from "./Runner.ts"
@@ -86,7 +86,7 @@ export class PoolRuntime {
       },
       Context.get(context, Clock.Clock),
       settings,
-      toState(settings, options.idleWhen !== undefined),
+      toPolicyOptions(settings, options.idleWhen !== undefined),
       Math.trunc(Math.random() * 0x7fffffff)
     )
     const leaveRegistry = PoolRegistry.register({
@@ -205,7 +205,7 @@ export class PoolRuntime {
     engine.settings = resolve(resizedOptions, this.backend.defaults)
     // only after `resolve` has accepted them, or the next change would fail by them again
     this.options = resizedOptions
-    const resized = toState(engine.settings, this.options.idleWhen !== undefined)
+    const resized = toPolicyOptions(engine.settings, this.options.idleWhen !== undefined)
     engine.step({ _tag: "Resize", now: engine.now(), options: resized })
   }
 

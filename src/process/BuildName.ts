@@ -1,4 +1,4 @@
-/** The name of the code that a process runs. Another build of a runner is reported, never refused. */
+/** The name of the code that a process runs. A runner of another build than its parent is reported, never refused. */
 import { builtin } from "../function/Builtin.ts"
 
 /**

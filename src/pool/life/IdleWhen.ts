@@ -1,4 +1,8 @@
-/** Asks an idle runner whether it may be stopped. */
+/**
+ * Calls the user's `idleWhen` on an idle runner, and reports its answer to the policy.
+ *
+ * `pool/policy/Shrinking.ts` decides when a runner is asked, and what follows from the answer.
+ */
 import * as Effect from "effect/Effect"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"

@@ -1,4 +1,4 @@
-/** Options of a pool that the environment sets. This is a module of its own because `Config` is slow to load and seldom used. */
+/** The `FLAME_*` variables that set options of a pool. A module of its own, because `Config` is slow to load and seldom used. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"

@@ -1,6 +1,6 @@
-/** The role of this process as an app sees it: a parent, or a runner of one pool. */
+/** The public view of the role of this process, as `Flame.role` and `Flame.CurrentRole`. `Role.ts` decides the role. */
 import * as Context from "effect/Context"
-import * as Build from "./Build.ts"
+import * as BuildName from "./BuildName.ts"
 import * as Role from "./Role.ts"
 
 /**
@@ -36,7 +36,7 @@ const roleOf = (role: Role.Role): ProcessRole => {
     parent,
     // read from the file system where somebody asks
     get build() {
-      return Build.of(process.argv[1])
+      return BuildName.of(process.argv[1])
     }
   }
 }
