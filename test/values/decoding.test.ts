@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
 import { defaultMaxValue, ValueTooLarge } from "../../src/schema/ValueLimits.ts"
 import { fuzzDecoders } from "./fuzz.ts"
+import { thorough } from "../fixtures/thorough.ts"
 
 /** Milliseconds of CPU: the promise is 250 for the event loop; a busy machine that collects garbage counts twice. */
 const stall = 500
@@ -123,10 +124,10 @@ describe("bytes of a peer that breaks the rules", () => {
     }, /more than 10000 symbols/)
   })
 
-  it("are refused or read as some value, whatever they are: 100 000 of them [C190]", () => {
-    const { decoded, refused, worst } = fuzzDecoders(1, 100, 1_000)
-    assert.strictEqual(decoded + refused, 100_000)
-    assert.isAbove(refused, 10_000)
+  it("are refused or read as some value, whatever they are [C190]", () => {
+    const { decoded, refused, worst } = fuzzDecoders(1, 100, thorough ? 1_000 : 100)
+    assert.strictEqual(decoded + refused, thorough ? 100_000 : 10_000)
+    assert.isAbove(refused, thorough ? 10_000 : 1_000)
     assert.isBelow(worst, stall)
   }, 120_000)
 })
