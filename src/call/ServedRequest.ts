@@ -36,7 +36,19 @@ const fork = (context: Context.Context<unknown>, code: AnyEffect): Fiber.Fiber<u
 /** Begins the span of a request in its context. */
 export type BeginSpan = (context: Context.Context<never>) => Tracer.Span
 
-export abstract class ServedRequest {
+/** The session of a request. */
+export interface RequestSession {
+  /** The context of finalizers and encodings. */
+  readonly around: Context.Context<never>
+  /** Whether the session interrupts its requests: an interruption is then no fault of the function. */
+  readonly isStopping: boolean
+  /** The largest result or item that the other end accepts, in bytes. */
+  readonly maxResult: number
+}
+
+export abstract class ServedRequest<Session extends RequestSession> {
+  protected readonly session: Session
+  readonly id: number
   readonly served: Served
   /** Whether the caller waits for nothing but the end. */
   isCancelled = false
@@ -45,16 +57,12 @@ export abstract class ServedRequest {
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private span: Tracer.Span | undefined = undefined
 
-  constructor(served: Served) {
+  constructor(session: Session, id: number, served: Served) {
+    this.session = session
+    this.id = id
     this.served = served
   }
 
-  /** The context of finalizers and encodings. */
-  protected abstract get around(): Context.Context<never>
-  /** Whether the session interrupts its requests: an interruption is then no fault of the function. */
-  protected abstract get isSessionOver(): boolean
-  /** The largest result, in bytes. */
-  protected abstract get limit(): number
   /** Sends the final frame. */
   protected abstract send(kind: Kind, body: Uint8Array): void
   /** Takes the request out of its session: the final frame is sent. */
@@ -96,17 +104,18 @@ export abstract class ServedRequest {
 
   /** Takes the exit of the function. */
   ended(exit: AnyExit): void {
-    const own = this.span === undefined ? exit : CallSpan.endWith(this.around, this.span, exit)
+    const { around } = this.session
+    const own = this.span === undefined ? exit : CallSpan.endWith(around, this.span, exit)
     const closing = Scope.closeUnsafe(this.scope, own)
     if (closing === undefined) return this.conclude(own)
-    Effect.runForkWith(this.around)(closing).addObserver((closed) => this.conclude(withFinalizers(own, closed)))
+    Effect.runForkWith(around)(closing).addObserver((closed) => this.conclude(withFinalizers(own, closed)))
   }
 
   /** Takes the exit of the function and its finalizers. */
   protected conclude(exit: AnyExit): void {
     const [kind, body] = Answer.of(this.served, exit, this.isStopped, this.isCancelled)
     if (body instanceof Uint8Array) return this.reply(kind, body)
-    const fiber = Effect.runForkWith(this.around as Context.Context<unknown>)(body)
+    const fiber = Effect.runForkWith(this.session.around as Context.Context<unknown>)(body)
     // a cancel interrupts what an encoding waits for
     this.fiber = fiber
     fiber.addObserver((encoded) => {
@@ -118,14 +127,15 @@ export abstract class ServedRequest {
 
   /** Whether this side has interrupted the function. */
   private get isStopped(): boolean {
-    return this.isCancelled || this.isSessionOver
+    return this.isCancelled || this.session.isStopping
   }
 
   /** Ends the request. A result above the limit is refused with its size. */
   protected reply(kind: Kind, body: Uint8Array): void {
     let answer: Answer.Answer = [kind, body]
+    const limit = this.session.maxResult
     // a defect is bounded by its encoding, and a limit for values must not hide it
-    if (body.length > this.limit && kind !== Kind.Defect) answer = Answer.tooLarge(body.length, this.limit)
+    if (body.length > limit && kind !== Kind.Defect) answer = Answer.tooLarge(body.length, limit)
     else if (this.isCancelled && kind === Kind.Success) answer = Answer.interrupted
     try {
       this.send(...answer)

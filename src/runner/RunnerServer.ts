@@ -19,7 +19,7 @@ import { NestedCalls } from "./NestedCalls.ts"
 import * as SessionPhase from "./SessionPhase.ts"
 import * as RelayPool from "./RelayPool.ts"
 import { helloOf, type RunnerServerOptions } from "./RunnerServerOptions.ts"
-import { type CallHost, ServedCall } from "./ServedCall.ts"
+import { type CallSession, ServedCall } from "./ServedCall.ts"
 import { isFinal, json, Kind, kindName } from "../wire/Frame.ts"
 import { decodeFailure, decodeWelcome, type Welcome } from "../wire/Handshake.ts"
 import { Link } from "../wire/Link.ts"
@@ -28,7 +28,7 @@ import { decodeHead, type RequestHead } from "../wire/Request.ts"
 const none = new Uint8Array(0)
 
 /** Serves until the session is over. Every call has ended by then, or has had `cancelGrace` to end. */
-export class RunnerServer implements CallHost {
+export class RunnerServer implements CallSession {
   /** Completes when the last call has ended and the link is closed. Fails when the parent refuses this runner. */
   readonly done: Deferred.Deferred<void, BootFailure> = Deferred.makeUnsafe()
   private readonly calls = new Map<number, ServedCall>()

@@ -12,58 +12,37 @@ import type { ChannelServer } from "../call/ChannelServer.ts"
 import type { CurrentCall } from "../function/Current.ts"
 import type { NestedCalls } from "./NestedCalls.ts"
 import type { Served } from "../call/Served.ts"
-import { ServedRequest } from "../call/ServedRequest.ts"
+import { type RequestSession, ServedRequest } from "../call/ServedRequest.ts"
 
 /** The session of a call. */
-export interface CallHost {
+export interface CallSession extends RequestSession {
   readonly link: Link
   readonly nested: NestedCalls
-  readonly around: Context.Context<never>
   readonly now: () => number
-  /** The largest result that the parent accepts, in bytes. */
-  readonly maxResult: number
-  /** Whether the session has interrupted its calls. */
-  readonly isStopping: boolean
   readonly over: (id: number) => void
 }
 
 const none = new Uint8Array(0)
 
-export class ServedCall extends ServedRequest {
+export class ServedCall extends ServedRequest<CallSession> {
   readonly current: CurrentCall
   /** The runner's end of the channel, for a call that is one. */
   readonly open: ChannelServer | undefined
-  private readonly host: CallHost
-  private readonly id: number
   /** Begin of the call in milliseconds, where its caller wants to know how long the function ran. */
   private readonly since: number | undefined
 
   constructor(
-    host: CallHost,
+    session: CallSession,
     id: number,
     served: Served,
     current: CurrentCall,
     since: number | undefined,
     open: ChannelServer | undefined
   ) {
-    super(served)
-    this.host = host
-    this.id = id
+    super(session, id, served)
     this.current = current
     this.since = since
     this.open = open
-  }
-
-  protected get around(): Context.Context<never> {
-    return this.host.around
-  }
-
-  protected get isSessionOver(): boolean {
-    return this.host.isStopping
-  }
-
-  protected get limit(): number {
-    return this.host.maxResult
   }
 
   /** Runs the function up to its first wait. Returns its exit if it has ended by then, which the caller passes to `ended`. */
@@ -104,16 +83,16 @@ export class ServedCall extends ServedRequest {
   }
 
   protected override reply(kind: Kind, body: Uint8Array): void {
-    const { current, host, id } = this
-    if (this.since !== undefined) host.link.control(Kind.Ran, id, ranFor(host.now() - this.since))
+    const { current, id, session } = this
+    if (this.since !== undefined) session.link.control(Kind.Ran, id, ranFor(session.now() - this.since))
     this.open?.channel.endChannel()
     current.isOver = true
-    if (current.nested > 0) host.nested.end(current)
+    if (current.nested > 0) session.nested.end(current)
     super.reply(kind, body)
   }
 
   protected send(kind: Kind, body: Uint8Array): void {
-    const { link } = this.host
+    const { link } = this.session
     if (body.length <= inlineLimit) return link.send(kind, this.id, none, body)
     link.send(kind, this.id, none, body, () => {
       const [instead, why] = Answer.died(new Error(`the result could not be sent: ${detachedProblem}`))
@@ -122,7 +101,7 @@ export class ServedCall extends ServedRequest {
   }
 
   protected leave(): void {
-    this.host.over(this.id)
+    this.session.over(this.id)
   }
 }
 

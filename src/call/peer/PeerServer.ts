@@ -3,25 +3,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Rpc from "effect/rpc/Rpc"
-import * as Scope from "effect/Scope"
-import type { AnyEffect } from "../../function/AnyEffect.ts"
 import * as CallSpan from "../../function/CallSpan.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
 import type { GroupFunction } from "../../function/GroupFunctions.ts"
 import type { Channel } from "../../wire/Channel.ts"
-import { Kind } from "../../wire/Frame.ts"
 import { decodeHead, type RequestHead } from "../../wire/Request.ts"
-import { callerOf, withExtras, withRunnerExtras } from "../ExtrasReceived.ts"
-import { Handler, type Pump } from "../GroupServer.ts"
-import { compileAnswers, type Served } from "../Served.ts"
-import { ServedRequest } from "../ServedRequest.ts"
+import { Handler } from "../GroupServer.ts"
+import { PeerRequest, type PeerSession, type Procedure } from "./PeerRequest.ts"
 import * as PeerWire from "./PeerWire.ts"
-import { Outlet, type Sink } from "../StreamServer.ts"
-
-interface Procedure {
-  readonly served: Served
-  readonly handler: Handler
-}
 
 /** A request that has come and is not begun. */
 interface Late {
@@ -32,15 +21,15 @@ interface Late {
 
 let clients = 0
 
-export class PeerServer {
+export class PeerServer implements PeerSession {
   /** The context of all requests. */
-  readonly context: Context.Context<never>
+  readonly around: Context.Context<never>
   readonly channel: Channel
   /** Largest result or item, in bytes. */
-  readonly limit: number
+  readonly maxResult: number
   readonly isTraced: boolean
   /** Whether the session is over: nothing is answered any more. */
-  isOver = false
+  isStopping = false
   private readonly open = new Map<number, PeerRequest>()
   private readonly procedures: ReadonlyArray<Procedure>
   /** Whether a handler runs its first steps in this turn: its request is in `open` only after them. */
@@ -64,18 +53,18 @@ export class PeerServer {
     functions: ReadonlyArray<GroupFunction>,
     context: Context.Context<never>,
     channel: Channel,
-    limit: number,
+    maxResult: number,
     runner?: () => string
   ) {
     this.runner = runner
     const client = new Rpc.ServerClient(clients++)
-    this.context = withBuilt(functions, context)
+    this.around = withBuilt(functions, context)
     this.procedures = functions.map((fn) => ({
       served: { fn: fn as never, codec: FunctionCodec.of(fn), open: undefined },
       handler: new Handler(fn.rpc, client)
     }))
     this.channel = channel
-    this.limit = limit
+    this.maxResult = maxResult
     this.isTraced = CallSpan.isTraced(context)
   }
 
@@ -84,7 +73,7 @@ export class PeerServer {
     const head = decodeHead(body)
     const procedure = head === undefined ? undefined : this.procedures[head.functionIndex]
     if (head === undefined || procedure === undefined || this.open.has(id)) return "a request that is not understood"
-    if (this.isOver) return undefined
+    if (this.isStopping) return undefined
     if (this.open.size >= PeerWire.maxOpen) return "more requests than may be open"
     if (this.bytes >= PeerWire.maxOpenBytes) return "requests with too large payloads"
     const payload = body.subarray(head.end)
@@ -115,7 +104,7 @@ export class PeerServer {
     // a request that ends at once and has nothing to close cannot be cancelled: nobody needs to find it
     if (exit === undefined || !request.isPlain) this.keep(request)
     // the first steps of the request have ended the session
-    if (this.isOver) request.stop()
+    if (this.isStopping) request.stop()
     if (exit !== undefined) request.ended(exit)
   }
 
@@ -202,7 +191,7 @@ export class PeerServer {
 
   /** Ends the answers, and interrupts the handlers. */
   interrupt(): void {
-    this.isOver = true
+    this.isStopping = true
     for (const { request } of this.late.splice(0)) request.ended(Exit.interrupt())
     for (const say of this.unsaid.splice(0)) say()
     for (const request of this.open.values()) request.stop()
@@ -213,107 +202,6 @@ export class PeerServer {
     if (this.open.size === 0 && !this.isInside) return resume(Effect.void)
     this.settled = () => resume(Effect.void)
   })
-}
-
-/** A request, from its first step to its final message. */
-class PeerRequest extends ServedRequest implements Sink {
-  /** Bytes of items that have not been taken. */
-  ahead = 0
-  private outlet: Outlet | undefined = undefined
-  private readonly server: PeerServer
-  readonly id: number
-  /** Bytes of its payload. */
-  readonly size: number
-  private readonly handler: Handler
-
-  constructor(server: PeerServer, id: number, { handler, served }: Procedure, size: number) {
-    super(served)
-    this.server = server
-    this.id = id
-    this.size = size
-    this.handler = handler
-  }
-
-  protected get around(): Context.Context<never> {
-    return this.server.context
-  }
-
-  protected get isSessionOver(): boolean {
-    return this.server.isOver
-  }
-
-  protected get limit(): number {
-    return this.server.limit
-  }
-
-  /** Runs the handler up to its first wait. Returns its exit if it has ended by then, which the caller passes to `ended`. */
-  begin(head: RequestHead, bytes: Buffer, owned: boolean): Exit.Exit<unknown, unknown> | undefined {
-    let context: Context.Context<never> = Context.add(this.server.context, Scope.Scope, this.scope)
-    if (head.extras !== undefined) {
-      const { runner } = this.server
-      context =
-        runner === undefined ? withExtras(context, head.extras) : withRunnerExtras(context, head.extras, runner())
-    }
-    const beginSpan = this.server.isTraced
-      ? (context: Context.Context<never>) =>
-          CallSpan.begin(context, `${this.served.fn.name}.run`, "server", callerOf(head.span))
-      : undefined
-    return this.run(context, head.span, beginSpan, this.handle(bytes, owned))
-  }
-
-  private handle(bytes: Buffer, owned: boolean): AnyEffect {
-    const { codec, fn } = this.served
-    const pump = fn.stream ? this.pump() : undefined
-    try {
-      compileAnswers(codec)
-      if (codec.payload.isSync) return this.handler.run(codec.payload.decode(bytes, owned), pump)
-      const own = owned ? bytes : Buffer.from(bytes)
-      return Effect.flatMap(Effect.orDie(codec.payload.decodeEffect(own, true)), (payload) =>
-        this.handler.run(payload, pump)
-      )
-    } catch (defect) {
-      return Effect.die(defect)
-    }
-  }
-
-  /** Sends items of a stream. */
-  write(pieces: ReadonlyArray<Uint8Array>): void {
-    let size = 0
-    for (const { length } of pieces) size += length
-    this.ahead += size
-    this.server.follow(size)
-    if (!this.server.isOver) PeerWire.send(this.server.channel, Kind.ItemsResponse, this.id, pieces)
-  }
-
-  get isReady(): boolean {
-    return this.server.mayFollow(this.ahead) && this.server.channel.isReady
-  }
-
-  private pump(): Pump {
-    const outlet = (this.outlet = new Outlet(this, this.served.codec, this.limit))
-    return (stream) => outlet.run(stream)
-  }
-
-  /** Goes on with a stream whose items have been taken. */
-  resume(): void {
-    if (this.server.mayFollow(this.ahead)) this.outlet?.ready()
-  }
-
-  /** Encodes nothing for a peer that does not take what waits for it already. */
-  protected override conclude(exit: Exit.Exit<unknown, unknown>): void {
-    const { server } = this
-    if (!server.isBacklogged || server.isOver) return super.conclude(exit)
-    server.keep(this)
-    server.whenTaken(() => this.conclude(exit))
-  }
-
-  protected send(kind: Kind, body: Uint8Array): void {
-    if (!this.server.isOver) PeerWire.send(this.server.channel, kind, this.id, [body])
-  }
-
-  protected leave(): void {
-    this.server.over(this)
-  }
 }
 
 /**
