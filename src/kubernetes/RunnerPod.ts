@@ -1,8 +1,8 @@
 /**
- * A runner as a pod: created, watched, and deleted. `RunnerPodState` holds all knowledge about it.
+ * A runner as a pod: creates the pod, watches it, and deletes it. `RunnerPodState` holds all that is known about the pod.
  *
- * Only the dial-back tells that a runner serves, and only its connection tells that the session is over. The watch tells
- * why.
+ * Two sources report on the runner. Its connection (`RunnerConnection.ts`) tells when the runner can serve, and when its
+ * session is over. The watch tells how the pod ended, and why.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -31,6 +31,7 @@ import type { PodChange } from "./watch/PodWatch.ts"
 /** Milliseconds that the removal of a runner waits for the API server to accept the deletion. */
 const deleteTime = 3_000
 
+/** The pod of one runner, from its request until the scope of the runner has closed. Call `start` once. */
 export class RunnerPod {
   private readonly spec: RunnerSpec
   private readonly parts: RunnerPodParts
@@ -242,11 +243,11 @@ export class RunnerPod {
       this.reportExit()
       const { object } = this.state
       const grace = State.graceOf(this.state, this.spec.cancelGrace, hub.uptime())
-      // A create request that was refused may have been executed all the same: its pod is deleted if it shows up.
+      // A refused create request may have been executed all the same. Deletes its pod if the watch reports one.
       if (object._tag === "Refused") hub.graveyard.removeIfSeen(this.name, grace)
-      // The watch has already reported the deletion of a pod that is gone: no event about it would ever come again.
+      // A pod that is `Gone` is not deleted again: `deletePod` would wait for an event that never comes.
       else if (object._tag === "Asked" || object._tag === "Present") yield* this.deletePod(grace)
-      // Otherwise the watch may still report, within a minute, that the node was lost.
+      // Follows a runner that had a session until its end is known: a lost node is reported up to a minute later.
       if (!State.hasConnected(this.state) || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
       hub.living.delete(this.name)
     })

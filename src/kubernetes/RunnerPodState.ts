@@ -3,15 +3,22 @@
  *
  * Three facts change independently, so that the value has three parts, each a union:
  *
- *   object    unasked ──ask──▶ asked ◀──ask──▶ refused            what the API server has
- *                                └──────┬─────────┘
- *                                      see ──▶ present ──see──▶ gone
+ *   object    unasked ──ask──▶ asked ──refuse──▶ refused          what the API server has
+ *                                ▲                  │
+ *                                └───────ask────────┘
+ *             unasked, asked, refused ──see──▶ present ──see──▶ gone
  *
  *   session   booting ──connect──▶ open ──close──▶ closed         how far the runner came
- *                └────doom────▶ failing ──fail──▶ failed
+ *                │                  ▲
+ *              doom              connect                          a runner may connect while its failure is examined
+ *                ▼                  │
+ *             failing ──────────────┘
+ *                └──fail──▶ failed
  *
  *   owner     wanted ──kill──▶ killed ──remove──▶ removed         what the parent wants
  *                └───────────remove────────────────┘
+ *
+ * `see` leads to gone at once if the first news of a pod is its deletion.
  */
 import type { BootFailure } from "../error/BootFailure.ts"
 import { Killed, NodeLost, type RunnerExit } from "../error/RunnerExit.ts"

@@ -1,8 +1,9 @@
 /**
  * Encodes the values of one schema as bytes, and decodes them.
  *
- * A schema without transformations is written and read in one pass. Any other is first encoded by Schema itself, as far as
- * no layout is known for its parts. A schema that is just bytes passes them by reference, and nothing is sent for void.
+ * A plain schema (`isPlain` in `SchemaTraits.ts`) is written and read in one pass. The values of any other schema pass
+ * through Schema first: `WireSchema.ts` gives each part without a layout a JSON codec, and a coder then writes the encoded
+ * value. A schema that is just bytes is encoded as these bytes, without a copy. Void is encoded as nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,13 +1,19 @@
-/** Large bodies on their way into a Link: put together in place, paced by the credit that their senders are granted. */
+/**
+ * The receiving side of a Link for large bodies: puts their parts together, and grants their senders credit. `Outbox.ts` is
+ * the sending side.
+ */
 import { inlineLimit, isFinal, Kind, kindName } from "./Frame.ts"
 
 /**
- * Bytes of one large body that may be under way without the receiver's consent to more: at first, and while small
- * frames come beside it, which would have to wait behind them. When none came for `lonelyGrants` consents it doubles
- * at each up to `maxCreditWindow`, so that a connection with a long way is filled too.
+ * The smallest window of a large body: bytes that its sender may have in flight before the receiver grants more. Every body
+ * begins with it. A small frame beside the body resets the window to it, because small frames wait behind these bytes.
  */
 export const creditWindow = 128 * 1024
+
+/** The largest window of a large body, in bytes. It keeps a connection with a long round trip busy. */
 export const maxCreditWindow = 4 * 1024 * 1024
+
+/** Grants in a row without a small frame between them. Each further one doubles the window, up to `maxCreditWindow`. */
 const lonelyGrants = 8
 
 /**

@@ -2,7 +2,7 @@
 import { isDetached } from "../schema/OwnBytes.ts"
 import { creditWindow } from "./Inbox.ts"
 
-/** Below this bytes are copied together; above it they are passed by reference. */
+/** Bytes up to which messages are copied together into a slab. Larger messages are passed by reference. */
 const copyLimit = 8 * 1024
 const slabSize = 16 * 1024
 

@@ -1,4 +1,8 @@
-/** The listener that runners dial, and the addresses at which their pods reach it. */
+/**
+ * The parent's listener that runners dial, and the addresses at which their pods reach it.
+ *
+ * `RunnerConnection.ts` waits at the listener for one runner. `wire/network/DialParent.ts` dials it from the runner.
+ */
 import { isIP, isIPv6 } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"

@@ -2,8 +2,8 @@
  * Deletes pods that no process owns any more: ended pods of former lives of this parent, and pods of this life without a
  * runner in this process.
  *
- * A live pod of another life stays: it may belong to a process that runs beside this one. Otherwise its runner ends by
- * itself, because its connection is gone.
+ * A live pod of another life stays, because the process of that life may still run beside this one. If that process has
+ * ended, the runner has lost its connection and ends by itself.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

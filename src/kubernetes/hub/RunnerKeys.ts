@@ -154,8 +154,8 @@ export class RunnerKeys {
   }
 
   /**
-   * Creates a Secret whose name belongs to this life by its turn. An existing one is of a life that ended before it had
-   * deleted all, or of an earlier try of this one whose answer was lost.
+   * Creates a Secret under a name of this life's turn. Replaces an existing Secret of that name: a former life ended before
+   * it had deleted all its Secrets, or the answer to an earlier attempt of this life was lost.
    */
   private replace(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
     return Effect.catchIf(this.put(name, stringData), isTaken, () =>

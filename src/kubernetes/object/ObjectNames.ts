@@ -1,5 +1,6 @@
 /**
- * The names of a parent's objects: its own identity, its runners' pods, its Secrets.
+ * The names of a parent's objects in the cluster: its runners' pods and its Secrets. Also the identity of the parent, which
+ * is a part of these names and a label.
  *
  * The API server never chooses a name (`generateName`): a create whose answer was lost can be repeated under the same name.
  */

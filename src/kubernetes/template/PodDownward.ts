@@ -1,8 +1,10 @@
 /**
- * Variables that the downward API fills: facts about the parent's pod arrive with the parent's values.
+ * Decides, for a variable of the parent that the downward API fills, whether a runner gets the parent's value.
  *
- * Labels, annotations, a job's index and an ordinal are facts about the parent: a runner's pod has none of them, and the same
- * variable would be empty there. Names, addresses and the node stay facts about the runner's own pod.
+ * Labels and annotations are copied as text, among them the index of a Job and the ordinal of a StatefulSet. The runner's
+ * pod does not have them, so that the same variable would be empty there. The service account and the CPU limit are copied
+ * unless the runner has its own. Names, addresses and the node remain references, which the kubelet resolves for the
+ * runner's own pod.
  */
 import type { Container, EnvVar, Fields, Pod } from "../object/KubeObjects.ts"
 import type { ParentPod } from "./PodParent.ts"

@@ -117,7 +117,10 @@ const removed = (pod: Pod): BootFailure => new Removed({ detail: why(pod) })
 
 const why = (pod: Pod): string => leavingOf(pod, 0)?.why ?? "its pod is gone"
 
-/** Reasons of a pod that the kubelet ended. With any other reason the kubelet has not even begun with the pod. */
+/**
+ * Reasons of a failed pod that was taken from its node. A failed pod with any other reason and without container statuses
+ * was refused by the kubelet of its node.
+ */
 const takenAway: ReadonlySet<string> = new Set([
   "Evicted",
   "Terminated",

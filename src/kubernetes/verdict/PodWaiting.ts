@@ -17,10 +17,16 @@ export interface WaitingRule {
   readonly cause: (waiting: Waiting) => BootFailure
 }
 
-/** Registries fail for moments, and the parent's node has pulled the same image before. */
+/**
+ * Milliseconds that a failed pull may take to heal by itself. Registries fail for moments, and the image usually exists: the
+ * parent often runs from the same image.
+ */
 const registryGrace = 25_000
 
-/** A kubelet that has not heard of a new Secret yet gives the same reason as for a missing Secret, with another message. */
+/**
+ * Milliseconds that a kubelet may take to learn of a new Secret. Until then the kubelet reports the same reason as for a
+ * missing Secret, but with one of the messages of `isSlow`.
+ */
 const syncGrace = 10_000
 
 const isSlow = ({ message = "" }: Waiting): boolean => /context deadline exceeded|failed to sync/.test(message)

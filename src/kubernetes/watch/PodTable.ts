@@ -1,10 +1,10 @@
 /**
  * All known pods that a selector matches, merged from lists, watch events, and answers to single calls.
  *
- * These may come late, twice, or from an API server that lags behind. Resource versions are ordered, which settles all of
- * it. A pod never goes back to an older version. The table holds exactly the pods that existed at `version`, and newer
- * answers to single calls. So an unknown pod of an older version is one that ended, and a list proves the absence only of
- * pods that are not newer than the list.
+ * News may arrive late, twice, or from an API server that lags behind. The table compares resource versions, which are
+ * ordered, and never replaces a pod by an older version. It holds exactly the pods that existed at `version`, and pods of
+ * newer answers to single calls. Two rules follow. An unknown pod that is not newer than `version` has ended. A list proves
+ * the absence only of pods that are not newer than the list.
  */
 import type { Container, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
 

@@ -1,10 +1,15 @@
-/** How a runner over a network comes to its pipe: what of the wire such a runner loads. */
+/**
+ * The runner's side of a connection over a network: dials the parent (`DialParent.ts`), or waits until the parent connects
+ * (`AwaitParent.ts`).
+ *
+ * `process/Role.ts` imports this module only for such a runner, so that the boot of a local runner does not load TLS.
+ */
 import * as Redacted from "effect/Redacted"
 import { awaitParent } from "./AwaitParent.ts"
 import { dialParent } from "./DialParent.ts"
 import type { Transport } from "../Transport.ts"
 
-/** Dials the address, or waits at the port where there is none, for so many milliseconds. */
+/** Dials `address`, or waits at the port `listen` if `address` is empty. `patience`: milliseconds until the attempt fails. */
 export const connectParent = (
   way: Readonly<Record<"address" | "listen" | "identity" | "key", string>>,
   patience: number,

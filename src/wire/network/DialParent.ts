@@ -110,7 +110,12 @@ const unreachableHint = "could not be reached: does a NetworkPolicy or a service
 
 const shown = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
 
-/** Until the token is there the key may not be used up: a crowded parent sends away whom it has not authenticated. */
+/**
+ * Connects, proves the key, and waits for the token of the parent.
+ *
+ * The attempt succeeds only with the token. A parent with too many connections may close this one after the runner's half
+ * of the handshake. The key is then still unused, so that the next attempt may succeed.
+ */
 const attempt = Effect.fnUntraced(function* (address: Address, identity: string, key: Uint8Array) {
   const stream = yield* open(address)
   const socket = yield* within(secure(stream, identity, key), tlsTimeout, stream)

@@ -1,5 +1,8 @@
 /**
- * Where runners dial back to: one port of the parent, behind which each key admits one session.
+ * The parent's port that runners dial. Each key admits one session.
+ *
+ * A connection passes three gates: `Strangers.ts` limits connections that have proven nothing, `PskServer.ts` makes them
+ * prove a key by TLS, and this module admits each key once.
  *
  *   expect ──▶ expected ──authenticated──▶ burnt: the session, and its silent second connection within 5 s
  */

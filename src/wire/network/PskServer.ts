@@ -1,7 +1,8 @@
 /**
- * TLS by pre-shared keys for a process that others dial, behind the limits for strangers.
+ * TLS by pre-shared keys for a process that others dial. Every connection passes `Strangers.ts` first.
  *
- * The server knows no keys and no sessions. A connection that it hands on has proven to have the key of an identity.
+ * The server stores no keys and no sessions: its owner finds the key of an identity. A connection that the server hands on
+ * has proven to have that key. The owners are `Listener.ts` in a parent, and `AwaitParent.ts` in a runner.
  */
 import type { Socket } from "node:net"
 import type * as Tls from "node:tls"
@@ -80,7 +81,7 @@ export class PskServer {
     socket.on("error", () => {})
     const stranger = this.strangerOf(socket)
     const identity = stranger === undefined ? undefined : this.claims.get(stranger)
-    // there is no way in without a key; if there were, nobody should take it
+    // A handshake by a pre-shared key counts as a reused session. No other can succeed: this check is a second lock.
     if (stranger === undefined || identity === undefined || !socket.isSessionReused()) return void socket.destroy()
     this.strangers.release(stranger)
     this.handlers.secure(socket, identity, stranger.address)

@@ -1,5 +1,6 @@
 /**
- * Connections that have proven nothing yet: how many there may be, for how long, and how much they may send.
+ * Limits connections that have proven nothing yet: their number, their time, and the bytes that they may send. The first
+ * of the three gates that `Listener.ts` lists.
  *
  *   accepted ──first TLS record whole──▶ handshake ──▶ authenticated (released from here)
  *
