@@ -10,7 +10,7 @@ type Loaded = ReadonlyArray<string>
 const those = (loaded: Loaded, pattern: RegExp): Loaded => loaded.filter((module) => pattern.test(module))
 
 const cluster = /\/kubernetes\/|@kubernetes\//
-const network = /^NativeModule (tls|https|http)$|\/wire\/(Dial|Psk|PskClient|PskServer|Listener|ConnectParent)\.ts$/
+const network = /^NativeModule (tls|https|http)$|\/wire\/network\//
 
 describe("an app whose runners are child processes", () => {
   let loaded: { readonly parent: Loaded; readonly runner: Loaded }
