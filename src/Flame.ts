@@ -1,7 +1,8 @@
 /**
  * The functions that an app calls: declare functions, call them, and run the program that has them.
  *
- * The door of modules with functions. Neither the pool nor the inside of a runner is loaded before one of them is built.
+ * Modules that declare functions import this door, in parents and in runners. So it loads neither the inside of a pool nor
+ * that of a runner: `pool/Pool.ts` imports the one when a pool is built, `FlameMain.ts` the other in a runner.
  */
 import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
@@ -305,6 +306,7 @@ const withPool = (
     const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
     const timeout = millisOf(options?.timeout)
+    // `pool/runtime/PoolLayer.ts` implements both members on a parent, `runner/RelayPool.ts` inside of a function
     return pool === undefined
       ? fromInside(fiber, { fn, payload, timeout, pool: key.key, cast: how === "cast" })
       : pool[how](fiber, fn, payload, timeout)

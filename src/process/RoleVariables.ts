@@ -2,8 +2,11 @@
  * The variables that make a process a runner: the one list of their names, how a parent writes them, and how a runner
  * takes them out of its environment.
  *
- * They hold for the one process that was started with them. A runner deletes them before user code loads, so that nothing
- * that a function starts is taken for a runner.
+ * They hold for the one process that was started with them. A runner deletes them before user code loads, so that no
+ * process that a function starts takes itself for a runner.
+ *
+ * A new variable goes into `names`, into `RoleSpec` and `common` (or `networkVariables`), and into `decode` of `Role.ts`.
+ * Other variables of a runner are in `backend/RunnerCommand.ts` and `kubernetes/template/PodEnv.ts`.
  */
 
 /** The prefix of the name of every role variable. */

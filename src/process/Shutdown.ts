@@ -3,7 +3,8 @@
  *
  *   signal ──▶ apps close, while pools still serve ──▶ pools and runners drain ──▶ the program is interrupted
  *
- * `Flame.runMain` runs this work. Under another `runMain` nobody does, and a signal interrupts the program at once.
+ * `runMain.ts` listens for the signals and runs this work. Under another `runMain` the work is not run, and a signal
+ * interrupts the program at once.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -4,7 +4,10 @@ import type { HelloSteps } from "../wire/Handshake.ts"
 /** Milliseconds since this process began. `performance` is not loaded yet, and takes a millisecond of CPU. */
 const sinceStart = (): number => process.uptime() * 1_000
 
-/** When the program began to load. A process without our option of Node first knows of the load of this module. */
+/**
+ * When the program began to load, as `preload` of `RoleVariables.ts` has noted it. A process that was started without
+ * this option of Node takes the time at which this module loads.
+ */
 const importing: number =
   (globalThis as { [key: symbol]: { readonly at?: number } | undefined })[Symbol.for("effect-flame/role")]?.at ??
   sinceStart()

@@ -67,7 +67,8 @@ export class NestedCalls implements Nesting {
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
     return EncodePayload.encode(codec, fn, wanted.payload, (bytes) =>
-      // copied: bytes that are detached while they leave in parts are a fault that only a parent can confine
+      // Copied: the function may detach its buffer while the payload is sent in parts. Only the parent has a handler that
+      // then fails the call (`RunnerHandle.request`); a nested call would never be answered.
       this.send(current, caller, wanted, bytes === wanted.payload ? new Uint8Array(bytes) : bytes)
     )
   }
@@ -80,7 +81,7 @@ export class NestedCalls implements Nesting {
   ): AnyEffect {
     const refusal = this.refusal(current, wanted, bytes.length)
     if (refusal !== undefined) return Effect.fail(new FlameError({ reason: refusal }))
-    // the parent takes more than that for a broken runner
+    // Waits for room: the parent ends the session of a runner that sends a nested call above this limit.
     if (this.size >= NestedHead.limits.mostHeld) {
       return Effect.flatMap(this.room, () => this.send(current, caller, wanted, bytes))
     }
@@ -193,7 +194,7 @@ export class NestedCalls implements Nesting {
     this.giveUp(open)
     const exit = endSpan(open, Exit.interrupt())
     // the interrupted fiber receives what its tracer throws
-    return Exit.hasDies(exit) ? Effect.andThen(stopped, exit as Exit.Exit<never>) : stopped
+    return Exit.hasDies(exit) ? Effect.andThen(stopped, exit) : stopped
   }
 
   /** Gives up a nested call whose fiber still waits: cancels the call and fails the fiber. */

@@ -1,8 +1,9 @@
 /**
- * The inside of a runner: serves the calls of one parent over one link, until the runner is told to go or the link ends.
+ * The session of a runner with its parent, on the runner's side: serves the calls of one link until the runner is told to
+ * go or the link ends. `FlameRunner.ts` starts it. `pool/engine/RunnerHandle.ts` is the parent's side.
  *
- * A function runs in a fiber and a Scope of its own. Whatever it does is confined to its call. `SessionPhase` has the
- * phases of the session; every change of the phase is in `move`.
+ * `ServedCall.ts` runs one call: its function has a fiber and a Scope of its own, so that a fault ends that call alone.
+ * `SessionPhase.ts` has the phases of the session; every change of the phase is in `move`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

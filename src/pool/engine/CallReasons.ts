@@ -1,4 +1,4 @@
-/** The errors of callers whose calls come to no result of their own. */
+/** The errors of calls that end without an answer of their function. */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import {
   BootFailed,
@@ -42,11 +42,11 @@ export const runnerLost = (pool: string, call: Call, runner: string, exit: Runne
     ...(call.sent > 1 && call.sent >= attempts ? { attempts: call.sent } : {})
   })
 
-/** The error of a call whose runner does not have the function, or, with `failure`, has another one of that name. */
-/** The payload of a call lost its memory before it had left. */
+/** The error of a call whose payload was detached from its buffer before it was sent completely. */
 export const detached = (call: Call): InvalidPayload =>
   new InvalidPayload({ function: call.fn.name, issues: [{ path: "", problem: detachedProblem }] })
 
+/** The error of a call whose runner lacks the function or, with `failure`, has one of that name with another layout. */
 export const misfit = (
   pool: string,
   call: Call,

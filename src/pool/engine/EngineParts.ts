@@ -1,4 +1,4 @@
-/** The surroundings of a pool's engine: its runners as the engine sees them, and the work that others do for it. */
+/** The interfaces that the engine of a pool needs. `pool/life` and `pool/runtime` implement them. */
 import type * as Context from "effect/Context"
 import type { RunnerHandle } from "./RunnerHandle.ts"
 import type { BootFailure } from "../../error/BootFailure.ts"
@@ -7,8 +7,10 @@ import type { PoolMetrics } from "./PoolMetrics.ts"
 import type { DrainReason } from "../policy/Step.ts"
 
 /**
- * A runner from its boot to its end, as the engine sees it. `LivingRunner` of `pool/life` implements it: the folder above
- * knows backends and hooks, of which the engine knows nothing.
+ * A runner from its boot to its end, as the engine sees it.
+ *
+ * `LivingRunner` of `pool/life` implements this interface. The engine does not import that class, so that the engine
+ * depends on no backend and no hook.
  */
 export interface EngineRunner {
   readonly id: string
@@ -41,7 +43,7 @@ export interface EngineRunner {
   readonly askIdle: () => void
 }
 
-/** The work that others do for the engine. */
+/** The work that the engine leaves to others. `PoolRuntime` of `pool/runtime` implements it. */
 export interface EngineParts {
   readonly pool: string
   readonly context: Context.Context<never>

@@ -1,4 +1,7 @@
-/** Calls whose runner went: they wait to be told why, or to be sent again. */
+/**
+ * Calls whose session ended without an answer. Each waits for the reason of the runner's end, then fails with the reason
+ * or is sent again. `UnansweredCalls.ts` adds them, and decides which ones may be sent again.
+ */
 import { Disconnected, type RunnerExit } from "../../error/RunnerExit.ts"
 import type { Call } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"
@@ -8,7 +11,7 @@ import type { PoolTimer } from "./PoolTimer.ts"
 /** How long a runner whose end is not confirmed may still run a call: the keepalive of its connection and two seconds. */
 const confirmMillis = 15_000 + 2_000
 
-/** Decisions about lost calls, which the engine makes. */
+/** The rules for lost calls. `UnansweredCalls` implements them. */
 export interface LostOwner {
   readonly cancelGrace: () => number
   /** How often a call is sent at most. */
@@ -58,8 +61,10 @@ export class LostCalls {
   }
 
   /**
-   * Fails calls with the reason for which their runner went. Calls that may be sent again are: at once where the runner
-   * is confirmed to be gone, else once nothing can run there any more.
+   * Ends the wait of calls, now that the reason of their runner's end is known.
+   *
+   * A call that may not be sent again fails with the reason. Any other call is sent again: at once if the runner is
+   * confirmed to be gone, else after `confirmMillis` and `cancelGrace`, when the runner can run nothing any more.
    */
   tell(calls: ReadonlyArray<Call>, runner: string, exit: RunnerExit): void {
     const unsure: Array<readonly [Call, Loss]> = []

@@ -1,4 +1,7 @@
-/** Pings runners with calls in flight. Without calls in flight no timer runs. */
+/**
+ * Pings runners with calls in flight, and kills a runner that stays silent for `silenceLimit`. `RunnerHandle.ping` says when
+ * a runner counts as unresponsive. Without calls in flight no timer runs.
+ */
 import type { EngineRunner } from "./EngineParts.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
@@ -12,7 +15,7 @@ export class Pings {
   private readonly silenceLimit: () => number
   private readonly rested: () => void
 
-  /** `rested` is called when no runner has had a call since the last round. */
+  /** `rested` is called when a round finds no runner with a call in flight. */
   constructor(
     timer: PoolTimer,
     runners: ReadonlyMap<number, EngineRunner>,

@@ -1,8 +1,9 @@
 /**
- * The moving part of a pool: feeds events into the policy, and carries out the policy's commands.
+ * Runs a pool: passes each event (a call, an end of a runner, a timer) to the pure policy (`policy/Policy.ts`), and
+ * carries out the commands that come back.
  *
- * The engine is synchronous code on the callers' turns, so that a warm call costs no fiber. Boots, ends of runners and hooks
- * take time: they are fibers of `RunnerLife`.
+ * The engine is synchronous and runs on whichever fiber calls it, so that a call to a ready runner starts no fiber of its
+ * own. Boots and ends of runners take time: each runner has a fiber for them in `life/RunnerLife.ts`.
  */
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"

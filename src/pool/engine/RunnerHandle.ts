@@ -68,8 +68,9 @@ export class RunnerHandle implements LinkHandlers {
   private readonly checked = new Map<Pick<AnyFunction, "name" | "layout">, number>()
   /** How often it has answered a ping. */
   pongs = 0
-  /** Whether a ping is out, and whether the next one that is due may take it for unanswered. */
+  /** Whether a ping was sent and is not answered yet. */
   private pinged = false
+  /** Whether the next call of `ping` makes the runner unresponsive if the ping is still unanswered. */
   private isDue = false
   private answers = true
   /** Whether more than `mostUnsent` waits in its connection. */
@@ -156,7 +157,10 @@ export class RunnerHandle implements LinkHandlers {
     for (const call of this.calls) call?.messages?.leave?.()
   }
 
-  /** Asks whether its event loop turns; a ping not answered when the next is due makes it unresponsive. */
+  /**
+   * Sends the ping of a round of `Pings`. A runner that has not answered the ping of the round before counts as
+   * unresponsive, and gets no other ping until it answers.
+   */
   ping(): void {
     if (this.pinged && this.isDue) {
       if (this.answers) {
@@ -169,7 +173,10 @@ export class RunnerHandle implements LinkHandlers {
     this.isDue = true
   }
 
-  /** Asks out of turn: it may take until the next ping but one is due to answer. */
+  /**
+   * Sends a ping between two rounds of `Pings`. The next round does not judge the runner by this ping, which it may have
+   * had no time to answer; the round after that does.
+   */
   probe(): void {
     if (!this.pinged) this.isDue = false
     this.pinged = true

@@ -1,4 +1,9 @@
-/** Calls that their runner did not answer, because it refused, cut or lost them. Each is sent again, or fails. */
+/**
+ * Calls that their runner did not answer, because the runner refused or cut the call, or its session ended.
+ *
+ * This module decides which of them are sent again and which fail. A call whose session ended waits in `LostCalls.ts` for
+ * the reason, which asks this module (`mayResend`, `resend`).
+ */
 import * as Refusal from "../../call/Refusal.ts"
 import { Disconnected, type ExitReason, type RunnerExit } from "../../error/RunnerExit.ts"
 import type { Settings } from "../option/PoolOptions.ts"
@@ -23,7 +28,7 @@ interface Engine {
 }
 
 export class UnansweredCalls {
-  /** Calls whose runner went, until its reason is known or they are sent again. */
+  /** Calls whose session ended, until the reason is known or they are sent again. */
   readonly lost: LostCalls
   private readonly engine: Engine
   private readonly parts: EngineParts
@@ -36,7 +41,7 @@ export class UnansweredCalls {
     this.lost = new LostCalls(parts.pool, timer, parts.metrics, {
       cancelGrace: () => engine.settings.cancelGrace,
       attempts: () => engine.settings.attempts,
-      mayResend: (call) => this.mayRunAgain(call) && call.sent < engine.settings.attempts,
+      mayResend: (call) => this.mayRunAgain(call) && this.hasAttempt(call),
       resend: (call) => this.requeue(call, engine.now(), false)
     })
   }
@@ -55,7 +60,7 @@ export class UnansweredCalls {
     call.fail(Refusal.reasonOf(call.fn.name, refusal, runner))
   }
 
-  /** Takes a call back whose runner had to go before the call ended; it says that nothing of the call runs any more. */
+  /** Takes back a call that its runner stopped, because the runner had to go. Nothing of the call runs any more. */
   cut(call: Call, now: number, runner: string, leavesFor: ExitReason | undefined): void {
     call.mayHaveRun = true
     if (this.mayRunAgain(call) && this.requeue(call, now, true)) return
@@ -63,8 +68,10 @@ export class UnansweredCalls {
   }
 
   /**
-   * Ends the session of a runner: queues the calls that it did not run again, and returns the others, which wait for the
-   * reason of its end.
+   * Ends the session of a runner, which leaves its calls unanswered.
+   *
+   * A call that surely did not run is queued at once, as far as `attempts` allows. All others become lost calls and are
+   * returned: they wait until `lost.tell` gets the reason of the runner's end.
    */
   sessionOver(index: number): ReadonlyArray<Call> {
     const { engine, timer } = this
@@ -96,14 +103,19 @@ export class UnansweredCalls {
     return call.mayRunAgain && !this.engine.state.closed
   }
 
+  /** Whether the call was sent fewer times than `attempts` allows. */
+  private hasAttempt(call: Call): boolean {
+    return call.sent < this.engine.settings.attempts
+  }
+
   /**
-   * Queues a call again. Returns false if it was sent as often as `attempts` allows, whatever its runners claimed: a call
-   * that ends its runners must not go round for ever.
+   * Queues a call again. Returns false if the call has no attempt left. That holds also for a call that no runner admits
+   * to have run: a call that ends its runners would otherwise be sent for ever.
    */
   private requeue(call: Call, now: number, keepsTurn: boolean): boolean {
-    const { attempts } = this.engine.settings
-    if (call.sent >= attempts) return false
-    call.isSuspect = call.mayHaveRun && !call.nested && call.sent === attempts - 1
+    if (!this.hasAttempt(call)) return false
+    const isLast = call.sent === this.engine.settings.attempts - 1
+    call.isSuspect = call.mayHaveRun && !call.nested && isLast
     if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
     this.engine.step({ _tag: "Requeue", now, ticket: call, keepsTurn })
     return true

@@ -1,7 +1,8 @@
 /**
- * The life of a runner, as a fiber: boot, session, reason of its end, removal.
+ * The life of one runner, as a fiber of the parent: boot (`Boot.ts`), session, reason of its end, removal.
  *
- * Whatever the boot creates belongs to a scope, which is closed in any case.
+ * Everything that the boot creates belongs to one scope. `live` closes the scope however the boot or the session ends.
+ * `LivingRunner.ts` has what the parent knows of the runner meanwhile.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"

@@ -51,8 +51,9 @@ export interface PoolOptions<RHooks = never> {
    */
   readonly idleWhen?: IdleFunction
   /**
-   * How often a call is sent at most: an `idempotent` one whose runners end, or any call that draining runners refuse.
-   * Then the call fails with `RunnerLost`. The last attempt shares its runner with no other call. Default 3.
+   * How many times a call is sent at most; then the call fails with `RunnerLost`. Any call is sent again if its runner did
+   * not run it, an `idempotent` one also if its runner ended during the call. If an earlier attempt may have run, the last
+   * one shares its runner with no other call. Default 3.
    */
   readonly attempts?: number
   /**

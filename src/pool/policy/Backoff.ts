@@ -1,4 +1,7 @@
-/** The pause after failed boots. The whole pool has one; it doubles with each outage that goes on, up to a cap, with jitter. */
+/**
+ * The pause after failed boots, one for the whole pool. Each failure of a boot that began after the last pause doubles the
+ * pause, up to a cap, with jitter. `reset` ends the outage.
+ */
 import type { Options } from "./Step.ts"
 import type { Alarm } from "./RunnerTable.ts"
 

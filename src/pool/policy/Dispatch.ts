@@ -1,4 +1,9 @@
-/** Calls: which one gets a slot, which ones wait, and which one is next when a slot is free. */
+/**
+ * Decides which call gets a slot, which calls wait, and which one is next when a slot is free.
+ *
+ * `FreeSlots.pick` chooses the runner of a call. A nested call gets its slot in `Nesting.ts`, a call of a lease on the
+ * runner of that lease, and the lease itself its runner in `Leasing.ts`.
+ */
 import * as Growth from "./Growth.ts"
 import * as Leasing from "./Leasing.ts"
 import * as Nesting from "./Nesting.ts"
@@ -58,7 +63,8 @@ export const requeue = (pool: State.PolicyState, ticket: Ticket, keepsTurn: bool
 export const serve = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (pool.nested.size > 0) Nesting.serve(pool)
   if (pool.suspects.size > 0) serveSuspects(pool)
-  // Before the calls: a lease takes no slot from them, whereas a queue that never ends would take every runner from it.
+  // Leases come before calls: granting a lease takes no slot. The other way round, a queue of calls that never empties
+  // would fill every runner, and no lease would be granted.
   if (pool.wishes.size > 0) Leasing.grant(pool)
   while (runner.responsive && !runner.isAlone && runner.used < pool.options.concurrency) {
     const own = runner.pinned?.peek()

@@ -4,8 +4,11 @@ import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
 /**
- * Counts the runners that are missing, whether or not they may boot now: for `min`, or for the calls and wishes that
- * neither a free slot nor a boot under way covers, plus the spare slots. May be negative.
+ * The number of runners to add: for the demand or for `min`, whichever is more.
+ *
+ * The demand is the waiting calls, the wishes for a lease and the spare slots, less free slots and boots under way. `max`
+ * and a pause after failed boots do not limit this number; `boot` applies both. A negative number means that so many
+ * boots under way are not needed.
  */
 export const missing = (pool: State.PolicyState): number => {
   const { calls, nested, suspects, table, wishes } = pool

@@ -1,9 +1,9 @@
 /**
- * Slots of suspended calls: lent to nested calls until one of their own calls goes on.
+ * Slots of suspended calls, which `Nesting.ts` lends to nested calls.
  *
- * A slot may be lent where all its calls are suspended, so that no schedule can deadlock: of the calls on a runner one
- * goes on, or its slot is here. A suspended call goes on at once when it has its answers, also where a nested call of
- * somebody else has borrowed its slot; then a runner runs more calls than it has slots until one of the two has ended.
+ * A slot may be lent while all calls that hold it are suspended. So nested calls cannot deadlock: either a call of the slot
+ * runs, or a waiting nested call can borrow the slot. A suspended call goes on as soon as it has its answers, even if a
+ * nested call has borrowed its slot. The runner then runs more calls than it has slots, until one of the two has ended.
  */
 import type { Slot, Ticket } from "./Ticket.ts"
 

@@ -1,4 +1,7 @@
-/** The state of a pool's policy, and the helpers that every decision shares. One pool owns it and updates it in place. */
+/**
+ * `PolicyState`, the state of one pool's policy, and the helpers that the modules of the policy share. `Policy.step`
+ * updates the state in place. The runners of the state are in `RunnerTable.ts`.
+ */
 import { Backoff } from "./Backoff.ts"
 import { Deadlines } from "./Deadlines.ts"
 import type { Command, Options, RejectReason } from "./Step.ts"

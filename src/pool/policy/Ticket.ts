@@ -1,16 +1,16 @@
 /**
- * A call as the pool's policy sees it. The pool service's own object for a call implements this, so that waiting,
- * running and leaving cost no allocation and no look-up.
+ * A call, or a wish for a lease, as the pool's policy sees it. `Call` and `LeaseTicket` of `pool/engine` implement it, so
+ * that the policy allocates nothing and looks nothing up for a call.
  */
 
 /**
- * A slot that was lent at some time: its calls are its owner and those that borrowed it while all before them waited. A
- * call that never waited for a nested one has a slot too, which need not be named.
+ * A slot of a call that waits for nested calls (`Lending.ts`). Nested calls may borrow the slot while all calls that hold
+ * it are suspended. `Lending.suspend` makes this object: a call that never waited for a nested call has a slot without one.
  */
 export interface Slot {
   /** The runner's index. */
   readonly runner: number
-  /** Calls that hold it, and how many of them are suspended: where all are, it may be lent. */
+  /** The owner and the borrowers that hold the slot, and how many of them are suspended. If all are, it may be lent. */
   calls: number
   suspended: number
 }
