@@ -34,12 +34,26 @@ export interface Options {
   readonly bootPatience: number
 }
 
+/** An event about a ticket that has no other fields. */
+interface TicketEvent<Tag extends string> {
+  readonly _tag: Tag
+  readonly now: number
+  readonly ticket: Ticket
+}
+
+/** An event about a runner that has no other fields. */
+interface RunnerEvent<Tag extends string> {
+  readonly _tag: Tag
+  readonly now: number
+  readonly runner: number
+}
+
 /** An event and its time. Events about runners or tickets that the policy no longer knows do nothing. */
 export type Event =
   /** A call wants a slot. */
-  | { readonly _tag: "Submit"; readonly now: number; readonly ticket: Ticket }
+  | TicketEvent<"Submit">
   /** A waiting caller is gone (interrupted, out of time): its ticket will not be dispatched. */
-  | { readonly _tag: "Withdraw"; readonly now: number; readonly ticket: Ticket }
+  | TicketEvent<"Withdraw">
   /** The slot of a running ticket is free. `completed`: its function ran to an end, which proves its runner. */
   | { readonly _tag: "Released"; readonly now: number; readonly ticket: Ticket; readonly completed: boolean }
   /**
@@ -48,11 +62,11 @@ export type Event =
    */
   | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket; readonly keepsTurn: boolean }
   /** A running ticket waits for nested calls from now on: its slot may be lent to nested ones. */
-  | { readonly _tag: "Suspend"; readonly now: number; readonly ticket: Ticket }
+  | TicketEvent<"Suspend">
   /** A suspended ticket goes on at once, even where another call has borrowed its slot. */
-  | { readonly _tag: "Resume"; readonly now: number; readonly ticket: Ticket }
+  | TicketEvent<"Resume">
   /** A boot succeeded. */
-  | { readonly _tag: "Ready"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"Ready">
   /** A boot failed; `transient` causes may heal by themselves. `Gone` follows once nothing is left of it. */
   | {
       readonly _tag: "BootFailed"
@@ -62,23 +76,23 @@ export type Event =
       readonly cause: unknown
     }
   /** A boot waits for a node, which may take long: the boot is given up when nobody needs it any more. */
-  | { readonly _tag: "Unscheduled"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"Unscheduled">
   /** The boot has a node. */
-  | { readonly _tag: "Scheduled"; readonly now: number; readonly runner: number }
-  | { readonly _tag: "Unresponsive"; readonly now: number; readonly runner: number }
-  | { readonly _tag: "Responsive"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"Scheduled">
+  | RunnerEvent<"Unresponsive">
+  | RunnerEvent<"Responsive">
   /** The runner announced that it drains. */
-  | { readonly _tag: "RunnerDraining"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"RunnerDraining">
   /** A cancelled call of the runner did not stop. */
-  | { readonly _tag: "Stuck"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"Stuck">
   /** The runner's session is over and its slots with it; `Gone` follows. */
-  | { readonly _tag: "Lost"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"Lost">
   /** Why a runner that counts as a failed boot has ended, which is known only after `Lost`. */
   | { readonly _tag: "EndedEarly"; readonly now: number; readonly runner: number; readonly cause: unknown }
   /** Nothing is left of the runner, so that `max` allows another one. Every `Boot` ends with this event. */
-  | { readonly _tag: "Gone"; readonly now: number; readonly runner: number }
+  | RunnerEvent<"Gone">
   /** A `withRunner` wants a runner for its calls. The lease holds no slot of the runner. */
-  | { readonly _tag: "LeaseOpen"; readonly now: number; readonly ticket: Ticket }
+  | TicketEvent<"LeaseOpen">
   | { readonly _tag: "LeaseClose"; readonly now: number; readonly lease: number }
   /** The answer to `AskIdle`: exactly one to each, given by the service for a runner that does not answer in time. */
   | { readonly _tag: "IdleAnswer"; readonly now: number; readonly runner: number; readonly idle: boolean }
