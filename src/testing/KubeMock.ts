@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { isSame, KubeClient, type DeleteOptions, type Rules } from "../kubernetes/api/KubeClient.ts"
 import type { ClusterEvent, Job, Pod, Secret } from "../kubernetes/object/KubeObjects.ts"
+import { ApiCalls } from "./ApiCalls.ts"
 import { alreadyExists, notFound } from "./ApiErrors.ts"
 import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import type { NeedsOf, Servable } from "../function/Servable.ts"
@@ -181,21 +182,12 @@ const make = Effect.fnUntraced(function* <R>({
   const secrets = new Map<string, Secret>()
   const logs = new Map<string, string>()
   const told: Array<ClusterEvent> = []
-  const failures = new Map<string, Array<KubeError>>()
-  const counts: Record<string, number> = {}
+  const calls = new ApiCalls()
   /** Uids of pods that were deleted and have not ended: their scripts are over. */
   const leaving = new Set<string>()
   let scriptOf = (_pod: Pod): Script => (functions.length === 0 ? boots : bootsAtOnce)
   let ending: Ending = { after: 0, exitCode: 0 }
   let rules = everything
-
-  const called = (verb: string, resource: string): Effect.Effect<void, KubeError> =>
-    Effect.suspend(() => {
-      const call = `${verb} ${resource}`
-      counts[call] = (counts[call] ?? 0) + 1
-      const error = failures.get(call)?.shift()
-      return error === undefined ? Effect.void : Effect.fail(error)
-    })
 
   const find = (verb: string, name: string): Effect.Effect<Pod, KubeError> =>
     Effect.suspend(() => {
@@ -259,7 +251,7 @@ const make = Effect.fnUntraced(function* <R>({
     ).pipe(Effect.forkIn(scope, { startImmediately: true }), Effect.asVoid)
 
   const createPod = Effect.fnUntraced(function* (pod: Pod, { dryRun = false }: { readonly dryRun?: boolean } = {}) {
-    yield* called("create", "pods")
+    yield* calls.begin("create", "pods")
     const name = pod.metadata.name ?? ""
     const there = store.get(name)
     if (there !== undefined) return isSame(pod, there) ? there : yield* alreadyExists("create pods", name)
@@ -296,7 +288,7 @@ const make = Effect.fnUntraced(function* <R>({
   }
 
   const deletePod = (name: string, options?: DeleteOptions) =>
-    Effect.andThen(called("delete", "pods"), destroyPod(name, options))
+    Effect.andThen(calls.begin("delete", "pods"), destroyPod(name, options))
 
   const destroyPod = Effect.fnUntraced(function* (name: string, { gracePeriodSeconds, uid }: DeleteOptions = {}) {
     const pod = store.get(name)
@@ -320,20 +312,20 @@ const make = Effect.fnUntraced(function* <R>({
     namespace,
     user: "mock",
     self: undefined,
-    requests: () => ({ ...counts }),
+    requests: () => calls.counts,
     serverTime: () => clock.currentTimeMillisUnsafe(),
-    getPod: (name) => Effect.andThen(called("get", "pods"), find("get", name)),
+    getPod: (name) => Effect.andThen(calls.begin("get", "pods"), find("get", name)),
     createPod,
     deletePod,
-    listPods: (selector) => Effect.map(called("list", "pods"), () => store.list(selector)),
+    listPods: (selector) => Effect.map(calls.begin("list", "pods"), () => store.list(selector)),
     watchPods: (selector, resourceVersion, accepted = Effect.void) =>
       Stream.unwrap(
-        Effect.as(Effect.andThen(called("watch", "pods"), accepted), store.watch(selector, resourceVersion))
+        Effect.as(Effect.andThen(calls.begin("watch", "pods"), accepted), store.watch(selector, resourceVersion))
       ),
     events: (uid) =>
-      Effect.map(called("list", "events"), () => told.filter(({ involvedObject }) => involvedObject?.uid === uid)),
+      Effect.map(calls.begin("list", "events"), () => told.filter(({ involvedObject }) => involvedObject?.uid === uid)),
     podLog: (name, _container, lines) =>
-      Effect.andThen(called("get", "pods/log"), find("get", name)).pipe(
+      Effect.andThen(calls.begin("get", "pods/log"), find("get", name)).pipe(
         Effect.map(() =>
           (logs.get(name) ?? "")
             .split(/(?<=\n)/)
@@ -342,7 +334,7 @@ const make = Effect.fnUntraced(function* <R>({
         )
       ),
     createSecret: Effect.fnUntraced(function* (secret) {
-      yield* called("create", "secrets")
+      yield* calls.begin("create", "secrets")
       const name = secret.metadata.name ?? ""
       if (secrets.has(name)) return yield* alreadyExists("create secrets", name)
       const metadata = { ...secret.metadata, namespace, uid: store.nextUid() }
@@ -350,12 +342,12 @@ const make = Effect.fnUntraced(function* <R>({
       return { ...secret, metadata }
     }),
     deleteSecret: (name, { uid } = {}) =>
-      Effect.map(called("delete", "secrets"), () => {
+      Effect.map(calls.begin("delete", "secrets"), () => {
         const isOther = uid !== undefined && secrets.get(name)?.metadata.uid !== uid
         return !isOther && secrets.delete(name)
       }),
     createJob: Effect.fnUntraced(function* (job) {
-      yield* called("create", "jobs")
+      yield* calls.begin("create", "jobs")
       const name = job.metadata.name ?? ""
       if (jobs.get(name) !== undefined) return yield* alreadyExists("create jobs", name)
       const uid = store.nextUid()
@@ -368,26 +360,26 @@ const make = Effect.fnUntraced(function* <R>({
     }),
     getJob: (name) =>
       Effect.andThen(
-        called("get", "jobs"),
+        calls.begin("get", "jobs"),
         Effect.suspend(() => {
           const job = jobs.get(name)
           return job === undefined ? Effect.fail(notFound("get jobs", name)) : Effect.succeed(job)
         })
       ),
-    extendJob: (name, uid, seconds) => Effect.map(called("patch", "jobs"), () => jobs.extend(name, uid, seconds)),
+    extendJob: (name, uid, seconds) => Effect.map(calls.begin("patch", "jobs"), () => jobs.extend(name, uid, seconds)),
     deleteJob: (name, { uid } = {}) =>
       Effect.gen(function* () {
-        yield* called("delete", "jobs")
+        yield* calls.begin("delete", "jobs")
         const owner = jobs.get(name)?.metadata.uid
         const isRemoved = jobs.remove(name, uid)
         if (isRemoved && owner !== undefined) yield* collect(owner)
         return isRemoved
       }),
-    rulesReview: Effect.map(called("create", "selfsubjectrulesreviews"), () => rules),
-    whoAmI: Effect.as(called("create", "selfsubjectreviews"), "mock"),
+    rulesReview: Effect.map(calls.begin("create", "selfsubjectrulesreviews"), () => rules),
+    whoAmI: Effect.as(calls.begin("create", "selfsubjectreviews"), "mock"),
     portForward: (pod) =>
       Effect.andThen(
-        called("create", "pods/portforward"),
+        calls.begin("create", "pods/portforward"),
         Effect.suspend(() => {
           const opened = programs.connectTo(store.get(pod)?.metadata.uid ?? "")
           return opened === undefined
@@ -410,7 +402,7 @@ const make = Effect.fnUntraced(function* <R>({
       }),
     put: (pod) => Effect.sync(() => putPod({ ...pod, metadata: { uid: store.nextUid(), namespace, ...pod.metadata } })),
     remove: (name) => Effect.sync(() => removePod(name)),
-    fail: (call, ...errors) => Effect.sync(() => void failures.set(call, [...(failures.get(call) ?? []), ...errors])),
+    fail: (call, ...errors) => Effect.sync(() => calls.fail(call, errors)),
     cutWatches: (error) => Effect.sync(() => store.cut(error)),
     compact: Effect.sync(() => store.compact()),
     log: (name, text) => Effect.sync(() => void logs.set(name, (logs.get(name) ?? "") + text)),
