@@ -1,6 +1,8 @@
 /**
- * A runner that its parent comes to, where it cannot dial: it listens on the loopback addresses of its pod only, which
- * a port-forward reaches, and lets in whoever proves to have its key, once.
+ * The runner's side where the parent connects to the runner (`forward` in `kubernetes/RunnerConnection.ts`).
+ *
+ * The runner listens on the loopback addresses of its pod only, which a port-forward reaches. It admits one connection that
+ * proves to have its key.
  */
 import type { TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
