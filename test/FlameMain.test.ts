@@ -32,7 +32,7 @@ describe("an entry that is written as a .ts file", () => {
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "effect-flame-built-"))
       try {
-        writeFileSync(join(folder, "runner.js"), `import(${JSON.stringify(`${fixture("leaver-entry.ts")}`)})`)
+        writeFileSync(join(folder, "runner.js"), `import(${JSON.stringify(fixture("leaver-entry.ts").href)})`)
         writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
         const entry = new URL(`file://${folder}/runner.ts`)
         const { cwd } = yield* Effect.provide(Flame.call(started), FlameLayer.local({ entry, max: 1 }))

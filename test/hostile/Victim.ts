@@ -73,4 +73,4 @@ export const attacked = <A>(
       drainTimeout: "500 millis"
     })
     return Effect.provide(app(lines), layer).pipe(Effect.orDie, Effect.provide(Logger.layer([logger])))
-  }) as Effect.Effect<A>
+  })

@@ -231,7 +231,7 @@ describe("a hostile placed service", () => {
     it.live(`decides on nothing in the log of its owner: ${JSON.stringify(extras).slice(0, 20)} [C202]`, () =>
       Effect.gen(function* () {
         const { lines } = yield* owned("placed extras", () => Effect.void, JSON.stringify(extras))
-        const [line] = lines.filter(({ text }) => text.startsWith("asked by"))
+        const line = lines.find(({ text }) => text.startsWith("asked by"))
         assert.strictEqual(line?.text, "asked by nobody at Info")
         for (const [key, value] of Object.entries(line?.annotations ?? {})) {
           assert.isTrue(isPrintable(key) && isPrintable(String(value)))
