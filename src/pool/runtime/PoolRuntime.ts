@@ -5,12 +5,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as PubSub from "effect/PubSub"
-import * as Stream from "effect/Stream"
-import type * as Take from "effect/Take"
+import type * as Stream from "effect/Stream"
 import { Backend } from "../../backend/Backend.ts"
 import { isTransient } from "../../error/BootFailure.ts"
-import { confine } from "../../error/Unhandled.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
 import { life } from "../../process/Life.ts"
 import * as Shutdown from "../../process/Shutdown.ts"
@@ -22,13 +19,11 @@ import { PoolMetrics } from "../engine/PoolMetrics.ts"
 import { type PoolOptions, resolve, toPolicyOptions } from "../option/PoolOptions.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import * as Policy from "../policy/Policy.ts"
+import * as PoolEvents from "./PoolEvents.ts"
 import type { Runner } from "./Runner.ts"
 import * as RunnerLease from "./RunnerLease.ts"
 import { type LifeParts, LivingRunner, statusOf } from "../life/LivingRunner.ts"
 import { live } from "../life/RunnerLife.ts"
-
-/** Events that are kept for a slow reader. Beyond that it misses the oldest. */
-const eventBuffer = 1_024
 
 let runnersNamed = 0
 
@@ -42,7 +37,7 @@ const shortName = (pool: string): string =>
 
 export class PoolRuntime {
   readonly engine: PoolEngine
-  private readonly takes: PubSub.PubSub<Take.Take<PoolEvent>>
+  private readonly published: PoolEvents.PoolEvents
   readonly metrics = new PoolMetrics()
   /** Completes when `min` runners serve. Fails with the reason that they cannot. */
   readonly minReady = Deferred.makeUnsafe<void, FlameError>()
@@ -55,8 +50,6 @@ export class PoolRuntime {
   private readonly closed = Deferred.makeUnsafe<void>()
   private readonly outOfTime = Deferred.makeUnsafe<void>()
   private closing = false
-  /** Whether the last event is published. */
-  private isEnded = false
   /** When a shutdown cuts the calls of this pool, where apps have been closing first. */
   private cutAt: number | undefined
   private unregister: () => void
@@ -66,13 +59,13 @@ export class PoolRuntime {
     options: PoolOptions<never>,
     backend: Context.Service.Shape<typeof Backend>,
     context: Context.Context<never>,
-    takes: PubSub.PubSub<Take.Take<PoolEvent>>
+    published: PoolEvents.PoolEvents
   ) {
     this.id = id
     this.options = options
     this.backend = backend
     this.context = context
-    this.takes = takes
+    this.published = published
     const settings = resolve(options, backend.defaults)
     this.engine = new PoolEngine(
       {
@@ -161,16 +154,14 @@ export class PoolRuntime {
       // bounded, because a hook may be uninterruptible
       yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)
       this.unregister()
-      // not a shutdown of the PubSub, which would take events that a reader has not read yet
-      this.isEnded = true
-      PubSub.publishUnsafe(this.takes, Exit.void)
+      this.published.end()
       Deferred.doneUnsafe(this.closed, Exit.void)
     })
   }
 
   /** The events from now on. The stream ends once its reader has all events of a pool that is closed. */
   get events(): Stream.Stream<PoolEvent> {
-    return Stream.suspend(() => (this.isEnded ? Stream.empty : Stream.fromPubSubTake(this.takes)))
+    return this.published.stream
   }
 
   get status(): PoolStatus {
@@ -230,7 +221,7 @@ export class PoolRuntime {
   }
 
   private publish(event: PoolEvent): void {
-    confine(() => PubSub.publishUnsafe(this.takes, [event]))
+    this.published.publish(event)
     if (event._tag === "RunnerReady") {
       const { booting, runners } = Policy.snapshot(this.engine.state)
       // a runner that is ready and has its last call already counts as well
@@ -284,8 +275,8 @@ export class PoolRuntime {
 export const make = Effect.fnUntraced(function* (id: string, options: PoolOptions<never>) {
   const backend = yield* Backend
   const context = yield* Effect.context<never>()
-  const takes = yield* PubSub.sliding<Take.Take<PoolEvent>>(eventBuffer)
-  const runtime = new PoolRuntime(id, options, backend, context, takes)
+  const published = yield* PoolEvents.make
+  const runtime = new PoolRuntime(id, options, backend, context, published)
   yield* Effect.addFinalizer(() => runtime.close)
   const { max, min } = runtime.engine.settings
   yield* Effect.logDebug(

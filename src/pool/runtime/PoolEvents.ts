@@ -1,0 +1,42 @@
+/** The events of one pool, on their way to the readers of `events`. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
+import { confine } from "../../error/Unhandled.ts"
+import type { PoolEvent } from "../status/PoolEvent.ts"
+
+/** Events that are kept for a slow reader. Beyond that the reader misses the oldest. */
+const eventBuffer = 1_024
+
+export class PoolEvents {
+  private readonly takes: PubSub.PubSub<Take.Take<PoolEvent>>
+  /** Whether the last event is published. */
+  private isEnded = false
+
+  constructor(takes: PubSub.PubSub<Take.Take<PoolEvent>>) {
+    this.takes = takes
+  }
+
+  publish(event: PoolEvent): void {
+    confine(() => PubSub.publishUnsafe(this.takes, [event]))
+  }
+
+  /** Ends the stream of every reader, after the events that the reader has not read yet. */
+  end(): void {
+    // not a shutdown of the PubSub, which would drop those events
+    this.isEnded = true
+    PubSub.publishUnsafe(this.takes, Exit.void)
+  }
+
+  /** The events from now on. The stream ends once its reader has all events of a pool that is closed. */
+  get stream(): Stream.Stream<PoolEvent> {
+    return Stream.suspend(() => (this.isEnded ? Stream.empty : Stream.fromPubSubTake(this.takes)))
+  }
+}
+
+export const make: Effect.Effect<PoolEvents> = Effect.map(
+  PubSub.sliding<Take.Take<PoolEvent>>(eventBuffer),
+  (takes) => new PoolEvents(takes)
+)
