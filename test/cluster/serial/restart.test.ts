@@ -41,7 +41,8 @@ describe("an API server that is killed and started again", () => {
             const at = yield* stage.said("at", "started")
             const late = yield* stage.said("in", "started")
             assert.strictEqual(new Set([before.host, at.host, late.host]).size, 3)
-            assert.strictEqual(events.of("BootStarted").length, 3)
+            const failed = [...events.of("BootFailed"), ...events.of("BootGivenUp"), ...events.of("RunnerGone")]
+            assert.strictEqual(events.of("BootStarted").length, 3, JSON.stringify(failed))
             assert.strictEqual(events.of("BootFailed").length, 0)
             yield* pods(space.name, runnerLabel, (pods) => pods.length === 4, "there are four runners, no more")
             for (const key of ["before", "at", "in"]) yield* stage.tell(key, "return")
