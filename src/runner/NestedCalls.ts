@@ -189,7 +189,7 @@ export class NestedCalls implements Nesting {
   /** Cancels the call of an interrupted fiber, and waits for its end. */
   private interrupt(open: Open): Effect.Effect<void> {
     if (this.open.get(open.id) !== open) return Effect.void
-    const stopped = untilStopped(open, () => this.link.closed)
+    const stopped = untilStopped(open, () => this.link.closed || this.open.get(open.id) !== open)
     if (open.isGivenUp) return stopped
     this.giveUp(open)
     const exit = endSpan(open, Exit.interrupt())
@@ -225,7 +225,7 @@ export class NestedCalls implements Nesting {
   private wake(): void {
     const waiting = [...this.waiting]
     this.waiting.clear()
-    for (const go of waiting) go()
+    for (const go of waiting) confine(go)
   }
 
   private read({ fn, wanted }: Open, kind: number, body: Buffer, large: Uint8Array | undefined): Outcome.CallExit {

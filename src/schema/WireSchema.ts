@@ -153,7 +153,12 @@ const zones = new Set<string>()
  */
 const isScalar = (text: string): boolean => {
   if (text.length > maxDigits) return false
-  const zone = /\[([^\]]*)\]$/.exec(text)?.[1] ?? (/^[A-Za-z]/.test(text) ? text : undefined)
+  // By `lastIndexOf`: a regular expression would try each of thousands of brackets.
+  const zone = text.endsWith("]")
+    ? text.slice(text.lastIndexOf("[") + 1, -1)
+    : /^[A-Za-z]/.test(text)
+      ? text
+      : undefined
   if (zone === undefined || zones.has(zone)) return true
   if (zone.length > 64 || zones.size >= maxZones) return false
   zones.add(zone)

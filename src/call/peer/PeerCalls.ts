@@ -103,7 +103,8 @@ export class PeerCalls {
     for (const go of this.waiting) {
       if (count-- <= 0) return
       this.waiting.delete(go)
-      go()
+      // A fiber that ends at once runs observers of the program: what they throw must not reach the other requests.
+      confine(go)
     }
   }
 
@@ -222,6 +223,7 @@ export class PeerCalls {
   private items(open: Open, body: Buffer, owned: Uint8Array | undefined): string | undefined {
     if (open.items === undefined) return "items of no stream"
     if (!PeerWire.mayFollow(open.ahead, this.aheadOfAll)) return "items beyond their window"
+    if (body.length > PeerWire.largestBatch && !PeerWire.isOneMessage(body)) return "several items in a large message"
     open.ahead += body.length
     this.aheadOfAll += body.length
     if (owned === undefined) open.items.batch(body)

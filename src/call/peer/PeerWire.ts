@@ -32,6 +32,26 @@ const window = 128 * 1024
 const windowOfAll = 4 * 1024 * 1024
 
 /**
+ * Items of larger messages come alone. A sender joins up to 128 KiB of items: more of them in one message would be decoded
+ * in one turn, without a bound on their number.
+ */
+export const largestBatch = 256 * 1024
+
+/** Whether a message of items holds one part: its length, and nothing after its bytes. */
+export const isOneMessage = (body: Uint8Array): boolean => {
+  let at = 0
+  let length = 0
+  let scale = 1
+  let byte = 0x80
+  while (byte >= 0x80 && at < maxPrefix) {
+    byte = body[at++] ?? 0
+    length += (byte & 0x7f) * scale
+    scale *= 0x80
+  }
+  return byte < 0x80 && at + length === body.length
+}
+
+/**
  * Whether a stream of which so many bytes are under way may send a message. One that has nearly nothing under way always
  * may: it must not wait for streams that nobody pulls.
  */

@@ -243,7 +243,8 @@ export class PoolEngine implements CallOwner {
     const runner = this.runners.get(index)
     const handle = runner?.handle
     if (call.phase !== "open") {
-      // The caller has given it up since the step decided so: nothing of it is sent.
+      // The caller has given it up since the step decided so: nothing of it is sent, and nobody waits for it to stop.
+      this.timer.cancel(call)
       this.release(call, now, false)
       return call.end()
     }

@@ -132,6 +132,8 @@ export class NestedSession {
   stopAll(): void {
     for (const open of this.open.values()) {
       this.remove(open)
+      // The caller may be sent again, to another runner: its nested calls belong to the session there.
+      open.caller.calls = undefined
       // a cancelled call is stopped already
       if (!open.isStopping) this.stop(open, () => {})
     }

@@ -20,14 +20,21 @@ export class PoolEvents {
   }
 
   publish(event: PoolEvent): void {
-    confine(() => PubSub.publishUnsafe(this.takes, [event]))
+    this.offer([event])
   }
 
   /** Ends the stream of every reader, after the events that the reader has not read yet. */
   end(): void {
     // not a shutdown of the PubSub, which would drop those events
     this.isEnded = true
-    PubSub.publishUnsafe(this.takes, Exit.void)
+    this.offer(Exit.void)
+  }
+
+  private offer(take: Take.Take<PoolEvent>): void {
+    confine(() => {
+      // `publishUnsafe` drops the newest where a reader is behind. `publish` drops the oldest, and never the end.
+      if (!PubSub.publishUnsafe(this.takes, take)) Effect.runSync(PubSub.publish(this.takes, take))
+    })
   }
 
   /** The events from now on. The stream ends once its reader has all events of a pool that is closed. */

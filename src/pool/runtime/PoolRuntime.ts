@@ -9,6 +9,7 @@ import type * as Stream from "effect/Stream"
 import { Backend } from "../../backend/Backend.ts"
 import { isTransient } from "../../error/BootFailure.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
+import { confine } from "../../error/Unhandled.ts"
 import { life } from "../../process/Life.ts"
 import * as Shutdown from "../../process/Shutdown.ts"
 import { askIdle } from "../life/IdleWhen.ts"
@@ -225,7 +226,7 @@ export class PoolRuntime {
     if (event._tag === "RunnerReady") {
       const { booting, runners } = Policy.snapshot(this.engine.state)
       // a runner that is ready and has its last call already counts as well
-      if (this.engine.settings.min <= runners - booting) Deferred.doneUnsafe(this.minReady, Exit.void)
+      if (this.engine.settings.min <= runners - booting) confine(() => Deferred.doneUnsafe(this.minReady, Exit.void))
     }
     if (event._tag === "BootFailed" && !isTransient(event.cause)) {
       this.failMin(new BootFailed({ pool: this.id, runner: event.runner, attempts: 1, cause: event.cause }))
@@ -234,7 +235,7 @@ export class PoolRuntime {
 
   /** Fails `awaitMin`, where it still waits. */
   private failMin(reason: BootFailed): void {
-    Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason })))
+    confine(() => Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason }))))
   }
 
   private boot(index: number): LivingRunner {
