@@ -2,15 +2,23 @@
 import type { Transport, TransportHandlers } from "../../src/wire/Transport.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
+/** One direction of a pipe. */
+interface Way {
+  /** When the last bytes that are on their way arrive. */
+  until: number
+  /** How many deliveries are on their way. */
+  under: number
+}
+
 export class SlowPipe implements Transport {
   /** Milliseconds that bytes take on their way, in each direction. Default 0. */
   latency = 0
   private readonly inner: Transport
   private readonly time: VirtualTime
   private handlers: TransportHandlers | undefined
-  /** Until when the bytes before are on their way: later ones never overtake them. */
-  private outUntil = 0
-  private inUntil = 0
+  /** What is on its way, in each direction: later bytes never overtake earlier ones. */
+  private readonly out: Way = { until: 0, under: 0 }
+  private readonly in: Way = { until: 0, under: 0 }
   private isClosed = false
 
   constructor(inner: Transport, time: VirtualTime) {
@@ -34,7 +42,7 @@ export class SlowPipe implements Transport {
   }
 
   write(chunks: ReadonlyArray<Uint8Array>): boolean {
-    if (this.latency === 0 && this.outUntil <= this.time.now) return this.inner.write(chunks)
+    if (this.latency === 0 && this.out.under === 0) return this.inner.write(chunks)
     const copies = chunks.map((chunk) => Uint8Array.from(chunk))
     this.outwards(() => void this.inner.write(copies))
     return true
@@ -62,14 +70,20 @@ export class SlowPipe implements Transport {
   }
 
   private inwards(deliver: () => void): void {
-    this.inUntil = Math.max(this.inUntil, this.time.now + this.latency)
-    if (this.inUntil <= this.time.now) deliver()
-    else this.time.after(this.inUntil - this.time.now, deliver)
+    this.send(this.in, deliver)
   }
 
   private outwards(deliver: () => void): void {
-    this.outUntil = Math.max(this.outUntil, this.time.now + this.latency)
-    if (this.outUntil <= this.time.now) deliver()
-    else this.time.after(this.outUntil - this.time.now, deliver)
+    this.send(this.out, deliver)
+  }
+
+  private send(way: Way, deliver: () => void): void {
+    if (this.latency === 0 && way.under === 0) return deliver()
+    way.until = Math.max(way.until, this.time.now + this.latency)
+    way.under++
+    this.time.after(way.until - this.time.now, () => {
+      way.under--
+      deliver()
+    })
   }
 }

@@ -30,7 +30,7 @@ const receive = (bodies: number, until: number) => {
   const run = (): void => {
     for (let moved = true; moved;) {
       moved = false
-      for (const id of [...sent.keys()]) {
+      for (const id of sent.keys()) {
         const left = Math.min(credit.get(id) ?? 0, until - (sent.get(id) ?? 0), part.length)
         if (left <= 0) continue
         moved = true
@@ -69,7 +69,7 @@ describe("large bodies that come together", () => {
     const stuck = [...sent].filter(([, bytes]) => bytes < size - 1).map(([id]) => id)
     assert.isAbove(stuck.length, 1)
     const before = stuck.reduce((sum, id) => sum + (sent.get(id) ?? 0), 0)
-    for (const [id, bytes] of [...sent]) {
+    for (const [id, bytes] of sent) {
       if (bytes < size - 1) continue
       inbox.forget(id, "response")
       sent.delete(id)
