@@ -75,8 +75,9 @@ export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> =
   if (event.now > state.now) state.now = event.now
   const isNews = tellsOfBoots(state, event)
   take(state, event)
-  settle(state)
+  // Before the pool grows: no runner is booted for calls that are given up in the same step.
   if (isNews) giveUpHope(state, event._tag === "BootFailed")
+  settle(state)
   return state.commands
 }
 
@@ -212,7 +213,6 @@ const ring = (state: PolicyState): void => {
 const settle = (state: PolicyState): void => {
   const { backoff, calls, nested, suspects, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
-  if (backoff.since !== undefined) Growth.review(state)
   for (;;) {
     if (nested.size > 0) Nesting.serve(state)
     if (suspects.size > 0) Dispatch.serveSuspects(state)
@@ -232,6 +232,8 @@ const settle = (state: PolicyState): void => {
     break
   }
   if (state.closed && state.waits > 0 && table.live === 0) giveUp(state, "PoolClosed")
+  // After the calls are served: an outage is over for callers once none of them waits.
+  if (backoff.since !== undefined) Growth.review(state)
   Shrinking.watch(state)
 }
 
