@@ -231,7 +231,8 @@ export class PoolDriver {
   private review(): void {
     const { ready } = Policy.snapshot(this.world.pool)
     const isWanted = this.world.in("waiting").length > 0 || (!this.world.closed && this.world.options.min > 0)
-    if ((ready > 0 && !this.world.looping) || !isWanted) this.world.since = undefined
+    const hasLasted = this.world.now - this.world.lastFailure >= this.world.options.crashLoopTime
+    if ((ready > 0 && (!this.world.looping || hasLasted)) || !isWanted) this.world.since = undefined
   }
 
   private tick(): void {
@@ -317,6 +318,7 @@ export class PoolDriver {
   private fail(runner: Runner | undefined, transient: boolean): void {
     if (runner === undefined) return
     const { now } = this.world
+    this.review()
     this.world.noteFailure(runner.bootedAt, transient)
     runner.phase = "ended"
     this.step({ _tag: "BootFailed", now, runner: runner.index, transient, cause: "broken" })
@@ -338,6 +340,7 @@ export class PoolDriver {
     if (runner === undefined) return
     const isEarly = this.isEarly(runner)
     if (isEarly) {
+      this.review()
       this.world.noteFailure(runner.bootedAt, true, true)
       this.world.looping = true
     }
@@ -371,6 +374,7 @@ export class PoolDriver {
   private bury(runner: Runner | undefined): void {
     if (runner === undefined) return
     if (runner.phase === "told" && this.isEarly(runner)) {
+      this.review()
       this.world.noteFailure(runner.bootedAt, true, true)
       this.world.looping = true
     }

@@ -79,6 +79,8 @@ export class PoolWorld {
   permanent = false
   /** Runners end soon after they are ready. */
   looping = false
+  /** When a boot failed last, or a runner ended early. */
+  lastFailure = -Infinity
   /** When the first boot began of those that all failed, while somebody wanted a runner. */
   since: number | undefined = undefined
   lastTick = -Infinity
@@ -176,6 +178,7 @@ export class PoolWorld {
       if (!isEarly) this.pausedUntil = this.now + this.options.backoff.base
     }
     this.permanent ||= !transient
+    this.lastFailure = this.now
     this.since ??= bootedAt
   }
 

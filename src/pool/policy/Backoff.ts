@@ -33,6 +33,8 @@ export class Backoff {
   since: number | undefined = undefined
   /** `PolicyState.nextSeq` when the last boot failed: callers with an earlier turn have waited for a boot in vain. */
   failedAtSeq = 0
+  /** When the last boot failed, or the last runner ended soon after it was ready. */
+  failedAt = -Infinity
   /** Whether runners end soon after they are ready: then a boot that succeeds does not end the outage, a call does. */
   isLooping = false
   /** Rings when the pause is over. */
@@ -54,6 +56,7 @@ export class Backoff {
   /** Notes a failed boot. Returns true if a new pause begins, which ends at `until`. */
   fail(failed: FailedBoot, options: Options["backoff"], now: number): boolean {
     this.failures++
+    this.failedAt = now
     this.since ??= failed.bootedAt
     this.isLooping ||= failed.wasReady
     const running = this.runs(now)

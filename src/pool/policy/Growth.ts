@@ -92,11 +92,15 @@ export const isHopeless = (pool: State.PolicyState): boolean => {
   return waited >= options.bootPatience * (table.booting === 0 ? 1 : 2)
 }
 
-/** Ends the outage's clock once a runner serves, or nobody wants one. */
+/**
+ * Ends the outage's clock once a runner serves, or nobody wants one. In a crash loop a runner serves once it has completed a
+ * call or outlived `crashLoopTime`: otherwise an early end would make a failure hours later look like one long outage.
+ */
 export const review = (pool: State.PolicyState): void => {
   const { backoff, table } = pool
   if (backoff.since === undefined) return
-  const isServed = table.ready > 0 && !backoff.isLooping
+  const hasLasted = pool.now - backoff.failedAt >= pool.options.crashLoopTime
+  const isServed = table.ready > 0 && (!backoff.isLooping || hasLasted)
   if (!isServed && (pool.waits > 0 || State.minOf(pool) > 0)) return
   backoff.since = undefined
   pool.deadlines.remove(backoff.patience)

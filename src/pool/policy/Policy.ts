@@ -73,6 +73,8 @@ export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> =
   state.commands = none
   // A clock that is set back must not make past deadlines future again.
   if (event.now > state.now) state.now = event.now
+  // Before the event: a runner that is lost now may have served for long enough to end an outage.
+  if (state.backoff.since !== undefined) Growth.review(state)
   const isNews = tellsOfBoots(state, event)
   take(state, event)
   // Before the pool grows: no runner is booted for calls that are given up in the same step.

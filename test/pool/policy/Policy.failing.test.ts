@@ -151,6 +151,21 @@ describe("Policy: failing boots", () => {
     assert.strictEqual(probe.ticket("b").state, "waiting")
   })
 
+  it("an outage that a runner has outlived is over, though that runner had no call yet [C102]", () => {
+    const probe = new PoolProbe({ min: 1, max: 1, bootPatience: 10_000, crashLoopTime: 3_000 })
+    probe.tick()
+    probe.ready(0)
+    probe.lost(0)
+    probe.gone(0)
+    probe.ready(1)
+    probe.wait(3_600_000)
+    probe.lost(1)
+    assert.deepStrictEqual(probe.gone(1), ["boot 2"])
+    probe.submit("a")
+    assert.deepStrictEqual(probe.failBoot(2), [])
+    assert.strictEqual(probe.ticket("a").state, "waiting")
+  })
+
   it("waits for a boot under way beyond bootPatience, and at most as long again [C102]", () => {
     const probe = new PoolProbe({ max: 2, bootPatience: 10_000 })
     assert.deepStrictEqual(probe.submitAll("a", "b"), ["boot 0", "boot 1"])
