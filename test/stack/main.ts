@@ -7,6 +7,7 @@
 import { fork } from "node:child_process"
 import { parseArgs } from "node:util"
 import { play } from "./Play.ts"
+import { preload } from "./preload.ts"
 import { make } from "./Schedule.ts"
 import { describe, shrink } from "./Shrink.ts"
 
@@ -28,6 +29,7 @@ const limit =
     : { schedules: Number(values.schedules), calls: Number(values.calls) }
 
 const playAll = async (): Promise<number> => {
+  await preload()
   const start = performance.now()
   const kinds = new Map<string, { count: number; readonly seed: number }>()
   let calls = 0
