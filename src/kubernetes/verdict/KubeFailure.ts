@@ -149,8 +149,16 @@ const rules: ReadonlyArray<Rule> = [
     react: fail(named(/admission webhook "([^"]*)"/, "webhook"))
   },
   { when: says(403, /(maximum|minimum) .* usage per|ratio per/), react: fail(denied("LimitRange")) },
-  // RBAC names the user in its refusal; admission speaks of the object
-  { when: says(403, /User "[^"]*" cannot /), react: fail(rights(({ detail }) => detail)) },
+  // RBAC names the user in its refusal; admission speaks of the object. An API server that has just started refuses everybody
+  // until it has read the roles.
+  {
+    when: says(403, /User "[^"]*" cannot /),
+    react: again(
+      rights(({ detail }) => detail),
+      500,
+      3_000
+    )
+  },
   { when: ({ status }) => status === 403, react: fail(denied("admission")) },
   // a token may be replaced while its parent runs
   { when: ({ status }) => status === 401, react: again(unreachable, 1_000, 60_000) },

@@ -41,7 +41,7 @@ describe("a create that the API server refuses", () => {
       "AdmissionDenied",
       /PodSecurity does not allow it: .*violates PodSecurity "restricted:latest"/
     ],
-    ["rbac", "fail", "Forbidden", /may not create pods, .*system:serviceaccount:flame-record:default/],
+    ["rbac", "again", "Forbidden", /may not create pods, .*system:serviceaccount:flame-record:default/],
     ["anonymous", "fail", "Forbidden", /no token was sent/],
     ["service account missing", "again", "InvalidSpec", /serviceaccount "nope" not found; create what it names/],
     ["priority class missing", "fail", "InvalidSpec", /no PriorityClass with name nope/],
@@ -93,6 +93,8 @@ describe("a create that the API server refuses", () => {
   it("waits 5 s for a service account and a minute for a token, and then fails", () => {
     const unauthorized = error(401, { reason: "Unauthorized", message: "Unauthorized" })
     const next = (error: KubeError, elapsed: number) => KubeFailure.of(error, { elapsed }).next
+    // an API server that has just started refuses everybody until it has read the roles
+    assert.deepStrictEqual([next(refusal("rbac"), 2_999), next(refusal("rbac"), 3_000)], ["again", "fail"])
     assert.deepStrictEqual(
       [4_999, 5_000].map((at) => next(refusal("service account missing"), at)),
       ["again", "fail"]
