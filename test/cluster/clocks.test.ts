@@ -42,6 +42,7 @@ describe("a parent whose clock is", () => {
             const { host: runner } = yield* stage.said(name, "started")
             yield* remove(space.name, "pods", victim === "runner" ? runner : name)
             yield* control.events.nth(victim === "runner" ? "RunnerLeaving" : "PoolClosing")
+            // longer than the grace would last if the clocks were compared: nothing may happen, so there is nothing to wait for
             yield* Effect.sleep("8 seconds")
             assert.isUndefined(call.pollUnsafe())
             yield* stage.tell(name, "return")

@@ -36,6 +36,7 @@ describe("an API server that stops for a minute", () => {
         // two more than there are slots: another runner is needed, and cannot be had
         const waiting = yield* Effect.forEach(["b", "c"], (key) => Effect.forkScoped(Flame.call(play, { key })))
         yield* stage.said("b", "started")
+        // the outage goes on: no runner may come, so there is no condition to wait for
         yield* Effect.sleep("5 seconds")
         assert.strictEqual(events.of("RunnerReady").length, 1)
         yield* goOn
