@@ -39,6 +39,8 @@ const folders: ReadonlyArray<string> = [
   "pool/life",
   "pool/runtime",
   "pool",
+  // how an app shows its pools
+  "status",
   // the doors, and what an app meets
   "src"
 ]
