@@ -4,8 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../src/Flame.ts"
 import { begin, timed } from "../fixtures/conformance-process/harness.ts"
-import { add, play } from "./apps/functions.ts"
+import { play } from "./apps/functions.ts"
 import { pods } from "./kit/Cluster.ts"
+import { callEverySecond } from "./kit/EverySecond.ts"
 import { inPool, runnerLabel } from "./kit/HostParent.ts"
 import * as Namespaces from "./kit/Namespaces.ts"
 import { throughProxy } from "./kit/ProxiedParent.ts"
@@ -21,12 +22,6 @@ describe("an API server that is away for ten minutes", () => {
       Effect.gen(function* () {
         const { proxy } = calls
         const held = yield* begin(calls, "held")
-        let done = 0
-        const serving = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "5 seconds" }), (sum) => {
-          assert.strictEqual(sum, 3)
-          done++
-        })
-        const everySecond = Effect.forever(Effect.andThen(serving, Effect.sleep("1 second")))
         const boots = inPool(space, { kubeconfig: proxy.kubeconfig, max: 2 }, ({ events, stage }) =>
           Effect.gen(function* () {
             const start = (key: string) => Effect.forkScoped(Flame.call(play, { key }), { startImmediately: true })
@@ -55,7 +50,7 @@ describe("an API server that is away for ten minutes", () => {
             assert.strictEqual(events.of("RunnerGone").length, 0)
           })
         )
-        yield* Effect.raceFirst(boots, everySecond)
+        const done = yield* callEverySecond(boots)
         assert.isAtLeast(done, minutes * 50)
         yield* held.end
         assert.strictEqual(calls.events.of("RunnerGone").length, 0)

@@ -9,6 +9,7 @@ import { add, play } from "./apps/functions.ts"
 import type { ApiProxy } from "./kit/ApiProxy.ts"
 import { type KubeObject, until as objects } from "./kit/Api.ts"
 import { collection, list, pods, remove } from "./kit/Cluster.ts"
+import { callEverySecond } from "./kit/EverySecond.ts"
 import { inPool, runnerLabel } from "./kit/HostParent.ts"
 import { processes } from "./kit/Leaks.ts"
 import * as Namespaces from "./kit/Namespaces.ts"
@@ -62,12 +63,6 @@ describe("an API server", () => {
           Effect.gen(function* () {
             const { proxy } = calls
             const held = yield* begin(calls, "held")
-            let done = 0
-            const serving = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "5 seconds" }), (sum) => {
-              assert.strictEqual(sum, 3)
-              done++
-            })
-            const everySecond = Effect.forever(Effect.andThen(serving, Effect.sleep("1 second")))
             const boots = inPool(space, { kubeconfig: proxy.kubeconfig, max: 3 }, ({ events, stage }) =>
               Effect.gen(function* () {
                 const names = yield* followed
@@ -95,7 +90,7 @@ describe("an API server", () => {
                 assert.isAtMost(names.size, 4)
               })
             )
-            yield* Effect.raceFirst(boots, everySecond)
+            const done = yield* callEverySecond(boots)
             assert.isAtLeast(done, 40)
             assert.isAtLeast(proxy.requests.filter(isCreate).length, 4)
             yield* held.end
