@@ -110,9 +110,11 @@ export class PoolDriver {
   settle(): void {
     const isServed = () => this.world.in("waiting").length + this.world.in("orphan").length === 0
     this.roundsUntil(isServed, "everybody who waits is served in the end")
-    if (this.world.options.idleTimeToLive === undefined) return
-    const isSmall = () => this.world.live() <= this.world.options.min && this.world.in("running").length === 0
-    this.roundsUntil(isSmall, "a pool without work shrinks to min")
+    const { idleTimeToLive, min, minIdleTimeToLive } = this.world.options
+    if (idleTimeToLive === undefined && minIdleTimeToLive === undefined) return
+    const left = minIdleTimeToLive === undefined ? min : 0
+    const isSmall = () => this.world.live() <= left && this.world.in("running").length === 0
+    this.roundsUntil(isSmall, "a pool without work shrinks to min, and to nothing with minIdleTimeToLive")
   }
 
   /** Closes the pool and lets what runs end: nothing must be left. */
@@ -206,6 +208,7 @@ export class PoolDriver {
     this.log?.push(PoolMove.describe(event))
     const before = Policy.runners(this.world.pool)
     this.world.step(event)
+    this.noteQuiet(event)
     check(this.world)
     if (event._tag === "Tick") checkTick(this.world, before, this.history)
     if (event._tag === "Submit" && event.ticket.state === "waiting") {
@@ -219,6 +222,14 @@ export class PoolDriver {
     this.history.note(this.world)
   }
 
+  /** Notes since when nobody calls; new options begin that time anew. */
+  private noteQuiet(event: Policy.Event): void {
+    const { world } = this
+    const isBusy = world.in("waiting").length + world.in("running").length + world.leases.size > 0
+    if (isBusy) world.quietSince = undefined
+    else if (world.quietSince === undefined || event._tag === "Resize") world.quietSince = world.now
+  }
+
   /** A failed boot ends the wait of all others where no runner can be had. */
   private checkHope(): void {
     const { booting, ready } = Policy.snapshot(this.world.pool)
@@ -229,8 +240,9 @@ export class PoolDriver {
 
   /** An outage is over for callers once a runner serves, or nobody wants one. */
   private review(): void {
-    const { ready } = Policy.snapshot(this.world.pool)
-    const isWanted = this.world.in("waiting").length > 0 || (!this.world.closed && this.world.options.min > 0)
+    const { ready, resting } = Policy.snapshot(this.world.pool)
+    const keepsMin = !this.world.closed && !resting && this.world.options.min > 0
+    const isWanted = this.world.in("waiting").length > 0 || keepsMin
     const hasLasted = this.world.now - this.world.lastFailure >= this.world.options.crashLoopTime
     if ((ready > 0 && (!this.world.looping || hasLasted)) || !isWanted) this.world.since = undefined
   }

@@ -29,6 +29,7 @@ export const check = (world: PoolWorld): void => {
   checkPinned(world)
   checkWaiting(world)
   checkGrowth(world)
+  checkRest(world)
 }
 
 const checkBooks = (world: PoolWorld): void => {
@@ -144,20 +145,31 @@ const checkGrowth = (world: PoolWorld): void => {
   const suspects = world.suspects().length
   const slots = roots + world.spare(used + roots + suspects) - free
   const needed = Math.ceil((Math.max(0, slots) + wishes) / width) + suspects
-  const min = world.closed ? 0 : world.options.min
+  const { min } = world.options
   if (world.now >= world.failedAt + world.options.backoff.cap) {
     expect(backoffUntil === undefined, "a backoff lasts no longer than its cap")
   }
   expect(world.live() <= world.options.max, "no more than max take calls or are about to")
-  const covered = booting >= needed && world.live() >= min
+  const kept = world.closed || world.mayRest() ? 0 : min
+  const covered = booting >= needed && world.live() >= kept
   const barred = world.closed || world.runners.size >= world.options.max || backoffUntil !== undefined
   expect(covered || barred, "the pool grows to what queue, spare and min need, in one go")
   if (world.boots > 0) expect(booting <= needed || world.live() <= min, "the pool grows no further than needed")
 }
 
+/** A pool rests once nobody has called for `minIdleTimeToLive`, no boot is under way and no outage lasts. */
+const checkRest = (world: PoolWorld): void => {
+  const { backoffUntil, booting, failedBoots, resting } = Policy.snapshot(world.pool)
+  expect(!resting || world.mayRest(), "a pool rests only when nobody has called for minIdleTimeToLive")
+  const isCalm = booting === 0 && backoffUntil === undefined && failedBoots === 0 && world.since === undefined
+  const isDue = world.mayRest() && world.lastTick === world.now && isCalm
+  expect(resting || !isDue || world.closed, "a pool rests when nobody has called for minIdleTimeToLive")
+}
+
 /** What a tick may do to runners that were ready before it. */
 export const checkTick = (world: PoolWorld, before: ReadonlyArray<Policy.RunnerView>, history: LoadHistory): void => {
-  const { idleTimeToLive, maxLifetime, min } = world.options
+  const { idleTimeToLive, maxLifetime } = world.options
+  const min = world.mayRest() ? 0 : world.options.min
   const wake = Policy.wakeAt(world.pool)
   expect(wake === undefined || wake > world.now, "a tick leaves nothing due")
   const after = Policy.runners(world.pool)

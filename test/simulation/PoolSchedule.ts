@@ -84,6 +84,7 @@ const optionsOf = (random: Random.Random): Policy.Options => {
     maxCalls: among(undefined, undefined, 1, 3, 10),
     maxLifetime: among(undefined, undefined, 1500, 8000),
     idleTimeToLive: among(undefined, 40, 200, 500, 500, 2000),
+    minIdleTimeToLive: among(undefined, undefined, 40, 600, 4000),
     asksIdle: among(true, false),
     backoff: { base: 1000, cap: 30_000 },
     crashLoopTime: among(0, 400, 3000),

@@ -59,6 +59,8 @@ export interface Runner {
   isAsked: boolean
   /** The answer to come is about now: it got no work since it was asked. */
   askCounts: boolean
+  /** It was asked while the pool might rest: its yes counts also after that. */
+  askedInRest: boolean
   /** The pool was resized since its boot: it may go for the new reasons, or for the old ones. */
   isResized: boolean
 }
@@ -84,6 +86,8 @@ export class PoolWorld {
   /** When the first boot began of those that all failed, while somebody wanted a runner. */
   since: number | undefined = undefined
   lastTick = -Infinity
+  /** Since when nobody calls, waits or leases; undefined while somebody does. */
+  quietSince: number | undefined = 0
   /** Runners that took calls when the step began, by the pool's own account. */
   private ready: ReadonlySet<number> = new Set()
   /** Boots of the last step. */
@@ -192,6 +196,12 @@ export class PoolWorld {
     return this.since !== undefined && this.now - this.since >= this.options.bootPatience
   }
 
+  /** Whether nobody has called for `minIdleTimeToLive`, so that the pool may be without runners. */
+  mayRest(): boolean {
+    const limit = Math.max(1, this.options.minIdleTimeToLive ?? Infinity)
+    return this.quietSince !== undefined && this.now - this.quietSince >= limit
+  }
+
   /** Slots of boots that are under way or may begin. */
   slotsToCome(): number {
     // the pool's own count: boots of this very step are not booked yet
@@ -290,6 +300,7 @@ export class PoolWorld {
       emptySince: 0,
       isAsked: false,
       askCounts: false,
+      askedInRest: false,
       isResized: false
     })
     expect(this.runners.size <= this.options.max, "never over max")
@@ -429,7 +440,7 @@ export class PoolWorld {
 
   private drained(runner: Runner, why: Policy.DrainReason, event: Policy.Event): void {
     expect(runner.phase === "up" || runner.phase === "booting", "a runner is told to go once")
-    const { asksIdle, idleTimeToLive, maxCalls, maxLifetime, min } = this.options
+    const { asksIdle, idleTimeToLive, maxCalls, maxLifetime, min, minIdleTimeToLive } = this.options
     const ttl = Math.max(1, idleTimeToLive ?? Infinity)
     if (why !== "draining" && why !== "stuck") {
       expect(runner.running.size === 0, `${why} waits for the calls of the runner`)
@@ -439,8 +450,10 @@ export class PoolWorld {
       expect(event._tag === "IdleAnswer" && event.idle && runner.askCounts, "a runner is asked first, and says yes")
     }
     if (why === "idle") {
-      expect(this.now - runner.emptySince >= ttl, "idle after idleTimeToLive")
-      expect(this.live() >= min, "idling leaves min alone")
+      const limit =
+        this.mayRest() || runner.askedInRest ? Math.min(ttl, Math.max(1, minIdleTimeToLive ?? Infinity)) : ttl
+      expect(this.now - runner.emptySince >= limit, "idle after idleTimeToLive")
+      expect(this.live() >= min || this.mayRest(), "idling leaves min alone")
       const { free, used } = Policy.snapshot(this.pool)
       expect(free >= this.spare(used), "idling leaves spare slots alone")
     }
@@ -461,6 +474,7 @@ export class PoolWorld {
     expect(!runner.isAsked, "one ask at a time")
     runner.isAsked = true
     runner.askCounts = true
+    runner.askedInRest = this.mayRest()
   }
 
   private granted(call: Call, lease: number, runner: Runner): void {

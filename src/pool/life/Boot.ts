@@ -10,6 +10,7 @@ import { connect, type RunnerTerms } from "../engine/Introduction.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
+import * as Policy from "../policy/Policy.ts"
 
 /** The defect of a boot that the pool has given up. */
 export const givenUp: unique symbol = Symbol("the boot was given up")
@@ -29,7 +30,7 @@ export const boot = (
   const launch = Effect.gen(function* () {
     if (beforeBoot !== undefined) {
       yield* Effect.catchCause(
-        Effect.suspend(() => beforeBoot(runner.id)),
+        Effect.suspend(() => beforeBoot(runner.id, Policy.snapshot(engine.state).runners)),
         (cause) => Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" }))
       )
       progress.reached("beforeBoot")

@@ -18,6 +18,7 @@ import type { Call } from "../engine/Call.ts"
 import { NestedSession } from "./NestedSession.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import type { BootOutcome } from "../option/PoolOptions.ts"
+import * as LifeLog from "./LifeLog.ts"
 import { lossReport } from "./LossReport.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import * as Policy from "../policy/Policy.ts"
@@ -70,6 +71,10 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     // published last: who reads `RunnerGone` finds nothing of the runner, neither in the system nor in the status
     if (lost !== undefined)
       parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
+    if (lost?.why !== undefined && lost.calls.length === 0) {
+      const age = engine.now() - (runner.readyAt ?? runner.startedAt)
+      yield* LifeLog.ended(engine.settings.log, parts.pool, runner.id, lost.why, age, lost.exit)
+    }
     if (end === givenUp) parts.publish({ _tag: "BootGivenUp", pool: parts.pool, runner: runner.id, why: runner.why })
   })
 
@@ -110,6 +115,8 @@ const serve = Effect.fnUntraced(function* (
   }
   const handle = booted.value
   ready(runner, index, handle, parts, engine, took)
+  const { log, max } = engine.settings
+  yield* LifeLog.ready(log, pool, id, took, Policy.snapshot(engine.state).runners, max)
   yield* Deferred.await(runner.over)
   return yield* ended(runner, index, parts, engine)
 })

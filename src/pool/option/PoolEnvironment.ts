@@ -2,7 +2,7 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { PoolOptions } from "./PoolOptions.ts"
+import { type PoolOptions, severities } from "./PoolOptions.ts"
 import { prefixOf } from "./PoolPrefix.ts"
 
 /**
@@ -25,6 +25,7 @@ export const fromConfig = (pool: string): Effect.Effect<PoolOptions<never>, Conf
       timeout: read("TIMEOUT", Config.Duration),
       bootTimeout: read("BOOT_TIMEOUT", Config.Duration),
       idleTimeToLive: read("IDLE_TIME_TO_LIVE", Config.Duration),
+      minIdleTimeToLive: read("MIN_IDLE_TIME_TO_LIVE", Config.Duration),
       maxCalls: read("MAX_CALLS", Config.Int),
       maxLifetime: read("MAX_LIFETIME", Config.Duration),
       strategy: read("STRATEGY", (name) => Config.Literals(["spread", "pack"], name)),
@@ -37,6 +38,7 @@ export const fromConfig = (pool: string): Effect.Effect<PoolOptions<never>, Conf
       crashLoopTime: read("CRASH_LOOP_TIME", Config.Duration),
       maxPayload: read("MAX_PAYLOAD", Config.Int),
       maxResult: read("MAX_RESULT", Config.Int),
+      log: read("LOG", (name) => Config.Literals(severities, name)),
       logLevel: read("LOG_LEVEL", Config.LogLevel),
       awaitMin: read("AWAIT_MIN", Config.Boolean)
     }),

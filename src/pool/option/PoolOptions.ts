@@ -46,6 +46,11 @@ export interface PoolOptions<RHooks = never> {
   /** How long a runner above `min` stays without work. Default 30 s. */
   readonly idleTimeToLive?: Duration.Input
   /**
+   * How long the pool stays without any call or lease before its `min` runners leave too. The next call boots `min` runners
+   * again. Default none: `min` runners stay.
+   */
+  readonly minIdleTimeToLive?: Duration.Input
+  /**
    * A function that a runner is asked with before it is stopped for want of work: `false` keeps it for another
    * `idleTimeToLive`. It must answer within 1 s; failing or silent, it does not object. Default none.
    */
@@ -89,10 +94,18 @@ export interface PoolOptions<RHooks = never> {
    * minimum level of its caller before. Default: all that its caller lets pass, and the pool's minimum level outside of calls.
    */
   readonly logLevel?: LogLevel.LogLevel
+  /**
+   * Level at which the pool logs that a runner is ready, and that a runner has ended which it had told to leave. Lost runners and
+   * failed boots are warnings at any setting. Default none: neither is logged.
+   */
+  readonly log?: LogLevel.Severity
   /** Whether the layer is built only when `min` runners serve, and fails if they cannot. Default false. */
   readonly awaitMin?: boolean
-  /** The first part of every boot and inside `bootTimeout`; its failure fails that boot. */
-  readonly beforeBoot?: (runner: string) => Effect.Effect<void, unknown, RHooks>
+  /**
+   * The first part of every boot and inside `bootTimeout`; its failure fails that boot. `runners` is the number of runners
+   * that exist, this one included.
+   */
+  readonly beforeBoot?: (runner: string, runners: number) => Effect.Effect<void, unknown, RHooks>
   /** Runs beside the pool after every boot, failed ones too; what it fails with is logged. */
   readonly afterBoot?: (outcome: BootOutcome) => Effect.Effect<void, unknown, RHooks>
   /** Runs beside the pool when a runner ended that was not told to; what it fails with is logged. */
@@ -128,6 +141,7 @@ export interface Settings {
   readonly timeout: number | undefined
   readonly bootTimeout: number
   readonly idleTimeToLive: number
+  readonly minIdleTimeToLive: number | undefined
   readonly maxCalls: number | undefined
   readonly maxLifetime: number | undefined
   readonly strategy: "spread" | "pack"
@@ -141,6 +155,7 @@ export interface Settings {
   readonly maxPayload: number
   readonly maxResult: number
   readonly logLevel: LogLevel.LogLevel | undefined
+  readonly log: LogLevel.Severity | undefined
 }
 
 const millis = (name: keyof Settings, input: Duration.Input | undefined, fallback: number): number => {
@@ -178,6 +193,7 @@ export const resolve = (
     timeout: optionalMillis("timeout", options.timeout),
     bootTimeout: millis("bootTimeout", options.bootTimeout, backend.bootTimeout),
     idleTimeToLive: millis("idleTimeToLive", options.idleTimeToLive, defaults.idleTimeToLive),
+    minIdleTimeToLive: optionalMillis("minIdleTimeToLive", options.minIdleTimeToLive),
     maxCalls: options.maxCalls,
     maxLifetime: optionalMillis("maxLifetime", options.maxLifetime),
     strategy: options.strategy ?? defaults.strategy,
@@ -190,7 +206,8 @@ export const resolve = (
     crashLoopTime: millis("crashLoopTime", options.crashLoopTime, defaults.crashLoopTime),
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxResult: options.maxResult ?? defaults.maxResult,
-    logLevel: options.logLevel
+    logLevel: options.logLevel,
+    log: options.log
   }
   validate(settings)
   return settings
@@ -198,6 +215,13 @@ export const resolve = (
 
 /** An upper limit, because each slot costs the policy a little memory even while it is free. */
 const maxConcurrency = 65_536
+
+export const severities: ReadonlyArray<LogLevel.Severity> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]
+
+const oneOf = (name: keyof Settings, value: string | undefined, values: ReadonlyArray<string>): void => {
+  if (value === undefined || values.includes(value)) return
+  throw new TypeError(`the pool option ${name} must be one of ${values.join(", ")}, it is ${value}`)
+}
 
 const validate = (settings: Settings): void => {
   const whole = (name: keyof Settings, least: number) => {
@@ -225,11 +249,8 @@ const validate = (settings: Settings): void => {
   if (settings.strategy !== "spread" && settings.strategy !== "pack") {
     throw new TypeError(`the pool option strategy must be spread or pack, it is ${settings.strategy as string}`)
   }
-  if (settings.logLevel !== undefined && !LogLevel.values.includes(settings.logLevel)) {
-    throw new TypeError(
-      `the pool option logLevel must be one of ${LogLevel.values.join(", ")}, it is ${settings.logLevel as string}`
-    )
-  }
+  oneOf("logLevel", settings.logLevel, LogLevel.values)
+  oneOf("log", settings.log, severities)
   if (settings.min > settings.max) {
     throw new TypeError(`the pool option min (${settings.min}) is above max (${settings.max})`)
   }
@@ -254,6 +275,7 @@ export const toPolicyOptions = (settings: Settings, asksIdle: boolean): PolicyOp
   maxCalls: settings.maxCalls,
   maxLifetime: settings.maxLifetime,
   idleTimeToLive: Number.isFinite(settings.idleTimeToLive) ? settings.idleTimeToLive : undefined,
+  minIdleTimeToLive: settings.minIdleTimeToLive,
   asksIdle,
   backoff,
   crashLoopTime: settings.crashLoopTime,

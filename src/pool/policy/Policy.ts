@@ -16,6 +16,7 @@ import * as Nesting from "./Nesting.ts"
 import * as State from "./State.ts"
 import type { Command, Event, Options } from "./Step.ts"
 import * as Resizing from "./Resizing.ts"
+import * as Resting from "./Resting.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 import * as Shrinking from "./Shrinking.ts"
@@ -49,6 +50,8 @@ export interface Snapshot {
   readonly bootCause: unknown
   /** When boots may start again, if a backoff runs. */
   readonly backoffUntil: number | undefined
+  /** Whether the pool has had no work for `minIdleTimeToLive`, and keeps no runner. */
+  readonly resting: boolean
   readonly closed: boolean
 }
 
@@ -103,6 +106,7 @@ export const snapshot = (state: PolicyState): Snapshot => {
     failedBoots: backoff.failures,
     bootCause: backoff.cause,
     backoffUntil: backoff.runs(state.now) ? backoff.until : undefined,
+    resting: state.rest.isResting,
     closed: state.closed
   }
 }
@@ -211,10 +215,11 @@ const ring = (state: PolicyState): void => {
   if (isWindowOver) Shrinking.windowDue(state)
 }
 
-/** Brings the pool to rest after an event: serves, calls back, boots, gives up, in this order. */
+/** Settles the pool after an event: serves, calls back, boots, gives up, in this order. */
 const settle = (state: PolicyState): void => {
   const { backoff, calls, nested, suspects, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
+  Resting.watch(state)
   for (;;) {
     if (nested.size > 0) Nesting.serve(state)
     if (suspects.size > 0) Dispatch.serveSuspects(state)

@@ -2,6 +2,7 @@
 import * as Dispatch from "./Dispatch.ts"
 import * as State from "./State.ts"
 import type { Options } from "./Step.ts"
+import * as Resting from "./Resting.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 import type { Ticket } from "./Ticket.ts"
@@ -15,6 +16,7 @@ export const resize = (pool: State.PolicyState, options: Options): void => {
   pool.options = options
   pool.table.limit(options)
   pool.deadlines.remove(pool.window.alarm)
+  Resting.restart(pool)
   for (const runner of pool.table.all.values()) adjust(pool, runner)
   const surplus = pool.table.live - options.max
   if (surplus > 0) {
@@ -32,6 +34,7 @@ export const close = (pool: State.PolicyState): void => {
   rejectCalls(pool, pool.calls.toArray())
   rejectCalls(pool, pool.suspects.toArray())
   pool.deadlines.remove(pool.window.alarm)
+  Resting.restart(pool)
   pool.deadlines.remove(pool.backoff.alarm)
   pool.deadlines.remove(pool.backoff.patience)
   for (const runner of pool.table.all.values()) {

@@ -25,7 +25,7 @@ export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
 
 /** Something of the pool or of one runner that is due at a time. */
 export interface Alarm extends Deadline {
-  readonly kind: "backoff" | "patience" | "window" | "idle" | "lifetime"
+  readonly kind: "backoff" | "patience" | "window" | "rest" | "idle" | "lifetime"
   readonly runner: RunnerEntry | undefined
 }
 

@@ -43,10 +43,10 @@ export const watch = (pool: State.PolicyState): void => {
     if (load > window.peak) window.peak = load
     return
   }
-  if (pool.closed || pool.table.ready <= pool.options.min) return
+  if (pool.closed || pool.table.ready <= State.minOf(pool)) return
   window.start = pool.now
   window.peak = load
-  State.setAlarm(pool, window.alarm, pool.now + State.idleTimeOf(pool))
+  State.setAlarm(pool, window.alarm, pool.now + State.windowOf(pool))
 }
 
 /**
@@ -57,9 +57,9 @@ export const watch = (pool: State.PolicyState): void => {
  * asked counts as chosen, and leaves as idle.
  */
 export const windowDue = (pool: State.PolicyState): void => {
-  const { options, table, window } = pool
+  const { table, window } = pool
   const slots = window.peak + State.spareFor(pool, window.peak)
-  const enough = Math.max(options.min, Math.ceil(slots / table.width))
+  const enough = Math.max(State.minOf(pool), Math.ceil(slots / table.width))
   const surplus = table.ready - table.mute - enough
   if (pool.closed || surplus <= 0) return
   const chosen = table.freeSlots.emptiest(surplus, (_) => _.leases === 0 && _.keptAt <= window.start)

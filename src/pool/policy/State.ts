@@ -24,6 +24,14 @@ export interface Window {
   readonly alarm: Alarm
 }
 
+/** Whether a pool has been without work for so long that `min` does not hold. */
+export interface Rest {
+  /** When the pool had work last; undefined while it has. */
+  since: number | undefined
+  isResting: boolean
+  readonly alarm: Alarm
+}
+
 export interface PolicyState {
   options: Options
   now: number
@@ -45,6 +53,7 @@ export interface PolicyState {
   readonly deadlines: Deadlines<Alarm>
   readonly backoff: Backoff
   readonly window: Window
+  readonly rest: Rest
   /** Commands of the current step so far. `Policy.none` until the first one. */
   commands: Array<Command>
 }
@@ -65,6 +74,7 @@ export const make = (options: Options, seed: number): PolicyState => ({
   deadlines: new Deadlines(),
   backoff: new Backoff(seed),
   window: { start: 0, peak: 0, alarm: { kind: "window", runner: undefined, at: 0, heapIndex: -1 } },
+  rest: { since: undefined, isResting: false, alarm: { kind: "rest", runner: undefined, at: 0, heapIndex: -1 } },
   commands: []
 })
 
@@ -158,7 +168,16 @@ export const spareFor = (pool: PolicyState, busy: number): number => {
 }
 
 /** Runners to keep whatever the load. */
-export const minOf = (pool: PolicyState): number => (pool.closed ? 0 : pool.options.min)
+export const minOf = (pool: PolicyState): number => (pool.closed || pool.rest.isResting ? 0 : pool.options.min)
 
-/** How long a runner may be idle: at least 1 ms, or a pool at `min` would wake without end. */
-export const idleTimeOf = (pool: PolicyState): number => Math.max(1, pool.options.idleTimeToLive ?? Infinity)
+/** How long a window lasts: at least 1 ms, or a pool at `min` would wake without end. */
+export const windowOf = ({ options }: PolicyState): number => Math.max(1, options.idleTimeToLive ?? Infinity)
+
+/**
+ * How long a runner may be idle. In a pool that rests the shorter of the two limits holds, so that its runners leave even
+ * where `idleTimeToLive` has no end.
+ */
+export const idleTimeOf = (pool: PolicyState): number => {
+  const { minIdleTimeToLive = Infinity } = pool.options
+  return pool.rest.isResting ? Math.max(1, Math.min(windowOf(pool), minIdleTimeToLive)) : windowOf(pool)
+}

@@ -24,6 +24,8 @@ export interface Options {
   readonly maxLifetime: number | undefined
   /** How long a runner above `min` stays without work. */
   readonly idleTimeToLive: number | undefined
+  /** How long a pool is without work before its `min` runners leave too. */
+  readonly minIdleTimeToLive: number | undefined
   /** Whether a runner is asked before it is stopped for want of work. */
   readonly asksIdle: boolean
   /** Pauses after failed boots: the first lasts 1 to 2 `base`, the longest at most `cap`. */

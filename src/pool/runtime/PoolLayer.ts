@@ -71,7 +71,9 @@ const provideHooks = <R>(options: PoolOptions<R>, context: Context.Context<R>): 
   const { afterBoot, beforeBoot, onRunnerLost, ...rest } = options
   return {
     ...rest,
-    ...(beforeBoot === undefined ? {} : { beforeBoot: (runner) => Effect.provideContext(beforeBoot(runner), context) }),
+    ...(beforeBoot === undefined
+      ? {}
+      : { beforeBoot: (runner, runners) => Effect.provideContext(beforeBoot(runner, runners), context) }),
     ...(afterBoot === undefined ? {} : { afterBoot: (outcome) => Effect.provideContext(afterBoot(outcome), context) }),
     ...(onRunnerLost === undefined
       ? {}

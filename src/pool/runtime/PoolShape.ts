@@ -24,6 +24,7 @@ export type Resizable = Partial<
     | "spare"
     | "queueCapacity"
     | "idleTimeToLive"
+    | "minIdleTimeToLive"
     | "maxCalls"
     | "maxLifetime"
     | "strategy"

@@ -14,6 +14,7 @@ const durations = [
   "timeout",
   "bootTimeout",
   "idleTimeToLive",
+  "minIdleTimeToLive",
   "maxLifetime",
   "drainTimeout",
   "cancelGrace",

@@ -12,6 +12,7 @@ export const options: Policy.Options = {
   maxCalls: undefined,
   maxLifetime: undefined,
   idleTimeToLive: 30_000,
+  minIdleTimeToLive: undefined,
   asksIdle: false,
   backoff: { base: 1000, cap: 30_000 },
   // off, so that a runner may be lost at once: the tests of it turn it on
