@@ -113,6 +113,7 @@ const loads: Readonly<
       "schema/SchemaLayout",
       "schema/SchemaProblems",
       "schema/SchemaTraits",
+      "schema/SharedTexts",
       "schema/UnionMembers",
       "schema/ValueCoder",
       "schema/ValueLimits",

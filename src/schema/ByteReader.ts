@@ -1,6 +1,7 @@
 /** Reads what `ByteWriter` wrote, from bytes that may be anything: no read goes beyond their end, or costs more than the limit. */
 import { isUtf8 } from "node:buffer"
 import { NumberTag } from "./ByteWriter.ts"
+import { isShared } from "./SharedTexts.ts"
 import { maxBigInt, maxDepth } from "./ValueLimits.ts"
 
 /** Bytes that are no value of their schema; the message says what is wrong with them. */
@@ -18,6 +19,8 @@ export class ByteReader {
   /** Bytes that the values may still cost, counted as `ByteWriter` counts. */
   private left: number
   private readonly unit: number
+  /** The texts of the message by their index, once they are shared. */
+  private texts: Array<string> | undefined
 
   constructor(bytes: Uint8Array, limit: number, unit: number) {
     this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -84,18 +87,35 @@ export class ByteReader {
     }
   }
 
+  /** Shares the texts that come from now on. */
+  share(): void {
+    // indexes begin at 1
+    this.texts ??= [""]
+  }
+
   text(): string {
     const head = this.length()
-    if (head === 0) return ""
-    const size = head >= 0x8000_0000 ? Math.floor(head / 2) : head >>> 1
+    if (head % 2 === 1) return head === 1 ? this.kept(this.utf16()) : this.again((head - 1) / 2)
+    return head === 0 ? "" : this.kept(this.utf8(head / 2))
+  }
+
+  private kept(text: string): string {
+    if (this.texts !== undefined && isShared(text.length)) this.texts.push(text)
+    return text
+  }
+
+  private again(index: number): string {
+    const text = this.texts?.[index]
+    if (text === undefined) throw new Malformed("a text repeats one that did not come")
+    this.spend(text.length)
+    return text
+  }
+
+  private utf8(size: number): string {
     const from = this.take(size)
     const until = from + size
     const { bytes } = this
     this.spend(size)
-    if (head % 2 === 1) {
-      if (size % 2 === 1) throw new Malformed("text is cut in the middle of a character")
-      return bytes.toString("utf16le", from, until)
-    }
     if (size < shortText) {
       const text = ascii(bytes, from, until)
       if (text !== undefined) return text
@@ -104,6 +124,14 @@ export class ByteReader {
     // such a character may also stand for bytes that are no UTF-8
     if (text.includes("\ufffd") && !isUtf8(bytes.subarray(from, until))) throw new Malformed("text is no UTF-8")
     return text
+  }
+
+  private utf16(): string {
+    const size = this.length()
+    if (size % 2 === 1) throw new Malformed("text is cut in the middle of a character")
+    const from = this.take(size)
+    this.spend(size)
+    return this.bytes.toString("utf16le", from, from + size)
   }
 
   bigint(): bigint {

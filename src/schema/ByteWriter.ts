@@ -4,6 +4,7 @@
  * A finished message is a view of the slab, and nobody overwrites it. Each primitive takes at least one byte, so that
  * the length of a message bounds how many values it can hold.
  */
+import { isShared, SentTexts } from "./SharedTexts.ts"
 import { LimitError, maxBigInt, maxDepth, ValueTooLarge } from "./ValueLimits.ts"
 import { writeLength } from "./Varint.ts"
 
@@ -22,6 +23,9 @@ export class ByteWriter {
   private cost = 0
   private unit = 0
   private limit = 0
+  private readonly texts = new SentTexts()
+  /** Whether a text that comes again is written as an index. */
+  private isSharing = false
   isBusy = false
 
   /** Begins a message that may cost `limit` bytes, where each value costs `unit` bytes besides its text. */
@@ -36,7 +40,7 @@ export class ByteWriter {
   /** Ends the message, and gives its bytes. */
   end(): Uint8Array {
     const { at, bytes, start } = this
-    this.isBusy = false
+    this.release()
     const message = new Uint8Array(bytes.buffer, bytes.byteOffset + start, at - start)
     // a large slab must not outlive its message
     if (bytes.length - at < spare || bytes.length > slabSize) this.bytes = Buffer.allocUnsafeSlow(slabSize)
@@ -47,10 +51,22 @@ export class ByteWriter {
   /** Leaves the message out. */
   abort(): void {
     if (!this.isBusy) return
-    this.isBusy = false
+    this.release()
     if (this.bytes.length > slabSize) this.bytes = Buffer.allocUnsafeSlow(slabSize)
     if (this.bytes.length !== slabSize || this.start > this.at) this.start = 0
     this.at = this.start
+  }
+
+  private release(): void {
+    this.isBusy = false
+    if (!this.isSharing) return
+    this.isSharing = false
+    this.texts.clear()
+  }
+
+  /** Shares the texts that come from now on. A message with a single row has few of them to share. */
+  share(): void {
+    this.isSharing = true
   }
 
   /** Enters an array or object that holds so many values. */
@@ -108,14 +124,23 @@ export class ByteWriter {
     this.at = at
   }
 
-  /** Text as UTF-8, or as UTF-16 where it has half of a surrogate pair, which UTF-8 cannot hold. */
+  /**
+   * Text as UTF-8 after twice its size, or as UTF-16 after a 1 where it has half of a surrogate pair, which UTF-8 cannot
+   * hold. A text that comes again is twice its index, plus 1. Each time costs its receiver the whole text: the app may
+   * copy it.
+   */
   text(text: string): void {
     const { length } = text
     this.spend(length)
+    if (this.isSharing && isShared(length)) {
+      const index = this.texts.indexOf(text)
+      if (index > 0) return this.length(index * 2 + 1)
+    }
     if (length < 64 && this.ascii(text)) return
     if (!text.isWellFormed()) {
       this.spend(length)
-      this.length(length * 4 + 1)
+      this.byte(1)
+      this.length(length * 2)
       this.room(length * 2)
       this.at += this.bytes.write(text, this.at, length * 2, "utf16le")
       return

@@ -92,6 +92,7 @@ const writeArray = (w: ByteWriter, values: ReadonlyArray<unknown>, isJson: boole
   w.byte(Tag.array)
   w.length(values.length)
   w.enter(values.length)
+  if (values.length > 1) w.share()
   for (let i = 0; i < values.length; i++) writeData(w, values[i], isJson)
   w.leave()
 }
@@ -136,6 +137,7 @@ export const readData = (r: ByteReader, isJson: boolean): unknown => {
     case Tag.array: {
       const count = r.length()
       r.enter(count)
+      if (count > 1) r.share()
       const values: Array<unknown> = []
       for (let i = 0; i < count; i++) values.push(readData(r, isJson))
       r.leave()

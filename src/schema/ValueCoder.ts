@@ -143,6 +143,7 @@ const array = ({ elements, rest }: SchemaAST.Arrays, compile: Compile): ValueCod
       if (count < required) throw unfit
       w.length(count)
       w.enter(count)
+      if (count > 1) w.share()
       if (isUniform) for (let i = 0; i < count; i++) others.write(w, value[i])
       else for (let i = 0; i < count; i++) at(i, count).write(w, value[i])
       w.leave()
@@ -152,6 +153,7 @@ const array = ({ elements, rest }: SchemaAST.Arrays, compile: Compile): ValueCod
       if (count < required || (others === undefined && count > first.length))
         throw new Malformed(`an array has ${count} values`)
       r.enter(count)
+      if (count > 1) r.share()
       const values: Array<unknown> = []
       if (isUniform) for (let i = 0; i < count; i++) values.push(others.read(r))
       else for (let i = 0; i < count; i++) values.push(at(i, count).read(r))

@@ -9,7 +9,7 @@
 import type { BootFailure } from "../error/BootFailure.ts"
 
 /** Version of everything in this folder and of the handshake; two sides of different versions refuse each other. */
-export const protocol = 3
+export const protocol = 4
 
 /** Bytes before the body. */
 export const headerSize = 9

@@ -1,0 +1,47 @@
+/**
+ * The texts that a message repeats: the second time, only the index of the first one is written.
+ *
+ * Rows repeat texts: hosts, levels, keys. The sender looks for a text in a small table, where a newer text takes the place
+ * of an older one. The receiver only counts: each text that may be repeated has the next index, from 1.
+ */
+
+/** Texts of other lengths are not shared, in UTF-16 units: an index saves nothing there, or hashing costs too much. */
+const shortest = 3
+const longest = 256
+
+/** Whether both sides give the text an index. */
+export const isShared = (length: number): boolean => length >= shortest && length <= longest
+
+const slots = 256
+
+/** The texts of the message that is being written. */
+export class SentTexts {
+  private readonly texts: Array<string | undefined> = Array.from({ length: slots })
+  private readonly indexes = new Uint32Array(slots)
+  private count = 0
+
+  /** The index of a text that the message has already; 0 for a new one, which has an index from now on. */
+  indexOf(text: string): number {
+    const slot = slotOf(text)
+    if (this.texts[slot] === text) return this.indexes[slot]!
+    this.texts[slot] = text
+    this.indexes[slot] = ++this.count
+    return 0
+  }
+
+  /** Forgets the message, and with it every text: a text may keep a larger one alive that it was cut from. */
+  clear(): void {
+    if (this.count === 0) return
+    this.count = 0
+    this.texts.fill(undefined)
+  }
+}
+
+/** A hash of up to 32 of its characters: texts that repeat may differ in a single one, such as the names of hosts. */
+const slotOf = (text: string): number => {
+  const { length } = text
+  const step = 1 + ((length - 1) >> 5)
+  let hash = length
+  for (let i = length - 1; i >= 0; i -= step) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0
+  return (hash ^ (hash >>> 8)) & (slots - 1)
+}
