@@ -1,4 +1,4 @@
-// effect-flame as a peer, with the parent as it is published: JavaScript, one file per module. bundle.mjs makes it from src.
+// effect-flame as a peer, with the parent as published: JavaScript, one file per module. flame/bundle.mjs builds the files from src.
 import { Backend } from "./.out/lib/backend/Backend.js"
 import * as Flame from "./.out/lib/Flame.js"
 import * as FlameLayer from "./.out/lib/FlameLayer.js"

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Cold starts on a real cluster: runners beside bare Node pods of the same shape, paired and interleaved.
+// Measures cold starts on a real cluster: runners and bare Node pods of the same shape, in interleaved pairs.
 //
 //   node bench/cold-start.mjs [--n 40] [--burst 20] [--bursts 3] [--variants plain,cache] [--out bench/results/cold-start]
 //
@@ -140,7 +140,7 @@ try {
     closing.push(pool.close)
     contenders.push({ name: variant, ...pool })
   }
-  // the first of each find cold caches
+  // The first boot of each contender finds cold caches and is not measured.
   for (const contender of contenders) {
     const { version = process.version } = await one(contender)
     if (variants.includes("cache") && version !== process.version)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Shows where the time of a warm call goes: self time by frame, on the caller and the runner, by the inspector's CPU profiler.
+// Prints where a warm call spends its time: self time by frame, on caller and runner, from the inspector's CPU profiler.
 // node bench/profile.mjs [--case unary64|c1|nested|placed|burst|result|stream|chunks] [--ms 4000] [--variant source|bundle] [--top 25] [--out FILE]
 // --peer wire-prototype (or any other of bench/peers): the caller's side only, to compare.
 import fs from "node:fs"

@@ -16,7 +16,7 @@ import { bundleAll } from "./flame/bundle.mjs"
 const run = readOptions(process.argv.slice(2))
 const log = (line) => process.stderr.write(`[${new Date().toISOString().slice(11, 19)}] ${line}\n`)
 
-/** How many turns of the loop in work.mjs take 20 ms on this machine. */
+/** The number of turns of the loop in work.mjs that take 20 ms on this machine. */
 const calibrate = () => {
   const work = pathToFileURL(path.join(home, "work/work.mjs")).href
   const program = `
@@ -28,7 +28,7 @@ const calibrate = () => {
   return Number(cp.execFileSync(run.bins.node, ["--input-type=module", "-e", program]).toString())
 }
 
-/** A sample that other processes disturbed is taken once more; the cleaner one counts. */
+/** Takes a sample. Repeats a sample that other processes disturbed once, and keeps the one that was disturbed less. */
 const sampleOf = async (peer, kase, round) => {
   const why = obstacle(peer, kase)
   if (why) return { peer: peer.id, case: kase, round, sections: {}, foreign: 0, data: { na: why } }
@@ -36,7 +36,7 @@ const sampleOf = async (peer, kase, round) => {
   for (let attempt = 1; attempt <= run.attempts; attempt++) {
     await quiet(run.quietMs)
     const sample = { ...(await takeSample(peer, kase, run.options, run)), round, attempts: attempt }
-    // in a shorter window the 10 ms ticks say nothing
+    // In a shorter window the ticks of 10 ms are too coarse.
     const long = Object.values(sample.sections).filter((s) => s.wall_ms >= 100)
     sample.foreign = Math.max(0, ...long.map((s) => s.foreign))
     if (!best || sample.foreign < best.foreign) best = sample
@@ -72,7 +72,7 @@ const reportOf = (samples, cases, more = {}) => {
   return makeReport({ ...run, samples, cases, baseline, node: run.bins.node, started: new Date(), ...more })
 }
 
-/** One report of earlier results: each case from the last file that has it, never two runs in one table. */
+/** Merges earlier results: takes each case from the last file that has it, so that no table mixes two runs. */
 const merge = (files) => {
   const runs = files.map((file) => JSON.parse(fs.readFileSync(file, "utf8")))
   const samples = CASES.flatMap((kase) => {
@@ -91,7 +91,7 @@ const measureAll = async () => {
   if (run.cases.includes("cpu")) run.options.iters = calibrate()
   let report
   const one = async (kase) => {
-    const why = await bundleAll() // again for each case: the sources may have changed in a long run
+    const why = await bundleAll() // built for each case: the sources may have changed during a long run
     if (why) log(`flame:bundle cannot run: ${why}`)
     const whyBefore = against && (await (await import(path.join(against, "flame/bundle.mjs"))).bundleAll())
     if (whyBefore) log(`before:bundle cannot run: ${whyBefore}`)

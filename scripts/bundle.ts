@@ -1,4 +1,4 @@
-/** Bundles programs for images: one small file per entry, chunks for what is loaded lazily. */
+/** Bundles programs for images: one small file per entry, and a chunk for each module that is loaded lazily. */
 import { build } from "rolldown"
 
 /** Writes `<name>.mjs` for each entry into a folder. */
@@ -6,9 +6,9 @@ export const bundle = async (entries: Readonly<Record<string, string>>, folder: 
   await build({
     input: entries,
     platform: "node",
-    // src instead of dist, when the entry is one of this repository's own examples
+    // Entries of this repository's examples load src instead of dist.
     resolve: { conditionNames: ["effect-flame-source", "node", "import", "default"] },
-    // loaded lazily, outside of a cluster only; rolldown has a native part
+    // The Kubernetes client is loaded lazily, and only outside of a cluster. rolldown has a native part, which no bundle can hold.
     external: [/^node:/, /^@kubernetes\//, /^rolldown(\/|$)/],
     logLevel: "silent",
     output: {
@@ -17,7 +17,7 @@ export const bundle = async (entries: Readonly<Record<string, string>>, folder: 
       minify: true,
       entryFileNames: "[name].mjs",
       chunkFileNames: "[name]-[hash].mjs",
-      // Otherwise the code of a runner is spread over ten files, and code of parents may get into one of them.
+      // Without this group the code of a runner is spread over ten files, and one of them may hold code of parents.
       codeSplitting: {
         groups: [{ name: "runner", test: /[\\/](FlameRunner|ConnectParent)\.(ts|js)$/ }]
       }

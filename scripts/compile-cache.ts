@@ -77,7 +77,7 @@ const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<s
     (code) => Effect.fail(new Error(`${entry} does not run as a runner: it ended with ${String(code)}`))
   )
   const handle = yield* Effect.raceFirst(serves, fails)
-  // the runner prepares the codecs of its functions now
+  // A runner prepares the codecs of its functions after it has connected. Their code belongs in the cache.
   yield* Effect.sleep("500 millis")
   handle.drain(1_000)
   const code = yield* Effect.promise(() => ended)
@@ -94,7 +94,7 @@ const complete = (cache: string, folder: string): void => {
   for (const name of readdirSync(cache)) {
     const file = join(cache, name)
     const before = readFileSync(file)
-    // modules outside of the bundle keep their code
+    // Modules outside of the bundle keep the code that Node wrote.
     const code = sources.get(before.readUInt32LE(12))
     if (code !== undefined) writeFileSync(file, withCode(before, readFileSync(code)))
     // Node makes the files readable for their owner only, and a copy into an image makes root the owner.

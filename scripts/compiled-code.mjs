@@ -1,10 +1,10 @@
 /**
- * Loaded ahead of a program (`--expose-internals --import`), writes the code that V8 has compiled of each module in the
- * program's folder when the program ends, as `<module>.code`.
+ * A hook for `--expose-internals --import`: when the program ends, writes the code that V8 has compiled of each module in the
+ * program's folder, as `<module>.code`.
  *
- * Node asks V8 for the code when a module is loaded: no function has run then, and V8 has compiled almost none of them. V8
- * gives no code of a module that has run. So each module is made once more, with the same source, name and symbol, which V8
- * answers from its own cache.
+ * Node asks V8 for the code when a module is loaded. No function has run then, and V8 has compiled almost none. V8 gives no
+ * code of a module that has run. So the hook makes each module once more, with the same source, name and symbol: V8 then
+ * answers from its own cache, which holds the functions compiled since.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -23,7 +23,7 @@ process.once("exit", () => {
       const again = new ModuleWrap(pathToFileURL(file).href, undefined, readFileSync(file, "utf8"), 0, 0, symbol)
       writeFileSync(`${file}.code`, again.createCachedData())
     } catch (error) {
-      // this module keeps the code that Node has written
+      // The cache of this module keeps the code that Node has written.
       console.error(`${file} has no code that has run in its cache:`, error)
     }
   }

@@ -12,7 +12,7 @@ import * as Path from "node:path"
 const root = Path.join(import.meta.dirname, "..")
 const folder = Path.join(root, "test/fixtures/types/mistakes")
 
-/** The program of a compiler: ours where no version is given. */
+/** The path of a compiler's `tsc`. Without a version: the compiler of this repository. */
 const compiler = (version: string | undefined): string => {
   if (version === undefined) return Path.join(root, "node_modules/typescript/bin/tsc")
   const home = Path.join(root, ".cache", `typescript-${version}`)

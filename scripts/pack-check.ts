@@ -1,6 +1,6 @@
 /**
- * Checks what `npm publish` would publish: publint, attw, and an app that installs it: every door opens and
- * type-checks, nothing behind the doors can be imported.
+ * `npm run pack:check`: checks the tarball that `npm publish` would publish, with publint, with attw, and in an app that
+ * installs the tarball: every door can be imported and type-checks, and no module behind the doors can be imported.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
@@ -17,7 +17,7 @@ const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): void
 }
 
 const pack = (): string => {
-  // --ignore-scripts: the caller has built already
+  // --ignore-scripts: `npm run pack:check` has built dist already
   const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", work]
   const [packed] = JSON.parse(
     execFileSync("npm", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
@@ -40,7 +40,7 @@ const install = (tarball: string): ReadonlyArray<string> => {
     .map((door) => Path.posix.join("effect-flame", door))
 }
 
-/** Every module that is not a door itself, by the path somebody might try. */
+/** Paths by which an app might try to import the modules that are no doors. */
 const hidden = (doors: ReadonlyArray<string>): ReadonlyArray<string> =>
   Fs.readdirSync(Path.join(installed, "dist"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".js"))
@@ -58,7 +58,7 @@ const checkDoors = (doors: ReadonlyArray<string>): void => {
   run(app, "node", "doors.mjs")
 }
 
-/** What an app exports without an annotation. */
+/** A module of an app that exports values of inferred types. */
 const library = `
   import * as Effect from "effect/Effect"
   import * as Schema from "effect/Schema"
@@ -110,12 +110,12 @@ const checkTypes = (doors: ReadonlyArray<string>): void => {
   const compilerOptions = {
     module: "NodeNext",
     target: "ES2024",
-    // effect's own declarations name types of the DOM
+    // The declarations of effect name types of the DOM.
     lib: ["ES2024", "DOM"],
     strict: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: false,
-    // every type that an app infers from ours must have a name behind a door, or the app cannot export it
+    // An app can only export an inferred type whose name a door exports.
     declaration: true,
     emitDeclarationOnly: true,
     outDir: "types",
@@ -136,7 +136,7 @@ try {
   const doors = install(tarball)
   checkDoors(doors)
   checkTypes(doors)
-  console.log(`${doors.join(", ")}: open and type-check from outside; nothing else does`)
+  console.log(`${doors.join(", ")}: can be imported and type-check from outside; no other module can be imported`)
 } finally {
   Fs.rmSync(work, { recursive: true, force: true })
 }

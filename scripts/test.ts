@@ -33,7 +33,7 @@ const vitest = (args: ReadonlyArray<string>): Promise<Outcome> =>
 
 const tests = vitest(process.argv.slice(2))
 const outcomes: Array<Outcome> = []
-// one after the other: each keeps a processor busy
+// Runs the checks one after the other, because each keeps a processor busy.
 for (const name of checks) outcomes.push(await check(name))
 outcomes.unshift(await tests)
 

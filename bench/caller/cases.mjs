@@ -1,4 +1,4 @@
-// The cases of bench/README.md. Each answers with the figures that only the caller knows.
+// The cases of bench/README.md. Each returns the figures that only the caller can measure.
 import { blob, collect } from "../work/work.mjs"
 
 const MiB = 2 ** 20
@@ -15,7 +15,7 @@ const oneLine = (error, length) =>
     .split("\n")[0]
     .slice(0, length)
 
-/** What a promise came to, and after how long; a promise that takes longer than `ms` is a hang. */
+/** The result of a promise and the time until it settled. A promise that takes longer than `ms` counts as a hang. */
 const settle = (promise, ms) => {
   const t = performance.now()
   const elapsed = () => Math.round((performance.now() - t) * 10) / 10
@@ -50,7 +50,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return { burst_ms: r.ms, issue_ms: r.issued }
   }
 
-  /** Both ends hold the values they will send before the section `one`, so that its growth is what the call itself takes. */
+  /** Makes both ends hold the values they will send before the section `one`, so that the section measures the memory of the call alone. */
   const settleMemory = async (p, kind) => {
     await p.prepare(kind === "payload" ? 0 : o.blob)
     if (kind === "payload") blob(o.blob)
@@ -100,7 +100,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return { ...r, beyond_bytes: r.call_bytes - r.deferred_bytes, totals_us: totals, flat: totals.at(-1) / totals[0] }
   }
 
-  /** The same echoes from the app, and from inside of a function that runs on the very worker which serves them. */
+  /** Compares echoes called by the app with echoes called by a function on the worker that also serves the echoes. */
   const nested = async () => {
     const p = await start({ workers: 1 })
     if (!p.nested) return { na: "no calls inside of functions" }
@@ -109,7 +109,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return compare(p, p.nested)
   }
 
-  /** The same echoes as calls of a function, and as calls into a service that is placed on the very worker which serves them. */
+  /** Compares echoes of a function with echoes of a service that is placed on the same worker. */
   const placed = async () => {
     const p = await start({ workers: 1 })
     if (!p.placed) return { na: "no placed services" }
@@ -119,7 +119,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return compare(p, service)
   }
 
-  /** Plain echoes and those by another way, one after the other and with 64 in flight: microseconds each, and ratios. */
+  /** Measures plain echoes and echoes by another way, one after the other and with 64 in flight. Returns microseconds each, and ratios. */
   const compare = async (p, way) => {
     const from = async (name, run) => {
       const r = await section(name, p.pids(), run)
@@ -150,7 +150,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return { mb_per_s: (r.n * CHUNK) / 1e3 / r.ms, chunks: r.n }
   }
 
-  /** The same over a line whose round trip takes a while. */
+  /** The chunks of `chunks` over a line with a long round trip. */
   const far = async () => {
     const p = await start({ workers: 1, line: o.roundTrip })
     if (!p.isFar) return { na: "its line cannot be delayed here" }
@@ -193,7 +193,7 @@ export const makeCases = ({ options: o, section, start, infra, importMs, unhandl
     return { boot_ms: ms, import_ms: importMs, ...(infra ? { infra_ms: infraMs } : {}), caller_growth_mib: grown }
   }
 
-  /** Boots of a second pool in this process, warm code and all: what the next call after a fault is measured against. */
+  /** Boots of a second pool in this process, whose code is warm: the baseline for the first call after a fault. */
   const plainBoots = async () => {
     const all = []
     for (let i = 0; i < 3; i++) {

@@ -1,5 +1,5 @@
-// Load loops for peers with an Effect API: each loop is one Effect, as in a user's program. The modules are the peer's own
-// copies, so that no process mixes two copies of effect.
+// Load loops for peers with an Effect API: each loop is one Effect, as in a user's program. Each peer passes its own copy of
+// effect's modules, so that no process mixes two copies.
 import { blob, checkBlob, item } from "../work/work.mjs"
 import { makeWaiting } from "./waiting.mjs"
 
@@ -114,7 +114,7 @@ export const makeEffectPeer = (modules) => {
       return { n: got, ms: now() - t }
     })
 
-  /** Takes chunks of one size until so many have come or the time is over. */
+  /** Takes chunks of one size until `n` have arrived or the time is over. */
   const makeChunks = (chunks) =>
     Effect.fnUntraced(function* (n, size, capMs) {
       const t = now()

@@ -1,4 +1,4 @@
-// One sample: one caller process, one peer, one case. Speaks lines with the driver: fd 3 out, stdin in.
+// The caller process of one sample: one peer, one case. Exchanges lines with the driver: writes to fd 3, reads stdin.
 // argv: peer file, variant, case, options (JSON)
 import fs from "node:fs"
 import { pathToFileURL } from "node:url"
@@ -17,7 +17,7 @@ process.stdin.on("data", (chunk) => {
     waiters.shift()?.()
   }
 })
-process.stdin.on("end", () => process.exit(0)) // the driver is gone
+process.stdin.on("end", () => process.exit(0)) // the driver has ended
 
 const ask = (message) =>
   new Promise((resolve) => {
@@ -25,7 +25,7 @@ const ask = (message) =>
     out(message)
   })
 
-/** The driver takes its readings from /proc before and after `f`. peaks: it also resets and reads the peak memory. */
+/** Runs `f` between two readings of /proc by the driver. peaks: the driver also resets and reads the peak memory. */
 const section = async (name, pids, f, { peaks = false } = {}) => {
   await ask({ t: "begin", name, pids, peaks })
   const result = await f()
@@ -38,7 +38,7 @@ const fail = (error) => {
   process.exit(1)
 }
 
-// a peer may leak rejections when its worker dies: part of what those cases report
+// These cases report what a peer does when its worker dies, unhandled rejections included.
 const tolerant = kase === "fault" || kase === "queue"
 const unhandled = new Set()
 for (const event of ["unhandledRejection", "uncaughtException"]) {

@@ -7,8 +7,8 @@ const checkEcho = (sent, got) => {
 }
 
 /**
- * call: any worker may take it. lanes (optional): one `call` per worker, for peers without a pool of their own; the `cpu`
- * case then keeps exactly one task in flight per lane.
+ * Makes a peer. call: runs on any worker. lanes (optional): one `call` per worker, for peers without a pool of their own; the
+ * `cpu` case then keeps exactly one task in flight per lane.
  */
 export const promisePeer = ({ call, lanes, ...rest }) => {
   const seq = async (ms) => {

@@ -1,5 +1,5 @@
-// Measures calls that wait for a slot: bytes of each beyond a fiber that waits on a Deferred, time per call by queue length,
-// and the answer to the call beyond the queue's capacity.
+// Measures calls that wait for a slot: bytes per call, less those of a fiber that waits on a Deferred; time per call by queue
+// length; and the answer to the call beyond the queue's capacity.
 import { collect, item } from "../work/work.mjs"
 
 const now = () => performance.now()
@@ -29,7 +29,7 @@ export const makeWaiting = ({ Deferred, Effect, Fiber }, { describe, echo, hang,
     if (failed) throw describe(failed.cause)
   })
 
-  /** Bytes each of `n` fibers that wait, `whileWaiting` looked at meanwhile, until `release` lets them end. */
+  /** Bytes per fiber of `n` waiting fibers. Runs `whileWaiting` while all wait, then lets them end by `release`. */
   const bytesEach = Effect.fnUntraced(function* (n, make, release, whileWaiting) {
     const before = yield* heap
     const fibers = yield* forkAll(n, make)
@@ -57,7 +57,7 @@ export const makeWaiting = ({ Deferred, Effect, Fiber }, { describe, echo, hang,
     return { ms, what: exit._tag === "Failure" ? describe(exit.cause).name : "not refused" }
   })
 
-  /** The median of some calls beyond the capacity; the first of them runs cold code. */
+  /** The median time of several calls beyond the capacity. The first runs cold code, so one call alone would say little. */
   const refusal = Effect.gen(function* () {
     const all = []
     for (let i = 0; i < 21; i++) all.push(yield* refused)

@@ -13,7 +13,7 @@ const NATIVE = new Map([
   ["(root)", "native code, event loop"]
 ])
 
-/** First match wins; the text is a path from the root of the repository, or node:… */
+/** Areas by pattern: the first match wins. Patterns match a path from the root of the repository, or node:… */
 const AREAS = [
   [/^node:(internal\/streams|net|stream|internal\/stream_base|events|internal\/event|buffer)/, "node streams"],
   [/^node:/, "node, other"],
@@ -31,7 +31,7 @@ const AREAS = [
   [/^bench\//, "the benchmark itself"]
 ]
 
-/** A bundle has one URL for everything: rolldown's comments, relative to the root, say which module a line came from. */
+/** The modules of each bundle by line. All frames of a bundle share its URL, so rolldown's comments name the module. */
 const bundles = new Map()
 const modulesOf = (file) => {
   const known = bundles.get(file)
@@ -43,7 +43,7 @@ const modulesOf = (file) => {
   return modules
 }
 
-/** Where a frame's code is, from the root of the repository; empty for native code. */
+/** The file of a frame's code, from the root of the repository. Empty for native code. */
 export const placeOf = ({ url, line }) => {
   if (!url.startsWith("file:")) return url
   const place = path.relative(root, fileURLToPath(url))

@@ -1,11 +1,11 @@
-// The peers: their requirements, and the cases that each takes part in.
+// Lists the peers, their requirements, and the cases that each takes part in.
 import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
 
 export const home = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 
-/** Another checkout of the project, whose build takes part as the peer `before`: `BENCH_AGAINST=../base`. */
+/** The path of another checkout of the project, whose build takes part as the peer `before`: `BENCH_AGAINST=../base`. */
 export const against = process.env.BENCH_AGAINST && path.resolve(process.env.BENCH_AGAINST, "bench")
 
 /**
@@ -68,7 +68,7 @@ const without = (list, ...names) =>
     .filter((id) => !names.includes(id))
     .join(" ")
 
-/** `--peers suite`: everything that makes sense in a case. `--peers gate`: what the targets compare. */
+/** Named sets of peers. `--peers suite`: all that can run a case. `--peers gate`: those that the targets compare. */
 const SETS = {
   suite: {
     unary64: `${EVERY} flame:source flame:traced floor:socketpair raw:tcp raw:uds-batch raw:tcp-batch-json effect-rpc:tuned wire-prototype:uds ray:task`,
@@ -125,7 +125,7 @@ const resolve = (asked) => {
 
 const isSet = (name) => name in SETS
 
-/** The peers asked for, as they take part in one case. */
+/** The requested peers, with the variants that take part in one case. */
 export const peersOf = (asked, kase) => {
   const ids = asked.flatMap((name) => (isSet(name) ? (SETS[name][kase] ?? "").split(" ").filter(Boolean) : [name]))
   const known = new Map(ids.map(resolve).map((peer) => [peer.id, peer]))
@@ -137,7 +137,7 @@ export const listPeers = () => Object.entries(PEERS).map(([name, { variants }]) 
 const onPath = (command) =>
   (process.env.PATH ?? "").split(path.delimiter).some((dir) => fs.existsSync(path.join(dir, command)))
 
-/** Why a peer cannot run a case here, as one line that says what to do; nothing if it can. */
+/** Why a peer cannot run a case on this machine, as one line that says what to do. Undefined if the peer can run. */
 export const obstacle = ({ needs, only, variant }, kase) => {
   if (only && !only[variant].includes(kase)) return "not a case for it"
   const packages = (needs.packages ?? []).filter((name) => !fs.existsSync(path.join(home, "node_modules", name)))

@@ -5,7 +5,7 @@ export const withLock = async (file, f) => {
   if (!file) return f()
   const holder = cp.spawn("flock", [file, "sh", "-c", "echo held; cat"], { stdio: ["pipe", "pipe", "inherit"] })
   const stop = () => {
-    holder.kill() // no waiter is left behind
+    holder.kill() // otherwise flock would go on waiting
     process.exit(1)
   }
   process.once("SIGTERM", stop).once("SIGINT", stop)

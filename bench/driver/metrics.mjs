@@ -1,4 +1,4 @@
-// Figures of each case: key, label, how a sample yields it, and how rounds become one figure.
+// The figures of each case: key, label, how to compute the figure from a sample, and how to combine the rounds.
 const data = (key) => (s) => s.data?.[key]
 const section = (name, key) => (s) => s.sections[name]?.[key]
 const cpuRatio = (a, b) => (s) => {
@@ -11,8 +11,8 @@ const grown = (name, who) => (s) => {
 }
 
 /**
- * Peak memory above the value, in values, counted from before the first call. The sender held its value then; the receiver's
- * copy is the value itself.
+ * Growth of the peak memory since before the first call, in multiples of the value's size. The receiver's own copy of the value
+ * is subtracted. The sender already held its value.
  */
 const above = (name, who, receives) => (s) => {
   const before = s.sections.one?.[who]?.before
@@ -141,7 +141,7 @@ const METRICS = {
   ]
 }
 
-/** Cases whose outcome is also a sentence. */
+/** Cases that also report a sentence. */
 const sentence = {
   fault: ["what the caller sees", "next call"],
   queue: ["first rejection", "a further echo"],

@@ -2,7 +2,7 @@
 import fs from "node:fs"
 import os from "node:os"
 
-const TICK_US = 10_000 // USER_HZ is 100 on every Linux we care about
+const TICK_US = 10_000 // USER_HZ is 100 on x64 and arm64
 export const cores = os.cpus().length
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -27,26 +27,26 @@ const kb = (text, key) => {
   return m ? Number(m[1]) / 1024 : 0
 }
 
-/** MiB resident now and at most so far. */
+/** Resident memory in MiB: now, and its peak so far. */
 export const memOf = (pid) => {
   const text = read(`/proc/${pid}/status`)?.toString() ?? ""
   return { rss: kb(text, "VmRSS"), hwm: kb(text, "VmHWM") }
 }
 
-/** Makes the resident size of this moment the peak so far. */
+/** Resets the peak memory of a process to its current resident size. */
 export const resetPeak = (pid) => {
   try {
     fs.writeFileSync(`/proc/${pid}/clear_refs`, "5")
   } catch {
-    // gone, or not ours: its peak then reads too high, never too low
+    // The process has ended, or belongs to another user. Its peak then reads too high, never too low.
   }
 }
 
 export const pssOf = (pid) => kb(read(`/proc/${pid}/smaps_rollup`)?.toString() ?? "", "Pss")
 
 /**
- * All live processes of a sample: the caller's session, descent from one of them, or (daemons that left both: orphans younger
- * than the sample) the tag in their environment.
+ * All live processes of a sample: those in the caller's session, their descendants, and orphans younger than the sample that
+ * have the sample's tag in their environment, because daemons leave both session and descent.
  */
 export const treeOf = (tag, root, since) => {
   const pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))
@@ -62,7 +62,7 @@ export const treeOf = (tag, root, since) => {
   return live.filter((s) => mine.has(s.pid))
 }
 
-/** µs of CPU used on the whole machine since it started, and stolen from it by its host. */
+/** Microseconds of CPU since the machine started: used by all processes, and stolen by the host. */
 export const busy = () => {
   const a = read("/proc/stat").toString().split("\n")[0].trim().split(/\s+/).slice(1).map(Number)
   const all = a.slice(0, 8).reduce((x, y) => x + y, 0)

@@ -1,4 +1,4 @@
-// Samples in, tables out: medians over the rounds and their ratio to the baseline.
+// Makes tables of samples: medians over the rounds, and their ratio to the baseline.
 import cp from "node:child_process"
 import fs from "node:fs"
 import { createRequire } from "node:module"

@@ -1,4 +1,4 @@
-// One sample: starts a caller process for one peer and one case, takes readings on request, and ends leftover processes.
+// Takes one sample: starts a caller process for one peer and one case, takes readings on request, and ends leftover processes.
 import cp from "node:child_process"
 import path from "node:path"
 import { home } from "./catalog.mjs"
@@ -6,7 +6,7 @@ import { busy, cores, memOf, pssOf, resetPeak, sleep, statOf, treeOf } from "./p
 
 let serial = 0
 
-/** cpus: all processes of the sample stay on these cores, for the two modes of c=1 (one core or two). */
+/** The command of a caller. cpus: keeps all processes of the sample on these cores, because p50 at c=1 differs by one core or two. */
 const commandOf = (peer, kase, options, { bins, cpus }) => {
   const argv = [peer.file, peer.variant, kase, JSON.stringify(options)]
   const node = [bins.node, "--expose-gc", "--no-warnings", path.join(home, "caller/host.mjs"), ...argv]
@@ -30,7 +30,7 @@ const reading = (tag, root, since) => ({
 const peaksOf = (before) =>
   Object.fromEntries(Object.entries(before).map(([pid, rss]) => [pid, { before: rss, peak: memOf(pid).hwm }]))
 
-/** What a section cost: wall time, CPU of all processes of the sample and of the caller alone, CPU of everybody else. */
+/** The cost of a section: wall time, CPU of all processes of the sample, of the caller alone, and of all other processes. */
 const difference = (a, b, root, n) => {
   const wall = (b.at - a.at) * 1000
   const used = (s) => s.cpu - (a.tree.get(s.pid)?.cpu ?? 0)
@@ -48,7 +48,7 @@ const difference = (a, b, root, n) => {
   }
 }
 
-/** Ends exactly the processes of the sample, each by its pid, unless the pid is somebody else's by now. */
+/** Kills the processes of the sample by pid, unless the pid belongs to another process by now. */
 const end = async (proc, tag, since) => {
   const tree = treeOf(tag, proc.pid, since)
   proc.stdin.end("exit\n")
@@ -59,12 +59,12 @@ const end = async (proc, tag, since) => {
     try {
       process.kill(s.pid, "SIGKILL")
     } catch {
-      // ended by itself in between
+      // The process has ended since it was listed.
     }
   }
 }
 
-/** Takes the readings that the caller asks for, until it has a result, fails, or is out of time. */
+/** Takes the readings that the caller requests, until the caller has a result, fails, or times out. */
 const gather = (proc, tag, since, { sample, limitMs }) => {
   const { promise, resolve } = Promise.withResolvers()
   const open = {}

@@ -1,5 +1,5 @@
 // The targets of the project, as data. `ours` and `other` are "case/peer/figure" of a results file; `times` and `plus`
-// make the limit of `other`, or `limit` is given. The aim is better than the target and not part of the verdict.
+// make the limit of `other`, or `limit` is given. `aim` is stricter than the target and does not change the verdict.
 const ms = { unit: "ms" }
 
 export const targets = [
@@ -214,7 +214,7 @@ export const targets = [
   }
 ]
 
-/** The original FLAME, as measured once on such a machine: stated, not measured here. */
+/** Figures of the original FLAME, measured once on a machine of this kind. The gate does not measure them again. */
 export const original =
   "For comparison, the original on such a machine: 60 000 calls/s at 32 µs CPU each, p50 32–54 µs, cold call 357 ms, idle runner 141 MB."
 
@@ -241,7 +241,7 @@ const judgeOne = (target, ours, other) => {
   }
 }
 
-/** One verdict per target: pass, missed (by how much of the limit), or why it could not be judged. */
+/** The verdict of each target: pass, missed (by what part of the limit), or why the target could not be judged. */
 export const judge = (summary, peer) =>
   targets.map((target) => {
     const other = target.other && figure(summary, target.other, peer)

@@ -1,6 +1,7 @@
-// effect-flame as a peer: one pool of child processes, min = max = workers. A variant names how the runner's entry is loaded:
-// bundle (rolldown, minified), cached (the same with its compiled code beside it), source (TypeScript through the thin doors), barrel (TypeScript, `import … from "effect"`),
-// barrel-node (the same with the barrel of @effect/platform-node), traced (bundle, with a tracer on both sides).
+// effect-flame as a peer: one pool of child processes, min = max = workers. The variant names how the runner's entry is loaded:
+// bundle (rolldown, minified), cached (bundle, with its compiled code beside it), source (TypeScript through the thin doors),
+// barrel (TypeScript, `import … from "effect"`), barrel-node (barrel, and the barrel of @effect/platform-node), traced (bundle,
+// with a tracer on both sides).
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -37,7 +38,7 @@ const entries = {
   "profiled-source": () => source("runner-profiled.mjs")
 }
 
-/** Flame, FlameLayer: from source, or as published. */
+/** Makes `start` of the peer, from modules of src or of the published build. */
 export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
   const { blob, chunks, echo, hang, items, nest, pid, prepare, record, sink, spin } = define({
     Effect,
@@ -48,7 +49,7 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
   const echoes = defineEchoes({ Effect, Flame, Rpc, RpcGroup, Schema })
   const control = defineControl({ Flame, Schema })
 
-  /** Runners at the end of a line whose round trip takes so many milliseconds. */
+  /** A backend whose runners are reached over a line with a round trip of `roundTrip` milliseconds. */
   const farAway = (local, pool, roundTrip) =>
     Pool.layer(pool).pipe(
       Layer.provide(
@@ -67,7 +68,7 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
     )
 
   const layerOf = ({ workers, exclusive, kase, variant, queue, line }) => {
-    // the waiting case fills the queue to the last place
+    // The case `waiting` fills the queue to its capacity.
     const queueCapacity = kase === "waiting" ? queue : QUEUE[kase]
     const local = FlameLayer.local({
       entry: entries[variant](kase),
@@ -115,7 +116,7 @@ export const makeStart = ({ Backend, Flame, FlameLayer, Pool }) => {
       learn: async () => (first = await run(Flame.call(pid))),
       pids: () => (first ? [first] : []),
       close: () => runtime.dispose(),
-      // the other entries do not serve it
+      // Only these entries serve the placed service.
       ...(["bundle", "profiled-bundle", "profiled-source"].includes(options.variant) ? { placed } : {}),
       ...(options.variant.startsWith("profiled") ? { profile: profileOf(run) } : {})
     })

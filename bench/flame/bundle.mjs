@@ -1,5 +1,5 @@
-// Builds a deployment: the library as JavaScript for the parent, and bundles of the runners' entries, as the project's README
-// recommends. Builds from src each time, so that no stale build is measured.
+// Builds a deployment as the project's README recommends: the library as JavaScript for the parent, and bundles of the
+// runners' entries. Builds from src each time, so that no stale build is measured.
 import cp from "node:child_process"
 import fs from "node:fs"
 import path from "node:path"
@@ -11,12 +11,12 @@ const root = here("../..")
 const out = here("../.out")
 const ENTRIES = ["runner", "runner-placed", "runner-traced", "runner-profiled"]
 
-/** By what a runner finds its code compiled. */
+/** The variables by which a runner finds its compiled code. */
 export const cached = () => compileCache(out)
 
 export const bundled = (entry) => path.join(out, `${entry}.mjs`)
 
-/** The project's own build, elsewhere and without declarations. */
+/** Runs the project's own build, without declarations, into the folder of the benchmark. */
 const buildLibrary = () => {
   const tsdown = path.join(root, "node_modules/tsdown/dist/run.mjs")
   const argv = [tsdown, "--no-dts", "--no-sourcemap", "--log-level", "error", "--out-dir", path.join(out, "lib")]
@@ -29,7 +29,7 @@ const runner = (entry) => ({
   external: [/^node:/],
   logLevel: "silent",
   cwd: root,
-  // a profile wants names, and the comments that tell the modules apart
+  // A profile needs names of functions, and the comments that name the modules.
   output: {
     dir: path.dirname(bundled(entry)),
     entryFileNames: path.basename(bundled(entry)),
@@ -39,7 +39,7 @@ const runner = (entry) => ({
   }
 })
 
-/** Writes everything; answers what went wrong, if anything did. */
+/** Writes all bundles. Returns the error text, if any failed. */
 export const bundleAll = async () => {
   try {
     buildLibrary()

@@ -1,5 +1,5 @@
-// The functions of the benchmark, as an app would declare them. The modules are arguments, so that the thin doors and the
-// barrel declare the same functions.
+// Declares the functions of the benchmark, as an app would. The modules are arguments, so that the thin doors and the barrel
+// declare the same functions.
 import { blob, item, prepare, timedSpin } from "../work/work.mjs"
 
 export const define = ({ Effect, Flame, Schema, Stream }) => {
@@ -12,7 +12,7 @@ export const define = ({ Effect, Flame, Schema, Stream }) => {
   const Done = Schema.Struct({ n: Schema.Number, ms: Schema.Number })
   const echo = fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text }))
 
-  /** Calls `echo` again and again from inside of a function: so many at once, for so long. */
+  /** Calls `echo` from inside a function, `lanes` at a time, for `ms` milliseconds. */
   const nest = fn("nest", { payload: Lanes, success: Done }, ({ lanes, ms }) =>
     Effect.gen(function* () {
       const from = performance.now()
@@ -54,7 +54,7 @@ export const define = ({ Effect, Flame, Schema, Stream }) => {
   }
 }
 
-/** A service whose only procedure is that echo. */
+/** Declares a service whose only procedure is the echo. */
 export const defineEchoes = ({ Effect, Flame, Rpc, RpcGroup, Schema }) => {
   const Item = Schema.Struct({ id: Schema.Number, text: Schema.String })
   const Echoing = RpcGroup.make(Rpc.make("echo", { payload: Item, success: Item }))
@@ -62,7 +62,7 @@ export const defineEchoes = ({ Effect, Flame, Rpc, RpcGroup, Schema }) => {
   return Flame.service("echoes", { group: Echoing }, () => handlers)
 }
 
-/** How the parent drives the profiler of a runner. */
+/** Declares the functions by which the parent drives the profiler of a runner. */
 export const defineControl = ({ Flame, Schema }) => ({
   start: Flame.contract("profile.start", {}),
   stop: Flame.contract("profile.stop", { success: Schema.String })

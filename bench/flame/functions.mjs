@@ -1,5 +1,5 @@
-// The functions through the thin doors, as an app with a bundled runner would declare them. A namespace that is passed as a
-// value, as in define.mjs, would keep a bundler from removing unused code.
+// Declares the functions through the thin doors, as an app with a bundled runner would. A namespace that is passed as a value,
+// as in define.mjs, would keep a bundler from removing unused code.
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -15,7 +15,7 @@ const Done = Schema.Struct({ n: Schema.Number, ms: Schema.Number })
 
 const echo = Flame.fn("echo", { payload: Item, success: Item }, ({ id, text }) => Effect.succeed({ id, text }))
 
-/** Calls `echo` again and again from inside of a function: so many at once, for so long. */
+/** Calls `echo` from inside a function, `lanes` at a time, for `ms` milliseconds. */
 const nest = Flame.fn("nest", { payload: Lanes, success: Done }, ({ lanes, ms }) =>
   Effect.gen(function* () {
     const from = performance.now()

@@ -1,4 +1,4 @@
-// The inspector's CPU profiler of this process.
+// Starts and stops the inspector's CPU profiler in this process.
 import inspector from "node:inspector/promises"
 
 const INTERVAL_US = 100
@@ -12,7 +12,7 @@ export const startProfile = async () => {
   await session.post("Profiler.start")
 }
 
-/** Self time in µs of every frame that was seen: `{ name, url, line, us }`, biggest first. */
+/** Self time in microseconds of every frame of a profile: `{ name, url, line, us }`, largest first. */
 export const selfTimes = ({ nodes, samples, timeDeltas }) => {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const frames = new Map()
@@ -21,7 +21,7 @@ export const selfTimes = ({ nodes, samples, timeDeltas }) => {
     if (url.startsWith("node:inspector")) return // starting and stopping the profile
     const key = `${functionName}\n${url}\n${lineNumber}`
     const known = frames.get(key)
-    // a sample stands for the time until the next one
+    // A sample counts for the time until the next sample.
     const us = Math.max(0, timeDeltas[i + 1] ?? 0)
     if (known) known.us += us
     else frames.set(key, { name: functionName || "(anonymous)", url, line: lineNumber + 1, us })

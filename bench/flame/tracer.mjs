@@ -1,4 +1,4 @@
-// A tracer that reads the ids of each span, as an exporter does, and exports nothing.
+// A tracer that reads the ids of each span, as an exporter does, but exports nothing.
 import * as Layer from "effect/Layer"
 import * as Tracer from "effect/Tracer"
 

@@ -1,4 +1,4 @@
-// Requests to the API server as the administrator, and bare pods. No client library: only the cluster is measured.
+// Sends requests to the API server as administrator, and makes bare pods. Uses no client library, whose time would count too.
 import cp from "node:child_process"
 import fs from "node:fs"
 import https from "node:https"
@@ -6,10 +6,10 @@ import net from "node:net"
 import path from "node:path"
 import { findCluster, makeImage as image } from "../../test/cluster/kit/Tools.ts"
 
-/** The address of this machine for pods. */
+/** The address at which pods reach this machine. */
 export const host = "10.244.0.1"
 
-/** Both kinds of pods request the same, on the same node. */
+/** The resource requests of both kinds of pods. */
 export const resources = { requests: { cpu: "20m", memory: "64Mi" } }
 export const node = { "kubernetes.io/hostname": "node1" }
 
@@ -45,7 +45,7 @@ export const connectCluster = () => {
   return { tools, request }
 }
 
-/** A namespace for this run, with an account that a parent may have and the Secret of the bare pods. */
+/** Makes a namespace for this run, with a service account for a parent and the Secret of the bare pods. */
 export const makeNamespace = async ({ request }, name) => {
   await request("POST", "/api/v1/namespaces", { metadata: { name } })
   const core = `/api/v1/namespaces/${name}`
@@ -61,7 +61,7 @@ export const makeNamespace = async ({ request }, name) => {
 /** Makes an image of a folder. */
 export const makeImage = ({ tools }, name, folder, env = {}) => image(tools, name, folder, { env })
 
-/** Bare pods: `boot` makes one, and resolves when it has given back what it was sent. */
+/** Listens for bare pods. `boot` makes a pod, and resolves when the pod has echoed a message. */
 export const bareListener = async ({ request }, namespace, image) => {
   const dialled = new Map()
   const server = net.createServer({ noDelay: true }, (socket) => {
@@ -120,7 +120,7 @@ export const bareListener = async ({ request }, namespace, image) => {
   return { boot, close: () => server.close() }
 }
 
-/** CPU seconds that a pod has used, all its processes; undefined where its control group is not to be seen from here. */
+/** CPU seconds that all processes of a pod have used. Undefined where its control group is not visible from this machine. */
 export const cpuOf = (uid) => {
   for (const root of ["/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup"]) {
     if (!fs.existsSync(root)) continue

@@ -1,4 +1,4 @@
-// The folder of an image: the program as scripts/bundle.ts bundles it and, in the variant `cache`, its compiled code.
+// Makes the folder of an image: the program bundled by scripts/bundle.ts and, in the variant `cache`, its compiled code.
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"

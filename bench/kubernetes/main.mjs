@@ -1,4 +1,4 @@
-// The program of the image, as a deployment has it: parent and runner are one file. Here it only runs as a runner.
+// The program of the image. As in a deployment, parent and runner are one file; the benchmark runs only the runner of it.
 import * as Effect from "effect/Effect"
 import * as Flame from "../../src/Flame.ts"
 import * as FlameLayer from "../../src/FlameLayer.ts"

@@ -1,4 +1,4 @@
-// effect-flame's pools in the cluster, one for each image. Their parent is this process, which pods can reach.
+// Makes effect-flame's pools in the cluster, one for each image. This process is their parent, so pods must be able to reach it.
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as ManagedRuntime from "effect/ManagedRuntime"
@@ -23,7 +23,7 @@ export const startPool = async ({ tools }, namespace, image, more = {}) => {
       nodeSelector: node,
       max: 1,
       concurrency: 1,
-      // each call is served by a new runner
+      // Each call is served by a new runner.
       maxCalls: 1,
       cancelGrace: "1 second",
       ...more
@@ -52,7 +52,7 @@ export const startPool = async ({ tools }, namespace, image, more = {}) => {
   }
   const empty = () => until(async () => (await runtime.runPromise(pool.status)).runners.length === 0)
 
-  /** One call on a runner that does not exist yet, from the call to its result. */
+  /** Times one call that boots its runner, from the call to its result. */
   const boot = async () => {
     ready.length = 0
     const began = performance.now()
@@ -64,7 +64,7 @@ export const startPool = async ({ tools }, namespace, image, more = {}) => {
     return { ms, uid: labels.uid, phases: PHASES.map((name) => phases[name]), remove: empty }
   }
 
-  /** So many runners at once, from the calls to the moment that the last one is connected. */
+  /** Boots `count` runners at once. Times them from the calls until the last runner is connected. */
   const burst = async (count) => {
     ready.length = 0
     const began = performance.now()

@@ -1,4 +1,4 @@
-// BullMQ on a real Redis (own instance, no persistence: the generous setting): queue.add, then job.waitUntilFinished(QueueEvents).
+// BullMQ on a Redis of its own, without persistence, which favours BullMQ: queue.add, then job.waitUntilFinished(QueueEvents).
 import { Queue, QueueEvents } from "bullmq"
 import cp from "node:child_process"
 import net from "node:net"

@@ -1,4 +1,4 @@
-// Effect's own RPC, wired by hand as a user would. tcp: stock, SchemaBinary (the best stock serialization), noDelay on both ends.
+// Effect's own RPC, wired by hand as a user would. tcp: stock, SchemaBinary (the fastest stock serialization), noDelay on both ends.
 // tuned: + disableTracing on both ends + writes coalesced per tick. worker: RpcClient's Worker protocol (worker_threads, its own
 // pool). worker-transfer: the same with Transferable.Uint8Array for the 64 MiB result.
 import { NodeSocket, NodeWorker } from "@effect/platform-node"

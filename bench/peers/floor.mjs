@@ -1,5 +1,5 @@
-// The floor on Node. socketpair: 64 bytes there and back over stdio[3], no frames, no promises (the c=1 loop is
-// two event handlers); the c=64 loop writes what one turn answered in one write. fork: a bare child answers one IPC message.
+// The lower bound on Node. socketpair: 64 bytes there and back over stdio[3], without frames and promises. The c=1 loop is two
+// event handlers; the c=64 loop writes the answers of one turn in one write. fork: a bare child answers one IPC message.
 import cp from "node:child_process"
 import { far, stopChild } from "../work/children.mjs"
 import { promisePeer } from "../caller/promise-loops.mjs"

@@ -1,5 +1,6 @@
-// node:child_process fork() with an IPC channel; The variants are Node's two serializations, and `app`: advanced, in a caller
-// that has Effect loaded as an app has. Each 20 MB of chunks make V8 mark the whole heap, which is 4 MB or 18 MB.
+// node:child_process fork() with an IPC channel. The variants are Node's two serializations, and `app`: advanced, in a caller
+// that has loaded Effect as an app would. V8 marks the whole heap for every 20 MB of chunks, so the heap's size (4 MB, or 18 MB
+// with Effect) changes the result.
 import { promisePeer } from "../caller/promise-loops.mjs"
 import { checkBlob } from "../work/work.mjs"
 import { startChild, stopChild } from "../work/children.mjs"
@@ -40,7 +41,7 @@ export const start = async ({ workers, variant }) => {
     call: calls[0],
     ...(workers > 1 ? { lanes: calls } : {}),
     lacks: variant === "json" ? { result: why, record: why, payload: why } : {},
-    // the far side sends the next chunk when one was handed to the kernel: what a user would write
+    // As a user would write it, the far side sends the next chunk when the kernel has accepted the previous one.
     chunks: async (n, size) => {
       const t = performance.now()
       let got = 0

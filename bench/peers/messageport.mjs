@@ -1,4 +1,4 @@
-// worker_threads, raw postMessage. Variant transfer: the 64 MiB result is made afresh and transferred instead of cloned.
+// worker_threads, raw postMessage. Variant transfer: the 64 MiB result is made for each call and transferred instead of cloned.
 import { Worker } from "node:worker_threads"
 import { promisePeer } from "../caller/promise-loops.mjs"
 import { far } from "../work/children.mjs"

@@ -1,4 +1,4 @@
-// piscina 5 (worker_threads, Atomics wake-up). One task per thread is its default; unary and burst allow 64 in flight per thread.
+// piscina 5 (worker_threads, Atomics wake-up). Its default is one task per thread; `unary64` and `burst` allow 64.
 import { Piscina } from "piscina"
 import { promisePeer } from "../caller/promise-loops.mjs"
 import { far } from "../work/children.mjs"

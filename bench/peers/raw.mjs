@@ -1,4 +1,4 @@
-// Physical floor: framed messages between two Node processes over node:net. No schema, no errors, no interruption.
+// The lower bound of a transport: framed messages between two Node processes over node:net. No schema, no errors, no interruption.
 // tcp: one write per message. tcp-batch / uds-batch: all messages of one turn in one write. tcp-batch-json: + JSON both ends.
 import net from "node:net"
 import { promisePeer } from "../caller/promise-loops.mjs"

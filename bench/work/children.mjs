@@ -1,4 +1,4 @@
-// Far sides that are child processes of the caller.
+// Starts far sides that are child processes of the caller.
 import cp from "node:child_process"
 import net from "node:net"
 import os from "node:os"

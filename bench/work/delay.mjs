@@ -1,4 +1,4 @@
-// Lines with a delay, in order, at any rate: as far away as another continent, and as wide.
+// Lines that delay bytes but keep their order and do not limit their rate, like a fast connection to another continent.
 import net from "node:net"
 
 /** Runs callbacks after a delay in milliseconds, in order. */
@@ -17,7 +17,7 @@ const later = (ms) => {
   }
 }
 
-/** A port that leads to another one, each way as late as that. */
+/** Opens a port that forwards to another port, delayed by `ms` each way. */
 export const delayed = ({ host, port }, ms) =>
   new Promise((resolve) => {
     const server = net.createServer({ noDelay: true }, (near) => {
@@ -36,7 +36,7 @@ export const delayed = ({ host, port }, ms) =>
     server.listen(0, "127.0.0.1", () => resolve({ host: "127.0.0.1", port: server.address().port }))
   })
 
-/** A Transport of effect-flame, each way as late as that. */
+/** Wraps a Transport of effect-flame, delayed by `ms` each way. */
 export const delayedTransport = (transport, ms) => {
   const sending = later(ms)
   const coming = later(ms)
@@ -45,7 +45,7 @@ export const delayedTransport = (transport, ms) => {
     start: ({ closed, data, drained }) =>
       transport.start({
         data: (bytes) => {
-          // a view of memory that is read into again
+          // The transport reuses this memory for its next read.
           const copy = Buffer.from(bytes)
           coming(() => data(copy))
         },
@@ -53,7 +53,7 @@ export const delayedTransport = (transport, ms) => {
         closed: (error) => coming(() => closed(error))
       }),
     write: (chunks) => {
-      // what the sender does to its bytes later must not be sent
+      // The sender may change its bytes before they are sent.
       const copies = chunks.map((bytes) => Buffer.from(bytes))
       sending(() => transport.write(copies))
       return true

@@ -1,10 +1,10 @@
-// Functions of the far side and payloads of the callers, the same for every JavaScript peer.
+// The functions of the far side and the payloads of the callers, the same for every JavaScript peer.
 import v8 from "node:v8"
 import vm from "node:vm"
 
 export const TEXT = "abcdefghijklmnopqrstuvwxyz0123456789-_!"
 
-/** The item of the echo: its JSON text is exactly 64 bytes. */
+/** The value of the echo. Its JSON text is exactly 64 bytes. */
 export const item = (i) => ({ id: 10_000_000 + (i % 80_000_000), text: TEXT })
 
 /** A deterministic integer loop, about 1 ns per turn; the driver calibrates `n` to 20 ms. */
@@ -21,7 +21,7 @@ export const timedSpin = (iters) => {
 }
 
 const blobs = new Map()
-/** The same bytes for the same size, made once: what memory a call takes beyond its value can then be read off. */
+/** Bytes of a size, made once per size, so that the memory of a call beyond its value can be measured. */
 export const blob = (size) => {
   const known = blobs.get(size)
   if (known) return known
@@ -34,21 +34,21 @@ export const checkBlob = (bytes, size) => {
   if (bytes.byteLength !== size || bytes[0] !== 7 || bytes[size - 1] !== 7) throw new Error("wrong blob")
 }
 
-/** Collects garbage in any process, whatever flags it was started with. */
+/** Collects garbage, also in a process that was not started with `--expose-gc`. */
 export const collect = () => {
   if (globalThis.gc) return globalThis.gc()
   v8.setFlagsFromString("--expose-gc")
   vm.runInNewContext("gc")()
 }
 
-/** Makes the value a later call returns, and cleans up, so that the memory read before that call is the resting state. */
+/** Makes the value that a later call returns, and collects garbage, so that the memory before that call is the resting state. */
 export const prepare = (size) => {
   blob(size)
   collect()
   return size
 }
 
-/** Never answers, and leaves the loop of the far side free. */
+/** Never answers, and keeps the event loop of the far side free. */
 export const hang = () => new Promise((resolve) => setTimeout(resolve, 3_600_000))
 
 export const functions = {

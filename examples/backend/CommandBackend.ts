@@ -1,8 +1,8 @@
 /**
  * A backend that starts each runner by a command: `docker run`, `ssh`, `systemd-run`.
  *
- * Runners dial back over TLS, each with its own key. The command has the runner's variables in its environment and has to
- * pass them on. The end of the command is the end of the runner.
+ * Runners dial back over TLS, each with its own key. The environment of the command holds the runner's variables, and the
+ * command has to pass them on. A runner counts as ended when its command has ended.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -38,10 +38,10 @@ export interface Options {
   readonly isProxy?: boolean
 }
 
-/** Characters of a runner's stderr that are kept for the error. */
+/** Characters at the end of a runner's stderr that an error quotes. */
 const tailSize = 2_000
 
-/** Milliseconds that the end of stderr is waited for after an exit: a grandchild may hold stderr open. */
+/** Milliseconds between the exit of a process and the report of its end without all of stderr: a grandchild may hold stderr open. */
 const lastWords = 100
 
 export const layer = (options: Options): Layer.Layer<Backend, RunnerListener.ListenFailed> =>
@@ -105,7 +105,7 @@ const follow = (child: ChildProcess, isProxy: boolean) => {
   const failed: Deferred.Deferred<never, BootFailure.BootFailure> = Deferred.makeUnsafe()
   child.on("error", (error: NodeJS.ErrnoException) => {
     const detail = `${child.spawnfile} does not start: ${error.message}`
-    // a lack of processes or memory can pass, and the pool tries again
+    // A lack of processes or memory can pass, so the pool tries again.
     const isMissing = error.code === "ENOENT" || error.code === "EACCES"
     const cause = isMissing ? new BootFailure.NotARunner({ detail }) : new BootFailure.LaunchFailed({ detail })
     Deferred.doneUnsafe(failed, Exit.fail(cause))

@@ -11,7 +11,7 @@ const run = (...before: ReadonlyArray<string>) =>
 
 const plain = run()
 assert.equal(plain.status, 0, plain.stderr)
-// a check that runs under `nice` has runners of its own priority
+// Runners inherit the priority of this check, which may itself run under `nice`.
 const own = getPriority()
 assert.match(plain.stdout, new RegExp(`^17984 primes below 200000, by runners of priority ${own}$`, "m"))
 console.log("ok: runners dial back")

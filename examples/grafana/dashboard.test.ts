@@ -10,7 +10,7 @@ const quick = Flame.fn("quick", {}, () => Effect.void)
 const broken = Flame.fn("broken", {}, () => Effect.die("no"))
 const endless = Flame.fn("endless", {}, () => Effect.never)
 
-/** What a Prometheus reads, once some of everything has happened. */
+/** The metrics as Prometheus reads them, after calls, failures, boots and ends have been counted. */
 const scraped = Effect.gen(function* () {
   yield* Flame.call(quick)
   yield* Effect.exit(Flame.call(broken))
@@ -28,8 +28,8 @@ const scraped = Effect.gen(function* () {
 const value = (text: string, name: string): number =>
   Number(new RegExp(`^${name}\\{pool="effect-flame/Pool"\\} (.*)$`, "m").exec(text)?.[1])
 
-describe("the metrics in the form of Prometheus", () => {
-  it.effect("are named and labelled as it wants, counters by _total, each with a type and a sentence", () =>
+describe("the metrics in the text format of Prometheus", () => {
+  it.effect("have names and labels that Prometheus accepts, _total for counters, and a type and a help line each", () =>
     Effect.gen(function* () {
       const { after, before } = yield* scraped
       assert.strictEqual(value(before, "flame_waiting"), 1)
@@ -50,7 +50,7 @@ describe("the metrics in the form of Prometheus", () => {
     })
   )
 
-  it.effect("are all that the dashboard shows, and it shows all of them", () =>
+  it.effect("are exactly the metrics that the dashboard shows", () =>
     Effect.gen(function* () {
       const { after } = yield* scraped
       const dashboard = JSON.parse(readFileSync(new URL("dashboard.json", import.meta.url), "utf8")) as {

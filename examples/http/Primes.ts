@@ -13,12 +13,12 @@ export const countPrimes = Flame.fn(
       let count = 0
       for (let from = 2; from < below; from += slice) {
         for (let n = from; n < Math.min(from + slice, below); n++) if (isPrime(n)) count++
-        // computing code has to yield, so that a cancellation can arrive
+        // A cancellation can only arrive when computing code yields.
         yield* Effect.yieldNow
       }
       return count
     }).pipe(
-      // runs on the runner, after a hang-up and after the end of the budget
+      // Runs on the runner when the client hangs up, and when the budget of the call is over.
       Effect.onInterrupt(() => Effect.log(`stopped counting primes below ${below}`))
     )
 )

@@ -10,7 +10,7 @@ const Params = Schema.Struct({
   below: Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 1e9 }))
 })
 
-// a client that hangs up interrupts this fiber, and so the function on its runner
+// When a client hangs up, this fiber is interrupted, and the interruption stops the function on its runner.
 const Primes = HttpRouter.add(
   "GET",
   "/primes/:below",

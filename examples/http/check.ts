@@ -1,4 +1,4 @@
-/** Runs the server as users do: many at once, too many, too slow, with a hang-up; then stops it. */
+/** Sends the server requests: several at once, more than the queue holds, one over its budget, and a hang-up. Then stops the server. */
 import { strict as assert } from "node:assert"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -9,13 +9,13 @@ const server = spawn(process.execPath, [fileURLToPath(new URL("./main.ts", impor
     ...process.env,
     PORT: "0",
     FLAME_MAX: "2",
-    // On a busy machine a boot may take longer than a request may: the server listens when both runners serve.
+    // The server listens only when both runners serve: on a busy machine a boot may take longer than the budget of a request.
     FLAME_MIN: "2",
     FLAME_AWAIT_MIN: "true",
     FLAME_QUEUE_CAPACITY: "4",
     FLAME_TIMEOUT: "4 seconds"
   },
-  // a process group of its own: any process in it at the end is a leftover
+  // In a process group of its own, each process that is left at the end can be found.
   detached: true,
   stdio: ["ignore", "pipe", "pipe"]
 })
@@ -43,7 +43,7 @@ const check = async (name: string, run: () => Promise<void>) => {
 try {
   port = (await said(/Listening on http:.*:(\d+)/))[1]!
 
-  await check("many users get their own answers, at once", async () => {
+  await check("requests that are sent at once each get their own answer", async () => {
     const known = [
       [10, 4],
       [100, 25],
@@ -57,15 +57,15 @@ try {
     )
   })
 
-  await check("a path that is no number is answered with 400", async () => {
+  await check("a path that is not a number is answered with 400", async () => {
     assert.equal((await get("many")).status, 400)
   })
 
   await check(
-    "a request beyond the queue is answered with 503 and Retry-After; a hang-up stops the function",
+    "a request beyond the queue's capacity is answered with 503 and Retry-After; a hang-up stops the function",
     async () => {
       const hangUp = new AbortController()
-      // two run, four wait, two are too many
+      // Two run, four wait, and two are refused.
       const requests = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get(900_000_000 + n, hangUp.signal))
       const refused: Array<Awaited<(typeof requests)[number]>> = []
       const settled = requests.map((request) =>

@@ -16,7 +16,7 @@ const Params = Schema.Struct({
   limit: Schema.optionalKey(Schema.FiniteFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0)))
 })
 
-// a client that hangs up interrupts this fiber, and so the functions on their runners
+// When a client hangs up, this fiber is interrupted, and the interruption stops the functions on their runners.
 const Weigh = HttpRouter.add(
   "GET",
   "/weigh",
@@ -36,7 +36,7 @@ const Weigh = HttpRouter.add(
   }).pipe(Effect.catch((error) => Effect.succeed(HttpServerResponse.text(`${error.message}\n`, { status: 500 }))))
 )
 
-// the parent answers while all of its runners compute
+// The parent does not compute, so a liveness probe is answered while all runners are busy.
 const Live = HttpRouter.add("GET", "/live", Effect.succeed(HttpServerResponse.text("alive\n")))
 
 // From SIGTERM on the pool accepts no new calls, so the Service has to send requests to another replica.

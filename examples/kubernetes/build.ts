@@ -1,8 +1,8 @@
 /**
  * Makes the folder of the image: `node examples/kubernetes/build.ts <folder>`.
  *
- * A bundle boots several times as fast as the sources, and faster still with code that this Node has compiled. The packages
- * in the folder are there to be weighed.
+ * A bundle boots several times as fast as the sources, and faster still beside code that this Node has compiled. The
+ * packages in the folder are the program's input: the service weighs them.
  */
 import { cpSync, mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"

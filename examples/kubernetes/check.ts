@@ -16,7 +16,7 @@ import { build } from "./build.ts"
 
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 const tools = findCluster()
-// names of this run: another run may use the same cluster
+// Names of this run only: another run may use the same cluster.
 const run = randomBytes(3).toString("hex")
 const namespace = `weigh-${run}`
 const image = `localhost/weigh:${run}`
@@ -31,7 +31,7 @@ const objects = (resource: string, ...args: ReadonlyArray<string>) =>
     .filter((name) => name !== "")
 const say = (what: string) => console.log(`\n${what}`)
 
-/** From the heading to the last package that could not be weighed. */
+/** Cuts the table out of a text: from the heading to the last package that could not be weighed. */
 const tableOf = (text: string): string => text.slice(text.indexOf("package  "), text.lastIndexOf("\n\n"))
 const timesOf = (text: string) => {
   const [, alone, runners] = /([\d.]+) s in one process, ([\d.]+) s on runners/.exec(text) ?? []
@@ -102,7 +102,7 @@ try {
 
   console.table({ "child processes, here": timesOf(local), "pods, in the cluster": timesOf(remote) })
 
-  // idle runners end by themselves
+  // Idle runners end without a request.
   await until(() => objects("pods", "-l", "flame.dev/role=runner").length === 0, "the runners are gone", 60_000)
   kubectl(["scale", "-n", namespace, "deployment/weigh", "--replicas=0"])
   await until(() => [...objects("pods"), ...objects("secrets")].length === 0, "nothing is left", 60_000)
@@ -113,7 +113,7 @@ try {
     console.error(kubectl(["get", "pods,events", "-n", namespace]))
     console.error(kubectl(["logs", "-n", namespace, "deployment/weigh", "--tail=50"]))
   } catch {
-    // the deployment was not there yet
+    // The run failed before it created the deployment.
   }
   process.exitCode = 1
 } finally {

@@ -2,8 +2,8 @@
  * The program of `examples/weigh` as a service in a cluster: `GET /weigh` weighs the packages of its image on runner pods and
  * answers with the table. README.md beside this file says how to deploy it.
  *
- * A runner pod is this container once more, so both roles load this file: the parent alone loads `Server.ts`, and runners
- * alone load the minifier.
+ * A runner pod runs the same container as the parent, so both roles load this file. Only the parent loads `Server.ts`, and
+ * only runners load the minifier.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,6 +20,6 @@ Flame.main({
       ({ Server }) => Server
     )
   ),
-  // pods in a cluster; FLAME_MAX and other variables of the Deployment win
+  // Pods in a cluster, child processes elsewhere. FLAME_MAX and other variables of the Deployment override these options.
   flame: FlameLayer.auto({ max: 4, idleTimeToLive: "10 seconds", cancelGrace: "2 seconds" })
 }).pipe(Flame.runMain)

@@ -11,7 +11,7 @@ const names = ["ada", "blaise", "carl", "dorothy"]
 const callers = 8
 const transfers = 250
 
-/** A transfer of a caller. The same transfers in every run. */
+/** The `i`-th transfer of a caller, the same in every run. */
 const order = (caller: number, i: number) => {
   const from = (caller + i) % names.length
   const to = (from + 1 + ((caller * 7 + i) % (names.length - 1))) % names.length
@@ -39,5 +39,5 @@ export const app = Effect.gen(function* () {
   const accounts = yield* Stream.runCollect(books.accounts())
   for (const { balance, name } of accounts) yield* Console.log(`${name} has ${balance}`)
   yield* Console.log(`all have ${accounts.reduce((sum, { balance }) => sum + balance, 0)}`)
-  // the end of this Scope closes the database and frees the runner's slot
+  // The end of this Scope closes the database and frees the runner's slot.
 }).pipe(Effect.scoped)

@@ -13,7 +13,7 @@ export class Unopened extends Schema.TaggedError<Unopened>()("Unopened", { path:
   }
 }
 
-/** The account has not enough money. */
+/** The account holds less than the amount of the transfer. */
 export class Overdrawn extends Schema.TaggedError<Overdrawn>()("Overdrawn", { account: Schema.String }) {
   override get message(): string {
     return `there is not enough in the account of ${this.account}`
@@ -33,14 +33,14 @@ export class Books extends RpcGroup.make(
 
 const tables = `create table account (name text primary key, balance integer not null check (balance >= 0)) strict`
 
-/** The placed service. Requests arrive in any order; the database handles one at a time, because all run in one thread. */
+/** The placed service. Requests arrive in any order, and the database handles one at a time, because a runner has one thread. */
 export const ledger = Flame.service(
   "ledger",
   { group: Books, payload: { path: Schema.String }, error: Unopened },
   ({ path }) =>
     Books.toLayer(
       Effect.gen(function* () {
-        // loaded on the runner only: the parent loads this module too, and needs no SQLite
+        // Imported here, so that only the runner loads SQLite: the parent loads this module too.
         const { DatabaseSync } = yield* Effect.promise(() => import("node:sqlite"))
         const opened = Effect.try({
           try: () => new DatabaseSync(path),

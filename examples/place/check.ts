@@ -1,4 +1,4 @@
-/** Runs the program as a user does, and with a database that cannot be opened; on pods with `--kubernetes`. */
+/** Runs the program to its end, then with a database that cannot be opened. With `--kubernetes`: on pods. */
 import { strict as assert } from "node:assert"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -19,12 +19,12 @@ const check = ({ args: where, env }: There): void => {
   const balances = [...stdout.matchAll(/^\w+ has (-?\d+)$/gm)].map(([, balance]) => Number(balance))
   assert.deepEqual([balances.length, balances.every((balance) => balance >= 0)], [4, true], stdout)
   assert.match(stdout, /^all have 4000$/m)
-  console.log("ok: callers write at once, and nothing is lost")
+  console.log("ok: eight callers write at once, and no transfer is lost")
 
   const missing = run("/nowhere/at/all.db")
   assert.equal(missing.status, 1)
   assert.match(missing.stderr + missing.stdout, /\/nowhere\/at\/all\.db cannot be opened: unable to open/)
-  console.log("ok: a database that cannot be opened is the service's own error")
+  console.log("ok: a database that cannot be opened fails with the service's own error")
 }
 
 if (process.argv.includes("--kubernetes")) await onCluster("place", main, async () => {}, check)

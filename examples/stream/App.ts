@@ -27,7 +27,10 @@ const generated = (lines: number) =>
     (path) => Effect.promise(() => rm(path, { force: true }))
   )
 
-/** Reads a file of the runner's machine, or a generated text; with `--until WORD` until that word is among the most frequent. */
+/**
+ * Reads a file of the runner's machine, or a generated text. With `--until WORD` the app stops reading when that word is
+ * among the most frequent words.
+ */
 export const app = Effect.gen(function* () {
   const options = { ...flags, until: { type: "string" } } as const
   const { positionals, values } = parseArgs({ options, allowPositionals: true })

@@ -13,7 +13,7 @@ export const writeText = async (path: string, lines: number): Promise<number> =>
     const line: Array<string> = []
     for (let n = (i % 12) + 1; n > 0; n--) {
       state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-      // squared: the first words are the most frequent
+      // The square makes the first words the most frequent.
       line.push(words[Math.floor((state / 2 ** 32) ** 2 * words.length)]!)
     }
     total += line.length

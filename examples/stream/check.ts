@@ -1,5 +1,5 @@
 /**
- * Runs the program as a user does: to the end, until a word is seen, and on a missing file; on pods with `--kubernetes`.
+ * Runs the program to its end, until a word is seen, and on a missing file. With `--kubernetes`: on pods.
  */
 import { strict as assert } from "node:assert"
 import { spawnSync } from "node:child_process"
@@ -32,7 +32,7 @@ const check = ({ args: where, env }: There, ...file: ReadonlyArray<string>): voi
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => n * 20_000)
   )
   assert.match(whole.lines.at(-2)!, /^100 %: 200000 lines, 1299984 words; the \d+/)
-  console.log("ok: progress comes in order, and the whole at the end")
+  console.log("ok: progress arrives in order, and the complete count at the end")
 
   const enough = run("--until", "the", ...file)
   assert.equal(enough.status, 0, enough.stderr)
@@ -42,7 +42,7 @@ const check = ({ args: where, env }: There, ...file: ReadonlyArray<string>): voi
   const missing = run("/nowhere/at/all.txt")
   assert.equal(missing.status, 1)
   assert.match(missing.stderr + missing.lines.join("\n"), /there is no file \/nowhere\/at\/all\.txt/)
-  console.log("ok: a missing file is the function's own error")
+  console.log("ok: a missing file fails with the function's own error")
 }
 
 if (process.argv.includes("--kubernetes")) {

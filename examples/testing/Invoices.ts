@@ -1,10 +1,10 @@
 /**
- * A part of an app to be tested: invoices are printed on runners, and what happens when that goes wrong is its business.
+ * The code under test: prints invoices on runners, and decides after each failure whether to print again.
  */
 import { Context, Effect, Schedule, Schema } from "effect"
 import { Flame } from "effect-flame"
 
-/** What a runner prints with; the real one is slow, costs money and needs a network. */
+/** The printer of a runner. Tests use a mock, because the real printer is slow, costs money and needs a network. */
 export class Printer extends Context.Service<
   Printer,
   { readonly print: (text: string) => Effect.Effect<{ readonly pages: number }, NoPaper> }
@@ -30,20 +30,20 @@ export const print = Flame.fn(
   })
 )
 
-/** What became of an invoice. */
+/** The result of printing one invoice. `later`: no page was printed. `to be looked at`: pages may have been printed. */
 export type Outcome = "printed" | "to be looked at" | "later"
 
 /**
- * Prints an invoice, never twice: what may have been printed already is left to a person.
+ * Prints an invoice at most once. An invoice that may have been printed is left to a person.
  *
- * Whatever did not run is tried three times, a second apart.
+ * A call that did not run is retried three times, one second apart.
  */
 export const printOnce = (invoice: Invoice) =>
   Flame.call(print, { invoice }).pipe(
     Effect.retry({ while: Flame.isRetryable, times: 3, schedule: Schedule.spaced("1 second") }),
     Effect.as<Outcome>("printed"),
     Effect.catchReason("FlameError", "RunnerLost", () => Effect.succeed<Outcome>("to be looked at")),
-    // one that ran when its time was over may have printed before it was stopped
+    // A call that was running at its timeout may have printed before it was stopped.
     Effect.catchReason("FlameError", "TimedOut", ({ phase }) =>
       Effect.succeed<Outcome>(phase === "running" ? "to be looked at" : "later")
     )

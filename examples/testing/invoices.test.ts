@@ -1,8 +1,8 @@
 /**
- * How an app tests its own use of Flame: in memory, with mock services, under TestClock, with faults as scripted.
+ * Shows how an app tests its own use of Flame: in memory, with mock services, under TestClock, with scripted faults.
  *
- * `FlameLayer.test` runs the functions through the real codec and the real pool. What a runner would build, the
- * functions' services, are requirements of that layer: mocks go where the real ones would.
+ * `FlameLayer.test` runs the functions through the real codec and the real pool. The services of the functions are
+ * requirements of that layer, so a test provides mocks in their place.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Ref } from "effect"
@@ -15,7 +15,7 @@ const invoice = new Invoice({ number: 7, customer: "Ada", due: new Date("2026-01
 
 const options = { max: 2, idleTimeToLive: "10 seconds", bootTimeout: "15 minutes" } as const
 
-/** The pool, with a printer that does what a test says; it remembers what it was given. */
+/** A pool in memory, and a printer that runs `onPrint` for each text and records the text in `printed`. */
 const setup = (onPrint: Effect.Effect<void, NoPaper> = Effect.void) => {
   const printed: Array<string> = []
   const Mock = Layer.succeed(Printer, {
@@ -31,8 +31,8 @@ const setup = (onPrint: Effect.Effect<void, NoPaper> = Effect.void) => {
   return { printed, Test: FlameLayer.test([print], options).pipe(Layer.provide(Mock)) }
 }
 
-describe("functions", () => {
-  it.effect("uses the mock on the runner", () => {
+describe("the function print", () => {
+  it.effect("uses the mock of the printer on the runner", () => {
     const { printed, Test } = setup()
     return Effect.gen(function* () {
       assert.strictEqual(yield* Flame.call(print, { invoice }), 2)
@@ -49,10 +49,10 @@ describe("functions", () => {
     }).pipe(Effect.provide(Test))
   })
 
-  it.effect("takes nothing that would not survive the way to another process", () => {
+  it.effect("refuses a payload that could not be sent to another process", () => {
     const { printed, Test } = setup()
     return Effect.gen(function* () {
-      // made without its constructor, as a cast or a careless copy does
+      // Made without the constructor and its checks, as a type assertion or a careless copy makes one.
       const free = Object.assign(Object.create(Object.getPrototypeOf(invoice)), invoice, { cents: 0 }) as Invoice
       const error = yield* Effect.flip(Flame.call(print, { invoice: free }))
       assert.strictEqual(error._tag === "FlameError" && error.reason._tag, "InvalidPayload")
@@ -62,7 +62,7 @@ describe("functions", () => {
 })
 
 describe("printOnce", () => {
-  it.effect("leaves to a person what took too long on the printer, and stops it", () =>
+  it.effect("leaves an invoice that timed out while printing to a person, and stops the printing", () =>
     Effect.gen(function* () {
       const stopped = yield* Deferred.make<void>()
       const { Test } = setup(Effect.onInterrupt(Effect.never, () => Deferred.succeed(stopped, undefined)))
@@ -77,13 +77,13 @@ describe("printOnce", () => {
     })
   )
 
-  it.effect("prints later what never got to a printer, after four tries", () => {
+  it.effect("answers later after four tries when no runner ever booted", () => {
     const { printed, Test } = setup()
     return Effect.gen(function* () {
       const runners = yield* MemoryRunners
       yield* runners.delayBoots("10 minutes")
       const printing = yield* Effect.forkChild(printOnce(invoice))
-      // a minute each, a second between them
+      // Four tries of one minute each, with a second between them.
       yield* TestClock.adjust("242 seconds")
       assert.isUndefined(printing.pollUnsafe())
       yield* TestClock.adjust("1 second")
@@ -92,7 +92,7 @@ describe("printOnce", () => {
     }).pipe(Effect.provide(Test))
   })
 
-  it.effect("leaves to a person what a lost runner may have printed", () =>
+  it.effect("leaves an invoice whose runner was lost while printing to a person", () =>
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const { printed, Test } = setup(Effect.andThen(Deferred.succeed(started, undefined), Effect.never))
@@ -107,13 +107,13 @@ describe("printOnce", () => {
     })
   )
 
-  it.effect("waits for a runner when a boot fails that can heal", () => {
+  it.effect("waits for the next boot when a boot fails for a cause that can pass", () => {
     const { printed, Test } = setup()
     return Effect.gen(function* () {
       const runners = yield* MemoryRunners
       yield* runners.failBoots(new BootFailure.LaunchFailed({ detail: "no memory for another process" }))
       const printing = yield* Effect.forkChild(printOnce(invoice))
-      // the pool tries again by itself, after a pause that grows
+      // The pool boots again without a new call, after a pause that grows with each failure.
       yield* TestClock.adjust("30 seconds")
       assert.strictEqual(yield* Fiber.join(printing), "printed")
       assert.strictEqual(yield* runners.launched, 2)
@@ -121,7 +121,7 @@ describe("printOnce", () => {
     }).pipe(Effect.provide(Test))
   })
 
-  it.effect("says at once what no waiting would mend", () => {
+  it.effect("fails at once when a boot fails for a cause that waiting cannot heal", () => {
     const { printed, Test } = setup()
     return Effect.gen(function* () {
       const runners = yield* MemoryRunners
@@ -135,8 +135,8 @@ describe("printOnce", () => {
   })
 })
 
-describe("the pool", () => {
-  it.effect("never prints more than two at a time, and lets its runners go afterwards", () =>
+describe("the pool of printOnce", () => {
+  it.effect("prints at most two invoices at a time, and ends its runners when they are idle", () =>
     Effect.gen(function* () {
       const now = yield* Ref.make(0)
       const most = yield* Ref.make(0)

@@ -1,4 +1,4 @@
-/** Tests of code that calls functions: the functions have other code here, and nothing of theirs runs. */
+/** Shows how to test code that calls functions: stubs replace the functions, and the code of the functions does not run. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Flame, FlameError, FlameLayer } from "effect-flame"
@@ -9,7 +9,7 @@ const price = Flame.contract("price", {
   error: Schema.Literal("unknown item")
 })
 
-/** The code under test: a full pool is no reason to lose a customer. */
+/** The code under test: makes an offer, and answers "on request" while the pool's queue is full. */
 const offer = (item: string) =>
   Flame.call(price, { item }).pipe(
     Effect.map((cents) => `${cents / 100} EUR`),
@@ -28,19 +28,19 @@ const by = (code: () => Effect.Effect<number, "unknown item" | FlameError.FlameE
   FlameLayer.mock([Flame.stub(price, code)])
 
 describe("an offer", () => {
-  it.effect("has the price", () =>
+  it.effect("names the price that the function returns", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* offer("pear"), "1.2 EUR")
     }).pipe(Effect.provide(by(() => Effect.succeed(120))))
   )
 
-  it.effect("says what is not for sale", () =>
+  it.effect('is "not for sale" when the function does not know the item', () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* offer("moon"), "not for sale")
     }).pipe(Effect.provide(by(() => Effect.fail("unknown item"))))
   )
 
-  it.effect("is on request while the pool is full", () =>
+  it.effect('is "on request" while the pool\'s queue is full', () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* offer("pear"), "on request")
     }).pipe(Effect.provide(by(() => Effect.fail(full))))

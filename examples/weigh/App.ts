@@ -48,7 +48,7 @@ const weighAll = <E extends Error, R>(
 const onRunners = Effect.fnUntraced(function* (packages: ReadonlyArray<Packages.Package>) {
   const pool = yield* Pool
   const boots: Array<number> = []
-  // A closing pool lets calls in flight finish. Half a table is of no use, so the program stops at once instead.
+  // Stops the program at once when the pool closes. The pool would let calls in flight finish, but half a table is useless.
   const untilStopped = pool.events.pipe(
     Stream.takeUntil(({ _tag }) => _tag === "PoolClosing"),
     Stream.runForEach((event) =>

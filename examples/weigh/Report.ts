@@ -20,7 +20,7 @@ export const table = (outcomes: ReadonlyArray<Outcome>, top: number): string => 
   const weighed = outcomes.flatMap(({ name, result }) =>
     Result.isSuccess(result) ? [{ name, weight: result.success }] : []
   )
-  // packages of equal weight by name: the order is the same in every run
+  // Packages of equal weight are sorted by name, so that every run gives the same order.
   const byWeight = weighed.toSorted((a, b) => b.weight.brotli - a.weight.brotli || (a.name < b.name ? -1 : 1))
   const rest = byWeight.slice(top)
   return [

@@ -20,7 +20,7 @@ export const weighPackage = Effect.fnUntraced(function* (folder: string) {
       total.bytes += (yield* reading(file, () => stat(path))).size
       continue
     }
-    // a cancellation can arrive here: the event loop is free between two files
+    // A cancellation can arrive here, because the event loop is free between two files.
     const source = yield* reading(file, () => readFile(path))
     const minified = Buffer.from(yield* minifier.minify(file, source.toString("utf8")))
     total.bytes += source.length

@@ -3,9 +3,9 @@
  *
  *     node examples/weigh/main.ts [folder] [--serial | --compare] [--runners N] [--limit N] [--top N]
  *
- * One entry, two roles. Both roles load this file, so it holds little: the parent alone loads `App.ts` (command line,
- * progress, tables), and runners alone load the minifier. Bad packages are reported, and the others go on. The exit code is
- * 1 if the folder cannot be read, or if runners failed.
+ * The entry of both roles. Both load this file, so this file imports little: only the parent loads `App.ts` (command line,
+ * progress, tables), and only runners load the minifier. A package that cannot be weighed is reported, and the others are
+ * weighed. The exit code is 1 if the folder cannot be read, or if runners failed.
  */
 import { availableParallelism } from "node:os"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** The program as a whole on a small folder, good and bad packages in it, and its function alone in memory. */
+/** Tests the whole program on a small folder with good and bad packages, and its function alone in memory. */
 import { spawn } from "node:child_process"
 import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -32,7 +32,7 @@ beforeAll(() => {
   write("@scope/own/a.mjs", "export default 1\n")
   write("broken/index.js", "let = = 3\n")
   mkdirSync(join(folder, "gone"))
-  // unreadable for every user, root included
+  // A link to a missing file cannot be read by any user, root included.
   symlinkSync("nowhere", join(folder, "gone/index.js"))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -40,7 +40,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...process.env, ...env },
-    // a process group of its own, as a shell makes one
+    // In a process group of its own, as a shell starts a program.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"]
   })
@@ -52,12 +52,12 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
   return { pid: child.pid!, ended, text: () => text }
 }
 
-/** From the heading to the last package that could not be weighed. */
+/** Cuts the table out of a text: from the heading to the last package that could not be weighed. */
 const tableOf = (text: string): string => text.slice(text.indexOf("package  "), text.lastIndexOf("\n\n"))
 
-// each test starts several processes, which is slow on a busy machine
+// Each test starts several processes, which is slow on a busy machine.
 describe("examples/weigh", { timeout: 60_000 }, () => {
-  it("gives the same table on runners and in one process, with the bad packages", async () => {
+  it("prints the same table on runners and in one process, bad packages included", async () => {
     const [parallel, serial] = await Promise.all([run([folder]).ended, run([folder, "--serial"]).ended])
     assert.deepStrictEqual([parallel.code, serial.code], [0, 0])
     assert.strictEqual(tableOf(parallel.text), tableOf(serial.text))
@@ -72,20 +72,20 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
     assert.notInclude(serial.text, "the pool")
   })
 
-  it("compares both ways and tells the ratio", async () => {
+  it("prints the ratio of both times with --compare", async () => {
     const { code, text } = await run([folder, "--compare", "--runners", "1"]).ended
     assert.strictEqual(code, 0)
     assert.match(text, /both ways gave the same table: .* times as fast/)
   })
 
-  it("says which folder it cannot read", async () => {
+  it("names the folder in the error when the folder cannot be read", async () => {
     const missing = join(folder, "no/such/folder")
     const { code, text } = await run([missing]).ended
     assert.strictEqual(code, 1)
     assert.include(text, `${missing} cannot be read (NotFound): give the path of a node_modules folder`)
   })
 
-  it("says which number makes no sense", async () => {
+  it("names the option in the error when its number is out of range", async () => {
     const wrong = [
       ["--runners", "0", "1"],
       ["--limit", "-1", "0"]
@@ -98,25 +98,25 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
     }
   })
 
-  it("fails when its runners do", async () => {
+  it("exits with 1 when its runners fail", async () => {
     const env = { FLAME_BOOT_TIMEOUT: "1 millis", FLAME_TIMEOUT: "100 millis" }
     const { code, text } = await run([folder, "--limit", "1"], env).ended
     assert.strictEqual(code, 1)
     assert.include(text, "1 package could not be weighed because runners failed")
   })
 
-  it("leaves nothing behind on Ctrl-C", async () => {
+  it("leaves no process behind after Ctrl-C", async () => {
     const script = Array.from({ length: 20_000 }, (_, i) => `export const name${i} = "${(i * 7919) % 10_007}"\n`).join(
       ""
     )
     for (let i = 0; i < 60; i++) write(`large/${i}.js`, script)
     const { ended, pid, text: soFar } = run([folder])
     await until(() => /\d+\/\d+ packages?, [12] runner/.test(soFar()), "a runner works", 50_000)
-    // a terminal signals the whole group
+    // A terminal sends the signal to the whole process group.
     process.kill(-pid, "SIGINT")
     const asked = performance.now()
     const { code, text } = await ended
-    // far less than the `drainTimeout` that calls in flight would have
+    // Far less than `drainTimeout`: the program does not wait for calls in flight.
     assert.isBelow(performance.now() - asked, 15_000)
     assert.strictEqual(code, 130, text)
     assert.include(text, "stopped before the end")
@@ -128,8 +128,8 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
   })
 })
 
-describe("weigh", () => {
-  // in memory, with a minifier of the test: the example's own code is tested, not oxc
+describe("the function weigh", () => {
+  // In memory, with a mock of the minifier: the code of the example is tested, not oxc.
   const Half = Layer.succeed(Minifier, {
     minify: (file, source) =>
       source.includes("= =")
@@ -146,7 +146,7 @@ describe("weigh", () => {
     }).pipe(Effect.provide(Test))
   )
 
-  it.live("says which script is broken, and which file cannot be read", () =>
+  it.live("fails with the name of the script that does not parse, or of the file that cannot be read", () =>
     Effect.gen(function* () {
       const errors = yield* Effect.forEach(["broken", "gone", "missing"], (name) =>
         Effect.flip(Flame.call(weigh, { folder: join(folder, name) }))

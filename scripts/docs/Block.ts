@@ -1,4 +1,4 @@
-/** The code blocks of a document, and what their fences say about them. */
+/** Reads the code blocks of a document, and the options in their fences. */
 
 /** A fenced block of a Markdown file. */
 export interface Block {
@@ -12,7 +12,7 @@ export interface Block {
   readonly code: string
   /** Code of a hidden comment `<!--ts … -->` in front of the block: imports and values that the page does not repeat. */
   readonly hidden: string
-  /** The name on its first line (`// runner.ts`), under which later blocks of the page can import the block. */
+  /** The file name in the block's first line (`// runner.ts`). Later blocks of the page import the block by this name. */
   readonly file: string | undefined
 }
 

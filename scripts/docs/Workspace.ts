@@ -23,7 +23,7 @@ export interface Run {
 
 const fileOf = ({ file, info, language }: Block): string => file ?? info["file"] ?? `block.${language}`
 
-/** Writes the folders of the blocks below `root`, which is emptied first. */
+/** Empties `root`, then writes one folder per block into it. */
 export const write = (root: string, blocks: ReadonlyArray<Block>): ReadonlyArray<Job> => {
   Fs.mkdirSync(root, { recursive: true })
   for (const name of Fs.readdirSync(root)) {
@@ -47,7 +47,7 @@ export const write = (root: string, blocks: ReadonlyArray<Block>): ReadonlyArray
   })
 }
 
-/** What an app's own tsconfig.json would say. */
+/** The compiler options that an app would have in its own tsconfig.json. */
 const compilerOptions = {
   module: "NodeNext",
   target: "ES2024",
@@ -61,7 +61,7 @@ const compilerOptions = {
   types: ["node"]
 }
 
-/** Compiles all TypeScript blocks at once. Answers the errors by the folder of their block. */
+/** Compiles all TypeScript blocks in one run. Returns the errors by the folder of their block. */
 export const compile = (
   root: string,
   jobs: ReadonlyArray<Job>,
@@ -76,7 +76,7 @@ export const compile = (
   })
   if (error !== undefined) throw error
   const errors = new Map<string, Array<string>>()
-  // an error of more lines is indented from its second line on
+  // The second and later lines of an error are indented.
   for (const text of stdout.split(/\n(?=\S)/).filter((text) => text.trim() !== "")) {
     const at = jobs.find(({ folder }) => text.startsWith(Path.relative(root, folder) + Path.sep))
     if (at === undefined) throw new Error(`tsc: ${text}`)
@@ -95,7 +95,7 @@ const pageLine = (root: string, { block, file }: Job, text: string): string => {
     .replace(/^\((\d+),/, (_, line) => `${block.page}:${Number(line) - hidden + block.line} (`)
 }
 
-/** How a block is started. A test file by vitest, shell by bash, anything else by Node. */
+/** The command that runs a block: vitest for a test file, bash for shell, Node for all others. */
 const command = ({ block, file }: Job): ReadonlyArray<string> => {
   if (block.language === "sh") return ["bash", "-euo", "pipefail", file]
   if (file.endsWith(".test.ts")) return ["vitest", "run", "--root", Path.dirname(file), file]
@@ -113,7 +113,7 @@ export const run = (job: Job, timeout: number): Promise<Run> =>
     const until = block.info["until"]
     const child = ChildProcess.spawn(program!, args, {
       cwd: folder,
-      // a group of its own: a program that hangs goes with all that it started
+      // In a process group of its own, a program that hangs can be killed together with its children.
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", PORT: "0" }
@@ -140,7 +140,7 @@ export const run = (job: Job, timeout: number): Promise<Run> =>
     })
   })
 
-/** The lines that an output lacks. `…` in a line fits any text. Lines of a runner may come before or after the parent's. */
+/** The expected lines that an output lacks. `…` in a line matches any text. Order is not checked: lines of runners and parent mix. */
 export const missingOutput = (output: string, expected: string): ReadonlyArray<string> => {
   const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
   const pattern = (line: string): RegExp =>

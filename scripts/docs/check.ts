@@ -19,14 +19,14 @@ const blocks = pages
   .filter((page) => given.length === 0 || given.includes(page))
   .flatMap((page) => blocksOf(page, Fs.readFileSync(Path.join(repository, page), "utf8")))
 
-/** Installs the package, and what the blocks import, from a tarball and the registry. */
+/** Installs the package from a tarball, and the packages that the blocks import from the registry. */
 const install = (): void => {
   const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", root]
   const [packed] = JSON.parse(execFileSync("npm", pack, { cwd: repository, encoding: "utf8" }))
   const versions = ["effect", "typescript", "@types/node", "vitest", "@effect/vitest", "@effect/platform-node"].map(
     (name) => `${name}@${manifest.devDependencies[name]}`
   )
-  // the documents bundle by rolldown, which tsdown brings here
+  // Blocks that bundle import rolldown. This repository has rolldown only as a dependency of tsdown.
   const others = ["rolldown", ...blocks.flatMap(({ info }) => info["packages"]?.split(" ") ?? [])]
   Fs.writeFileSync(Path.join(root, "package.json"), JSON.stringify({ private: true, type: "module" }))
   const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", `./${packed.filename}`, ...versions]

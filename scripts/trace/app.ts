@@ -1,4 +1,7 @@
-/** The program that `npm run trace:call` traces: one runner, one function. Writes the times between which things happen. */
+/**
+ * The program that `npm run trace:call` traces: one runner and one function. Writes the start and end of the boot, of the
+ * call and of the idle stop to `windows.json`.
+ */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -9,7 +12,7 @@ import { Flame, FlameLayer, Pool } from "effect-flame"
 const square = Flame.fn("square", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) => Effect.succeed(n * n))
 
 const now = Effect.sync(() => performance.timeOrigin + performance.now())
-/** Long enough for all that follows a call, an acknowledgement or a timer's rearming. */
+/** Time for the work that follows a call, such as an acknowledgement or the rearming of a timer. */
 const quiet = Effect.sleep("300 millis")
 
 const app = Effect.gen(function* () {

@@ -1,8 +1,8 @@
 /**
- * `npm run trace:call [-- --functions]`: which functions of src a boot, a warm call and an idle stop enter, in order, on
- * the parent and on the runner. A newcomer reads the code in this order.
+ * `npm run trace:call [-- --functions]`: prints the functions of src that a boot, a warm call and an idle stop enter, in
+ * order, on the parent and on the runner. A newcomer reads the code in this order.
  *
- * Without `--functions` each file stands once, with how many of its functions were entered.
+ * Without `--functions` each file is printed once, with the number of its functions that were entered.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
@@ -18,14 +18,14 @@ interface Entered {
 
 interface Trace {
   readonly names: ReadonlyArray<Entered>
-  /** Numbers of functions and times, in turn. */
+  /** Pairs of numbers, one after the other: index of a function in `names`, and the time of its entry. */
   readonly entries: ReadonlyArray<number>
 }
 
 interface Traced {
   /** The parent's process id. */
   readonly parent: number
-  /** The times between which each thing happened. */
+  /** The start and end of each traced step, in milliseconds since the epoch. */
   readonly windows: Readonly<Record<"boot" | "call" | "stop", readonly [number, number]>>
 }
 

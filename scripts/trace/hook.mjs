@@ -1,5 +1,5 @@
 /**
- * Loaded ahead of a program (`--import`), records each entry of a function of src, in order, with its time.
+ * A hook for `--import`: records each entry of a function of src, in order, with its time.
  *
  * V8's coverage counts functions but does not order them. The hook therefore writes a call of `entered` at the start of
  * each function while a module is loaded. `TRACE_FOLDER` gets one file per process, when the process exits.
@@ -12,7 +12,7 @@ import { parseAst } from "rolldown/parseAst"
 
 const src = new URL("../../src/", import.meta.url).href
 
-/** The functions of src by number, and what was entered: numbers and times in turn. */
+/** The functions of src by number; and the entries: a function's number and a time, one after the other. */
 const names = []
 const entries = []
 
@@ -25,7 +25,7 @@ process.once("exit", () => {
   writeFileSync(file, JSON.stringify({ names, entries }))
 })
 
-/** The name by which a reader finds a function: its own, or that of what holds it. */
+/** The name by which a reader finds a function: its own, or the name of the variable, property or call that holds the function. */
 const nameOf = (node, parent) => {
   if (node.id?.name !== undefined) return node.id.name
   const key = parent?.key?.name ?? parent?.id?.name ?? parent?.left?.property?.name
@@ -63,7 +63,7 @@ const instrument = (url, source) => {
     names.push({ file, name: name.trim(), line })
     if (node.body.type === "BlockStatement") insertions.push([node.body.start + 1, `${call};`])
     else {
-      // an arrow whose body is an object stands in parentheses, which the tree does not hold
+      // Parentheses around the body are not in the syntax tree, so the insertion goes right behind the arrow.
       const start = code.indexOf("=>", node.params.at(-1)?.end ?? node.start) + 2
       insertions.push([start, `(${call},`], [node.end, ")"])
     }

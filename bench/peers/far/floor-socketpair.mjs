@@ -1,4 +1,4 @@
-// Echoes bytes: no frames, no ids, nothing between read and write.
+// Echoes bytes without frames and ids: writes what it reads.
 import net from "node:net"
 const pair = new net.Socket({ fd: 3, readable: true, writable: true })
 pair.on("data", (bytes) => pair.write(bytes))

@@ -41,7 +41,7 @@ export const handlers = {
   hang: () => Effect.never,
   pid: () => Effect.sync(() => process.pid),
   exit: () => Effect.sync(() => process.exit(7)),
-  // one at a time: a chunk of Effect's would be one message of many MiB
+  // One item at a time: a chunk of Effect's Stream would become one message of many MiB.
   chunks: ({ n, size }) =>
     Stream.range(0, n - 1).pipe(
       Stream.rechunk(1),
@@ -50,7 +50,7 @@ export const handlers = {
   items: itemStream
 }
 
-/** The functions of one client, as effect-loops.mjs wants them. */
+/** The functions of one client, in the form that effect-loops.mjs takes. */
 export const ofClient = (client) => ({
   echo: (a) => client.echo(a),
   blob: (a) => client.blob(a),

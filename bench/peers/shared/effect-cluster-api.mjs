@@ -1,4 +1,4 @@
-// One entity type with the same functions, and a RunnerStorage with the list that the caller gave at the start (no SQL database).
+// One entity type with the benchmark's functions, and a RunnerStorage with a fixed list of runners instead of an SQL database.
 import { NodeClusterSocket } from "@effect/platform-node"
 import { Effect, Layer, Logger, Option } from "effect"
 import { Entity, MachineId, MessageStorage, Runner, RunnerAddress, RunnerStorage } from "effect/cluster"
@@ -27,7 +27,7 @@ const staticStorage = (ports, me) =>
     })
   )
 
-/** bounded: the stock mailbox (4096), else unbounded so that 10 000 calls at once fit. */
+/** The layer of a member. bounded: the stock mailbox of 4096 messages. Otherwise unbounded, so that 10 000 calls at once fit. */
 export const clusterLayer = (ports, me, bounded) =>
   NodeClusterSocket.layer({
     storage: "byo",
