@@ -112,6 +112,12 @@ const checkWaiting = (world: PoolWorld): void => {
   if (suspects.length > 0) {
     const isEmpty = (_: Runner) => world.isReady(_) && _.slots.size + _.leases.size === 0
     expect(!open.some(isEmpty), "no suspect is forgotten while a runner is empty")
+    const isLost = [...world.runners.values()].some((_) => _.phase === "ended")
+    const comes = world.mayGrow() || (isLost && backoffUntil === undefined)
+    expect(
+      open.length === 0 || comes || world.isSuspectTried(),
+      "no suspect is forgotten where no empty runner can come"
+    )
     if (world.closed) expect(world.live() > 0, "a closed pool gives up suspects that nobody can serve")
   }
   if (roots.length > 0) expect(open.length === 0, "no waiter is forgotten while a slot is free")

@@ -88,6 +88,8 @@ export class PoolWorld {
   lastTick = -Infinity
   /** Since when nobody calls, waits or leases; undefined while somebody does. */
   quietSince: number | undefined = 0
+  /** When a suspect got a runner of its own last. */
+  isolatedAt = -Infinity
   /** Runners that took calls when the step began, by the pool's own account. */
   private ready: ReadonlySet<number> = new Set()
   /** Boots of the last step. */
@@ -107,6 +109,12 @@ export class PoolWorld {
   /** Waiting calls that may run anywhere. */
   roots(): Array<Call> {
     return this.in("waiting").filter((_) => _.lease < 0 && !_.wish && !_.nested && !_.isSuspect)
+  }
+
+  /** Whether a suspect has a runner of its own that its next seconds may end. */
+  isSuspectTried(): boolean {
+    const isAlone = [...this.runners.values()].some((_) => _.suspect !== undefined && _.phase !== "ended")
+    return isAlone && this.now < this.isolatedAt + this.options.crashLoopTime
   }
 
   /** Waiting calls that may have ended their runners. */
@@ -348,14 +356,15 @@ export class PoolWorld {
   private isolated(call: Call, runner: Runner): void {
     expect(this.takesAny(runner), "a recycled runner gets no suspects")
     expect(!this.suspects().some((_) => _.turn < call.turn), "suspects are served in order")
-    if (runner.slots.size + runner.leases.size === 0) runner.suspect = call
-    else {
-      expect(
-        this.closed || this.runners.size >= this.options.max,
-        "a suspect shares only where no other runner can come"
-      )
-      const isAlone = [...this.runners.values()].some((_) => _.suspect !== undefined && _.phase !== "ended")
-      expect(!isAlone, "a suspect waits for the runner of another one")
+    if (runner.slots.size + runner.leases.size === 0) {
+      runner.suspect = call
+      this.isolatedAt = this.now
+    } else {
+      const { backoffUntil, booting } = Policy.snapshot(this.pool)
+      const isPaused = backoffUntil !== undefined
+      const isFull = this.closed || isPaused || this.runners.size >= this.options.max
+      expect(isFull && booting === 0, "a suspect shares only where no other runner can come")
+      expect(!this.isSuspectTried(), "a suspect waits for the runner of another one for crashLoopTime")
     }
     runner.calls++
     this.seat(call, runner, { calls: new Set() })

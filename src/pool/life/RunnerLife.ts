@@ -196,6 +196,8 @@ const ready = (
   runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
   // a runner that was told to go during its handshake has sent its Draining already
   if (handle.isDraining) handle.events.draining()
+  // The policy gave this boot up after the handshake, and before this turn: nobody has told the runner to leave.
+  if (Deferred.isDoneUnsafe(runner.givenUp)) runner.leave(runner.why ?? "close", engine.settings.drainTimeout)
 }
 
 /** The end of a session, and the calls that it had. */

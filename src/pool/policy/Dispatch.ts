@@ -87,15 +87,32 @@ export const serveSuspects = (pool: State.PolicyState): void => {
     const runner = empty ?? (mustShare(pool) ? freeSlots.pick() : undefined)
     if (runner === undefined) return
     State.dequeue(pool, ticket)
-    if (empty !== undefined) pool.table.isolate(runner, true)
+    if (empty !== undefined) {
+      pool.table.isolate(runner, true)
+      pool.deadlines.remove(pool.sharing)
+      pool.sharing.at = pool.now + pool.options.crashLoopTime
+    }
     dispatch(pool, ticket, runner)
   }
 }
 
+/** Sets the alarm that lets suspects share while one of them has a runner of its own. Clears the alarm where none waits. */
+export const watchSuspects = (pool: State.PolicyState): void => {
+  const { deadlines, sharing, suspects, table } = pool
+  const isNeeded = suspects.size > 0 && table.alone > 0 && pool.now < sharing.at
+  if (isNeeded && sharing.heapIndex < 0) State.setAlarm(pool, sharing, sharing.at)
+  else if (!isNeeded) deadlines.remove(sharing)
+}
+
+/**
+ * Whether no empty runner will come soon: none boots, and no lost runner is about to make room for a boot. A suspect that
+ * has run alone for `crashLoopTime` may run for days, and so may the calls of a runner that retires or drains.
+ */
 const mustShare = (pool: State.PolicyState): boolean => {
-  const { all, alone, booting, ready } = pool.table
-  if (alone > 0 || booting > 0) return false
-  return pool.closed || (all.size === ready && all.size >= pool.options.max)
+  const { all, alone, booting, lost } = pool.table
+  if (booting > 0 || (alone > 0 && pool.now < pool.sharing.at)) return false
+  if (pool.closed || pool.backoff.runs(pool.now)) return true
+  return lost === 0 && all.size >= pool.options.max
 }
 
 const putBack = (pool: State.PolicyState, queue: WaitQueue, ticket: Ticket): void => {

@@ -241,6 +241,7 @@ const settle = (state: PolicyState): void => {
   if (state.closed && state.waits > 0 && table.live === 0) giveUp(state, "PoolClosed")
   // After the calls are served: an outage is over for callers once none of them waits.
   if (backoff.since !== undefined) Growth.review(state)
+  if (suspects.size > 0 || state.sharing.heapIndex >= 0) Dispatch.watchSuspects(state)
   Shrinking.watch(state)
 }
 

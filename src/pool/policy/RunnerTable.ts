@@ -25,7 +25,7 @@ export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
 
 /** Something of the pool or of one runner that is due at a time. */
 export interface Alarm extends Deadline {
-  readonly kind: "backoff" | "patience" | "window" | "rest" | "idle" | "lifetime"
+  readonly kind: "backoff" | "patience" | "sharing" | "window" | "rest" | "idle" | "lifetime"
   readonly runner: RunnerEntry | undefined
 }
 
@@ -118,6 +118,8 @@ export class RunnerTable {
   ready = 0
   /** Runners on which a suspect runs alone. */
   alone = 0
+  /** Runners whose session is over, and that are not removed yet. */
+  lost = 0
   /** Ready ones that are unresponsive. */
   mute = 0
   /** Slots taken on all, and offered by all. */
@@ -170,6 +172,7 @@ export class RunnerTable {
 
   remove(runner: RunnerEntry): void {
     this.enter(runner, "lost")
+    this.lost--
     this.all.delete(runner.index)
   }
 
@@ -244,6 +247,6 @@ export class RunnerTable {
     else if (runner.phase === "ready") {
       this.ready += by
       if (!runner.responsive) this.mute += by
-    }
+    } else if (runner.phase === "lost") this.lost += by
   }
 }

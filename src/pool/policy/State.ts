@@ -54,6 +54,8 @@ export interface PolicyState {
   readonly backoff: Backoff
   readonly window: Window
   readonly rest: Rest
+  /** Rings, for suspects that wait, when the latest one with a runner of its own has run for `crashLoopTime`. */
+  readonly sharing: Alarm
   /** Commands of the current step so far. `Policy.none` until the first one. */
   commands: Array<Command>
 }
@@ -75,6 +77,7 @@ export const make = (options: Options, seed: number): PolicyState => ({
   backoff: new Backoff(seed),
   window: { start: 0, peak: 0, alarm: { kind: "window", runner: undefined, at: 0, heapIndex: -1 } },
   rest: { since: undefined, isResting: false, alarm: { kind: "rest", runner: undefined, at: 0, heapIndex: -1 } },
+  sharing: { kind: "sharing", runner: undefined, at: 0, heapIndex: -1 },
   commands: []
 })
 
@@ -99,8 +102,8 @@ export const reject = (pool: PolicyState, ticket: Ticket, why: RejectReason): vo
 
 export const setAlarm = (pool: PolicyState, alarm: Alarm, at: number): void => {
   pool.deadlines.remove(alarm)
-  if (at === Infinity) return
   alarm.at = at
+  if (at === Infinity) return
   pool.deadlines.insert(alarm)
 }
 

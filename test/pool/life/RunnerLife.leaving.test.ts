@@ -1,12 +1,40 @@
 /** What becomes of a runner that somebody else than its pool wants gone, as the backend tells it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema, Scope, Stream } from "effect"
 import { Backend, type Leaving } from "../../../src/backend/Backend.ts"
 import { Evicted } from "../../../src/error/RunnerExit.ts"
 import * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
 import { Flame } from "../../../src/index.ts"
 import { Current } from "../../../src/function/Current.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
+
+describe("a boot that is given up in a turn about the end of its handshake", () => {
+  it.effect("ends at once, given up or told to leave [C242]", () =>
+    Effect.gen(function* () {
+      const where = Flame.fn("where", { success: Schema.String }, () => Effect.map(Current, ({ id }) => id))
+      const ends = new Set<string | undefined>()
+      for (let turns = 0; turns < 60; turns++) {
+        const [tags, scope] = [[] as Array<string>, yield* Scope.make()]
+        const pools = Pool.layer({ min: 1, max: 1 }).pipe(Layer.provide(MemoryBackend.layer({ functions: [where] })))
+        const building = Layer.buildWithScope(Layer.fresh(pools), scope)
+        // The fibers of the pool yield at every step, as a fiber that has run for long does at any step.
+        const pool = Context.get(yield* Effect.provideService(building, Scheduler.MaxOpsBeforeYield, 3), Pool)
+        const connected = yield* Deferred.make<void>()
+        const reading = yield* Stream.runForEach(pool.events, (event) => {
+          tags.push(event._tag)
+          return event._tag === "BootProgress" ? Deferred.succeed(connected, undefined) : Effect.void
+        }).pipe(Effect.forkChild({ startImmediately: true }))
+        yield* Deferred.await(connected)
+        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+        // No time passes: nobody is killed at the end of a drain.
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(reading)
+        ends.add(tags.at(-1))
+      }
+      assert.deepStrictEqual([...ends], ["BootGivenUp", "RunnerGone"])
+    })
+  )
+})
 
 describe("a runner that is told to leave", () => {
   it.effect("gets no call of one who calls as soon as that is heard", () =>

@@ -288,6 +288,41 @@ describe("Policy: calls that may end their runners", () => {
     assert.deepStrictEqual(probe.resize({ max: 1 }), [])
     assert.deepStrictEqual(probe.suspect("poison"), ["poison on 0"])
   })
+
+  it("share a runner while boots keep failing below max [C241]", () => {
+    const probe = warm(2, { max: 3, concurrency: 2 })
+    assert.deepStrictEqual(probe.submitAll("a", "poison"), ["a on 0", "poison on 1"])
+    probe.lost(1)
+    assert.deepStrictEqual(probe.suspect("poison"), ["boot 2"])
+    assert.deepStrictEqual(probe.failBoot(2), ["poison on 0"])
+  })
+
+  it("share a runner where another one retires or drains for as long as its calls run [C241]", () => {
+    for (const isRetiring of [true, false]) {
+      const probe = warm(3, { max: 3, concurrency: 2, ...(isRetiring ? { maxCalls: 1 } : {}) })
+      assert.deepStrictEqual(probe.submitAll("days"), ["days on 0"])
+      if (isRetiring) probe.resize({ maxCalls: undefined })
+      else probe.send({ _tag: "RunnerDraining", runner: 0 })
+      assert.deepStrictEqual(probe.submitAll("a", "poison"), ["a on 1", "poison on 2"])
+      probe.lost(2)
+      probe.gone(2)
+      probe.resize({ max: 2 })
+      assert.deepStrictEqual(probe.suspect("poison"), ["poison on 1"])
+    }
+  })
+
+  it("wait for the runner of another suspect for crashLoopTime only [C241]", () => {
+    const probe = warm(2, { max: 2, concurrency: 2, crashLoopTime: 10_000 })
+    probe.wait(10_000)
+    assert.deepStrictEqual(probe.submitAll("a", "b", "c", "d"), ["a on 0", "b on 1", "c on 1", "d on 0"])
+    probe.release("a")
+    probe.lost(1)
+    assert.deepStrictEqual([...probe.suspect("b"), ...probe.suspect("c")], [])
+    probe.gone(1)
+    assert.deepStrictEqual(probe.ready(2), ["b on 2"])
+    assert.deepStrictEqual(probe.wait(9_999), [])
+    assert.deepStrictEqual(probe.wait(1), ["c on 0"])
+  })
 })
 
 describe("Policy: losing runners", () => {
