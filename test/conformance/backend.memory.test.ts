@@ -7,7 +7,7 @@ import { backendConformance, conformanceFunctions, MemoryRunners } from "../../s
 
 const layer = MemoryBackend.layer({ functions: conformanceFunctions })
 
-/** The backend whose runners never say anything. */
+/** A backend whose runners never send Hello. */
 const silent = Layer.effect(
   Backend,
   Effect.gen(function* () {
@@ -16,7 +16,7 @@ const silent = Layer.effect(
   })
 ).pipe(Layer.provide(Layer.fresh(layer)))
 
-/** The backend whose runners end as soon as they exist. */
+/** A backend whose runners end as soon as they exist. */
 const ending = Layer.effect(
   Backend,
   Effect.map(Backend, (backend) => ({

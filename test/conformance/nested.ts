@@ -1,4 +1,7 @@
-/** C53 on runners that are processes of their own: functions that call others, through their parent's pools. */
+/**
+ * Tests of C53 on runners that are processes of their own: functions that call other functions through the pools of
+ * their parent.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -14,7 +17,7 @@ import { directs, dive, nested, repeats, Second, through } from "../fixtures/con
 import { reasonOf, type Scene, type Watch } from "../fixtures/conformance-process/harness.ts"
 import type { Line } from "../fixtures/conformance-process/stage.ts"
 
-/** Where the runners of the suite are. */
+/** The runners of the suite, and how to signal them. */
 export interface NestedOptions {
   /** Runs a test on a pool of runners that serve `functions.ts`, and checks that nothing is left. */
   readonly onPool: <A, E>(
@@ -25,17 +28,17 @@ export interface NestedOptions {
   readonly signal: (where: Pick<Line, "pid" | "host">, signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
 }
 
-/** Runners, in the order in which they became ready. */
+/** The runners, in the order in which they became ready. */
 const ready = (events: Watch) => events.of("RunnerReady").map(({ runner }) => runner)
 
-/** Begins a function that calls another one, and waits until that runs. */
+/** Starts a function that calls another function, and waits until the inner function runs. */
 const direct = (key: string, second: boolean) =>
   Effect.forkScoped(Flame.call(directs, { key, second }), { startImmediately: true })
 
 /** Registers the tests of nested calls. */
 export const nestedConformance = (name: string, { onPool, signal }: NestedOptions): unknown =>
   describe(`[C53] a call inside a function on ${name}`, () => {
-    it.live("is made by the parent, on the slot of its caller", () =>
+    it.live("is made by the parent and runs on the slot of its caller", () =>
       onPool({}, ({ events }) =>
         Effect.gen(function* () {
           assert.strictEqual(yield* Flame.call(nested), 3)
@@ -44,7 +47,7 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
 
-    it.live("ends deeper than there are slots, on a runner for one call", () =>
+    it.live("ends when calls are nested deeper than there are slots, and runners serve one call each", () =>
       onPool({ maxCalls: 1 }, ({ events }) =>
         Effect.gen(function* () {
           const first = yield* Flame.call(dive, { left: 30 })
@@ -55,7 +58,7 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
 
-    it.live("ends on a runner that was told to go", () =>
+    it.live("ends on a runner that got SIGTERM while the call ran", () =>
       onPool({}, ({ events, stage }) =>
         Effect.gen(function* () {
           const call = yield* direct("a", false)
@@ -70,7 +73,7 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
 
-    it.live("begins on a runner that was told to go", () =>
+    it.live("can begin on a runner that has got SIGTERM", () =>
       onPool({}, ({ events, stage }) =>
         Effect.gen(function* () {
           const call = yield* Effect.forkScoped(Flame.call(repeats, { key: "a" }), { startImmediately: true })
@@ -100,7 +103,7 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
 
-    it.live("fails where it was made when its own runner is killed", () =>
+    it.live("fails in the calling function when the runner of the inner call is killed", () =>
       onPool({}, ({ stage }) =>
         Effect.gen(function* () {
           yield* Layer.build(Second.layer({ max: 1, reasonGrace: "2 seconds" }))
@@ -113,7 +116,7 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
 
-    it.live("is told that a pool is not there", () =>
+    it.live("fails in the calling function when the parent has no such pool", () =>
       onPool({}, () =>
         Effect.gen(function* () {
           const said = yield* Flame.call(directs, { key: "a", second: true })
@@ -125,7 +128,7 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
 
-    it.live("carries large values both ways", () =>
+    it.live("carries large values in both directions", () =>
       onPool({}, () =>
         Effect.gen(function* () {
           const payload = Buffer.alloc(20_000_000, "nested")

@@ -1,4 +1,4 @@
-/** What the suites of streams, groups and placed services share: how they register tests, and what they look at. */
+/** Registers the tests of streams, groups and placed services on a backend, and watches the runners of that backend. */
 import * as Assert from "node:assert/strict"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -9,13 +9,13 @@ import { Backend, type RunnerProcess } from "../../src/backend/Backend.ts"
 import * as FlameError from "../../src/error/FlameError.ts"
 
 export interface SuiteOptions<E> {
-  /** Groups tests, as that of vitest does. */
+  /** `describe` of vitest, or a stand-in. */
   readonly describe: (name: string, body: () => void) => void
-  /** Registers a test with its limit in milliseconds, as that of vitest does. */
+  /** `it` of vitest, or a stand-in. The limit is in milliseconds. */
   readonly it: (name: string, test: () => Promise<void>, limit: number) => void
-  /** The backend; its runners serve the functions of the suite. */
+  /** The backend. Its runners serve the functions of the suite. */
   readonly layer: Layer.Layer<Backend, E>
-  /** How long a test may take, in milliseconds. Default 30 s. */
+  /** Limit of one test in milliseconds. Default 30 000. */
   readonly limit?: number
 }
 
@@ -27,7 +27,7 @@ export const testOn =
     it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)
   }
 
-/** The runners that a backend launches while `use` runs, for a test that ends one. */
+/** Collects the runners that a backend launches while `use` runs, for a test that ends a runner. */
 export const watched = <A, E, R>(use: (runners: ReadonlyArray<RunnerProcess>) => Effect.Effect<A, E, R>) =>
   Effect.flatMap(Backend, (backend) => {
     const launched: Array<RunnerProcess> = []

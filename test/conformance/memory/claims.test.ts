@@ -39,7 +39,7 @@ import {
 
 const outage = (count: number) => Array.from({ length: count }, () => new LaunchFailed({ detail: "no process slots" }))
 
-/** Options of a pool that note when each boot begins. */
+/** Options of a pool that record when each boot begins. */
 const bootTimes = (beforeBoot: (nth: number) => Effect.Effect<void, unknown> = () => Effect.void) => {
   const times: Array<number> = []
   return {
@@ -50,9 +50,9 @@ const bootTimes = (beforeBoot: (nth: number) => Effect.Effect<void, unknown> = (
   }
 }
 
-describe("boots", () => {
+describe("a boot", () => {
   poolTest(
-    "[C52] reports a boot over bootTimeout, and leaves nothing of it",
+    "[C52] that takes longer than bootTimeout is reported, and nothing of the boot is left",
     { bootTimeout: "10 seconds", before: (faults) => faults.muteBoots(true) },
     function* ({ events, faults, runners }) {
       const a = yield* waiting("a")
@@ -74,7 +74,7 @@ describe("boots", () => {
   )
 
   poolTest(
-    "[C52] counts beforeBoot and launch in bootTimeout",
+    "[C52] has one bootTimeout for beforeBoot and launch together",
     {
       bootTimeout: "10 seconds",
       beforeBoot: () => Effect.sleep("6 seconds"),
@@ -91,7 +91,7 @@ describe("boots", () => {
 
   const atOnce = bootTimes()
   poolTest(
-    "[C54] makes one pause of several boots that fail at once, and no storm",
+    "[C54] that fails together with others causes one pause for all of them",
     { max: 5, ...atOnce.setup },
     function* ({ events, faults }) {
       yield* faults.failBoots(...outage(1_000))
@@ -122,7 +122,7 @@ describe("boots", () => {
     Effect.andThen(Effect.sleep(nth === 2 ? 950 : 0), nth <= 2 ? Effect.fail("no") : Effect.void)
   )
   poolTest(
-    "[C54] makes one pause of boots of one outage that fail one after the other",
+    "[C54] that fails after others of the same outage causes no further pause",
     { max: 2, ...apart.setup },
     function* () {
       yield* burst("a", "b")
@@ -136,7 +136,7 @@ describe("boots", () => {
   )
 
   poolTest(
-    "[C54] begins the pauses anew once a boot has succeeded",
+    "[C54] that succeeds resets the pauses to their first length",
     { max: 1 },
     function* ({ events, faults, runners }) {
       yield* faults.failBoots(...outage(4))
@@ -156,7 +156,7 @@ describe("boots", () => {
   )
 
   poolTest(
-    "[C54] makes one pause of several boots that cannot heal, whose callers are all told",
+    "[C54] that cannot heal causes one pause, and fails every caller that waits",
     { max: 5 },
     function* ({ faults }) {
       const cause = new Forbidden({ verb: "create", resource: "pods", detail: "no role" })
@@ -174,7 +174,7 @@ describe("boots", () => {
   )
 
   poolTest(
-    "does not make a storm of a beforeBoot that interrupts itself",
+    "whose beforeBoot interrupts itself is retried with pauses",
     { beforeBoot: () => Effect.interrupt },
     function* ({ events }) {
       yield* waiting("a", { timeout: "1 hour" })
@@ -184,21 +184,25 @@ describe("boots", () => {
   )
 })
 
-describe("callers", () => {
-  poolTest("[C56] drops the result of a call whose caller has timed out", { max: 1 }, function* ({ board, pool }) {
-    const a = yield* start(Flame.call(stubborn, { name: "a" }, { timeout: "1 second" }))
-    yield* started("a")
-    const next = yield* start(Flame.call(twice, { n: 4 }))
-    yield* pass("1 second")
-    assert.strictEqual((yield* reason(a))._tag, "TimedOut")
-    assert.deepInclude(yield* pool.status, { busySlots: 1, waiting: 1 })
-    yield* finish("a")
-    assert.strictEqual(yield* value(next), 8)
-    assert.deepInclude((yield* pool.status).totals, { calls: 2, succeeded: 1, failed: 1 })
-    assert.deepStrictEqual(board.order, ["a"])
-  })
+describe("a caller", () => {
+  poolTest(
+    "[C56] that has timed out does not get the late result of its call",
+    { max: 1 },
+    function* ({ board, pool }) {
+      const a = yield* start(Flame.call(stubborn, { name: "a" }, { timeout: "1 second" }))
+      yield* started("a")
+      const next = yield* start(Flame.call(twice, { n: 4 }))
+      yield* pass("1 second")
+      assert.strictEqual((yield* reason(a))._tag, "TimedOut")
+      assert.deepInclude(yield* pool.status, { busySlots: 1, waiting: 1 })
+      yield* finish("a")
+      assert.strictEqual(yield* value(next), 8)
+      assert.deepInclude((yield* pool.status).totals, { calls: 2, succeeded: 1, failed: 1 })
+      assert.deepStrictEqual(board.order, ["a"])
+    }
+  )
 
-  poolTest("[C56] drops the result of a call whose caller was interrupted", { max: 1 }, function* ({ pool }) {
+  poolTest("[C56] that was interrupted does not get the late result of its call", { max: 1 }, function* ({ pool }) {
     const a = yield* start(Flame.call(stubborn, { name: "a" }))
     yield* started("a")
     const next = yield* start(Flame.call(twice, { n: 4 }))
@@ -213,7 +217,7 @@ describe("callers", () => {
     assert.deepInclude((yield* pool.status).totals, { calls: 2, succeeded: 1, failed: 0 })
   })
 
-  poolTest("waits for finalizers on the runner when a caller is interrupted", {}, function* ({ board }) {
+  poolTest("that is interrupted waits for the finalizers on the runner", {}, function* ({ board }) {
     const a = yield* start(Flame.call(tidy, { name: "a" }))
     yield* started("a")
     const interrupting = yield* start(Fiber.interrupt(a))
@@ -225,7 +229,7 @@ describe("callers", () => {
   })
 
   poolTest(
-    "[C57] leaves nothing behind of a caller that is interrupted while it waits",
+    "[C57] that is interrupted while it waits for a slot leaves nothing behind",
     { max: 1, before: (faults) => faults.delayBoots("5 seconds") },
     function* ({ board, events, pool, runners }) {
       const booting = yield* waiting("a", { timeout: "1 minute" })
@@ -249,10 +253,10 @@ describe("callers", () => {
 
   const idle = { max: 2, idleTimeToLive: "30 seconds" } as const
   poolTest(
-    "[C58] lets a call succeed that comes at the moment of the idle stop",
+    "[C58] whose call arrives in any turn of an idle stop gets its result",
     idle,
     function* ({ faults, onFrame }) {
-      // before, in and after the turns in which the runner gets its Drain, says goodbye and is removed
+      // The 60 turns include those in which the runner gets its Drain, sends its goodbye and is removed.
       for (let turn = 0; turn < 60; turn++) {
         const call = Deferred.makeUnsafe<Fiber.Fiber<number, unknown>>()
         const context = yield* Effect.context<Pool>()
@@ -272,30 +276,34 @@ describe("callers", () => {
     }
   )
 
-  poolTest("[C58] lets a call succeed that comes with the same tick of the clock", idle, function* () {
-    for (const first of ["call", "stop"]) {
-      yield* Flame.call(twice, { n: 1 })
-      const early = "29999 millis"
-      const wait =
-        first === "call" ? Effect.sleep("30 seconds") : Effect.andThen(Effect.sleep(early), Effect.sleep("1 millis"))
-      const call = yield* start(Effect.andThen(wait, Flame.call(twice, { n: 2 })))
-      yield* pass(early)
-      yield* pass("1 millis")
-      assert.strictEqual(yield* value(call), 4)
+  poolTest(
+    "[C58] whose call arrives at the same tick of the clock as the idle stop gets its result",
+    idle,
+    function* () {
+      for (const first of ["call", "stop"]) {
+        yield* Flame.call(twice, { n: 1 })
+        const early = "29999 millis"
+        const wait =
+          first === "call" ? Effect.sleep("30 seconds") : Effect.andThen(Effect.sleep(early), Effect.sleep("1 millis"))
+        const call = yield* start(Effect.andThen(wait, Flame.call(twice, { n: 2 })))
+        yield* pass(early)
+        yield* pass("1 millis")
+        assert.strictEqual(yield* value(call), 4)
+      }
     }
-  })
+  )
 })
 
-/** Runs `f` after so many microtasks and then so many turns of the event loop. */
+/** Runs `f` after a number of microtasks, and then a number of turns of the event loop. */
 const afterTurns = (microtasks: number, turns: number, f: () => void): void => {
   if (microtasks > 0) queueMicrotask(() => afterTurns(microtasks - 1, turns, f))
   else if (turns > 0) setImmediate(() => afterTurns(0, turns - 1, f))
   else f()
 }
 
-describe("closing", () => {
+describe("a pool that closes", () => {
   poolTest(
-    "[C59] lets calls in flight finish within drainTimeout, then everything is gone",
+    "[C59] lets calls in flight finish within drainTimeout, and leaves nothing behind",
     { max: 2, drainTimeout: "30 seconds" },
     function* ({ board, close, events, faults, pool, runners }) {
       const a = yield* long("a")
@@ -322,7 +330,7 @@ describe("closing", () => {
   )
 
   poolTest(
-    "[C59] interrupts what still runs at drainTimeout, whose caller is told that its runner had to go",
+    "[C59] interrupts calls that still run at drainTimeout, and tells their callers why the runner ended",
     { drainTimeout: "30 seconds" },
     function* ({ board, close, pool, runners }) {
       const a = yield* long("a")
@@ -349,7 +357,7 @@ describe("closing", () => {
   )
 
   poolTest(
-    "[C59] gives finalizers cancelGrace at the end, and no more",
+    "[C59] gives finalizers at most cancelGrace at the end",
     { drainTimeout: "30 seconds", cancelGrace: "5 seconds" },
     function* ({ close, runners, board }) {
       const a = yield* start(Flame.call(tidy, { name: "a" }))
@@ -368,14 +376,14 @@ describe("closing", () => {
         gone: true
       })
       assert.strictEqual(runners.now, 0)
-      // the function itself shares the process of this test
+      // A runner in memory shares the process of this test, so the function is still running.
       yield* finish("a")
       assert.isFalse(board.running.has("a"))
     }
   )
 
   poolTest(
-    "[C59] gives up boots, and runs casts that wait on the slots that are there",
+    "[C59] gives up its boots, and runs the waiting casts on the slots that exist",
     { max: 1, drainTimeout: "30 seconds" },
     function* ({ board, close, events, pool }) {
       yield* long("a")
@@ -393,7 +401,7 @@ describe("closing", () => {
   )
 
   poolTest(
-    "[C59] closes at once while it only boots, and says so to those that wait",
+    "[C59] closes at once when all of its runners are booting, and fails the waiting calls",
     { before: (faults) => faults.delayBoots("1 minute") },
     function* ({ close, logs }) {
       const a = yield* waiting("a")
@@ -406,7 +414,7 @@ describe("closing", () => {
   )
 
   poolTest(
-    "[C59] closes by drain too, and the layer's end then has nothing to do",
+    "[C59] closes by `drain` too, after which the end of its layer has nothing to do",
     { drainTimeout: "30 seconds" },
     function* ({ pool, runners }) {
       const a = yield* long("a")
@@ -422,7 +430,7 @@ describe("closing", () => {
   )
 
   poolTest(
-    "[C59] goes on closing when the one who waits for a drain is interrupted",
+    "[C59] goes on closing when the fiber that waits for `drain` is interrupted",
     { drainTimeout: "30 seconds" },
     function* ({ close, pool, runners }) {
       const a = yield* long("a")
@@ -441,7 +449,7 @@ describe("closing", () => {
   )
 
   poolTest(
-    "[C59] lets the call run that got the runner whose boot succeeds as the pool closes",
+    "[C59] runs the call whose runner becomes ready at the moment of the close",
     {},
     function* ({ close, onFrame, runners }) {
       onFrame(Kind.Welcome, () => void Effect.runFork(close))
@@ -452,21 +460,25 @@ describe("closing", () => {
     }
   )
 
-  poolTest("[C59] ends the events with the last of what happened", {}, function* ({ close, events, pool }) {
-    const all = yield* start(Stream.runCollect(pool.events))
-    yield* Flame.call(twice, { n: 1 })
-    yield* close
-    assert.deepStrictEqual(
-      (yield* value(all)).map(({ _tag }) => _tag).filter((tag) => tag !== "BootProgress"),
-      ["BootStarted", "RunnerReady", "PoolClosing", "RunnerDraining", "RunnerGone"]
-    )
-    assert.deepStrictEqual(yield* value(all), events)
-  })
+  poolTest(
+    "[C59] reports its last end of a runner before the end of its events",
+    {},
+    function* ({ close, events, pool }) {
+      const all = yield* start(Stream.runCollect(pool.events))
+      yield* Flame.call(twice, { n: 1 })
+      yield* close
+      assert.deepStrictEqual(
+        (yield* value(all)).map(({ _tag }) => _tag).filter((tag) => tag !== "BootProgress"),
+        ["BootStarted", "RunnerReady", "PoolClosing", "RunnerDraining", "RunnerGone"]
+      )
+      assert.deepStrictEqual(yield* value(all), events)
+    }
+  )
 })
 
-describe("what crosses", () => {
+describe("values, layouts and builds", () => {
   poolTest(
-    "[C62] refuses a payload that does not fit before anything is sent, naming where",
+    "[C62] a payload that does not fit its schema fails the call with the path, and is not sent",
     {},
     function* ({ faults }) {
       const error = yield* Effect.flip(Flame.call(twice, { n: 1.5 }))
@@ -483,7 +495,7 @@ describe("what crosses", () => {
   const lies = Flame.fn("lies", { success: Schema.Int }, () => Effect.succeed(1.5))
   const misfails = Flame.fn("misfails", { error: Schema.Literal("no") }, () => Effect.fail("yes" as "no"))
   poolTest(
-    "[C62] gives a result or an error that does not fit as a defect of the call",
+    "[C62] a result or an error that does not fit its schema fails the call with a defect",
     { serve: [lies, misfails, twice] },
     function* ({ faults }) {
       const exits: ReadonlyArray<Exit.Exit<unknown, unknown>> = [
@@ -511,7 +523,7 @@ describe("what crosses", () => {
       })
   )
   poolTest(
-    "[C62] rebuilds classes, maps and dates on the other side, and shares no object with it",
+    "[C62] a value arrives as its class, map or date, and shares no object with the original",
     { serve: [move] },
     function* () {
       const point = new Point({ x: 1 })
@@ -526,7 +538,7 @@ describe("what crosses", () => {
     Effect.succeed(bytes)
   )
   poolTest(
-    "[C62] refuses payloads and results above their limits, with size, limit and direction",
+    "[C62] a payload or a result over its limit fails the call with size, limit and direction",
     { serve: [echo, twice], maxPayload: 100_000, maxResult: 50_000 },
     function* ({ faults }) {
       const payload = yield* Effect.flip(Flame.call(echo, new Uint8Array(100_001)))
@@ -555,7 +567,7 @@ describe("what crosses", () => {
     )
   )
   poolTest(
-    "[C62] tells a result once the function's Scope has closed, whose defect is the call's",
+    "[C62] a result is sent once the function's Scope has closed, so a defect of a finalizer fails the call",
     { serve: [leaves] },
     function* ({ board }) {
       assert.strictEqual(yield* Flame.call(leaves, { how: "well" }), "well")
@@ -567,7 +579,7 @@ describe("what crosses", () => {
   )
 
   poolTest(
-    "[C62] carries large values beside small ones",
+    "[C62] large values do not get mixed up with small values sent at the same time",
     { serve: [echo, twice], concurrency: 4, max: 1 },
     function* () {
       const large = Uint8Array.from({ length: 3_000_000 }, (_, i) => i % 251)
@@ -582,21 +594,25 @@ describe("what crosses", () => {
   )
 
   const otherTwice = Flame.contract("twice", { payload: { n: Schema.Int, m: Schema.Int }, success: Schema.Int })
-  poolTest("[C63] refuses a runner of another layout with both sides named, at its boot", {}, function* ({ events }) {
-    const error = yield* Effect.flip(Flame.call(otherTwice, { n: 1, m: 2 }))
-    const cause = error.reason._tag === "BootFailed" ? error.reason.cause : undefined
-    if (!(cause instanceof VersionMismatch)) return assert.fail(error.message)
-    assert.strictEqual(cause.what, "the schemas of twice")
-    assert.strictEqual(cause.parent, `layout ${otherTwice.layout}`)
-    assert.strictEqual(cause.runner, `layout ${twice.layout} (build test)`)
-    assert.deepStrictEqual(
-      only(events, "BootFailed").map(({ transient }) => transient),
-      [false]
-    )
-  })
+  poolTest(
+    "[C63] a runner whose functions have another layout is refused at its boot, with both sides named",
+    {},
+    function* ({ events }) {
+      const error = yield* Effect.flip(Flame.call(otherTwice, { n: 1, m: 2 }))
+      const cause = error.reason._tag === "BootFailed" ? error.reason.cause : undefined
+      if (!(cause instanceof VersionMismatch)) return assert.fail(error.message)
+      assert.strictEqual(cause.what, "the schemas of twice")
+      assert.strictEqual(cause.parent, `layout ${otherTwice.layout}`)
+      assert.strictEqual(cause.runner, `layout ${twice.layout} (build test)`)
+      assert.deepStrictEqual(
+        only(events, "BootFailed").map(({ transient }) => transient),
+        [false]
+      )
+    }
+  )
 
   poolTest(
-    "[C63] refuses a call of another layout on a runner that is up, and the runner goes on",
+    "[C63] a call with another layout than the ready runner's fails, and the runner serves on",
     {},
     function* ({ faults }) {
       const runner = yield* Flame.call(where)
@@ -609,21 +625,29 @@ describe("what crosses", () => {
   )
 
   const unknown = Flame.contract("unknown", {})
-  poolTest("[C63] fails a call of a function that is not served by FunctionMissing", { build: "older" }, function* () {
-    const runner = yield* Flame.call(where)
-    const { reason } = yield* Effect.flip(Flame.call(unknown))
-    assert.deepStrictEqual(
-      reason,
-      new FunctionMissing({ pool: Pool.key, function: "unknown", runner, parentBuild: "test", runnerBuild: "older" })
-    )
-  })
+  poolTest(
+    "[C63] a call of a function that the runner does not serve fails with FunctionMissing",
+    { build: "older" },
+    function* () {
+      const runner = yield* Flame.call(where)
+      const { reason } = yield* Effect.flip(Flame.call(unknown))
+      assert.deepStrictEqual(
+        reason,
+        new FunctionMissing({ pool: Pool.key, function: "unknown", runner, parentBuild: "test", runnerBuild: "older" })
+      )
+    }
+  )
 
-  poolTest("[C63] only reports another build", { build: "older" }, function* ({ events }) {
-    assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
-    assert.strictEqual(only(events, "RunnerReady")[0]?.otherBuild, "older")
-  })
+  poolTest(
+    "[C63] a runner of another build serves, and its build is reported",
+    { build: "older" },
+    function* ({ events }) {
+      assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
+      assert.strictEqual(only(events, "RunnerReady")[0]?.otherBuild, "older")
+    }
+  )
 
-  poolTest("[C63] says nothing of a runner of the same build", { build: "test" }, function* ({ events }) {
+  poolTest("[C63] a runner of the same build serves without a report", { build: "test" }, function* ({ events }) {
     yield* Flame.call(twice, { n: 1 })
     assert.isUndefined(only(events, "RunnerReady")[0]?.otherBuild)
   })

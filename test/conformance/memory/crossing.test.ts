@@ -9,8 +9,8 @@ import { Pool } from "../../../src/pool/Pool.ts"
 import { luggage, Tenant } from "./functions.ts"
 import { pass, poolTest, settle, start, value } from "./harness.ts"
 
-describe("what crosses with a call", () => {
-  poolTest("is nothing that is at its default", {}, function* () {
+describe("what a call sends along", () => {
+  poolTest("is empty when everything has its default", {}, function* () {
     assert.deepStrictEqual(yield* Flame.call(luggage), {
       pool: Pool.key,
       parent: "this process",
@@ -22,7 +22,7 @@ describe("what crosses with a call", () => {
   })
 
   poolTest(
-    "is the remaining budget, less what was spent on waiting and booting",
+    "includes the remaining budget, less the time spent on waiting and booting",
     { before: (faults) => faults.delayBoots("4 seconds") },
     function* () {
       const call = yield* start(Flame.call(luggage, undefined, { timeout: "10 seconds" }))
@@ -39,34 +39,34 @@ describe("what crosses with a call", () => {
       return [before, current.remaining]
     })
   )
-  poolTest("is a budget that goes on shrinking", { serve: [waits] }, function* () {
+  poolTest("includes a budget that keeps shrinking while the function runs", { serve: [waits] }, function* () {
     const call = yield* start(Flame.call(waits, undefined, { timeout: "10 seconds" }))
     yield* pass("3 seconds")
     assert.deepStrictEqual(yield* value(call), [10_000, 7_000])
   })
 
-  poolTest("is no budget for a call without end", { timeout: "1 second" }, function* () {
+  poolTest("includes no budget for a call with infinite timeout", { timeout: "1 second" }, function* () {
     assert.isUndefined((yield* Flame.call(luggage, undefined, { timeout: "Infinity" })).remaining)
   })
 
-  poolTest("are log annotations, the minimum log level, and References that are propagated", {}, function* () {
+  poolTest("includes log annotations, the minimum log level, and propagated References", {}, function* () {
     const call = Flame.call(luggage).pipe(
       Effect.annotateLogs({ request: "r1", user: "u1" }),
       Effect.provideService(References.MinimumLogLevel, "Debug"),
       Effect.provideService(Tenant, "acme")
     )
     assert.deepInclude(yield* call, { annotations: { request: "r1", user: "u1" }, level: "Debug", tenant: "acme" })
-    // and stays with its call
+    // The next call of the same runner has none of them.
     assert.deepInclude(yield* Flame.call(luggage), { annotations: {}, level: "Info", tenant: "nobody" })
   })
 
-  poolTest("crosses with a cast too", {}, function* ({ logs }) {
+  poolTest("is the same for a cast", {}, function* ({ logs }) {
     yield* Effect.annotateLogs(Flame.cast(luggage), { request: "r1" })
     yield* settle
     assert.deepStrictEqual(logs, [])
   })
 
-  poolTest("leaves annotations behind that would not fit, rather than fail the call", {}, function* () {
+  poolTest("excludes annotations that would not fit, and the call succeeds", {}, function* () {
     const crowded = Effect.annotateLogs(Flame.call(luggage), { note: "x".repeat(100_000) })
     assert.deepStrictEqual((yield* crowded).annotations, { "flame.dropped": "note" })
     const circular: Record<string, unknown> = {}
@@ -77,7 +77,7 @@ describe("what crosses with a call", () => {
     assert.deepStrictEqual((yield* Effect.annotateLogs(Flame.call(luggage), { big: 1n })).annotations, { big: "1n" })
   })
 
-  poolTest("keeps each caller's own where many call at once", { concurrency: 10, max: 2 }, function* () {
+  poolTest("is each caller's own when many call at once", { concurrency: 10, max: 2 }, function* () {
     const calls = yield* Effect.forEach(
       Array.from({ length: 50 }, (_, i) => `tenant ${i}`),
       (tenant) => Effect.map(Effect.provideService(Flame.call(luggage), Tenant, tenant), (_) => [tenant, _.tenant]),
@@ -97,7 +97,7 @@ describe("what crosses with a call", () => {
       }))
   )
   poolTest(
-    "is the trace, where a tracer is installed: the function's span is in the caller's trace",
+    "includes the trace when a tracer is installed, so the function's span is in the caller's trace",
     { serve: [spanned], tracer: true },
     function* ({ spans }) {
       const inside = yield* Effect.withSpan(Flame.call(spanned), "request")
@@ -113,7 +113,7 @@ describe("what crosses with a call", () => {
     }
   )
 
-  poolTest("makes no spans without a tracer", { serve: [spanned, luggage] }, function* ({ spans }) {
+  poolTest("includes no trace without a tracer", { serve: [spanned, luggage] }, function* ({ spans }) {
     yield* Effect.withSpan(Flame.call(luggage), "request")
     assert.deepStrictEqual(spans, [])
   })

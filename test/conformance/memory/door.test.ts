@@ -10,7 +10,7 @@ import * as FlameLayer from "../../../src/FlameLayer.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { MemoryRunners } from "../../../src/testing/index.ts"
 
-// what the docstring of effect-flame/testing says, as an app would write it
+// The example in the docstring of effect-flame/testing, as an app would write it.
 
 class Ffmpeg extends Context.Service<
   Ffmpeg,
@@ -35,7 +35,7 @@ const Test = Gpu.layer({ max: 1 }).pipe(
 )
 
 describe("FlameLayer.test", () => {
-  it.effect("runs functions with mock services, other code, further pools and scripted faults", () =>
+  it.effect("runs functions with mock services, stubs, further pools and scripted faults", () =>
     Effect.gen(function* () {
       assert.lengthOf(yield* Flame.call(thumbnail, { video: "a.mp4", at: 3 }), 3)
       const first = yield* Effect.forkChild(Flame.call(train))
@@ -48,7 +48,7 @@ describe("FlameLayer.test", () => {
     }).pipe(Effect.provide(Test))
   )
 
-  it.effect("has its own runners for each pool, and none once it is released", () =>
+  it.effect("has runners of its own for each pool, and none after its release", () =>
     Effect.gen(function* () {
       const faults = yield* Effect.provide(
         Effect.gen(function* () {
@@ -68,7 +68,7 @@ describe("FlameLayer.test", () => {
     })
   )
 
-  it.effect("ends a test that fails while a call runs, where drainTimeout is 0: no time passes then", () =>
+  it.effect("ends a test that fails while a call runs, when drainTimeout is 0, although TestClock stands still", () =>
     Effect.gen(function* () {
       const failing = Effect.gen(function* () {
         yield* Effect.forkChild(Flame.call(train, undefined, { pool: Pool }), { startImmediately: true })

@@ -1,19 +1,19 @@
-/** What must hold of every pool once it has closed, whatever the test did to it [C108]. */
+/** Checks the invariants of every pool that has closed, after every test in memory [C108]. */
 import { assert } from "@effect/vitest"
 import type * as Tracer from "effect/Tracer"
 import type { PoolEngine } from "../../../src/pool/engine/PoolEngine.ts"
 import type { PoolEvent, Totals } from "../../../src/pool/status/PoolEvent.ts"
 
-/** Every call has come to exactly one end. */
+/** Checks that every call has ended exactly once. */
 export const checkTotals = ({ calls, failed, interrupted, succeeded }: Totals): void =>
   assert.strictEqual(calls, succeeded + failed + interrupted, "calls = succeeded + failed + interrupted")
 
-/** Every span was ended once. */
+/** Checks that every span has ended exactly once. */
 export const checkSpans = (spans: ReadonlyArray<Tracer.Span>, ends: ReadonlyMap<Tracer.Span, number>): void => {
   for (const span of spans) assert.strictEqual(ends.get(span) ?? 0, 1, `span ${span.name} was ended once`)
 }
 
-/** The engine holds no lost call and no runner any more. */
+/** Checks that the engine holds no lost call and no runner. */
 export const checkEngine = (engine: PoolEngine | undefined): void => {
   if (engine === undefined) return
   assert.strictEqual(engine.unanswered.lost.size, 0, "no lost call is left")
@@ -22,7 +22,7 @@ export const checkEngine = (engine: PoolEngine | undefined): void => {
 
 type State = "booting" | "ready" | "over"
 
-/** The events of each runner come in order: its boot, its one end, and nothing after it but a late reason. */
+/** Checks the order of each runner's events: its boot, its one end, and after that only a late reason. */
 export const checkEvents = (events: ReadonlyArray<PoolEvent>): void => {
   const states = new Map<string, State>()
   for (const event of events) {
@@ -41,7 +41,7 @@ export const checkEvents = (events: ReadonlyArray<PoolEvent>): void => {
         states.set(runner, "ready")
         break
       case "BootFailed":
-        // a runner that ended soon after it was ready is told as a failed boot too, before it is gone
+        // A runner that ends soon after it was ready is also reported as a failed boot, before it is reported as gone.
         if (state !== "ready" || event.cause._tag !== "EndedEarly") states.set(runner, "over")
         break
       case "BootGivenUp":

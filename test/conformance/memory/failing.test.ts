@@ -26,9 +26,9 @@ import {
 
 const idle = { idleTimeToLive: "30 seconds" } as const
 
-describe("failing", () => {
+describe("calls, casts and idle runners", () => {
   poolTest(
-    "[C15] gives RunnerLost(mayHaveRun) to the caller of a runner that is killed, and the pool lives on",
+    "[C15] a call whose runner is killed fails with RunnerLost(mayHaveRun: true), and the pool serves on",
     {},
     function* ({ board, faults }) {
       const a = yield* long("a")
@@ -51,7 +51,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C16] gives RemoteDefect with the remote stack for a function that dies, and its runner lives on and goes idle",
+    "[C16] a call whose function dies fails with RemoteDefect and the remote stack, and its runner goes idle",
     idle,
     function* ({ events, faults, runners }) {
       const exit = yield* Effect.exit(Flame.call(die, { why: "out of range" }))
@@ -71,7 +71,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C17] gives a typed error as an instance of its class, and its runner lives on and goes idle",
+    "[C17] a call fails with an instance of its typed error's class, and its runner goes idle",
     idle,
     function* ({ events, faults, runners }) {
       const error = yield* Effect.flip(Flame.call(refuse, { why: "too long" }))
@@ -86,7 +86,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C18] leaves the caller of a failing cast alone, and logs, counts and tells it",
+    "[C18] a cast that fails does not affect its caller, and is logged, counted and reported as an event",
     {},
     function* ({ events, logs, pool }) {
       yield* Flame.cast(refuse, { why: "too long" })
@@ -112,22 +112,26 @@ describe("failing", () => {
     }
   )
 
-  poolTest("[C18] tells a cast that timed out, and one whose runner was lost", {}, function* ({ events, faults }) {
-    yield* Flame.cast(work, { name: "slow" }, { timeout: "1 second" })
-    yield* started("slow")
-    yield* pass("1 second")
-    yield* Flame.cast(work, { name: "lost" })
-    yield* started("lost")
-    yield* faults.lose()
-    yield* settle
-    const told = only(events, "CastFailed").map(({ message }) => message)
-    assert.lengthOf(told, 2)
-    assert.include(told[0], "work took longer than its 1000 ms")
-    assert.include(told[1], "was lost with work")
-  })
+  poolTest(
+    "[C18] a cast that times out or loses its runner is reported as an event",
+    {},
+    function* ({ events, faults }) {
+      yield* Flame.cast(work, { name: "slow" }, { timeout: "1 second" })
+      yield* started("slow")
+      yield* pass("1 second")
+      yield* Flame.cast(work, { name: "lost" })
+      yield* started("lost")
+      yield* faults.lose()
+      yield* settle
+      const told = only(events, "CastFailed").map(({ message }) => message)
+      assert.lengthOf(told, 2)
+      assert.include(told[0], "work took longer than its 1000 ms")
+      assert.include(told[1], "was lost with work")
+    }
+  )
 
   poolTest(
-    "[C19] returns from a cast at once; the function runs and ends normally",
+    "[C19] a cast returns to its caller at once, and its function runs to its end",
     { before: (faults) => faults.delayBoots("5 seconds") },
     function* ({ board, pool }) {
       const cast = yield* start(Flame.cast(work, { name: "a" }))
@@ -140,7 +144,7 @@ describe("failing", () => {
     }
   )
 
-  poolTest("[C19] keeps a cast when the fiber that made it ends", {}, function* ({ board }) {
+  poolTest("[C19] a cast goes on when the fiber that made it ends", {}, function* ({ board }) {
     yield* Fiber.join(yield* Effect.forkChild(Flame.cast(work, { name: "a" })))
     yield* started("a")
     yield* finish("a")
@@ -148,7 +152,7 @@ describe("failing", () => {
   })
 
   poolTest(
-    "[C20] queues casts beyond the slots, and runs them all",
+    "[C20] casts beyond the free slots wait in the queue, and all run",
     { max: 1, concurrency: 2 },
     function* ({ board, faults, pool }) {
       const names = Array.from({ length: 20 }, (_, i) => `cast ${i}`)
@@ -163,22 +167,18 @@ describe("failing", () => {
     }
   )
 
-  poolTest(
-    "[C21] has no runner left after one successful call with maxCalls 1",
-    { maxCalls: 1 },
-    function* ({ events, runners }) {
-      assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
-      yield* settle
-      assert.strictEqual(runners.now, 0)
-      assert.deepStrictEqual(
-        only(events, "RunnerGone").map(({ why }) => why),
-        ["maxCalls"]
-      )
-    }
-  )
+  poolTest("[C21] a successful call with maxCalls 1 ends its runner", { maxCalls: 1 }, function* ({ events, runners }) {
+    assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
+    yield* settle
+    assert.strictEqual(runners.now, 0)
+    assert.deepStrictEqual(
+      only(events, "RunnerGone").map(({ why }) => why),
+      ["maxCalls"]
+    )
+  })
 
   poolTest(
-    "[C22] has no runner left after one failing call with maxCalls 1, but its pool",
+    "[C22] a failing call with maxCalls 1 ends its runner, but not its pool",
     { maxCalls: 1 },
     function* ({ faults, runners }) {
       yield* Effect.flip(Flame.call(refuse, { why: "too long" }))
@@ -192,7 +192,7 @@ describe("failing", () => {
     }
   )
 
-  poolTest("[C23] leaves its runner for the next call when a call fails", {}, function* ({ faults }) {
+  poolTest("[C23] a failing call leaves its runner to the next call", {}, function* ({ faults }) {
     const first = yield* Flame.call(where)
     yield* Effect.flip(Flame.call(refuse, { why: "too long" }))
     yield* Effect.exit(Flame.call(die, { why: "out of range" }))
@@ -201,7 +201,7 @@ describe("failing", () => {
   })
 
   poolTest(
-    "[C24] stops the remote work of a call over its deadline and, with maxCalls 1, its runner",
+    "[C24] a call that times out with maxCalls 1 is stopped on its runner, and the runner ends",
     { maxCalls: 1 },
     function* ({ board, events, runners }) {
       const a = yield* start(Flame.call(tidy, { name: "a" }, { timeout: "2 seconds" }))
@@ -224,7 +224,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C25] stops the remote work of a call over its deadline, and its runner stays and serves",
+    "[C25] a call that times out is stopped on its runner, which stays and serves",
     {},
     function* ({ board, faults, pool }) {
       const a = yield* long("a", { timeout: "2 seconds" })
@@ -242,7 +242,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C25] keeps the slot of a call over its deadline until its finalizers have run",
+    "[C25] a call that times out keeps its slot until its finalizers have run",
     { max: 1 },
     function* ({ board, pool }) {
       const a = yield* start(Flame.call(tidy, { name: "a" }, { timeout: "2 seconds" }))
@@ -261,7 +261,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C26] gives BootFailed with its cause when the backend refuses to launch",
+    "[C26] a call fails with BootFailed and the cause when the backend refuses to launch",
     {},
     function* ({ events, faults, runners }) {
       const cause = new Forbidden({ verb: "create", resource: "pods", detail: "no role" })
@@ -276,7 +276,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C26] [C103] does not tell later calls a cause that may have healed: they wait for the next boot",
+    "[C26] [C103] a call made after a failed boot waits for the next boot, because the cause may have healed",
     {},
     function* ({ faults }) {
       const cause = new EntryMissing({ entry: "/app/runner.ts" })
@@ -292,7 +292,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C27] lets a booted runner that gets no call go after idleTimeToLive",
+    "[C27] a booted runner without calls ends after idleTimeToLive",
     { ...idle, beforeBoot: () => Effect.sleep("5 seconds") },
     function* ({ events, runners }) {
       const a = yield* waiting("a")
@@ -307,7 +307,7 @@ describe("failing", () => {
     }
   )
 
-  poolTest("[C28] lets a runner go idleTimeToLive after its last call", idle, function* ({ events, runners }) {
+  poolTest("[C28] a runner ends idleTimeToLive after its last call", idle, function* ({ events, runners }) {
     yield* Flame.call(twice, { n: 1 })
     yield* pass("20 seconds")
     yield* Flame.call(twice, { n: 1 })
@@ -318,7 +318,7 @@ describe("failing", () => {
     assert.strictEqual(only(events, "RunnerGone")[0]?.why, "idle")
   })
 
-  poolTest("[C28] does not take a runner with a long call for idle", idle, function* ({ runners }) {
+  poolTest("[C28] a runner with a long call does not count as idle", idle, function* ({ runners }) {
     const a = yield* long("a")
     yield* pass("1 hour")
     assert.strictEqual(runners.now, 1)
@@ -327,7 +327,7 @@ describe("failing", () => {
   })
 
   poolTest(
-    "[C29] keeps an idle runner as long as idleWhen says no",
+    "[C29] a runner stays idle for as long as idleWhen answers false",
     { ...idle, idleWhen: mayGo },
     function* ({ board, pool, runners }) {
       board.mayGo = false
@@ -347,7 +347,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C29] gives an idleWhen that says nothing a second",
+    "[C29] a runner whose idleWhen does not answer ends after a second",
     { ...idle, idleWhen: mayGo },
     function* ({ board, runners }) {
       board.mayGo = undefined
@@ -360,7 +360,7 @@ describe("failing", () => {
   )
 
   poolTest(
-    "[C29] serves a call that comes while idleWhen is asked",
+    "[C29] a runner serves a call that arrives while its idleWhen runs",
     { ...idle, idleWhen: mayGo },
     function* ({ board, faults, runners }) {
       board.mayGo = undefined

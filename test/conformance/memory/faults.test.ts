@@ -25,9 +25,9 @@ import {
 
 const outage = (count: number) => Array.from({ length: count }, () => new LaunchFailed({ detail: "no process slots" }))
 
-describe("faults of the original that must not exist here", () => {
+describe("faults of the original", () => {
   poolTest(
-    "[C80] disturbs no other runner when one dies together with its calls",
+    "[C80] a runner that dies with its calls disturbs no other runner",
     { max: 2, concurrency: 2, strategy: "pack" },
     function* ({ board, events, faults, pool }) {
       const [a, b, c, d] = yield* burst("a", "b", "c", "d")
@@ -50,7 +50,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C81] serves waiters by a replacement after a runner died, without any new call",
+    "[C81] a runner that dies is replaced for the waiting calls, without any new call",
     { max: 1 },
     function* ({ board, faults }) {
       const [a, b, c] = yield* burst("a", "b", "c")
@@ -66,7 +66,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C82] replaces a min runner that dies",
+    "[C82] a min runner that dies is replaced",
     { min: 2, awaitMin: true, crashLoopTime: 0 },
     function* ({ faults, pool, runners }) {
       const [first] = yield* faults.list
@@ -83,7 +83,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C82] replaces a min runner that is recycled after maxCalls",
+    "[C82] a min runner that is recycled after maxCalls is replaced",
     { min: 1, awaitMin: true, maxCalls: 3 },
     function* ({ events, faults, pool }) {
       const ids: Array<string> = []
@@ -100,7 +100,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C82] replaces a min runner that is recycled after maxLifetime, without cutting its call",
+    "[C82] a min runner that is recycled after maxLifetime is replaced, and its call is not cut",
     { min: 1, max: 2, maxLifetime: "10 minutes" },
     function* ({ events, faults, pool }) {
       const a = yield* long("a")
@@ -125,7 +125,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C83] leases no waiter to a leaving runner with maxCalls 1",
+    "[C83] a leaving runner with maxCalls 1 gets no waiting call",
     { max: 2, maxCalls: 1, concurrency: 4 },
     function* ({ board, faults }) {
       const names = Array.from({ length: 9 }, (_, i) => `w${i}`)
@@ -138,24 +138,28 @@ describe("faults of the original that must not exist here", () => {
     }
   )
 
-  poolTest("[C84] grows to what the queue needs in one go after an outage", { max: 5 }, function* ({ events, faults }) {
-    yield* faults.failBoots(...outage(5 + 5))
-    yield* burst("a", "b", "c", "d", "e", "f", "g")
-    const rounds = new Set<number>()
-    // two pauses, which are at most 2 and 4 s long
-    for (let i = 0; i <= 60; i++) {
-      rounds.add(yield* faults.launched)
-      yield* pass("100 millis")
+  poolTest(
+    "[C84] a pool grows to what its queue needs in one step after an outage of boots",
+    { max: 5 },
+    function* ({ events, faults }) {
+      yield* faults.failBoots(...outage(5 + 5))
+      yield* burst("a", "b", "c", "d", "e", "f", "g")
+      const rounds = new Set<number>()
+      // Enough for two pauses of at most 2 and 4 s.
+      for (let i = 0; i <= 60; i++) {
+        rounds.add(yield* faults.launched)
+        yield* pass("100 millis")
+      }
+      assert.deepStrictEqual([...rounds], [5, 10, 15])
+      assert.lengthOf(only(events, "BootFailed"), 10)
+      assert.lengthOf(only(events, "RunnerReady"), 5)
+      yield* finish("a", "b", "c", "d", "e", "f", "g")
+      assert.strictEqual(yield* faults.launched, 15)
     }
-    assert.deepStrictEqual([...rounds], [5, 10, 15])
-    assert.lengthOf(only(events, "BootFailed"), 10)
-    assert.lengthOf(only(events, "RunnerReady"), 5)
-    yield* finish("a", "b", "c", "d", "e", "f", "g")
-    assert.strictEqual(yield* faults.launched, 15)
-  })
+  )
 
   poolTest(
-    "[C85] ends a call at its timeout while its runner boots",
+    "[C85] a call ends at its timeout while its runner boots",
     { before: (faults) => faults.delayBoots("1 hour"), bootTimeout: "2 hours" },
     function* ({ pool }) {
       const a = yield* waiting("a", { timeout: "7 seconds" })
@@ -179,7 +183,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C106] tells all that time out together why no runner was ready, and the same phase to each",
+    "[C106] calls that time out together all carry the same phase and the reason why no runner was ready",
     { max: 1, before: (faults) => faults.failBoots(...outage(9)) },
     function* () {
       const calls = [yield* waiting("a", { timeout: "3 seconds" }), yield* waiting("b", { timeout: "3 seconds" })]
@@ -197,7 +201,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C105] boots for a call that could run at once, where queueCapacity and min are 0",
+    "[C105] a call that could run at once boots a runner, where queueCapacity and min are 0",
     { max: 1, queueCapacity: 0 },
     function* () {
       const [a, b] = yield* burst("a", "b")
@@ -209,7 +213,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C85] spends one budget on waiting, booting and running together",
+    "[C85] a call has one budget for waiting, booting and running together",
     { max: 1, before: (faults) => faults.delayBoots("2 seconds") },
     function* ({ faults }) {
       yield* waiting("a")
@@ -218,7 +222,7 @@ describe("faults of the original that must not exist here", () => {
       yield* started("a")
       const lost = yield* started("a")
       yield* faults.lose()
-      // 2 s boot, 2 s queue, 2 s boot, 1 s run
+      // 2 s boot, 2 s queue, 2 s boot, 1 s run.
       yield* pass("2 seconds")
       const runner = yield* started("b")
       assert.notStrictEqual(runner, lost)
@@ -233,7 +237,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C85] tells whatever ignores interruption of its caller's timeout at that timeout",
+    "[C85] a call that ignores interruption still fails for its caller at its timeout",
     {},
     function* ({ board }) {
       const a = yield* start(Flame.call(stubborn, { name: "a" }, { timeout: "1 second" }))
@@ -247,7 +251,7 @@ describe("faults of the original that must not exist here", () => {
 
   const budgeted = Flame.contract("budgeted", { timeout: "3 seconds" })
   poolTest(
-    "[C85] takes the budget of the call, else of the function, else of the pool",
+    "[C85] a call has its own timeout, else the function's, else the pool's",
     {
       timeout: "5 seconds",
       serve: [Flame.implement(budgeted, () => Effect.never), Flame.fn("plain", {}, () => Effect.never)]
@@ -271,7 +275,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C85] has no end for a call whose timeout is infinite, in a pool that has a timeout",
+    "[C85] a call with an infinite timeout never times out, in a pool that has a timeout",
     { timeout: "1 second" },
     function* () {
       const a = yield* long("a", { timeout: "Infinity" })
@@ -289,7 +293,7 @@ describe("faults of the original that must not exist here", () => {
     ["interrupt themselves", Effect.interrupt]
   ] as const) {
     poolTest(
-      `[C86] neither delays nor kills a call by afterBoot and onRunnerLost that ${how}`,
+      `[C86] a call is neither delayed nor failed by afterBoot and onRunnerLost that ${how}`,
       hooks(hook),
       function* ({ faults }) {
         assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
@@ -302,7 +306,7 @@ describe("faults of the original that must not exist here", () => {
   }
 
   poolTest(
-    "[C86] neither delays nor kills a call by hooks that throw",
+    "[C86] a call is neither delayed nor failed by hooks that throw",
     {
       afterBoot: () => {
         throw new Error("a bug")
@@ -326,14 +330,14 @@ describe("faults of the original that must not exist here", () => {
 
   const slow: Array<string> = []
   poolTest(
-    "[C86] costs its own boot only when beforeBoot is slow",
+    "[C86] a slow beforeBoot delays its own boot only",
     {
       max: 2,
       beforeBoot: (runner) => Effect.suspend(() => (slow.push(runner) === 1 ? Effect.sleep("30 seconds") : Effect.void))
     },
     function* ({ board }) {
       const [a, b] = yield* burst("a", "b")
-      // one of the two boots is ready at once, and serves both
+      // The other boot is ready at once, and its runner serves both calls.
       assert.deepStrictEqual(board.order, ["a"])
       yield* finish("a", "b")
       assert.deepStrictEqual([yield* value(a!), yield* value(b!)], ["a", "b"])
@@ -344,7 +348,7 @@ describe("faults of the original that must not exist here", () => {
 
   const lost: Array<string> = []
   poolTest(
-    "[C86] tells onRunnerLost of runners that were lost, not of those that were told to go",
+    "[C86] onRunnerLost runs for lost runners, not for runners that were told to end",
     {
       maxCalls: 2,
       onRunnerLost: (runner, exit) => Effect.sync(() => lost.push(`${runner}: ${exit.reason._tag}, gone ${exit.gone}`))
@@ -362,7 +366,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C87] does not take the app down when one min boot fails",
+    "[C87] an app goes on when one min boot fails",
     { min: 2, before: (faults) => faults.failBoots(...outage(1)) },
     function* ({ events, pool }) {
       yield* settle
@@ -374,7 +378,7 @@ describe("faults of the original that must not exist here", () => {
   )
 
   poolTest(
-    "[C89] leaves nothing after a boot timeout, a create failure, an out of memory, a SIGKILL",
+    "[C89] a boot timeout, a failed create, an out of memory and a SIGKILL leave nothing behind",
     { max: 1, bootTimeout: "5 seconds" },
     function* ({ faults, runners }) {
       yield* faults.muteBoots(true)

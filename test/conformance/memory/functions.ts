@@ -1,4 +1,7 @@
-/** The functions of the tests, and the board on which they report and wait: runners in memory share the test's process. */
+/**
+ * The functions of the tests, and the board on which they report and wait. Runners in memory share the test's process,
+ * so test and functions share the board.
+ */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -8,29 +11,29 @@ import * as Schema from "effect/Schema"
 import * as Flame from "../../../src/Flame.ts"
 import * as FlameRunner from "../../../src/FlameRunner.ts"
 
-/** What functions report, and what lets them go. */
+/** The board: records what functions report, and holds the latches on which they wait. */
 export class BoardState {
   /** Every start of a function, in order: its name and its runner. */
   readonly starts: Array<readonly [name: string, runner: string]> = []
-  /** Functions that run now, finalizers included, and where. */
+  /** The functions that run now, finalizers included, and their runners. */
   readonly running = new Map<string, string>()
-  /** The most that ran at once on one runner. */
+  /** The largest number of functions that ran at once on one runner. */
   busiest = 0
   readonly interrupted: Array<string> = []
-  /** What `mayGo` answers. */
+  /** The answer of the function `mayGo`. Undefined: `mayGo` does not answer. */
   mayGo: boolean | undefined = true
-  /** How often it was asked. */
+  /** The number of calls of `mayGo`. */
   asked = 0
   private readonly latches = new Map<string, Latch.Latch>()
 
-  /** The latch of that name: shut until `open`. */
+  /** The latch with this name: shut until `open`. */
   latch(name: string): Latch.Latch {
     let latch = this.latches.get(name)
     if (latch === undefined) this.latches.set(name, (latch = Latch.makeUnsafe()))
     return latch
   }
 
-  /** Lets the function of that name go on. */
+  /** Lets the function with this name go on. */
   open(name: string): void {
     this.latch(name).openUnsafe()
   }
@@ -40,7 +43,7 @@ export class BoardState {
     return this.starts.map(([name]) => name)
   }
 
-  /** Runs an effect under a name, seen on the board. */
+  /** Runs an effect under a name, and records the start and the end on the board. */
   run<A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | FlameRunner.Current> {
     return Effect.flatMap(FlameRunner.Current, ({ id }) => {
       this.starts.push([name, id])
@@ -54,7 +57,7 @@ export class BoardState {
   }
 }
 
-/** Where functions say that they run, and wait to be let go. */
+/** The board as a service of the functions. */
 export class Board extends Context.Service<Board, BoardState>()("test/Board") {
   static readonly layer = Layer.sync(Board, () => new BoardState())
 }
@@ -64,17 +67,17 @@ const untilOpen = (name: string) => Effect.flatMap(Board, (board) => board.latch
 const onBoard = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Board, (board) => board.run(name, effect))
 
-/** Runs until the board lets it go, and gives its name back. */
+/** Runs until the board lets it go, and returns its name. */
 export const work = Flame.fn("work", { payload: named, success: Schema.String }, ({ name }) =>
   onBoard(name, Effect.as(untilOpen(name), name))
 )
 
-/** The same, declared as one that may simply run again. */
+/** Is `work`, declared idempotent. */
 export const again = Flame.fn("again", { payload: named, success: Schema.String, idempotent: true }, ({ name }) =>
   onBoard(name, Effect.as(untilOpen(name), name))
 )
 
-/** Runs until the board lets it go, whether or not it is interrupted. */
+/** Runs until the board lets it go, also when it is interrupted. */
 export const stubborn = Flame.fn("stubborn", { payload: named, success: Schema.String }, ({ name }) =>
   Effect.uninterruptible(onBoard(name, Effect.as(untilOpen(name), name)))
 )
@@ -89,22 +92,22 @@ export const tidy = Flame.fn("tidy", { payload: named }, ({ name }) =>
 
 export class Refusal extends Schema.TaggedError<Refusal>()("test/Refusal", { why: Schema.String }) {}
 
-/** Fails with its own error, on the board first where it has a name. */
+/** Fails with a typed error. With a name, it first reports on the board. */
 export const refuse = Flame.fn("refuse", { payload: { why: Schema.String }, error: Refusal }, ({ why }) =>
   Effect.fail(new Refusal({ why }))
 )
 
-/** Dies. */
+/** Dies with a defect. */
 export const die = Flame.fn("die", { payload: { why: Schema.String }, success: Schema.Int }, ({ why }) =>
   Effect.die(new RangeError(why))
 )
 
-/** Answers at once. */
+/** Doubles a number, at once. */
 export const twice = Flame.fn("twice", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) =>
   Effect.succeed(2 * n)
 )
 
-/** Where it runs. */
+/** Returns the id of its runner. */
 export const where = Flame.fn("where", { success: Schema.String }, () =>
   Effect.map(FlameRunner.Current, ({ id }) => id)
 )
@@ -112,7 +115,7 @@ export const where = Flame.fn("where", { success: Schema.String }, () =>
 export const Tenant = Context.Reference<string>("test/Tenant", { defaultValue: () => "nobody" })
 Flame.propagate(Tenant, Schema.String)
 
-/** What crossed with its call. */
+/** Returns what its call sent along: annotations, log level, budget, trace. */
 export const luggage = Flame.fn(
   "luggage",
   {
@@ -139,7 +142,7 @@ export const luggage = Flame.fn(
     })
 )
 
-/** Whether its runner may go, as the board says; without an answer it never gives one. */
+/** Serves as `idleWhen`: answers as the board says, or never. */
 export const mayGo = Flame.fn("mayGo", { success: Schema.Boolean }, () =>
   Effect.flatMap(Board, (board) => {
     board.asked++
@@ -147,5 +150,5 @@ export const mayGo = Flame.fn("mayGo", { success: Schema.Boolean }, () =>
   })
 )
 
-/** All of them. */
+/** All functions of this file. */
 export const functions = [work, again, stubborn, tidy, refuse, die, twice, where, luggage, mayGo] as const

@@ -8,17 +8,21 @@ import { Pool } from "../../../src/pool/Pool.ts"
 import { twice, where, work } from "./functions.ts"
 import { finish, isOpen, long, only, pass, poolTest, reason, settle, started, value, waiting } from "./harness.ts"
 
-describe("growing and leasing", () => {
-  poolTest("[C1] has one runner ready once awaitMin holds", { min: 1, awaitMin: true }, function* ({ pool, runners }) {
-    // nothing has had a turn since the layer was built
-    const { booting, ready } = yield* pool.status
-    assert.deepStrictEqual({ ready, booting }, { ready: 1, booting: 0 })
-    assert.deepStrictEqual(runners, { now: 1, peak: 1 })
-  })
+describe("a pool that grows", () => {
+  poolTest(
+    "[C1] has one runner ready when awaitMin is done",
+    { min: 1, awaitMin: true },
+    function* ({ pool, runners }) {
+      // No turn of the event loop has passed since the layer was built.
+      const { booting, ready } = yield* pool.status
+      assert.deepStrictEqual({ ready, booting }, { ready: 1, booting: 0 })
+      assert.deepStrictEqual(runners, { now: 1, peak: 1 })
+    }
+  )
 
   const slower = new Map<string, number>()
   poolTest(
-    "[C1] awaits all of min, and only them",
+    "[C1] waits for exactly min runners with awaitMin",
     {
       min: 3,
       max: 4,
@@ -33,7 +37,7 @@ describe("growing and leasing", () => {
   )
 
   poolTest(
-    "[C1] boots min runners side by side",
+    "[C1] boots its min runners concurrently",
     { min: 3, before: (faults) => faults.delayBoots("1 second") },
     function* ({ pool }) {
       yield* settle
@@ -43,12 +47,12 @@ describe("growing and leasing", () => {
     }
   )
 
-  poolTest("[C2] gives the function's value", {}, function* ({ runners }) {
+  poolTest("[C2] returns the function's value to the caller", {}, function* ({ runners }) {
     assert.strictEqual(yield* Flame.call(twice, { n: 21 }), 42)
     assert.deepStrictEqual(runners, { now: 1, peak: 1 })
   })
 
-  poolTest("[C2] gives each of many callers its own value", { max: 3, concurrency: 4 }, function* ({ runners }) {
+  poolTest("[C2] returns its own value to each of many callers", { max: 3, concurrency: 4 }, function* ({ runners }) {
     const values = yield* Effect.forEach(
       Array.from({ length: 500 }, (_, n) => n),
       (n) => Flame.call(twice, { n }),
@@ -65,7 +69,7 @@ describe("growing and leasing", () => {
   })
 
   poolTest(
-    "[C3] runs another call on the runner that has one long call",
+    "[C3] runs a second call on the runner that has one long call",
     { min: 1, max: 2, concurrency: 2 },
     function* ({ runners }) {
       yield* settle
@@ -93,7 +97,7 @@ describe("growing and leasing", () => {
   )
 
   poolTest(
-    "[C5] fails a call by TimedOut(queued) while four long calls have all slots",
+    "[C5] fails a call with TimedOut(queued) at its timeout, while four long calls have all slots",
     { min: 1, max: 2, concurrency: 2 },
     function* ({ board, pool, runners }) {
       for (const name of ["a", "b", "c", "d"]) yield* long(name)
@@ -113,7 +117,7 @@ describe("growing and leasing", () => {
   )
 
   poolTest(
-    "[C6] gives a call without timeout its turn when a slot frees, on the same two runners",
+    "[C6] runs a call without timeout when a slot frees, on the same two runners",
     { min: 1, max: 2, concurrency: 2 },
     function* ({ board, faults, runners }) {
       for (const name of ["a", "b", "c", "d"]) yield* long(name)
@@ -133,7 +137,7 @@ describe("growing and leasing", () => {
   )
 
   poolTest(
-    "[C7] lets two first calls share the one booting runner",
+    "[C7] serves two first calls by one boot",
     { max: 1, concurrency: 2, before: (faults) => faults.delayBoots("3 seconds") },
     function* ({ board, faults }) {
       const a = yield* waiting("a")
@@ -164,7 +168,7 @@ describe("a boot whose beforeBoot fails once (max 2, concurrency 1)", () => {
   }
 
   const first = failsOnce()
-  poolTest("[C8] leaves a cast waiting, not run", first.setup, function* ({ board, pool }) {
+  poolTest("[C8] leaves a cast waiting and not run", first.setup, function* ({ board, pool }) {
     yield* Flame.cast(work, { name: "cast" })
     yield* settle
     assert.deepStrictEqual(board.order, [])
@@ -176,7 +180,7 @@ describe("a boot whose beforeBoot fails once (max 2, concurrency 1)", () => {
 
   const second = failsOnce()
   poolTest(
-    "[C9] is reported with its cause and the pool's size, in events and to afterBoot",
+    "[C9] is reported with its cause and the pool's size, as an event and to afterBoot",
     second.setup,
     function* ({ events, logs }) {
       yield* Flame.cast(work, { name: "cast" })
@@ -199,7 +203,7 @@ describe("a boot whose beforeBoot fails once (max 2, concurrency 1)", () => {
 
   const third = failsOnce()
   poolTest(
-    "[C10] [C11] is tried again by itself, runs the waiting cast, and then a further call",
+    "[C10] [C11] is retried without a new call; then the waiting cast runs, and a further call",
     third.setup,
     function* ({ board, events, faults }) {
       yield* Flame.cast(work, { name: "cast" })
@@ -215,11 +219,11 @@ describe("a boot whose beforeBoot fails once (max 2, concurrency 1)", () => {
   )
 })
 
-describe("shrinking", () => {
+describe("a pool that shrinks", () => {
   const burst = { min: 1, max: 2, concurrency: 2, idleTimeToLive: "500 millis" } as const
 
   poolTest(
-    "[C12] lets the surplus runner of a burst go when it is idle, with that reason",
+    "[C12] ends the surplus runner of a burst when it is idle, with the reason idle",
     burst,
     function* ({ events, runners }) {
       for (const name of ["a", "b", "c", "d"]) yield* long(name)
@@ -248,7 +252,7 @@ describe("shrinking", () => {
     assert.lengthOf(only(events, "RunnerGone"), 1)
   })
 
-  poolTest("[C14] runs three casts on exactly two boots", { max: 2, concurrency: 1 }, function* ({ board, faults }) {
+  poolTest("[C14] runs three casts by exactly two boots", { max: 2, concurrency: 1 }, function* ({ board, faults }) {
     for (const name of ["a", "b", "c"]) yield* Flame.cast(work, { name })
     yield* settle
     assert.deepStrictEqual(board.order, ["a", "b"])

@@ -1,6 +1,6 @@
 /**
- * One pool in memory for one test: functions that report on a board and wait there to be let go, the pool's events, and
- * a check that nothing is left when it has closed. No test of this folder waits for real.
+ * Runs one test on one pool in memory: functions report on a board and wait there until the test lets them go. Checks
+ * that nothing is left when the pool has closed. No test of this folder waits in real time.
  */
 import { assert, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -34,30 +34,30 @@ import { countingSleeps, recording, type Tally, watched } from "./watching.ts"
 
 export { MemoryRunners } from "../../../src/backend/MemoryBackend.ts"
 
-/** What a test sees of its pool. */
+/** The world of one test: its pool, and what can be observed from outside. */
 export interface World {
   readonly pool: PoolShape
   readonly board: BoardState
   readonly faults: MemoryBackend.MemoryRunners["Service"]
   readonly events: ReadonlyArray<PoolEvent>
-  /** What was logged, level first. */
+  /** Log lines, each behind its level. */
   readonly logs: ReadonlyArray<string>
-  /** Every span that was made, where a tracer is installed. */
+  /** Every span, if a tracer is installed. */
   readonly spans: ReadonlyArray<Tracer.Span>
-  /** Runners that exist at the backend now, and the most that ever did. */
+  /** Runners that exist at the backend now, and the largest number that ever did. */
   readonly runners: Tally
-  /** What is done at the moment at which the pool hands a frame of a kind over to a connection. */
+  /** Runs `then` at the moment when the pool writes a frame of a kind to a connection. */
   readonly onFrame: (kind: Kind, then: () => void) => void
-  /** Closes the pool, as the end of the test does; ends when it is closed. */
+  /** Closes the pool, as the end of the test does. Ends when the pool has closed. */
   readonly close: Effect.Effect<void>
 }
 
 type Needs = Pool | Board | Backend | MemoryBackend.MemoryRunners | Scope.Scope
 
-/** Lets everything happen that needs no time to pass. */
+/** Runs everything that needs no time to pass. */
 export const settle: Effect.Effect<void> = Effect.repeat(Effect.yieldNow, { times: 60 })
 
-/** Waits for a condition that needs no time to pass, and says what did not come. */
+/** Waits for a condition that needs no time to pass. Fails with `what` if the condition does not hold then. */
 export const until = <A>(condition: () => A, what: string): Effect.Effect<NonNullable<Exclude<A, false>>> =>
   Effect.gen(function* () {
     for (let turn = 0; turn < 2_000; turn++) {
@@ -68,7 +68,7 @@ export const until = <A>(condition: () => A, what: string): Effect.Effect<NonNul
     return assert.fail(`it never came that ${what}`)
   })
 
-/** Lets time pass, in small steps, so that what is begun in between is begun at its time. */
+/** Advances the clock in small steps, so that work begun in between starts at its own time. */
 export const pass = (duration: Duration.Input): Effect.Effect<void> =>
   Effect.gen(function* () {
     const steps = 25
@@ -83,12 +83,12 @@ export const pass = (duration: Duration.Input): Effect.Effect<void> =>
     }
   })
 
-/** Starts an effect beside the test; whatever is left of it is interrupted at the test's end. */
+/** Forks an effect. The end of the test interrupts it. */
 export const start = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> => Effect.forkScoped(effect, { startImmediately: true })
 
-/** Starts a call that runs until the board lets it go, and waits until it runs. */
+/** Starts a call of `work`, and waits until the function runs. */
 export const long = (
   name: string,
   options: { readonly timeout?: Duration.Input } = {}
@@ -99,7 +99,7 @@ export const long = (
     return fiber
   })
 
-/** Starts such calls in one turn, before any of them can have been served. */
+/** Starts calls of `work` in one turn, before the pool can have served any of them. */
 export const burst = (
   ...names: ReadonlyArray<string>
 ): Effect.Effect<Array<Fiber.Fiber<string, FlameError>>, never, Needs> =>
@@ -108,18 +108,18 @@ export const burst = (
     () => settle
   )
 
-/** Starts such a call without waiting for anything. */
+/** Starts a call of `work` without waiting for its function. */
 export const waiting = (
   name: string,
   options: { readonly timeout?: Duration.Input } = {}
 ): Effect.Effect<Fiber.Fiber<string, FlameError>, never, Needs> =>
   Effect.tap(start(Flame.call(work, { name }, options)), () => settle)
 
-/** Waits until the function of that name runs, and gives the runner's id. */
+/** Waits until the function with this name runs. Returns the runner's id. */
 export const started = (name: string): Effect.Effect<string, never, Board> =>
   Effect.flatMap(Board, (board) => until(() => board.running.get(name), `${name} runs`))
 
-/** Lets long calls go, and gives what they give. */
+/** Lets calls of `work` go, and returns their results. */
 export const finish = (
   ...calls: ReadonlyArray<Fiber.Fiber<string, FlameError> | string>
 ): Effect.Effect<void, never, Board> =>
@@ -129,7 +129,7 @@ export const finish = (
     }).pipe(Effect.andThen(settle))
   )
 
-/** The reason for which a call has failed; it must have done so by now. */
+/** The reason of a call that has failed. Fails if the call is still open. */
 export const reason = <A>(fiber: Fiber.Fiber<A, FlameError>): Effect.Effect<Reason> =>
   Effect.gen(function* () {
     yield* settle
@@ -141,7 +141,7 @@ export const reason = <A>(fiber: Fiber.Fiber<A, FlameError>): Effect.Effect<Reas
     return error.error.reason
   })
 
-/** What a call has given; it must have done so by now. */
+/** The result of a call that has ended. Fails if the call is still open. */
 export const value = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A> =>
   Effect.gen(function* () {
     yield* settle
@@ -150,14 +150,14 @@ export const value = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A> =>
     return exit.value
   })
 
-/** Fails unless a call still waits or runs. */
+/** Fails if the call has ended. */
 export const isOpen = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
   Effect.andThen(
     settle,
     Effect.sync(() => assert.isUndefined(fiber.pollUnsafe(), "the call has ended"))
   )
 
-/** The events of some kinds. */
+/** The events with these tags. */
 export const only = <T extends PoolEvent["_tag"]>(
   events: ReadonlyArray<PoolEvent>,
   ...tags: ReadonlyArray<T>
@@ -166,34 +166,34 @@ export const only = <T extends PoolEvent["_tag"]>(
     (tags as ReadonlyArray<string>).includes(event._tag)
   )
 
-/** How a test's pool is made. */
+/** Options of a test's pool and of its world. */
 export interface Setup extends PoolOptions<never> {
-  /** What runners serve in place of the functions of this folder. */
+  /** Functions that runners serve instead of `functions.ts`. */
   readonly serve?: ReadonlyArray<Implemented<Board>>
-  /** The build that runners name. */
+  /** The build that runners report. */
   readonly build?: string
-  /** What the test does to its world before the pool is there. */
+  /** Runs before the pool is built. */
   readonly before?: (faults: MemoryBackend.MemoryRunners["Service"]) => Effect.Effect<void>
-  /** The environment's `FLAME_*`. */
+  /** `FLAME_*` variables of the environment. */
   readonly config?: Readonly<Record<string, string>>
-  /** Whether a tracer is installed. */
+  /** Whether a tracer is installed. Default false. */
   readonly tracer?: boolean
-  /** Whether the backend never learns how a runner ended, nor that it did. */
+  /** Whether the backend never learns that a runner ended, nor how. Default false. */
   readonly untold?: boolean
-  /** The most runners there may be, where that is not `max` at the start. */
+  /** The largest number of runners that may exist, if that is not the initial `max`. */
   readonly most?: number
-  /** How much time the pool may need to close. Default none. */
+  /** The time that the pool may need to close. Default: none. */
   readonly closesWithin?: Duration.Input
 }
 
-/** A test of a pool. The name begins with the row of the conformance list and finishes "it …". */
+/** A test of a pool. The title starts with the row's number, if there is one. */
 export const poolTest = (
   name: string,
   setup: Setup,
   body: (world: World) => Generator<Effect.Effect<unknown, unknown, Needs>, void, never>
 ): void => it.effect(name, () => withPool(setup, (world) => Effect.gen(() => body(world))))
 
-/** Runs a test with its pool, and checks that nothing is left of it. */
+/** Runs a test with its pool, and checks that nothing is left. */
 export const withPool = <E>(
   setup: Setup,
   body: (world: World) => Effect.Effect<void, E, Needs>

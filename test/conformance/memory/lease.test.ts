@@ -11,7 +11,7 @@ import { Disconnected, Killed } from "../../../src/error/RunnerExit.ts"
 import { again, refuse, twice, where, work } from "./functions.ts"
 import { finish, isOpen, long, pass, poolTest, reason, settle, start, started, until, value } from "./harness.ts"
 
-/** Holds a runner until the test lets it go; gives its id. */
+/** Holds a runner until the test lets it go. Returns the runner's id. */
 const holding = Effect.gen(function* () {
   const held = yield* Deferred.make<string>()
   const end = yield* Deferred.make<void>()
@@ -27,7 +27,7 @@ const holding = Effect.gen(function* () {
 })
 
 describe("withRunner", () => {
-  poolTest("runs all calls inside on one runner, and says which", { max: 3 }, function* ({ faults }) {
+  poolTest("runs all calls inside on one runner, and provides that runner's id", { max: 3 }, function* ({ faults }) {
     yield* Effect.all([Flame.call(where), Flame.call(where), Flame.call(where)], { concurrency: "unbounded" })
     yield* settle
     const [runner, ids] = yield* Pool.withRunner(
@@ -47,7 +47,7 @@ describe("withRunner", () => {
   })
 
   poolTest(
-    "boots a runner where there is none, and gives what the effect gives or fails with",
+    "boots a runner if there is none, and returns the result or the error of its effect",
     {},
     function* ({ faults, pool }) {
       assert.strictEqual(yield* Pool.withRunner(Effect.succeed(1)), 1)
@@ -58,7 +58,7 @@ describe("withRunner", () => {
     }
   )
 
-  poolTest("holds no slot between its calls", { max: 1 }, function* ({ pool }) {
+  poolTest("uses no slot between its calls", { max: 1 }, function* ({ pool }) {
     const held = yield* holding
     const id = yield* held.id
     assert.deepInclude(yield* pool.status, { leases: 1, busySlots: 0, freeSlots: 1 })
@@ -68,7 +68,7 @@ describe("withRunner", () => {
   })
 
   poolTest(
-    "keeps its runner from going idle and from being consolidated, and no longer",
+    "keeps its runner from idle stop and consolidation until it ends",
     { max: 2, idleTimeToLive: "10 seconds" },
     function* ({ faults }) {
       const held = yield* holding
@@ -87,7 +87,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "keeps its runner while it is recycled: the last of its calls still run there",
+    "keeps its runner while the runner is recycled, and all of its calls still run there",
     { maxCalls: 2, max: 2 },
     function* ({ faults }) {
       const [ids, after] = yield* Pool.withRunner(
@@ -107,7 +107,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "lets its calls wait for a slot of its own runner, though another has one",
+    "makes its calls wait for a slot of its own runner, though another runner has a free slot",
     { max: 2 },
     function* ({ board }) {
       const a = yield* long("a")
@@ -134,20 +134,16 @@ describe("withRunner", () => {
     }
   )
 
-  poolTest(
-    "gives two holders a runner each where there may be two, and one to share where not",
-    { max: 2 },
-    function* ({ runners }) {
-      const [first, second] = [yield* holding, yield* holding]
-      assert.notStrictEqual(yield* first.id, yield* second.id)
-      const third = yield* holding
-      assert.include([yield* first.id, yield* second.id], yield* third.id)
-      assert.strictEqual(runners.now, 2)
-      yield* Effect.all([first.end, second.end, third.end])
-    }
-  )
+  poolTest("has a runner of its own if max allows one, else shares a runner", { max: 2 }, function* ({ runners }) {
+    const [first, second] = [yield* holding, yield* holding]
+    assert.notStrictEqual(yield* first.id, yield* second.id)
+    const third = yield* holding
+    assert.include([yield* first.id, yield* second.id], yield* third.id)
+    assert.strictEqual(runners.now, 2)
+    yield* Effect.all([first.end, second.end, third.end])
+  })
 
-  poolTest("serves what waited inside while its runner did not answer", {}, function* ({ faults }) {
+  poolTest("runs the waiting calls inside when its unresponsive runner answers again", {}, function* ({ faults }) {
     yield* Pool.withRunner(
       Effect.gen(function* () {
         yield* start(Flame.call(work, { name: "a" }))
@@ -163,7 +159,7 @@ describe("withRunner", () => {
     )
   })
 
-  poolTest("can stand inside another one", { max: 1 }, function* () {
+  poolTest("can be nested inside another withRunner", { max: 1 }, function* () {
     const ids = yield* Pool.withRunner(
       Effect.gen(function* () {
         const outer = yield* Flame.call(where)
@@ -174,7 +170,7 @@ describe("withRunner", () => {
   })
 
   poolTest(
-    "fails calls by RunnerLost(mayHaveRun: false) once its runner is lost, which may be tried again",
+    "fails its later calls with RunnerLost(mayHaveRun: false), which are retryable, once its runner is lost",
     {},
     function* ({ faults, board }) {
       yield* Pool.withRunner(
@@ -215,7 +211,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "fails by mayHaveRun: false what was not sent or still waited when its runner was lost",
+    "fails calls that were not sent or still waited with mayHaveRun: false when its runner is lost",
     {},
     function* ({ board, faults }) {
       yield* Pool.withRunner(
@@ -241,7 +237,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "tells a call that outlives it so, whether it waits or comes later",
+    "that has ended fails calls from inside that still wait or start later, and lets a running call finish",
     { max: 1 },
     function* ({ board, pool }) {
       const ended = new RunnerLost({
@@ -276,24 +272,20 @@ describe("withRunner", () => {
     }
   )
 
-  poolTest(
-    "does not run an idempotent call again elsewhere: it belongs to its runner",
-    {},
-    function* ({ board, faults }) {
-      yield* Pool.withRunner(
-        Effect.gen(function* () {
-          const a = yield* start(Flame.call(again, { name: "a" }))
-          yield* until(() => board.running.get("a"), "a runs")
-          yield* faults.lose()
-          assert.deepInclude(yield* reason(a), { _tag: "RunnerLost" })
-        })
-      )
-      assert.deepStrictEqual(board.order, ["a"])
-    }
-  )
+  poolTest("does not resend an idempotent call to another runner", {}, function* ({ board, faults }) {
+    yield* Pool.withRunner(
+      Effect.gen(function* () {
+        const a = yield* start(Flame.call(again, { name: "a" }))
+        yield* until(() => board.running.get("a"), "a runs")
+        yield* faults.lose()
+        assert.deepInclude(yield* reason(a), { _tag: "RunnerLost" })
+      })
+    )
+    assert.deepStrictEqual(board.order, ["a"])
+  })
 
   poolTest(
-    "fails by PoolClosed while the pool closes, and those inside may end their calls first",
+    "fails with PoolClosed when it starts while the pool closes; a withRunner in progress may end its calls",
     { drainTimeout: "30 seconds" },
     function* ({ close }) {
       const [inside, closing] = yield* Pool.withRunner(
@@ -318,7 +310,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "does not keep the pool from closing when nothing runs inside",
+    "does not keep the pool from closing while no call runs inside",
     { drainTimeout: "30 seconds" },
     function* ({ close, runners }) {
       const held = yield* holding
@@ -332,7 +324,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "leaves nothing behind of one who is interrupted while waiting for a runner",
+    "leaves nothing behind when it is interrupted while it waits for a runner",
     { before: (faults) => faults.delayBoots("5 seconds") },
     function* ({ pool }) {
       const held = yield* holding
@@ -345,7 +337,7 @@ describe("withRunner", () => {
   )
 
   poolTest(
-    "waits for a runner within the pool's timeout",
+    "waits for a runner for at most the pool's timeout",
     { timeout: "2 seconds", before: (faults) => faults.delayBoots("5 seconds") },
     function* ({ pool }) {
       const held = yield* holding
@@ -363,7 +355,7 @@ describe("withRunner", () => {
     }
   )
 
-  poolTest("fails by BootFailed and QueueFull as calls do", { max: 1, queueCapacity: 1 }, function* ({ faults }) {
+  poolTest("fails with BootFailed and QueueFull as a call does", { max: 1, queueCapacity: 1 }, function* ({ faults }) {
     yield* faults.delayBoots("1 second")
     const first = yield* holding
     yield* settle
@@ -377,7 +369,7 @@ describe("withRunner", () => {
     yield* first.end
   })
 
-  poolTest("gives its runner back when the effect inside dies or is interrupted", {}, function* ({ pool }) {
+  poolTest("releases its runner when the effect inside dies or is interrupted", {}, function* ({ pool }) {
     assert.isTrue(Exit.hasDies(yield* Effect.exit(Pool.withRunner(Effect.die("a bug")))))
     const held = yield* holding
     yield* held.id
@@ -387,7 +379,7 @@ describe("withRunner", () => {
   })
 
   class Other extends Flame.PoolService<Other>()("test/Other") {}
-  poolTest("is about its own pool only", {}, function* ({ faults }) {
+  poolTest("does not affect calls to another pool", {}, function* ({ faults }) {
     yield* Pool.withRunner(
       Effect.gen(function* () {
         const { id } = yield* Runner

@@ -26,12 +26,12 @@ const lost = (fn: string, runner: string, exit: RunnerLost["exit"], gone: boolea
 
 describe("a lost runner", () => {
   poolTest(
-    "gives a call back of which nothing was written, to the head of the queue",
+    "requeues a call of which nothing was written, at the head of the queue",
     { max: 1, concurrency: 2 },
     function* ({ board, faults, pool }) {
       const a = yield* long("a")
       const first = yield* started("a")
-      // both in one turn: the connection ends before anything of b can leave
+      // Both in one turn: the connection ends before any byte of b can leave.
       yield* faults.lose()
       const b = yield* start(Flame.call(work, { name: "b" }))
       const c = yield* start(Flame.call(work, { name: "c" }))
@@ -44,7 +44,7 @@ describe("a lost runner", () => {
     }
   )
 
-  poolTest("keeps the budget of a call that it gives back", { max: 1 }, function* ({ faults }) {
+  poolTest("does not reset the budget of a call that is requeued", { max: 1 }, function* ({ faults }) {
     yield* Flame.call(where)
     yield* faults.delayBoots("1 minute")
     yield* faults.lose()
@@ -58,7 +58,7 @@ describe("a lost runner", () => {
   })
 
   poolTest(
-    "runs an idempotent call again at once when it is known to be gone",
+    "has its idempotent call resent at once when the runner is known to be gone",
     { max: 1 },
     function* ({ board, faults }) {
       const a = yield* start(Flame.call(again, { name: "a" }))
@@ -73,7 +73,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "[C100] runs an idempotent call that loses its runners `attempts` times, and lets healthy calls pass in between",
+    "[C100] has an idempotent call resent at most `attempts` times, and healthy calls pass in between",
     { max: 1, attempts: 4, crashLoopTime: 0 },
     function* ({ board, faults }) {
       const a = yield* start(Flame.call(again, { name: "a" }))
@@ -93,7 +93,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "does not run an idempotent call again before it is known to be gone",
+    "does not have its idempotent call resent before the runner is known to be gone",
     { cancelGrace: "5 seconds" },
     function* ({ board, faults }) {
       const a = yield* start(Flame.call(again, { name: "a" }))
@@ -109,7 +109,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "runs an idempotent call again 15 s + cancelGrace + 2 s after its loss where nobody can say that it is gone",
+    "has its idempotent call resent 15 s + cancelGrace + 2 s after the loss when nobody can tell that it is gone",
     {
       max: 1,
       concurrency: 2,
@@ -127,7 +127,7 @@ describe("a lost runner", () => {
       assert.deepStrictEqual(yield* reason(b), lost("work", runner, new Disconnected({}), false))
       yield* pass("19999 millis")
       assert.deepStrictEqual(board.order, ["a", "b"])
-      // counted from the loss or from the end of reasonGrace
+      // Counted from the loss, or from the end of reasonGrace.
       yield* pass("1001 millis")
       assert.deepStrictEqual(board.order, ["a", "b", "a"])
       yield* finish("a")
@@ -141,7 +141,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "does not run an idempotent call again whose caller has timed out or is interrupted meanwhile",
+    "does not have its idempotent call resent when the caller has timed out or was interrupted meanwhile",
     {},
     function* ({ board, faults, pool }) {
       const a = yield* start(Flame.call(again, { name: "a" }, { timeout: "2 seconds" }))
@@ -163,7 +163,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "withdraws its slots at once, and is told of with the reason that comes within reasonGrace",
+    "loses its slots at once, and is reported with the reason that arrives within reasonGrace",
     { max: 1, reasonGrace: "3 seconds" },
     function* ({ events, faults, pool }) {
       const a = yield* long("a")
@@ -184,7 +184,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "is Disconnected to its callers after reasonGrace, and the reason that comes later is an event",
+    "is reported to its callers as Disconnected after reasonGrace; a later reason is an event",
     { reasonGrace: "3 seconds" },
     function* ({ events, faults }) {
       const a = yield* long("a")
@@ -205,19 +205,23 @@ describe("a lost runner", () => {
     }
   )
 
-  poolTest("waits for its reason within a caller's budget only", { reasonGrace: "3 seconds" }, function* ({ faults }) {
-    const a = yield* long("a", { timeout: "2 seconds" })
-    yield* started("a")
-    yield* faults.disconnect({ tellAfter: "10 seconds" })
-    yield* pass("1999 millis")
-    yield* isOpen(a)
-    yield* pass("1 millis")
-    assert.deepInclude(yield* reason(a), { _tag: "TimedOut", phase: "running", after: 2_000 })
-    yield* pass("10 seconds")
-  })
+  poolTest(
+    "keeps its callers waiting for the reason only within their budgets",
+    { reasonGrace: "3 seconds" },
+    function* ({ faults }) {
+      const a = yield* long("a", { timeout: "2 seconds" })
+      yield* started("a")
+      yield* faults.disconnect({ tellAfter: "10 seconds" })
+      yield* pass("1999 millis")
+      yield* isOpen(a)
+      yield* pass("1 millis")
+      assert.deepInclude(yield* reason(a), { _tag: "TimedOut", phase: "running", after: 2_000 })
+      yield* pass("10 seconds")
+    }
+  )
 
   poolTest(
-    "lets an interrupted caller go that waits for its reason",
+    "does not keep an interrupted caller waiting for the reason",
     { reasonGrace: "3 seconds" },
     function* ({ faults }) {
       const a = yield* long("a")
@@ -229,7 +233,7 @@ describe("a lost runner", () => {
   )
 
   poolTest(
-    "is told to callers that wait for its reason when the pool closes",
+    "is reported to the callers that wait for the reason when the pool closes",
     { reasonGrace: "3 seconds" },
     function* ({ close, faults, pool }) {
       const a = yield* long("a")
@@ -260,7 +264,7 @@ describe("a function that does not stop", () => {
   } as const
 
   poolTest(
-    "costs its runner once its neighbours have finished, where the loop still answers",
+    "costs its runner once the other calls there have finished, if the event loop still answers",
     setup,
     function* ({ events, pool, runners }) {
       const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
@@ -292,13 +296,13 @@ describe("a function that does not stop", () => {
   )
 
   poolTest(
-    "is not taken for a blocked loop where its grace ends with the tick of a ping",
+    "is not treated as a blocked loop when cancelGrace ends at the tick of a ping",
     setup,
     function* ({ events }) {
       const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "1 second" }))
       yield* started("bad")
       const mate = yield* long("mate")
-      // pings at 2, 4, 6 s; cancelled at 1 s, its grace ends at 6 s
+      // Pings are sent at 2, 4 and 6 s. The call is cancelled at 1 s, and its grace ends at 6 s.
       yield* pass("6 seconds")
       assert.deepInclude(yield* reason(bad), { _tag: "TimedOut" })
       assert.lengthOf(only(events, "RunnerStuck"), 1)
@@ -330,7 +334,7 @@ describe("a function that does not stop", () => {
   })
 
   poolTest(
-    "costs its runner at once where the loop does not answer, and its neighbours are told by whom",
+    "costs its runner at once if the event loop does not answer, and the other callers are told which function did it",
     setup,
     function* ({ events, faults }) {
       const bad = yield* start(Flame.call(stubborn, { name: "bad" }, { timeout: "10 seconds" }))
@@ -352,7 +356,7 @@ describe("a function that does not stop", () => {
   )
 
   poolTest(
-    "keeps an interrupted caller for cancelGrace, and its slot until the end",
+    "keeps an interrupted caller for cancelGrace, and its slot until its end",
     { ...setup, max: 1 },
     function* ({ events, pool }) {
       const bad = yield* start(Flame.call(stubborn, { name: "bad" }))
@@ -369,7 +373,7 @@ describe("a function that does not stop", () => {
     }
   )
 
-  poolTest("costs nothing when it stops within cancelGrace", setup, function* ({ events, faults }) {
+  poolTest("that stops within cancelGrace does not cost its runner", setup, function* ({ events, faults }) {
     const slow = yield* start(Flame.call(stubborn, { name: "slow" }, { timeout: "10 seconds" }))
     const runner = yield* started("slow")
     yield* pass("14 seconds")
@@ -390,7 +394,7 @@ describe("a runner that does not answer", () => {
       const a = yield* long("a")
       const runner = yield* started("a")
       yield* faults.freeze(true)
-      // its last ping was answered at 0 s at the latest; that of 2 s is not when the next is due
+      // The ping of 0 s may have been answered late, so the ping of 2 s is not missing before 4 s.
       yield* pass("3999 millis")
       assert.deepStrictEqual(only(events, "RunnerUnresponsive"), [])
       yield* pass("1 millis")
@@ -415,7 +419,7 @@ describe("a runner that does not answer", () => {
   )
 
   poolTest(
-    "serves those that waited for it as soon as it answers",
+    "runs the calls that waited for it as soon as it answers",
     { max: 1, concurrency: 2 },
     function* ({ board, faults }) {
       yield* long("a")
@@ -432,7 +436,7 @@ describe("a runner that does not answer", () => {
   )
 
   poolTest(
-    "is given up after silenceLimit, with its callers told how long it was silent",
+    "is killed after silenceLimit, and its callers are told how long it was silent",
     { silenceLimit: "1 minute", max: 1 },
     function* ({ events, faults }) {
       const a = yield* long("a")
@@ -451,13 +455,14 @@ describe("a runner that does not answer", () => {
   )
 
   poolTest(
-    "is not taken for silent when it is asked twice in a row because of a cancelled call",
+    "is not treated as silent when a cancelled call makes two pings follow each other closely",
     { max: 1, concurrency: 2 },
     function* ({ events, faults }) {
       yield* long("a")
       const b = yield* long("b")
       yield* pass("1999 millis")
-      // the ping of this cancellation and the regular one are a millisecond apart, and the answer takes longer than that
+      // The ping of this cancellation and the regular ping are one millisecond apart, and the answers take longer than
+      // that.
       yield* faults.freeze(true)
       yield* start(Fiber.interrupt(b))
       yield* pass("1 millis")
@@ -477,13 +482,13 @@ describe("a runner that does not answer", () => {
 
 describe("a runner that is terminated from outside", () => {
   poolTest(
-    "gets no new calls, and those in flight finish",
+    "gets no new calls, and its calls in flight finish",
     { max: 2, concurrency: 2, strategy: "pack" },
     function* ({ events, faults }) {
       const a = yield* long("a")
       const runner = yield* started("a")
       yield* faults.terminate(runner)
-      // in the same turn: the parent has not heard of it, and the runner gives the call back
+      // In the same turn: the parent has not received the goodbye, and the runner hands the call back.
       const b = yield* start(Flame.call(where))
       assert.notStrictEqual(yield* value(b), runner)
       assert.notStrictEqual(yield* Flame.call(where), runner)
@@ -499,13 +504,17 @@ describe("a runner that is terminated from outside", () => {
     }
   )
 
-  poolTest("interrupts what still runs at drainTimeout", { drainTimeout: "30 seconds" }, function* ({ board, faults }) {
-    const a = yield* long("a")
-    yield* faults.terminate()
-    yield* pass("29999 millis")
-    yield* isOpen(a)
-    yield* pass("1 millis")
-    assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", mayHaveRun: true })
-    assert.deepStrictEqual(board.interrupted, ["a"])
-  })
+  poolTest(
+    "interrupts calls that still run at drainTimeout",
+    { drainTimeout: "30 seconds" },
+    function* ({ board, faults }) {
+      const a = yield* long("a")
+      yield* faults.terminate()
+      yield* pass("29999 millis")
+      yield* isOpen(a)
+      yield* pass("1 millis")
+      assert.deepInclude(yield* reason(a), { _tag: "RunnerLost", mayHaveRun: true })
+      assert.deepStrictEqual(board.interrupted, ["a"])
+    }
+  )
 })

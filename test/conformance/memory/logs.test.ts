@@ -11,7 +11,7 @@ import { settle } from "./harness.ts"
 
 const say = Flame.fn("say", {}, () => Effect.annotateLogs(Effect.log("hello", { deep: [1n] }), "job", 7))
 
-/** Runs an effect with runners in memory, and gives what was logged. */
+/** Runs an effect with runners in memory. Returns the lines that were logged. */
 const logged = (effect: Effect.Effect<void, unknown, Pool>, options: { readonly logLevel?: "Warn" | "None" } = {}) =>
   Effect.gen(function* () {
     const lines: Array<unknown> = []
@@ -23,8 +23,8 @@ const logged = (effect: Effect.Effect<void, unknown, Pool>, options: { readonly 
     return lines
   })
 
-describe("what a function logs in memory", () => {
-  it.effect("comes to the log of its pool once, through the wire, with whose it is", () =>
+describe("a log line of a function in memory", () => {
+  it.effect("crosses the wire once, and arrives in the pool's log with runner, function and call", () =>
     Effect.gen(function* () {
       let runner = ""
       const lines = yield* logged(
@@ -34,26 +34,26 @@ describe("what a function logs in memory", () => {
         })
       )
       const annotations = { request: "r7", job: 7, runner, pool: Pool.key, function: "say" }
-      // as JSON says it: what is logged by a runner is data
+      // A message of a runner arrives as the data that JSON makes of it.
       assert.deepStrictEqual(lines, [["Info", 0, ["hello", { deep: ["1n"] }], annotations]])
     })
   )
 
-  it.effect("does not come where the pool does not want it", () =>
+  it.effect("does not arrive when its level is below the pool's logLevel", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* logged(Flame.call(say), { logLevel: "Warn" }), [])
       assert.deepStrictEqual(yield* logged(Flame.call(say), { logLevel: "None" }), [])
     })
   )
 
-  it.effect("is held to a level that the environment sets", () =>
+  it.effect("is filtered by the level in the environment", () =>
     Effect.gen(function* () {
       const config = ConfigProvider.layer(ConfigProvider.fromUnknown({ FLAME_LOG_LEVEL: "Error" }))
       assert.deepStrictEqual(yield* Effect.provide(logged(Flame.call(say)), config), [])
     })
   )
 
-  it.effect("has a level that exists", () =>
+  it.effect("cannot be filtered by an unknown level: the layer fails and names the levels", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(logged(Effect.void, { logLevel: "Loud" as "Warn" }))
       assert.match(String(exit), /logLevel must be one of All, Fatal/)

@@ -1,4 +1,4 @@
-/** C53: functions that call others, through their parent's pools. */
+/** Tests of C53 in memory: functions that call other functions through the pools of their parent. */
 import { assert, describe } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -19,12 +19,12 @@ const onBoard = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Board, (board) => board.run(name, effect))
 const named = { name: Schema.String }
 
-/** Calls `work`, and gives what that gives. */
+/** Calls `work`, and returns its result. */
 const outer = Flame.fn("outer", { payload: named, success: Schema.String }, ({ name }) =>
   onBoard(name, Effect.orDie(Flame.call(work, { name: `${name}.inner` })))
 )
 
-/** What a function is told in place of an answer. */
+/** The error of a nested call, as text. */
 const told = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<string, never, R> =>
   Effect.map(Effect.exit(effect), (exit) => {
     if (Exit.isSuccess(exit)) return `gave ${JSON.stringify(exit.value)}`
@@ -35,7 +35,7 @@ const told = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<string, ne
     return reason === undefined ? String(error) : `${reason._tag}: ${reason.message}`
   })
 
-/** Calls itself that many times, one in another, and gives the runners on the way. */
+/** Calls itself, nested that many times, and returns the runners on the way. */
 const dive = Flame.contract("dive", { payload: { left: Schema.Int }, success: Schema.Array(Schema.String) })
 const diving = Flame.implement(dive, ({ left }) =>
   Effect.gen(function* () {
@@ -45,7 +45,7 @@ const diving = Flame.implement(dive, ({ left }) =>
   })
 )
 
-/** Calls itself without end, and gives what the deepest was told. */
+/** Calls itself without end, and returns the error of the deepest call. */
 const endless = Flame.contract("endless", { success: Schema.String })
 const diveOn = Flame.implement(endless, () =>
   Effect.catchTag(Flame.call(endless), "FlameError", ({ reason }) =>
@@ -53,7 +53,7 @@ const diveOn = Flame.implement(endless, () =>
   )
 )
 
-/** As many calls at once, and what they give. */
+/** Makes that many calls at once, and returns their results. */
 const fan = Flame.fn(
   "fan",
   { payload: { name: Schema.String, width: Schema.Int }, success: Schema.Array(Schema.String) },
@@ -70,7 +70,7 @@ const fan = Flame.fn(
     )
 )
 
-/** Calls a function in the other pool, which calls one in this. */
+/** Calls a function of the other pool, which calls a function of this pool. */
 const back = Flame.fn("back", { payload: named, success: Schema.String, pool: Elsewhere }, ({ name }) =>
   onBoard(name, Effect.orDie(Flame.call(work, { name: `${name}.back` })))
 )
@@ -91,7 +91,7 @@ const abroad = Flame.fn("abroad", { payload: named, success: Schema.String, idem
   )
 )
 
-/** What a function is told about calls that go wrong. */
+/** Functions of which each makes a call that must fail. */
 const never = Flame.contract("never", { payload: { n: Schema.Int } })
 class Nowhere extends Flame.PoolService<Nowhere>()("test/Nowhere") {}
 const strict = Flame.fn("strict", { payload: { n: Schema.Int.check(Schema.isGreaterThan(0)) } }, () => Effect.void)
@@ -111,12 +111,12 @@ const asking = Flame.fn("asking", { payload: { what: Schema.String }, success: S
   Effect.flatMap(FlameRunner.Current, ({ id }) => Effect.map(wrong[what]!, (said) => said.replaceAll(id, "itself")))
 )
 
-/** What crosses with a nested call, and is added on the way. */
+/** Returns what a nested call sends along, with an annotation added by the calling function. */
 const packing = Flame.fn("packing", { success: luggage.success }, () =>
   Effect.orDie(Flame.call(luggage)).pipe(Effect.annotateLogs({ way: "nested" }))
 )
 
-/** Lets a call go on after its own end. */
+/** Starts a nested call that would outlive its function. */
 const leaky = Flame.fn("leaky", { payload: named }, ({ name }) =>
   Effect.asVoid(
     Effect.forkDetach(Effect.ignore(Flame.call(tidy, { name: `${name}.left` })), { startImmediately: true })
@@ -144,7 +144,7 @@ const parentingAway = Flame.fn("parentingAway", { payload: named }, ({ name }) =
   onBoard(name, Effect.orDie(Flame.call(stubbornAway, { name: `${name}.in` })))
 )
 
-/** Bytes through a function, and through one more. */
+/** Sends bytes through a function and a nested function. */
 const bytes = Flame.fn("bytes", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) =>
   Effect.succeed(bytes.map((byte) => byte ^ 0xff))
 )
@@ -183,25 +183,29 @@ const functions = [
 ]
 
 describe("[C53] a call inside a function", () => {
-  poolTest("gives what the function gives, on the slot of its caller", { serve: functions, max: 1 }, function* (world) {
-    const call = yield* start(Flame.call(outer, { name: "a" }))
-    yield* started("a.inner")
-    assert.deepInclude(yield* world.pool.status, { busySlots: 1, suspended: 1, waiting: 0 })
-    yield* finish("a.inner")
-    assert.strictEqual(yield* value(call), "a.inner")
-    const [first, second] = world.board.starts.map(([, runner]) => runner)
-    assert.strictEqual(first, second)
-    assert.lengthOf(only(world.events, "BootStarted"), 1)
-    assert.deepInclude(yield* world.pool.status, { busySlots: 0, suspended: 0 })
-    assert.deepInclude((yield* world.pool.status).totals, { calls: 2, succeeded: 2 })
-  })
+  poolTest(
+    "returns the function's result, and runs on the slot of its caller",
+    { serve: functions, max: 1 },
+    function* (world) {
+      const call = yield* start(Flame.call(outer, { name: "a" }))
+      yield* started("a.inner")
+      assert.deepInclude(yield* world.pool.status, { busySlots: 1, suspended: 1, waiting: 0 })
+      yield* finish("a.inner")
+      assert.strictEqual(yield* value(call), "a.inner")
+      const [first, second] = world.board.starts.map(([, runner]) => runner)
+      assert.strictEqual(first, second)
+      assert.lengthOf(only(world.events, "BootStarted"), 1)
+      assert.deepInclude(yield* world.pool.status, { busySlots: 0, suspended: 0 })
+      assert.deepInclude((yield* world.pool.status).totals, { calls: 2, succeeded: 2 })
+    }
+  )
 
   for (const [what, options] of [
-    ["deeper than there are slots", { max: 1 }],
-    ["where every runner is to serve one call", { max: 1, maxCalls: 1 }],
-    ["where nobody may wait", { max: 1, queueCapacity: 0, min: 1 }]
+    ["on a runner with fewer slots", { max: 1 }],
+    ["on a runner that serves one root call", { max: 1, maxCalls: 1 }],
+    ["without a queue", { max: 1, queueCapacity: 0, min: 1 }]
   ] as const) {
-    poolTest(`ends ${what}`, { serve: functions, ...options }, function* ({ events }) {
+    poolTest(`ends when nested 20 deep ${what}`, { serve: functions, ...options }, function* ({ events }) {
       yield* settle
       const runners = yield* value(yield* start(Flame.call(dive, { left: 20 })))
       assert.lengthOf(runners, 21)
@@ -217,7 +221,7 @@ describe("[C53] a call inside a function", () => {
     yield* settle
     yield* finish("a.inner")
     assert.strictEqual(yield* value(call), "a.inner")
-    // not begun before the drain
+    // This call starts after the drain has begun.
     board.latch("b.0")
     const late = yield* start(Flame.call(fan, { name: "b", width: 2 }))
     yield* started("b.0")
@@ -244,7 +248,7 @@ describe("[C53] a call inside a function", () => {
     yield* value(closing)
   })
 
-  poolTest("is served before the calls that wait", { serve: functions, max: 1 }, function* ({ board }) {
+  poolTest("runs before the waiting calls of the app", { serve: functions, max: 1 }, function* ({ board }) {
     const call = yield* start(Flame.call(fan, { name: "a", width: 3 }))
     yield* started("a.0")
     const root = yield* start(Flame.call(work, { name: "root" }))
@@ -259,21 +263,25 @@ describe("[C53] a call inside a function", () => {
     assert.deepStrictEqual(board.order, ["a", "a.0", "a.1", "a.2", "root"])
   })
 
-  poolTest("lends no slot to a call of the app", { serve: functions, max: 1, most: 2 }, function* ({ board, pool }) {
-    yield* elsewhere({ max: 1 })
-    const call = yield* start(Flame.call(abroad, { name: "a" }))
-    yield* started("a.there")
-    const root = yield* start(Flame.call(work, { name: "root" }))
-    yield* isOpen(root)
-    assert.deepInclude(yield* pool.status, { busySlots: 1, suspended: 1, freeSlots: 0, waiting: 1 })
-    assert.notInclude(board.order, "root")
-    yield* finish("a.there", "root")
-    assert.strictEqual(yield* value(call), "a.there")
-    assert.strictEqual(yield* value(root), "root")
-  })
+  poolTest(
+    "does not lend its slot to a call of the app",
+    { serve: functions, max: 1, most: 2 },
+    function* ({ board, pool }) {
+      yield* elsewhere({ max: 1 })
+      const call = yield* start(Flame.call(abroad, { name: "a" }))
+      yield* started("a.there")
+      const root = yield* start(Flame.call(work, { name: "root" }))
+      yield* isOpen(root)
+      assert.deepInclude(yield* pool.status, { busySlots: 1, suspended: 1, freeSlots: 0, waiting: 1 })
+      assert.notInclude(board.order, "root")
+      yield* finish("a.there", "root")
+      assert.strictEqual(yield* value(call), "a.there")
+      assert.strictEqual(yield* value(root), "root")
+    }
+  )
 
   poolTest(
-    "goes to another pool of the parent, and back",
+    "can go to another pool of the parent, and back",
     { serve: functions, max: 1, most: 2 },
     function* ({ board }) {
       const there = yield* elsewhere({ max: 1 })
@@ -289,7 +297,7 @@ describe("[C53] a call inside a function", () => {
     }
   )
 
-  poolTest("that is nested 32 deep is the last", { serve: functions, max: 1 }, function* ({ pool }) {
+  poolTest("fails beyond a nesting depth of 32", { serve: functions, max: 1 }, function* ({ pool }) {
     assert.strictEqual(
       yield* value(yield* start(Flame.call(endless))),
       "TooDeep: endless is nested 33 calls deep, the limit is 32: look for a function that calls itself without end"
@@ -318,13 +326,13 @@ describe("[C53] a call inside a function", () => {
     ],
     ["status", "Error: status of pool effect-flame/Pool is its parent's: a function can only call and cast"]
   ] as const) {
-    poolTest(`tells the function of ${what}`, { serve: functions, max: 1 }, function* ({ pool }) {
+    poolTest(`reports ${what} to the calling function`, { serve: functions, max: 1 }, function* ({ pool }) {
       assert.strictEqual(yield* value(yield* start(Flame.call(asking, { what }))), said)
       assert.deepInclude(yield* pool.status, { busySlots: 0, suspended: 0 })
     })
   }
 
-  poolTest("has a budget of its own, within that of its caller", { serve: functions, max: 1 }, function* (world) {
+  poolTest("has a budget of its own, within the budget of its caller", { serve: functions, max: 1 }, function* (world) {
     const late = yield* start(Flame.call(asking, { what: "TooLate" }))
     yield* started("late")
     yield* pass("1 second")
@@ -341,7 +349,7 @@ describe("[C53] a call inside a function", () => {
     assert.include(world.board.interrupted, "cut.inner")
   })
 
-  poolTest("carries what crosses with any call", { serve: functions, max: 1, tracer: true }, function* ({ spans }) {
+  poolTest("sends along what any call sends along", { serve: functions, max: 1, tracer: true }, function* ({ spans }) {
     const packed = yield* Flame.call(packing).pipe(
       Effect.annotateLogs({ from: "app" }),
       Effect.provideService(Tenant, "acme"),
@@ -361,20 +369,24 @@ describe("[C53] a call inside a function", () => {
     assert.deepStrictEqual(path("luggage.run"), ["luggage.run", "Flame.call", "packing.run", "Flame.call", "app"])
   })
 
-  poolTest("is cancelled with its caller, who waits for it", { serve: functions, max: 1 }, function* ({ board, pool }) {
-    const call = yield* start(Flame.call(parenting, { name: "a", kind: "tidy" }))
-    yield* started("a.in")
-    const interrupting = yield* start(Fiber.interrupt(call))
-    yield* isOpen(interrupting)
-    assert.deepInclude(yield* pool.status, { busySlots: 1, suspended: 1 })
-    yield* finish("a.in")
-    yield* value(interrupting)
-    assert.deepStrictEqual(board.interrupted, ["a.in", "a"])
-    assert.deepInclude(yield* pool.status, { busySlots: 0, suspended: 0 })
-  })
+  poolTest(
+    "is cancelled together with its caller, which waits for its end",
+    { serve: functions, max: 1 },
+    function* ({ board, pool }) {
+      const call = yield* start(Flame.call(parenting, { name: "a", kind: "tidy" }))
+      yield* started("a.in")
+      const interrupting = yield* start(Fiber.interrupt(call))
+      yield* isOpen(interrupting)
+      assert.deepInclude(yield* pool.status, { busySlots: 1, suspended: 1 })
+      yield* finish("a.in")
+      yield* value(interrupting)
+      assert.deepStrictEqual(board.interrupted, ["a.in", "a"])
+      assert.deepInclude(yield* pool.status, { busySlots: 0, suspended: 0 })
+    }
+  )
 
   poolTest(
-    "that does not stop costs its own runner, and not that of its caller",
+    "that does not stop costs its own runner, not the runner of its caller",
     { serve: functions, max: 1, most: 2, cancelGrace: "5 seconds" },
     function* ({ events }) {
       yield* elsewhere({ max: 1 })
@@ -388,19 +400,23 @@ describe("[C53] a call inside a function", () => {
     }
   )
 
-  poolTest("of a runner that is lost is stopped", { serve: functions, max: 1, most: 2 }, function* ({ board, faults }) {
-    yield* elsewhere({ max: 1 })
-    const call = yield* start(Flame.call(abroad, { name: "a" }))
-    const there = yield* started("a.there")
-    const lost = (yield* faults.list).find(({ id }) => id !== there)
-    yield* faults.lose({ id: lost!.id })
-    assert.strictEqual((yield* reason(call))._tag, "RunnerLost")
-    yield* until(() => !board.running.has("a.there"), "it has stopped")
-    assert.include(board.interrupted, "a.there")
-  })
+  poolTest(
+    "is stopped when the runner of its caller is lost",
+    { serve: functions, max: 1, most: 2 },
+    function* ({ board, faults }) {
+      yield* elsewhere({ max: 1 })
+      const call = yield* start(Flame.call(abroad, { name: "a" }))
+      const there = yield* started("a.there")
+      const lost = (yield* faults.list).find(({ id }) => id !== there)
+      yield* faults.lose({ id: lost!.id })
+      assert.strictEqual((yield* reason(call))._tag, "RunnerLost")
+      yield* until(() => !board.running.has("a.there"), "it has stopped")
+      assert.include(board.interrupted, "a.there")
+    }
+  )
 
   poolTest(
-    "whose runner is lost fails where it was made",
+    "fails in the calling function when its own runner is lost",
     { serve: functions, max: 1, most: 2 },
     function* ({ faults }) {
       yield* elsewhere({ max: 1 })
@@ -411,7 +427,7 @@ describe("[C53] a call inside a function", () => {
   )
 
   poolTest(
-    "that its function does not wait for ends with it",
+    "that the calling function does not await ends with that function",
     { serve: functions, max: 1 },
     function* ({ board, pool }) {
       yield* start(Flame.call(leaky, { name: "a" }))
@@ -423,7 +439,7 @@ describe("[C53] a call inside a function", () => {
   )
 
   poolTest(
-    "may be a cast, which outlives its caller",
+    "can be a cast, which outlives its caller",
     { serve: functions, max: 1 },
     function* ({ board, events, pool }) {
       assert.strictEqual(yield* value(yield* start(Flame.call(asking, { what: "cast" }))), "gave undefined")
@@ -437,7 +453,7 @@ describe("[C53] a call inside a function", () => {
     }
   )
 
-  poolTest("takes and gives large values", { serve: functions, max: 1 }, function* () {
+  poolTest("carries large values in both directions", { serve: functions, max: 1 }, function* () {
     const payload = Uint8Array.from({ length: 3_000_000 }, (_, i) => i % 251)
     const back = yield* Flame.call(through, payload)
     assert.isTrue(Buffer.from(back).equals(Buffer.from(payload.map((byte) => byte ^ 0xff))))

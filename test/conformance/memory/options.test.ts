@@ -22,9 +22,9 @@ import {
   withPool
 } from "./harness.ts"
 
-describe("spare", () => {
+describe("the option spare", () => {
   poolTest(
-    "keeps so many slots free while calls run, and none before or after",
+    "keeps that many slots free while calls run, and none before or after",
     { max: 10, spare: 2, idleTimeToLive: "30 seconds" },
     function* ({ pool, runners }) {
       yield* settle
@@ -43,20 +43,20 @@ describe("spare", () => {
     }
   )
 
-  poolTest("takes a number below 1 for a share of the busy slots", { max: 20, spare: 0.5 }, function* ({ pool }) {
+  poolTest("is a share of the busy slots if it is below 1", { max: 20, spare: 0.5 }, function* ({ pool }) {
     yield* burst("a", "b", "c", "d", "e")
     assert.deepInclude(yield* pool.status, { busySlots: 5, freeSlots: 3 })
     yield* finish("a", "b", "c", "d", "e")
   })
 
-  poolTest("never goes above max", { max: 3, spare: 5 }, function* ({ pool }) {
+  poolTest("never makes the pool exceed max", { max: 3, spare: 5 }, function* ({ pool }) {
     yield* burst("a", "b")
     assert.deepInclude(yield* pool.status, { busySlots: 2, freeSlots: 1 })
     yield* finish("a", "b")
   })
 })
 
-describe("strategy", () => {
+describe("the option strategy", () => {
   const two = { min: 2, awaitMin: true, concurrency: 2 } as const
   poolTest("spreads calls over the least busy runners", { ...two, strategy: "spread" }, function* () {
     yield* burst("a", "b")
@@ -64,7 +64,7 @@ describe("strategy", () => {
     yield* finish("a", "b")
   })
 
-  poolTest("packs calls on the fullest runner that has a slot", { ...two, strategy: "pack" }, function* () {
+  poolTest("packs calls on the fullest runner that has a free slot", { ...two, strategy: "pack" }, function* () {
     yield* burst("a", "b", "c")
     assert.strictEqual(yield* started("a"), yield* started("b"))
     assert.notStrictEqual(yield* started("c"), yield* started("a"))
@@ -74,12 +74,12 @@ describe("strategy", () => {
 
 describe("consolidation", () => {
   poolTest(
-    "lets the emptiest runner go when fewer would do for idleTimeToLive, though none is ever idle that long",
+    "ends the emptiest runner when fewer would have done for idleTimeToLive, though no runner is idle that long",
     { max: 3, concurrency: 2, idleTimeToLive: "30 seconds" },
     function* ({ board, events, runners }) {
       const calls = yield* burst("a", "b", "c", "d", "e", "f")
       assert.strictEqual(runners.now, 3)
-      // one call is left on each
+      // One call is left on each runner.
       const keep = new Map<string, string>()
       for (const [name, runner] of board.starts) keep.set(runner, name)
       const rest = board.order.filter((name) => ![...keep.values()].includes(name))
@@ -88,7 +88,7 @@ describe("consolidation", () => {
       assert.strictEqual(runners.now, 3, "their calls are not cut")
       const status = only(events, "RunnerDraining")
       assert.deepStrictEqual(status, [])
-      // two slots of one runner would do for a while; the calls come and go on all of them
+      // Two slots of one runner would be enough for a while, but calls come and go on all runners.
       yield* finish(...keep.values())
       for (let i = 0; i < 12; i++) {
         yield* Flame.call(twice, { n: i })
@@ -101,7 +101,7 @@ describe("consolidation", () => {
   )
 
   poolTest(
-    "takes no new calls on the runner that it chose, and calls it back when there is demand",
+    "sends no new calls to the chosen runner, and takes the choice back when demand returns",
     { max: 2, concurrency: 2, idleTimeToLive: "30 seconds" },
     function* ({ events, faults, pool }) {
       const [a, b, c, d] = yield* burst("a", "b", "c", "d")
@@ -123,7 +123,7 @@ describe("consolidation", () => {
 
 describe("resize", () => {
   poolTest(
-    "lets waiters in when max or concurrency is raised",
+    "runs waiting calls when max or concurrency is raised",
     { max: 1, most: 2 },
     function* ({ board, pool, runners }) {
       yield* burst("a", "b", "c", "d")
@@ -140,7 +140,7 @@ describe("resize", () => {
   )
 
   poolTest(
-    "lets the surplus go when max is lowered, without cutting calls",
+    "ends surplus runners when max is lowered, without cutting calls",
     { max: 3 },
     function* ({ events, pool, runners }) {
       const calls = yield* burst("a", "b", "c")
@@ -159,7 +159,7 @@ describe("resize", () => {
   )
 
   poolTest(
-    "boots for a raised min, and lets go for a lowered one",
+    "boots for a raised min, and ends runners for a lowered min",
     { idleTimeToLive: "30 seconds" },
     function* ({ pool, runners }) {
       yield* pool.resize({ min: 2 })
@@ -172,7 +172,7 @@ describe("resize", () => {
   )
 
   poolTest(
-    "gives up boots that are too many",
+    "gives up surplus boots",
     { max: 3, before: (faults) => faults.delayBoots("10 seconds") },
     function* ({ pool, runners, events }) {
       const calls = yield* burst("a", "b", "c")
@@ -190,30 +190,26 @@ describe("resize", () => {
     }
   )
 
-  poolTest(
-    "dies for values that make no sense, and goes on with those it had",
-    { min: 1, max: 2 },
-    function* ({ pool }) {
-      for (const wrong of [
-        { max: 0 },
-        { min: 3 },
-        { concurrency: 1.5 },
-        { spare: -1 },
-        { maxCalls: 0 },
-        { queueCapacity: -1 }
-      ]) {
-        const exit = yield* Effect.exit(pool.resize(wrong))
-        const [reason] = Exit.isFailure(exit) ? exit.cause.reasons : []
-        assert.instanceOf(reason?._tag === "Die" ? reason.defect : undefined, TypeError, JSON.stringify(wrong))
-      }
-      yield* pool.resize({ max: 3 })
-      assert.deepInclude(yield* pool.status, { min: 1, max: 3, concurrency: 1 })
+  poolTest("dies for invalid values, and the pool keeps its former values", { min: 1, max: 2 }, function* ({ pool }) {
+    for (const wrong of [
+      { max: 0 },
+      { min: 3 },
+      { concurrency: 1.5 },
+      { spare: -1 },
+      { maxCalls: 0 },
+      { queueCapacity: -1 }
+    ]) {
+      const exit = yield* Effect.exit(pool.resize(wrong))
+      const [reason] = Exit.isFailure(exit) ? exit.cause.reasons : []
+      assert.instanceOf(reason?._tag === "Die" ? reason.defect : undefined, TypeError, JSON.stringify(wrong))
     }
-  )
+    yield* pool.resize({ max: 3 })
+    assert.deepInclude(yield* pool.status, { min: 1, max: 3, concurrency: 1 })
+  })
 })
 
-describe("awaitMin", () => {
-  it.effect("fails the layer with what keeps min from booting", () =>
+describe("the option awaitMin", () => {
+  it.effect("fails the layer with the cause that keeps min from booting", () =>
     Effect.gen(function* () {
       const cause = new EntryMissing({ entry: "/app/runner.ts" })
       const built = withPool({ min: 1, awaitMin: true, before: (faults) => faults.failBoots(cause) }, () => Effect.void)
@@ -224,7 +220,7 @@ describe("awaitMin", () => {
   )
 
   poolTest(
-    "does not keep the layer waiting without it",
+    "does not delay the layer when it is off",
     { min: 2, before: (faults) => faults.delayBoots("1 minute") },
     function* ({ pool }) {
       assert.deepInclude(yield* pool.status, { ready: 0, booting: 2 })
@@ -232,9 +228,9 @@ describe("awaitMin", () => {
   )
 })
 
-describe("environment", () => {
+describe("variables of the environment", () => {
   poolTest(
-    "wins over the program's own options",
+    "override the program's own options",
     {
       max: 8,
       concurrency: 3,
@@ -261,7 +257,7 @@ describe("environment", () => {
   )
 
   poolTest(
-    "has an own prefix for each pool",
+    "have a prefix of their own for each pool",
     { config: { FLAME_MAX: "2", FLAME_TESTING_GPU_MAX: "5" } },
     function* ({ pool }) {
       class Gpu extends Flame.PoolService<Gpu>()("app/testing.Gpu") {}
@@ -274,7 +270,7 @@ describe("environment", () => {
     }
   )
 
-  it.effect("fails the layer where a variable makes no sense", () =>
+  it.effect("fail the layer when a value is invalid", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(withPool({ config: { FLAME_MAX: "many" } }, () => Effect.void))
       assert.isTrue(Exit.isFailure(exit))
@@ -283,9 +279,9 @@ describe("environment", () => {
   )
 })
 
-describe("status, events, metrics", () => {
+describe("observing a pool:", () => {
   poolTest(
-    "shows the pool now",
+    "status shows its present state",
     {
       min: 1,
       max: 4,
@@ -366,7 +362,7 @@ describe("status, events, metrics", () => {
   )
 
   poolTest(
-    "sums the times of calls",
+    "totals sum up the times of its calls",
     { max: 1, before: (faults) => faults.delayBoots("2 seconds") },
     function* ({ pool }) {
       yield* burst("a", "b")
@@ -376,12 +372,12 @@ describe("status, events, metrics", () => {
       yield* finish("b")
       yield* Effect.flip(Flame.call(refuse, { why: "no" }))
       const { totals } = yield* pool.status
-      // a waits 2 and runs 3, b waits 5 and runs 4
+      // Call a waits 2 s and runs 3 s, call b waits 5 s and runs 4 s.
       assert.deepInclude(totals, { calls: 3, succeeded: 2, failed: 1, queueMillis: 7_000, runMillis: 7_000 })
     }
   )
 
-  poolTest("tells what happens, in order", { maxCalls: 1 }, function* ({ events }) {
+  poolTest("events report each step in order", { maxCalls: 1 }, function* ({ events }) {
     yield* Flame.call(twice, { n: 1 })
     yield* settle
     const runner = events[0]?._tag === "BootStarted" ? events[0].runner : ""
@@ -405,41 +401,37 @@ describe("status, events, metrics", () => {
     assert.deepInclude(ready, { labels: { runner }, otherBuild: undefined })
   })
 
-  poolTest(
-    "keeps its figures in the registry of metrics, as long as it is there",
-    { max: 1 },
-    function* ({ close, pool }) {
-      const find = Effect.map(Metric.snapshot, (all) =>
-        all.filter(({ attributes, id }) => id.startsWith("flame_") && attributes?.["pool"] === pool.id)
-      )
-      yield* Flame.call(twice, { n: 1 })
-      yield* Effect.flip(Flame.call(refuse, { why: "no" }))
-      yield* long("a")
-      yield* waiting("b")
-      const figure = (all: Effect.Success<typeof find>, id: string) => {
-        const state = all.find((_) => _.id === id)?.state as
-          | { readonly count?: number; readonly value?: number }
-          | undefined
-        return state?.count ?? state?.value
-      }
-      const now = yield* find
-      assert.deepStrictEqual(
-        [
-          "flame_calls_total",
-          "flame_calls_failed_total",
-          "flame_waiting",
-          "flame_busy_slots",
-          "flame_runners",
-          "flame_booting",
-          "flame_boots_total"
-        ].map((id) => figure(now, id)),
-        [4, 1, 1, 1, 1, 0, 1]
-      )
-      yield* finish("a", "b")
-      yield* close
-      assert.deepStrictEqual(yield* find, [])
+  poolTest("metrics are in the registry for as long as the pool exists", { max: 1 }, function* ({ close, pool }) {
+    const find = Effect.map(Metric.snapshot, (all) =>
+      all.filter(({ attributes, id }) => id.startsWith("flame_") && attributes?.["pool"] === pool.id)
+    )
+    yield* Flame.call(twice, { n: 1 })
+    yield* Effect.flip(Flame.call(refuse, { why: "no" }))
+    yield* long("a")
+    yield* waiting("b")
+    const figure = (all: Effect.Success<typeof find>, id: string) => {
+      const state = all.find((_) => _.id === id)?.state as
+        | { readonly count?: number; readonly value?: number }
+        | undefined
+      return state?.count ?? state?.value
     }
-  )
+    const now = yield* find
+    assert.deepStrictEqual(
+      [
+        "flame_calls_total",
+        "flame_calls_failed_total",
+        "flame_waiting",
+        "flame_busy_slots",
+        "flame_runners",
+        "flame_booting",
+        "flame_boots_total"
+      ].map((id) => figure(now, id)),
+      [4, 1, 1, 1, 1, 0, 1]
+    )
+    yield* finish("a", "b")
+    yield* close
+    assert.deepStrictEqual(yield* find, [])
+  })
 })
 
 describe("two pools on one backend", () => {
@@ -447,7 +439,7 @@ describe("two pools on one backend", () => {
   const onGpu = Flame.fn("onGpu", { success: where.success, pool: Gpu }, () => Effect.succeed("gpu"))
 
   poolTest(
-    "keep their runners apart; a call goes to its function's pool unless it names another",
+    "have separate runners, and a call goes to its function's pool unless the call names another",
     { serve: [onGpu, where] },
     function* ({ faults }) {
       yield* Effect.provide(

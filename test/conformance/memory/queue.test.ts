@@ -11,8 +11,8 @@ import { finish, isOpen, long, pass, poolTest, reason, value, waiting } from "./
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `w${i}`)
 
-describe("queue", () => {
-  poolTest("[C38] serves waiters first in, first out", { max: 1 }, function* ({ board, runners }) {
+describe("the queue", () => {
+  poolTest("[C38] serves waiting calls first in, first out", { max: 1 }, function* ({ board, runners }) {
     const first = yield* long("first")
     const calls = yield* Effect.forEach(names(20), (name) => waiting(name))
     for (const name of ["first", ...names(20)]) {
@@ -35,7 +35,7 @@ describe("queue", () => {
   })
 
   poolTest(
-    "[C39] removes an interrupted waiter at once and never leases to it",
+    "[C39] removes an interrupted waiter at once, which never gets a slot",
     { max: 1 },
     function* ({ board, pool }) {
       yield* long("first")
@@ -51,7 +51,7 @@ describe("queue", () => {
     }
   )
 
-  poolTest("[C39] removes an expired waiter at once and never leases to it", { max: 1 }, function* ({ board, pool }) {
+  poolTest("[C39] removes an expired waiter at once, which never gets a slot", { max: 1 }, function* ({ board, pool }) {
     yield* long("first")
     yield* waiting("w0")
     const expiring = yield* waiting("w1", { timeout: "3 seconds" })
@@ -66,12 +66,12 @@ describe("queue", () => {
     assert.deepStrictEqual(board.order, ["first", "w0", "w2"])
   })
 
-  it("[C40] enqueues, dequeues and cancels at a cost that does not grow with the queue's length", () => {
+  it("[C40] enqueues, dequeues and cancels at a cost that does not depend on its length", () => {
     assert.deepStrictEqual(costs(10_000), costs(10))
   })
 
   poolTest(
-    "[C40] takes 20 000 waiters and gives them up again",
+    "[C40] takes 20 000 waiters and removes them again",
     { max: 1, queueCapacity: 20_000 },
     function* ({ pool }) {
       yield* long("first")
@@ -128,7 +128,7 @@ describe("queue", () => {
   )
 })
 
-/** How often links between tickets are read and written by each operation on a queue of that length. */
+/** Counts how often each operation reads and writes links between tickets, on a queue of that length. */
 const costs = (length: number) => {
   let touched = 0
   const queue = new WaitQueue()

@@ -14,7 +14,10 @@ import * as Random from "../../simulation/Random.ts"
 import { Board, Refusal } from "./functions.ts"
 import { type Setup, start, withPool, type World } from "./harness.ts"
 
-/** Schedules per run; more of them find rarer things: `FLAME_TEST_SEEDS=2000 npx vitest run test/conformance/memory/random`. */
+/**
+ * Schedules per run. More schedules find rarer faults: `FLAME_TEST_SEEDS=2000 npx vitest run
+ * test/conformance/memory/random`.
+ */
 const seeds = Number(process.env["FLAME_TEST_SEEDS"] ?? 60)
 const firstSeed = Number(process.env["FLAME_TEST_FIRST_SEED"] ?? 1)
 
@@ -33,7 +36,7 @@ const run = ({ ends, id, millis }: Job) =>
             : Effect.succeed(id)
       )
     )
-    // `late` takes its time when it is interrupted, but less than cancelGrace
+    // `late` takes a while when it is interrupted, but less than cancelGrace.
     return board.run(`${id}`, ends === "late" ? Effect.onInterrupt(work, () => Effect.sleep("700 millis")) : work)
   })
 
@@ -52,7 +55,7 @@ interface Made {
 
 describe("random schedules", () => {
   it.effect(
-    "[C55] [C107] holds max exactly, loses and mixes up nothing, whatever boots, runners, callers and their callbacks do",
+    "[C55] [C107] never exceed max, and lose or mix up no call, whatever boots, runners, callers and their callbacks do",
     () =>
       collectingUncaught((uncaught) =>
         Effect.gen(function* () {
@@ -63,7 +66,8 @@ describe("random schedules", () => {
             )
           }
           yield* Effect.promise(() => new Promise((resolve) => setImmediate(() => setImmediate(resolve))))
-          // what a callback throws reaches nobody but the process, and all of it does
+          // An error thrown by a callback reaches the process's handler of uncaught errors and nothing else, and none
+          // is missing.
           assert.deepStrictEqual(new Set(uncaught.map(String)), new Set(thrown === 0 ? [] : [String(thrownByCallback)]))
           assert.lengthOf(uncaught, thrown)
         })
@@ -74,7 +78,7 @@ describe("random schedules", () => {
 
 const thrownByCallback = new Error("headers already sent")
 
-/** Runs an effect while uncaught exceptions come here, and not to the runner of the tests. */
+/** Runs an effect while uncaught exceptions are collected here instead of failing the test run. */
 const collectingUncaught = <A, E, R>(
   use: (uncaught: ReadonlyArray<unknown>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
@@ -184,7 +188,7 @@ const play = (
       [
         6,
         () =>
-          // an observer of a caller's fiber that throws, inside of whatever frame of the pool ends the call
+          // An observer of a caller's fiber that throws inside the frame of the pool that ends the call.
           Effect.sync(() => {
             const refused = Flame.call(once, job(), { timeout: among([50, 2_000, 20_000]) })
             thrown.count++
@@ -195,7 +199,7 @@ const play = (
                 }
               })
             } catch {
-              // it ended at once, in the frame of whoever began it
+              // The call ended at once, in the frame of the fiber that started it.
               thrown.count--
             }
           })
@@ -262,7 +266,7 @@ const play = (
       assert.isAtMost(runners.now, most, "runners that exist")
     }
 
-    // from here on nothing goes wrong any more, and everything must come to its end
+    // From here on no fault is injected any more, and everything must end.
     yield* faults.freeze(false)
     yield* faults.delayBoots(0)
     yield* faults.muteBoots(false)
@@ -282,7 +286,7 @@ const play = (
       }
     }
     for (const one of made) check(one, board.order.filter((name) => name === `${one.job.id}`).length)
-    // boots that are still to fail come to their end too, casts and leases have their turn, surplus runners fall idle
+    // Failing boots end too, casts and leases get their turn, and surplus runners go idle.
     let status = yield* pool.status
     for (let i = 0; i < 300 && (i < 20 || runners.now !== setup.min || status.waiting + status.busySlots > 0); i++) {
       yield* TestClock.adjust("2 seconds")
@@ -299,7 +303,7 @@ const play = (
 
 const yields = (times: number) => Effect.repeat(Effect.yieldNow, { times })
 
-/** What became of a call must fit what ran of it. */
+/** Checks that the result of a call fits what ran of the call. */
 const check = ({ fiber, idempotent, interrupted, job }: Made, runs: number): void => {
   const exit = fiber.pollUnsafe()
   const name = `call ${job.id} (${job.ends})`

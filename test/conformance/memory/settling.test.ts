@@ -22,24 +22,26 @@ const again = Flame.fn("again", { idempotent: true }, () => Effect.never)
 
 const status = Effect.flatMap(Pool, (pool) => pool.status)
 
-/** A pool of a test's own. */
+/** The layer of a pool for one test. */
 const on = (options: PoolOptions) => FlameLayer.test([who, slow, first, again], options)
 
-describe("answers", () => {
-  it.effect("reach nobody in the midst of a step: a call that is interrupted by another's answer is never sent", () =>
-    Effect.gen(function* () {
-      const both = Effect.all([Flame.call(missing), Flame.call(slow)], { concurrency: "unbounded" })
-      const error = yield* Effect.flip(both)
-      assert.strictEqual(error.reason._tag, "FunctionMissing")
-      // at once, and on the runner that is there: nothing was stuck, nothing was killed
-      yield* Flame.call(who)
-      assert.strictEqual(yield* (yield* MemoryRunners).launched, 1)
-      const { busySlots, totals } = yield* status
-      assert.deepStrictEqual([busySlots, totals.failed], [0, 1])
-    }).pipe(Effect.provide(on({ max: 1, concurrency: 2 })))
+describe("an answer", () => {
+  it.effect(
+    "is not delivered in the middle of a step of the pool: a call that another's answer interrupts is never sent",
+    () =>
+      Effect.gen(function* () {
+        const both = Effect.all([Flame.call(missing), Flame.call(slow)], { concurrency: "unbounded" })
+        const error = yield* Effect.flip(both)
+        assert.strictEqual(error.reason._tag, "FunctionMissing")
+        // At once, and on the runner that existed: no call hung, and no runner was killed.
+        yield* Flame.call(who)
+        assert.strictEqual(yield* (yield* MemoryRunners).launched, 1)
+        const { busySlots, totals } = yield* status
+        assert.deepStrictEqual([busySlots, totals.failed], [0, 1])
+      }).pipe(Effect.provide(on({ max: 1, concurrency: 2 })))
   )
 
-  it.effect("of a withRunner interrupt a call that would have come next, which is never sent", () =>
+  it.effect("that ends a withRunner interrupts the next call inside, which is never sent", () =>
     Effect.gen(function* () {
       const winner = yield* Effect.raceFirst(Pool.withRunner(Effect.succeed("lease")), Flame.call(slow))
       assert.strictEqual(winner, "lease")
@@ -51,7 +53,7 @@ describe("answers", () => {
 })
 
 describe("withRunner", () => {
-  it.effect("keeps its runner although a withRunner of another pool is inside", () =>
+  it.effect("keeps its runner while a withRunner of another pool is nested inside", () =>
     Effect.gen(function* () {
       const calls = Effect.all([Flame.call(who), Flame.call(who), Flame.call(who)], { concurrency: "unbounded" })
       const [one, ...others] = yield* Pool.withRunner(Other.withRunner(calls))
@@ -59,7 +61,7 @@ describe("withRunner", () => {
     }).pipe(Effect.provide(Layer.provideMerge(Other.layer({ max: 2 }), on({ max: 3, min: 3, awaitMin: true }))))
   )
 
-  it.effect("tells an idempotent call the truth when its runner is lost: it may have run", () =>
+  it.effect("fails an idempotent call with mayHaveRun: true when its runner is lost", () =>
     Effect.gen(function* () {
       const faults = yield* MemoryRunners
       const fiber = yield* Effect.forkChild(Effect.flip(Pool.withRunner(Flame.call(again))), { startImmediately: true })
@@ -73,12 +75,12 @@ describe("withRunner", () => {
 })
 
 describe("a cast", () => {
-  it.effect("owns its payload: what its caller does to the bytes afterwards does not reach the runner", () =>
+  it.effect("owns its payload: later changes of the caller's bytes do not reach the runner", () =>
     Effect.gen(function* () {
       const bytes = Uint8Array.of(1)
       yield* Flame.cast(first, bytes)
       bytes[0] = 99
-      // one runner with one slot: served after the cast
+      // The runner has one slot, so this call is served after the cast.
       yield* Flame.call(first, Uint8Array.of(7))
       assert.deepStrictEqual(seen, [1, 7])
     }).pipe(Effect.provide(on({ max: 1 })))

@@ -1,4 +1,4 @@
-/** What a test sees of its pool from outside: runners at the backend, frames, spans, sleepers. */
+/** Observes a pool from outside: runners at the backend, frames, spans, sleeping fibers. */
 import { assert } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,13 +11,13 @@ import type * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
 import { Parser } from "../../../src/wire/Frame.ts"
 import type { Transport } from "../../../src/wire/Transport.ts"
 
-/** Runners that exist at the backend now, and the most that ever did. */
+/** Runners that exist at the backend now, and the largest number that ever did. */
 export interface Tally {
   now: number
   peak: number
 }
 
-/** Counts runners between launch and the end of their scope, and looks at what is written to them. */
+/** Counts runners between launch and the end of their scope, and observes the frames written to them. */
 export const watched = <R>(
   runners: Tally,
   hooks: ReadonlyMap<number, () => void>,
@@ -45,7 +45,7 @@ export const watched = <R>(
     return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
   })
 
-/** A tracer that keeps what is made, and counts how often each span is ended. */
+/** A tracer that keeps all spans, and counts how often each span ends. */
 export const recording = (spans: Array<Tracer.Span>, ends: Map<Tracer.Span, number>): Tracer.Tracer =>
   Tracer.make({
     span(options) {
@@ -76,7 +76,7 @@ const tapped = (transport: Transport, hooks: ReadonlyMap<number, () => void>): T
   }
 }
 
-/** Runs an effect on a clock that knows who sleeps on it, and for how many milliseconds. */
+/** Runs an effect on a clock that knows the sleeping fibers and for how many milliseconds each sleeps. */
 export const countingSleeps = <A, E, R>(
   use: (sleepers: ReadonlyMap<object, number>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
