@@ -2,28 +2,41 @@ import { defineConfig } from "tsdown"
 
 // tsdown is pinned at 0.23.4: from 0.23.5 on its plugin for declarations needs the package `yuku`, which cannot be
 // installed from the npm registry (404)
-export default defineConfig({
-  entry: ["src/**/*.ts"],
-  unbundle: true,
-  platform: "node",
-  target: "node22.19",
-  fixedExtension: false,
-  dts: true,
-  sourcemap: true,
-  // the package holds src itself
-  outputOptions: { sourcemapExcludeSources: true },
-  plugins: [
-    {
-      // each module is compiled alone: otherwise `export * as X` becomes an object of getters, which no bundler of an app
-      // can shake, and a door could load more than its source says
-      name: "one file per module",
-      resolveId: {
-        order: "pre",
-        handler: (source, importer) =>
-          importer !== undefined && /^\.{1,2}\/.*\.ts$/.test(source)
-            ? { id: source.replace(/\.ts$/, ".js"), external: true }
-            : undefined
+const common = { platform: "node", target: "node22.19", fixedExtension: false } as const
+
+export default defineConfig([
+  {
+    ...common,
+    entry: ["src/**/*.ts", "!src/cli/**"],
+    unbundle: true,
+    dts: true,
+    sourcemap: true,
+    // the package holds src itself
+    outputOptions: { sourcemapExcludeSources: true },
+    plugins: [
+      {
+        // each module is compiled alone: otherwise `export * as X` becomes an object of getters, which no bundler of an app
+        // can shake, and a door could load more than its source says
+        name: "one file per module",
+        resolveId: {
+          order: "pre",
+          handler: (source, importer) =>
+            importer !== undefined && /^\.{1,2}\/.*\.ts$/.test(source)
+              ? { id: source.replace(/\.ts$/, ".js"), external: true }
+              : undefined
+        }
       }
-    }
-  ]
-})
+    ]
+  },
+  {
+    // The program `effect-flame` holds all that it needs: an app that installs the library gets no dependency by it.
+    ...common,
+    entry: { "effect-flame": "src/cli/main.ts" },
+    outDir: "dist/bin",
+    deps: { alwaysBundle: /./, onlyBundle: false },
+    outputOptions: { codeSplitting: false },
+    minify: true,
+    dts: false,
+    clean: false
+  }
+])

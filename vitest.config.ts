@@ -6,7 +6,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 // tests of one process and no real time
 const memory = [
   "test/*.test.ts",
-  "test/{call,error,function,kubernetes,pool,process,runner,schema,simulation,stack,testing,values,wire}/**/*.test.ts",
+  "test/{call,cli,error,function,kubernetes,pool,process,runner,schema,simulation,stack,testing,values,wire}/**/*.test.ts",
   "test/conformance/{memory,place,rpc,stream}/**/*.test.ts"
 ]
 

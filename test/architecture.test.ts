@@ -42,7 +42,11 @@ const folders: ReadonlyArray<string> = [
   // how an app shows its pools
   "status",
   // the doors, and what an app meets
-  "src"
+  "src",
+  // the program `effect-flame`, which no door loads
+  "cli/cluster",
+  "cli/manifests",
+  "cli"
 ]
 
 /** The policy is a pure function: a module of these folders imports from its own folder and nothing else, not even Effect. */
@@ -306,7 +310,9 @@ describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (modu
       those((to) =>
         to.ours
           ? isTesting(to.from) || to.kind === "side effect"
-          : !/^(node:\w+(\/\w+)*|effect(\/[a-z-]+)?\/[A-Z]\w*)$/.test(to.from)
+          : !/^(node:\w+(\/\w+)*|effect(\/[a-z-]+)?\/[A-Z]\w*)$/.test(to.from) &&
+            // bundled into the program
+            !(module === "cli/main" && /^@effect\/platform-node\/[A-Z]\w*$/.test(to.from))
       ),
       none
     )

@@ -22,6 +22,7 @@ import type { Self } from "../api/KubeConnection.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "../object/PodLabels.ts"
+import * as ProcessMark from "./ProcessMark.ts"
 import * as ObjectNames from "../object/ObjectNames.ts"
 import * as Lifeline from "./Lifeline.ts"
 import type { OwnerReference } from "../object/KubeObjects.ts"
@@ -141,7 +142,8 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
   const dialBack = yield* DialBack.open(parent?.pod, options, master)
   const quota = new QuotaGate()
   const labels = { [PodLabels.managedBy]: "effect-flame", [PodLabels.parent]: identity.label }
-  const annotations = { [PodLabels.life]: life }
+  const mark = parent === undefined ? { [PodLabels.process]: JSON.stringify(ProcessMark.own(options.program)) } : {}
+  const annotations = { [PodLabels.life]: life, ...mark }
   const [watch, lifeline] = yield* Effect.all(
     [
       PodWatch.make({ selector: PodLabels.selector(identity), outages }).pipe(

@@ -17,6 +17,33 @@ export const life = "flame.dev/life"
 /** Annotation: the runner's id. */
 export const runner = "flame.dev/runner"
 
+/** Annotation of the objects of a parent outside of the cluster: its process. */
+export const process = "flame.dev/process"
+
+/** A process outside of the cluster, for people and for the process table of its machine. */
+export interface ProcessMark {
+  readonly user: string
+  readonly host: string
+  /** The name of the file that the process runs. */
+  readonly program: string
+  readonly pid: number
+  /** A hash of the machine's boot and the process's pid namespace, in which `pid` means one process; absent where unknown. */
+  readonly machine?: string
+}
+
+/** The process in an annotation; undefined if the annotation holds none. */
+export const readProcess = (text: string | undefined): ProcessMark | undefined => {
+  try {
+    const { host, machine, pid, program, user } = JSON.parse(text ?? "") as Partial<ProcessMark>
+    const isText = [host, program, user].every((each) => typeof each === "string")
+    if (!isText || typeof pid !== "number") return undefined
+    const mark = { host: `${host}`, pid, program: `${program}`, user: `${user}` }
+    return typeof machine === "string" ? { ...mark, machine } : mark
+  } catch {
+    return undefined
+  }
+}
+
 /** The labels of a runner. */
 export const ofRunner = (identity: ParentIdentity, poolId: string): Readonly<Record<string, string>> => ({
   [managedBy]: "effect-flame",

@@ -22,7 +22,8 @@ export type RightsVerdict =
   /** The API server could not list all rights: a dry run must decide. */
   | { readonly _tag: "Undecided"; readonly warnings: ReadonlyArray<string> }
 
-interface Right {
+/** Verbs on a resource. */
+export interface Right {
   /** The API group. Default: the core group. */
   readonly group?: string
   readonly resource: string
@@ -54,7 +55,8 @@ export const required = ({
   ...(portForward ? [{ resource: "pods/portforward", verbs: ["create", "get"] }] : [])
 ]
 
-const helping: ReadonlyArray<Right & { readonly without: string }> = [
+/** Rights that only help, with the loss that their absence means. */
+export const helping: ReadonlyArray<Right & { readonly without: string }> = [
   {
     resource: "events",
     verbs: ["list"],

@@ -1,0 +1,208 @@
+/**
+ * Pure: the objects that an app with pods as runners needs in its namespace.
+ *
+ * All names hold the app, so that two apps in a namespace replace nothing of each other. The NetworkPolicies take nothing
+ * from other apps either: they select the app's own parents, and close what no runner opens.
+ */
+import type { Fields, Json } from "../../kubernetes/object/KubeObjects.ts"
+import * as PodLabels from "../../kubernetes/object/PodLabels.ts"
+import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
+import type { Described } from "./Yaml.ts"
+
+export interface ManifestOptions {
+  readonly app: string
+  readonly namespace: string
+  /** Without an image there is no Deployment. */
+  readonly image?: string
+  /** The command of the container. Default: what the image runs. */
+  readonly command?: ReadonlyArray<string>
+  readonly replicas: number
+  /** The pool's `max`. Default: what the program says. */
+  readonly max?: number
+  /** Seconds that calls in flight have when a parent ends. */
+  readonly drainSeconds: number
+  /** The port that runners dial. */
+  readonly port: number
+  readonly key: "secret" | "env"
+  /** The greatest number of runners of all parents of this app together. Default: no such limit. */
+  readonly totalMax?: number
+  readonly cpu: string
+  readonly memory: string
+}
+
+/** Seconds that a parent needs after its drain to end its runners. */
+const reserve = 8
+
+/** The name of the objects that an app may have others of: a Role of its own, say. */
+export const nameOf = (app: string): string => `flame-${app}`
+
+/** The PriorityClass is of the whole cluster, so that its name holds the namespace too. */
+export const priorityClassOf = ({ app, namespace }: ManifestOptions): string => `flame-${namespace}-${app}`
+
+const selectorOf = (app: string): Fields => ({ "app.kubernetes.io/name": app })
+
+const metadata = (options: ManifestOptions, name: string): Fields => ({
+  name,
+  namespace: options.namespace,
+  labels: selectorOf(options.app)
+})
+
+const account = (options: ManifestOptions): Described => ({
+  about: ["The account of the parents. Runners have no account and no token."],
+  object: { apiVersion: "v1", kind: "ServiceAccount", metadata: metadata(options, options.app) }
+})
+
+const role = (options: ManifestOptions): Described => {
+  const needs = { key: options.key, secretEnv: false, portForward: false }
+  const rules = [...Preflight.required(needs), ...Preflight.helping].map(({ group = "", resource, verbs }) => ({
+    apiGroups: [group],
+    resources: [resource],
+    verbs
+  }))
+  return {
+    about: [
+      "The rights of the parents, in this namespace alone. Rights to events, pods/log and jobs only help: to explain",
+      "failures, and to clean up after a parent that is killed."
+    ],
+    object: {
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "Role",
+      metadata: metadata(options, nameOf(options.app)),
+      rules
+    }
+  }
+}
+
+const binding = (options: ManifestOptions): Described => ({
+  about: [],
+  object: {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "RoleBinding",
+    metadata: metadata(options, nameOf(options.app)),
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: nameOf(options.app) },
+    subjects: [{ kind: "ServiceAccount", name: options.app, namespace: options.namespace }]
+  }
+})
+
+/** All ports but one: a policy that closes one port must allow the others by name. */
+const allBut = (port: number): ReadonlyArray<Json> => [
+  { protocol: "TCP", port: 1, endPort: port - 1 },
+  { protocol: "TCP", port: port + 1, endPort: 65_535 },
+  { protocol: "UDP", port: 1, endPort: 65_535 }
+]
+
+const policies = (options: ManifestOptions): ReadonlyArray<Described> => [
+  {
+    about: [`Port ${options.port} of the parents is for runners alone. All other ports stay as open as they were.`],
+    object: {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: metadata(options, `${nameOf(options.app)}-parents`),
+      spec: {
+        podSelector: { matchLabels: selectorOf(options.app) },
+        policyTypes: ["Ingress"],
+        ingress: [
+          {
+            from: [{ podSelector: { matchLabels: { [PodLabels.role]: "runner" } } }],
+            ports: [{ protocol: "TCP", port: options.port }]
+          },
+          { ports: allBut(options.port) }
+        ]
+      }
+    }
+  },
+  {
+    about: ["Nothing listens in a runner. Its way out stays open: functions may need other services."],
+    object: {
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: metadata(options, `${nameOf(options.app)}-runners`),
+      spec: { podSelector: { matchLabels: { [PodLabels.role]: "runner" } }, policyTypes: ["Ingress"] }
+    }
+  }
+]
+
+const limits = (options: ManifestOptions, totalMax: number): ReadonlyArray<Described> => [
+  {
+    about: [
+      "The class of this app's runners, for the quota below. Runners get it by an option of their pool's layer:",
+      `  FlameLayer.auto({ kubernetes: { priorityClassName: "${priorityClassOf(options)}" } })`
+    ],
+    object: {
+      apiVersion: "scheduling.k8s.io/v1",
+      kind: "PriorityClass",
+      metadata: { name: priorityClassOf(options), labels: selectorOf(options.app) },
+      value: 0,
+      preemptionPolicy: "Never",
+      description: `Runners of ${options.app} in namespace ${options.namespace}`
+    }
+  },
+  {
+    about: [`At most ${totalMax} runners of all parents together. A boot beyond it waits, and says so.`],
+    object: {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: metadata(options, `${nameOf(options.app)}-runners`),
+      spec: {
+        hard: { pods: String(totalMax) },
+        scopeSelector: {
+          matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: [priorityClassOf(options)] }]
+        }
+      }
+    }
+  }
+]
+
+const field = (name: string, path: string): Fields => ({ name, valueFrom: { fieldRef: { fieldPath: path } } })
+
+const deployment = (options: ManifestOptions, image: string): Described => ({
+  about: [
+    `A parent has ${options.drainSeconds} s for calls in flight when it ends, and ${reserve} s more to end its runners.`,
+    "Runners inherit image, command, environment, requests and limits; they would not inherit a CPU limit."
+  ],
+  object: {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: metadata(options, options.app),
+    spec: {
+      replicas: options.replicas,
+      selector: { matchLabels: selectorOf(options.app) },
+      template: {
+        metadata: { labels: selectorOf(options.app) },
+        spec: {
+          serviceAccountName: options.app,
+          terminationGracePeriodSeconds: options.drainSeconds + reserve,
+          securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: "RuntimeDefault" } },
+          containers: [container(options, image)]
+        }
+      }
+    }
+  }
+})
+
+const container = (options: ManifestOptions, image: string): Fields => ({
+  name: options.app,
+  image,
+  command: options.command,
+  env: [
+    // Runners dial the address. The other two name the pod that owns runners, if the token does not.
+    field("POD_IP", "status.podIP"),
+    field("POD_NAME", "metadata.name"),
+    field("POD_NAMESPACE", "metadata.namespace"),
+    ...(options.max === undefined ? [] : [{ name: "FLAME_MAX", value: String(options.max) }]),
+    ...(options.drainSeconds === 30 ? [] : [{ name: "FLAME_DRAIN_TIMEOUT", value: `${options.drainSeconds} seconds` }])
+  ],
+  ports: [{ name: "flame", containerPort: options.port }],
+  resources: { requests: { cpu: options.cpu, memory: options.memory }, limits: { memory: options.memory } },
+  securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } }
+})
+
+/** The objects in the order in which they are applied. */
+export const objects = (options: ManifestOptions): ReadonlyArray<Described> => [
+  account(options),
+  role(options),
+  binding(options),
+  ...policies(options),
+  ...(options.totalMax === undefined ? [] : limits(options, options.totalMax)),
+  ...(options.image === undefined ? [] : [deployment(options, options.image)])
+]

@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import { parseAllDocuments } from "yaml"
+import * as Manifests from "../../../src/cli/manifests/Manifests.ts"
+import * as Yaml from "../../../src/cli/manifests/Yaml.ts"
+
+const options: Manifests.ManifestOptions = {
+  app: "shop",
+  namespace: "prod",
+  image: "registry.example/shop:1.2.3",
+  command: ["node", "--enable-source-maps", "main.js"],
+  replicas: 2,
+  max: 5,
+  drainSeconds: 60,
+  port: 9345,
+  key: "secret",
+  totalMax: 7,
+  cpu: "1",
+  memory: "1Gi"
+}
+
+const all = (more: Partial<Manifests.ManifestOptions> = {}) =>
+  Manifests.objects({ ...options, ...more }).map(({ object }) => object as any)
+
+const keyOf = ({ kind, metadata }: any): string => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`
+
+describe("the manifests of an app", () => {
+  it("are YAML that says the same as JSON does", () => {
+    const read = parseAllDocuments(Yaml.documents(Manifests.objects(options))).map((each) => each.toJS())
+    assert.deepStrictEqual(read, JSON.parse(JSON.stringify(all())))
+  })
+
+  it("of two apps in a namespace share no object [C283]", () => {
+    const one = all().map(keyOf)
+    const other = new Set(all({ app: "shop-2" }).map(keyOf))
+    assert.deepStrictEqual(
+      one.filter((each) => other.has(each)),
+      []
+    )
+  })
+
+  it("close the port of runners and no other port of a parent, and nothing that leaves a pod [C283]", () => {
+    const policies = all().filter(({ kind }) => kind === "NetworkPolicy")
+    const [parents] = policies
+    const open = parents.spec.ingress[1].ports
+      .filter(({ protocol }: any) => protocol === "TCP")
+      .flatMap(({ endPort, port }: any) => [port, endPort])
+    assert.deepStrictEqual(open, [1, 9344, 9346, 65_535])
+    for (const { spec } of policies) assert.deepStrictEqual(spec.policyTypes, ["Ingress"])
+  })
+
+  it("grant no right to Secrets with key env", () => {
+    const rulesOf = (key: "secret" | "env") => all({ key }).find(({ kind }) => kind === "Role").rules
+    const has = (key: "secret" | "env") => rulesOf(key).some(({ resources }: any) => resources.includes("secrets"))
+    assert.deepStrictEqual([has("secret"), has("env")], [true, false])
+  })
+
+  it("give a parent its drain and the time to end its runners", () => {
+    const { spec } = all().find(({ kind }) => kind === "Deployment").spec.template
+    assert.strictEqual(spec.terminationGracePeriodSeconds, 68)
+    assert.deepInclude(spec.containers[0].env, { name: "FLAME_DRAIN_TIMEOUT", value: "60 seconds" })
+  })
+
+  it("without an image have no Deployment, and without a total no quota", () => {
+    const { image: _, totalMax: __, ...rest } = options
+    const kinds = Manifests.objects(rest).map(({ object }) => object["kind"])
+    assert.deepStrictEqual(kinds, ["ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "NetworkPolicy"])
+  })
+})
