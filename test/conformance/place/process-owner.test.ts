@@ -18,7 +18,7 @@ const lives = (pid: number): boolean => {
   }
 }
 
-it("stops the service and its runner when the owner's process is killed [C35]", { timeout: 60_000 }, async () => {
+it("a placed service and its runner end when the owner's process is killed [C35]", { timeout: 60_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "flame-owner-"))
   const path = join(folder, "pid")
   const owner = spawn(process.execPath, [program, path], { stdio: ["ignore", "pipe", "inherit"] })

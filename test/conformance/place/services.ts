@@ -1,4 +1,4 @@
-/** The services of the suite, and functions beside them: what the runners of a backend under test serve. */
+/** The services of the suite, and functions beside them. The runners of a backend under test serve these. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
@@ -12,7 +12,7 @@ import * as FlameRunner from "../../../src/FlameRunner.ts"
 export class Unbuildable extends Schema.TaggedError<Unbuildable>()("place/Unbuildable", { why: Schema.String }) {}
 export class TooMuch extends Schema.TaggedError<TooMuch>()("place/TooMuch", { max: Schema.Int }) {}
 
-/** What a counter asks its owner. */
+/** The procedures by which a counter calls its owner. */
 export class Owner extends RpcGroup.make(
   Rpc.make("double", { payload: { n: Schema.Int }, success: Schema.Int, error: TooMuch }),
   Rpc.make("down", { payload: { from: Schema.Int }, success: Schema.Int, stream: true })
@@ -37,7 +37,7 @@ export class Counting extends RpcGroup.make(
   Rpc.make("kill")
 ) {}
 
-// of this process: that of a runner, or of the test itself where runners are in memory; names are unique
+// The journal of this process: of a runner, or of the test itself if runners are in memory. Names are unique.
 const journal: Array<string> = []
 const note = (line: string) => Effect.sync(() => void journal.push(line))
 
@@ -47,12 +47,12 @@ export const noted = Flame.fn(
   ({ line }) => Effect.sync(() => journal.includes(line))
 )
 
-/** A plain call, to go beside; it may take so many milliseconds. */
+/** A plain function to call beside a service. It takes that many milliseconds. */
 export const five = Flame.fn("place/five", { payload: { after: Schema.Int }, success: Schema.Int }, ({ after }) =>
   Effect.as(after === 0 ? Effect.void : Effect.sleep(after), 5)
 )
 
-/** Counts from a number; its finalizers take a while, and leave a note. */
+/** A service that counts from a number. Its finalizers take a while, and write a line into the journal. */
 export const counter = Flame.service(
   "place/counter",
   {
@@ -115,7 +115,7 @@ export const counter = Flame.service(
     )
 )
 
-/** What owners answer. */
+/** The handlers of the owner. */
 export const OwnerLive = Owner.toLayer({
   double: ({ n }) => (n > 100 ? Effect.fail(new TooMuch({ max: 100 })) : Effect.succeed(2 * n)),
   down: ({ from }) => Stream.fromIterable(Array.from({ length: from }, (_, i) => from - i))
@@ -123,5 +123,5 @@ export const OwnerLive = Owner.toLayer({
 
 export const placeFunctions = [counter, noted, five] as const
 
-/** Nothing more is needed by them. */
+/** The services need no further services. */
 export const Needed = Layer.empty

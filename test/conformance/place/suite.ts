@@ -1,6 +1,6 @@
 /**
- * What a placed service owes its owner, on any backend: rows C30 to C37 (but C35, which is about processes), and what
- * `Flame.place` says besides.
+ * Tests of placed services on any backend: rows C30 to C37 (except C35, which is about processes), and further promises
+ * in the docstring of `Flame.place`.
  */
 import * as Assert from "node:assert/strict"
 import { Cause, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
@@ -19,7 +19,7 @@ const withPool = <A, E, R>(options: PoolOptions, use: Effect.Effect<A, E, R>) =>
 const placed = (options: { readonly name?: string; readonly how?: "well" | "fails" | "dies" | "never" } = {}) =>
   Flame.place(S.counter, { name: options.name ?? nextName(), from: 0, how: options.how ?? "well" })
 
-/** In a Scope of its own, which the test closes. */
+/** Places a counter in a Scope of its own, which the test closes. */
 const owned = (name: string) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
@@ -27,7 +27,7 @@ const owned = (name: string) =>
     return { client, close: Scope.close(scope, Exit.void) }
   })
 
-/** In a fiber that has sent what it sends first when this returns. */
+/** Forks an effect. When this returns, the fiber has sent its first message. */
 const begun = Effect.forkChild({ startImmediately: true })
 
 const status = Effect.flatMap(Pool, (pool) => pool.status)
@@ -39,7 +39,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     const test = testOn(options)
 
     test(
-      "it gives a client that answers; there is one runner [C30]",
+      "a client of a placed service gets answers, and the pool has one runner [C30]",
       withPool(
         { max: 3 },
         Effect.gen(function* () {
@@ -55,7 +55,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "its streams of bytes have items as large as a result may be [C30]",
+      "a stream of bytes of a placed service has items as large as a result may be [C30]",
       withPool(
         { maxResult: 100_000 },
         Effect.gen(function* () {
@@ -72,13 +72,13 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it stays while it is placed, and so does its runner, ten times the idle time long [C31]",
+      "a placed service and its runner stay for ten times the idle time [C31]",
       withPool(
         { max: 2, idleTimeToLive: 50, maxLifetime: 50 },
         Effect.gen(function* () {
           const { client, close } = yield* owned(nextName())
           const before = yield* client.where()
-          // nothing may happen for ten times the idle time: there is no condition to wait for
+          // Nothing may happen for ten times the idle time, so there is no condition to wait for.
           yield* Effect.sleep(500)
           Assert.equal(yield* client.add({ n: 1 }), 1)
           Assert.equal(yield* client.where(), before)
@@ -92,7 +92,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it ends while a cast still runs: the runner stays for the cast, then goes [C32]",
+      "a placed service that ends while a cast runs leaves the runner to the cast, then the runner ends [C32]",
       withPool(
         { concurrency: 2, idleTimeToLive: 50 },
         Effect.gen(function* () {
@@ -124,7 +124,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
 
     for (const how of ["end", "kill"] as const) {
       test(
-        `it tells its owner that the service has ${how === "end" ? "ended" : "died"}, and its requests fail [C33]`,
+        `a placed service that has ${how === "end" ? "ended" : "died"} fails its requests, and its owner is told [C33]`,
         withPool(
           { idleTimeToLive: 50 },
           Effect.gen(function* () {
@@ -148,7 +148,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     }
 
     test(
-      "it has ended when a request that ended it goes on: that is interrupted, and its finalizers run [C33]",
+      "a request that ends its own placed service is interrupted, and its finalizers run [C33]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -162,7 +162,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it fails requests with RunnerLost when its runner is lost, and tells its owner [C33]",
+      "a placed service whose runner is lost fails its requests with RunnerLost, and its owner is told [C33]",
       watched((runners) =>
         withPool(
           {},
@@ -180,7 +180,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
             }
             const late = reasonOf(yield* Effect.exit(client.add({ n: 1 })))
             Assert.ok(late._tag === "RunnerLost" && !late.mayHaveRun && late.function === "add")
-            // the pool lives on
+            // The pool serves on.
             Assert.equal(yield* (yield* placed()).add({ n: 1 }), 1)
           })
         )
@@ -188,7 +188,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it has run its finalizers when its owner's Scope is closed; the slot is free, the runner goes idle [C34]",
+      "a placed service whose owner's Scope closes has run its finalizers; its slot is free, and the runner goes idle [C34]",
       withPool(
         { idleTimeToLive: 300 },
         Effect.gen(function* () {
@@ -199,7 +199,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
           yield* client.where()
           yield* close
           Assert.equal((yield* status).busySlots, 0)
-          // what it was asked has ended before it, and it before its slot was free
+          // The requests ended before the service, and the service ended before its slot was free.
           Assert.ok(yield* Flame.call(S.noted, { line: `${held} is cleaned up` }))
           Assert.ok(yield* Flame.call(S.noted, { line: `${name} is gone` }))
           Assert.equal(reasonOf(yield* Fiber.join(holding))._tag, "ServiceEnded")
@@ -214,7 +214,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it holds its slot: a call with timeout fails meanwhile, succeeds after [C36]",
+      "a placed service holds its slot: a call with a timeout fails meanwhile, and succeeds after the service has ended [C36]",
       withPool(
         { max: 2 },
         Effect.gen(function* () {
@@ -224,7 +224,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
           const call = Flame.call(S.five, { after: 0 }, { timeout: 100 })
           const reason = reasonOf(yield* Effect.exit(call))
           Assert.ok(reason._tag === "TimedOut" && reason.phase === "queued")
-          // requests of a service need no slot
+          // Requests of a service need no slot.
           Assert.equal(yield* first.client.add({ n: 1 }), 1)
           yield* first.close
           Assert.equal(yield* call, 5)
@@ -234,7 +234,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it gives the error of its construction to place; the slot is free again [C37]",
+      "a placed service that fails to build fails Flame.place with its error, and its slot is free again [C37]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -250,7 +250,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it is built within the budget of place, and has none after",
+      "a placed service is built within the timeout of Flame.place, and has no timeout after that",
       withPool(
         {},
         Effect.gen(function* () {
@@ -262,7 +262,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
           yield* eventually(isIdle, "the slot was free")
           Assert.ok(yield* Flame.call(S.noted, { line: `${name} is gone` }))
           const client = yield* Flame.place(S.counter, { name: nextName(), from: 0, how: "well" }, { timeout: 200 })
-          // past its budget, which must mean nothing by then
+          // The timeout of Flame.place is over, and must not matter any more.
           yield* Effect.sleep(300)
           Assert.equal(yield* client.add({ n: 1 }), 1)
           Assert.ok(yield* client.remaining())
@@ -271,7 +271,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it is given up when whoever places it is interrupted",
+      "a placed service is given up when the fiber that places it is interrupted while it is built",
       withPool(
         {},
         Effect.gen(function* () {
@@ -289,7 +289,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it answers many requests and streams at once",
+      "a placed service answers many requests and streams at once",
       withPool(
         {},
         Effect.gen(function* () {
@@ -298,7 +298,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
           const counts = Effect.forEach(upTo(5), (i) => Stream.runCollect(client.count({ to: i * 1_000 })), {
             concurrency: "unbounded"
           })
-          // one that nobody takes from stands in nobody's way
+          // A stream that nobody pulls must not block the others.
           const pull = yield* Stream.toPull(client.pour({ size: 10_000 }))
           yield* pull
           const [, items] = yield* Effect.zip(adds, counts, { concurrent: true })
@@ -325,7 +325,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it keeps errors, defects, headers and interruptions to their requests",
+      "a placed service keeps errors, defects, headers and interruptions of one request apart from the others",
       withPool(
         { concurrency: 2 },
         Effect.gen(function* () {
@@ -350,7 +350,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it takes nothing from its neighbours when either side ends it in the middle of what it asks and is asked",
+      "a placed service that either side ends amid requests both ways does not affect other calls of its runner",
       withPool(
         { concurrency: 2 },
         Effect.gen(function* () {
@@ -372,7 +372,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it hands work back to its owner",
+      "a placed service can call its owner",
       withPool(
         {},
         Effect.gen(function* () {
@@ -385,7 +385,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it can ask its owner while it is built",
+      "a placed service can call its owner while it is built",
       withPool(
         {},
         Effect.gen(function* () {
@@ -396,7 +396,7 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
     )
 
     test(
-      "it is told that its runner must go, and has time to end by itself",
+      "a placed service is told when its runner must go, and has time to end by itself",
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const pool = yield* Layer.buildWithScope(

@@ -19,7 +19,7 @@ import { fixture, inPool, leavesNothing, onPool, reasonOf, timed } from "../../f
 import { until } from "../../fixtures/conformance-process/patience.ts"
 
 describe("a boot", () => {
-  it.live("[C26] [C89] that its backend refuses fails the call with that cause: no such entry, no such directory", () =>
+  it.live("[C26] [C89] of a missing entry or directory fails the call with that cause", () =>
     bootOf({ entry: boots("nowhere") }, (cause) =>
       assert.deepStrictEqual(
         [cause._tag, cause instanceof EntryMissing && cause.entry],
@@ -42,7 +42,7 @@ describe("a boot", () => {
   ])("whose program $what fails the call at once, with the end of its stderr", ({ code, entry, stderr }) =>
     onPool({ entry: boots(entry) }, (scene) =>
       Effect.gen(function* () {
-        // what the program takes by itself until it ends: the rest is ours
+        // Measures the program's own time without effect-flame, which is subtracted.
         const program = Effect.sync(() => spawnSync(process.execPath, [boots(entry).pathname]))
         const [, alone] = yield* timed(program)
         const [cause, took] = yield* timed(causeOf(scene))
@@ -54,7 +54,7 @@ describe("a boot", () => {
     )
   )
 
-  it.live("whose program ends without serving says what to do", () =>
+  it.live("whose program ends without serving fails with an error that says what to do", () =>
     bootOf({ entry: boots("exits") }, (cause) => {
       assert.instanceOf(cause, NotARunner)
       assert.match(
@@ -64,7 +64,7 @@ describe("a boot", () => {
     })
   )
 
-  it.live("whose program talks another language is told so", () =>
+  it.live("whose program writes another protocol fails with an error that says so", () =>
     bootOf({ entry: boots("not-a-runner") }, (cause) => {
       assert.instanceOf(cause, NotARunner)
       assert.match(cause.message, /does not speak this protocol/)
@@ -72,7 +72,7 @@ describe("a boot", () => {
   )
 
   it.live.each(["broken-services", "broken-around"])(
-    "whose services fail (%s) leaves its caller waiting, within its budget",
+    "whose services fail (%s) leaves its caller waiting, within its timeout",
     (entry) =>
       onPool({ entry: boots(entry) }, ({ events }) =>
         Effect.gen(function* () {
@@ -86,13 +86,13 @@ describe("a boot", () => {
       )
   )
 
-  it.live("whose services fail is tried again, until they do not", () =>
+  it.live("whose services fail is retried until they succeed", () =>
     onPool({ entry: boots("broken-services") }, (scene) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkScoped(Flame.call(add, { a: 1, b: 2 }), { startImmediately: true })
         yield* scene.events.nth("BootFailed")
         yield* scene.stage.open
-        // by itself, once the pause is over
+        // The pool boots again after the pause, without a new call.
         assert.strictEqual(yield* Fiber.join(call), 3)
         assert.isAtLeast(scene.events.of("BootStarted").length, 2)
       })
@@ -108,7 +108,7 @@ describe("a boot", () => {
     })
   )
 
-  it.live("[C52] [C89] over `bootTimeout` is reported, and nothing is left of its process", () =>
+  it.live("[C52] [C89] over `bootTimeout` is reported, and leaves no process", () =>
     onPool({ entry: fixture("silent.ts"), bootTimeout: "500 millis" }, (scene) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkScoped(causeOf(scene), { startImmediately: true })
@@ -122,7 +122,7 @@ describe("a boot", () => {
     )
   )
 
-  it.live("[C52] over `bootTimeout` for its services is reported as that, and nothing is left", () =>
+  it.live("[C52] whose services take longer than `bootTimeout` is reported with that step, and leaves nothing", () =>
     bootOf({ entry: boots("slow-services"), bootTimeout: "700 millis" }, (cause) => {
       assert.instanceOf(cause, NeverConnected)
       assert.strictEqual(cause.after, 700)
@@ -130,11 +130,11 @@ describe("a boot", () => {
     })
   )
 
-  it.live("[C50] of a runner that its parent does not answer ends by itself, within its deadline", () =>
+  it.live("[C50] whose parent does not answer ends by itself, within its deadline", () =>
     leavesNothing(
       Effect.gen(function* () {
         const { child, exit } = yield* spawnRunner(fixture("runner.ts"), 1500)
-        // what it says is never read, and never answered
+        // The test never reads and never answers.
         const [{ code, said }, took] = yield* timed(exit)
         assert.strictEqual(code, 1)
         assert.isBelow(took, 1500 + 1000)
@@ -144,7 +144,7 @@ describe("a boot", () => {
     )
   )
 
-  it.live("[C50] of a runner whose services take for ever ends by itself, within its deadline", () =>
+  it.live("[C50] whose services never finish ends by itself, within its deadline", () =>
     leavesNothing(
       Effect.gen(function* () {
         const { exit } = yield* spawnRunner(boots("slow-services"), 1000)
@@ -155,7 +155,7 @@ describe("a boot", () => {
     )
   )
 
-  it.live("[C50] of a runner whose parent hangs up ends at once", () =>
+  it.live("[C50] whose parent closes the connection ends at once", () =>
     leavesNothing(
       Effect.gen(function* () {
         const { child, exit } = yield* spawnRunner(fixture("runner.ts"), 60_000)

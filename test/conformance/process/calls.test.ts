@@ -12,7 +12,7 @@ import { fixture, onPool, pids, reasonOf, timed } from "../../fixtures/conforman
 
 const { add, misfit, place, play, TooLong } = fns
 
-/** What an effect must die with. */
+/** The defect of an effect, which must die. */
 const defectOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<unknown, never, R> =>
   Effect.map(Effect.exit(effect), (exit) => {
     const die = Exit.isFailure(exit) ? exit.cause.reasons.find(Cause.isDieReason) : undefined
@@ -32,7 +32,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C16] whose function dies gets the remote stack; the runner lives on and goes idle", () =>
+  it.live("[C16] whose function dies gets the remote stack, and the runner goes idle", () =>
     onPool({ idleTimeToLive: "200 millis" }, ({ events, stage }) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(defectOf(Flame.call(play, { key: "a" })))
@@ -42,7 +42,7 @@ describe("a call on a child process", () => {
         assert.instanceOf(defect, RemoteDefect)
         assert.strictEqual(defect.remoteName, "TypeError")
         assert.include(defect.message, "the pen broke")
-        // where it happened there, not where it was decoded here
+        // The stack is that of the runner, where the error was made, not that of the decoding.
         assert.match(defect.stack ?? "", /at brokenPen \(.*conformance-process\/functions\.ts:\d+:\d+\)/)
         assert.strictEqual((yield* Flame.call(place)).pid, pid)
         const gone = yield* events.nth("RunnerGone")
@@ -53,7 +53,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C17] gets a typed error as an instance of its class; the runner lives on and goes idle", () =>
+  it.live("[C17] fails with an instance of its typed error's class, and the runner goes idle", () =>
     onPool({ idleTimeToLive: "200 millis" }, ({ events, stage }) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(Effect.flip(Flame.call(play, { key: "a" })))
@@ -69,7 +69,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("whose function interrupts itself dies, and does not look like an interruption of the caller", () =>
+  it.live("whose function interrupts itself dies, and the caller is not interrupted", () =>
     onPool({}, ({ stage }) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(defectOf(Flame.call(play, { key: "a" })))
@@ -82,7 +82,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C18] that was cast and fails leaves its caller alone; it is logged and counted", () =>
+  it.live("[C18] that was cast and fails does not affect its caller, and is logged and counted", () =>
     onPool({}, ({ events, log, pool, stage }) =>
       Effect.gen(function* () {
         yield* Flame.cast(play, { key: "a" })
@@ -97,16 +97,16 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C19] that was cast returns at once, runs, and ends normally", () =>
+  it.live("[C19] that was cast has returned at once, runs, and ends normally", () =>
     onPool({}, ({ events, pool, stage }) =>
       Effect.gen(function* () {
         yield* Flame.cast(play, { key: "a" })
-        // it came back before there was anything to run on
+        // The cast returned before there was a runner.
         assert.deepInclude(yield* pool.status, { ready: 0, waiting: 1 })
         yield* stage.said("a", "started")
         yield* stage.tell("a", "return")
         yield* stage.said("a", "left")
-        // served after the cast: its end has been seen by then
+        // Served after the cast, whose end has therefore been seen.
         yield* Flame.call(add, { a: 1, b: 1 })
         const { totals } = yield* pool.status
         assert.deepInclude(totals, { casts: 1, castsFailed: 0 })
@@ -115,7 +115,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C56] whose result comes after its caller timed out is dropped, and counts nowhere else", () =>
+  it.live("[C56] whose result arrives after its caller timed out is dropped, and not counted as a success", () =>
     onPool({ min: 1, awaitMin: true, cancelGrace: "5 seconds" }, ({ pool, stage }) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(reasonOf(Flame.call(play, { key: "a" }, { timeout: "500 millis" })))
@@ -125,7 +125,7 @@ describe("a call on a child process", () => {
         const reason = yield* Fiber.join(call)
         assert.deepInclude(reason, { _tag: "TimedOut", phase: "running" })
         assert.deepInclude(yield* pool.status, { busySlots: 1 })
-        // waits for the slot that is still taken
+        // Waits for the slot, which is still taken.
         const next = yield* Effect.forkChild(Flame.call(add, { a: 20, b: 2 }))
         yield* stage.tell("a", "return")
         assert.strictEqual(yield* Fiber.join(next), 22)
@@ -136,7 +136,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C56] whose result comes after its caller was interrupted is dropped, and counts nowhere else", () =>
+  it.live("[C56] whose result arrives after its caller was interrupted is dropped, and not counted as a success", () =>
     onPool({ cancelGrace: "5 seconds" }, ({ pool, stage }) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(Flame.call(play, { key: "a" }))
@@ -154,7 +154,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C62] with a payload that cannot cross fails as in memory, and nothing is started for it", () =>
+  it.live("[C62] with a payload that cannot cross fails as in memory, and boots no runner", () =>
     Effect.gen(function* () {
       const wrong = reasonOf(Flame.call(add, { a: 1.5, b: 2 }))
       const inMemory = yield* wrong.pipe(Effect.provide(FlameLayer.test(fns.all)))
@@ -188,10 +188,10 @@ describe("a call on a child process", () => {
     })
   )
 
-  /** What a timer may be late by on a busy machine. */
+  /** Milliseconds by which a timer may be late on a busy machine. */
   const noise = 500
 
-  it.live("[C85] never takes longer than its timeout: running", () =>
+  it.live("[C85] that runs over its timeout ends at its timeout", () =>
     onPool({ min: 1, awaitMin: true }, ({ stage }) =>
       Effect.gen(function* () {
         const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "200 millis" })))
@@ -204,10 +204,11 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C85] never takes longer than its timeout: waiting, booting and running are one budget", () =>
+  it.live("[C85] that waits, boots and runs over its timeout ends at its timeout", () =>
     onPool({ beforeBoot: () => Effect.sleep("500 millis") }, () =>
       Effect.gen(function* () {
-        // most of it goes to the hook and the boot, the rest to the function, if the machine comes that far
+        // Most of the timeout goes to the hook and the boot, and the rest to the function, if the machine is fast
+        // enough.
         const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "1200 millis" })))
         assert.instanceOf(reason, TimedOut)
         assert.strictEqual(reason.after, 1200)
@@ -218,7 +219,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("[C85] never takes longer than its timeout: in the queue, and before a runner is there", () =>
+  it.live("[C85] that waits over its timeout in the queue, or for a first runner, ends at its timeout", () =>
     onPool({ entry: fixture("silent.ts") }, () =>
       Effect.gen(function* () {
         const [reason, took] = yield* timed(reasonOf(Flame.call(add, { a: 1, b: 1 }, { timeout: "200 millis" })))
@@ -243,7 +244,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("that does not fit in the queue is refused at once", () =>
+  it.live("that exceeds the queue's capacity is refused at once", () =>
     onPool({ queueCapacity: 1, entry: fixture("silent.ts") }, () =>
       Effect.gen(function* () {
         yield* Effect.forkChild(Flame.call(add, { a: 1, b: 1 }), { startImmediately: true })
@@ -256,7 +257,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("leaves no process when many of them end at once", () =>
+  it.live("leaves no process when many calls end at once", () =>
     onPool({ max: 2, concurrency: 50 }, ({ events }) =>
       Effect.gen(function* () {
         const sums = yield* Effect.forEach(

@@ -9,7 +9,7 @@ import { onPool, pids, reasonOf } from "../../fixtures/conformance-process/harne
 const { add, bytes, place, weigh } = fns
 
 describe("a call on a child process", () => {
-  it.live("carries a large payload and a large result beside small calls, which go on meanwhile", () =>
+  it.live("carries a large payload and a large result, while small calls go on", () =>
     onPool({ concurrency: 4 }, () =>
       Effect.gen(function* () {
         const size = 64 * 1024 * 1024
@@ -31,7 +31,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("is refused when its payload or its result is larger than allowed, on both paths of the wire", () =>
+  it.live("is refused when its payload or result is over the limit, on both paths of the wire", () =>
     onPool({ maxPayload: 100_000, maxResult: 100_000 }, ({ events }) =>
       Effect.gen(function* () {
         const data = new Uint8Array(200_000)
@@ -61,7 +61,7 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("takes budget, log annotations, log level and registered References along, and nothing else", () =>
+  it.live("carries the remaining time, log annotations, log level and registered References, and nothing else", () =>
     onPool({}, () =>
       Effect.gen(function* () {
         const there = yield* Flame.call(place, undefined, { timeout: "1 minute" }).pipe(
@@ -80,23 +80,25 @@ describe("a call on a child process", () => {
     )
   )
 
-  it.live("finds the options and the environment that runners are given", () =>
-    onPool({ execArgv: ["--no-warnings", "--max-old-space-size=200"], env: { EXTRA: "1", VITEST: undefined } }, () =>
-      Effect.gen(function* () {
-        const { env, execArgv } = yield* Flame.call(place)
-        assert.deepStrictEqual(execArgv.slice(-2), ["--no-warnings", "--max-old-space-size=200"])
-        assert.strictEqual(env["EXTRA"], "1")
-        assert.strictEqual(env["PATH"], process.env["PATH"])
-        assert.notProperty(env, "VITEST")
-        assert.deepStrictEqual(
-          Object.keys(env).filter((name) => name.startsWith("FLAME_RUNNER_")),
-          []
-        )
-      })
-    )
+  it.live(
+    "runs in a process with the pool's execArgv and environment, without the variables of the runner's role",
+    () =>
+      onPool({ execArgv: ["--no-warnings", "--max-old-space-size=200"], env: { EXTRA: "1", VITEST: undefined } }, () =>
+        Effect.gen(function* () {
+          const { env, execArgv } = yield* Flame.call(place)
+          assert.deepStrictEqual(execArgv.slice(-2), ["--no-warnings", "--max-old-space-size=200"])
+          assert.strictEqual(env["EXTRA"], "1")
+          assert.strictEqual(env["PATH"], process.env["PATH"])
+          assert.notProperty(env, "VITEST")
+          assert.deepStrictEqual(
+            Object.keys(env).filter((name) => name.startsWith("FLAME_RUNNER_")),
+            []
+          )
+        })
+      )
   )
 
-  it.live("has what its function prints in the parent's log, with the runner's id", () =>
+  it.live("that prints to stdout has the text in the parent's log, with the runner's id", () =>
     onPool({ outputLevel: "Warn" }, ({ log }) =>
       Effect.gen(function* () {
         const { runner } = yield* Flame.call(place)

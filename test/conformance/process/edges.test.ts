@@ -21,14 +21,14 @@ import { begin, onPool, reasonOf } from "../../fixtures/conformance-process/harn
 
 const size = 32 * 1024 * 1024
 
-/** Keeps this process from doing anything else, as a function of the app's own might. */
+/** Blocks this process, as a function of the app's own might. */
 const compute = (millis: number) =>
   Effect.sync(() => {
     for (const end = performance.now() + millis; performance.now() < end;);
   })
 
-describe("a large value under way", () => {
-  it.live("arrives whole from a runner that was told to go by SIGTERM meanwhile", () =>
+describe("a large value in transit", () => {
+  it.live("arrives whole from a runner that gets SIGTERM meanwhile", () =>
     onPool({}, ({ events }) =>
       Effect.gen(function* () {
         const { pid } = yield* Flame.call(place)
@@ -55,7 +55,7 @@ describe("a large value under way", () => {
     )
   )
 
-  it.live("is given up when its caller is interrupted, either way, and the runner serves on", () =>
+  it.live("is given up in both directions when its caller is interrupted, and the runner serves on", () =>
     onPool({ concurrency: 2, cancelGrace: "10 seconds" }, ({ pool }) =>
       Effect.gen(function* () {
         const { pid } = yield* Flame.call(place)
@@ -63,7 +63,7 @@ describe("a large value under way", () => {
         for (let round = 0; round < 4; round++) {
           const result = yield* Effect.forkScoped(Flame.call(bytes, { size }), { startImmediately: true })
           const payload = yield* Effect.forkScoped(Flame.call(weigh, { data }), { startImmediately: true })
-          // somewhere on the way: after as many small calls as there are rounds
+          // Interrupts at another point of the transfer in each round: after that many small calls.
           for (let i = 0; i < round; i++) yield* Effect.yieldNow
           yield* Fiber.interruptAll([result, payload])
           assert.strictEqual((yield* Flame.call(place)).pid, pid)
@@ -75,7 +75,7 @@ describe("a large value under way", () => {
     )
   )
 
-  it.live("is given up when its runner does not read it, which costs that runner", () =>
+  it.live("is given up when its runner does not read it, and that runner is killed", () =>
     onPool({ concurrency: 2, cancelGrace: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const blocked = yield* begin(scene, "a")
@@ -91,7 +91,7 @@ describe("a large value under way", () => {
     )
   )
 
-  it.live("is lost with its runner", () =>
+  it.live("is lost together with its runner", () =>
     onPool({}, () =>
       Effect.gen(function* () {
         const { pid } = yield* Flame.call(place)
@@ -105,14 +105,14 @@ describe("a large value under way", () => {
   )
 })
 
-describe("a parent that computes and cannot answer", () => {
-  it.live("does not take a function for stuck that stopped meanwhile", () =>
+describe("a parent whose event loop is blocked", () => {
+  it.live("does not count a function as stuck that has stopped meanwhile", () =>
     onPool({ concurrency: 2, cancelGrace: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const neighbour = yield* begin(scene, "b")
         const { fiber, pid } = yield* begin(scene, "a")
         const interrupter = yield* Effect.forkScoped(Fiber.interrupt(fiber), { startImmediately: true })
-        // the request to stop leaves first
+        // The cancellation leaves before the parent blocks.
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
         yield* compute(600)
         yield* Fiber.join(interrupter)
@@ -124,8 +124,8 @@ describe("a parent that computes and cannot answer", () => {
   )
 })
 
-describe("a function", () => {
-  it.live("[C65] that builds a pool of its own is refused by name, and its neighbours go on", () =>
+describe("a function on a child process", () => {
+  it.live("[C65] that builds a pool of its own fails by name, and the other calls go on", () =>
     onPool({ concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const neighbour = yield* begin(scene, "a")
@@ -142,7 +142,7 @@ describe("a function", () => {
     )
   )
 
-  it.live("that throws in the background ends its runner, with its last words", () =>
+  it.live("that throws in the background ends its runner, and the error quotes the end of its output", () =>
     onPool({}, () =>
       Effect.gen(function* () {
         const { exit } = (yield* reasonOf(Flame.call(throwsLater))) as RunnerLost
@@ -153,7 +153,7 @@ describe("a function", () => {
     )
   )
 
-  it.live("that ends its process with 0 is lost all the same", () =>
+  it.live("that ends its process with exit code 0 still fails its call with RunnerLost", () =>
     onPool({}, (scene) =>
       Effect.gen(function* () {
         const { fiber } = yield* begin(scene, "a")
@@ -165,7 +165,7 @@ describe("a function", () => {
   )
 })
 
-it.live("[C57] calls that are interrupted at any moment leave nothing behind", () =>
+it.live("[C57] whose caller is interrupted at a random moment leaves nothing behind", () =>
   onPool({ max: 2, concurrency: 8 }, (scene) =>
     Effect.gen(function* () {
       yield* Flame.call(place)
@@ -195,7 +195,7 @@ it.live("[C57] calls that are interrupted at any moment leave nothing behind", (
   )
 )
 
-it.live("casts that a closing pool has no time for are logged and counted", () =>
+it.live("that was cast and did not get to run before its pool closed is logged and counted", () =>
   onPool({ drainTimeout: "300 millis" }, (scene) =>
     Effect.gen(function* () {
       const { fiber, pid } = yield* begin(scene, "a")
@@ -211,7 +211,7 @@ it.live("casts that a closing pool has no time for are logged and counted", () =
   )
 )
 
-/** Numbers from 0 to 1 that are the same at every run. */
+/** Pseudo-random numbers from 0 to 1, the same in every run. */
 const mulberry = (seed: number) => () => {
   seed = (seed + 0x6d2b79f5) | 0
   let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)

@@ -8,7 +8,7 @@ import { add, mayGo, place, play } from "../../fixtures/conformance-process/func
 import { begin, onPool, pids, reasonOf } from "../../fixtures/conformance-process/harness.ts"
 
 describe("a pool of child processes", () => {
-  it.live("[C1] with `min: 1` has one runner ready once `awaitMin` holds", () =>
+  it.live("[C1] with `min: 1` has one runner ready once `awaitMin` is done", () =>
     onPool({ min: 1, awaitMin: true }, ({ pool }) =>
       Effect.gen(function* () {
         const { ready, runners } = yield* pool.status
@@ -21,7 +21,7 @@ describe("a pool of child processes", () => {
   )
 
   it.live(
-    "[C3] [C4] fills the slots of a runner before another one serves: third of three long calls, two slots each",
+    "[C3] [C4] fills the slots of a runner before it boots another: the third of three long calls, two slots each",
     () =>
       onPool({ min: 1, max: 2, concurrency: 2 }, (scene) =>
         Effect.gen(function* () {
@@ -37,11 +37,11 @@ describe("a pool of child processes", () => {
       )
   )
 
-  it.live("[C7] lets two first calls at once share the one booting runner", () =>
+  it.live("[C7] serves two first calls by one boot", () =>
     onPool({ max: 1, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const [first, second] = yield* Effect.all([begin(scene, "a"), begin(scene, "b")], { concurrency: "unbounded" })
-        // both run at once: neither has ended
+        // Both run at once: neither has ended.
         assert.strictEqual(first.pid, second.pid)
         assert.strictEqual(scene.events.of("BootStarted").length, 1)
         yield* Effect.all([first.end, second.end])
@@ -49,7 +49,7 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("[C12] [C13] lets the surplus runner of a burst go for being idle, and keeps the `min` one", () =>
+  it.live("[C12] [C13] ends the surplus runner of a burst when it is idle, and keeps the `min` runner", () =>
     onPool({ min: 1, max: 2, concurrency: 2, idleTimeToLive: "500 millis" }, (scene) =>
       Effect.gen(function* () {
         const burst = yield* Effect.forEach(["a", "b", "c", "d"], (key) => begin(scene, key), {
@@ -66,7 +66,7 @@ describe("a pool of child processes", () => {
         const gone = yield* events.nth("RunnerGone")
         assert.strictEqual(gone.runner, draining.runner)
         assert.strictEqual(gone.why, "idle")
-        // the other one was idle for as long, and is there still
+        // The other runner has been idle for as long, and still exists.
         const left = both.find(isAlive)
         const { ready, runners } = yield* scene.pool.status
         assert.deepStrictEqual([ready, runners.length], [1, 1])
@@ -75,7 +75,7 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("[C21] with `maxCalls: 1` lets a runner go after one call", () =>
+  it.live("[C21] with `maxCalls: 1` ends a runner after one call", () =>
     onPool({ maxCalls: 1 }, ({ events }) =>
       Effect.gen(function* () {
         const first = yield* Flame.call(place)
@@ -88,10 +88,10 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("[C27] lets a booted runner that gets no call go after `idleTimeToLive`", () =>
+  it.live("[C27] ends a booted runner without calls after `idleTimeToLive`", () =>
     onPool({ idleTimeToLive: "300 millis", beforeBoot: () => Effect.sleep("100 millis") }, ({ events }) =>
       Effect.gen(function* () {
-        // its caller is gone before it is ready
+        // The caller has timed out before the runner is ready.
         const reason = yield* reasonOf(Flame.call(add, { a: 1, b: 1 }, { timeout: "50 millis" }))
         assert.deepInclude(reason, { _tag: "TimedOut", phase: "booting" })
         const ready = yield* events.nth("RunnerReady")
@@ -105,7 +105,7 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("[C28] lets a runner go `idleTimeToLive` after its last call", () =>
+  it.live("[C28] ends a runner `idleTimeToLive` after its last call", () =>
     onPool({ idleTimeToLive: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const { end, pid } = yield* begin(scene, "a")
@@ -121,7 +121,7 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("[C29] keeps an idle runner as long as `idleWhen` says no there", () =>
+  it.live("[C29] keeps an idle runner for as long as `idleWhen` answers false on it", () =>
     onPool({ idleTimeToLive: "100 millis", idleWhen: mayGo }, ({ events, stage }) =>
       Effect.gen(function* () {
         const answer = (word: string) => Effect.andThen(stage.said("idle", "started"), stage.tell("idle", word))
@@ -136,16 +136,16 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("[C58] serves a call that comes at the moment of an idle stop, on whichever runner", () =>
+  it.live("[C58] serves a call that arrives at the moment of an idle stop, on either runner", () =>
     onPool({ max: 2, idleTimeToLive: "40 millis" }, ({ events }) =>
       Effect.gen(function* () {
         let stops = 0
         for (let round = 0; round < 4; round++) {
           assert.strictEqual(yield* Flame.call(add, { a: round, b: 1 }), round + 1)
-          // in the turn in which the pool decides
+          // In the turn in which the pool decides.
           yield* events.nth("RunnerDraining", ++stops)
           assert.strictEqual(yield* Flame.call(add, { a: round, b: 2 }), round + 2)
-          // around it: before, at, and after the time is up
+          // Before, at and after the moment when the idle time is over.
           yield* Effect.sleep(38 + 2 * round)
           assert.strictEqual(yield* Flame.call(add, { a: round, b: 3 }), round + 3)
           stops = events.of("RunnerDraining").length
@@ -178,7 +178,7 @@ describe("a pool of child processes", () => {
     )
   )
 
-  it.live("takes options from the environment over those of the program", () =>
+  it.live("prefers options of the environment to those of the program", () =>
     onPool({ max: 3 }, (scene) =>
       Effect.gen(function* () {
         assert.strictEqual((yield* scene.pool.status).max, 1)

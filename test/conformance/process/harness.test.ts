@@ -16,7 +16,7 @@ const sleeper = Effect.acquireRelease(
 )
 
 describe("the harness of these tests", () => {
-  it.live("fails a test that leaves a process, but not for one that was there before", () =>
+  it.live("fails a test that leaves a process, but ignores processes that existed before", () =>
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const left = yield* Effect.exit(leavesNothing(Effect.provideService(sleeper, Scope.Scope, scope)))

@@ -11,38 +11,40 @@ import { layer as spans } from "../../fixtures/conformance-process/spans.ts"
 const logging = <A, E>(options: LocalOptions, body: (scene: Scene) => Effect.Effect<A, E, Pool>) =>
   onPool({ entry: fixture("runner-logs.ts"), ...options }, body)
 
-/** Lines that were logged, but for what a runner printed. */
+/** The lines that were logged, without those that a runner printed. */
 const logged = ({ log }: Scene) => log.lines.filter(({ annotations }) => annotations["output"] === undefined)
 
-/** What came by stdout and stderr. */
+/** The lines that runners printed to stdout and stderr. */
 const printed = ({ log }: Scene) => log.lines.filter(({ annotations }) => annotations["output"] !== undefined)
 
-describe("what a function logs", () => {
-  it.live("comes to the log of the parent with level, annotations, cause, and whose it is; nothing is printed", () =>
-    logging({}, (scene) =>
-      Effect.gen(function* () {
-        yield* Effect.annotateLogs(Flame.call(say, { text: "hello" }), "request", "r7")
-        const line = yield* scene.log.has(/^hello/)
-        const [{ runner } = { runner: "" }] = scene.events.of("RunnerReady")
-        assert.deepStrictEqual(line.annotations, {
-          request: "r7",
-          job: 7,
-          runner,
-          pool: "effect-flame/Pool",
-          function: "say"
+describe("a log line of a function", () => {
+  it.live(
+    "arrives in the parent's log with level, annotations, cause, runner, function and call, and is not printed",
+    () =>
+      logging({}, (scene) =>
+        Effect.gen(function* () {
+          yield* Effect.annotateLogs(Flame.call(say, { text: "hello" }), "request", "r7")
+          const line = yield* scene.log.has(/^hello/)
+          const [{ runner } = { runner: "" }] = scene.events.of("RunnerReady")
+          assert.deepStrictEqual(line.annotations, {
+            request: "r7",
+            job: 7,
+            runner,
+            pool: "effect-flame/Pool",
+            function: "say"
+          })
+          assert.strictEqual(line.level, "Info")
+          const warning = yield* scene.log.has(/^it went wrong/)
+          assert.strictEqual(warning.level, "Warn")
+          assert.match(warning.text, /the reason/)
+          assert.match(warning.text, /runner-logs\.ts/)
+          assert.notInclude(scene.log.lines.map(({ text }) => text).join("\n"), "in detail")
+          assert.deepStrictEqual(printed(scene), [])
         })
-        assert.strictEqual(line.level, "Info")
-        const warning = yield* scene.log.has(/^it went wrong/)
-        assert.strictEqual(warning.level, "Warn")
-        assert.match(warning.text, /the reason/)
-        assert.match(warning.text, /runner-logs\.ts/)
-        assert.notInclude(scene.log.lines.map(({ text }) => text).join("\n"), "in detail")
-        assert.deepStrictEqual(printed(scene), [])
-      })
-    )
+      )
   )
 
-  it.live("is held to the level of its caller, on the way to a log of another level", () =>
+  it.live("is filtered by the log level of its caller, also if the pool's level is lower", () =>
     logging({}, (scene) =>
       Effect.gen(function* () {
         yield* Effect.provideService(Flame.call(say, { text: "loud" }), References.MinimumLogLevel, "Debug")
@@ -55,7 +57,7 @@ describe("what a function logs", () => {
     )
   )
 
-  it.live("is not sent below the pool's logLevel", () =>
+  it.live("is not sent if it is below the pool's logLevel", () =>
     logging({ logLevel: "Warn" }, (scene) =>
       Effect.gen(function* () {
         yield* Flame.call(say, { text: "hello" })
@@ -68,7 +70,7 @@ describe("what a function logs", () => {
     )
   )
 
-  it.live("names the trace and the span that it belongs to", () =>
+  it.live("names its trace and span", () =>
     logging({}, (scene) =>
       Effect.gen(function* () {
         const span = yield* Effect.useSpan("request", (span) =>
@@ -82,7 +84,7 @@ describe("what a function logs", () => {
   )
 
   it.live(
-    "also goes to loggers that the runner's program has of its own, but what they print does not come [C135]",
+    "also goes to loggers of the runner's program, but what these print does not arrive as a second line [C135]",
     () =>
       logging({ env: { CONFORMANCE_OWN_LOGGER: "1" } }, (scene) =>
         Effect.gen(function* () {
@@ -95,13 +97,13 @@ describe("what a function logs", () => {
       )
   )
 
-  it.live("in a flood delays no call and is bounded: what is too much is counted in one line", () =>
+  it.live("in a flood of lines delays no call; lines over the limit are dropped and counted in one line", () =>
     logging({ min: 1, awaitMin: true, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         yield* Flame.call(chatter, { lines: 20_000, each: "x".repeat(200) })
         yield* scene.log.has(/^\d+ lines dropped of the log of this runner/)
         assert.isBelow(scene.log.lines.length, 3_000)
-        // the connection is whole, and the lines after it are there
+        // The connection is intact, and later lines arrive.
         yield* Flame.call(chatter, { lines: 1, each: "after" })
         assert.deepStrictEqual(scene.events.of("RunnerGone"), [])
       })
@@ -119,24 +121,22 @@ describe("what a function logs", () => {
   )
 })
 
-describe("what a runner logs outside of calls", () => {
-  it.live(
-    "comes like any other line: of its services as they are built, and of their finalizers as it leaves [C136]",
-    () =>
-      logging({}, (scene) =>
-        Effect.gen(function* () {
-          yield* Flame.call(say, { text: "hello" })
-          const line = yield* scene.log.has(/^its services are being built/)
-          const [{ runner } = { runner: "" }] = scene.events.of("RunnerReady")
-          assert.deepStrictEqual(line.annotations, { runner, pool: "effect-flame/Pool" })
-          yield* scene.close
-          const last = yield* scene.log.has(/^its services are let go/)
-          assert.deepStrictEqual(last.annotations, { runner, pool: "effect-flame/Pool" })
-        })
-      )
+describe("a log line of a runner outside of calls", () => {
+  it.live("arrives like any other line, from services as they are built and from their finalizers [C136]", () =>
+    logging({}, (scene) =>
+      Effect.gen(function* () {
+        yield* Flame.call(say, { text: "hello" })
+        const line = yield* scene.log.has(/^its services are being built/)
+        const [{ runner } = { runner: "" }] = scene.events.of("RunnerReady")
+        assert.deepStrictEqual(line.annotations, { runner, pool: "effect-flame/Pool" })
+        yield* scene.close
+        const last = yield* scene.log.has(/^its services are let go/)
+        assert.deepStrictEqual(last.annotations, { runner, pool: "effect-flame/Pool" })
+      })
+    )
   )
 
-  it.live("before a boot that fails is told with it", () =>
+  it.live("before a failed boot arrives with the report of that boot", () =>
     logging({ min: 1, env: { CONFORMANCE_FAILS: "1" } }, (scene) =>
       Effect.gen(function* () {
         const { cause } = yield* scene.events.nth("BootFailed")

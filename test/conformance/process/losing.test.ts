@@ -10,8 +10,8 @@ import { begin, onPool, pids, reasonOf, timed } from "../../fixtures/conformance
 
 const killed = new Killed({ signal: "SIGKILL" })
 
-describe("a runner that goes", () => {
-  it.live("[C15] by a kill while it has a call: that caller gets RunnerLost, the pool lives on", () =>
+describe("a runner that ends", () => {
+  it.live("[C15] by a kill while it has a call fails that call with RunnerLost, and the pool serves on", () =>
     onPool({}, (scene) =>
       Effect.gen(function* () {
         const { fiber, pid } = yield* begin(scene, "a")
@@ -36,7 +36,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("sends an idempotent call again, within its budget", () =>
+  it.live("has its idempotent call resent, within the call's timeout", () =>
     onPool({}, ({ events, stage }) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.forkScoped(Flame.call(replay, { key: "a" }, { timeout: "1 minute" }))
@@ -52,7 +52,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C85] has an idempotent call sent again within the one budget it has", () =>
+  it.live("[C85] has its idempotent call resent within the one budget that the call has", () =>
     onPool({ min: 2, max: 2, awaitMin: true }, ({ stage }) =>
       Effect.gen(function* () {
         const call = reasonOf(Flame.call(replay, { key: "a" }, { timeout: "1200 millis" }))
@@ -69,7 +69,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C80] with its calls leaves the pool, its neighbours and their calls as they are", () =>
+  it.live("[C80] together with its calls does not affect the pool, the other runners and their calls", () =>
     onPool({ max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const calls = yield* Effect.forEach(["a", "b", "c", "d"], (key) => begin(scene, key), { concurrency: 4 })
@@ -89,7 +89,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C81] leaves its waiters to a replacement, without any new call", () =>
+  it.live("[C81] is replaced for the calls that wait, without any new call", () =>
     onPool({}, (scene) =>
       Effect.gen(function* () {
         const first = yield* begin(scene, "a")
@@ -105,7 +105,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C89] for want of memory is told as that, with its limit, and leaves nothing", () =>
+  it.live("[C89] out of memory is reported as that, with its limit, and leaves nothing behind", () =>
     onPool({ execArgv: ["--max-old-space-size=48"] }, (scene) =>
       Effect.gen(function* () {
         const { fiber, pid } = yield* begin(scene, "a")
@@ -121,7 +121,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C89] by SIGKILL leaves no process, not even a zombie, while the pool lives on", () =>
+  it.live("[C89] by SIGKILL leaves no process, not even a zombie, while the pool serves on", () =>
     onPool({ max: 3 }, (scene) =>
       Effect.gen(function* () {
         const calls = yield* Effect.forEach(["a", "b", "c"], (key) => begin(scene, key), { concurrency: 3 })
@@ -134,7 +134,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("by an exit of its function is told with code and last words", () =>
+  it.live("by an exit in its function is reported with exit code and last output", () =>
     onPool({}, (scene) =>
       Effect.gen(function* () {
         const { fiber } = yield* begin(scene, "a")
@@ -146,14 +146,14 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C60] by SIGTERM gets no call from that moment, ends those in flight, and exits with 0", () =>
+  it.live("[C60] by SIGTERM gets no call from that moment, ends its calls in flight, and exits with 0", () =>
     onPool({ max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const first = yield* begin(scene, "a")
         process.kill(first.pid, "SIGTERM")
         const draining = yield* scene.events.nth("RunnerDraining")
         assert.strictEqual(draining.why, "draining")
-        // it has a free slot, and is not given it
+        // The runner has a free slot, and does not get this call.
         const second = yield* begin(scene, "b")
         assert.notStrictEqual(second.pid, first.pid)
         assert.isTrue(isAlive(first.pid))
@@ -166,7 +166,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("[C60] by SIGTERM ends at its budget where calls do not end by themselves", () =>
+  it.live("[C60] by SIGTERM ends at its budget when its calls do not end by themselves", () =>
     onPool({ drainTimeout: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const { fiber, pid } = yield* begin(scene, "a")
@@ -193,7 +193,7 @@ describe("a runner that goes", () => {
     )
   )
 
-  it.live("by SIGINT does not go: that is its parent's to decide", () =>
+  it.live("does not end at SIGINT, which Ctrl-C sends to the parent too: the parent decides", () =>
     onPool({}, () =>
       Effect.gen(function* () {
         const { pid } = yield* Flame.call(place)

@@ -13,7 +13,7 @@ import { measure } from "../../fixtures/conformance-process/runner-otlp.ts"
 const attributesOf = ({ attributes }: { readonly attributes: Receiver.OtlpSpan["attributes"] }) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-describe("a call of a program that exports by OTLP, on runners that do", () => {
+describe("a call of a program whose parent and runners export by OTLP", () => {
   it.live("is one tree of spans: the caller's, the call with its wait and its boot, and the function's", () =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -42,7 +42,7 @@ describe("a call of a program that exports by OTLP, on runners that do", () => {
     )
   )
 
-  it.live("has what the function logs in the parent's export too, at the function's span", () =>
+  it.live("exports the log lines of its function in the parent's export too, at the function's span", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const receiver = yield* Receiver.make

@@ -6,7 +6,7 @@ import { fixture, leavesNothing } from "../../fixtures/conformance-process/harne
 import { until } from "../../fixtures/conformance-process/patience.ts"
 import { start } from "../../fixtures/conformance-process/program.ts"
 
-/** What a timer may be late by on a busy machine. */
+/** Milliseconds by which a timer may be late on a busy machine. */
 const noise = 1500
 const cancelGrace = 300
 const options = { max: 2, cancelGrace, drainTimeout: "10 seconds" } as const
@@ -31,7 +31,7 @@ describe("a parent that is killed", () => {
       )
   )
 
-  it.live("[C51] [C89] leaves no runner in a blocked loop for long", () =>
+  it.live("[C51] [C89] leaves a runner with a blocked event loop only until the reaper kills it", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-two.ts", { options, keys: ["a"] })
@@ -40,14 +40,14 @@ describe("a parent that is killed", () => {
         yield* program.stage.said("a", "blocking")
         yield* program.kill("SIGKILL")
         const took = yield* program.gone
-        // the reaper: half a second after `cancelGrace`, at which a healthy runner has ended
+        // The reaper kills half a second after `cancelGrace`, by which a healthy runner has ended.
         assert.isBelow(took, cancelGrace + 500 + noise)
         assert.isFalse(isAlive(pid))
       })
     )
   )
 
-  it.live("[C51] leaves a runner that unblocks in time to end by itself", () =>
+  it.live("[C51] leaves a runner with a blocked event loop that unblocks in time, which ends by itself", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-two.ts", {
@@ -81,7 +81,7 @@ describe("a parent that is killed", () => {
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-main.ts", { options: { ...options, min: 2 } })
-        // itself, two runners, and the reaper
+        // The program itself, two runners, and the reaper.
         yield* until(() => program.running.length === 4, "two runners boot")
         yield* program.kill("SIGKILL")
         assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
@@ -90,7 +90,7 @@ describe("a parent that is killed", () => {
   )
 })
 
-describe("a parent that exits without a word", () => {
+describe("a parent that exits without closing its pool", () => {
   it.live("leaves runners that interrupt their calls and end", () =>
     leavesNothing(
       Effect.gen(function* () {
@@ -105,18 +105,18 @@ describe("a parent that exits without a word", () => {
   )
 })
 
-/** How a shell reports the end of a program that a signal has cut. */
+/** The exit code that a shell reports for a program that was ended by a signal. */
 const codes = { SIGTERM: 143, SIGINT: 130 } as const
 
 describe("a program under Flame.runMain", () => {
   it.live.each(["SIGTERM", "SIGINT"] as const)(
-    "[C61] on %s to all of its processes, while the first runners boot, gives them up and exits with the code of the signal",
+    "[C61] on %s to all of its processes while its first runners boot gives them up and exits with the signal's code",
     (signal) =>
       leavesNothing(
         Effect.gen(function* () {
           const entry = fixture("silent.ts").pathname
           const program = yield* start("parent-two.ts", { options: { ...options, entry, min: 2, awaitMin: true } })
-          // itself, two runners, and the reaper
+          // The program itself, two runners, and the reaper.
           yield* until(() => program.running.length === 4, "two runners boot")
           yield* program.killGroup(signal)
           assert.deepStrictEqual(yield* program.ended, { code: codes[signal], signal: null })
@@ -127,14 +127,14 @@ describe("a program under Flame.runMain", () => {
   )
 
   it.live.each(["SIGTERM", "SIGINT"] as const)(
-    "[C61] [C220] on %s takes no new calls, lets those in flight end, and exits with the code of the signal",
+    "[C61] [C220] on %s accepts no new calls, lets calls in flight end, and exits with the signal's code",
     (signal) =>
       leavesNothing(
         Effect.gen(function* () {
           const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
           const { pid } = yield* program.stage.said("a", "started")
           yield* program.kill(signal)
-          // one that waited, and one that came after
+          // A call that waited, and a call made after the signal.
           yield* program.has({ key: "b", outcome: "PoolClosed" })
           yield* program.has({ key: "b-next", outcome: "PoolClosed" })
           assert.isTrue(isAlive(pid))
@@ -148,7 +148,7 @@ describe("a program under Flame.runMain", () => {
       )
   )
 
-  it.live("[C61] on Ctrl-C, which reaches its runners too, does the same", () =>
+  it.live("[C61] on Ctrl-C, which its runners get too, accepts no new calls and lets calls in flight end", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
@@ -164,7 +164,7 @@ describe("a program under Flame.runMain", () => {
     )
   )
 
-  it.live("[C61] on SIGTERM to all of its processes does the same", () =>
+  it.live("[C61] on SIGTERM to all of its processes accepts no new calls and lets calls in flight end", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
@@ -179,7 +179,7 @@ describe("a program under Flame.runMain", () => {
     )
   )
 
-  it.live.each(["SIGTERM", "SIGINT"] as const)("[C61] on a second %s interrupts at once", (signal) =>
+  it.live.each(["SIGTERM", "SIGINT"] as const)("[C61] on a second %s interrupts its calls at once", (signal) =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-main.ts", { options: { ...options, max: 1 }, keys: ["a", "b"] })
@@ -198,24 +198,26 @@ describe("a program under Flame.runMain", () => {
     )
   )
 
-  it.live("[C61] interrupts what does not end within the budget, waits for its finalizers, and exits with 143", () =>
-    leavesNothing(
-      Effect.gen(function* () {
-        const program = yield* start("parent-two.ts", {
-          options: { ...options, drainTimeout: "300 millis" },
-          keys: ["a"]
+  it.live(
+    "[C61] interrupts calls that do not end within the budget, waits for their finalizers, and exits with 143",
+    () =>
+      leavesNothing(
+        Effect.gen(function* () {
+          const program = yield* start("parent-two.ts", {
+            options: { ...options, drainTimeout: "300 millis" },
+            keys: ["a"]
+          })
+          yield* program.stage.said("a", "started")
+          yield* program.kill("SIGTERM")
+          yield* program.stage.said("a", "finalized")
+          yield* program.has({ key: "a", outcome: "RunnerLost" })
+          assert.deepStrictEqual(yield* program.ended, { code: 143, signal: null })
+          assert.deepStrictEqual(program.running, [])
         })
-        yield* program.stage.said("a", "started")
-        yield* program.kill("SIGTERM")
-        yield* program.stage.said("a", "finalized")
-        yield* program.has({ key: "a", outcome: "RunnerLost" })
-        assert.deepStrictEqual(yield* program.ended, { code: 143, signal: null })
-        assert.deepStrictEqual(program.running, [])
-      })
-    )
+      )
   )
 
-  it.live("runs the finalizers of its app, at its own end, at a failure, and at a signal", () =>
+  it.live("runs the finalizers of its app at a normal end, at a failure, and at a signal", () =>
     Effect.forEach(
       [
         { finish: "end", code: 0, signal: undefined },
@@ -237,11 +239,11 @@ describe("a program under Flame.runMain", () => {
     )
   )
 
-  it.live("builds app and pool in the parent, services in its runners, and what is around them in both", () =>
+  it.live("builds app and pool in the parent only, services in its runners only, and the layer `around` in both", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-main.ts", { options, keys: ["a"] }, { FLAME_MAX: "1" })
-        // the environment wins over the program
+        // A variable of the environment overrides the program's option.
         yield* program.has({ max: 1 })
         const { pid } = yield* program.stage.said("a", "started")
         assert.notStrictEqual(pid, program.pid)
@@ -281,15 +283,15 @@ describe("a program under another runMain", () => {
   )
 })
 
-describe("a program that uses a pool", () => {
-  it.live("[C59] [C89] ends by itself once the pool is closed: no timer, no handle, no process is left", () =>
+describe("a program that closes its pool", () => {
+  it.live("[C59] [C89] exits by itself, because no timer, handle or process is left", () =>
     leavesNothing(
       Effect.gen(function* () {
         const program = yield* start("parent-plain.ts", { options })
         yield* program.has({ sum: 3 })
         assert.deepStrictEqual(yield* program.ended, { code: 0, signal: null })
         const { resources } = program.printed.at(-1) ?? {}
-        // its own stdout and stderr
+        // The stdout and stderr of the program itself.
         assert.deepStrictEqual(resources, ["PipeWrap", "PipeWrap"])
         assert.deepStrictEqual(program.running, [])
       })

@@ -17,7 +17,7 @@ import { begin, fixture, leavesNothing, onPool, reasonOf, watch } from "../../fi
 const reapers = () => children().filter(({ args }) => args.includes("effect-flame-reaper"))
 
 describe("two pools over one backend", () => {
-  it.live("have runners, slots and ends of their own", () =>
+  it.live("have separate runners, slots and ends", () =>
     onPool({ max: 1 }, (scene) =>
       Effect.gen(function* () {
         const backend = yield* Backend
@@ -30,18 +30,18 @@ describe("two pools over one backend", () => {
         const first = yield* begin(scene, "a")
         const other = yield* Effect.forkScoped(Effect.provideContext(Flame.call(playSecond, { key: "b" }), context))
         const { pid } = yield* scene.stage.said("b", "started")
-        // the one slot of each is taken, by its own call
+        // The one slot of each pool is taken by that pool's own call.
         assert.notStrictEqual(pid, first.pid)
         assert.deepInclude(yield* scene.pool.status, { pool: "effect-flame/Pool", busySlots: 1, waiting: 0 })
         assert.deepInclude(yield* second.status, { pool: "test/Second", busySlots: 1, waiting: 0 })
         const [ready] = events.of("RunnerReady")
         assert.match(ready?.runner ?? "", /^second-/)
-        // two pools, one reaper
+        // Two pools share one reaper.
         assert.strictEqual(reapers().length, 1)
 
         yield* scene.stage.tell("b", "return")
         assert.strictEqual(yield* Fiber.join(other), pid)
-        // a call may go to another pool than its function's own
+        // A call may go to another pool than its function's own.
         const there = yield* Effect.provideContext(Flame.call(place, undefined, { pool: Second }), context)
         assert.deepInclude(there, { pid, pool: "test/Second" })
 
@@ -55,7 +55,7 @@ describe("two pools over one backend", () => {
     )
   )
 
-  it.live("are two layers as an app writes them, closed together", () =>
+  it.live("that an app provides as two layers are closed together", () =>
     leavesNothing(
       Effect.gen(function* () {
         const layer = Second.layer({ max: 2 }).pipe(
@@ -71,7 +71,7 @@ describe("two pools over one backend", () => {
     )
   )
 
-  it.live("of two layers in one process know nothing of each other", () =>
+  it.live("of two FlameLayers in one process do not know each other", () =>
     leavesNothing(
       Effect.gen(function* () {
         const make = () => FlameLayer.local({ entry: fixture("runner.ts"), max: 1 })
@@ -97,7 +97,7 @@ describe("two pools over one backend", () => {
 })
 
 describe("withRunner", () => {
-  it.live("runs all calls inside on one runner, which stays as long, idle or not", () =>
+  it.live("runs all calls inside on one runner, and keeps that runner, idle or not", () =>
     onPool({ max: 2, idleTimeToLive: "100 millis" }, (scene) =>
       Effect.gen(function* () {
         const leased = yield* Deferred.make<void>()
@@ -113,7 +113,8 @@ describe("withRunner", () => {
           )
         )
         yield* Deferred.await(leased)
-        // one serves it in its free slot, so that the other one is needed, and idle from then on
+        // One call takes the free slot of the leased runner, so the other call needs the second runner, which is idle
+        // afterwards.
         const calls = yield* Effect.forEach(["a", "b"], (key) => begin(scene, key), { concurrency: 2 })
         yield* Effect.all(calls.map(({ end }) => end))
         const gone = yield* scene.events.nth("RunnerGone")
@@ -121,14 +122,14 @@ describe("withRunner", () => {
         yield* Deferred.succeed(otherGone, undefined)
         const [first, second] = yield* Fiber.join(inside)
         assert.strictEqual(first, second)
-        // and goes once nobody leases it
+        // The runner ends once nobody leases it.
         yield* scene.events.nth("RunnerGone", 2)
         assert.isFalse(isAlive(first))
       })
     )
   )
 
-  it.live("says that its runner is lost, and that later calls did not run", () =>
+  it.live("fails its calls when its runner is lost, and marks later calls as not run", () =>
     onPool({ max: 1 }, () =>
       Effect.gen(function* () {
         const reason = yield* reasonOf(

@@ -25,10 +25,10 @@ describe("a boot", () => {
     })
   )
 
-  it.live("[C63] of another layout that is met later fails the call of that function, and no other", () =>
+  it.live("[C63] of another layout of a function used later fails the calls of that function, and no others", () =>
     onPool({ entry: boots("other-layout") }, ({ events }) =>
       Effect.gen(function* () {
-        // nothing is known of `add` yet when it boots
+        // The parent does not know `add` yet when the runner boots.
         const { pid } = yield* Flame.call(place)
         const reason = yield* reasonOf(Flame.call(add, { a: 1, b: 2 }))
         assert.instanceOf(reason, BootFailed)
@@ -39,7 +39,7 @@ describe("a boot", () => {
     )
   )
 
-  it.live("[C63] of a runner that does not serve a function fails that call with FunctionMissing", () =>
+  it.live("[C63] of a runner that does not serve a function fails the call with FunctionMissing", () =>
     onPool({ env: { FLAME_BUILD: "theirs" }, build: "ours" }, () =>
       Effect.gen(function* () {
         const { pid, runner } = yield* Flame.call(place)
@@ -53,7 +53,7 @@ describe("a boot", () => {
     )
   )
 
-  it.live("[C63] of another build alone is only reported", () =>
+  it.live("[C63] of another build only is accepted and reported", () =>
     onPool({ env: { FLAME_BUILD: "theirs" }, build: "ours" }, ({ events }) =>
       Effect.gen(function* () {
         assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
@@ -80,20 +80,22 @@ describe("a boot", () => {
     )
   )
 
-  it.live("[C65] of an app that has runners of its own is refused by name, and starts none", () =>
-    onPool({ entry: boots("bomb") }, (scene) =>
-      Effect.gen(function* () {
-        const cause = yield* causeOf(scene)
-        assert.instanceOf(cause, NotARunner)
-        const refusal = /this process was started as runner \S+, but it builds pool effect-flame\/Pool of its own/
-        assert.match(cause.message, refusal)
-        yield* scene.log.has(/^effect-flame: this process was started as runner/)
-        yield* scene.close
-        // told once, by the one process there was
-        assert.strictEqual(scene.log.lines.filter(({ text }) => text.startsWith("effect-flame: ")).length, 1)
-        assert.strictEqual(scene.events.of("BootStarted").length, 1)
-      })
-    )
+  it.live(
+    "[C65] of an app that builds a FlameLayer in its runners is refused by name, and starts no further process",
+    () =>
+      onPool({ entry: boots("bomb") }, (scene) =>
+        Effect.gen(function* () {
+          const cause = yield* causeOf(scene)
+          assert.instanceOf(cause, NotARunner)
+          const refusal = /this process was started as runner \S+, but it builds pool effect-flame\/Pool of its own/
+          assert.match(cause.message, refusal)
+          yield* scene.log.has(/^effect-flame: this process was started as runner/)
+          yield* scene.close
+          // Reported once, by the only process that was started.
+          assert.strictEqual(scene.log.lines.filter(({ text }) => text.startsWith("effect-flame: ")).length, 1)
+          assert.strictEqual(scene.events.of("BootStarted").length, 1)
+        })
+      )
   )
 
   it.live("[C65] of a grandchild with a copied environment is refused by name", () =>
@@ -103,7 +105,7 @@ describe("a boot", () => {
     })
   )
 
-  it.live("[C65] of a process that says it is a runner and was started by another one is refused by name", () =>
+  it.live("[C65] of a process with a runner's variables that another process started is refused by name", () =>
     leavesNothing(
       Effect.gen(function* () {
         const { exit } = yield* spawnRunner(fixture("runner.ts"), 60_000, 1)

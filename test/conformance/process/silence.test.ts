@@ -30,8 +30,8 @@ const beyondTheLimit = inPool({ silenceLimit: "1 second" }, (scene) =>
   })
 )
 
-// side by side, because both wait for pings, which come every 2 s
+// Runs beside the other test, because both wait for pings, which are sent every 2 s.
 it.live(
-  "calls go to the next runner until a silent one answers, and are lost with one silent beyond `silenceLimit`",
+  "calls go to the next runner until a silent one answers, and are lost with a runner silent beyond `silenceLimit`",
   () => leavesNothing(Effect.all([untilItAnswers, beyondTheLimit], { concurrency: "unbounded" }))
 )

@@ -8,41 +8,41 @@ import { children, isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, place, play } from "../../fixtures/conformance-process/functions.ts"
 import { begin, onPool, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 
-/** What a timer may be late by on a busy machine. */
+/** Milliseconds by which a timer may be late on a busy machine. */
 const noise = 500
 
-describe("a call that is stopped", () => {
-  it.live("[C24] at its deadline with `maxCalls: 1`: TimedOut then, and within `cancelGrace` its runner is gone", () =>
-    onPool({ min: 1, awaitMin: true, max: 1, maxCalls: 1 }, ({ events, stage }) =>
-      Effect.gen(function* () {
-        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
-        const { pid } = yield* stage.said("a", "started")
-        const at = performance.now()
-        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
-        assert.isBelow(took, 300 + noise)
-        yield* stage.said("a", "finalized")
-        const gone = yield* events.nth("RunnerGone")
-        assert.isBelow(events.at(gone) - at, 1000 + noise)
-        assert.strictEqual(gone.why, "maxCalls")
-        assert.isFalse(isAlive(pid))
-      })
-    )
-  )
-
+describe("a call on a child process that is stopped", () => {
   it.live(
-    "[C25] at its deadline on a runner of several uses: TimedOut then, the work stops, the runner serves on",
+    "[C24] at its timeout with `maxCalls: 1` fails with TimedOut at once, and its runner is gone within `cancelGrace`",
     () =>
-      onPool({ min: 1, awaitMin: true }, ({ events, stage }) =>
+      onPool({ min: 1, awaitMin: true, max: 1, maxCalls: 1 }, ({ events, stage }) =>
         Effect.gen(function* () {
           const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
           const { pid } = yield* stage.said("a", "started")
+          const at = performance.now()
           assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
           assert.isBelow(took, 300 + noise)
           yield* stage.said("a", "finalized")
-          assert.strictEqual((yield* Flame.call(place)).pid, pid)
-          assert.deepStrictEqual(events.of("RunnerDraining"), [])
+          const gone = yield* events.nth("RunnerGone")
+          assert.isBelow(events.at(gone) - at, 1000 + noise)
+          assert.strictEqual(gone.why, "maxCalls")
+          assert.isFalse(isAlive(pid))
         })
       )
+  )
+
+  it.live("[C25] at its timeout fails with TimedOut at once, its work stops, and its runner serves on", () =>
+    onPool({ min: 1, awaitMin: true }, ({ events, stage }) =>
+      Effect.gen(function* () {
+        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
+        const { pid } = yield* stage.said("a", "started")
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
+        assert.isBelow(took, 300 + noise)
+        yield* stage.said("a", "finalized")
+        assert.strictEqual((yield* Flame.call(place)).pid, pid)
+        assert.deepStrictEqual(events.of("RunnerDraining"), [])
+      })
+    )
   )
 
   it.live("by an interruption is interrupted on its runner, and its caller waits for its finalizers there", () =>
@@ -62,7 +62,7 @@ describe("a call that is stopped", () => {
     )
   )
 
-  it.live("by a surrounding timeout or race is stopped the same way", () =>
+  it.live("by a surrounding timeout or race is stopped in the same way", () =>
     onPool({}, ({ stage }) =>
       Effect.gen(function* () {
         const outcome = yield* Effect.raceFirst(
@@ -70,7 +70,7 @@ describe("a call that is stopped", () => {
           Effect.as(stage.said("a", "started"), "the other")
         )
         assert.strictEqual(outcome, "the other")
-        // the race has ended, so its finalizers have
+        // The race has ended, so the function's finalizers have run.
         assert.isTrue(stage.lines.some(({ what }) => what === "finalized"))
       })
     )
@@ -90,7 +90,7 @@ describe("a call that is stopped", () => {
     )
   )
 
-  it.live("[C88] and blocks its runner's loop costs that runner, after `cancelGrace`: killed and replaced", () =>
+  it.live("[C88] and blocks the event loop of its runner has that runner killed and replaced after `cancelGrace`", () =>
     onPool({ min: 1, awaitMin: true, concurrency: 2, cancelGrace: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const neighbour = yield* begin(scene, "b")
@@ -108,37 +108,39 @@ describe("a call that is stopped", () => {
         assert.deepInclude(told, { function: "play" })
         assert.strictEqual((yield* scene.events.nth("RunnerGone")).why, "stuck")
         assert.isFalse(isAlive(stuck.pid))
-        // by itself, for `min`
+        // The pool boots for `min`, without a call.
         const ready = yield* scene.events.nth("RunnerReady")
         assert.strictEqual((yield* Flame.call(place)).pid, Number(ready.labels["pid"]))
       })
     )
   )
 
-  it.live("[C88] and goes on while its loop answers lets its neighbours finish first, then its runner goes", () =>
-    onPool({ concurrency: 2, max: 2, cancelGrace: "300 millis" }, (scene) =>
-      Effect.gen(function* () {
-        const neighbour = yield* begin(scene, "b")
-        const stuck = yield* begin(scene, "a", { stubborn: true })
-        assert.strictEqual(neighbour.pid, stuck.pid)
-        const [, took] = yield* timed(Fiber.interrupt(stuck.fiber))
-        assert.isAtLeast(took, 299)
-        assert.isBelow(took, 300 + noise)
-        yield* scene.events.nth("RunnerStuck")
-        // no new calls
-        const elsewhere = yield* begin(scene, "c")
-        assert.notStrictEqual(elsewhere.pid, stuck.pid)
-        assert.isUndefined(neighbour.fiber.pollUnsafe())
-        assert.strictEqual(yield* neighbour.end, stuck.pid)
-        const gone = yield* scene.events.nth("RunnerGone")
-        assert.strictEqual(gone.why, "stuck")
-        assert.deepStrictEqual(gone.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call play" }))
-        yield* elsewhere.end
-      })
-    )
+  it.live(
+    "[C88] and does not stop while the event loop answers lets the other calls finish, then costs its runner",
+    () =>
+      onPool({ concurrency: 2, max: 2, cancelGrace: "300 millis" }, (scene) =>
+        Effect.gen(function* () {
+          const neighbour = yield* begin(scene, "b")
+          const stuck = yield* begin(scene, "a", { stubborn: true })
+          assert.strictEqual(neighbour.pid, stuck.pid)
+          const [, took] = yield* timed(Fiber.interrupt(stuck.fiber))
+          assert.isAtLeast(took, 299)
+          assert.isBelow(took, 300 + noise)
+          yield* scene.events.nth("RunnerStuck")
+          // The runner gets no new calls.
+          const elsewhere = yield* begin(scene, "c")
+          assert.notStrictEqual(elsewhere.pid, stuck.pid)
+          assert.isUndefined(neighbour.fiber.pollUnsafe())
+          assert.strictEqual(yield* neighbour.end, stuck.pid)
+          const gone = yield* scene.events.nth("RunnerGone")
+          assert.strictEqual(gone.why, "stuck")
+          assert.deepStrictEqual(gone.exit.reason, new Killed({ signal: "SIGKILL", by: "stuck call play" }))
+          yield* elsewhere.end
+        })
+      )
   )
 
-  it.live("[C88] and lets go late, with neighbours running, leaves its runner to end them and go by itself", () =>
+  it.live("[C88] and stops late, with other calls running, leaves its runner to finish those and end by itself", () =>
     onPool({ concurrency: 2, max: 2, cancelGrace: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const neighbour = yield* begin(scene, "b")
@@ -155,7 +157,7 @@ describe("a call that is stopped", () => {
     )
   )
 
-  it.live("[C88] by its deadline and does not stop costs its runner as well", () =>
+  it.live("[C88] by its timeout and does not stop costs its runner as well", () =>
     onPool({ min: 1, awaitMin: true, cancelGrace: "300 millis" }, (scene) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkScoped(reasonOf(Flame.call(play, { key: "a" }, { timeout: "500 millis" })))
@@ -185,14 +187,14 @@ describe("a call that is stopped", () => {
   )
 })
 
-describe("a pool that closes", () => {
-  it.live("[C59] lets calls in flight end within `drainTimeout`, then nothing is left", () =>
+describe("a pool of child processes that closes", () => {
+  it.live("[C59] lets calls in flight end within `drainTimeout`, and leaves nothing behind", () =>
     onPool({ max: 2, drainTimeout: "10 seconds" }, (scene) =>
       Effect.gen(function* () {
         const calls = [yield* begin(scene, "a"), yield* begin(scene, "b")]
         const waiter = yield* Effect.forkScoped(reasonOf(Flame.call(add, { a: 1, b: 1 })), { startImmediately: true })
         const closing = yield* Effect.forkScoped(scene.close, { startImmediately: true })
-        // those that wait are told at once, and so is who comes now
+        // Waiting calls fail at once, and so do new calls.
         assert.deepInclude(yield* Fiber.join(waiter), { _tag: "PoolClosed", function: "add" })
         assert.deepInclude(yield* reasonOf(Flame.call(add, { a: 1, b: 1 })), { _tag: "PoolClosed" })
         assert.isUndefined(closing.pollUnsafe())
@@ -207,7 +209,7 @@ describe("a pool that closes", () => {
     )
   )
 
-  it.live("[C59] interrupts what does not end within `drainTimeout`, and waits for its finalizers", () =>
+  it.live("[C59] interrupts calls that do not end within `drainTimeout`, and waits for their finalizers", () =>
     onPool({ drainTimeout: "200 millis" }, (scene) =>
       Effect.gen(function* () {
         const { fiber } = yield* begin(scene, "a")
@@ -227,7 +229,7 @@ describe("a pool that closes", () => {
         yield* scene.stage.tell("a", "block /never")
         yield* scene.stage.said("a", "blocking")
         const [, took] = yield* timed(scene.close)
-        // what the pool allows a goodbye on top of both
+        // The time that the pool allows for a goodbye comes on top of both.
         assert.isBelow(took, 400 + 1000 + noise)
         assert.deepInclude(yield* reasonOf(Fiber.join(fiber)), { _tag: "RunnerLost" })
         assert.deepStrictEqual(children(), [])
@@ -235,7 +237,7 @@ describe("a pool that closes", () => {
     )
   )
 
-  it.live("[C59] does not wait for `drainTimeout` where an idle runner does not answer", () =>
+  it.live("[C59] does not wait for `drainTimeout` when an idle runner does not answer", () =>
     onPool({ drainTimeout: "1 minute", cancelGrace: "200 millis" }, (scene) =>
       Effect.gen(function* () {
         const { pid } = yield* Flame.call(place)
@@ -247,7 +249,7 @@ describe("a pool that closes", () => {
     )
   )
 
-  it.live("[C59] lets casts that wait run on the slots that are there", () =>
+  it.live("[C59] runs waiting casts on the slots that exist", () =>
     onPool({}, (scene) =>
       Effect.gen(function* () {
         const first = yield* begin(scene, "a")

@@ -15,9 +15,9 @@ import { inner } from "../../fixtures/conformance-process/runner-traced.ts"
 import * as Spans from "../../fixtures/conformance-process/spans.ts"
 
 interface Exports {
-  /** What the exporter of this process has written. */
+  /** The spans that the exporter of this process has written. */
   readonly here: () => ReadonlyArray<Spans.SpanLine>
-  /** Waits for spans of the runners' exporter. */
+  /** Waits for that many spans of the runners' exporter. */
   readonly there: (count: number) => Effect.Effect<ReadonlyArray<Spans.SpanLine>>
 }
 
@@ -29,7 +29,7 @@ const read = (file: string): ReadonlyArray<Spans.SpanLine> =>
         .map((line) => JSON.parse(line) as Spans.SpanLine)
     : []
 
-/** A pool whose parent and runners export their spans, each on its own. */
+/** A pool whose parent and runners export their spans, each to its own file. */
 const traced = <A, E>(
   options: LocalOptions,
   body: (scene: Scene, exports: Exports) => Effect.Effect<A, E, Pool | Backend>
@@ -58,7 +58,7 @@ const named = (spans: ReadonlyArray<Spans.SpanLine>, name: string): Spans.SpanLi
 
 describe("a traced call", () => {
   it.live(
-    "has the function's span below its own, across the process boundary, and what the function traces below that",
+    "has the function's span below its own, across the process boundary, and the function's inner spans below that",
     () =>
       traced({}, ({ events }, exports) =>
         Effect.gen(function* () {
@@ -84,7 +84,7 @@ describe("a traced call", () => {
       )
   )
 
-  it.live("that is cold has spans for its queue and for the boot with its phases", () =>
+  it.live("that boots a runner has spans for its queue and for the boot with its phases", () =>
     traced({}, (_, exports) =>
       Effect.gen(function* () {
         yield* Flame.call(add, { a: 1, b: 2 })
@@ -93,7 +93,7 @@ describe("a traced call", () => {
         const queue = named(here, "queue")
         const boot = named(here, "boot")
         assert.deepStrictEqual([queue.parent, boot.parent], [call.spanId, call.spanId])
-        // all of it inside the call, and the queue as long as the boot that it waited for; but for what spans round
+        // The spans lie inside the call, and the queue's span is as long as the boot, up to rounding.
         const rounded = 0.01
         for (const span of [queue, boot]) {
           assert.isAtLeast(span.start, call.start - rounded)
@@ -106,7 +106,7 @@ describe("a traced call", () => {
           phases,
           names.map((name) => `flame.boot.${name}_ms`)
         )
-        // and as events at their times, in that order
+        // The phases are also events at their times, in order.
         assert.deepStrictEqual(
           boot.events.map(({ name }) => name),
           names
@@ -120,7 +120,7 @@ describe("a traced call", () => {
     )
   )
 
-  it.live("says where its time went, on its span and to whoever asks", () =>
+  it.live("shows where its time went on its span and to its own program", () =>
     traced({}, ({ events }, exports) =>
       Effect.gen(function* () {
         const times: Array<Flame.CallTimes> = []
@@ -147,7 +147,7 @@ describe("a traced call", () => {
     )
   )
 
-  it.live("that is warm has none of them", () =>
+  it.live("on a ready runner has no spans for queue and boot", () =>
     traced({ min: 1, awaitMin: true }, (_, exports) =>
       Effect.gen(function* () {
         yield* Flame.call(add, { a: 1, b: 2 })
@@ -160,7 +160,7 @@ describe("a traced call", () => {
     )
   )
 
-  it.live("that fails says so on both sides", () =>
+  it.live("that fails is marked as failed on both sides", () =>
     traced({}, (scene, exports) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(Effect.flip(Flame.call(play, { key: "a" })))
@@ -174,7 +174,7 @@ describe("a traced call", () => {
     )
   )
 
-  it.live("that is sent again has one span, and the run that ended below it", () =>
+  it.live("that is resent has one span, with the run that ended below it", () =>
     traced({}, (scene, exports) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(Flame.call(replay, { key: "a" }))
@@ -208,7 +208,7 @@ describe("a traced call", () => {
     )
   )
 
-  it.live("whose parent has no tracer begins a trace on its runner", () =>
+  it.live("whose parent has no tracer starts a trace on its runner", () =>
     Effect.acquireUseRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-spans-"))),
       (directory) =>

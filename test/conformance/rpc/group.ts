@@ -1,4 +1,4 @@
-/** A group as apps have them, which knows nothing of Flame, with its handlers and middleware. */
+/** A group as an app would declare it, without Flame, with its handlers and middleware. */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -16,10 +16,10 @@ export class TooBig extends Schema.TaggedError<TooBig>()("rpc/TooBig", { max: Sc
 export class Denied extends Schema.TaggedError<Denied>()("rpc/Denied", { name: Schema.String }) {}
 export class Point extends Schema.Class<Point>("rpc/Point")({ x: Schema.Number, label: Schema.String }) {}
 
-/** A defect of a schema of its own. */
+/** A defect with a schema of its own. */
 export class Broken extends Schema.Class<Broken>("rpc/Broken")({ part: Schema.String }) {}
 
-/** Who asks, as its middleware found out. */
+/** The user of a request, as the middleware determined. */
 export class User extends Context.Service<User, { readonly name: string }>()("rpc/User") {}
 
 export class Auth extends RpcMiddleware.Service<Auth, { provides: User }>()("rpc/Auth", {
@@ -69,7 +69,7 @@ export class Things extends RpcGroup.make(
   )
 ) {}
 
-// of this process: that of a runner, or of the test itself where runners are in memory; names are unique
+// The journal of this process: of a runner, or of the test itself if runners are in memory. Names are unique.
 const journal: Array<string> = []
 const made = new Map<string, number>()
 const note = (line: string) => Effect.sync(() => void journal.push(line))
@@ -161,7 +161,7 @@ export const Handlers = Things.toLayer(
   })
 )
 
-/** Lets in whoever has a name. */
+/** Accepts every request with a name. */
 export const AuthLive = Layer.succeed(
   Auth,
   Auth.of((code, { headers }) => {
@@ -172,7 +172,7 @@ export const AuthLive = Layer.succeed(
   })
 )
 
-/** What the client's side adds to each request. */
+/** Adds a header to each request on the client's side. */
 export const AuthClient = RpcMiddleware.layerClient(Auth, ({ next, request }) =>
   next({ ...request, headers: Headers.set(request.headers, "x-house", "lords") })
 )

@@ -53,7 +53,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     const test = testOn(options)
 
     test(
-      "it gives values [R1]",
+      "a procedure returns values, also through codecs that need services [R1]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           Assert.equal(yield* client.add({ a: 2, b: 3 }), 5)
@@ -67,7 +67,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it gives typed errors [R2]",
+      "a procedure fails with instances of its typed errors [R2]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           Assert.equal(yield* client.limited({ n: 10 }), 10)
@@ -83,7 +83,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it keeps a defect to its request, in its own schema [R3]",
+      "a procedure that dies fails its request alone, in its own defect schema [R3]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const beside = yield* Effect.forkChild(client.hold({ name: nextName(), cleanup: 0 }))
@@ -98,7 +98,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
           const broken = defectOf(yield* Effect.exit(client.breaks()))
           Assert.ok(broken instanceof G.Broken)
           Assert.equal(broken.part, "gear")
-          // an interruption over there never looks like one here
+          // An interruption on the runner never looks like an interruption of the caller.
           Assert.ok(defectOf(yield* Effect.exit(client.dies({ how: "interrupt" }))) instanceof Flame.RemoteDefect)
           Assert.equal(beside.pollUnsafe(), undefined)
           yield* Fiber.interrupt(beside)
@@ -107,7 +107,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it carries headers [R4]",
+      "headers of a request cross, and too many are refused [R4]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           Assert.deepEqual(yield* client.headers(), {})
@@ -126,7 +126,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it runs middleware on both sides [R5]",
+      "middleware runs on both sides [R5]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           Assert.equal(yield* client.who(undefined, { headers: { "x-name": "bob" } }), "bob of lords")
@@ -147,7 +147,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it streams, errors last, and holds its handler back [R6]",
+      "a streaming procedure sends its items, then its error, and is held back by a slow consumer [R6]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           for (const to of [0, 1, 5_000]) Assert.deepEqual(yield* Stream.runCollect(client.count({ to })), upTo(to))
@@ -163,7 +163,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
           const name = nextName()
           const pull = yield* Stream.toPull(client.pour({ name }))
           yield* pull
-          // as much as fits on the way, and no more
+          // The handler emits as much as fits in transit, and no more.
           yield* eventually(
             Effect.map(client.poured({ name }), (n) => n > 10),
             "it was ahead at all"
@@ -177,7 +177,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it understands what handlers give [R7]",
+      "a handler may return a queue or a Deferred, or be forked [R7]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           Assert.deepEqual(yield* Stream.runCollect(client.queued({ to: 100 })), upTo(100))
@@ -189,7 +189,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it waits for finalizers of interrupted handlers [R8]",
+      "an interrupted caller waits for the finalizers of its handler [R8]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const name = nextName()
@@ -215,7 +215,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it lets an uninterruptible handler end [R9]",
+      "an uninterruptible handler runs to its end when its caller is interrupted [R9]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const name = nextName()
@@ -228,7 +228,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it makes each request a call with a slot of its own [R10]",
+      "each request is a call with a slot of its own [R10]",
       withClient({ concurrency: 2 }, (client) =>
         Effect.gen(function* () {
           const sums = yield* Effect.forEach(upTo(500), (a) => client.add({ a, b: 1 }), { concurrency: "unbounded" })
@@ -254,7 +254,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it carries large values [R11]",
+      "a procedure carries large values [R11]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const large = new Uint8Array(20 * 1024 * 1024).fill(7)
@@ -271,7 +271,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it tells that a runner was lost [R12]",
+      "a request whose runner is lost fails with RunnerLost [R12]",
       watched((runners) =>
         withClient({}, (client) =>
           Effect.gen(function* () {
@@ -294,7 +294,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it discards results [R13]",
+      "a request whose result is discarded returns without waiting [R13]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const discard = { discard: true } as const
@@ -307,7 +307,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it refuses payloads that do not fit [R14]",
+      "a payload that does not fit fails its request before anything is sent [R14]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const wrong = { a: 0.5, b: 1 }
@@ -324,7 +324,7 @@ export const rpcConformance = <E>(name: string, options: RpcConformanceOptions<E
     )
 
     test(
-      "it ignores primary keys [R15]",
+      "a primary key is ignored, so the same request twice runs twice [R15]",
       withClient({}, (client) =>
         Effect.gen(function* () {
           const first = yield* client.keyed({ id: "same" })

@@ -1,4 +1,4 @@
-/** Streams in memory under `TestClock`: what takes time takes none. */
+/** Tests of streams in memory under `TestClock`, so that tests of time do not wait. */
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -8,14 +8,14 @@ import * as F from "./functions.ts"
 
 const layer = FlameLayer.test(F.streamFunctions, { max: 2, concurrency: 2 }).pipe(Layer.provideMerge(F.Offset.layer))
 
-/** Bytes of one size, in one chunk. */
+/** Emits byte arrays of one size, in one chunk. */
 const alike = Flame.fn(
   "stream/alike",
   { payload: { size: Schema.Int, times: Schema.Int }, success: Schema.Uint8Array, stream: true },
   ({ size, times }) => Stream.fromArray(Array.from({ length: times }, () => new Uint8Array(size)))
 )
 
-/** Texts of these lengths, in one chunk. */
+/** Emits texts of these lengths, in one chunk. */
 const texts = Flame.fn(
   "stream/texts",
   { payload: { lengths: Schema.Array(Schema.Int) }, success: Schema.String, stream: true },
@@ -41,7 +41,7 @@ const reasonOf = (exit: Exit.Exit<unknown, unknown>) => {
 }
 
 it.layer(layer)("a stream under TestClock", (it) => {
-  it.effect("gives an item when its time has come [S1]", () =>
+  it.effect("delivers each item at its time [S1]", () =>
     Effect.gen(function* () {
       const { fiber, items } = yield* running(Flame.stream(F.slowly, { to: 3, pause: 1_000 }))
       for (const so of [[], [1], [1, 2], [1, 2, 3]]) {
@@ -52,7 +52,7 @@ it.layer(layer)("a stream under TestClock", (it) => {
     })
   )
 
-  it.effect("ends at its budget, whatever it has given, and waits for nobody [S9]", () =>
+  it.effect("ends at its timeout, whatever it has emitted, without waiting for finalizers [S9]", () =>
     Effect.gen(function* () {
       const stream = Flame.stream(F.slowly, { to: 100, pause: 1_000 }, { timeout: "3500 millis" })
       const { fiber, items } = yield* running(stream)
@@ -65,7 +65,7 @@ it.layer(layer)("a stream under TestClock", (it) => {
     })
   )
 
-  it.effect("gives its slot back after the finalizers there, at most cancelGrace later [S7]", () =>
+  it.effect("frees its slot after its finalizers on the runner, at most cancelGrace later [S7]", () =>
     Effect.gen(function* () {
       const pool = yield* Pool
       const taken = yield* Effect.forkChild(
@@ -80,7 +80,7 @@ it.layer(layer)("a stream under TestClock", (it) => {
     })
   )
 
-  it.effect("is told that its runner was lost after what has come [S12]", () =>
+  it.effect("fails with RunnerLost when its runner is lost, after the items that have arrived [S12]", () =>
     Effect.gen(function* () {
       const { fiber, items } = yield* running(Flame.stream(F.hold, { name: "lost", first: 5, cleanup: 0 }))
       yield* (yield* MemoryRunners).lose()
@@ -92,7 +92,7 @@ it.layer(layer)("a stream under TestClock", (it) => {
   )
 })
 
-it.layer(FlameLayer.test([alike], { maxResult: 1_000 }))("items that are bytes, where results are small", (it) => {
+it.layer(FlameLayer.test([alike], { maxResult: 1_000 }))("items that are bytes, with a small maxResult", (it) => {
   it.effect("are measured one by one, however they travel [S15]", () =>
     Effect.gen(function* () {
       for (const [size, times] of [
@@ -108,15 +108,15 @@ it.layer(FlameLayer.test([alike], { maxResult: 1_000 }))("items that are bytes, 
   )
 })
 
-it.layer(FlameLayer.test([texts], { maxResult: 65_536 }))("items of which few fit into a result", (it) => {
-  it.effect("come all where each of them fits [S15]", () =>
+it.layer(FlameLayer.test([texts], { maxResult: 65_536 }))("items of which only a few fit into maxResult", (it) => {
+  it.effect("all arrive if each of them fits [S15]", () =>
     Effect.gen(function* () {
       const items = yield* Stream.runCollect(Flame.stream(texts, { lengths: times(40, 10_000) }))
       assert.deepStrictEqual([items.length, items.every(({ length }) => length === 10_000)], [40, true])
     })
   )
 
-  it.effect("come before the one that is too large [S15]", () =>
+  it.effect("arrive if they precede an item that is too large [S15]", () =>
     Effect.gen(function* () {
       const lengths = [...times(100, 10), ...times(9, 10_000), 70_000, ...times(20, 10)]
       const { fiber, items } = yield* running(Flame.stream(texts, { lengths }))
@@ -127,15 +127,16 @@ it.layer(FlameLayer.test([texts], { maxResult: 65_536 }))("items of which few fi
   )
 })
 
-it.layer(FlameLayer.test([texts]))("items that are large after many small ones", (it) => {
-  it.effect("come by themselves, not all at once [S5]", () =>
+it.layer(FlameLayer.test([texts]))("large items behind many small ones", (it) => {
+  it.effect("arrive in several messages, not in one [S5]", () =>
     Effect.gen(function* () {
       const chunks: Array<number> = []
       const stream = Flame.stream(texts, { lengths: [...times(5_000, 10), ...times(20, 400_000), ...times(5_000, 10)] })
       yield* Stream.runForEachArray(stream, (chunk) =>
         Effect.sync(() => void chunks.push(chunk.length === 1 ? 0 : chunk.reduce((sum, { length }) => sum + length, 0)))
       )
-      // but for single items: what is encoded together, and as much again that came meanwhile
+      // At most the items that are encoded together, and as many again that arrived meanwhile. A single item may be
+      // larger.
       assert.isBelow(Math.max(...chunks), 200_000)
     })
   )
@@ -145,8 +146,8 @@ const brief = FlameLayer.test(F.streamFunctions, { drainTimeout: "10 seconds", c
   Layer.provideMerge(F.Offset.layer)
 )
 
-it.layer(brief)("a stream at the end of a drain", (it) => {
-  it.effect("is cut, after its finalizers there, and says that its runner had to go [S11]", () =>
+it.layer(brief)("a stream that reaches the end of a drain", (it) => {
+  it.effect("is cut after its finalizers on the runner, and fails with the reason why its runner ended [S11]", () =>
     Effect.gen(function* () {
       const { fiber, items } = yield* running(Flame.stream(F.hold, { name: "cut", first: 5, cleanup: 1_000 }))
       yield* (yield* MemoryRunners).terminate()
@@ -159,11 +160,11 @@ it.layer(brief)("a stream at the end of a drain", (it) => {
     })
   )
 
-  it.effect("whose consumer has stopped to take is not taken for one that ended [S11]", () =>
+  it.effect("whose consumer has stopped pulling fails with RunnerLost, and does not look complete [S11]", () =>
     Effect.gen(function* () {
       const items: Array<number> = []
       const gate = yield* Latch.make(false)
-      // more than a window: its function waits for room, or has ended with items that wait for it
+      // More items than a window: the function waits for room, or has ended with items that wait for room.
       const fiber = yield* Effect.forkChild(
         Effect.exit(
           Stream.runForEach(Flame.stream(F.count, { to: 200_000 }), (item) =>

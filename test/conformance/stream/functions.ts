@@ -1,4 +1,4 @@
-/** The streaming functions of the suite: what the runners of a backend under test serve. */
+/** The streaming functions of the suite. The runners of a backend under test serve these. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,7 +15,7 @@ export class Offset extends Context.Service<Offset, { readonly by: number }>()("
   static readonly layer = Layer.succeed(Offset, { by: 100 })
 }
 
-/** A number that travels moved by the service's offset. */
+/** A number that the codec moves by the service's offset. */
 export const Moved = Schema.Number.pipe(
   Schema.decodeTo(
     Schema.Number,
@@ -28,19 +28,19 @@ export const Moved = Schema.Number.pipe(
 
 export class Point extends Schema.Class<Point>("stream/Point")({ x: Schema.Number, label: Schema.String }) {}
 
-// of this process: that of a runner, or of the test itself where runners are in memory; names are unique
+// The journal of this process: of a runner, or of the test itself if runners are in memory. Names are unique.
 const journal: Array<string> = []
 const made = new Map<string, number>()
 const note = (line: string) => Effect.sync(() => void journal.push(line))
 
-/** Integers from 1. */
+/** Emits integers from 1. */
 export const count = Flame.fn(
   "stream/count",
   { payload: { to: Schema.Int }, success: Schema.Int, stream: true },
   ({ to }) => (to < 1 ? Stream.empty : Stream.range(1, to))
 )
 
-/** Integers from 1, one by one, each after so many milliseconds. */
+/** Emits integers from 1, each after that many milliseconds. */
 export const slowly = Flame.fn(
   "stream/slowly",
   { payload: { to: Schema.Int, pause: Schema.Int }, success: Schema.Int, stream: true },
@@ -51,7 +51,7 @@ export const slowly = Flame.fn(
     )
 )
 
-/** Points, by an effect that makes the stream. */
+/** Emits points of a stream that an effect makes. */
 export const points = Flame.fn(
   "stream/points",
   { payload: { n: Schema.Int }, success: Point, stream: true },
@@ -61,7 +61,7 @@ export const points = Flame.fn(
   })
 )
 
-/** Bytes without end, counted under a name as they are made. */
+/** Emits bytes without end, and counts them under a name. */
 export const pour = Flame.fn(
   "stream/pour",
   { payload: { name: Schema.String, size: Schema.Int }, success: Schema.Uint8Array, stream: true },
@@ -74,12 +74,12 @@ export const pour = Flame.fn(
     )
 )
 
-/** How many items were made under a name. */
+/** Returns the number of items that `pour` has made under a name. */
 export const poured = Flame.fn("stream/poured", { payload: { name: Schema.String }, success: Schema.Int }, ({ name }) =>
   Effect.sync(() => made.get(name) ?? 0)
 )
 
-/** Some integers, and then its own error, or a defect. */
+/** Emits some integers, and then fails with its own error or a defect. */
 export const stopping = Flame.fn(
   "stream/stopping",
   {
@@ -100,12 +100,12 @@ export const stopping = Flame.fn(
   }
 )
 
-/** Fails before there is a stream. */
+/** Fails before it has a stream. */
 export const never = Flame.fn("stream/never", { success: Schema.Int, error: Stopped, stream: true }, () =>
   Effect.fail(new Stopped({ at: 0, when: new Date(0) }))
 )
 
-/** So many integers and then nothing, until it is interrupted; it takes so many milliseconds to clean up. */
+/** Emits that many integers, then waits until it is interrupted. Its finalizer takes that many milliseconds. */
 export const hold = Flame.fn(
   "stream/hold",
   { payload: { name: Schema.String, first: Schema.Int, cleanup: Schema.Int }, success: Schema.Int, stream: true },
@@ -117,29 +117,29 @@ export const hold = Flame.fn(
     )
 )
 
-/** What functions of its process have noted. */
+/** Returns the journal of its process. */
 export const read = Flame.fn("stream/read", { success: Schema.Array(Schema.String) }, () =>
   Effect.sync(() => [...journal])
 )
 
-/** Byte arrays of these sizes, each filled with its index. */
+/** Emits byte arrays of these sizes, each filled with its index. */
 export const bytes = Flame.fn(
   "stream/bytes",
   { payload: { sizes: Schema.Array(Schema.Int) }, success: Schema.Uint8Array, stream: true },
   ({ sizes }) => Stream.fromIterable(sizes).pipe(Stream.map((size, i) => new Uint8Array(size).fill(i)))
 )
 
-/** Nothing, so many times. */
+/** Emits `void`, that many times. */
 export const ticks = Flame.fn("stream/ticks", { payload: { n: Schema.Int }, stream: true }, ({ n }) =>
   n < 1 ? Stream.empty : Stream.range(1, n).pipe(Stream.map(() => undefined))
 )
 
-/** Numbers through a codec that needs a service. */
+/** Emits numbers through a codec that needs a service. */
 export const moved = Flame.fn("stream/moved", { payload: { n: Schema.Int }, success: Moved, stream: true }, ({ n }) =>
   Stream.range(1, n)
 )
 
-/** May simply run again; leaves a note each time, then holds. */
+/** Is idempotent. Writes a line into the journal at each run, then waits. */
 export const again = Flame.fn(
   "stream/again",
   { payload: { name: Schema.String, first: Schema.Int }, success: Schema.Int, stream: true, idempotent: true },
@@ -150,14 +150,14 @@ export const again = Flame.fn(
     )
 )
 
-/** Texts in chunks, both of sizes that only the seed knows. */
+/** Emits texts in chunks. The seed determines the sizes of both. */
 export const random = Flame.fn(
   "stream/random",
   { payload: { seed: Schema.Int, n: Schema.Int }, success: Schema.String, stream: true },
   ({ n, seed }) => Stream.fromIterable(chunksOf(seed, n)).pipe(Stream.flattenIterable)
 )
 
-/** A small generator, the same in every process. */
+/** A small pseudo-random generator, the same in every process. */
 export const randomOf = (seed: number): (() => number) => {
   let state = seed >>> 0 || 1
   return () => {
@@ -168,7 +168,7 @@ export const randomOf = (seed: number): (() => number) => {
   }
 }
 
-/** What `random` gives, chunk by chunk. */
+/** The items of `random`, chunk by chunk. */
 export const chunksOf = (seed: number, n: number): ReadonlyArray<ReadonlyArray<string>> => {
   const next = randomOf(seed)
   const sizes = [0, 1, 5, 100, 3_000, 16_380, 20_000, 70_000]
@@ -179,10 +179,10 @@ export const chunksOf = (seed: number, n: number): ReadonlyArray<ReadonlyArray<s
   )
 }
 
-/** A plain call, to go beside. */
+/** A plain function to call beside streams. */
 export const echo = Flame.fn("stream/echo", { payload: Schema.Int, success: Schema.Int }, (n) => Effect.succeed(n))
 
-/** Gives bytes back. */
+/** Emits the bytes that it gets. */
 export const mirror = Flame.fn("stream/mirror", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) =>
   Effect.succeed(bytes)
 )

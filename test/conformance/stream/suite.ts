@@ -39,7 +39,7 @@ const withPool = <A, E, R>(options: PoolOptions, use: Effect.Effect<A, E, R>) =>
 
 const noted = (line: string) => Effect.map(Flame.call(F.read), (lines) => lines.includes(line))
 
-/** What came before the end, and how it ended. */
+/** Collects the items of a stream, and how the stream ended. */
 const collect = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
   Effect.gen(function* () {
     const items: Array<A> = []
@@ -53,7 +53,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     const test = testOn(options)
 
     test(
-      "it gives all items in order [S1]",
+      "all items arrive in order [S1]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -65,7 +65,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it gives nothing, and items of nothing [S2]",
+      "an empty stream ends at once, and empty items count [S2]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -85,7 +85,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it gives instances, through codecs that need services too [S3]",
+      "items arrive as instances of their classes, through codecs that need services too [S3]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -102,7 +102,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
 
     for (const size of [64, 1_000, 65_536]) {
       test(
-        `it holds the function back, with items of ${size} bytes [S4]`,
+        `a slow consumer holds the function back, with items of ${size} bytes [S4]`,
         withPool(
           {},
           Effect.gen(function* () {
@@ -112,7 +112,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
             yield* Stream.runForEachArray(stream, (items) =>
               Effect.gen(function* () {
                 let before = -1
-                // until it stands still
+                // Waits until the number of items does not change any more.
                 yield* eventually(
                   Effect.map(Effect.delay(made, 20), (now) => {
                     const still = now === before
@@ -121,7 +121,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
                   }),
                   "the function is held back"
                 )
-                // the window, what may wait to leave, and a chunk that is being made
+                // The window, the bytes that may wait to leave, and a chunk that is being made.
                 Assert.ok(before * size <= 5 * 128 * 1024 + items.length * size, `${before} items were made`)
                 return yield* Effect.interrupt
               })
@@ -132,7 +132,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     }
 
     test(
-      "it fails with the function's own error after the items before it [S5]",
+      "a typed error arrives after the items before it [S5]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -150,7 +150,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it dies with the function after the items before it [S6]",
+      "a defect arrives after the items before it [S6]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -168,7 +168,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it interrupts the function when the consumer has enough, and waits for its finalizers [S7]",
+      "a consumer that takes no more items interrupts the function and waits for its finalizers [S7]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -182,7 +182,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it interrupts the function when the consumer is interrupted, and waits for its finalizers [S8]",
+      "a consumer that is interrupted interrupts the function and waits for its finalizers [S8]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -198,7 +198,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "its budget covers the whole stream [S9]",
+      "the timeout covers the whole stream [S9]",
       withPool(
         { min: 1, awaitMin: true },
         Effect.gen(function* () {
@@ -215,7 +215,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it holds its slot until it ends [S10]",
+      "a stream holds its slot until it ends [S10]",
       withPool(
         { concurrency: 1 },
         Effect.gen(function* () {
@@ -238,7 +238,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it ends as it would while its runner drains [S11]",
+      "a stream in flight ends normally while its runner drains [S11]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -256,7 +256,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
 
     for (const fn of [F.hold, F.again]) {
       test(
-        `it fails when its runner is lost, after what has come: ${fn.name} [S12]`,
+        `a stream whose runner is lost fails after the items that have arrived: ${fn.name} [S12]`,
         watched((runners) =>
           withPool(
             { max: 2 },
@@ -282,7 +282,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     }
 
     test(
-      "it runs again where it may and has given nothing [S13]",
+      "an idempotent stream that has emitted nothing is resent to another runner [S13]",
       watched((runners) =>
         withPool(
           { max: 2 },
@@ -307,7 +307,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it goes beside other streams and small calls [S14]",
+      "streams and small calls on one runner do not block each other [S14]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -328,7 +328,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it refuses an item that is too large, after the items before it [S15]",
+      "an item that is too large fails the stream, after the items before it [S15]",
       withPool(
         { maxResult: 50_000 },
         Effect.gen(function* () {
@@ -346,7 +346,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it gives an item of 100 MiB while small calls go on [S16]",
+      "an item of 100 MiB arrives while small calls go on [S16]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -369,7 +369,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "64 MiB go in and out, as one value and as a stream [S20]",
+      "64 MiB cross in both directions, as one value and as a stream [S20]",
       withPool(
         { maxPayload: 64 * 1024 * 1024 },
         Effect.gen(function* () {
@@ -391,7 +391,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it gives random streams as they were made, many at once [S17]",
+      "random streams arrive as they were made, many at once [S17]",
       withPool(
         {},
         Effect.forEach(
@@ -418,7 +418,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it is a call of its own each time it is run [S18]",
+      "each run of a stream is a call of its own [S18]",
       withPool(
         {},
         Effect.gen(function* () {
@@ -432,7 +432,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
     )
 
     test(
-      "it fails for a payload that does not fit, before anything is sent [S19]",
+      "a payload that does not fit fails the stream before anything is sent [S19]",
       withPool(
         {},
         Effect.gen(function* () {
