@@ -202,15 +202,7 @@ export const PoolDocument = Schema.Struct({
 export type PoolDocument = typeof PoolDocument.Type
 
 /**
- * The schema of the document. `Schema.toJsonSchemaDocument` gives its JSON Schema, which `GET /schema` serves.
- *
- * @example
- * ```ts
- * import { Schema } from "effect"
- * import { FlameStatus } from "effect-flame/FlameStatus"
- *
- * const read = (json: string) => Schema.decodeUnknownSync(FlameStatus.StatusDocument)(JSON.parse(json))
- * ```
+ * The schema of the document. `FlameStatus.schema` gives it to apps.
  *
  * @since 0.1.0
  * @category status
@@ -240,3 +232,6 @@ export const StatusDocument = Schema.Struct({
  * @category status
  */
 export type StatusDocument = typeof StatusDocument.Type
+
+/** Milliseconds with two decimals: more only makes the document larger. */
+export const rounded = (time: number): number => Math.round(time * 100) / 100

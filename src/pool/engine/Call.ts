@@ -22,6 +22,7 @@ import { FlameError, type Reason } from "../../error/FlameError.ts"
 import * as Unhandled from "../../error/Unhandled.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import type * as FunctionCodec from "../../function/FunctionCodec.ts"
+import type { PoolWatch } from "./PoolWatch.ts"
 import type { RunnerCall } from "./RunnerHandle.ts"
 import * as Outcome from "../../call/Outcome.ts"
 import { tellStopped } from "../../call/StopWaiters.ts"
@@ -42,6 +43,8 @@ export interface CallOwner {
   readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
   readonly expired: (call: Call, now: number) => void
   readonly detached: (call: Call) => void
+  /** Hears of every call that ends, where somebody looks at the pool. */
+  readonly watch?: PoolWatch | undefined
 }
 
 /** Hears when the caller has its answer. */
@@ -193,10 +196,11 @@ export class Call implements Ticket, RunnerCall, Due {
   }
 
   /** Gives the caller its answer. Later answers are dropped. */
-  settle(exit: CallExit, phase: "stopping" | "over"): void {
+  settle(exit: CallExit, phase: "stopping" | "over", isFailure = false): void {
     this.phase = phase
-    // A result that is still to be decoded counts as a success: the runner has answered.
-    this.observe(Exit.isExit(exit) ? exit : Exit.void)
+    // An answer that is still to be decoded, or passed on as bytes, has no value yet for the observers.
+    if (!Exit.isExit(exit) || (isFailure && Exit.isSuccess(exit))) this.observe(isFailure ? undecoded : Exit.void)
+    else this.observe(exit)
     try {
       // Resumes the caller's fiber at once, whose observers may throw.
       this.resume(exit)
@@ -205,10 +209,11 @@ export class Call implements Ticket, RunnerCall, Due {
     }
   }
 
-  /** Tells the observer how the call ended. An observer that throws must not cost the caller its answer. */
+  /** Tells the observers how the call ended. An observer that throws must not cost the caller its answer. */
   observe(exit: Exit.Exit<unknown, unknown>): void {
     try {
       this.trace?.end(this, exit)
+      this.owner.watch?.ended(this, exit)
     } catch {
       // A tracer that throws is at fault itself, and its error reaches nobody.
     }
@@ -232,6 +237,9 @@ export class Call implements Ticket, RunnerCall, Due {
     return Outcome.read(this.fn.name, this.codec, kind, body, large, runner)
   }
 }
+
+/** The exit of a failure whose error nobody has decoded, as observers see it. */
+const undecoded = Exit.fail(new Error("the error is decoded by the caller"))
 
 /** The largest `depth` of a nested call. A deeper call fails with `TooDeep`; casts are not limited. */
 export const nestedCallLimit = 32

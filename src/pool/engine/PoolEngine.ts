@@ -21,6 +21,7 @@ import type * as LeaseTicket from "./LeaseTicket.ts"
 import type { Settings } from "../option/PoolOptions.ts"
 import * as Policy from "../policy/Policy.ts"
 import { Pings } from "./Pings.ts"
+import type { PoolWatch } from "./PoolWatch.ts"
 import { PoolTimer } from "./PoolTimer.ts"
 import { StoppingCalls } from "./StoppingCalls.ts"
 import { UnansweredCalls } from "./UnansweredCalls.ts"
@@ -32,6 +33,8 @@ export class PoolEngine implements CallOwner {
   /** Layouts of the functions called so far: what a booting runner is checked against. */
   readonly fingerprints = new Map<string, string>()
   settings: Settings
+  /** Set while somebody looks at the pool. */
+  watch: PoolWatch | undefined = undefined
   /** A caller's context from which nothing crosses with a call: no tracer, no lease, no annotations, no log level. */
   plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
@@ -112,6 +115,7 @@ export class PoolEngine implements CallOwner {
   submit(call: Call): void {
     const { codec, fn } = call
     this.parts.metrics.submitted(call.cast)
+    this.watch?.submitted(call)
     // The layout that a runner claims for a nested call is not remembered: the function may not exist.
     if (codec !== undefined && !this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
     if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
@@ -196,7 +200,7 @@ export class PoolEngine implements CallOwner {
       this.parts.metrics.finished(call, now, kind === Kind.Success)
       if (call.leaving !== undefined) Unhandled.confine(call.leaving)
       this.release(call, now, true)
-      call.settle(call.decode(kind, body, large, id), "over")
+      call.settle(call.decode(kind, body, large, id), "over", kind !== Kind.Success)
     } else if (kind === Kind.Refused) this.unanswered.refused(call, now, body, id)
     else this.unanswered.cut(call, now, id, runner?.leavesFor)
     if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)

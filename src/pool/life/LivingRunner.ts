@@ -72,7 +72,7 @@ export class LivingRunner implements EngineRunner {
     this.parts = parts
     this.engine = engine
     this.startedAt = engine.now()
-    this.log = new LogArrival(parts.pool, id)
+    this.log = new LogArrival(parts.pool, id, undefined, (line) => engine.watch?.line(id, line))
     this.progress = new BootProgress(parts.pool, id, () => engine.now(), parts.publish)
   }
 

@@ -22,13 +22,16 @@ export class LogArrival {
   private readonly errorBudget: LineBudget
   private readonly pool: string
   private readonly runner: string
+  /** Receives every line that is written. */
+  private readonly seen: ((line: LogLine) => void) | undefined
   private missing = 0
   /** Whether a report of missing lines is due. */
   private isReporting = false
 
-  constructor(pool: string, runner: string, now?: () => number) {
+  constructor(pool: string, runner: string, now?: () => number, seen?: (line: LogLine) => void) {
     this.pool = pool
     this.runner = runner
+    this.seen = seen
     this.budget = new LineBudget(now)
     this.errorBudget = new LineBudget(now)
   }
@@ -99,6 +102,7 @@ export class LogArrival {
 
   private write(line: LogLine): Effect.Effect<void> {
     return Effect.withFiber((pool) => {
+      this.seen?.(line)
       // a line of a call has passed its caller's minimum level; the pool's level holds for lines without a call
       const least = pool.getRef(References.MinimumLogLevel)
       if (line.function === undefined && LogLevel.isGreaterThan(least, line.level)) return Effect.void

@@ -17,30 +17,32 @@ export class CallExplain implements CallObserver {
   }
 
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
-    const { engine } = this
-    const now = engine.now()
-    const isSent = call.ranOn >= 0
-    const until = isSent ? call.dispatchedAt : now
-    const runner = isSent ? engine.runners.get(call.ranOn) : booting(engine)
-    const boot = runner === undefined ? [] : bootSteps(runner, call.submittedAt, until)
-    const booted = boot.reduce((sum, [, millis]) => sum + millis, 0)
-    this.tell(
-      new CallTimes({
-        pool: engine.pool,
-        function: call.fn.name,
-        runner: isSent ? runner?.id : undefined,
-        outcome: outcomeOf(exit),
-        total: now - call.submittedAt,
-        queued: Math.max(0, until - call.submittedAt - booted),
-        boot,
-        carried: call.ranFor === undefined ? undefined : Math.max(0, now - until - call.ranFor),
-        ran: call.ranFor
-      })
-    )
+    this.tell(timesOf(this.engine, call, exit))
   }
 }
 
-const outcomeOf = (exit: Exit.Exit<unknown, unknown>): CallTimes["outcome"] => {
+/** The times of a call that ends now. */
+export const timesOf = (engine: PoolEngine, call: Call, exit: Exit.Exit<unknown, unknown>): CallTimes => {
+  const now = engine.now()
+  const isSent = call.ranOn >= 0
+  const until = isSent ? call.dispatchedAt : now
+  const runner = isSent ? engine.runners.get(call.ranOn) : booting(engine)
+  const boot = runner === undefined ? [] : bootSteps(runner, call.submittedAt, until)
+  const booted = boot.reduce((sum, [, millis]) => sum + millis, 0)
+  return new CallTimes({
+    pool: engine.pool,
+    function: call.fn.name,
+    runner: isSent ? runner?.id : undefined,
+    outcome: outcomeOf(exit),
+    total: now - call.submittedAt,
+    queued: Math.max(0, until - call.submittedAt - booted),
+    boot,
+    carried: call.ranFor === undefined ? undefined : Math.max(0, now - until - call.ranFor),
+    ran: call.ranFor
+  })
+}
+
+export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): CallTimes["outcome"] => {
   if (Exit.isSuccess(exit)) return "succeeded"
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed"
 }

@@ -9,6 +9,7 @@ import type * as Stream from "effect/Stream"
 import { Backend } from "../../backend/Backend.ts"
 import { isTransient } from "../../error/BootFailure.ts"
 import { BootFailed, FlameError } from "../../error/FlameError.ts"
+import { describeError } from "../../error/ErrorText.ts"
 import { confine } from "../../error/Unhandled.ts"
 import { life } from "../../process/Life.ts"
 import * as Shutdown from "../../process/Shutdown.ts"
@@ -21,6 +22,7 @@ import { type PoolOptions, resolve, toPolicyOptions } from "../option/PoolOption
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import * as Policy from "../policy/Policy.ts"
 import * as PoolEvents from "./PoolEvents.ts"
+import * as Pools from "./Pools.ts"
 import type { Runner } from "./Runner.ts"
 import * as RunnerLease from "./RunnerLease.ts"
 import { type LifeParts, LivingRunner, statusOf } from "../life/LivingRunner.ts"
@@ -88,6 +90,7 @@ export class PoolRuntime {
       backend,
       castFailed: (fn, exit, mayLog) => this.castFailed(fn, exit, mayLog)
     })
+    const leavePools = Pools.register(id, this)
     const leaveMetrics = PoolSeries.register(id, context, {
       metrics: this.metrics,
       now: () => Policy.snapshot(this.engine.state)
@@ -102,6 +105,7 @@ export class PoolRuntime {
     this.unregister = () => {
       leaveOutages?.()
       leaveRegistry()
+      leavePools()
       leaveMetrics()
     }
     if (settings.min === 0) Deferred.doneUnsafe(this.minReady, Exit.void)
@@ -223,6 +227,7 @@ export class PoolRuntime {
 
   private publish(event: PoolEvent): void {
     this.published.publish(event)
+    this.engine.watch?.event(event)
     if (event._tag === "RunnerReady") {
       const { booting, runners } = Policy.snapshot(this.engine.state)
       // a runner that is ready and has its last call already counts as well
@@ -286,13 +291,3 @@ export const make = Effect.fnUntraced(function* (id: string, options: PoolOption
   if (options.awaitMin === true) yield* Deferred.await(runtime.minReady)
   return runtime
 })
-
-/** The error of a cast in a word. An error of the app may be anything, also an object whose properties throw. */
-const describeError = (error: unknown): string => {
-  try {
-    if (error instanceof Error) return `${error.name}: ${error.message}`
-    return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
-  } catch {
-    return "something that cannot be shown"
-  }
-}

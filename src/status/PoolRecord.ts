@@ -1,0 +1,173 @@
+/**
+ * Records a pool while somebody looks: counters by function, failures, boots, recent calls, history, log lines.
+ *
+ * Every part is bounded. A call costs an addition in the table of functions; of calls that succeed fast, 20 a second are
+ * kept with their times.
+ */
+import type * as Clock from "effect/Clock"
+import * as Exit from "effect/Exit"
+import { describeError, tagOf } from "../error/ErrorText.ts"
+import { FlameError } from "../error/FlameError.ts"
+import { printableLine } from "../error/PeerText.ts"
+import type { Call, CallObserver } from "../pool/engine/Call.ts"
+import type { PoolWatch } from "../pool/engine/PoolWatch.ts"
+import type { OwnPool } from "../pool/runtime/Pools.ts"
+import { outcomeOf, timesOf } from "../pool/runtime/CallExplain.ts"
+import type { PoolEvent } from "../pool/status/PoolEvent.ts"
+import type { LogLine } from "../wire/LogLine.ts"
+import { BootList } from "./BootList.ts"
+import { statusEvent, type StatusEvent } from "./EventText.ts"
+import { FailureList } from "./FailureList.ts"
+import { FunctionTable } from "./FunctionTable.ts"
+import { lineOf, LineRing, type RunnerLine } from "./LineRing.ts"
+import { PoolHistory } from "./PoolHistory.ts"
+import { limits, type PoolDocument, rounded } from "./StatusDocument.ts"
+
+type RecentCall = PoolDocument["calls"][number]
+
+/** Calls of a second whose runner is asked how long their function runs, and calls of a second that are kept. */
+const timedPerSecond = 20
+const keptPerSecond = 50
+/** Milliseconds from which a call is kept although its runner was not asked. */
+const slow = 1_000
+
+/** The observer of a call that the record has asked to be timed. */
+const timed: CallObserver = { end() {} }
+
+/** The receiver of what happens, as it happens. */
+export interface Listener {
+  readonly event: (event: StatusEvent) => void
+  readonly line: (line: RunnerLine) => void
+}
+
+export class PoolRecord implements PoolWatch {
+  readonly functions = new FunctionTable()
+  readonly failures = new FailureList()
+  readonly boots = new BootList()
+  readonly history = new PoolHistory()
+  readonly lines = new LineRing()
+  /** Oldest first. */
+  private readonly calls: Array<RecentCall> = []
+  private readonly pool: OwnPool
+  private readonly clock: Clock.Clock
+  private readonly listener: Listener
+  private second = -Infinity
+  private timedLeft = 0
+  private keptLeft = 0
+
+  constructor(pool: OwnPool, clock: Clock.Clock, listener: Listener) {
+    this.pool = pool
+    this.clock = clock
+    this.listener = listener
+    // A pool that is being built has no status yet, and no runner.
+    if (pool.engine.runners.size > 0) for (const runner of pool.status.runners) this.boots.seed(runner, this.wall)
+  }
+
+  get wall(): number {
+    return this.clock.currentTimeMillisUnsafe()
+  }
+
+  private refill(now: number): void {
+    if (now - this.second < 1_000) return
+    this.second = now
+    this.timedLeft = timedPerSecond
+    this.keptLeft = keptPerSecond
+  }
+
+  submitted(call: Call): void {
+    if (call.trace !== undefined) return
+    this.refill(call.submittedAt)
+    if (this.timedLeft === 0) return
+    this.timedLeft--
+    call.trace = timed
+  }
+
+  ended(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+    const now = this.pool.engine.now()
+    const outcome = outcomeOf(exit)
+    const total = now - call.submittedAt
+    this.functions.ended(call.fn.name, outcome, total, now)
+    if (outcome === "failed") this.failed(call, exit)
+    if (call.trace === undefined && outcome === "succeeded" && total < slow) return
+    this.refill(now)
+    if (this.keptLeft === 0) return
+    this.keptLeft--
+    const { boot, carried, queued, ran, runner } = timesOf(this.pool.engine, call, exit)
+    const name = printableLine(call.fn.name, limits.message)
+    this.calls.push({
+      at: this.wall,
+      function: name,
+      runner,
+      outcome,
+      total: rounded(total),
+      queued: rounded(queued),
+      boot: boot.map(([step, millis]) => [step, rounded(millis)] as const),
+      carried: carried === undefined ? undefined : rounded(carried),
+      ran: ran === undefined ? undefined : rounded(ran)
+    })
+    if (this.calls.length > limits.calls) this.calls.shift()
+  }
+
+  private failed(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit)) return
+    const reason = exit.cause.reasons.find(({ _tag }) => _tag !== "Interrupt")
+    const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : undefined
+    const flame = error instanceof FlameError ? error.reason : undefined
+    this.failures.add(
+      {
+        kind: call.cast ? "cast" : "call",
+        tag: flame?._tag ?? tagOf(error),
+        message: () => flame?.message ?? describeError(error),
+        function: call.fn.name,
+        runner: call.ranOn < 0 ? undefined : this.pool.engine.runners.get(call.ranOn)?.id
+      },
+      this.wall
+    )
+  }
+
+  event(event: PoolEvent): void {
+    const at = this.wall
+    this.boots.event(event, at)
+    this.fault(event, at)
+    this.listener.event(statusEvent(event, at))
+  }
+
+  private fault(event: PoolEvent, at: number): void {
+    switch (event._tag) {
+      case "BootFailed": {
+        const { cause, runner } = event
+        return this.failures.add({ kind: "boot", tag: cause._tag, message: () => cause.message, runner }, at)
+      }
+      case "RunnerGone":
+      case "LateReason": {
+        if (event._tag === "RunnerGone" && event.why !== undefined) return
+        const { reason } = event.exit
+        const { runner } = event
+        return this.failures.add({ kind: "lost", tag: reason._tag, message: () => reason.message, runner }, at)
+      }
+      case "OutageBegan":
+        return this.failures.add({ kind: "outage", tag: "Outage", message: () => event.detail }, at)
+      case "RunnerStuck": {
+        const message = () => `${event.function} did not stop within \`cancelGrace\` of its cancellation`
+        return this.failures.add({ kind: "lost", tag: "Stuck", message, runner: event.runner }, at)
+      }
+      default:
+    }
+  }
+
+  line(runner: string, line: LogLine): void {
+    const read = lineOf(this.pool.engine.pool, runner, line)
+    this.lines.add(read)
+    this.listener.line(read)
+  }
+
+  /** Takes the figures of a second. */
+  tick(): void {
+    this.history.tick(this.pool.status)
+  }
+
+  /** Latest first. */
+  get recent(): ReadonlyArray<RecentCall> {
+    return this.calls.toReversed()
+  }
+}

@@ -1,0 +1,127 @@
+/** Answers the requests of the status, whatever server they came through. */
+import * as Schema from "effect/Schema"
+import type { RunnerLine } from "./LineRing.ts"
+import { contentSecurityPolicy, page } from "./StatusPage.ts"
+import * as StatusActions from "./StatusActions.ts"
+import { StatusDocument } from "./StatusDocument.ts"
+import { type Send, StatusFeed } from "./StatusFeed.ts"
+import type { Recorder } from "./Recorder.ts"
+
+export interface StatusRequest {
+  readonly method: string
+  /** The path below where the status is, such as `/status`. */
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly header: (name: string) => string | undefined
+  readonly body: string
+}
+
+/** An answer with a body, or a stream that `open` begins. */
+export type StatusAnswer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+} & ({ readonly body: string } | { readonly open: (send: Send) => () => void })
+
+/** The largest body of a request, in bytes. */
+export const bodyLimit = 4_096
+
+const always = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer"
+} as const
+
+const answer = (status: number, type: string, body: string, headers: Record<string, string> = {}): StatusAnswer => ({
+  status,
+  headers: { "content-type": type, ...always, ...headers },
+  body
+})
+
+const json = (status: number, value: unknown): StatusAnswer =>
+  answer(status, "application/json; charset=utf-8", typeof value === "string" ? value : JSON.stringify(value))
+
+const failure = (status: number, error: string): StatusAnswer => json(status, { error })
+
+/** The paths that the status answers, below where it is. */
+export const paths = ["/", "/status", "/events", "/logs", "/schema", "/resize", "/drain"] as const
+
+export class StatusApi {
+  private readonly recorder: Recorder
+  private readonly actions: boolean
+  readonly feed: StatusFeed
+  /** The last document. A second request within `freshness` gets it again. */
+  private latest: { readonly at: number; readonly text: string } | undefined
+
+  constructor(recorder: Recorder, actions: boolean) {
+    this.recorder = recorder
+    this.actions = actions
+    this.feed = new StatusFeed(recorder, actions)
+  }
+
+  answer(request: StatusRequest): StatusAnswer {
+    const { method, path } = request
+    if (path === "/resize" || path === "/drain") return this.act(request)
+    if (!(paths as ReadonlyArray<string>).includes(path)) return failure(404, `there is ${paths.join(", ")}`)
+    if (method !== "GET" && method !== "HEAD") return failure(405, `${path} takes GET`)
+    switch (path) {
+      case "/status":
+        return json(200, this.document)
+      case "/schema":
+        return json(200, Schema.toJsonSchemaDocument(StatusDocument))
+      case "/events":
+        return {
+          status: 200,
+          headers: { "content-type": "text/event-stream", ...always },
+          open: (send) => this.feed.view(send)
+        }
+      case "/logs":
+        return this.logs(request.query)
+      default:
+        return answer(200, "text/html; charset=utf-8", page, { "content-security-policy": contentSecurityPolicy })
+    }
+  }
+
+  private get document(): string {
+    const now = performance.now()
+    if (this.latest === undefined || now - this.latest.at > freshness) {
+      const document = this.recorder.document({ actions: this.actions, hasCalls: true })
+      this.latest = { at: now, text: JSON.stringify(document) }
+    }
+    return this.latest.text
+  }
+
+  /** A page of another site cannot send the header without the permission of a preflight, which is never given. */
+  private act({ body, header, method, path }: StatusRequest): StatusAnswer {
+    if (!this.actions) return failure(403, "this status is read-only: FlameStatus takes actions with `actions: true`")
+    if (method !== "POST") return failure(405, `${path} takes POST`)
+    if (header("x-flame-action") !== "1" || header("content-type")?.startsWith("application/json") !== true)
+      return failure(403, "an action needs the headers `x-flame-action: 1` and `content-type: application/json`")
+    const { status, text } = path === "/resize" ? StatusActions.resize(body) : StatusActions.drain(body)
+    return status === 200 ? json(200, { done: text }) : failure(status, text)
+  }
+
+  private logs(query: URLSearchParams): StatusAnswer {
+    const [runner, fn] = [query.get("runner"), query.get("function")]
+    const since = Number(query.get("since") ?? 0)
+    if (!Number.isFinite(since)) return failure(400, "`since` is a time in milliseconds since 1970")
+    const isWanted = (line: RunnerLine) =>
+      (runner === null || line.runner === runner) && (fn === null || line.function === fn) && line.at >= since
+    const text = (lines: ReadonlyArray<RunnerLine>) => lines.map((line) => `${JSON.stringify(line)}\n`).join("")
+    const kept = text(this.recorder.lines.filter(isWanted))
+    const type = "application/x-ndjson; charset=utf-8"
+    if (query.get("follow") !== "1") return answer(200, type, kept)
+    return {
+      status: 200,
+      headers: { "content-type": type, ...always },
+      open: (send) => {
+        send(Buffer.from(kept))
+        return this.feed.follow((line) => {
+          if (isWanted(line)) send(Buffer.from(text([line])))
+        })
+      }
+    }
+  }
+}
+
+/** Milliseconds in which a document is not made again. */
+const freshness = 200

@@ -1,0 +1,96 @@
+/**
+ * Sends the status to viewers as server-sent events: `status` each second, `event` for what happens in a pool.
+ *
+ * The document is made once for all viewers. Without a viewer nothing is made.
+ */
+import type { StatusEvent } from "./EventText.ts"
+import type { RunnerLine } from "./LineRing.ts"
+import type { Recorder, RecordListener } from "./Recorder.ts"
+
+/** A receiver of chunks, each a whole number of events. */
+export type Send = (chunk: Buffer) => void
+
+/** Bytes a second to all viewers together. Above it the status comes less often than each second. */
+const bytesPerSecond = 5_000_000
+/** Events that wait for their turn. Beyond them the oldest are dropped. */
+const mostEvents = 200
+/** Milliseconds that an event waits for others: a hundred boots make a thousand events. */
+const eventPause = 200
+
+const encode = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+
+export class StatusFeed implements RecordListener {
+  private readonly viewers = new Set<Send>()
+  private readonly followers = new Set<(line: RunnerLine) => void>()
+  private readonly recorder: Recorder
+  private readonly actions: boolean
+  private events: Array<string> = []
+  private flushing: NodeJS.Timeout | undefined
+  private latest: { readonly chunk: Buffer; readonly at: number } | undefined
+  /** Seconds without a status that are left, because the last one was large. */
+  private pause = 0
+
+  constructor(recorder: Recorder, actions: boolean) {
+    this.recorder = recorder
+    this.actions = actions
+    recorder.listeners.add(this)
+  }
+
+  close(): void {
+    this.recorder.listeners.delete(this)
+    clearTimeout(this.flushing)
+    this.viewers.clear()
+    this.followers.clear()
+  }
+
+  /** Adds a viewer, who gets the status at once. The returned function removes it. */
+  view(send: Send): () => void {
+    const viewer: Send = (chunk) => send(chunk)
+    this.viewers.add(viewer)
+    const isFresh = this.latest !== undefined && performance.now() - this.latest.at < 1_000
+    viewer(isFresh ? this.latest!.chunk : this.draw())
+    return () => {
+      this.viewers.delete(viewer)
+      if (this.viewers.size === 0) this.latest = undefined
+    }
+  }
+
+  /** Adds a reader of log lines. The returned function removes it. */
+  follow(read: (line: RunnerLine) => void): () => void {
+    const follower = (line: RunnerLine) => read(line)
+    this.followers.add(follower)
+    return () => this.followers.delete(follower)
+  }
+
+  tick(): void {
+    if (this.viewers.size === 0 || --this.pause >= 0) return
+    const chunk = this.draw()
+    this.pause = Math.floor((chunk.length * this.viewers.size) / bytesPerSecond)
+    for (const send of this.viewers) send(chunk)
+  }
+
+  event(event: StatusEvent): void {
+    if (this.viewers.size === 0) return
+    this.events.push(encode("event", event))
+    if (this.events.length > mostEvents) this.events.shift()
+    this.flushing ??= setTimeout(() => this.flush(), eventPause).unref()
+  }
+
+  line(line: RunnerLine): void {
+    for (const read of this.followers) read(line)
+  }
+
+  private flush(): void {
+    this.flushing = undefined
+    const chunk = Buffer.from(this.events.join(""))
+    this.events = []
+    for (const send of this.viewers) send(chunk)
+  }
+
+  private draw(): Buffer {
+    const document = this.recorder.document({ actions: this.actions, hasCalls: false })
+    const chunk = Buffer.from(encode("status", document))
+    this.latest = { chunk, at: performance.now() }
+    return chunk
+  }
+}
