@@ -40,6 +40,7 @@ const folders: ReadonlyArray<string> = [
   "pool/runtime",
   "pool",
   // how an app shows its pools
+  "status/record",
   "status",
   // the doors, and what an app meets
   "src",

@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { HttpRouter } from "effect/http/HttpRouter"
 import * as Role from "../process/Role.ts"
-import type { StatusDocument as DocumentSchema } from "./StatusDocument.ts"
+import type { StatusDocument as DocumentSchema } from "./record/StatusDocument.ts"
 import type { RoutesOptions, StatusOptions } from "./StatusOptions.ts"
 
 export type { RoutesOptions, StatusOptions } from "./StatusOptions.ts"
-export type { PoolDocument, StatusDocument } from "./StatusDocument.ts"
+export type { PoolDocument, StatusDocument } from "./record/StatusDocument.ts"
 
 /**
  * Serves the status of every pool of this process for as long as the layer lives.
@@ -82,7 +82,7 @@ export const routes = (options: RoutesOptions = {}): Layer.Layer<never, never, H
  * @category status
  */
 export const schema: Effect.Effect<typeof DocumentSchema> = Effect.map(
-  Effect.promise(() => import("./StatusDocument.ts")),
+  Effect.promise(() => import("./record/StatusDocument.ts")),
   ({ StatusDocument }) => StatusDocument
 )
 

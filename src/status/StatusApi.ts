@@ -1,11 +1,11 @@
 /** Answers the requests of the status, whatever server they came through. */
 import * as Schema from "effect/Schema"
-import type { RunnerLine } from "./LineRing.ts"
+import type { RunnerLine } from "./record/LineRing.ts"
 import { contentSecurityPolicy, page } from "./StatusPage.ts"
 import * as StatusActions from "./StatusActions.ts"
-import { StatusDocument } from "./StatusDocument.ts"
+import { StatusDocument } from "./record/StatusDocument.ts"
 import { type Send, StatusFeed } from "./StatusFeed.ts"
-import type { Recorder } from "./Recorder.ts"
+import type { Recorder } from "./record/Recorder.ts"
 
 export interface StatusRequest {
   readonly method: string

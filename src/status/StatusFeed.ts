@@ -3,9 +3,9 @@
  *
  * The document is made once for all viewers. Without a viewer nothing is made.
  */
-import type { StatusEvent } from "./EventText.ts"
-import type { RunnerLine } from "./LineRing.ts"
-import type { Recorder, RecordListener } from "./Recorder.ts"
+import type { StatusEvent } from "./record/EventText.ts"
+import type { RunnerLine } from "./record/LineRing.ts"
+import type { Recorder, RecordListener } from "./record/Recorder.ts"
 
 /** A receiver of chunks, each a whole number of events. */
 export type Send = (chunk: Buffer) => void

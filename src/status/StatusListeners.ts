@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AddressInfo } from "node:net"
-import * as Recorder from "./Recorder.ts"
+import * as Recorder from "./record/Recorder.ts"
 import * as StatusAddress from "./StatusAddress.ts"
 import { StatusApi } from "./StatusApi.ts"
 import type { StatusOptions } from "./StatusOptions.ts"

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Recorder from "./Recorder.ts"
+import * as Recorder from "./record/Recorder.ts"
 import { bodyLimit, paths, type StatusAnswer, StatusApi } from "./StatusApi.ts"
 
 /** Chunks that wait for a viewer. Beyond them the viewer misses the oldest. */

@@ -22,7 +22,6 @@ import { FlameError, type Reason } from "../../error/FlameError.ts"
 import * as Unhandled from "../../error/Unhandled.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import type * as FunctionCodec from "../../function/FunctionCodec.ts"
-import type { PoolWatch } from "./PoolWatch.ts"
 import type { RunnerCall } from "./RunnerHandle.ts"
 import * as Outcome from "../../call/Outcome.ts"
 import { tellStopped } from "../../call/StopWaiters.ts"
@@ -44,7 +43,7 @@ export interface CallOwner {
   readonly expired: (call: Call, now: number) => void
   readonly detached: (call: Call) => void
   /** Hears of every call that ends, where somebody looks at the pool. */
-  readonly watch?: PoolWatch | undefined
+  readonly watch?: CallObserver | undefined
 }
 
 /** Hears when the caller has its answer. */
@@ -213,7 +212,7 @@ export class Call implements Ticket, RunnerCall, Due {
   observe(exit: Exit.Exit<unknown, unknown>): void {
     try {
       this.trace?.end(this, exit)
-      this.owner.watch?.ended(this, exit)
+      this.owner.watch?.end(this, exit)
     } catch {
       // A tracer that throws is at fault itself, and its error reaches nobody.
     }

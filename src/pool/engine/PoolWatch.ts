@@ -1,14 +1,11 @@
 /** An observer of one pool. A pool has none unless somebody looks at it, such as `FlameStatus`. */
-import type * as Exit from "effect/Exit"
 import type { LogLine } from "../../wire/LogLine.ts"
 import type { PoolEvent } from "../status/PoolEvent.ts"
-import type { Call } from "./Call.ts"
+import type { Call, CallObserver } from "./Call.ts"
 
-export interface PoolWatch {
+export interface PoolWatch extends CallObserver {
   /** A call was made. May set the call's `trace`, so that the runner is asked how long the function runs. */
   readonly submitted: (call: Call) => void
-  /** The caller has its answer. */
-  readonly ended: (call: Call, exit: Exit.Exit<unknown, unknown>) => void
   readonly event: (event: PoolEvent) => void
   /** A runner has logged a line. */
   readonly line: (runner: string, line: LogLine) => void

@@ -6,15 +6,15 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Exit from "effect/Exit"
-import { describeError, tagOf } from "../error/ErrorText.ts"
-import { FlameError } from "../error/FlameError.ts"
-import { printableLine } from "../error/PeerText.ts"
-import type { Call, CallObserver } from "../pool/engine/Call.ts"
-import type { PoolWatch } from "../pool/engine/PoolWatch.ts"
-import type { OwnPool } from "../pool/runtime/Pools.ts"
-import { outcomeOf, timesOf } from "../pool/runtime/CallExplain.ts"
-import type { PoolEvent } from "../pool/status/PoolEvent.ts"
-import type { LogLine } from "../wire/LogLine.ts"
+import { describeError, tagOf } from "../../error/ErrorText.ts"
+import { FlameError } from "../../error/FlameError.ts"
+import { printableLine } from "../../error/PeerText.ts"
+import type { Call, CallObserver } from "../../pool/engine/Call.ts"
+import type { PoolWatch } from "../../pool/engine/PoolWatch.ts"
+import type { OwnPool } from "../../pool/runtime/Pools.ts"
+import { outcomeOf, timesOf } from "../../pool/runtime/CallExplain.ts"
+import type { PoolEvent } from "../../pool/status/PoolEvent.ts"
+import type { LogLine } from "../../wire/LogLine.ts"
 import { BootList } from "./BootList.ts"
 import { statusEvent, type StatusEvent } from "./EventText.ts"
 import { FailureList } from "./FailureList.ts"
@@ -82,7 +82,7 @@ export class PoolRecord implements PoolWatch {
     call.trace = timed
   }
 
-  ended(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+  end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
     const now = this.pool.engine.now()
     const outcome = outcomeOf(exit)
     const total = now - call.submittedAt

@@ -1,5 +1,5 @@
 /** Counts the calls of a pool by function: at most `limits.functions` names, and one entry for all others. */
-import { printableLine } from "../error/PeerText.ts"
+import { printableLine } from "../../error/PeerText.ts"
 import { Latencies } from "./Latencies.ts"
 import { limits, others, type PoolDocument } from "./StatusDocument.ts"
 

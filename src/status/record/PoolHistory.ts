@@ -1,5 +1,5 @@
 /** The figures of a pool, one entry each second. */
-import type { PoolStatus } from "../pool/status/PoolEvent.ts"
+import type { PoolStatus } from "../../pool/status/PoolEvent.ts"
 import { limits, type PoolDocument } from "./StatusDocument.ts"
 
 /** Milliseconds between two entries. */

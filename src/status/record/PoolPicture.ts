@@ -1,8 +1,8 @@
 /** Draws the status of one pool: figures of the pool now, and what its record has kept. */
-import { printable, printableLine } from "../error/PeerText.ts"
-import { Call } from "../pool/engine/Call.ts"
-import type { EngineRunner } from "../pool/engine/EngineParts.ts"
-import type { OwnPool } from "../pool/runtime/Pools.ts"
+import { printable, printableLine } from "../../error/PeerText.ts"
+import { Call } from "../../pool/engine/Call.ts"
+import type { EngineRunner } from "../../pool/engine/EngineParts.ts"
+import type { OwnPool } from "../../pool/runtime/Pools.ts"
 import { stepsOf } from "./BootList.ts"
 import type { PoolRecord } from "./PoolRecord.ts"
 import { limits, type PoolDocument, rounded } from "./StatusDocument.ts"

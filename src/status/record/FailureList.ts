@@ -2,7 +2,7 @@
  * The latest failures of a pool. Failures of one kind, function and tag share an entry that counts them, so that a function
  * that fails a thousand times a second hides no other failure.
  */
-import { printable, printableLine } from "../error/PeerText.ts"
+import { printable, printableLine } from "../../error/PeerText.ts"
 import { limits, type PoolDocument } from "./StatusDocument.ts"
 
 type Entry = PoolDocument["failures"][number]

@@ -1,5 +1,5 @@
 /** The latest lines that the runners of a pool have logged, within a bounded number of characters. */
-import type { LogLine } from "../wire/LogLine.ts"
+import type { LogLine } from "../../wire/LogLine.ts"
 
 /** A line of a runner, as `GET /logs` sends it. */
 export interface RunnerLine {

@@ -1,6 +1,6 @@
 /** The latest boots of a pool, and those in progress, each with its steps. */
-import { printable } from "../error/PeerText.ts"
-import type { BootPhases, PoolEvent, RunnerStatus } from "../pool/status/PoolEvent.ts"
+import { printable } from "../../error/PeerText.ts"
+import type { BootPhases, PoolEvent, RunnerStatus } from "../../pool/status/PoolEvent.ts"
 import { limits, type PoolDocument, rounded } from "./StatusDocument.ts"
 
 type Entry = PoolDocument["boots"][number]

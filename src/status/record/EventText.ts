@@ -1,6 +1,6 @@
 /** The events of a pool as a line for people. */
-import { printableLine } from "../error/PeerText.ts"
-import type { PoolEvent } from "../pool/status/PoolEvent.ts"
+import { printableLine } from "../../error/PeerText.ts"
+import type { PoolEvent } from "../../pool/status/PoolEvent.ts"
 import { limits } from "./StatusDocument.ts"
 
 /** An event, as `GET /events` sends it. */
