@@ -93,7 +93,7 @@ describe("NodeArguments", () => {
     assert.deepStrictEqual(NodeArguments.parse(expected), NodeArguments.filter(NodeArguments.parse(text)))
   })
 
-  it("finds the limit of the heap, the last of several", () => {
+  it("reads the heap limit from the last of several options", () => {
     assert.strictEqual(NodeArguments.heapLimit(["--no-warnings"]), undefined)
     assert.strictEqual(
       NodeArguments.heapLimit(["--max-old-space-size=64", "--max_old_space_size=32", "--no-warnings"]),

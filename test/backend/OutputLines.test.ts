@@ -17,7 +17,7 @@ const setup = () => {
 }
 
 describe("OutputLines", () => {
-  it("logs lines as they end, whatever the chunks", () => {
+  it("logs each line when the line ends, however the output is cut into chunks", () => {
     const { end, logged, push } = setup()
     push("one\ntw")
     push("o\r\n\n\nthr")
@@ -34,14 +34,14 @@ describe("OutputLines", () => {
     assert.deepStrictEqual(logged, ["größe"])
   })
 
-  it("cuts a long line and goes on with the next", () => {
+  it("cuts a long line and continues with the next line", () => {
     const { logged, push } = setup()
     for (let i = 0; i < 10; i++) push("x".repeat(lineLimit / 4))
     push("\nnext\n")
     assert.deepStrictEqual(logged, [`${"x".repeat(lineLimit)}... (cut at ${lineLimit} bytes)`, "next"])
   })
 
-  it("leaves out what is too much, says how much it was, and recovers", () => {
+  it("drops lines over the limit, reports their number, and recovers", () => {
     const { end, logged, pass, push } = setup()
     push("flood\n".repeat(100_000))
     const first = logged.length
@@ -61,7 +61,7 @@ describe("OutputLines", () => {
     assert.match(logged.at(-1)!, /^\(\d+ bytes of output were left out here/)
   })
 
-  it("keeps no more than a line of a flood without lines", () => {
+  it("keeps at most one line of a flood without line breaks", () => {
     const { end, logged, push } = setup()
     for (let i = 0; i < 1000; i++) push("x".repeat(65_536))
     end()
@@ -92,14 +92,14 @@ describe("OutputTail", () => {
     assert.strictEqual(of(`${lines.join("\n")}\n`).text(), lines.slice(-8).join("\n"))
   })
 
-  it("finds a text before the lines that are told, across chunks", () => {
+  it("finds a text that precedes the kept lines, across chunks", () => {
     const tail = of("JavaScript heap out ", "of memory\n", "native frame\n".repeat(50))
     assert.isTrue(tail.includes("heap out of memory"))
     assert.notInclude(tail.text(), "heap out of memory")
     assert.isFalse(of("fine\n").includes("heap out of memory"))
   })
 
-  it("stays small however small the chunks are", () => {
+  it("stays small when the chunks are small", () => {
     const tail = of(...Array.from({ length: 5000 }, () => "x\n"))
     assert.strictEqual(tail.text(), Array.from({ length: 20 }, () => "x").join("\n"))
   })

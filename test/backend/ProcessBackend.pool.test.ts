@@ -13,7 +13,7 @@ import { leave, started } from "../fixtures/process/leaver.ts"
 const local = (options: FlameLayer.LocalOptions = {}) =>
   FlameLayer.local({ entry: fixture("leaver.ts"), max: 1, ...options })
 
-describe("a runner whose output a process that it has left still holds", () => {
+describe("a runner whose stdout and stderr a grandchild still holds", () => {
   const lost = (how: "exit" | "kill" | "memory", options: FlameLayer.LocalOptions = {}) =>
     Effect.gen(function* () {
       const { reason } = yield* Effect.flip(Flame.call(leave, how))
@@ -21,7 +21,7 @@ describe("a runner whose output a process that it has left still holds", () => {
       return reason.exit
     }).pipe(Effect.provide(local(options)))
 
-  it.live("[C222] is lost with its exit code and its last words", () =>
+  it.live("[C222] is lost with its exit code and its last output", () =>
     Effect.gen(function* () {
       const exit = yield* lost("exit")
       assert.deepInclude({ ...exit }, { _tag: "Exited", code: 7 })
@@ -35,7 +35,7 @@ describe("a runner whose output a process that it has left still holds", () => {
     })
   )
 
-  it.live("[C222] is lost for want of memory", () =>
+  it.live("[C222] is lost with OutOfMemory", () =>
     Effect.gen(function* () {
       const limit = "--max-old-space-size=32"
       assert.deepInclude({ ...(yield* lost("memory", { execArgv: [limit] })) }, { _tag: "OutOfMemory", limit })
@@ -44,14 +44,14 @@ describe("a runner whose output a process that it has left still holds", () => {
 })
 
 describe("a local runner", () => {
-  it.live("[C223] has the arguments that the option argv names", () =>
+  it.live("[C223] has the arguments of the option argv", () =>
     Effect.gen(function* () {
       const { argv } = yield* Flame.call(started)
       assert.deepStrictEqual(argv, ["--db", "postgres://x y"])
     }).pipe(Effect.provide(local({ argv: ["--db", "postgres://x y"] })))
   )
 
-  it("[C223] [C224] has its parent's arguments, and loads what its parent loads, also in another directory", () => {
+  it("[C223] [C224] has its parent's arguments, and loads its parent's preloaded modules, also in another directory", () => {
     const directory = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-flame-cwd-")))
     const elsewhere = Path.join(directory, "else where")
     Fs.mkdirSync(elsewhere)

@@ -19,7 +19,7 @@ import { fail } from "../../src/wire/Frame.ts"
 import { capture, fixture, launch, spec, withProbe, withProgram } from "../fixtures/process/kit.ts"
 import { alive, children, processes, until } from "../fixtures/process/processes.ts"
 
-/** The end of a runner whose program does not get as far as serving, and what it means for the boot. */
+/** The end of a runner whose program ends before it serves, and the failure of its boot. */
 const boot = (options: ProcessBackend.ProcessBackendOptions) =>
   Effect.gen(function* () {
     const { runner } = yield* launch()
@@ -30,8 +30,8 @@ const boot = (options: ProcessBackend.ProcessBackendOptions) =>
 const bootOf = (source: string) => withProgram(source, (entry) => boot({ entry }))
 
 describe("ProcessBackend", () => {
-  describe("a runner", () => {
-    it.live("runs the entry on this Node and talks over the inherited socketpair", () =>
+  describe("a runner of ProcessBackend", () => {
+    it.live("runs the entry on the same Node, and talks over the inherited socketpair", () =>
       Effect.gen(function* () {
         const { pid, runner, said } = yield* launch()
         const facts = JSON.parse(yield* said(0))
@@ -42,11 +42,11 @@ describe("ProcessBackend", () => {
       }).pipe(withProbe)
     )
 
-    it.live("has this program's options and environment, and finds no trace of its role there", () =>
+    it.live("has the parent's Node options and environment, and no variables of its role", () =>
       Effect.gen(function* () {
         const { said } = yield* launch()
         const { env, execArgv } = JSON.parse(yield* said(0))
-        // that of this test's own process, whichever pool of vitest it is in
+        // The options of this test's own process, in whatever pool of vitest it runs.
         assert.deepStrictEqual(execArgv, [...process.execArgv, "--no-warnings"])
         assert.strictEqual(env.PATH, process.env.PATH)
         assert.strictEqual(env.EXTRA, "1")
@@ -58,21 +58,21 @@ describe("ProcessBackend", () => {
       }).pipe((_) => withProbe(_, { execArgv: ["--no-warnings"], env: { EXTRA: "1", VITEST: undefined } }))
     )
 
-    it.live("takes its entry as URL, as text of one, as path", () =>
+    it.live("accepts its entry as a URL, as the text of a URL, and as a path", () =>
       Effect.forEach(
         [fixture("probe.ts"), fixture("probe.ts").href, fixture("probe.ts").pathname, "test/fixtures/process/probe.ts"],
         (entry) => Effect.flatMap(launch(), ({ said }) => said(0)).pipe((_) => withProbe(_, { entry }))
       )
     )
 
-    it.live("has the directory it is given", () =>
+    it.live("runs in the directory of the option cwd", () =>
       Effect.gen(function* () {
         const { said } = yield* launch()
         assert.strictEqual(JSON.parse(yield* said(0)).cwd, "/")
       }).pipe((_) => withProbe(_, { cwd: "/" }))
     )
 
-    it.live("[C52] that lives and says nothing has no end of its own, and leaves nothing when it is given up", () =>
+    it.live("[C52] that lives and never connects does not end by itself, and leaves nothing when it is given up", () =>
       withProgram("setInterval(() => {}, 1e9)", (entry) =>
         Effect.gen(function* () {
           const before = children()
@@ -107,8 +107,8 @@ describe("ProcessBackend", () => {
     })
   )
 
-  describe("a boot that fails", () => {
-    it.live("names an entry that does not exist, before anything is started", () =>
+  describe("a failed boot of ProcessBackend", () => {
+    it.live("names an entry that does not exist, before a process is started", () =>
       Effect.gen(function* () {
         const failure: unknown = yield* Effect.flip(boot({ entry: fixture("missing.ts") }))
         assert.instanceOf(failure, EntryMissing)
@@ -117,7 +117,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("names what is no file, and a directory that does not exist", () =>
+    it.live("names an entry that is not a file, and a directory that does not exist", () =>
       Effect.gen(function* () {
         for (const entry of [new URL("https://example.org/runner.js"), "https://example.org/runner.js", "data:,1"]) {
           assert.deepStrictEqual(
@@ -132,7 +132,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("says what the system said when it starts nothing, and whether that may heal [C104]", () =>
+    it.live("quotes the system's error when no process starts, and knows whether the cause can heal [C104]", () =>
       Effect.gen(function* () {
         const { execPath } = process
         const failure = yield* Effect.acquireUseRelease(
@@ -181,7 +181,7 @@ describe("ProcessBackend", () => {
       }).pipe(Effect.timeout("2 seconds"))
     )
 
-    it.live("tells a program that ends without serving what to do", () =>
+    it.live("of a program that ends without serving says what to do", () =>
       Effect.gen(function* () {
         const { failure } = yield* bootOf("console.error('nothing to do')")
         assert.instanceOf(failure, NotARunner)
@@ -193,7 +193,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("tells a signal, which may be chance", () =>
+    it.live("by a signal may pass, and is retried", () =>
       Effect.gen(function* () {
         const { exit, failure } = yield* bootOf("console.error('hm'); process.kill(process.pid, 'SIGSEGV')")
         assert.deepStrictEqual(exit.reason, new Killed({ signal: "SIGSEGV" }))
@@ -202,7 +202,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("[C65] is told at once, and for good, by a program that finds out it should not be a runner", () =>
+    it.live("[C65] of a program that must not be a runner is reported at once and is not retried", () =>
       Effect.gen(function* () {
         const { lines, layer } = capture()
         const [frame, exit] = yield* Effect.gen(function* () {
@@ -229,14 +229,14 @@ describe("ProcessBackend", () => {
     )
   })
 
-  describe("the end", () => {
-    it.live("by a signal from elsewhere is told as that signal", () =>
+  describe("the end of a runner process", () => {
+    it.live("by a signal from outside is reported as that signal", () =>
       Effect.gen(function* () {
         const { pid, runner, said } = yield* launch()
         yield* said(0)
         process.kill(pid, "SIGKILL")
         assert.deepStrictEqual(yield* runner.exit, { reason: new Killed({ signal: "SIGKILL" }), gone: true })
-        // every waiter gets the same answer, also the one that comes late
+        // Every waiter gets the same answer, also a waiter that comes after the end.
         assert.deepStrictEqual(yield* runner.exit, { reason: new Killed({ signal: "SIGKILL" }), gone: true })
       }).pipe(withProbe)
     )
@@ -254,7 +254,7 @@ describe("ProcessBackend", () => {
       }).pipe(withProbe)
     )
 
-    it.live("by itself comes with its last words, complete and in order", () =>
+    it.live("by itself is reported with the end of its output, complete and in order", () =>
       Effect.gen(function* () {
         const { runner, said, tell } = yield* launch()
         yield* said(0)
@@ -266,7 +266,7 @@ describe("ProcessBackend", () => {
       }).pipe(withProbe)
     )
 
-    it.live("does not wait for what the runner left behind", () =>
+    it.live("does not wait for processes that the runner has started", () =>
       Effect.gen(function* () {
         const { runner, said, tell } = yield* launch()
         tell("leave")
@@ -279,7 +279,7 @@ describe("ProcessBackend", () => {
       }).pipe(withProbe)
     )
 
-    it.live("for want of memory is told as that, with the limit", () =>
+    it.live("out of memory is reported as OutOfMemory, with the limit", () =>
       Effect.gen(function* () {
         const { runner, said, tell } = yield* launch()
         yield* said(0)
@@ -291,7 +291,7 @@ describe("ProcessBackend", () => {
     )
   })
 
-  describe("closing its scope", () => {
+  describe("closing the scope of a runner process", () => {
     it.live("ends the runner by SIGTERM and leaves nothing, not even a zombie", () =>
       Effect.gen(function* () {
         const before = children()
@@ -300,7 +300,7 @@ describe("ProcessBackend", () => {
           const runners = yield* Effect.all([launch(), launch({ id: "app-2" }), launch({ id: "app-3" })])
           yield* Effect.forEach(runners, ({ said }) => said(0))
           pids.push(...runners.map(({ pid }) => pid))
-          // three runners, one reaper
+          // Three runners share one reaper.
           assert.strictEqual(children().length - before.length, 4)
           return runners.map(({ runner }) => runner.exit)
         }).pipe(withProbe)
@@ -332,7 +332,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("ends a runner that was stopped", () =>
+    it.live("kills a runner that is stopped by SIGSTOP", () =>
       Effect.gen(function* () {
         const pid = yield* Effect.gen(function* () {
           const { pid, said } = yield* launch()
@@ -344,7 +344,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("finds nothing to do after an end", () =>
+    it.live("does nothing after the runner has ended", () =>
       Effect.gen(function* () {
         const before = children()
         const exit = yield* Effect.gen(function* () {
@@ -358,7 +358,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("leaves nothing of a launch that is interrupted", () =>
+    it.live("leaves nothing of a launch that was interrupted", () =>
       Effect.gen(function* () {
         const before = children()
         yield* Effect.gen(function* () {
@@ -371,8 +371,8 @@ describe("ProcessBackend", () => {
     )
   })
 
-  describe("its output", () => {
-    it.live("goes to the log of whoever launched it, with the runner's id", () =>
+  describe("the output of a runner process", () => {
+    it.live("goes to the log of the fiber that launched the runner, with the runner's id", () =>
       Effect.gen(function* () {
         const { layer, lines } = capture()
         yield* Effect.gen(function* () {
@@ -387,7 +387,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("as a flood is left out of the log, and neither blocks the runner nor piles up here", () =>
+    it.live("in a flood is dropped from the log, and neither blocks the runner nor fills the parent's memory", () =>
       Effect.gen(function* () {
         const { layer, lines } = capture()
         const total = 6_000_000
@@ -409,7 +409,7 @@ describe("ProcessBackend", () => {
       })
     )
 
-    it.live("is read also when a logger dies of it", () =>
+    it.live("is read even if a logger dies", () =>
       Effect.gen(function* () {
         const { runner, tell } = yield* launch()
         tell("err something\\n")
@@ -428,7 +428,7 @@ describe("ProcessBackend", () => {
     )
   })
 
-  it.live("lets a connection be given up before anybody listens to it", () =>
+  it.live("does not prevent a connection from being given up before its start", () =>
     Effect.gen(function* () {
       const runner = yield* (yield* Backend).launch(spec)
       const transport = yield* runner.connection
@@ -437,7 +437,7 @@ describe("ProcessBackend", () => {
     }).pipe(withProbe)
   )
 
-  it.live("goes on when the reaper was killed", () =>
+  it.live("is read when the reaper was killed", () =>
     Effect.gen(function* () {
       const before = children()
       yield* Effect.gen(function* () {

@@ -1,4 +1,6 @@
-/** What is left of a parent's runners when the parent is gone, for every way in which programs are run. */
+/**
+ * Tests that nothing is left of a parent's runners after the parent's death, for every way in which programs are run.
+ */
 import { type ChildProcess, spawn } from "node:child_process"
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,7 +17,7 @@ interface Family {
   readonly reaper: number
 }
 
-/** Where Linux says which number the next process gets; writable for root. */
+/** The file in which Linux keeps the last process id that it gave out. Root can write it. */
 const lastPid = "/proc/sys/kernel/ns_last_pid"
 const canChoosePids = ((): boolean => {
   try {
@@ -42,7 +44,7 @@ afterEach(() => {
   folders.clear()
 })
 
-/** Starts a parent with node's own options, and waits until its runners have answered. */
+/** Starts a parent with these options of Node, and waits until its runners have answered. */
 const start = async (
   args: ReadonlyArray<string>,
   options: {
@@ -81,8 +83,8 @@ const all = ({ pid, reaper, runners }: Family) => [pid, reaper, ...runners]
 
 const ended = (pids: ReadonlyArray<number>, what: string) => until(() => alive(pids).length === 0, what)
 
-describe("Reaper", () => {
-  it("[C51] ends runners in a blocked loop after the SIGKILL of their parent, and itself", async () => {
+describe("the reaper", () => {
+  it("[C51] kills runners with a blocked event loop after the SIGKILL of their parent, and then ends", async () => {
     const grace = 2_000
     const { family } = await start([fixture("probe.ts").href, "3", "block"], { env: { GRACE: `${grace}` } })
     assert.sameMembers([...alive(all(family))], all(family))
@@ -90,19 +92,19 @@ describe("Reaper", () => {
     process.kill(family.pid, "SIGKILL")
     await ended([family.pid], "the parent is gone")
     const left = alive(family.runners)
-    // they have the grace that healthy ones have; who looks later than that sees nothing of it
+    // Blocked runners get the same grace as healthy ones. On a slow machine the test may look after it.
     if (performance.now() - killedAt < grace) assert.sameMembers([...left], [...family.runners])
     await ended(all(family), "runners and reaper are gone")
   })
 
-  it("[C51] has nothing to do where runners end by themselves with their connection", async () => {
+  it("[C51] kills nothing when runners end by themselves with their connection", async () => {
     const { family } = await start([fixture("probe.ts").href, "2"])
     process.kill(family.pid, "SIGKILL")
     await ended(all(family), "all are gone")
     assert.deepStrictEqual(alive(all(family)), [])
   })
 
-  it("outlives what a terminal and an init system send to everybody", async () => {
+  it("survives signals that a terminal or an init system sends to all processes", async () => {
     const { family } = await start([fixture("probe.ts").href, "1", "deaf", "block"])
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) process.kill(family.reaper, signal)
     process.kill(family.pid, "SIGKILL")
@@ -110,13 +112,13 @@ describe("Reaper", () => {
     assert.deepStrictEqual(alive(all(family)), [])
   })
 
-  it("is not what keeps a program running that has no runners left", async () => {
+  it("does not keep a program running that has no runners left", async () => {
     const { child, family } = await start([fixture("probe.ts").href, "2", "exit 0"])
     assert.strictEqual(await until(() => child.exitCode ?? undefined, "the parent ends by itself"), 0)
     await ended(all(family), "all are gone")
   })
 
-  it.skipIf(!canChoosePids)("does not kill a process that was given the number of a runner since", async () => {
+  it.skipIf(!canChoosePids)("does not kill a process that has got the process id of an ended runner", async () => {
     const { family } = await start([fixture("probe.ts").href, "1", "block"], { env: { GRACE: "0" } })
     const runner = family.runners[0]!
     process.kill(family.reaper, "SIGSTOP")
@@ -136,8 +138,8 @@ describe("Reaper", () => {
   })
 })
 
-describe("a parent that is run", () => {
-  it("with a loader of its own gives it to its runners", async () => {
+describe("a parent that is started", () => {
+  it("with a loader of its own passes that loader to its runners", async () => {
     const directory = folder()
     const mark = join(directory, "mark")
     const loader = join(directory, "loader.mjs")
@@ -147,7 +149,7 @@ describe("a parent that is run", () => {
     assert.sameMembers(pids, [family.pid, ...family.runners])
   })
 
-  it("from one bundled file boots runners from another, with nothing of ours beside them", async () => {
+  it("from a bundled file boots runners from another bundled file, without the package beside them", async () => {
     const directory = folder()
     const bundle = async (name: string, file: string) => {
       const build = await rolldown({ input: fileURLToPath(fixture(name)), platform: "node" })

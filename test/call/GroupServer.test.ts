@@ -1,4 +1,4 @@
-/** Handlers of groups in the context of their calls. */
+/** Tests that handlers of groups run in the right context. */
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
@@ -13,7 +13,7 @@ const handlers = Tenants.toLayer({ tenant: () => Effect.map(Effect.service(Tenan
   Layer.provide(Layer.succeed(Tenant, "of the handler"))
 )
 
-it.effect("a handler sees what it was built with again after a call that brought a value of its own [C129]", () =>
+it.effect("a handler keeps the service it was built with after a call that brought another value of it [C129]", () =>
   Effect.gen(function* () {
     const client = yield* Flame.client(Tenants)
     const seen = [

@@ -22,7 +22,7 @@ const timedOut = Exit.fail(
 const pull = (items: Items) =>
   Effect.runSyncExit(items.pull as unknown as Effect.Effect<ReadonlyArray<unknown>, unknown>)
 
-/** All that can be pulled now, and how it ends. */
+/** All items that can be pulled now, and how the stream ends. */
 const drained = (items: Items) => {
   const got: Array<unknown> = []
   for (;;) {
@@ -33,7 +33,7 @@ const drained = (items: Items) => {
 }
 
 describe("Items", () => {
-  it("reads what a runner sends whose build of the same schema takes time to encode, and the other way round", () => {
+  it("reads items of a build whose schema can suspend with a build whose schema cannot, and the reverse", () => {
     const now = { decode: SchemaGetter.transform((s: string) => s), encode: SchemaGetter.transform((s: string) => s) }
     const later = {
       decode: SchemaGetter.transformEffect((s: string) => Effect.succeed(s)),
@@ -55,7 +55,7 @@ describe("Items", () => {
     }
   })
 
-  it("takes no millions of items out of a few bytes", () => {
+  it("refuses a message of a few bytes that claims millions of items", () => {
     for (const schema of [Schema.Null, Schema.Undefined, Schema.suspend(() => Schema.Null)]) {
       const nothings = Flame.fn("nothings", { success: schema, stream: true }, () => Stream.empty)
       const codec = FunctionCodec.of(nothings)
@@ -63,21 +63,21 @@ describe("Items", () => {
       const sent = [null, null, null].map((_) => (schema === Schema.Undefined ? undefined : null))
       items.take(Buffer.concat([...codec.items.encodeMany(sent)]), false)
       assert.deepStrictEqual(pull(items), Exit.succeed(sent))
-      // an array that says it has a million items
+      // An array that claims a million items.
       const many = Uint8Array.of(4, 0xc0, 0x84, 0x3d, 0)
       items.take(many, false)
       assert.isTrue(Exit.isFailure(pull(items)))
     }
   })
 
-  it("gives nothing after the end of its budget, so that no gap looks like the stream [S9]", () => {
+  it("emits nothing after its budget is over, so that a gap does not look like a complete stream [S9]", () => {
     const items = new Items(codec)
     const view = bytesOf(1, 2, 3)
     items.batch(view)
     items.batch(Buffer.concat([...codec.items.encodeMany(Array.from({ length: 20_000 }, (_, i) => i))]))
     assert.deepStrictEqual(pull(items), Exit.succeed([1, 2, 3]))
     items.end(timedOut)
-    // left its runner before that was told to stop
+    // Items that left the runner before it was told to stop.
     items.batch(bytesOf(30_000))
     items.batch(bytesOf(30_001))
     const { got, reason } = drained(items)
@@ -85,7 +85,7 @@ describe("Items", () => {
     assert.instanceOf(reason, FlameError)
   })
 
-  it("holds about as many bytes as have come, however small the pieces", () => {
+  it("holds about as many bytes as have arrived, however small the pieces", () => {
     const items = new Items(codec)
     for (let i = 0; i < 50_000; i++) items.batch(bytesOf(i))
     assert.isBelow((items as unknown as { readonly waiting: ReadonlyArray<unknown> }).waiting.length, 50)
@@ -96,7 +96,7 @@ describe("Items", () => {
     )
   })
 
-  it("gives pieces that come while others are pulled in their order, and credit for each byte once", () => {
+  it("emits pieces that arrive during a pull in order, and gives credit for each byte once", () => {
     const items = new Items(codec)
     let consumed = 0
     let sent = 0

@@ -272,25 +272,25 @@ const told = (table: ReadonlyArray<readonly [{ readonly _tag: string }, ...Reado
   new Set(table.map(([{ _tag }]) => _tag))
 
 describe("FlameError", () => {
-  it("has a message for every reason, every cause of a failed boot, and every way a runner can go", () => {
+  it("has a message for every reason, every boot failure and every end of a runner", () => {
     assert.deepStrictEqual(told(reasons), tags(Flame.Reason))
     assert.deepStrictEqual(told(boots), tags(Boot.BootFailure))
     assert.deepStrictEqual(told(exits), tags(Exit.ExitReason))
   })
 
-  it.each(reasons)("says what happened and what to do: %s", (reason, _, message) => {
+  it.each(reasons)("describes what happened and what to do: %s", (reason, _, message) => {
     assert.strictEqual(new Flame.FlameError({ reason }).message, message)
   })
 
-  it.each(boots)("says why a runner did not come to serve: %s", (cause, _, message) => {
+  it.each(boots)("describes why a boot failed: %s", (cause, _, message) => {
     assert.strictEqual(cause.message, message)
   })
 
-  it.each(exits)("says why a runner went: %s", (reason, message) => {
+  it.each(exits)("describes why a runner ended: %s", (reason, message) => {
     assert.strictEqual(reason.message, message)
   })
 
-  it("shows the last twenty lines of an output", () => {
+  it("quotes the last twenty lines of an output", () => {
     const output = Array.from({ length: 30 }, (_, i) => `line ${i}`).join("\n")
     const shown = Exit.tail(output).split("\n")
     assert.deepStrictEqual([shown.length, shown[1], shown.at(-1)], [21, "  line 10", "  line 29"])
@@ -303,18 +303,18 @@ describe("FlameError", () => {
     assert.strictEqual(Flame.isRetryable(error), isTransient)
   })
 
-  it.each(reasons)("knows whether trying again is safe and can help: %s", (reason, isRetryable) => {
+  it.each(reasons)("knows whether a retry is safe and can help: %s", (reason, isRetryable) => {
     assert.strictEqual(Flame.isRetryable(new Flame.FlameError({ reason })), isRetryable)
   })
 
-  it("is not retryable when it is something else", () => {
+  it("does not count other errors as retryable", () => {
     const full = new Flame.QueueFull({ ...call, waiting: 1, capacity: 1 })
     for (const other of [full, undefined, null, "FlameError", new Error("x"), { _tag: "FlameError", reason: full }]) {
       assert.isFalse(Flame.isRetryable(other))
     }
   })
 
-  it.effect("is caught by its reason, and passes by those that catch another", () =>
+  it.effect("can be caught by its reason, and passes handlers of other reasons", () =>
     Effect.gen(function* () {
       const reason = new Flame.QueueFull({ ...call, waiting: 1, capacity: 1 })
       const failing = Effect.fail(new Flame.FlameError({ reason }))
@@ -330,7 +330,7 @@ describe("FlameError", () => {
     })
   )
 
-  it.effect("is retried where that is safe, and not otherwise", () =>
+  it.effect("is retried if a retry is safe, and not otherwise", () =>
     Effect.gen(function* () {
       const attempts = (reason: Flame.Reason) =>
         Effect.gen(function* () {
@@ -347,7 +347,7 @@ describe("FlameError", () => {
     })
   )
 
-  it.effect("keeps all it says when it is encoded and decoded", () =>
+  it.effect("keeps all its fields when it is encoded and decoded", () =>
     Effect.gen(function* () {
       const codec = Schema.toCodecJson(Flame.FlameError)
       for (const [reason, , message] of reasons) {
@@ -361,7 +361,7 @@ describe("FlameError", () => {
 })
 
 describe("RemoteDefect", () => {
-  it("says where what happened, with the remote stack", () => {
+  it("names the function and the runner, with the remote stack", () => {
     const defect = new Flame.RemoteDefect({
       function: "thumbnail",
       runner,

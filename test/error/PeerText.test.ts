@@ -6,21 +6,21 @@ const forged =
   'before\u001b[2J\u001b]0;owned\u0007\u001b]52;c;ZWNobw==\u0007\rlevel=INFO message="forged" \u0008\u0008\u0085next\u2028sep\u202ertl\u009b31m\u2066x\u2069\u200fy\u0000after'
 
 describe("text of a peer", () => {
-  it("loses what could forge a line or rewrite a terminal [C200]", () => {
+  it("loses characters that could forge a log line or rewrite a terminal [C200]", () => {
     assert.strictEqual(printableLine(forged), 'before level=INFO message="forged" nextseprtl31mxyafter')
     assert.strictEqual(printable(`a\tb\r\n${forged}\n`).split("\n").length, 3)
     assert.strictEqual(printable("a\tb\r\nc"), "a  b\nc")
     assert.strictEqual(printableLine("one\n\n  two \n three"), "one two three")
   })
 
-  it("keeps colours out and letters in", () => {
+  it("loses colours and keeps letters", () => {
     assert.strictEqual(printable("\u001b[31mrot\u001b[0m und grün, 日本, 😀"), "rot und grün, 日本, 😀")
     assert.strictEqual(printable("\u001b]8;;http://x\u001b\\link\u001b]8;;\u001b\\"), "link")
     assert.strictEqual(printable("\u001bP unfinished"), "")
     assert.strictEqual(printable("\u001b"), "")
   })
 
-  it("is printable whatever it was [C200]", () => {
+  it("is printable, whatever its bytes [C200]", () => {
     const random = Random.make(1)
     const alphabet = [...forged, "\n", "\r", "\t", "\u001b[", "\u001b]", "\u061c", "\ud800", "ä"]
     for (let run = 0; run < 20_000; run++) {
@@ -31,7 +31,7 @@ describe("text of a peer", () => {
     }
   })
 
-  it("is cut, and cleaned in a time that is linear in its length", () => {
+  it("is cut, and cleaned in time linear in its length", () => {
     assert.strictEqual(printable("x".repeat(20_000)).length, 16 * 1024)
     assert.strictEqual(printableLine("x".repeat(300), 200), `${"x".repeat(197)}...`)
     const began = performance.now()
@@ -40,7 +40,7 @@ describe("text of a peer", () => {
       printable(text, 1_000_000)
       printableLine(text, 1_000_000)
     }
-    // quadratic time takes minutes here
+    // Quadratic time would take minutes.
     assert.isBelow(performance.now() - began, 10_000)
   })
 

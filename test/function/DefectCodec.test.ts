@@ -12,7 +12,7 @@ describe("DefectCodec", () => {
     assert.deepStrictEqual(sent(error), { name: "TypeError", message: "x is not a function", stack: error.stack })
   })
 
-  it("carries tagged errors by their tag", () => {
+  it("carries tagged errors with their tag", () => {
     class Broken extends Data.TaggedError("Broken")<{ readonly part: string }> {
       override get message() {
         return `the ${this.part} is broken`
@@ -23,7 +23,7 @@ describe("DefectCodec", () => {
     assert.match(stack, /DefectCodec\.test/)
   })
 
-  it("carries what is no error by its type and content", () => {
+  it("carries a defect that is not an Error as its type and content", () => {
     assert.deepStrictEqual(sent("no"), { name: "string", message: "no", ...nothing })
     assert.deepStrictEqual(sent(404), { name: "number", message: "404", ...nothing })
     assert.deepStrictEqual(sent(10n), { name: "bigint", message: "10n", ...nothing })
@@ -41,7 +41,7 @@ describe("DefectCodec", () => {
     assert.notInclude(JSON.stringify(sent({ key: Redacted.make("hunter2") })), "hunter2")
   })
 
-  it("appends the stacks of causes, also of several, and ends where they go round", () => {
+  it("appends the stacks of causes, of several causes too, and stops at a cycle", () => {
     const root = new Error("disk full")
     const middle = new Error("cannot write", { cause: root })
     const { stack } = sent(new Error("cannot save", { cause: middle }))
@@ -52,7 +52,7 @@ describe("DefectCodec", () => {
     assert.strictEqual(sent(middle).stack.match(/caused by/g)?.length, 1)
   })
 
-  it("keeps a message in one line and a stack in lines, without characters that rewrite a terminal", () => {
+  it("keeps a message in one line and a stack in several, without characters that rewrite a terminal", () => {
     const error = new Error("a\nb\r\n  c\u0000d\u001b[31mred\u001b[0m\u202eflip\u2028end\u0085")
     error.stack = "Error: \u001b[1mx\u0007\n\tat y\r\n    at z"
     assert.deepStrictEqual(sent(error), {
@@ -62,7 +62,7 @@ describe("DefectCodec", () => {
     })
   })
 
-  it("is bounded, however large the defect is", () => {
+  it("is bounded, however large the defect", () => {
     const error = new Error("m".repeat(1e6), { cause: new Error("c".repeat(1e6)) })
     error.name = "n".repeat(1e6)
     error.stack = "s".repeat(1e6)
@@ -148,7 +148,7 @@ describe("DefectCodec", () => {
     assert.isString(message)
   })
 
-  it("reads whatever bytes come, bounded too", () => {
+  it("reads any bytes, with a bounded result", () => {
     const unreadable = { name: "Error", message: "the defect that the runner sent cannot be read", stack: "" }
     for (const bytes of ["", "{", "null", "\u00ff"]) {
       assert.deepStrictEqual(decodeDefect(Buffer.from(bytes, "latin1")), unreadable)

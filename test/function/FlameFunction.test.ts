@@ -30,7 +30,7 @@ const refusal = (f: () => unknown): string => {
 }
 
 describe("FlameFunction", () => {
-  it("takes fields as a struct, and any schema as it is", () => {
+  it("accepts fields as a struct, and any schema as it is", () => {
     const fields = FlameFunction.make("fields", { payload: { n: Schema.Int }, pool })
     assert.deepStrictEqual(Object.keys(fields.payload.fields), ["n"])
     class Item extends Schema.Class<Item>("Item")({ n: Schema.Int }) {}
@@ -38,7 +38,7 @@ describe("FlameFunction", () => {
     assert.strictEqual(FlameFunction.make("empty", { payload: {}, pool }).payload.ast._tag, "Objects")
   })
 
-  it("takes nothing, gives nothing and cannot fail unless its contract says so", () => {
+  it("has no payload, no success value and no error unless its contract declares them", () => {
     const { error, idempotent, payload, success, timeout } = FlameFunction.make("bare", { pool })
     assert.deepStrictEqual(
       [payload.ast._tag, success.ast._tag, error.ast._tag, idempotent, timeout],
@@ -46,7 +46,7 @@ describe("FlameFunction", () => {
     )
   })
 
-  it("keeps its timeout in milliseconds, none where it is endless", () => {
+  it("holds its timeout in milliseconds, or Infinity", () => {
     const timeoutOf = (timeout: FlameFunction.Contract<Schema.Void, Schema.Void, Schema.Never, never>["timeout"]) =>
       FlameFunction.make("timed", { pool, timeout }).timeout
     assert.strictEqual(timeoutOf("2 seconds"), 2000)
@@ -55,7 +55,7 @@ describe("FlameFunction", () => {
     assert.strictEqual(timeoutOf(undefined), undefined)
   })
 
-  it("keeps everything of its contract when it is given its code", () => {
+  it("keeps all of its contract when it is implemented", () => {
     const contract = FlameFunction.make("apart", { success: Schema.Int, pool, timeout: 5, idempotent: true })
     const code = () => Effect.succeed(1)
     const fn = FlameFunction.implement(contract, code)
@@ -64,7 +64,7 @@ describe("FlameFunction", () => {
     assert.strictEqual(fn.layout, contract.layout)
   })
 
-  describe("name", () => {
+  describe("the name of a function", () => {
     const named = (name: string) => () => FlameFunction.make(name, { pool })
 
     it("is refused when it is empty, too long, or has control characters", () => {
@@ -80,14 +80,14 @@ describe("FlameFunction", () => {
       assert.match(refusal(named("a\u0085b")), /control characters/)
     })
 
-    it("is anything else", () => {
+    it("may be any other text", () => {
       for (const name of ["x".repeat(200), "video/thumbnail", "größe 📏", "a b"]) {
         assert.strictEqual(FlameFunction.make(name, { pool }).name, name)
       }
     })
   })
 
-  describe("a schema without a type", () => {
+  describe("a schema without a static type", () => {
     interface Tree {
       readonly children: ReadonlyArray<Tree>
       readonly meta: unknown
@@ -119,14 +119,14 @@ describe("FlameFunction", () => {
       [Tree, "payload.meta", "Unknown"]
     ]
 
-    it.each(places)("is refused wherever it is (%#)", (schema, path, name) => {
+    it.each(places)("is refused at any depth (%#)", (schema, path, name) => {
       assert.strictEqual(
         refusal(() => declare({ payload: schema })),
         `function thumbnail: ${path} is Schema.${name}, whose values could change silently on their way: use Schema.Json or a real schema`
       )
     })
 
-    it("is refused on every side", () => {
+    it("is refused in payload, success and error", () => {
       assert.match(
         refusal(() => declare({ success: Schema.Unknown })),
         /: success is Schema\.Unknown/
@@ -137,7 +137,7 @@ describe("FlameFunction", () => {
       )
     })
 
-    it("is fine where it is encoded to Json, which refuses loudly what it cannot hold", () => {
+    it("is accepted if it is encoded to Json, which refuses values that it cannot hold", () => {
       const fn = declare({
         payload: Schema.Json,
         success: Schema.Struct({ cause: Schema.Defect() }),
@@ -146,14 +146,14 @@ describe("FlameFunction", () => {
       assert.strictEqual(fn.payload, Schema.Json)
     })
 
-    it("does not make a declaration look at schemas that do not exist yet", () => {
+    it("is not looked for in suspended schemas at the declaration, which may not exist yet", () => {
       const fn = declare({ payload: Schema.Struct({ later: Schema.suspend(() => Later) }) })
       const Later = Schema.Struct({ n: Schema.Number })
       assert.match(fn.layout, /^\w+-\w+-\w+$/)
     })
   })
 
-  it("says which sides differ between two layouts", () => {
+  it("differing layouts name the sides that differ", () => {
     const a = FlameFunction.make("a", { payload: Schema.String, success: Schema.Int, pool })
     const b = FlameFunction.make("a", { payload: Schema.String, success: Schema.String, error: Schema.String, pool })
     assert.deepStrictEqual(FlameFunction.differingSides(a.layout, b.layout), ["success", "error"])

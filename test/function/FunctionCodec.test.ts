@@ -25,7 +25,7 @@ const codecOf = (contract: {
   return FunctionCodec.of(FlameFunction.make("weigh", { ...sides, pool }))
 }
 
-/** What a socket does to bytes: another buffer, which is used again afterwards. */
+/** Copies bytes as a socket does: into another buffer, which is overwritten afterwards. */
 const overTheWire = <A>(bytes: Uint8Array, decode: (bytes: Uint8Array) => A): A => {
   const chunk = Buffer.alloc(bytes.length + 32, 0xee)
   chunk.set(bytes, 16)
@@ -129,7 +129,7 @@ describe("round trips", () => {
     const isSame = (what: string, a: unknown, b: unknown) => assert.isTrue(same(a, b), what)
 
     it.effect.prop(
-      `[C62] gives back ${name}`,
+      `[C62] returns an equal value of ${name}`,
       [schema],
       Effect.fnUntraced(function* ([value]) {
         const run = (effect: Effect.Effect<unknown, unknown, unknown>) => effect as Effect.Effect<never>
@@ -160,13 +160,13 @@ describe("round trips", () => {
     )
   }
 
-  it("keeps what JSON would not", () => {
+  it("keeps values that JSON cannot hold", () => {
     const codec = codecOf({ payload: Schema.Array(Schema.Number) })
     const odd = [NaN, Infinity, -Infinity, -0, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53, 0.1]
     assert.deepStrictEqual(codec.payload.decode(codec.payload.encode(odd), false), odd)
   })
 
-  it("text arrives as it was given, halves of surrogate pairs among it [C180]", () => {
+  it("keeps text with halves of surrogate pairs [C180]", () => {
     const codec = codecOf({ payload: Schema.Record(Schema.String, Schema.String) })
     const texts = [
       "größe 📏 \u0000 \ufeff",
@@ -183,7 +183,7 @@ describe("round trips", () => {
     assert.deepStrictEqual(codec.payload.decode(codec.payload.encode(keys), false), keys)
   })
 
-  it("[C17] gives errors and payloads back as instances of their classes", () => {
+  it("[C17] returns errors and payloads as instances of their classes", () => {
     const codec = codecOf({ error: Schema.Union([TooHeavy, Closed]) })
     const customer = new Customer({ name: "Ada", since: DateTime.makeUnsafe(0) })
     const error = overTheWire(codec.error.encode(new TooHeavy({ limit: 3, customer })), (b) =>
@@ -196,7 +196,7 @@ describe("round trips", () => {
     assert.instanceOf(codec.error.decode(codec.error.encode(new Closed()), false), Closed)
   })
 
-  it("lets Redacted values cross in clear, and hides them again", () => {
+  it("sends Redacted values in clear, and redacts them again", () => {
     const codec = codecOf({ payload: { key: Schema.Redacted(Schema.String) } })
     const bytes = codec.payload.encode({ key: Redacted.make("hunter2") })
     assert.include(Buffer.from(bytes).toString("latin1"), "hunter2")
@@ -207,7 +207,7 @@ describe("round trips", () => {
 })
 
 describe("payloads", () => {
-  it("are taken as the schema's constructor takes them: defaults filled in, plain objects made instances", () => {
+  it("are completed as the schema's constructor does: defaults filled in, plain objects made instances", () => {
     const codec = codecOf({
       payload: {
         customer: Customer,
@@ -238,14 +238,14 @@ describe("payloads", () => {
     })
   )
 
-  it("leave out what the schema does not know", () => {
+  it("lose fields that the schema does not declare", () => {
     const codec = codecOf({ payload: { a: Schema.Number } })
     assert.deepStrictEqual(codec.payload.decode(codec.payload.encode({ a: 1, b: 2 }), false), { a: 1 })
   })
 })
 
 describe("void", () => {
-  it("is nothing on the wire, on every side", () => {
+  it("has no bytes on the wire, in payload, success and error", () => {
     const codec = codecOf({ error: Schema.Void })
     for (const bytes of [
       codec.payload.encode(undefined),
@@ -262,14 +262,14 @@ describe("void", () => {
 describe("bytes", () => {
   const codec = codecOf({ payload: Schema.Uint8Array, success: Schema.Uint8Array })
 
-  it("at the top pass by reference to the wire", () => {
+  it("that are the whole value are sent without a copy", () => {
     const bytes = new Uint8Array(100)
     assert.strictEqual(codec.payload.encode(bytes), bytes)
     const view = Buffer.from("view").subarray(1)
     assert.strictEqual(codec.payload.encode(view), view)
   })
 
-  it("that are a view of a larger buffer are copied before the function goes on, a whole buffer is given away [C181]", () => {
+  it("that are a view of a larger buffer are copied before the function's next turn; whole buffers are given away [C181]", () => {
     const whole = new Uint8Array(20_000)
     assert.strictEqual(codec.success.encode(whole), whole)
     const view = whole.subarray(1)
@@ -282,7 +282,7 @@ describe("bytes", () => {
     assert.notStrictEqual(codec.success.encode(shared).buffer, shared.buffer)
   })
 
-  it("at the top are the bytes that came, where they are owned, and a copy of them otherwise", () => {
+  it("that are the whole value arrive without a copy if the receiver owns them, else as a copy", () => {
     const owned = new Uint8Array([1, 2, 3])
     assert.strictEqual(codec.success.decode(owned, true), owned)
     const borrowed = Buffer.from([1, 2, 3])
@@ -291,7 +291,7 @@ describe("bytes", () => {
     assert.deepStrictEqual(value, new Uint8Array([1, 2, 3]))
   })
 
-  it("are never a Buffer, however they came", () => {
+  it("never arrive as a Buffer", () => {
     const nested = codecOf({ success: Schema.Struct({ a: Schema.Uint8Array }) })
     const body = Buffer.from(nested.success.encode({ a: new Uint8Array([1, 2, 3]) }))
     const { a } = nested.success.decode(body, true) as { readonly a: Uint8Array }
@@ -313,7 +313,7 @@ describe("bytes", () => {
     assert.strictEqual(tiny.buffer.byteLength, 3)
   })
 
-  it("are refused when they are something else", () => {
+  it("are refused when the value has another type", () => {
     const error = errorOf(() => codec.payload.encode("bytes"))
     assert.strictEqual(error.message, "the payload of weigh does not match its schema: expected Uint8Array")
   })
@@ -326,7 +326,7 @@ describe("bytes", () => {
 })
 
 describe("encoded bytes", () => {
-  it("stay what they are while others are encoded", () => {
+  it("do not change while others are encoded", () => {
     const codec = codecOf({ payload: { id: Schema.Number, text: Schema.String } })
     const views = Array.from({ length: 5_000 }, (_, id) => codec.payload.encode({ id, text: "x".repeat(id % 100) }))
     for (const [id, bytes] of views.entries()) {
@@ -334,7 +334,7 @@ describe("encoded bytes", () => {
     }
   })
 
-  it("of a large value are not kept alive by the small ones after it", () => {
+  it("of a large value are not kept alive by small ones after it", () => {
     const codec = codecOf({ payload: { data: Schema.Uint8Array } })
     const large = codec.payload.encode({ data: new Uint8Array(3_000_000) })
     assert.isAbove(large.buffer.byteLength, 3_000_000)
@@ -386,7 +386,7 @@ describe("a value that does not fit", () => {
     [{ json: Schema.Json }, { json: { hunter2: () => 1 } }, "json: expected JSON value"]
   ]
 
-  it.each(cases)("[C62] is told by path and expectation, without the value (%#)", (payload, value, problems) => {
+  it.each(cases)("[C62] is reported by path and expectation, without the value (%#)", (payload, value, problems) => {
     const codec = codecOf({ payload })
     const error = errorOf(() => codec.payload.encode(value))
     assert.strictEqual(error.message, `the payload of weigh does not match its schema: ${problems}`)
@@ -399,7 +399,7 @@ describe("a value that does not fit", () => {
     assert.notInclude(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`, "hunter2")
   })
 
-  it.effect("is told without the value when a transformation says it in its message", () =>
+  it.effect("is reported without the value when a transformation puts the value into its message", () =>
     Effect.gen(function* () {
       const Odd = Schema.String.pipe(
         Schema.decodeTo(Schema.String, {
@@ -418,7 +418,7 @@ describe("a value that does not fit", () => {
     })
   )
 
-  it("is told by side", () => {
+  it("is reported with its side: payload, success or error", () => {
     const codec = codecOf({ success: Schema.Number, error: Closed })
     assert.match(errorOf(() => codec.success.encode("1")).message, /^the result of weigh does not match its schema: /)
     assert.match(
@@ -428,7 +428,7 @@ describe("a value that does not fit", () => {
     assert.match(errorOf(() => codecOf({}).error.encode("x")).message, /expected never$/)
   })
 
-  it("tells at most ten problems", () => {
+  it("is reported with at most ten problems", () => {
     const codec = codecOf({ payload: Schema.Array(Schema.Number) })
     assert.lengthOf(
       FunctionCodec.payloadIssues(errorOf(() => codec.payload.encode(Array.from({ length: 50 }, String)))) ?? [],
@@ -436,7 +436,7 @@ describe("a value that does not fit", () => {
     )
   })
 
-  it("may refer to itself, and ends all the same", () => {
+  it("may contain a cycle, and the report still ends", () => {
     const cycle = { value: 1, children: [] as Array<unknown> }
     cycle.children.push(cycle)
     assert.instanceOf(
@@ -445,7 +445,7 @@ describe("a value that does not fit", () => {
     )
   })
 
-  it("is no mismatch when the schema's own code throws: that is a defect", () => {
+  it("is a defect, not a mismatch, when code of the schema throws", () => {
     const boom = new Error("boom")
     const Throwing = Schema.Number.check(
       Schema.makeFilter(() => {
@@ -458,12 +458,12 @@ describe("a value that does not fit", () => {
   })
 })
 
-describe("bytes that are no value", () => {
+describe("bytes that encode no value", () => {
   const codec = codecOf({ success: Schema.Struct({ id: Schema.Number, text: Schema.String }) })
   const good = codec.success.encode({ id: 1, text: "hello" }).slice()
   const isGood = () => assert.deepStrictEqual(codec.success.decode(good, false), { id: 1, text: "hello" })
 
-  it("are refused, and spoil nothing for the next", () => {
+  it("are refused, and do not affect the next message", () => {
     const twice = Buffer.concat([good, good])
     const more = Buffer.concat([good, Buffer.from([0x7f, 1])])
     const bad = [
@@ -481,7 +481,7 @@ describe("bytes that are no value", () => {
     }
   })
 
-  it("are refused when they are those of another schema", () => {
+  it("are refused when they belong to another schema", () => {
     const other = codecOf({ success: Schema.Struct({ id: Schema.String, text: Schema.String }) })
     const error = errorOf(() => codec.success.decode(other.success.encode({ id: "hunter2", text: "" }), false))
     assert.match(error.message, /^the result of weigh cannot be read: /)
@@ -522,7 +522,7 @@ describe("codecs that suspend or need services", () => {
     })
   )
 
-  it.effect("are given services by whoever runs them", () =>
+  it.effect("get their services from the fiber that runs them", () =>
     Effect.gen(function* () {
       const codec = codecOf({ payload: { word: Word } })
       assert.isFalse(codec.payload.isSync)
@@ -534,7 +534,7 @@ describe("codecs that suspend or need services", () => {
     })
   )
 
-  it.effect("wait without blocking", () =>
+  it.effect("suspend without blocking", () =>
     Effect.gen(function* () {
       const codec = codecOf({ success: Schema.Array(Slow) })
       const there = yield* codec.success
@@ -550,7 +550,7 @@ describe("codecs that suspend or need services", () => {
     })
   )
 
-  it("are told from those that do neither", () => {
+  it("are distinguished from codecs that do neither", () => {
     const isSync = (payload: Schema.Top | Schema.Struct.Fields) => codecOf({ payload }).payload.isSync
     for (const schema of [Schema.Number, Schema.Int, Customer, TooHeavy, Tree, Schema.FiniteFromString]) {
       assert.isTrue(isSync(schema))
@@ -562,11 +562,11 @@ describe("codecs that suspend or need services", () => {
       assert.isFalse(isSync(Schema.Option(schema)))
       assert.isFalse(isSync(Schema.Record(Schema.String, schema)))
     }
-    // what Effect itself encodes it to may fail, which looks the same from outside
+    // Effect's own encoding may fail, which cannot be told apart from outside.
     assert.isFalse(isSync(Schema.RegExp))
   })
 
-  it("still give an Exit where nothing suspends, so that no fiber is needed", () => {
+  it("return an Exit if nothing suspends, so that no fiber is needed", () => {
     const codec = codecOf({ payload: { at: Schema.DateTimeUtcFromString } })
     const encoded = codec.payload.encodeEffect({ at: DateTime.makeUnsafe(0) })
     assert.isTrue(Exit.isExit(encoded) && Exit.isSuccess(encoded))
@@ -574,7 +574,7 @@ describe("codecs that suspend or need services", () => {
   })
 })
 
-describe("a value that is nested deeper than anybody means", () => {
+describe("a value that is nested too deep", () => {
   interface Tree {
     readonly children: ReadonlyArray<Tree>
   }
@@ -587,7 +587,7 @@ describe("a value that is nested deeper than anybody means", () => {
 
   it("is refused by the sender, with the limit of 128 levels [C182]", () => {
     const codec = codecOf({ payload: Tree, success: Tree })
-    // each object has an array in it
+    // Each object holds an array.
     const deepest = tree(63)
     assert.deepStrictEqual(codec.success.decode(codec.success.encode(deepest), false), deepest)
     for (const depth of [64, 600, 100_000]) {
@@ -597,7 +597,7 @@ describe("a value that is nested deeper than anybody means", () => {
     }
   })
 
-  it("is refused where Schema itself would run out of stack, and so is a cycle [C182]", () => {
+  it("is refused where Schema itself would overflow the stack, and so is a cycle [C182]", () => {
     class Node extends Schema.Class<Node>("test/Node")({
       children: Schema.Array(Schema.suspend((): Schema.Codec<unknown, unknown> => Node as never))
     }) {}
@@ -617,7 +617,7 @@ describe("a value that is nested deeper than anybody means", () => {
     )
   })
 
-  it("is refused by the receiver, whatever its sender counted [C182]", () => {
+  it("is refused by the receiver, whatever the sender counted [C182]", () => {
     const codec = codecOf({ success: Schema.Json })
     const bytes = Buffer.alloc(2 * 100_000 + 1)
     for (let i = 0; i < 100_000; i++) bytes.set([5, 1], 2 * i)
@@ -631,13 +631,13 @@ describe("a value that is nested deeper than anybody means", () => {
 })
 
 describe("a codec", () => {
-  it("is made once for a function", () => {
+  it("is made once for each function", () => {
     const fn = FlameFunction.make("once", { pool })
     assert.strictEqual(FunctionCodec.of(fn), FunctionCodec.of(fn))
     assert.strictEqual(FunctionCodec.of(fn).layout, fn.layout)
   })
 
-  it("a schema without a codec is refused where its function is declared, with the path [C183]", () => {
+  it("of a schema that cannot be encoded is refused where its function is declared, with the path [C183]", () => {
     const declare = (success: Schema.Top) => () => FlameFunction.make("odd", { success, pool })
     assert.match(
       errorOf(declare(Schema.Struct({ when: Schema.instanceOf(WeakRef) }))).message,
@@ -649,7 +649,7 @@ describe("a codec", () => {
     )
   })
 
-  it("refuses a schema without a type that did not exist yet when the function was declared", () => {
+  it("refuses a schema without a static type that did not exist yet when the function was declared", () => {
     const fn = FlameFunction.make("late", { success: Schema.Struct({ later: Schema.suspend(() => Later) }), pool })
     const Later = Schema.Struct({ meta: Schema.Unknown })
     assert.match(

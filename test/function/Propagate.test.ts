@@ -11,14 +11,14 @@ const Silent = Context.Reference<string>("test/Propagate/Silent", { defaultValue
 
 const since = DateTime.makeUnsafe("2026-01-02T03:04:05Z")
 
-// what a head does to them on their way
+// Sends the References of a context through the head of a call.
 const crossed = (context: Context.Context<never>): unknown => {
   const collected = Propagate.collect(context)
   return collected === undefined ? undefined : Propagate.restore(JSON.parse(JSON.stringify(collected)))
 }
 
 describe("Propagate", () => {
-  it("has none until one is registered", () => {
+  it("sends nothing until a Reference is registered", () => {
     assert.isFalse(Propagate.hasAny())
     assert.isUndefined(Propagate.collect(Context.make(Tenant, "acme")))
     Propagate.propagate(Tenant, Schema.String)
@@ -27,7 +27,7 @@ describe("Propagate", () => {
     assert.isTrue(Propagate.hasAny())
   })
 
-  it("collects what is set, by the References' keys and as JSON", () => {
+  it("collects the values that are set, by the References' keys and as JSON", () => {
     const context = Context.make(Tenant, "acme").pipe(Context.add(Since, since))
     assert.deepStrictEqual(Propagate.collect(context), {
       [Tenant.key]: "acme",
@@ -35,12 +35,12 @@ describe("Propagate", () => {
     })
   })
 
-  it("collects nothing where nothing is set, nor what is not registered", () => {
+  it("collects no value that is not set or not registered", () => {
     assert.isUndefined(Propagate.collect(Context.empty()))
     assert.isUndefined(Propagate.collect(Context.make(Silent, "loud")))
   })
 
-  it("brings values back as they were", () => {
+  it("restores the values", () => {
     const context = Context.make(Tenant, "ünïcode 🔥").pipe(Context.add(Since, since))
     assert.deepStrictEqual(crossed(context), [
       [Tenant, "ünïcode 🔥"],
@@ -54,7 +54,7 @@ describe("Propagate", () => {
     assert.isUndefined(Propagate.collect(Context.make(Limit, 1.5)))
   })
 
-  it("leaves out what it does not know and what does not fit, and keeps the others", () => {
+  it("leaves out unknown References and values that do not fit, and keeps the others", () => {
     const restored: unknown = Propagate.restore({
       "somebody/else": 1,
       [Limit.key]: "many",
@@ -66,7 +66,7 @@ describe("Propagate", () => {
     assert.deepStrictEqual(Propagate.restore(JSON.parse(`{"__proto__":{"a":1},"constructor":1}`)), [])
   })
 
-  it("knows a Reference by its key: the schema registered last holds", () => {
+  it("identifies a Reference by its key: the schema registered last applies", () => {
     Propagate.propagate(Limit, Schema.Finite)
     assert.deepStrictEqual(crossed(Context.make(Limit, 1.5)), [[Limit, 1.5]])
   })

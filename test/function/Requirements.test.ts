@@ -4,13 +4,13 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { checkCopy, checkNode } from "../../src/function/Requirements.ts"
 
 describe("Requirements", () => {
-  it("lets every Node from 22.19 on pass", () => {
+  it("accepts every Node from 22.19 on", () => {
     for (const version of ["22.19.0", "22.20.1", "24.0.0", "26.10.0", process.versions.node]) {
       assert.doesNotThrow(() => checkNode(version))
     }
   })
 
-  it("refuses an older one in one sentence that names both", () => {
+  it("refuses an older Node with one sentence that names both versions", () => {
     for (const version of ["22.18.9", "20.20.2", "18.0.0"]) {
       assert.throws(
         () => checkNode(version),

@@ -3,12 +3,12 @@ import * as Entry from "../../src/process/Entry.ts"
 
 const frame = (scriptName: string, functionName = "") => ({ scriptName, functionName })
 
-describe("the file that a stack leads to", () => {
+describe("the entry found in a stack", () => {
   const program = "/app/main.ts"
 
-  it("[C230] is the module that calls, when it does so while it loads", () => {
+  it("[C230] is the module that calls while it is loaded", () => {
     assert.strictEqual(Entry.fileOf([frame("file:///app/main.ts")], program), "file:///app/main.ts")
-    // a module that the program imports is a program of its own
+    // A module that the program imports counts as a program of its own.
     assert.strictEqual(Entry.fileOf([frame("file:///app/flame.ts")], program), "file:///app/flame.ts")
   })
 
@@ -22,7 +22,7 @@ describe("the file that a stack leads to", () => {
     assert.strictEqual(Entry.fileOf([frame("file:///app/shared.ts", "start")], undefined), "file:///app/shared.ts")
   })
 
-  it("is none of a library, of Node, or of code that was typed in", () => {
+  it("is never a file of a library, a module of Node, or code from --eval", () => {
     const library = frame("file:///app/node_modules/effect/dist/Effect.js")
     assert.strictEqual(Entry.fileOf([frame("file:///app/main.ts"), library], program), "file:///app/main.ts")
     assert.isUndefined(Entry.fileOf([frame("[eval1]"), frame("")], undefined))
@@ -30,14 +30,14 @@ describe("the file that a stack leads to", () => {
 })
 
 describe("an entry as a path", () => {
-  it("is that of a file URL, of its text, and of a path from here", () => {
+  it("is the path of a file URL, of its text, or a path relative to the directory", () => {
     assert.strictEqual(Entry.pathOf(new URL("file:///a%20b/c.ts")), "/a b/c.ts")
     assert.strictEqual(Entry.pathOf("file:///a%20b/c.ts"), "/a b/c.ts")
     assert.strictEqual(Entry.pathOf("c.ts"), `${process.cwd()}/c.ts`)
     assert.isUndefined(Entry.pathOf("https://example.org/c.ts"))
   })
 
-  it("[C230] may have been built beside its source", () => {
+  it("[C230] may be a built file beside its source", () => {
     assert.deepStrictEqual(Entry.candidates("/a/b.ts"), ["/a/b.ts", "/a/b.js", "/a/b.mjs", "/a/b.cjs"])
     assert.deepStrictEqual(Entry.candidates("/a/b.mts"), ["/a/b.mts", "/a/b.mjs", "/a/b.js"])
     assert.deepStrictEqual(Entry.candidates("/a/b.js"), ["/a/b.js"])

@@ -12,7 +12,7 @@ import { keyVariable, networkVariables, prefix, preload, variables, type Way } f
 import { decodeFailure } from "../../src/wire/Handshake.ts"
 import { capture, fixture, launch, spec } from "../fixtures/process/kit.ts"
 
-/** What a runner of that entry prints: one line of JSON. */
+/** The line of JSON that a runner of that entry prints. */
 const printed = (name: string, options: Partial<ProcessBackend.ProcessBackendOptions> = {}) =>
   Effect.gen(function* () {
     const { layer, lines } = capture()
@@ -42,20 +42,20 @@ const taken = (changes: Record<string, string | undefined> = {}) => ({
   ...changes
 })
 
-describe("Role", () => {
-  it("of this process is that of a parent", () => {
+describe("the role of a process", () => {
+  it("is parent in the process of this test", () => {
     assert.deepStrictEqual(current(), { _tag: "Parent" })
     assert.deepStrictEqual(decode(undefined), { _tag: "Parent" })
   })
 
-  it("holds for the process whose parent gave it", () => {
+  it("is runner in the process that its parent started", () => {
     const { report, transport, ...role } = decode(taken(), true) as Runner
     assert.deepStrictEqual(role, { ...runner, parent: "process 100" })
     assert.isFunction(transport)
     assert.isFunction(report)
   })
 
-  it("is refused to a process that somebody else started, by name", () => {
+  it("cannot be runner in a process that another process started, which is refused by name", () => {
     assert.deepStrictEqual(decode({ ...taken(), ppid: 101 }, true), {
       _tag: "Refused",
       detail:
@@ -64,34 +64,37 @@ describe("Role", () => {
     })
   })
 
-  it("is refused to a worker thread, whatever it was given", () => {
+  it("cannot be runner in a worker thread, whatever its environment", () => {
     const detail = "this is a worker thread of a runner, which cannot be a runner or have any"
     for (const of of [taken(), taken({ ID: undefined })]) {
       assert.deepStrictEqual(decode(of, false), { _tag: "Refused", detail })
     }
   })
 
-  it("is that of a parent without an id, on the main thread", () => {
+  it("is parent without a runner's id, on the main thread", () => {
     assert.deepStrictEqual(decode(taken({ ID: undefined }), true), { _tag: "Parent" })
     assert.deepStrictEqual(decode(taken({ ID: "" }), true), { _tag: "Parent" })
   })
 
-  it.each([[[]], [[preload]]])("is not given by the variables of a pool called Runner, with options %j", (options) => {
-    const env = { ...process.env, FLAME_RUNNER_MAX: "3", FLAME_RUNNER_SPARE: "1" }
-    const args = [...options, fileURLToPath(fixture("role.ts"))]
-    const { left, role } = JSON.parse(execFileSync(process.execPath, args, { env, encoding: "utf8" }))
-    assert.deepStrictEqual(role, { _tag: "Parent" })
-    assert.deepStrictEqual(left.toSorted(), ["FLAME_RUNNER_MAX", "FLAME_RUNNER_SPARE"])
-  })
+  it.each([[[]], [[preload]]])(
+    "is not made runner by variables of a pool that is called Runner, with options %j",
+    (options) => {
+      const env = { ...process.env, FLAME_RUNNER_MAX: "3", FLAME_RUNNER_SPARE: "1" }
+      const args = [...options, fileURLToPath(fixture("role.ts"))]
+      const { left, role } = JSON.parse(execFileSync(process.execPath, args, { env, encoding: "utf8" }))
+      assert.deepStrictEqual(role, { _tag: "Parent" })
+      assert.deepStrictEqual(left.toSorted(), ["FLAME_RUNNER_MAX", "FLAME_RUNNER_SPARE"])
+    }
+  )
 
-  it("is not given by a boot timeout of such a pool either, which stays", () => {
+  it("is not made runner by a boot timeout of a pool that is called Runner, and the variable stays", () => {
     const env = { ...process.env, FLAME_RUNNER_BOOT_TIMEOUT: "1 minute" }
     const text = execFileSync(process.execPath, [fileURLToPath(fixture("role.ts"))], { env, encoding: "utf8" })
     const { left, role } = JSON.parse(text)
     assert.deepStrictEqual([role, left], [{ _tag: "Parent" }, ["FLAME_RUNNER_BOOT_TIMEOUT"]])
   })
 
-  it.live("is out of the environment before the first module of the program is evaluated", () =>
+  it.live("has left the environment before the first module of the program is evaluated", () =>
     Effect.gen(function* () {
       const { execArgv, left, role } = yield* printed("role.ts")
       assert.deepStrictEqual(role, { ...runner, parent: `process ${process.pid}` })
@@ -100,7 +103,7 @@ describe("Role", () => {
     })
   )
 
-  it.live("is out of the environment before a module that is loaded ahead of the program", () =>
+  it.live("has left the environment before a preloaded module is evaluated", () =>
     Effect.gen(function* () {
       const ahead = `--import=data:text/javascript,process.env.SEEN=Object.keys(process.env).join(",")`
       const { layer, lines } = capture()
@@ -119,7 +122,7 @@ describe("Role", () => {
     })
   )
 
-  it.live("[C65] is not that of what a runner starts: processes, forks, threads, a copied environment", () =>
+  it.live("[C65] is not inherited by processes, forks, threads and copied environments of a runner", () =>
     Effect.gen(function* () {
       const { copied, forked, left, own, spawned, worker } = yield* printed("family.ts")
       assert.strictEqual(own, "Runner")
@@ -138,7 +141,7 @@ describe("Role", () => {
     })
   )
 
-  it("is taken from the environment also where nothing was loaded ahead", () => {
+  it("is read from the environment also when no module was preloaded", () => {
     const run = (parent: number) =>
       JSON.parse(
         execFileSync(process.execPath, [fileURLToPath(fixture("role.ts"))], {
@@ -150,7 +153,7 @@ describe("Role", () => {
     assert.strictEqual(run(1).role._tag, "Refused")
   })
 
-  it("of a runner on another machine needs an address or a port, an identity and a key, whoever started it", () => {
+  it("on another machine needs an address or port, an identity and a key, whichever process started the runner", () => {
     const over = (way: Way, changes: Record<string, string | undefined> = {}) => ({
       ...Object.fromEntries(
         Object.entries({ ...networkVariables(spec, "life.1", way), [keyVariable]: "a secret" }).map(([name, value]) => [
@@ -174,7 +177,7 @@ describe("Role", () => {
     }
   })
 
-  it("of a runner on another machine is out of the environment at once, and its report fits where it is kept", () => {
+  it("on another machine leaves the environment at once, and its report fits into the termination message", () => {
     const folder = mkdtempSync(join(tmpdir(), "flame-role-"))
     const report = join(folder, "report")
     try {

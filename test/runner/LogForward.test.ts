@@ -19,7 +19,7 @@ const setup = () => {
   const forward = new LogForward()
   const context = forward.around(Context.empty())
   const log = (text: string) => Effect.runForkWith(context)(Effect.log(text))
-  /** Lines and gaps of all Logs frames so far. */
+  /** The lines and gaps of all Logs frames so far. */
   const lines = () =>
     framesOf(Buffer.concat(transport.writes))
       .filter(({ kind }) => kind === Kind.Logs)
@@ -29,7 +29,7 @@ const setup = () => {
 }
 
 describe("LogForward", () => {
-  it("keeps what is logged before there is a parent, and sends it then", () => {
+  it("keeps lines that are logged before the session, and sends them when it begins", () => {
     const { forward, lines, link, log, transport } = setup()
     log("early")
     transport.settle()
@@ -51,7 +51,7 @@ describe("LogForward", () => {
     assert.strictEqual(transport.writes.length, 1)
   })
 
-  it("sends nothing while the connection is congested, loses the oldest lines of too many, and says how many", () => {
+  it("sends nothing while the connection is congested, drops the oldest lines beyond its limit, and reports their number", () => {
     const { forward, lines, link, log, transport } = setup()
     forward.open(link, undefined)
     transport.isCongested = true
@@ -81,7 +81,7 @@ describe("LogForward", () => {
     assert.deepStrictEqual(lines().slice(0, 3), [501, "an error", "line 501"])
   })
 
-  it("lets the loggers of the program run, and drops what they print [C135]", () => {
+  it("lets loggers of the program run, and does not send what they print [C135]", () => {
     const seen: Array<string> = []
     const printing = Logger.make(({ message }) => {
       seen.push(String(message))
@@ -100,7 +100,7 @@ describe("LogForward", () => {
     assert.deepStrictEqual([seen, printed], [["once"], ["by hand"]])
   })
 
-  it("sends a line in place of one whose values throw", () => {
+  it("replaces a line whose values throw by a line that says so", () => {
     const { forward, lines, link, transport } = setup()
     forward.open(link, undefined)
     const context = forward.around(Context.empty())
@@ -120,7 +120,7 @@ describe("LogForward", () => {
     assert.match(String(lines()[0]), /cannot be sent: Error: no keys/)
   })
 
-  it("is bounded by size as well", () => {
+  it("is bounded in bytes too", () => {
     const { forward, lines, link, log, transport } = setup()
     for (let i = 0; i < 200; i++) log(`${i} ${"x".repeat(8_000)}`)
     forward.open(link, undefined)
@@ -131,7 +131,7 @@ describe("LogForward", () => {
     assert.match(String(rest.at(-1)), /^199 /)
   })
 
-  it("leaves out what the parent does not want, also of what came before it said so", () => {
+  it("leaves out lines below the parent's level, also those from before the session", () => {
     const { forward, lines, link, log, transport } = setup()
     log("early")
     forward.open(link, "Warn")
@@ -140,7 +140,7 @@ describe("LogForward", () => {
     assert.deepStrictEqual(lines(), [])
   })
 
-  it("sends all that waits when it closes, congested or not", () => {
+  it("sends all waiting lines when it closes, even if the connection is congested", () => {
     const { forward, lines, link, log, transport } = setup()
     forward.open(link, undefined)
     transport.isCongested = true
@@ -152,7 +152,7 @@ describe("LogForward", () => {
     assert.deepStrictEqual(lines(), ["last"])
   })
 
-  it("gives what is unsent as text, for the end of a process", () => {
+  it("returns the unsent lines as text, for the end of a process", () => {
     const { forward, log } = setup()
     log("never sent")
     const [text, ...more] = forward.takeUnsent()
@@ -160,7 +160,7 @@ describe("LogForward", () => {
     assert.deepStrictEqual([more, forward.takeUnsent()], [[], []])
   })
 
-  it("gives a line of a hostile runner no prototype, however the key is hidden", () => {
+  it("gives no prototype to a line of a hostile runner, however its key is hidden", () => {
     const hidden = (key: string) => JSON.parse(`{${JSON.stringify(key)}: {"isAdmin": true}}`) as unknown
     const line = { level: "Info", at: 1, message: [hidden("__proto__"), hidden("__pro\u0000to__")] }
     const [decoded] = decodeLines(Buffer.from(JSON.stringify([line]))) as ReadonlyArray<LogLine>

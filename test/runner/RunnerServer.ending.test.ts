@@ -21,7 +21,7 @@ const size = Flame.fn("size", { payload: { size: Schema.Int }, success: Schema.U
 )
 const take = Flame.fn("take", { payload: Schema.Uint8Array }, () => Effect.void)
 
-/** A function that ends when the test lets it, and one whose finalizer does. */
+/** A function that ends when the test opens a latch, and a function whose finalizer waits for a latch. */
 const gated = Effect.gen(function* () {
   const gate = yield* Deferred.make<void>()
   const finalizer = yield* Deferred.make<void>()
@@ -54,7 +54,7 @@ const ended = (parent: ScriptedParent) =>
   })
 
 describe("the handshake of a runner", () => {
-  it.effect("compiles what its first calls need while its parent has not answered yet", () =>
+  it.effect("compiles the codecs of its functions while the parent has not answered yet", () =>
     Effect.gen(function* () {
       const fn = Flame.fn("slow to compile", { payload: { size: Schema.Int }, success: Schema.Int }, ({ size }) =>
         Effect.succeed(size)
@@ -66,7 +66,7 @@ describe("the handshake of a runner", () => {
     })
   )
 
-  it.effect("begins with who it is and what it serves", () =>
+  it.effect("begins with the runner's identity and its functions", () =>
     Effect.gen(function* () {
       const parent = yield* introduced([noop, size])
       const [hello, ...more] = parent.probe.messages
@@ -84,7 +84,7 @@ describe("the handshake of a runner", () => {
     })
   )
 
-  it.effect("holds for more functions than fit into a small frame", () =>
+  it.effect("has room for more functions than fit into a small frame", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: 2_000 }, (_, i) =>
         Flame.fn(`a function with quite a name ${i}`, {}, () => Effect.void)
@@ -97,7 +97,7 @@ describe("the handshake of a runner", () => {
     })
   )
 
-  it.effect("ends with the reason where its parent refuses it", () =>
+  it.effect("ends with the reason when the parent refuses the runner", () =>
     Effect.gen(function* () {
       const parent = yield* introduced([noop])
       const cause = new VersionMismatch({ what: "protocol", parent: "2", runner: "1" })
@@ -106,7 +106,7 @@ describe("the handshake of a runner", () => {
     })
   )
 
-  it.effect("is given up where its parent says nothing in time", () =>
+  it.effect("is given up when the parent does not answer in time", () =>
     Effect.gen(function* () {
       const silent = yield* introduced([noop], 10_000)
       yield* TestClock.adjust(9_999)
@@ -118,7 +118,7 @@ describe("the handshake of a runner", () => {
     })
   )
 
-  it.effect("has no deadline once it is let in", () =>
+  it.effect("has no deadline after the Welcome", () =>
     Effect.gen(function* () {
       const parent = yield* introduced([noop], 10_000)
       parent.welcome()
@@ -130,8 +130,8 @@ describe("the handshake of a runner", () => {
   )
 })
 
-describe("a drain", () => {
-  it.effect("of a runner without calls ends it at once", () =>
+describe("a drain of a runner", () => {
+  it.effect("without calls ends it at once", () =>
     Effect.gen(function* () {
       const parent = yield* session([noop])
       yield* parent.call(noop, undefined)
@@ -142,7 +142,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("lets calls end, and refuses new ones", () =>
+  it.effect("lets calls end, and refuses new calls", () =>
     Effect.gen(function* () {
       const { fn, log, open, openFinalizer } = yield* gated
       const parent = yield* session([fn, noop])
@@ -160,7 +160,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("interrupts what is left at the end of its budget, and gives finalizers time", () =>
+  it.effect("interrupts the remaining calls at the end of its budget, and gives finalizers time", () =>
     Effect.gen(function* () {
       const { fn, log, openFinalizer } = yield* gated
       const parent = yield* session([fn])
@@ -181,7 +181,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("leaves after cancelGrace what does not end, and does not say goodbye to it", () =>
+  it.effect("leaves calls that have not ended after cancelGrace, without a goodbye", () =>
     Effect.gen(function* () {
       const { fn, log } = yield* gated
       const parent = yield* session([fn, never], { cancelGrace: 3_000 })
@@ -202,7 +202,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("by the runner itself has its parent's budget", () =>
+  it.effect("that the runner starts itself has its parent's budget", () =>
     Effect.gen(function* () {
       const parent = yield* session([never], { drainTimeout: 7_000 })
       const id = parent.request(never, undefined)
@@ -217,7 +217,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("told again holds the budget that ends first, and is announced once", () =>
+  it.effect("requested again keeps the budget that ends first, and is announced once", () =>
     Effect.gen(function* () {
       const parent = yield* session([never])
       const id = parent.request(never, undefined)
@@ -234,7 +234,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("waits until large results have left, and at its end gives up what nobody reads", () =>
+  it.effect("waits until large results have left, and at its end gives up those that the parent does not read", () =>
     Effect.gen(function* () {
       for (const isRead of [true, false]) {
         const parent = yield* session([size], { cancelGrace: 3_000 })
@@ -257,7 +257,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("refuses a large Request that was on its way, and needs not wait for it", () =>
+  it.effect("refuses a large Request that is in transit, without waiting for it", () =>
     Effect.gen(function* () {
       const { fn, log, open, openFinalizer } = yield* gated
       const parent = yield* session([fn, take])
@@ -271,7 +271,7 @@ describe("a drain", () => {
     })
   )
 
-  it.effect("inside of a function's first steps waits for that function", () =>
+  it.effect("requested by a function in its first turn waits for that function", () =>
     Effect.gen(function* () {
       const drain: { now: () => void } = { now: () => {} }
       const last = Flame.fn("last", { success: Schema.String }, () =>
@@ -308,7 +308,7 @@ describe("abort", () => {
     })
   )
 
-  it.effect("does not wait for the budget of a drain before it", () =>
+  it.effect("does not wait for the budget of a drain that has begun", () =>
     Effect.gen(function* () {
       const parent = yield* session([never])
       parent.request(never, undefined)
@@ -322,7 +322,7 @@ describe("abort", () => {
     })
   )
 
-  it.effect("before it was let in ends at once", () =>
+  it.effect("before the Welcome ends the runner at once", () =>
     Effect.gen(function* () {
       const parent = yield* introduced([noop])
       const abort = yield* Effect.forkChild(parent.server.abort)
@@ -333,8 +333,8 @@ describe("abort", () => {
   )
 })
 
-describe("the loss of its session", () => {
-  it.effect("ends a runner without calls at once", () =>
+describe("a runner whose session is lost", () => {
+  it.effect("ends at once if it has no calls", () =>
     Effect.gen(function* () {
       const parent = yield* session([noop])
       yield* parent.call(noop, undefined)
@@ -359,7 +359,7 @@ describe("the loss of its session", () => {
     })
   )
 
-  it.effect("waits for them no longer than cancelGrace", () =>
+  it.effect("waits for finalizers at most cancelGrace", () =>
     Effect.gen(function* () {
       const { fn, log } = yield* gated
       const parent = yield* session([fn], { cancelGrace: 4_000 })
@@ -377,7 +377,7 @@ describe("the loss of its session", () => {
   )
 })
 
-describe("a runner ends its session, and says so, where its parent sends", () => {
+describe("a runner ends its session with the reason when its parent sends", () => {
   const request = (index: number) => Buffer.from(encodeHead(index, undefined, undefined, undefined))
   const cases: ReadonlyArray<readonly [string, ReadonlyArray<Buffer>, RegExp]> = [
     [
@@ -461,7 +461,7 @@ describe("a runner ends its session, and says so, where its parent sends", () =>
   )
 })
 
-describe("a refusal that cannot be read", () => {
+describe("a Refuse frame that cannot be read", () => {
   it.effect("still ends the runner with a failure", () =>
     Effect.gen(function* () {
       for (const body of [

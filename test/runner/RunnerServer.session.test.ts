@@ -14,7 +14,7 @@ import { int, noise } from "../wire/kit.ts"
 import { socketPair, until } from "../wire/network/sockets.ts"
 import { terms } from "./ScriptedParent.ts"
 
-/** Gives what it is given, turned around, after so many milliseconds. */
+/** Returns its payload reversed, after that many milliseconds. */
 const turned = Flame.fn(
   "turned",
   { payload: { bytes: Schema.Uint8Array, millis: Schema.Int, size: Schema.Int }, success: Schema.Uint8Array },
@@ -47,7 +47,7 @@ class StressCall implements RunnerCall {
   }
 }
 
-/** Both ends, as pool and runner have them. */
+/** Both ends of a session, as the pool and the runner make them. */
 const both = (parents: Transport, runners: Transport) =>
   Effect.gen(function* () {
     const server = new RunnerServer({
@@ -107,7 +107,7 @@ const check = (seed: number, parents: Transport, runners: Transport) =>
     }
     const interrupted = calls.filter(({ finals }) => finals[0] === "Interrupted")
     assert.isAbove(interrupted.length, 5)
-    // ids were used again, and nothing is held
+    // Ids were reused, and none is held.
     assert.isBelow(handle.calls.length, 65)
     assert.isTrue(handle.calls.every((call) => call === undefined))
     for (let id = 0; id < 65; id++) {
@@ -123,12 +123,12 @@ const check = (seed: number, parents: Transport, runners: Transport) =>
   }).pipe(Effect.catchDefect((defect) => Effect.die(new Error(`seed ${seed}: ${String(defect)}`, { cause: defect }))))
 
 describe("parent and runner together", () => {
-  it.live("answer every one of many calls of any size once, cancelled ones too, in memory", () =>
+  it.live("answer each of many calls of any size once, cancelled ones too, in memory", () =>
     Effect.forEach([1, 2], (seed) => check(seed, ...memoryPair()))
   )
 
   for (const kind of ["unix", "tcp"] as const) {
-    it.live(`answer every one of them over ${kind}`, () =>
+    it.live(`answer each of many calls once over ${kind}`, () =>
       Effect.forEach([4, 5], (seed) =>
         Effect.scoped(
           Effect.gen(function* () {
@@ -140,7 +140,7 @@ describe("parent and runner together", () => {
     )
   }
 
-  it.live("lose each other in the middle of everything, and hold nothing", () =>
+  it.live("hold nothing after they lost each other amid calls", () =>
     Effect.gen(function* () {
       for (const seed of [6, 7, 8, 9]) {
         const [near, far] = yield* socketPair("unix")

@@ -24,11 +24,11 @@ const size = Flame.fn("size", { payload: { size: Schema.Int }, success: Schema.U
   Effect.succeed(noise(size, 1))
 )
 
-/** A function that does what the test wants. */
+/** A function that runs the effect of the test. */
 const doing = <R = never>(effect: Effect.Effect<unknown, TooHeavy, R>) =>
   Flame.fn("doing", { success: Schema.Json, error: TooHeavy }, () => effect as Effect.Effect<Schema.Json, TooHeavy, R>)
 
-/** The one final frame of the one call of that function. */
+/** The single final frame of one call of that function. */
 const finalOf = <R = never>(effect: Effect.Effect<unknown, TooHeavy, R>) =>
   Effect.gen(function* () {
     const fn = doing(effect)
@@ -39,14 +39,14 @@ const finalOf = <R = never>(effect: Effect.Effect<unknown, TooHeavy, R>) =>
     return final
   })
 
-/** Name and message of what a Defect frame says. */
+/** Name and message of a Defect frame. */
 const defect = ({ kind, value }: { readonly kind: string; readonly value?: unknown }) => {
   const { message, name } = value as { readonly message: string; readonly name: string }
   return { kind, message, name }
 }
 
 describe("a function on its runner", () => {
-  it.effect("gives what it succeeds with", () =>
+  it.effect("answers with its success value", () =>
     Effect.gen(function* () {
       const parent = yield* session([double, bytes])
       assert.deepStrictEqual(yield* parent.call(double, { n: 21 }), { kind: "Success", value: 42 })
@@ -57,7 +57,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("says how long it ran where that is asked, right before its final frame, and nowhere else", () =>
+  it.effect("reports its run time if the call asks for it, right before the final frame only", () =>
     Effect.gen(function* () {
       const parent = yield* session([bytes, double])
       const kinds = () => parent.probe.messages.map(({ id, kind }) => [kind, id])
@@ -78,7 +78,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("takes and gives large values", () =>
+  it.effect("receives and returns large values", () =>
     Effect.gen(function* () {
       const parent = yield* session([bytes])
       const { kind, value } = yield* parent.call(bytes, noise(3_000_000, 1))
@@ -103,7 +103,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("dies where its code throws before it gives an Effect, or gives none", () =>
+  it.effect("dies when its code throws before it returns an Effect, or returns something else", () =>
     Effect.gen(function* () {
       const throwing = Flame.fn("throwing", {}, () => {
         throw new Error("thrown")
@@ -120,7 +120,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("dies where it dies and fails at once", () =>
+  it.effect("reports the defect when it fails and dies at once", () =>
     Effect.gen(function* () {
       const both = Effect.failCause(
         Cause.combine(Cause.fail(new TooHeavy({ limit: 1 })), Cause.die(new Error("worse")))
@@ -129,7 +129,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("dies of a value that its schema does not fit, and of a payload that cannot be read", () =>
+  it.effect("dies when its result does not fit its schema, or its payload cannot be read", () =>
     Effect.gen(function* () {
       const lying = Flame.fn("lying", { success: Schema.Int }, () => Effect.succeed("text" as unknown as number))
       const parent = yield* session([lying, double])
@@ -146,7 +146,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("that interrupts itself has died: nobody else did it", () =>
+  it.effect("that interrupts itself has died, because nothing else interrupted it", () =>
     Effect.gen(function* () {
       for (const self of [Effect.interrupt, Effect.flatMap(Effect.yieldNow, () => Effect.interrupt)]) {
         assert.deepStrictEqual(defect(yield* finalOf(self)), {
@@ -158,7 +158,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("runs beside others, each with its own payload and answer", () =>
+  it.effect("runs concurrently with others, each with its own payload and answer", () =>
     Effect.gen(function* () {
       const slow = Flame.fn("slow", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) =>
         Effect.as(Effect.sleep(1_000 - n), n)
@@ -175,7 +175,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("dies alone: its neighbours go on", () =>
+  it.effect("that dies does not affect the others", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const fn = doing(Effect.as(Deferred.await(gate), "fine"))
@@ -188,7 +188,7 @@ describe("a function on its runner", () => {
     })
   )
 
-  it.effect("is refused a result larger than its parent takes, with both sizes", () =>
+  it.effect("fails with both sizes when its result is larger than its parent accepts", () =>
     Effect.gen(function* () {
       const parent = yield* session([size], { maxResult: 100_000 })
       assert.strictEqual((yield* parent.call(size, { size: 100_000 })).kind, "Success")
@@ -201,7 +201,7 @@ describe("a function on its runner", () => {
 })
 
 describe("the Scope of a function", () => {
-  it.effect("closes before its answer is told", () =>
+  it.effect("closes before the answer is sent", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const log: Array<string> = []
@@ -228,7 +228,7 @@ describe("the Scope of a function", () => {
     })
   )
 
-  it.effect("is its own", () =>
+  it.effect("belongs to one call alone", () =>
     Effect.gen(function* () {
       const scopes = new Set<unknown>()
       const fn = doing(Effect.map(Effect.scope, (scope) => scopes.add(scope).size))
@@ -238,7 +238,7 @@ describe("the Scope of a function", () => {
     })
   )
 
-  it.effect("tells the finalizers how the function ended", () =>
+  it.effect("passes the exit of the function to its finalizers", () =>
     Effect.gen(function* () {
       const exits: Array<string> = []
       const noting = Effect.addFinalizer((exit) => Effect.sync(() => exits.push(exit._tag)))
@@ -248,7 +248,7 @@ describe("the Scope of a function", () => {
     })
   )
 
-  it.effect("makes a success a defect where a finalizer dies, and leaves a failure what it was", () =>
+  it.effect("turns a success into a defect when a finalizer dies, and keeps a failure as it is", () =>
     Effect.gen(function* () {
       const dying = Effect.addFinalizer(() => Effect.die(new Error("finalizer")))
       assert.deepStrictEqual(defect(yield* finalOf(dying)).message, "finalizer")
@@ -261,15 +261,15 @@ describe("the Scope of a function", () => {
 class Ffmpeg extends Context.Service<Ffmpeg, { readonly version: string }>()("test/Ffmpeg") {}
 const Tenant = Context.Reference<string>("test/RunnerServer/Tenant", { defaultValue: () => "nobody" })
 
-describe("what a function finds on its runner", () => {
-  it.effect("is the services of its runner", () =>
+describe("the context of a function on its runner", () => {
+  it.effect("has the services of its runner", () =>
     finalOf(Effect.map(Ffmpeg, ({ version }) => version)).pipe(
       Effect.provideService(Ffmpeg, { version: "7.1" }),
       Effect.map((final) => assert.deepStrictEqual(final, { kind: "Success", value: "7.1" }))
     )
   )
 
-  it.effect("is where it runs", () =>
+  it.effect("has the runner that it runs on", () =>
     Effect.gen(function* () {
       const final = yield* finalOf(
         Effect.map(Current, ({ id, parent, pool, remaining }) => [id, pool, parent, remaining ?? null])
@@ -278,7 +278,7 @@ describe("what a function finds on its runner", () => {
     })
   )
 
-  it.effect("is what remains of its budget, down to nothing", () =>
+  it.effect("has the remaining budget, down to zero", () =>
     Effect.gen(function* () {
       const fn = doing(
         Effect.gen(function* () {
@@ -300,7 +300,7 @@ describe("what a function finds on its runner", () => {
     })
   )
 
-  it.effect("is the caller's log annotations beside the runner's own, and its minimum log level", () =>
+  it.effect("has the caller's log annotations beside the runner's own, and the caller's minimum log level", () =>
     Effect.gen(function* () {
       const fn = doing(
         Effect.gen(function* () {
@@ -311,12 +311,12 @@ describe("what a function finds on its runner", () => {
       const extras = { annotations: { user: "ann", where: "caller" }, level: "Debug" } as const
       const { value } = yield* parent.call(fn, undefined, { extras })
       assert.deepStrictEqual(value, [{ runner: "own", user: "ann", where: "caller" }, "Debug"])
-      // nothing of it is left to the next call
+      // The next call has none of them.
       assert.deepStrictEqual((yield* parent.call(fn, undefined)).value, [{ runner: "own", where: "runner" }, "Info"])
     }).pipe(Effect.annotateLogs({ runner: "own", where: "runner" }))
   )
 
-  it.effect("is the References that are propagated; unknown ones are left out", () =>
+  it.effect("has the propagated References, without unknown ones", () =>
     Effect.gen(function* () {
       Flame.propagate(Tenant, Schema.String)
       const fn = doing(Tenant)
@@ -329,7 +329,7 @@ describe("what a function finds on its runner", () => {
     })
   )
 
-  it.effect("is the caller's span as its parent", () =>
+  it.effect("has the caller's span as the parent span", () =>
     Effect.gen(function* () {
       const span = { traceId: "0123456789abcdef".repeat(2), spanId: "fedcba9876543210", sampled: true }
       const fn = doing(Effect.map(Effect.orDie(Effect.currentParentSpan), ({ spanId, traceId }) => [traceId, spanId]))
@@ -338,7 +338,7 @@ describe("what a function finds on its runner", () => {
     })
   )
 
-  it.effect("is a span of its own below the caller's, where a tracer is installed", () => {
+  it.effect("has a span of its own below the caller's, if a tracer is installed", () => {
     const spans: Array<Tracer.Span> = []
     const tracer = Tracer.make({
       span: (options) => {
@@ -402,7 +402,7 @@ describe("codecs that need services or suspend", () => {
   )
   const withFfmpeg = Effect.provideService(Ffmpeg, { version: "7.1" })
 
-  it.effect("work for a payload, which waits for them", () =>
+  it.effect("decode a payload, and the function waits for it", () =>
     Effect.gen(function* () {
       const parent = yield* session([hear])
       const ids = [1, 2].map((n) => parent.request(hear, { word: `hi ${n}` }))
@@ -417,7 +417,7 @@ describe("codecs that need services or suspend", () => {
     }).pipe(withFfmpeg)
   )
 
-  it.effect("work for a success and for an error", () =>
+  it.effect("encode a success and an error", () =>
     Effect.gen(function* () {
       const parent = yield* session([speak])
       for (const fails of [false, true]) {
@@ -447,7 +447,7 @@ describe("codecs that need services or suspend", () => {
     }).pipe(withFfmpeg)
   )
 
-  it.effect("die with what they fail with", () =>
+  it.effect("fail the call with a defect when they fail", () =>
     Effect.gen(function* () {
       const Never = Schema.String.pipe(
         Schema.decodeTo(Schema.String, {
@@ -467,7 +467,7 @@ describe("codecs that need services or suspend", () => {
 })
 
 describe("a cancel", () => {
-  it.effect("interrupts the function and is acknowledged when its finalizers have run", () =>
+  it.effect("interrupts the function and is acknowledged after its finalizers", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const log: Array<string> = []
@@ -489,7 +489,7 @@ describe("a cancel", () => {
       parent.cancel(id)
       yield* settled
       assert.deepStrictEqual([log, parent.finals(id)], [["started", "interrupted"], []])
-      // a second one changes nothing
+      // A second cancel changes nothing.
       parent.cancel(id)
       yield* Deferred.succeed(gate, undefined)
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
@@ -499,7 +499,7 @@ describe("a cancel", () => {
     })
   )
 
-  it.effect("in the turn of its Request stops it too", () =>
+  it.effect("in the turn of its Request stops the call too", () =>
     Effect.gen(function* () {
       const fn = doing(Effect.never)
       const parent = yield* session([fn])
@@ -509,7 +509,7 @@ describe("a cancel", () => {
     })
   )
 
-  it.effect("of a function that ends all the same gives nothing but the acknowledgement", () =>
+  it.effect("of a function that succeeds all the same gets only the acknowledgement", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const fn = doing(Effect.uninterruptible(Effect.as(Deferred.await(gate), "unwanted")))
@@ -524,7 +524,7 @@ describe("a cancel", () => {
     })
   )
 
-  it.effect("that crosses the answer gets no second one", () =>
+  it.effect("that crosses the answer in transit gets no second answer", () =>
     Effect.gen(function* () {
       const parent = yield* session([double])
       const id = parent.request(double, { n: 1 })
@@ -536,29 +536,29 @@ describe("a cancel", () => {
     })
   )
 
-  it.effect("of a large Request that has not come whole keeps it from running", () =>
+  it.effect("of a large Request that has not arrived whole keeps the call from running", () =>
     Effect.gen(function* () {
       let ran = 0
       const fn = Flame.fn("large", { payload: Schema.Uint8Array }, () => Effect.sync(() => void ran++))
       const parent = yield* session([fn])
-      // a runner that does not read yet gives no more credit
+      // A runner that does not read gives no further credit.
       const id = parent.request(fn, noise(8_000_000, 1))
       for (let i = 0; i < 4; i++) yield* Effect.promise(() => Promise.resolve())
       parent.cancel(id)
       assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
       assert.strictEqual(ran, 0)
-      // and its id may be used again
+      // The id may be used again.
       yield* parent.call(fn, noise(100_000, 2), { id })
       yield* when(() => ran === 1)
       assert.deepStrictEqual(parent.probe.closed, [])
     })
   )
 
-  it.effect("of a large result that is still leaving ends it", () =>
+  it.effect("of a large result that is in transit ends the transfer", () =>
     Effect.gen(function* () {
       const parent = yield* session([size])
       const id = parent.request(size, { size: 8_000_000 })
-      // a parent that does not read gives no credit
+      // A parent that does not read gives no credit.
       parent.transport.freeze(true)
       yield* settled
       parent.cancel(id)

@@ -1,4 +1,4 @@
-/** A parent whose every word a test says itself, over a pipe in memory; and what its runner says, decoded. */
+/** A parent whose frames a test sends one by one, over a pipe in memory. Decodes the frames of its runner. */
 import * as Effect from "effect/Effect"
 import * as Deferred from "effect/Deferred"
 import type { BootFailure } from "../../src/error/BootFailure.ts"
@@ -28,7 +28,7 @@ export interface RequestOptions {
   readonly extras?: Extras
 }
 
-/** What a final frame says: its kind, and the value, error, or JSON in it. */
+/** The decoded final frame of a call: its kind, and its value, error or JSON. */
 export interface Final {
   readonly kind: string
   readonly value?: unknown
@@ -62,7 +62,7 @@ export class ScriptedParent {
     return this.probe.link
   }
 
-  /** Kinds of all frames that came, in order. */
+  /** Kinds of all frames received, in order. */
   get heard(): ReadonlyArray<string> {
     return this.probe.messages.map(({ kind }) => kindName(kind))
   }
@@ -71,7 +71,7 @@ export class ScriptedParent {
     this.link.send(Kind.Welcome, 0, none, json({ ...terms, ...changes }))
   }
 
-  /** Asks for a function; gives the id of the call. */
+  /** Sends a Request. Returns the id of the call. */
   request(fn: AnyImplemented, payload: unknown, options: RequestOptions = {}): number {
     const id = options.id ?? ++this.lastId
     const head = encodeHead(this.functions.indexOf(fn), options.budget, options.span, options.extras, options.isTimed)
@@ -90,7 +90,7 @@ export class ScriptedParent {
     this.link.control(Kind.Drain, 0, u32(budget))
   }
 
-  /** Final frames of a call that have come so far. */
+  /** The final frames of a call so far. */
   finals(id: number): ReadonlyArray<Message> {
     return this.probe.messages.filter((message) => message.id === id && isFinal(message.kind))
   }
@@ -121,12 +121,12 @@ export class ScriptedParent {
     })
   }
 
-  /** Asks and waits. */
+  /** Sends a Request and waits for the final frame. */
   call(fn: AnyImplemented, payload: unknown, options?: RequestOptions): Effect.Effect<Final> {
     return Effect.suspend(() => this.final(this.request(fn, payload, options)))
   }
 
-  /** Completes as the runner's session does. */
+  /** Completes with the runner's session. */
   get done(): Effect.Effect<void, BootFailure> {
     return Deferred.await(this.server.done)
   }
@@ -139,12 +139,12 @@ export class ScriptedParent {
 /** Lets the event loop turn until the condition holds. */
 export const when = (condition: () => boolean): Effect.Effect<void> => Effect.promise(() => until(condition))
 
-/** Lets everything run that is due, fibers included. */
+/** Runs everything that is due, fibers included. */
 export const settled: Effect.Effect<void> = Effect.promise(async () => {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 })
 
-/** A runner that has introduced itself, with the context of the test, and waits so many milliseconds to be let in. */
+/** A runner that has sent Hello, with the context of the test. It waits that many milliseconds for Welcome. */
 export const introduced = <R = never>(
   functions: ReadonlyArray<AnyImplemented>,
   patience?: number
@@ -158,7 +158,7 @@ export const introduced = <R = never>(
     })
   )
 
-/** A runner that has been let in. */
+/** A runner that has got Welcome. */
 export const session = <R = never>(
   functions: ReadonlyArray<AnyImplemented>,
   changes?: Partial<Welcome>

@@ -1,4 +1,4 @@
-/** One call on its runner, when code of the program throws or when its result cannot be sent. */
+/** Tests of one call on its runner when code of the program throws, or when its result cannot be sent. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ class Failed extends Schema.TaggedError<Failed>()("Failed", {
 
 const one = Flame.fn("one", { success: Schema.Int }, () => Effect.succeed(1))
 
-/** The defect of a call of the function, after which the session serves another call. */
+/** The defect of a call of the function. Checks that the session serves another call afterwards. */
 const defectOf = (fn: Parameters<typeof session>[0][number], tracer?: Tracer.Tracer) =>
   Effect.gen(function* () {
     const starting = session([fn, one])
@@ -54,7 +54,7 @@ it.effect(
     })
 )
 
-it.effect("of two defects both cross [C125]", () =>
+it.effect("two defects of one call both cross [C125]", () =>
   Effect.gen(function* () {
     const fn = Flame.fn("twice", {}, () =>
       Effect.andThen(
@@ -68,7 +68,7 @@ it.effect("of two defects both cross [C125]", () =>
   })
 )
 
-it.effect("a result that cannot be laid out fails its call before the function runs [C126]", () =>
+it.effect("a function whose result schema has no layout fails its call before it runs [C126]", () =>
   Effect.gen(function* () {
     let runs = 0
     const fn = Flame.fn("bare", { success: Schema.String }, () => Effect.sync(() => `${runs++}`))
@@ -83,7 +83,7 @@ it.effect("a result that cannot be laid out fails its call before the function r
 )
 
 for (const when of ["begins", "ends"] as const) {
-  it.effect(`a tracer that throws as a span ${when} ends the one call with its error [C127]`, () =>
+  it.effect(`a tracer that throws as a span ${when} ends only that call, with its error [C127]`, () =>
     Effect.gen(function* () {
       const fault = () => {
         throw new RangeError(`as it ${when}`)
@@ -103,7 +103,7 @@ for (const when of ["begins", "ends"] as const) {
   )
 }
 
-it.effect("a store of AsyncLocalStorage that a call enters is not seen by the next call [C128]", () =>
+it.effect("a store that one call enters in AsyncLocalStorage is not seen by the next call [C128]", () =>
   Effect.gen(function* () {
     const storage = new AsyncLocalStorage<string>()
     const enter = Flame.fn("enter", {}, () => Effect.sync(() => storage.enterWith("alice")))
@@ -115,7 +115,7 @@ it.effect("a store of AsyncLocalStorage that a call enters is not seen by the ne
   })
 )
 
-it.effect("a typed error stays what it is when a tracer ends its span [C127]", () =>
+it.effect("a typed error is still sent when the tracer throws at the end of its span [C127]", () =>
   Effect.gen(function* () {
     const ends: Array<string> = []
     const tracer = Tracer.make({
@@ -131,7 +131,7 @@ it.effect("a typed error stays what it is when a tracer ends its span [C127]", (
   })
 )
 
-it.effect("a call that is a channel is told that its runner drains, by its parent or by a signal [C137]", () =>
+it.effect("a streaming call is told that its runner drains, by its parent or by a signal [C137]", () =>
   Effect.gen(function* () {
     let told = 0
     const endless = Flame.fn("endless", { success: Schema.Uint8Array, stream: true }, () => Stream.never)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { after, type SessionEvent, type SessionPhase } from "../../src/runner/SessionPhase.ts"
 
-/** The phase at the end of a sequence of events, from an open session. */
+/** The phase after a sequence of events, from an open session. */
 const path = (...events: ReadonlyArray<SessionEvent>): SessionPhase =>
   events.reduce<SessionPhase>((phase, event) => after(phase, event) ?? phase, "open")
 
@@ -16,11 +16,11 @@ describe("the phase of a session", () => {
     assert.strictEqual(path(...events), phase)
   })
 
-  it("has one cancelGrace: a link that closes after it gives no second one", () => {
+  it("has one cancelGrace: a link that closes after it starts no second one", () => {
     assert.isUndefined(after(path("drain", "budgetOver", "graceOver"), "linkClosed"))
   })
 
-  it("leaves nothing before it is told to go, and says no goodbye on a closed link", () => {
+  it("does not leave before a drain, and sends no goodbye on a closed link", () => {
     assert.strictEqual(path("idle"), "open")
     assert.strictEqual(path("linkClosed", "drain", "idle"), "closed")
   })

@@ -26,7 +26,7 @@ describe("SchemaLayout", () => {
     )
   })
 
-  it("cuts what is long, and still sees all of it", () => {
+  it("cuts a long description, and the fingerprint still covers all of it", () => {
     const wide = (last: Schema.Top) =>
       Schema.Struct({
         ...Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`field${i}`, Schema.String])),
@@ -77,7 +77,7 @@ describe("SchemaLayout", () => {
     ["an enum", Schema.Enum({ A: "a" } as const), Schema.Enum({ A: "b" } as const)],
     ["a template", Schema.TemplateLiteral(["a", Schema.Number]), Schema.TemplateLiteral(["b", Schema.Number])]
   ]
-  it.each(changes)("tells apart: %s", (_, a, b) => assert.notStrictEqual(fingerprint(a), fingerprint(b)))
+  it.each(changes)("distinguishes: %s", (_, a, b) => assert.notStrictEqual(fingerprint(a), fingerprint(b)))
 
   class One extends Schema.Class<One>("app/One")(base) {}
   const Other = class extends Schema.Class<One>("app/One")(base) {}
@@ -91,9 +91,9 @@ describe("SchemaLayout", () => {
     ],
     ["names in code", One, Other]
   ]
-  it.each(same)("does not mind: %s", (_, a, b) => assert.strictEqual(fingerprint(a), fingerprint(b)))
+  it.each(same)("does not distinguish: %s", (_, a, b) => assert.strictEqual(fingerprint(a), fingerprint(b)))
 
-  it("ends for schemas that refer to themselves, and tells them apart", () => {
+  it("terminates for recursive schemas, and distinguishes them", () => {
     interface Tree<A> {
       readonly value: A
       readonly children: ReadonlyArray<Tree<A>>
@@ -107,13 +107,13 @@ describe("SchemaLayout", () => {
     assert.notStrictEqual(fingerprint(tree(Schema.Number)), fingerprint(tree(Schema.String)))
   })
 
-  it("costs a schema that shares its parts once for each part", () => {
+  it("visits each part of a schema with shared parts once", () => {
     let schema: Schema.Top = Schema.String
     for (let i = 0; i < 60; i++) schema = Schema.Struct({ left: schema, right: schema })
     assert.isString(fingerprint(schema))
   })
 
-  it("costs schemas that refer to each other once for each", () => {
+  it("visits schemas that refer to each other once each", () => {
     const all: Array<Schema.Codec<unknown>> = []
     for (let i = 0; i < 24; i++) {
       const fields = Array.from({ length: 24 }, (_, j) => [`f${j}`, Schema.suspend(() => all[j]!)] as const)

@@ -19,15 +19,15 @@ describe("texts that a message repeats", () => {
     }))
     const bytes = codec.encode(lines)
     assert.deepStrictEqual(codec.decode(bytes, false), lines)
-    // an index for each text, a tag and two bytes for most numbers
+    // An index for each text, a tag, and two bytes for most numbers.
     assert.isBelow(bytes.length, 6 * 1000)
   })
 
-  it("arrive whatever they hold, also where many of them share a slot [C320]", () => {
+  it("arrive with any content, also when many of them share a slot [C320]", () => {
     const codec = codecOf(Schema.Array(Schema.String))
     const half = "\ud800".repeat(5)
     const kinds = ["", "ab", "abc", "größe", "日本語", half, "x".repeat(256), "y".repeat(257), "é".repeat(200)]
-    // texts that differ in a character that the slot does not depend on
+    // Texts that differ in a character on which the slot does not depend.
     const alike = Array.from({ length: 26 }, (_, i) => `a${String.fromCharCode(97 + i)}${"m".repeat(100)}yz`)
     const texts = [...kinds, ...alike, ...kinds, ...alike, ...alike.toReversed(), ...kinds]
     assert.deepStrictEqual(codec.decode(codec.encode(texts), false), texts)
@@ -43,7 +43,7 @@ describe("texts that a message repeats", () => {
     }
   })
 
-  it("of a message that was refused are not in the next one [C320]", () => {
+  it("of a message that was refused do not appear in the next message [C320]", () => {
     const codec = codecOf(Schema.Array(Schema.String))
     assert.throws(() => codec.encode(["repeated", "repeated", 1]), CodecError)
     const bytes = codec.encode(["repeated", "another"])
@@ -51,11 +51,11 @@ describe("texts that a message repeats", () => {
     assert.deepStrictEqual(codecOf(Schema.String).decode(codecOf(Schema.String).encode("repeated"), false), "repeated")
   })
 
-  it("cost their receiver their whole length each time, on both sides [C320]", () => {
+  it("count with their whole length each time, on both sides [C320]", () => {
     const text = "x".repeat(200)
     const maxValue = 100 * 250
     const codec = codecOf(Schema.Array(Schema.String), maxValue)
-    // 200 bytes of text and 32 for each value
+    // 200 bytes of text, and 32 bytes for each value.
     const fitting = Math.floor((maxValue - 32) / 232)
     const bytes = codec.encode(Array.from({ length: fitting }, () => text))
     assert.lengthOf(codec.decode(bytes, false) as ReadonlyArray<string>, fitting)
@@ -65,9 +65,10 @@ describe("texts that a message repeats", () => {
     assert.throws(() => codec.decode(wide, false), /larger than the maxValue/)
   })
 
-  it("that did not come are refused [C320]", () => {
+  it("that were not sent are refused [C320]", () => {
     const array = codecOf(Schema.Array(Schema.String))
-    // two texts: "abc", and the one with index 1; then the one with index 2, and one in a message without rows
+    // First two texts: "abc", and the text with index 1. Then the text with index 2, and a text in a message without
+    // rows.
     assert.deepStrictEqual(array.decode(Buffer.from([2, 6, 97, 98, 99, 3]), false), ["abc", "abc"])
     assert.throws(() => array.decode(Buffer.from([2, 6, 97, 98, 99, 5]), false), /repeats one that did not come/)
     assert.throws(() => array.decode(Buffer.from([2, 3, 6, 97, 98, 99]), false), /repeats one that did not come/)
@@ -77,7 +78,7 @@ describe("texts that a message repeats", () => {
 })
 
 describe("SentTexts", () => {
-  it("gives a text an index, and forgets all of them [C320]", () => {
+  it("gives a text an index, and forgets all texts [C320]", () => {
     const texts = new SentTexts()
     assert.deepStrictEqual([texts.indexOf("one"), texts.indexOf("three"), texts.indexOf("one")], [0, 0, 1])
     assert.strictEqual(texts.indexOf("three"), 2)

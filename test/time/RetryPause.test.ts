@@ -4,7 +4,7 @@ import { pauseAfter } from "../../src/time/RetryPause.ts"
 describe("the pause before another try", () => {
   const pauses = { first: 200, longest: 5_000 }
 
-  it("doubles with each failure up to the longest, of which jitter takes away up to a half", () => {
+  it("doubles with each failure up to its maximum, less a random part of up to a half", () => {
     const failures = [1, 2, 3, 4, 5, 6, 7, 2_000]
     assert.deepStrictEqual(
       failures.map((count) => pauseAfter(count, pauses, 1)),

@@ -13,7 +13,7 @@ const throwing = Object.defineProperty({ requestId: "r1" }, "bad", {
   }
 })
 
-/** The annotations of a call as its function has them. */
+/** The annotations of a call as its function sees them. */
 const crossed = (annotations: Readonly<Record<string, unknown>>) =>
   decodeHead(Buffer.from(encodeHead(1, undefined, undefined, { annotations })))?.extras?.annotations
 
@@ -28,12 +28,12 @@ describe("log annotations [C133]", () => {
     assert.deepStrictEqual(crossed(annotations), { ...expected, "flame.dropped": dropped })
   })
 
-  it("of a call cross as text where JSON has no word for them", () => {
+  it("of a call cross as text if JSON cannot hold them", () => {
     const tag = () => 1
     assert.deepStrictEqual(crossed({ id: 10n, tag }), { id: "10n", tag: String(tag) })
   })
 
-  it("of a line of the log stay with it, also when the line is cut", () => {
+  it("of a log line stay with the line, also when the line is cut", () => {
     const annotations = { requestId: "r1", o: cyclic }
     const line = { level: "Info" as const, at: 1, message: ["hi"], annotations }
     const kept = { requestId: "r1", "flame.dropped": "o" }
@@ -42,7 +42,7 @@ describe("log annotations [C133]", () => {
     assert.deepStrictEqual(cut.annotations, kept as never)
   })
 
-  it("are left out largest first", () => {
+  it("that do not fit are left out, largest first", () => {
     const kept = fitting({ a: "x".repeat(500), b: "x".repeat(3_000), c: "x".repeat(600) }, 2_048)
     assert.deepStrictEqual(Object.keys(kept), ["a", "c", "flame.dropped"])
   })

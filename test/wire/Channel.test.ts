@@ -16,14 +16,14 @@ interface End {
   readonly channel: Channel
   readonly link: Link
   readonly got: Array<Buffer>
-  /** Violations that ended the session. */
+  /** The violations that ended the session. */
   readonly closed: Array<string | undefined>
   ready: number
-  /** Uses up what has come. */
+  /** Uses all messages that have arrived. */
   readonly use: () => void
 }
 
-/** One end of a channel that keeps what comes until it is told to use it. */
+/** An end of a channel that keeps messages until the test uses them. */
 const end = (transport: Transport, side: "parent" | "runner", options: { readonly limit?: number } = {}): End => {
   const got: Array<Buffer> = []
   const closed: Array<string | undefined> = []
@@ -66,7 +66,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 const framed = (message: Uint8Array) => Buffer.concat([lengthOf(message.length), message])
 const total = (messages: ReadonlyArray<Buffer>) => messages.reduce((sum, { length }) => sum + length, 0)
 
-describe("Channel", () => {
+describe("a channel", () => {
   it("carries messages of all sizes both ways, in order", async () => {
     const [parent, runner] = pair()
     const sizes = [0, 1, 127, 128, 0, 8_191, 8_192, 8_193, 16_384, 16_385, 32_768, 300_000, 5, 2_000_000, 0]
@@ -87,7 +87,7 @@ describe("Channel", () => {
     assert.deepStrictEqual(runner.got, parent.got)
   })
 
-  it("lets its sender be no further ahead than the window, and go on when messages are used", async () => {
+  it("lets its sender be ahead by at most the window, and to go on when messages are used", async () => {
     const [parent, runner] = pair()
     const message = noise(1_000, 1)
     let sent = 0
@@ -96,7 +96,7 @@ describe("Channel", () => {
     await settled()
     assert.isAtMost(total(parent.got), 128 * KiB)
     assert.isAtLeast(total(parent.got), 126 * KiB)
-    // what was sent beyond it waits at the sender, which was told so
+    // The rest waits at the sender, which was told to wait.
     assert.isAtMost(sent * 1_000, (128 + 66) * KiB)
     assert.strictEqual(runner.ready, 0)
     parent.use()
@@ -106,7 +106,7 @@ describe("Channel", () => {
     assert.lengthOf(parent.got, sent + 1)
   })
 
-  it("grows its window while its user keeps up and nothing comes beside, and not otherwise", async () => {
+  it("grows its window only while its user keeps up and nothing else arrives", async () => {
     const ahead = async (beside: boolean) => {
       const [parent, runner] = pair()
       const message = noise(4_000, 1)
@@ -127,7 +127,7 @@ describe("Channel", () => {
     assert.isAtMost(await ahead(true), 128 * KiB)
   })
 
-  it("tells when all is handed over, or dropped", async () => {
+  it("reports when all is handed over, or dropped", async () => {
     const [, runner] = pair()
     const told: Array<string> = []
     runner.channel.flushed(() => told.push("nothing to send"))
@@ -153,7 +153,7 @@ describe("Channel", () => {
     assert.strictEqual(frames, 1)
   })
 
-  it.effect("gives what was sent, however it is cut and used", () =>
+  it.effect("delivers what was sent, however it is cut and used", () =>
     Effect.gen(function* () {
       const random = Random.make(5)
       for (let round = 0; round < 15; round++) {
@@ -183,8 +183,8 @@ describe("Channel", () => {
   )
 })
 
-describe("a message that comes byte by byte", () => {
-  it("is not copied for each of them", async () => {
+describe("a message that arrives byte by byte", () => {
+  it("is not copied for each byte", async () => {
     const [left, right] = memoryPair()
     const parent = end(left, "parent")
     right.start({ data: () => {}, drained: () => {}, closed: () => {} })

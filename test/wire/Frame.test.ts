@@ -8,7 +8,10 @@ type Found =
   | { readonly at: "frame" | "part"; readonly kind: number; readonly id: number; readonly body: Buffer }
   | { readonly at: "violation"; readonly detail: string }
 
-/** What a parser finds, copied at once; pieces of the same call's parts are joined, since where they are cut is chance. */
+/**
+ * Collects the frames that a parser finds, copied at once. Joins pieces of one call, because their boundaries are
+ * arbitrary.
+ */
 const collect = (onFound: (parser: Parser) => void = () => {}) => {
   const found: Array<Found> = []
   const push = (one: Found) => {
@@ -49,8 +52,8 @@ const randomFrame = (random: Random, seed: number) => {
   }
 }
 
-describe("Parser", () => {
-  it("finds the same frames however the stream is cut", () => {
+describe("the parser of frames", () => {
+  it("finds the same frames however the bytes are cut", () => {
     withSeeds(150, (random, seed) => {
       const frames = Array.from({ length: int(random, 1, 12) }, (_, i) => randomFrame(random, seed * 100 + i))
       const stream = Buffer.concat(frames.map(({ body, id, kind }) => frame(kind, id, body)))
@@ -66,7 +69,7 @@ describe("Parser", () => {
     })
   })
 
-  it("keeps nothing of what was pushed, whose memory is used again", () => {
+  it("keeps no pushed bytes, whose memory is reused", () => {
     withSeeds(50, (random, seed) => {
       const frames = Array.from({ length: int(random, 1, 12) }, (_, i) => randomFrame(random, seed * 100 + i))
       const stream = Buffer.concat(frames.map(({ body, id, kind }) => frame(kind, id, body)))
@@ -81,7 +84,7 @@ describe("Parser", () => {
     })
   })
 
-  it("holds the memory of a large frame no longer than that", () => {
+  it("holds the memory of a large frame only until the frame is handled", () => {
     const bodies: Array<Buffer> = []
     const parser = new Parser({
       frame: (_, __, body) => void bodies.push(body),
@@ -98,14 +101,14 @@ describe("Parser", () => {
     assert.strictEqual(small, next)
   })
 
-  it("takes plain Uint8Arrays, also those that are views", () => {
+  it("accepts plain Uint8Arrays, also views", () => {
     const { found, parser } = collect()
     const padded = new Uint8Array([7, 7, ...frame(Kind.Ping, 5, Buffer.from("hi")), 7])
     parser.push(padded.subarray(2, padded.length - 1))
     assert.deepStrictEqual(found, [{ at: "frame", kind: Kind.Ping, id: 5, body: Buffer.from("hi") }])
   })
 
-  it("hands a part's bytes on as they come, without keeping or joining any", () => {
+  it("passes the bytes of a part on as they arrive, and neither keeps nor joins them", () => {
     const stream = frame(Kind.PartResponse, 3, noise(100_000, 1))
     const { found, parser } = collect()
     const sizes: Array<number> = []
@@ -113,14 +116,14 @@ describe("Parser", () => {
       parser.push(stream.subarray(at, at + 1_000))
       sizes.push(found.reduce((sum, one) => sum + (one.at === "part" ? one.body.length : 0), 0))
     }
-    // after each push all that came of the part is out
+    // After each push, all arrived bytes of the part have been passed on.
     assert.deepStrictEqual(
       sizes,
       sizes.map((_, i) => Math.min(100_000, (i + 1) * 1_000 - headerSize))
     )
   })
 
-  it("gives a part as a view of what was pushed", () => {
+  it("passes a part as a view of the pushed bytes", () => {
     const stream = frame(Kind.PartRequest, 3, noise(50_000, 1))
     let memory: ArrayBufferLike | undefined
     new Parser({
@@ -133,18 +136,18 @@ describe("Parser", () => {
     assert.strictEqual(memory, stream.buffer)
   })
 
-  it("copies no byte more than twice, even if each comes alone", () => {
+  it("copies no byte more than twice, even if the bytes arrive one by one", () => {
     const stream = frame(Kind.Request, 1, noise(frameLimit, 9))
     const { found, parser } = collect()
     const before = process.cpuUsage()
     for (let at = 0; at < stream.length; at++) parser.push(stream.subarray(at, at + 1))
     const { system, user } = process.cpuUsage(before)
     assert.deepStrictEqual(found, [{ at: "frame", kind: Kind.Request, id: 1, body: stream.subarray(headerSize) }])
-    // joining at each byte would copy 34 GB, which takes 3 s and more; once is 60 ms
+    // Joining at each byte would copy 34 GB, which takes 3 s and more. Joining once takes 60 ms.
     assert.isBelow((system + user) / 1000, 1_500)
   })
 
-  it("takes a frame at the limit, and refuses one above it by its header alone", () => {
+  it("accepts a frame at the size limit, and refuses a larger one by its header alone", () => {
     const whole = collect()
     whole.parser.push(frame(Kind.Success, 1, noise(frameLimit, 1)))
     assert.strictEqual(whole.found.length, 1)
@@ -167,7 +170,7 @@ describe("Parser", () => {
     assert.strictEqual(found.length, 1)
   })
 
-  it("knows whether the stream may end", () => {
+  it("reports whether the bytes may end here", () => {
     for (const kind of [Kind.Request, Kind.PartRequest]) {
       const stream = Buffer.concat([frame(kind, 1, noise(30, 1)), frame(Kind.Ping, 2)])
       const { parser } = collect()
@@ -181,7 +184,7 @@ describe("Parser", () => {
     }
   })
 
-  it("stops in the middle of a push when it is told to from inside", () => {
+  it("stops in the middle of a push when a handler says so", () => {
     const stream = Buffer.concat([frame(Kind.Ping, 1), frame(Kind.PartRequest, 2, noise(20, 1)), frame(Kind.Pong, 3)])
     for (const stopAfter of [1, 2]) {
       const { found, parser } = collect((parser) => found.length === stopAfter && parser.stop())
@@ -192,7 +195,7 @@ describe("Parser", () => {
     }
   })
 
-  it("stops in the middle of a part, of which nothing more is told", () => {
+  it("stops in the middle of a part, and passes no more of it on", () => {
     const { found, parser } = collect()
     parser.push(frame(Kind.PartRequest, 2, noise(20, 1)).subarray(0, 15))
     parser.stop()
@@ -202,21 +205,21 @@ describe("Parser", () => {
   })
 })
 
-describe("Frame", () => {
-  it("encodes what the parser finds", () => {
+describe("the writer of frames", () => {
+  it("encodes frames that the parser finds", () => {
     withSeeds(50, (random, seed) => {
       const { body, id } = randomFrame(random, seed)
       assert.deepStrictEqual(framesOf(encode(Kind.Success, id, body)), [{ kind: Kind.Success, id, body }])
     })
   })
 
-  it("says in one frame why a process is no runner", () => {
+  it("encodes in one frame why a process is no runner", () => {
     const [only] = framesOf(fail(new NotARunner({ detail: "no" })))
     assert.deepStrictEqual({ kind: only?.kind, id: only?.id }, { kind: Kind.Fail, id: 0 })
     assert.deepStrictEqual(JSON.parse(String(only?.body)), { _tag: "NotARunner", detail: "no" })
   })
 
-  it("has kinds of their own for everything", () => {
+  it("has a distinct number for every kind", () => {
     const kinds = Object.values(Kind)
     assert.strictEqual(new Set(kinds).size, kinds.length)
     assert.deepStrictEqual(kinds.map(kindName), Object.keys(Kind))

@@ -22,13 +22,13 @@ const check = (changes: Record<string, unknown>): unknown => checkHello(json({ .
 const checkText = (text: string) => checkHello(Buffer.from(text), expected)
 
 describe("Hello", () => {
-  it("is taken from the runner that is expected, of any build, with whatever else it says", () => {
+  it("is accepted from the expected runner, of any build, with unknown fields", () => {
     assert.deepStrictEqual(check({}), hello)
     assert.deepStrictEqual(check({ extra: { deep: [1] } }), hello)
     assert.deepStrictEqual(check({ functions: [] }), { ...hello, functions: [] })
   })
 
-  it("of another protocol is refused with both versions, whatever shape the rest has there", () => {
+  it("of another protocol is refused with both versions, whatever its other fields", () => {
     const mismatch = new VersionMismatch({ what: "protocol", parent: String(protocol), runner: "9" })
     assert.deepStrictEqual(check({ protocol: 9 }), mismatch)
     assert.deepStrictEqual(checkText(`{"protocol":9}`), mismatch)
@@ -52,14 +52,14 @@ describe("Hello", () => {
     )
   })
 
-  it("of another runner, or of another life, is refused with both", () => {
+  it("of another runner, or of another life, is refused with both ids", () => {
     const of = (runner: string, life: string) =>
       new NotARunner({ detail: `it is runner ${runner} of life ${life}, expected was r1 of life-1` })
     assert.deepStrictEqual(check({ runner: "r2" }), of("r2", "life-1"))
     assert.deepStrictEqual(check({ life: "life-0" }), of("r1", "life-0"))
   })
 
-  it("that is no JSON, or no Hello at all, is no runner", () => {
+  it("that is not JSON, or not a Hello, is refused as NotARunner", () => {
     const none = new NotARunner({ detail: "what dialled back is not a runner of this library" })
     const texts = [
       "",
@@ -80,7 +80,7 @@ describe("Hello", () => {
     for (const text of texts) assert.deepStrictEqual(checkText(text), none, text.slice(0, 30))
   })
 
-  it("with wrong types is a failure, never an exception", () => {
+  it("with fields of wrong types is a failure, never an exception", () => {
     const wrong: ReadonlyArray<Record<string, unknown>> = [
       { build: 1 },
       { build: null },
@@ -115,7 +115,7 @@ describe("Hello", () => {
     assert.instanceOf(checkText(`{"__proto__":{"protocol":1}}`), NotARunner)
   })
 
-  it("writes nothing into a log that could rewrite it", () => {
+  it("puts no control characters into a log", () => {
     const evil = `\u001b[2J${"x".repeat(100_000)}\u0007\u202e`
     for (const answer of [check({ runner: evil }), check({ build: evil, functions: [["double", evil]] })]) {
       assert.isTrue(answer instanceof NotARunner || answer instanceof VersionMismatch)
@@ -125,7 +125,7 @@ describe("Hello", () => {
     }
   })
 
-  it("is a Hello or a failure, whatever is changed in it", () => {
+  it("is accepted or refused, whatever is changed in it", () => {
     const text = json(hello)
     withSeeds(3_000, (random, seed) => {
       const bytes = Buffer.from(text)
@@ -140,11 +140,11 @@ describe("Hello", () => {
 describe("Welcome", () => {
   const welcome = { cancelGrace: 1, drainTimeout: 2, maxPayload: 3, maxResult: 0 }
 
-  it("is what was said, and nothing else of it", () => {
+  it("arrives as it was sent, without further fields", () => {
     assert.deepStrictEqual(decodeWelcome(json({ ...welcome, more: 1 })), welcome)
   })
 
-  it("is undefined where a limit is missing or no number", () => {
+  it("is undefined if a limit is missing or not a number", () => {
     for (const key of Object.keys(welcome)) {
       for (const value of [undefined, null, "5", -1, [], {}]) {
         assert.isUndefined(decodeWelcome(json({ ...welcome, [key]: value })), `${key}: ${JSON.stringify(value)}`)
@@ -183,9 +183,9 @@ describe("the failure in a Fail or Refuse frame", () => {
     new BootFailures.ApiUnreachable({ server: "https://10.0.0.1", reason: "ENOTFOUND", detail })
   ]
 
-  it("comes back as an instance of its class, with its message", () => {
+  it("arrives as an instance of its class, with its message", () => {
     for (const failure of failures) {
-      // both ways in which it is written
+      // Both frames in which a failure is written.
       const [frame] = framesOf(fail(failure))
       for (const body of [json(failure), frame?.body ?? Buffer.alloc(0)]) {
         const decoded = decodeFailure(body)
@@ -196,12 +196,12 @@ describe("the failure in a Fail or Refuse frame", () => {
     }
   })
 
-  it("is tested for every cause there is", () => {
+  it("is tested for every cause of BootFailure", () => {
     const tags = BootFailures.BootFailure.members.map((member) => member.fields._tag.schema.literal)
     assert.deepStrictEqual([...new Set(failures.map(({ _tag }) => _tag))].toSorted(), tags.toSorted())
   })
 
-  it("is a failure even where it cannot be read", () => {
+  it("is still a failure if it cannot be read", () => {
     const unreadable = new NotARunner({ detail: "it refused in a way that is not understood here" })
     const texts = [
       "",
@@ -218,7 +218,7 @@ describe("the failure in a Fail or Refuse frame", () => {
     for (const text of texts) assert.deepStrictEqual(decodeFailure(Buffer.from(text)), unreadable, text.slice(0, 30))
   })
 
-  it("is bounded, and has nothing in it that could rewrite a log", () => {
+  it("is bounded, and puts no control characters into a log", () => {
     const decoded = decodeFailure(
       json({ _tag: "NotARunner", detail: `\u001b[31m${"x".repeat(200_000)}`, stderr: "a\u0007b\u202ec\nd" })
     )

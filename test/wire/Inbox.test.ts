@@ -7,7 +7,7 @@ const MiB = 1024 * 1024
 const size = 20 * MiB
 const part = Buffer.alloc(32 * 1024)
 
-/** Large results that come as fast as they are let; `until` says how far a body goes. */
+/** Receives large results as fast as credit allows. `until` is the fraction of each body that is sent. */
 const receive = (bodies: number, until: number) => {
   const credit = new Map<number, number>()
   const sent = new Map<number, number>()
@@ -48,15 +48,15 @@ const receive = (bodies: number, until: number) => {
   return { inbox, most: () => most, run, sent, whole }
 }
 
-describe("large bodies that come together", () => {
-  it("hold at most 64 MiB, one body and their first windows where none is completed [C210]", () => {
+describe("large bodies that arrive together", () => {
+  it("hold at most 64 MiB, one body and their first windows if none is completed [C210]", () => {
     const bodies = 20
     const { most } = receive(bodies, size - 1)
     assert.isAtLeast(most(), mostIncomplete - 4 * MiB)
     assert.isAtMost(most(), mostIncomplete + size + bodies * creditWindow)
   })
 
-  it("all come whole, one after the other where there are many", () => {
+  it("all arrive whole, one after the other if there are many", () => {
     const { whole } = receive(20, size)
     assert.deepStrictEqual(
       whole.toSorted((a, b) => a - b),
@@ -64,7 +64,7 @@ describe("large bodies that come together", () => {
     )
   })
 
-  it("make room for others when one of them is given up", () => {
+  it("leave room for others when one of them is given up", () => {
     const { inbox, run, sent } = receive(20, size - 1)
     const stuck = [...sent].filter(([, bytes]) => bytes < size - 1).map(([id]) => id)
     assert.isAbove(stuck.length, 1)

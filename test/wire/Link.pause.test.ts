@@ -29,7 +29,7 @@ const listening = (onFrame: (id: number, link: Link) => void) => {
 const frames = (count: number): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, id) => frame(Kind.Request, id, u32(id))))
 
-describe("a link that is paused", () => {
+describe("a paused link", () => {
   it("handles no frame until it is resumed, and then all of them in order", () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = Random.make(seed)
@@ -53,7 +53,7 @@ describe("a link that is paused", () => {
     }
   })
 
-  it("handles what has come before its end is told", () => {
+  it("handles the arrived frames before it reports its end", () => {
     const { closed, ids, transport } = listening((_, link) => link.pause())
     transport.feed(frames(10))
     assert.strictEqual(ids.length, 1)
@@ -62,7 +62,7 @@ describe("a link that is paused", () => {
     assert.isUndefined(closed()?.violation)
   })
 
-  it.live("makes its peer wait: a socket is not read", () =>
+  it.live("makes its peer wait, because the socket is not read", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       let got = 0
@@ -87,20 +87,20 @@ describe("a link that is paused", () => {
 })
 
 describe("a transport over a socket [C203]", () => {
-  it.live("tells which writes may have reached the peer", () =>
+  it.live("reports which writes may have reached the peer", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       const transport = fromDuplex(near)
       far.pause()
       const chunk = Buffer.alloc(256 * 1024)
       let writes = 0
-      // until the buffers of the kernel are full
+      // Fills the buffers of the kernel.
       while (transport.write([chunk]) && writes < 100) writes++
       writes++
       for (let i = 0; i < 50; i++) yield* Effect.sleep(1)
       const begun = transport.begun?.() ?? 0
       assert.isAbove(begun, 0)
-      // the one that is under way may have arrived in part, but nothing after it
+      // The write in progress may have arrived in part, but nothing after it.
       for (let i = 0; i < 5; i++) transport.write([chunk, chunk])
       writes += 5
       assert.isAtMost(transport.begun?.() ?? 0, writes - 5)

@@ -8,7 +8,7 @@ import { type Probe, probe } from "./probe.ts"
 import { converse, ScriptedTransport } from "./ScriptedTransport.ts"
 import { socketPair, turn, until } from "./network/sockets.ts"
 
-// a body of up to this size is copied into the write, a larger one goes by reference
+// A body of up to this size is copied into the write. A larger one is passed by reference.
 const copyLimit = 8 * 1024
 
 const around = (limit: number) => [limit - 1, limit, limit + 1]
@@ -34,7 +34,7 @@ const send = ({ link }: Probe, sender: number) => {
   })
 }
 
-/** What came is what was sent, each once, and small ones in one piece. */
+/** Checks that each body sent has arrived once, and each small body in one piece. */
 const check = ({ closed, messages }: Probe, sender: number) => {
   assert.deepStrictEqual(closed, [])
   assert.strictEqual(messages.length, 2 * sizes.length)
@@ -53,7 +53,7 @@ const check = ({ closed, messages }: Probe, sender: number) => {
 const isDone = (...ends: ReadonlyArray<Probe>) =>
   ends.every(({ closed, messages }) => closed.length > 0 || messages.length === 2 * sizes.length)
 
-/** Both at once, until all has come. */
+/** Sends in both directions at once, until all bodies have arrived. */
 const exchange = async (left: Transport, right: Transport) => {
   const ends = [probe(left), probe(right)] as const
   send(ends[0], 1)
@@ -65,7 +65,7 @@ const exchange = async (left: Transport, right: Transport) => {
 }
 
 describe("bodies of every size", () => {
-  it("arrive as they were sent, both ways at once, turn by turn", () => {
+  it("arrive as they were sent, in both directions at once, turn by turn", () => {
     const [left, right] = [new ScriptedTransport(), new ScriptedTransport()]
     const ends = [probe(left), probe(right)] as const
     send(ends[0], 1)
@@ -76,7 +76,7 @@ describe("bodies of every size", () => {
     check(ends[1], 1)
   })
 
-  it("arrive in memory", async () => {
+  it("arrive over memory", async () => {
     assert.isTrue(await exchange(...memoryPair()))
   })
 
@@ -89,7 +89,7 @@ describe("bodies of every size", () => {
     )
   }
 
-  it.live("end early where their sender ends, and nothing of them is delivered", () =>
+  it.live("that are incomplete when their sender ends are not delivered", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       const [left, right] = [probe(fromDuplex(near)), probe(fromDuplex(far))]
@@ -103,7 +103,7 @@ describe("bodies of every size", () => {
         right.messages.map(({ kind }) => kind),
         [Kind.Ping]
       )
-      // Node may tell the writes that are given up as an error
+      // Node may report the writes that were given up as an error.
       assert.deepStrictEqual(
         left.closed.map(({ violation }) => violation),
         [undefined]
@@ -114,12 +114,12 @@ describe("bodies of every size", () => {
     })
   )
 
-  it.live("let a small frame pass within a few parts, over a socket that nobody reads fast", () =>
+  it.live("let a small frame pass after a few parts, over a socket that is read slowly", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       const left = probe(fromDuplex(near))
       left.link.send(Kind.Success, 1, new Uint8Array(0), noise(8_000_000, 1))
-      // nobody reads: the credit is used up, or else the socket is full
+      // Nothing is read: either the credit is used up, or the socket is full.
       yield* Effect.promise(() => until(() => near.bytesWritten >= creditWindow || near.writableNeedDrain))
       left.link.control(Kind.Ping, 0)
       yield* Effect.promise(turn)
@@ -131,7 +131,7 @@ describe("bodies of every size", () => {
         right.messages.map(({ kind }) => kind),
         [Kind.Ping, Kind.Success]
       )
-      // what was on its way, and what else was in the chunk that holds the Ping
+      // The bytes in transit, and the other frames of the chunk that holds the Ping.
       assert.isBelow(
         before.reduce((sum, size) => sum + size, 0),
         creditWindow + 65_536

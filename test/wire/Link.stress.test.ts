@@ -5,10 +5,10 @@ import type { Transport, TransportHandlers } from "../../src/wire/Transport.ts"
 import * as Random from "../simulation/Random.ts"
 import { int, noise, none, withSeeds } from "./kit.ts"
 
-/** One end of a pipe that keeps back, cuts up and congests as chance has it. */
+/** One end of a pipe that delays, cuts and congests at random. */
 class ChanceTransport implements Transport {
   peer: ChanceTransport | undefined
-  /** What a check found while a chunk was read: a Link makes a violation of it. */
+  /** The error of a check that failed inside a handler of the Link, which would otherwise report it as a violation. */
   failure: unknown
   private handlers: TransportHandlers | undefined
   private inbox: Array<Buffer> = []
@@ -50,7 +50,7 @@ class ChanceTransport implements Transport {
     this.due.push(flush)
   }
 
-  /** Does one thing that is due; false when nothing is. */
+  /** Performs one action that is due. Returns false if none is due. */
   step(): boolean {
     if (this.due.length > 0 && this.random() < 0.5) {
       this.due.shift()?.()
@@ -78,7 +78,7 @@ class ChanceTransport implements Transport {
 
 const ocean = noise(6 * 1024 * 1024, 42)
 
-/** Bytes that are known by where they begin; mostly few, sometimes megabytes. */
+/** Bytes that are identified by their first bytes: mostly few, sometimes megabytes. */
 const someBytes = (random: Random.Random): Buffer => {
   const chance = random()
   const size =
@@ -107,7 +107,7 @@ const numbered = (number: number) => {
   return head
 }
 
-/** Many calls between two ends, as parent and runner make and serve them, each checked against what was sent. */
+/** A model of many calls between a parent and a runner. Checks each message against what was sent. */
 class Model {
   readonly calls: Array<ModelCall> = []
   readonly ends: readonly [ChanceTransport, ChanceTransport]
@@ -208,7 +208,7 @@ class Model {
 }
 
 describe("Link, under stress", () => {
-  it("gives every call its own final frame, once, and holds nothing after it", () => {
+  it("delivers the final frame of every call once, and holds nothing afterwards", () => {
     const finals = new Map<number | undefined, number>()
     withSeeds(30, (random) => {
       const model = new Model(random)

@@ -12,7 +12,7 @@ const scripted = (options?: ProbeOptions) => {
   return { transport, ...probe(transport, options) }
 }
 
-/** Two ends that talk when `converse` lets them. */
+/** Two ends that exchange bytes when the test calls `converse`. */
 const pair = (left?: ProbeOptions, right?: ProbeOptions) => {
   const ends = [scripted(left), scripted(right)] as const
   return { left: ends[0], right: ends[1], converse: () => converse(ends[0].transport, ends[1].transport) }
@@ -22,9 +22,9 @@ const isPart = ({ kind }: Frame) => kind === Kind.PartRequest || kind === Kind.P
 const sizeOf = (frames: ReadonlyArray<Frame>) => frames.filter(isPart).reduce((sum, { body }) => sum + body.length, 0)
 const ids = (frames: ReadonlyArray<Frame>) => frames.filter(isPart).map(({ id }) => id)
 
-describe("Link", () => {
+describe("a link", () => {
   describe("its writes", () => {
-    it("are one for the few small frames of a turn, at its end", () => {
+    it("are one write for a few small frames of a turn, at its end", () => {
       const { link, transport } = scripted()
       for (let id = 0; id < 6; id++) link.send(Kind.Success, id, none, noise(200, id))
       assert.strictEqual(transport.writes.length, 0)
@@ -50,13 +50,13 @@ describe("Link", () => {
       assert.deepStrictEqual(transport.frames(), [...sent, { kind: Kind.Ping, id: 0, body: Buffer.alloc(0) }])
     })
 
-    it("begin before the end of a turn with many frames, so that the peer need not wait for the last", () => {
+    it("begin before the end of a turn with many frames, so that the peer need not wait", () => {
       const { link, transport } = scripted()
       for (let id = 0; id < 1_000; id++) link.send(Kind.Success, id, none, noise(200, id))
       const early = transport.writes.length
       assert.isAbove(early, 0)
       transport.settle()
-      // each carries several frames: at most one is smaller than the size at which they leave
+      // Each write carries several frames. At most one write is smaller than the size at which a write leaves early.
       assert.isAtMost(transport.writes.length, Math.ceil((1_000 * 209) / 1_400))
       assert.deepStrictEqual(
         transport.frames().map(({ id }) => id),
@@ -64,7 +64,7 @@ describe("Link", () => {
       )
     })
 
-    it("take answers along that are given while a chunk is read", () => {
+    it("include answers that are made while a chunk is read", () => {
       const { link, transport } = scripted({ message: ({ link }, { id }) => link.control(Kind.Success, id) })
       transport.feed(...[1, 2, 3].map((id) => frame(Kind.Request, id)))
       link.control(Kind.Pong, 0)
@@ -73,7 +73,7 @@ describe("Link", () => {
       assert.strictEqual(transport.frames().length, 4)
     })
 
-    it("hold what was sent although its memory is used again at once, up to 8 KiB", () => {
+    it("hold the bytes of bodies up to 8 KiB although their memory is reused at once", () => {
       const { link, transport } = scripted()
       const [head, payload] = [noise(20, 1), noise(8_192, 2)]
       const expected = Buffer.concat([head, payload])
@@ -86,7 +86,7 @@ describe("Link", () => {
       assert.isTrue(transport.frames()[0]?.body.equals(expected))
     })
 
-    it("tell which turn they belong to", () => {
+    it("report the turn to which they belong", () => {
       const { link, transport } = scripted()
       const sentIn: Array<number> = []
       const unsent = () => sentIn.filter((turn) => turn > link.flushed).length
@@ -152,7 +152,7 @@ describe("Link", () => {
       )
     })
 
-    it("takes turns with others", () => {
+    it("takes turns with other large bodies", () => {
       const { link, transport } = scripted()
       for (const id of [1, 2, 3]) link.send(Kind.Request, id, none, noise(creditWindow, id))
       transport.settle()
@@ -162,7 +162,7 @@ describe("Link", () => {
       )
     })
 
-    it("that waits for credit does not hold up others", () => {
+    it("that waits for credit does not delay others", () => {
       const { link, transport } = scripted()
       link.send(Kind.Request, 1, none, noise(3 * MiB, 1))
       transport.settle()
@@ -174,7 +174,7 @@ describe("Link", () => {
       assert.strictEqual(sizeOf(frames), creditWindow / 2)
     })
 
-    it("goes no further than its credit: a receiver that does not read holds its sender back", () => {
+    it("stops at its credit: a receiver that does not read holds its sender back", () => {
       const { link, transport } = scripted()
       link.send(Kind.Success, 1, none, noise(5 * MiB, 1))
       let sent = 0
@@ -193,7 +193,7 @@ describe("Link", () => {
       assert.strictEqual(sent, 5 * MiB)
     })
 
-    it("takes no credit of the other direction, of another call, or of one that is gone", () => {
+    it("ignores credit of the other direction, of another call, or of a call that has ended", () => {
       const { closed, link, transport } = scripted()
       link.send(Kind.Success, 1, none, noise(2 * MiB, 1))
       transport.settle()
@@ -203,7 +203,7 @@ describe("Link", () => {
       assert.deepStrictEqual([transport.frames(), closed], [[], []])
     })
 
-    it("is never more than the window ahead of its receiver", () => {
+    it("is ahead of its receiver by at most the window", () => {
       const sender = scripted()
       const receiver = scripted()
       const size = 5 * MiB + 17
@@ -217,7 +217,7 @@ describe("Link", () => {
         sent += sizeOf(frames)
         assert.isAtMost(sent, granted)
         if (frames.length === 0) break
-        // part by part, so that credits come as early as they may
+        // Part by part, so that credits arrive as early as possible.
         for (const { body, id, kind } of frames) {
           receiver.transport.feed(frame(kind, id, body))
           receiver.transport.settle()
@@ -233,7 +233,7 @@ describe("Link", () => {
       assert.isAtMost(grants, 2 * Math.ceil(size / creditWindow))
     })
 
-    it("asks for no credit that it does not need", () => {
+    it("requests no credit that it does not need", () => {
       const { left, right } = pair()
       left.link.send(Kind.Request, 1, none, noise(creditWindow, 1))
       left.transport.settle()
@@ -243,7 +243,7 @@ describe("Link", () => {
       assert.deepStrictEqual(right.transport.frames(), [])
     })
 
-    it("has an id of its own in each direction", () => {
+    it("may have the same id in both directions", () => {
       const { converse, left, right } = pair()
       left.link.send(Kind.Request, 1, noise(3, 9), noise(2 * MiB, 1))
       left.link.send(Kind.Success, 1, none, noise(2 * MiB, 2))
@@ -263,7 +263,7 @@ describe("Link", () => {
       assert.isTrue(found.every(({ body }, i) => expected[i]?.equals(body)))
     })
 
-    it("is asked for before it comes, by kind, id and size of its payload", () => {
+    it("is offered to the receiver with kind, id and size before it arrives", () => {
       const { converse, left, right } = pair()
       left.link.send(Kind.Request, 3, noise(10, 1), noise(40_000, 1))
       left.link.send(Kind.Failure, 4, none, noise(50_000, 1))
@@ -276,7 +276,7 @@ describe("Link", () => {
   })
 
   describe("abandon and forget", () => {
-    it("drop what is unsent of one large body, and leave the others", () => {
+    it("drop the unsent rest of one large body, and leave the others", () => {
       const { converse, left, right } = pair()
       for (const id of [1, 2]) left.link.send(Kind.Request, id, none, noise(3 * MiB, id))
       left.link.send(Kind.Success, 1, none, noise(3 * MiB, 3))
@@ -300,7 +300,7 @@ describe("Link", () => {
       assert.isFalse(right.link.forget(1, "response"))
     })
 
-    it("tell that there was nothing left", () => {
+    it("report that nothing was left", () => {
       const { converse, left, right } = pair()
       left.link.send(Kind.Request, 1, none, noise(100_000, 1))
       converse()
@@ -308,7 +308,7 @@ describe("Link", () => {
       assert.isFalse(right.link.forget(1, "request"))
     })
 
-    it("leave the id free for another body", () => {
+    it("free the id for another body", () => {
       const { converse, left, right } = pair()
       left.link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
       left.transport.rest()
@@ -323,7 +323,7 @@ describe("Link", () => {
   })
 
   describe("its end", () => {
-    it("comes after what was sent, large bodies left out", () => {
+    it("comes after all sent frames, without unfinished large bodies", () => {
       const { link, transport } = scripted()
       link.send(Kind.Success, 1, none, noise(20_000, 1))
       link.send(Kind.Success, 2, none, noise(200_000, 1))
@@ -338,7 +338,7 @@ describe("Link", () => {
       assert.deepStrictEqual(transport.frames(), [])
     })
 
-    it("is told once, last, with how it came", () => {
+    it("is reported once, last, with its cause", () => {
       for (const error of [undefined, new Error("reset")]) {
         const { closed, link, messages, transport } = scripted()
         transport.feed(frame(Kind.Ping, 1))
@@ -351,7 +351,7 @@ describe("Link", () => {
       }
     })
 
-    it("stops everything: nothing is written any more, nothing is held", () => {
+    it("stops everything: nothing is written any more, and nothing is held", () => {
       const { link, transport } = scripted({ closed: ({ link }) => link.control(Kind.Ping, 9) })
       link.send(Kind.Request, 1, none, noise(3 * MiB, 1))
       transport.feed(frame(Kind.OpenResponse, 2, open(100_000, Kind.Success)))
@@ -369,7 +369,7 @@ describe("Link", () => {
       assert.isFalse(link.forget(2, "response"))
     })
 
-    it("in the middle of a frame is told as such, unless it is this side's own doing", () => {
+    it("in the middle of a frame is reported as such, unless this side has ended the link", () => {
       const cut = [
         frame(Kind.Request, 1, noise(20, 1)).subarray(0, 15),
         frame(Kind.PartRequest, 1, noise(20, 1)).subarray(0, 15)
@@ -394,7 +394,7 @@ describe("Link", () => {
       }
     })
 
-    it("by destroy takes nothing more in, even before it is told", () => {
+    it("by destroy handles no more frames, even before it is reported", () => {
       const { link, messages, transport } = scripted()
       link.destroy()
       assert.isTrue(transport.isDestroyed)
@@ -402,7 +402,7 @@ describe("Link", () => {
       assert.deepStrictEqual(messages, [])
     })
 
-    it("by a violation is told with the first rule that was broken", () => {
+    it("by a violation is reported with the first rule that was broken", () => {
       const { closed, link, transport } = scripted()
       link.violate("one")
       link.violate("two")
@@ -415,7 +415,7 @@ describe("Link", () => {
   })
 
   describe("whenSent", () => {
-    it("runs at once where no large body is under way", () => {
+    it("runs at once if no large body is in transit", () => {
       const { link } = scripted()
       let runs = 0
       link.send(Kind.Request, 1, none, noise(30_000, 1))
@@ -423,7 +423,7 @@ describe("Link", () => {
       assert.strictEqual(runs, 1)
     })
 
-    it("runs once the last of them was handed over", () => {
+    it("runs when the last large body was handed over", () => {
       const { link, transport } = scripted()
       let sent = -1
       link.send(Kind.Success, 1, none, noise(creditWindow + 1, 1))
@@ -438,7 +438,7 @@ describe("Link", () => {
       assert.strictEqual(sent, creditWindow + 100_001)
     })
 
-    it("runs where the last of them was abandoned", () => {
+    it("runs when the last large body was abandoned", () => {
       const { link, transport } = scripted()
       let runs = 0
       link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
@@ -449,7 +449,7 @@ describe("Link", () => {
       assert.strictEqual(runs, 1)
     })
 
-    it("never runs where the end of the link came first", () => {
+    it("never runs if the link ends first", () => {
       const { link, transport } = scripted()
       link.send(Kind.Success, 1, none, noise(3 * MiB, 1))
       link.whenSent(() => assert.fail("it was not sent"))

@@ -21,7 +21,7 @@ const parts = (total: number, id = 1) =>
     )
   )
 
-/** What a peer may send, and what is said about it. */
+/** Violations of a peer, and the reason with which the session must end. */
 const violations: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint8Array>, said: string]> = [
   [
     "garbage",
@@ -110,11 +110,11 @@ const options: ProbeOptions = {
   }
 }
 
-describe("a session ends, with its reason, at", () => {
+describe("a session ends with its reason at", () => {
   for (const [name, sent, said] of violations) {
     it(`${name}, at once`, () => {
       const { closed, link, messages, transport } = scripted(options)
-      // in one chunk, with more behind it: nothing after the violation counts
+      // In one chunk, with more frames behind the violation, which must not count.
       transport.feed(frame(Kind.Ping, 9), ...sent, frame(Kind.Pong, 9))
       transport.feed(frame(Kind.Pong, 9), noise(500, 1))
       assert.isTrue(transport.isDestroyed)
@@ -130,7 +130,7 @@ describe("a session ends, with its reason, at", () => {
     it(`${name}, byte by byte`, () => {
       const { closed, transport } = scripted(options)
       const bytes = Buffer.concat(sent)
-      // the parts of a megabyte are not worth single bytes
+      // The parts of a megabyte need not arrive byte by byte.
       const step = bytes.length > 50_000 ? 997 : 1
       for (let at = 0; at < bytes.length; at += step) transport.feed(bytes.subarray(at, at + step))
       transport.close()
@@ -145,7 +145,7 @@ describe("a session ends, with its reason, at", () => {
     assert.deepStrictEqual(closed, [{ violation: "PartRequest frames beyond their credit", error: undefined }])
   })
 
-  it("parts of a body that it has forgotten", () => {
+  it("parts of a body that the peer has forgotten", () => {
     const { closed, link, transport } = scripted()
     transport.feed(openRequest(1e6), parts(100))
     link.forget(1, "request")
@@ -171,7 +171,7 @@ describe("a session goes on at", () => {
     assert.isTrue(messages[0]?.body.equals(body))
   })
 
-  it("credit for what is not under way, and more credit than could be used", () => {
+  it("credit for a body that is not in transit, and more credit than could be used", () => {
     const { closed, link, transport } = scripted()
     link.send(Kind.Success, 1, none, noise(3e6, 1))
     for (let i = 0; i < 5; i++)
@@ -182,8 +182,8 @@ describe("a session goes on at", () => {
   })
 })
 
-describe("what a peer announces", () => {
-  it("costs no memory before it comes", () => {
+describe("a size that a peer announces", () => {
+  it("costs no memory before the bytes arrive", () => {
     const { closed, link, transport } = scripted()
     const before = process.memoryUsage().rss
     for (let id = 1; id <= 16; id++)
@@ -193,12 +193,12 @@ describe("what a peer announces", () => {
       )
     const after = process.memoryUsage().rss
     assert.deepStrictEqual(closed, [])
-    // 16 GiB were announced
+    // The peer announced 16 GiB.
     assert.isBelow(after - before, 64 * 1024 * 1024)
     for (let id = 1; id <= 16; id++) assert.isTrue(link.forget(id, "response"))
   })
 
-  it("ends its session where there is not that much memory", () => {
+  it("ends its session if so much memory cannot be allocated", () => {
     const { closed, transport } = scripted()
     transport.feed(openResponse(2 ** 52))
     transport.close()
@@ -206,7 +206,7 @@ describe("what a peer announces", () => {
     assert.match(closed[0]?.violation ?? "", /^what could not be handled: /)
   })
 
-  it("is nobody else's affair: other sessions go on", () => {
+  it("does not affect other sessions", () => {
     const [left, right] = [scripted(), scripted()]
     left.link.send(Kind.Request, 1, none, noise(3e6, 1))
     left.transport.rest()

@@ -6,7 +6,7 @@ import { adopt } from "../../src/wire/LocalSocket.ts"
 import type { Transport } from "../../src/wire/Transport.ts"
 import { turn, until } from "./network/sockets.ts"
 
-/** A child that does what `code` says with the socket `s` on its descriptor 3; it is gone with the scope. */
+/** A child process that runs `code` with the socket `s` on its descriptor 3. The scope kills it. */
 const child = (code: string) =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -30,8 +30,8 @@ const hear = (transport: Transport) => {
   return heard
 }
 
-describe("adopt", () => {
-  it.live("reads all that a child sends into one memory, and ends once after it", () =>
+describe("adopting an inherited socket", () => {
+  it.live("reads all bytes of a child into one memory, and reports the end once, after them", () =>
     Effect.gen(function* () {
       const process = yield* child(`s.end(Buffer.alloc(3_000_000, "abc"))`)
       const [transport] = adopt(Net.Socket, process.stdio[3] as Net.Socket)
@@ -43,7 +43,7 @@ describe("adopt", () => {
     })
   )
 
-  it.live("reads nothing before its start, and keeps what came before", () =>
+  it.live("reads nothing before its start, and then what arrived before", () =>
     Effect.gen(function* () {
       const process = yield* child(`s.write("early"); s.on("data", (d) => s.end(d, () => process.exit()))`)
       const [transport, socket] = adopt(Net.Socket, process.stdio[3] as Net.Socket)
@@ -56,7 +56,7 @@ describe("adopt", () => {
     })
   )
 
-  it.live("goes by the socket itself where that has no handle that can be taken", () =>
+  it.live("uses the socket itself if the socket has no handle to take over", () =>
     Effect.gen(function* () {
       const process = yield* child(`s.end("plain")`)
       const made = process.stdio[3] as Net.Socket
@@ -70,7 +70,7 @@ describe("adopt", () => {
     })
   )
 
-  it.live("tells its end when it is destroyed, and the child sees it", () =>
+  it.live("reports its end when it is destroyed, and the child sees the end too", () =>
     Effect.gen(function* () {
       const process = yield* child(`s.resume(); s.on("error", () => {})`)
       const [transport] = adopt(Net.Socket, process.stdio[3] as Net.Socket)
@@ -82,7 +82,7 @@ describe("adopt", () => {
   )
 })
 
-/** Hides the handle of a socket, and leaves the rest. */
+/** Hides the handle of a socket. */
 const hidden: ProxyHandler<Net.Socket> = {
   get(target, name) {
     const value: unknown = name === "_handle" ? undefined : Reflect.get(target, name, target)

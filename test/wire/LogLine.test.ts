@@ -12,7 +12,7 @@ const line = (message: ReadonlyArray<unknown>, more: Partial<LogLine> = {}): Log
 const sent = (...lines: ReadonlyArray<LogLine>) => decodeLines(takeFrame(lines.map(encodeLine), 0))
 
 describe("encodeLine", () => {
-  it("keeps all that belongs to a line", () => {
+  it("keeps all fields of a line", () => {
     const whole = line(["hello", { a: [1, null] }], {
       annotations: { job: 7 },
       spans: [["work", 1_699_999_999_990]],
@@ -24,7 +24,7 @@ describe("encodeLine", () => {
     assert.deepStrictEqual(sent(whole), [whole])
   })
 
-  it("says what JSON cannot", () => {
+  it("writes values that JSON cannot hold as text", () => {
     const error = new Error("broken")
     const [read] = sent(line([1n, () => 1, Symbol("s"), error])) as ReadonlyArray<LogLine>
     assert.deepStrictEqual(read?.message, ["1n", "() => 1", "Symbol(s)", error.stack?.replaceAll("\t", "  ")])
@@ -74,7 +74,7 @@ describe("takeFrame", () => {
 })
 
 describe("decode", () => {
-  it("takes away what could rewrite a line or a terminal, at any depth", () => {
+  it("removes characters that could rewrite a line or a terminal, at any depth", () => {
     const evil = "a\u001b[2Jb\rc\u202e"
     const [read] = sent(
       line([evil, { [evil]: [evil] }], {
@@ -87,7 +87,7 @@ describe("decode", () => {
     assert.notMatch(JSON.stringify(read), /\\u001b|\\r|\u202e/)
   })
 
-  it("cuts values that are nested too deep for a logger to walk, and keeps prototypes as they are", () => {
+  it("cuts values that are nested too deep for a logger, and keeps `__proto__` a plain key", () => {
     const deep = "[".repeat(5_000) + "]".repeat(5_000)
     const read = decodeLines(Buffer.from(`[{"level":"Info","at":1,"message":[${deep},{"__proto__":{"x":1}}]}]`))
     assert.isArray(read)
@@ -115,7 +115,7 @@ describe("decode", () => {
     assert.isString(decodeLines(Buffer.from(text)))
   })
 
-  it("refuses a frame that is too large before it reads it, and leaves out ids that are none", () => {
+  it("refuses a frame that is too large before it reads it, and drops invalid ids", () => {
     assert.match(decodeLines(Buffer.alloc(logsLimit + 1)) as string, /the limit is 16384/)
     assert.deepStrictEqual(sent(line(["a"], { traceId: "x".repeat(32), spanId: "b7ad6b7169203331" })), [line(["a"])])
   })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { OpenIds } from "../../src/wire/OpenIds.ts"
 
 describe("OpenIds", () => {
-  it("gives an id again once it is free, and only then", () => {
+  it("reuses an id only after it is free", () => {
     const open = new OpenIds<string>()
     const [a, b] = [open.add("a"), open.add("b")]
     assert.notStrictEqual(a, b)
@@ -17,7 +17,7 @@ describe("OpenIds", () => {
     assert.notInclude([a, b], open.add("d"))
   })
 
-  it("has no id 0, and nothing under ids that it never gave", () => {
+  it("never uses id 0, and finds nothing under ids that it never gave", () => {
     const open = new OpenIds<string>()
     assert.isAbove(open.add("a"), 0)
     for (const id of [0, 2, 2 ** 32 - 1]) {

@@ -18,7 +18,7 @@ const sending = (ids: ReadonlyArray<number>, size: number) => {
 }
 
 describe("messages of several channels", () => {
-  it("leave in turns while both have credit", () => {
+  it("leave in turns while each has credit", () => {
     const { transport } = sending([1, 2], 96 * KiB)
     transport.settle()
     assert.deepStrictEqual(
@@ -27,14 +27,14 @@ describe("messages of several channels", () => {
     )
   })
 
-  it("pass those that wait for credit, which leave once they have it", () => {
+  it("pass those that wait for credit, which leave once they get it", () => {
     const { flows, outbox, transport } = sending([1, 2, 3], window + 40 * KiB)
     transport.settle()
     const bytes = (id: number, frames: ReturnType<ScriptedTransport["frames"]>) =>
       frames.filter((frame) => frame.id === id).reduce((sum, { body }) => sum + body.length, 0)
     const first = transport.frames()
     for (const id of [1, 2, 3]) assert.strictEqual(bytes(id, first), window)
-    // the last in line gets credit while the others are blocked
+    // The last flow in line gets credit while the others are blocked.
     outbox.grantMessages(flows[2]!, 40 * KiB)
     transport.settle()
     assert.strictEqual(bytes(3, transport.frames()), 40 * KiB)
@@ -47,7 +47,7 @@ describe("messages of several channels", () => {
 })
 
 describe("the sender of a channel", () => {
-  it("is called when its backlog is at the low water, not before", () => {
+  it("is called when its backlog has fallen to the low water mark, not before", () => {
     const transport = new ScriptedTransport()
     const link = new Link(transport, { message: () => {}, accept: () => "none", closed: () => {} })
     link.open()
@@ -59,7 +59,7 @@ describe("the sender of a channel", () => {
     assert.isFalse(channel.sendMessage(Buffer.alloc(window + 100 * KiB)))
     transport.settle()
     assert.strictEqual(calls, 0)
-    // 100 KiB wait for credit: 50 KiB are still above the low water of 32 KiB
+    // 100 KiB wait for credit. After 50 KiB of credit, 50 KiB are still above the low water mark of 32 KiB.
     channel.onGrant(50 * KiB)
     transport.settle()
     assert.strictEqual(calls, 0)

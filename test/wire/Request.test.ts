@@ -18,13 +18,13 @@ const randomExtras = (random: Random): Extras => ({
   ...(random() < 0.5 ? { references: { "app/Tenant": { a: [1, null, "🔥"] } } } : {})
 })
 
-// the head is a view of memory that the next one overwrites
+// The encoded head is a view of memory that the next one overwrites.
 const encoded = (...args: Parameters<typeof encodeHead>): Buffer => Buffer.from(encodeHead(...args))
 
 const span: SpanIds = { traceId: "0123456789abcdef".repeat(2), spanId: "fedcba9876543210", sampled: true }
 
 describe("the head of a Request", () => {
-  it("comes back as it went, whatever of it is there", () => {
+  it("is decoded as it was encoded, with any of its optional parts", () => {
     withSeeds(500, (random, seed) => {
       const functionIndex = int(random, 0, 0xffff)
       const budget = random() < 0.5 ? undefined : int(random, 0, 0xffffffff)
@@ -45,7 +45,7 @@ describe("the head of a Request", () => {
     })
   })
 
-  it("is three bytes where nothing but the function is said", () => {
+  it("has three bytes if it holds the function only", () => {
     assert.strictEqual(encodeHead(7, undefined, undefined, undefined).length, 3)
   })
 
@@ -56,7 +56,7 @@ describe("the head of a Request", () => {
     assert.deepStrictEqual(budgets, [1, 1, 2, 0, 0, 0xffffffff, 0xffffffff])
   })
 
-  it("is undefined at any length that cuts it short", () => {
+  it("is undefined if it is cut at any length", () => {
     const head = encoded(1, 1_000, span, { annotations: { a: 1 } })
     for (let length = 0; length < head.length; length++) {
       assert.isUndefined(decodeHead(head.subarray(0, length)), `${length} of ${head.length} bytes`)
@@ -64,11 +64,11 @@ describe("the head of a Request", () => {
     assert.isDefined(decodeHead(head))
   })
 
-  it("is undefined with flags that are unknown here", () => {
+  it("is undefined if it has unknown flags", () => {
     for (const flags of [32, 64, 128, 255]) assert.isUndefined(decodeHead(Buffer.from([0, 1, flags, ...noise(60, 1)])))
   })
 
-  it("is undefined with extras that are not what they should be", () => {
+  it("is undefined if its extras are malformed", () => {
     const withExtras = (text: string) =>
       decodeHead(Buffer.concat([Buffer.from([0, 1, 4]), Buffer.from([0, Buffer.byteLength(text)]), Buffer.from(text)]))
     assert.deepStrictEqual(withExtras("{}")?.extras, {})
@@ -91,7 +91,7 @@ describe("the head of a Request", () => {
     for (const text of wrong) assert.isUndefined(withExtras(text), text)
   })
 
-  it("names an annotation that is too large or that JSON cannot say in its place, and keeps what else crosses", () => {
+  it("names an annotation that is too large or that JSON cannot hold in its place, and keeps the others", () => {
     const circular: Record<string, unknown> = {}
     circular.self = circular
     for (const value of ["x".repeat(9_000), circular]) {
@@ -113,7 +113,7 @@ describe("the head of a Request", () => {
     assert.deepStrictEqual(decodeHead(head)?.extras, undefined)
   })
 
-  it("takes extras of exactly 8 KiB beside everything else", () => {
+  it("has room for exactly 8 KiB of extras beside everything else", () => {
     const text = "x".repeat(8 * 1024 - JSON.stringify({ annotations: { t: "" } }).length)
     for (const [t, crosses] of [
       [text, true],
@@ -124,7 +124,7 @@ describe("the head of a Request", () => {
     }
   })
 
-  it("leaves out a span whose ids are none of W3C, rather than sending another one's", () => {
+  it("leaves out a span whose ids are not valid under W3C Trace Context", () => {
     encodeHead(1, undefined, { ...span, traceId: "ff".repeat(16), spanId: "ee".repeat(8) }, undefined)
     for (const ids of [
       { traceId: "12" },
@@ -146,7 +146,7 @@ describe("the head of a Request", () => {
     }
   })
 
-  it("keeps a __proto__ among the annotations from being one", () => {
+  it("keeps an annotation called __proto__ a plain key", () => {
     const text = `{"annotations":{"__proto__":{"polluted":true}}}`
     const head = decodeHead(Buffer.concat([Buffer.from([0, 1, 4, 0, text.length]), Buffer.from(text)]))
     assert.isDefined(head?.extras?.annotations)

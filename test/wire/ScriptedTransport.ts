@@ -1,11 +1,13 @@
-/** A transport whose every step a test takes itself: it says when turns end, what arrives, and whether it is congested. */
+/**
+ * A transport that a test drives step by step: the test decides when turns end, what arrives, and when it is congested.
+ */
 import type { Transport, TransportHandlers } from "../../src/wire/Transport.ts"
 import { type Frame, framesOf } from "./kit.ts"
 
 export class ScriptedTransport implements Transport {
   /** Each write, with its chunks joined. */
   readonly writes: Array<Buffer> = []
-  /** What `write` answers. */
+  /** The answer of `write`. */
   isCongested = false
   isEnded = false
   isDestroyed = false
@@ -39,7 +41,7 @@ export class ScriptedTransport implements Transport {
     this.afterwards.push(flush)
   }
 
-  /** Ends the turn; false when nothing was to be done at its end. */
+  /** Ends the turn. Returns false if nothing was to be done at its end. */
   turn(): boolean {
     const due = this.atEnd
     this.atEnd = []
@@ -47,7 +49,7 @@ export class ScriptedTransport implements Transport {
     return due.length > 0
   }
 
-  /** Ends the turn and does what was put off until after other events; false when there was nothing of that. */
+  /** Ends the turn and runs what was deferred behind other events. Returns false if nothing was deferred. */
   rest(): boolean {
     const turned = this.turn()
     const due = this.afterwards
@@ -56,7 +58,7 @@ export class ScriptedTransport implements Transport {
     return due.length > 0 || turned
   }
 
-  /** Turns until there is nothing left to do. */
+  /** Ends turns until there is nothing left to do. */
   settle(): void {
     while (this.rest());
   }
@@ -74,20 +76,20 @@ export class ScriptedTransport implements Transport {
     this.handlers?.closed(error)
   }
 
-  /** What was written since it was last asked. */
+  /** The bytes written since the last call. */
   taking(): Buffer {
     const bytes = Buffer.concat(this.writes.slice(this.taken))
     this.taken = this.writes.length
     return bytes
   }
 
-  /** The frames written since it was last asked. */
+  /** The frames written since the last call. */
   frames(): Array<Frame> {
     return framesOf(this.taking())
   }
 }
 
-/** Carries what two ends have written to each other, until neither has anything more to say. */
+/** Exchanges the bytes that two ends write, until neither writes any more. */
 export const converse = (left: ScriptedTransport, right: ScriptedTransport): void => {
   for (;;) {
     left.settle()

@@ -5,7 +5,7 @@ import { fromDuplex, memoryPair, whenClosed, type Transport } from "../../src/wi
 import { noise } from "./kit.ts"
 import { socketPair, turn, until } from "./network/sockets.ts"
 
-/** Writes down what a transport tells. */
+/** Records the events of a transport. */
 const listen = (transport: Transport) => {
   const heard = { bytes: Buffer.alloc(0), drained: 0, closed: [] as Array<Error | undefined>, after: 0 }
   transport.start({
@@ -34,7 +34,7 @@ describe("memoryPair", () => {
     assert.strictEqual(String(atLeft.bytes), "d")
   })
 
-  it("keeps what comes before its start", async () => {
+  it("keeps bytes that arrive before its start", async () => {
     const [left, right] = memoryPair()
     left.write(text("early"))
     await turn()
@@ -43,7 +43,7 @@ describe("memoryPair", () => {
     assert.strictEqual(String(heard.bytes), "early")
   })
 
-  it("carries the bytes as they were when they were written, Buffers too", async () => {
+  it("carries the bytes as they were at the write, of Buffers too", async () => {
     const [left, right] = memoryPair()
     const heard = listen(right)
     const buffer = Buffer.from("abc")
@@ -55,7 +55,7 @@ describe("memoryPair", () => {
     assert.strictEqual(String(heard.bytes), "abcd")
   })
 
-  it("takes back the memory of what it told", async () => {
+  it("reuses the memory of the bytes that it has delivered", async () => {
     const [left, right] = memoryPair()
     const kept: Array<Uint8Array> = []
     right.start({ data: (chunk) => void kept.push(chunk), drained() {}, closed() {} })
@@ -64,7 +64,7 @@ describe("memoryPair", () => {
     assert.notStrictEqual(String(kept[0]), "view")
   })
 
-  it("ends after what was written, and says so once at both ends", async () => {
+  it("ends after the written bytes, and reports the end once at both ends", async () => {
     const [left, right] = memoryPair()
     const [atLeft, atRight] = [listen(left), listen(right)]
     right.write(text("x"))
@@ -81,7 +81,7 @@ describe("memoryPair", () => {
     assert.deepStrictEqual([atLeft.after, atRight.after], [0, 0])
   })
 
-  it("is destroyed at once, with its error at this end only", async () => {
+  it("is destroyed at once, and reports the error at the destroying end only", async () => {
     const [left, right] = memoryPair()
     const [atLeft, atRight] = [listen(left), listen(right)]
     const error = new Error("enough")
@@ -92,7 +92,7 @@ describe("memoryPair", () => {
     assert.strictEqual(atLeft.bytes.length, 0)
   })
 
-  it("tells its end also to an end that starts after it", async () => {
+  it("reports its end also to an end that starts later", async () => {
     const [left, right] = memoryPair()
     left.write(text("words"))
     left.end()
@@ -102,7 +102,7 @@ describe("memoryPair", () => {
     assert.deepStrictEqual([String(heard.bytes), heard.closed], ["words", [undefined]])
   })
 
-  it("holds back while it is frozen, its end included", async () => {
+  it("holds everything back while it is frozen, its end included", async () => {
     const [left, right] = memoryPair()
     const [atLeft, atRight] = [listen(left), listen(right)]
     right.freeze(true)
@@ -115,7 +115,7 @@ describe("memoryPair", () => {
     assert.deepStrictEqual([String(atRight.bytes), atRight.closed.length], ["a", 1])
   })
 
-  it("starts once", () => {
+  it("can be started only once", () => {
     const [left] = memoryPair()
     listen(left)
     assert.throws(() => listen(left), "once")
@@ -123,7 +123,7 @@ describe("memoryPair", () => {
 })
 
 describe("whenClosed", () => {
-  it("is the same pipe, whoever made it, and tells of its end before that", async () => {
+  it("wraps the same pipe, and runs before the end is reported", async () => {
     const [left, right] = memoryPair()
     const told: Array<number> = []
     const noted = whenClosed(left, () => void told.push(atLeft.closed.length))
@@ -139,7 +139,7 @@ describe("whenClosed", () => {
 
 describe("fromDuplex", () => {
   for (const kind of ["unix", "tcp"] as const) {
-    it.live(`carries bytes both ways over ${kind}, and ends once after them`, () =>
+    it.live(`carries bytes both ways over ${kind}, and reports the end once, after them`, () =>
       Effect.gen(function* () {
         const [left, right] = (yield* socketPair(kind)).map(fromDuplex) as [Transport, Transport]
         const [atLeft, atRight] = [listen(left), listen(right)]
@@ -158,7 +158,7 @@ describe("fromDuplex", () => {
     )
   }
 
-  it.live("says when it is congested, and when not any more", () =>
+  it.live("reports when it is congested, and when it is not any more", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       const transport = fromDuplex(near)
@@ -175,7 +175,7 @@ describe("fromDuplex", () => {
     })
   )
 
-  it.live("is destroyed with its error here and as an end there", () =>
+  it.live("when destroyed reports its error here, and an end at the other side", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       const left = fromDuplex(near)
@@ -188,7 +188,7 @@ describe("fromDuplex", () => {
     })
   )
 
-  it.live("tells its end once to whoever starts it after that", () =>
+  it.live("reports its end once to a handler that starts after it", () =>
     Effect.gen(function* () {
       const [near] = yield* socketPair("unix")
       near.destroy()
@@ -201,7 +201,7 @@ describe("fromDuplex", () => {
     })
   )
 
-  it.live("drops what is written after its end, and what was written before arrives", () =>
+  it.live("drops writes after its end, and delivers writes before it", () =>
     Effect.gen(function* () {
       const [near, far] = yield* socketPair("unix")
       const left = fromDuplex(near)
@@ -215,7 +215,7 @@ describe("fromDuplex", () => {
     })
   )
 
-  it("hands all chunks of a write over at once", () => {
+  it("hands over all chunks of a write at once", () => {
     const writes: Array<number> = []
     const duplex = new Duplex({
       read() {},

@@ -1,4 +1,4 @@
-/** Frames, bytes and seeds for the tests of the wire; frames are read and written here without a line of src. */
+/** Frames, bytes and random numbers for the tests of the wire. Reads and writes frames without code of src. */
 import * as Random from "../simulation/Random.ts"
 
 export interface Frame {
@@ -9,7 +9,7 @@ export interface Frame {
 
 export const none = new Uint8Array(0)
 
-/** A frame as bytes; `length` lies about the body where it is given. */
+/** A frame as bytes. `length` overrides the length in its header. */
 export const frame = (kind: number, id: number, body: Uint8Array = none, length: number = body.length): Buffer => {
   const header = Buffer.alloc(9)
   header.writeUInt32BE(length, 0)
@@ -18,7 +18,7 @@ export const frame = (kind: number, id: number, body: Uint8Array = none, length:
   return Buffer.concat([header, body])
 }
 
-/** All frames in these bytes; throws where they do not end with one. */
+/** All frames in these bytes. Throws if the bytes end within a frame. */
 export const framesOf = (bytes: Buffer): Array<Frame> => {
   const frames: Array<Frame> = []
   for (let at = 0; at < bytes.length;) {
@@ -45,7 +45,7 @@ export const u32 = (value: number): Buffer => {
   return body
 }
 
-/** Bytes without a period, so that no part can stand in for another; the same for the same seed. */
+/** Bytes without a period, so that no two parts are equal. The same for the same seed. */
 export const noise = (size: number, seed: number): Buffer => {
   const words = new Uint32Array(Math.ceil(size / 4))
   let word = (seed * 2_654_435_761) | 1
@@ -62,7 +62,7 @@ export const noise = (size: number, seed: number): Buffer => {
 export const int = (random: Random.Random, min: number, max: number): number =>
   min + Math.floor(random() * (max - min + 1))
 
-/** The bytes in pieces of random sizes, often of one byte. */
+/** Cuts bytes into pieces of random sizes, often of one byte. */
 export const pieces = (bytes: Buffer, random: Random.Random, largest: number): Array<Buffer> => {
   const cut: Array<Buffer> = []
   for (let at = 0; at < bytes.length;) {
@@ -76,7 +76,7 @@ export const pieces = (bytes: Buffer, random: Random.Random, largest: number): A
 const named = (seed: number, error: unknown): Error =>
   new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
 
-/** Runs a check with the seeds from 1 to `count`; a failure names its seed. */
+/** Runs a check with the seeds from 1 to `count`. A failure names its seed. */
 export const withSeeds = (count: number, check: (random: Random.Random, seed: number) => void): void => {
   for (let seed = 1; seed <= count; seed++) {
     try {
@@ -87,7 +87,7 @@ export const withSeeds = (count: number, check: (random: Random.Random, seed: nu
   }
 }
 
-/** As `withSeeds`, for checks that take turns of the event loop. */
+/** `withSeeds` for checks that take turns of the event loop. */
 export const withSeedsAsync = async (
   count: number,
   check: (random: Random.Random, seed: number) => Promise<void>

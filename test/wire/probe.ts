@@ -1,11 +1,11 @@
-/** A Link that writes down what it is told. */
+/** A Link that records what it reports. */
 import { Link, type LinkClosed } from "../../src/wire/Link.ts"
 import type { Transport } from "../../src/wire/Transport.ts"
 
 export interface Message {
   readonly kind: number
   readonly id: number
-  /** Head and payload of a large body, joined: what a frame in one piece would have had. */
+  /** Head and payload of a large body, joined, as a frame in one piece would have them. */
   readonly body: Buffer
   readonly large: boolean
 }
@@ -14,7 +14,7 @@ export interface Probe {
   readonly link: Link
   readonly messages: Array<Message>
   readonly closed: Array<LinkClosed>
-  /** What `accept` was asked. */
+  /** The arguments with which `accept` was called. */
   readonly asked: Array<readonly [kind: number, id: number, total: number]>
 }
 

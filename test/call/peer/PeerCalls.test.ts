@@ -31,7 +31,7 @@ describe("PeerCalls", () => {
     `{"why":"PayloadTooLarge","size":"x","limit":1}`,
     `{"why":"PayloadTooLarge","size":{"valueOf":1,"toString":1}}`
   ]) {
-    it.effect(`tells its caller of a refusal that is none: ${body}`, () =>
+    it.effect(`fails the call for a Refused frame that cannot be read: ${body}`, () =>
       Effect.gen(function* () {
         const calls = new PeerCalls(options)
         const call = Effect.withFiber((fiber) => calls.call(fiber, functions[0]!, undefined)) as Effect.Effect<unknown>

@@ -22,7 +22,7 @@ const attacking = (port: number) =>
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-/** A port of another process, which takes every connection and keeps it. */
+/** A port of another process that accepts every connection and keeps it. */
 const decoy = Effect.map(
   Effect.acquireRelease(
     Effect.callback<readonly [ReturnType<typeof spawn>, number]>((resume) => {
@@ -36,11 +36,11 @@ const decoy = Effect.map(
   ([, port]) => port
 )
 
-/** One end says what the other one says to it. */
+/** Makes one end of a pipe echo. */
 const echo = (transport: Transport): void =>
   transport.start({ data: (chunk) => void transport.write([chunk]), drained: () => {}, closed: () => {} })
 
-/** Asks so many questions one after the other; the slowest but 1 % took so many milliseconds. */
+/** Sends `count` questions one after the other. Returns the 99th percentile of the answer times in milliseconds. */
 const p99 = (ask: () => Promise<void>, count: number): Effect.Effect<number> =>
   Effect.promise(async () => {
     const times: Array<number> = []
@@ -62,12 +62,12 @@ const asking = (transport: Transport): (() => Promise<void>) => {
     })
 }
 
-/** Measurements of each p99. */
+/** The number of measurements of each p99. */
 const rounds = 4
 
-describe("a port for runners that is attacked", () => {
+describe("a listener under attack", () => {
   it.live(
-    "[C98] lets 20 runners in, and at most doubles the p99 of those that are there",
+    "[C98] lets 20 runners connect, and at most doubles the p99 of connected ones",
     () =>
       Effect.gen(function* () {
         const listener = yield* listening()
@@ -87,12 +87,12 @@ describe("a port for runners that is attacked", () => {
             }),
           { concurrency: 20 }
         )
-        // the same while nobody attacks; this process is both ends, once without having compiled anything yet
+        // First without an attack. This process is both ends, and runs once more so that its code is compiled.
         const measured = Effect.map(Effect.all([p99(ask, 1_000), booting], { concurrency: 2 }), ([time]) => time)
         yield* measured
-        // The best of several rounds: other programs of this machine disturb some of them, an attack that gets through all.
+        // The best of several rounds: other programs disturb some rounds, but an attack that gets through disturbs all.
         const best = Effect.map(Effect.all(Array.from({ length: rounds }, () => measured)), (all) => Math.min(...all))
-        // The same attack on another process: who attacks needs the same processors.
+        // The same attack on another process, because the attackers need the same processors.
         const before = yield* Effect.scoped(Effect.andThen(Effect.flatMap(decoy, attacking), best))
         yield* attacking(listener.port)
         yield* until(() => listener.counters.garbage > 100, "the attack is on")
@@ -100,7 +100,7 @@ describe("a port for runners that is attacked", () => {
         const runners = 1 + 20 * (1 + 2 * rounds)
         yield* until(() => listener.counters.authenticated === 2 * runners, "their second connections are there")
         assert.isAbove(listener.counters.crowded, 0)
-        // Some milliseconds for a machine whose processors all have other work too.
+        // 10 ms more, for a machine whose processors all have other work.
         assert.isAtMost(during, 2 * before + 10, `p99 was ${before} ms before`)
       }),
     60_000
@@ -120,7 +120,7 @@ const terms: RunnerTerms = {
 const hello = frame(Kind.Hello, 0, json({ protocol, build: "b", runner: "r", life: "l", functions: [["f", "1"]] }))
 const deep = (open: string, close: string) => Buffer.from(open.repeat(100_000) + close.repeat(100_000))
 
-/** What a runner may send instead of what it should. */
+/** Messages with which a runner breaks the rules. */
 const evil: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint8Array>]> = [
   ["a length that is none", [frame(Kind.Success, 1, none, 0xffffffff)]],
   ["a final frame of a call that it does not hold", [frame(Kind.Success, 7, noise(10, 1))]],
@@ -141,7 +141,7 @@ const evil: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint8Array
   ["what is no frame at all", [noise(100_000, 3)]]
 ]
 
-/** What it may say before it is let in. */
+/** Messages with which a runner breaks the rules before Welcome. */
 const strange: ReadonlyArray<readonly [name: string, sent: Uint8Array]> = [
   ["nested too deep", frame(Kind.Hello, 0, deep("[", "]").subarray(0, 200_000))],
   ["nested too deep, in objects", frame(Kind.Hello, 0, Buffer.from('{"a":'.repeat(40_000) + "1" + "}".repeat(40_000)))],
@@ -158,7 +158,7 @@ const strange: ReadonlyArray<readonly [name: string, sent: Uint8Array]> = [
 
 const quiet = Logger.layer([])
 
-describe("a runner over the network that breaks rules", () => {
+describe("a runner over the network that breaks the rules", () => {
   it.live("[C99] loses its session, whatever it sends, and costs no memory", () =>
     Effect.gen(function* () {
       const listener = yield* listening()

@@ -8,7 +8,7 @@ import * as Psk from "../../../src/wire/network/Psk.ts"
 import { defaults } from "../../../src/wire/network/Strangers.ts"
 import { dialling, listening, reading, stranger, until } from "./doors.ts"
 
-/** A handshake's beginning, as a client sends it. */
+/** The first message of a TLS handshake, as a client sends it. */
 const hello = (identity: string, key: Uint8Array): Effect.Effect<Buffer> =>
   Effect.promise(async () => {
     const server = Net.createServer()
@@ -29,7 +29,7 @@ const hello = (identity: string, key: Uint8Array): Effect.Effect<Buffer> =>
     return bytes
   })
 
-/** That many connections from an address, in order. */
+/** Opens that many connections from an address, in order. */
 const crowd = (listener: Listener, count: number, from: string) =>
   Effect.gen(function* () {
     const sockets: Array<Net.Socket> = []
@@ -41,8 +41,8 @@ const crowd = (listener: Listener, count: number, from: string) =>
     return sockets
   })
 
-describe("strangers at the port for runners", () => {
-  it("may be so many, for so long, and say so much", () => {
+describe("strangers at a listener", () => {
+  it("have limits in number, time and bytes", () => {
     assert.deepStrictEqual(defaults, {
       sockets: 256,
       perNeighbour: 16,
@@ -52,7 +52,7 @@ describe("strangers at the port for runners", () => {
     })
   })
 
-  it.live("are sent away, the oldest first, where there are too many from one address", () =>
+  it.live("are disconnected, the oldest first, if too many come from one address", () =>
     Effect.gen(function* () {
       const listener = yield* listening({ limits: { perNeighbour: 4, helloTimeout: 60_000 } })
       const other = yield* crowd(listener, 1, "127.0.0.2")
@@ -64,7 +64,7 @@ describe("strangers at the port for runners", () => {
     })
   )
 
-  it.live("are sent away, the oldest first, where there are too many in all", () =>
+  it.live("are disconnected, the oldest first, if there are too many in all", () =>
     Effect.gen(function* () {
       const listener = yield* listening({ limits: { sockets: 6, helloTimeout: 60_000 } })
       const sockets: Array<Net.Socket> = []
@@ -76,7 +76,7 @@ describe("strangers at the port for runners", () => {
     })
   )
 
-  it.live("are sent away when they say nothing, too little, or never prove who they are", () =>
+  it.live("are disconnected if they send nothing, too little, or never prove who they are", () =>
     Effect.gen(function* () {
       const listener = yield* listening({ limits: { helloTimeout: 150, timeout: 400 } })
       const admission = listener.expect(1)
@@ -95,14 +95,14 @@ describe("strangers at the port for runners", () => {
     })
   )
 
-  it.live("are sent away at the first byte that is not TLS, and when they say too much", () =>
+  it.live("are disconnected at the first byte that is not TLS, and if they send too much", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const said = [
         Buffer.from("GET / HTTP/1.1\r\n\r\n"),
         Buffer.from([22, 2]),
         Buffer.from([22, 3, 1, 0, 10, 2]),
-        // a record that is announced to be larger than what is read of a stranger
+        // A TLS record that announces more bytes than a listener reads from a stranger.
         Buffer.from([22, 3, 1, 0xff, 0xff]),
         Buffer.concat([Buffer.from([22, 3, 1, 0x30, 0, 1]), Buffer.alloc(20_000)]),
         Buffer.from([0])
@@ -114,7 +114,7 @@ describe("strangers at the port for runners", () => {
     })
   )
 
-  it.live("may begin their handshake byte by byte", () =>
+  it.live("may send their handshake byte by byte", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -143,7 +143,7 @@ describe("strangers at the port for runners", () => {
     })
   )
 
-  it.live("cannot keep a runner out: it tries again when it was sent away", () =>
+  it.live("cannot keep a runner out, because a disconnected runner dials again", () =>
     Effect.gen(function* () {
       const listener = yield* listening({ limits: { perNeighbour: 2, sockets: 4 } })
       const admission = listener.expect(1)

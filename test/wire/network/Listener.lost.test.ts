@@ -14,7 +14,7 @@ import { alive } from "../../fixtures/process/processes.ts"
 import { until } from "./doors.ts"
 
 const entry = new URL("../../fixtures/network/runner.ts", import.meta.url)
-/** That of the backend. */
+/** The reasonGrace of the backend, in milliseconds. */
 const reasonGrace = 500
 
 const folder = Effect.acquireRelease(
@@ -22,18 +22,21 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** What a file of `hold` or `again` says. */
+/** The lines of a file of `hold` or `again`. */
 const notes = (file: string) =>
   !existsSync(file)
     ? []
     : readFileSync(file, "utf8")
         .split("\n")
-        // what stands before the last line break is written whole; a file is there before its first line is
+        // Without the text behind the last line break, which may be incomplete. A file exists before its first line.
         .slice(0, -1)
         .map((line) => line.split(" "))
         .map(([what, pid, at]) => ({ what, pid: Number(pid), at: Number(at) }))
 
-/** Two calls on one runner, whose connection is lost then; so many milliseconds later at most they are told. */
+/**
+ * Makes two calls on one runner, loses the runner's connection, and checks that the callers know within `limit`
+ * milliseconds.
+ */
 const losing = (name: string, options: Omit<TcpBackend.Options, "entry">, cut: () => void, within: number) =>
   Effect.gen(function* () {
     const path = yield* folder
@@ -53,7 +56,7 @@ const losing = (name: string, options: Omit<TcpBackend.Options, "entry">, cut: (
       assert.isBelow(after, within, name)
       const second = yield* Fiber.join(twice)
       assert.notStrictEqual(second, first)
-      // nothing of the first one is left by then, and the two did not overlap
+      // No process of the first runner is left by then, and the two runs did not overlap.
       assert.deepStrictEqual(alive([first]), [])
       assert.deepStrictEqual(
         notes(repeated).map(({ pid, what }) => [what, pid]),
@@ -77,7 +80,7 @@ const losing = (name: string, options: Omit<TcpBackend.Options, "entry">, cut: (
     assert.deepStrictEqual(alive(pids), [], "nothing is left")
   })
 
-/** Passes everything on, until it resets what goes through it. */
+/** A proxy that forwards everything until it resets its connections. */
 const proxy = Effect.acquireRelease(
   Effect.sync(() => {
     const pairs: Array<readonly [Net.Socket, Net.Socket]> = []
@@ -120,22 +123,26 @@ const viaProxy = (which: "both connections" | "the silent connection") =>
         return `127.0.0.1:${(middle.server.address() as Net.AddressInfo).port}`
       }
     }
-    // the loss of the silent one alone gives last words a second
+    // The loss of the silent connection alone gives the last words one more second.
     yield* losing(which, options, cut, 1_500 + reasonGrace)
   })
 
-describe("the calls of a runner", () => {
-  it.live("[C64] whose connection is reset are told so, and it ends", () => viaProxy("both connections"), 30_000)
+describe("the calls of a runner over the network", () => {
+  it.live(
+    "[C64] whose connection is reset fail with RunnerLost, and the runner ends",
+    () => viaProxy("both connections"),
+    30_000
+  )
 
   it.live(
-    "[C64] whose silent connection is reset are told so, and it ends",
+    "[C64] whose silent connection is reset fail with RunnerLost, and the runner ends",
     () => viaProxy("the silent connection"),
     30_000
   )
 
   const why = Namespaces.missing === undefined ? "" : ` (skipped: ${Namespaces.missing})`
   it.live.skipIf(Namespaces.missing !== undefined)(
-    `[C64] whom nothing reaches, or from whom nothing comes either, are told within 15 s, and it ends${why}`,
+    `[C64] whose packets are dropped on one or both sides fail within 15 s, and the runner ends${why}`,
     () =>
       Effect.gen(function* () {
         const network = yield* Namespaces.make(2)

@@ -10,7 +10,7 @@ import * as Psk from "../../../src/wire/network/Psk.ts"
 import { tokenSize } from "../../../src/wire/network/SilentConnection.ts"
 import { dialling, listening, logging, reading, silent, stranger, until } from "./doors.ts"
 
-describe("Listener", () => {
+describe("a listener", () => {
   it.live("gives a pipe to the runner that dials with its key, and both may write at once", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
@@ -30,7 +30,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("lets a key in once: one that dials again is refused, and said to be", () => {
+  it.live("accepts a key once, and refuses a second dial with it by name", () => {
     const { layer, lines } = logging()
     return Effect.gen(function* () {
       const listener = yield* listening()
@@ -42,7 +42,7 @@ describe("Listener", () => {
         assert.match(String(again.cause), /does not know its key/)
       }
       yield* until(() => listener.counters.refused === 3, "all are counted")
-      // once in 10 s of an address
+      // Logged once in 10 s for each address.
       assert.deepStrictEqual(lines, [
         'a connection to the port for runners was refused: from 127.0.0.1, the key "life.1" was used before, or given up'
       ])
@@ -51,7 +51,7 @@ describe("Listener", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.live("lets one of many in that dial with one key at once", () =>
+  it.live("accepts one of many runners that dial with one key at once", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -66,7 +66,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("ends the session of a key that is revoked", () =>
+  it.live("ends the session of a revoked key", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -78,7 +78,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("ends a session whose second connection does not come", () =>
+  it.live("ends a session whose second connection does not arrive", () =>
     Effect.gen(function* () {
       const listener = yield* listening({ limits: { timeout: 300, helloTimeout: 200 } })
       const admission = listener.expect(1)
@@ -87,7 +87,7 @@ describe("Listener", () => {
       client.on("error", () => {})
       client.resume()
       client.write("first")
-      // it must not be sent a call, whose computing could keep that from coming
+      // The runner must not get a call yet, whose computing could keep the second connection from arriving.
       const heard = reading(yield* admission.transport)
       yield* until(() => client.closed && heard.closed !== undefined, "it is closed")
       assert.strictEqual(heard.closed?.error?.message, "its second connection did not come within 300 ms")
@@ -96,7 +96,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("ends a session whose second connection speaks, or asks with another token than it was given", () =>
+  it.live("ends a session whose second connection sends data, or has another token", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -125,7 +125,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("knows no key that was revoked before it was used", () =>
+  it.live("refuses a key that was revoked before its use", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -136,7 +136,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("says how far a runner has got, by its address as long as it has no name", () =>
+  it.live("reports how far a runner has got, by its address until it has a name", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const before = stranger(listener.port, "127.0.0.9")
@@ -159,7 +159,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("fails by name where its port is taken, or takes another one where that will do", () =>
+  it.live("fails by name if its port is taken, or takes another port if that is allowed", () =>
     Effect.gen(function* () {
       const { port } = yield* listening()
       const error = yield* Effect.flip(listening({ port }))
@@ -171,7 +171,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("listens on both families where there are two", () =>
+  it.live("listens on IPv4 and IPv6 if both exist", () =>
     Effect.gen(function* () {
       const listener = yield* Listener.make({ master: Psk.makeMaster(), life: "l", port: 0 })
       for (const host of ["127.0.0.1", "[::1]"]) {
@@ -199,7 +199,7 @@ describe("Listener", () => {
     })
   )
 
-  it.live("prints no key anywhere", () =>
+  it.live("prints no key", () =>
     Effect.gen(function* () {
       const master = Psk.makeMaster()
       const listener = yield* listening({ master })

@@ -33,7 +33,7 @@ const terms = {
 }
 const credentials = { identity: Psk.identityOf("life", 1), key: Psk.keyOf(Psk.makeMaster(), "life", 1) }
 
-/** A port that nobody listens on. */
+/** A port that is free. */
 const freePort = Effect.promise(
   () =>
     new Promise<number>((resolve) => {
@@ -46,10 +46,10 @@ const freePort = Effect.promise(
 
 const stream = (port: number, host = "127.0.0.1") => Net.connect({ port, host, noDelay: true })
 
-/** Until the runner listens. */
+/** Retries until the runner listens. */
 const patiently = Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 500 })
 
-/** A runner with these variables, killed with the scope at the latest. */
+/** A runner with these variables. The scope kills it. */
 const started = (variables: Record<string, string>) =>
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -69,8 +69,8 @@ const started = (variables: Record<string, string>) =>
     ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
-describe("a runner that its parent comes to", () => {
-  it.live("serves whoever has its key, and listens no more", () =>
+describe("a runner to which its parent dials", () => {
+  it.live("serves the parent that has its key, and then listens no more", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const runner = yield* started({
@@ -88,7 +88,7 @@ describe("a runner that its parent comes to", () => {
     })
   )
 
-  it.live("lets nobody else in, on loopback of either family", () =>
+  it.live("refuses everybody else, on loopback of either family", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const pipe = awaitParent({ ...credentials, port, patience: 10_000 })
@@ -105,7 +105,7 @@ describe("a runner that its parent comes to", () => {
     })
   )
 
-  it.live("is tried again where the stream to it had ended before it could be used", () =>
+  it.live("is dialled again if the connection ended before it could be used", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const ended = stream(port).on("error", () => {})
@@ -116,7 +116,7 @@ describe("a runner that its parent comes to", () => {
     })
   )
 
-  it.live("ends by itself when its parent does not come, or its port is taken", () =>
+  it.live("ends by itself when its parent does not dial, or its port is taken", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const never = yield* Effect.flip(
@@ -141,7 +141,7 @@ describe("a runner that its parent comes to", () => {
 })
 
 describe("a runner that dials", () => {
-  it.live("[C50] ends by itself within its boot deadline where it cannot reach its parent, and says so", () =>
+  it.live("[C50] ends by itself within its boot deadline if it cannot reach its parent, and says so", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "flame-report-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
@@ -170,14 +170,14 @@ describe("a runner that dials", () => {
   )
 
   it.live("is not lost by a first call that computes for longer than its second connection may take", () =>
-    // which is 5 s
+    // The second connection may take 5 s.
     Flame.call(compute, { millis: 7_000 }).pipe(
       Effect.provide(Pool.layer({ max: 1 }), { local: true }),
       Effect.provide(TcpBackend.layer({ entry }), { local: true })
     )
   )
 
-  it.live("keeps its key from functions and their children, and knows its parent by address", () =>
+  it.live("keeps its key from functions and their children, and knows its parent's address", () =>
     Effect.gen(function* () {
       let address: string | undefined
       const layer = TcpBackend.layer({ entry, address: (port) => (address = `127.0.0.1:${port}`) })

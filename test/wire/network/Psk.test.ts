@@ -11,7 +11,7 @@ import { accompanied, dialling, handshake, listening, reading, until } from "./d
 /** Options of a TLS client that has this key. */
 const keyed = (identity: string, key: Uint8Array): Tls.ConnectionOptions => Psk.clientOptions(identity, key)
 
-/** A Listener that expects one runner, and proof at the end that nobody but that one was let in. */
+/** A listener that expects one runner. Proves at the end that only that runner can connect. */
 const guarded = <E>(
   attack: (listener: Listener, identity: string, key: Buffer) => Effect.Effect<void, E>
 ): Effect.Effect<void, unknown> =>
@@ -29,7 +29,7 @@ const guarded = <E>(
       yield* attack(listener, admission.identity, Psk.bytesOf(admission.key))
       assert.strictEqual(listener.counters.authenticated, 0)
       assert.isFalse(isIn)
-      // the key is still good for the one whom it belongs to, who is all that is heard
+      // The key still works for its owner, which is the only one that is heard.
       const there = yield* Effect.promise(() => dialling(listener, admission))
       const heard = reading(yield* admission.transport)
       there.write([Buffer.from("it is me")])
@@ -47,8 +47,8 @@ const refuses = (listener: Listener, options: Tls.ConnectionOptions) =>
     }
   )
 
-describe("keys", () => {
-  it("are one for each runner and life of a parent, the same each time, and fit a variable", () => {
+describe("keys of runners", () => {
+  it("differ for each runner and life of a parent, are the same each time, and fit into a variable", () => {
     const [master, other] = [Psk.makeMaster(), Psk.makeMaster()]
     const text = (...of: Parameters<typeof Psk.keyOf>) => Redacted.value(Psk.keyOf(...of))
     const all = [text(master, "a", 1), text(master, "a", 2), text(master, "b", 1), text(other, "a", 1)]
@@ -59,7 +59,7 @@ describe("keys", () => {
   })
 })
 
-describe("the port for runners refuses, with not one byte decoded,", () => {
+describe("a listener refuses, without decoding a byte,", () => {
   it.live("[C97] a wrong key", () =>
     guarded((listener, identity) =>
       Effect.gen(function* () {
@@ -69,7 +69,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
     )
   )
 
-  it.live("[C97] an unknown identity, whatever it is", () =>
+  it.live("[C97] an unknown identity, of any form", () =>
     guarded((listener, identity, key) =>
       Effect.gen(function* () {
         for (const name of [
@@ -86,7 +86,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
     )
   )
 
-  it.live("[C97] TLS 1.2, with the right key or without", () =>
+  it.live("[C97] TLS 1.2, with or without the right key", () =>
     guarded((listener, identity, key) =>
       Effect.gen(function* () {
         const old = { minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const
@@ -98,7 +98,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
     )
   )
 
-  it.live("[C97] a client without a key, another cipher, and one with a certificate", () =>
+  it.live("[C97] a client without a key, with another cipher, or with a certificate", () =>
     guarded((listener, identity, key) =>
       Effect.gen(function* () {
         yield* refuses(listener, { rejectUnauthorized: false })
@@ -108,7 +108,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
     )
   )
 
-  it.live("[C97] what it gave out itself as a ticket, once its key is burnt", () =>
+  it.live("[C97] its own session ticket, once the key is burnt", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -124,7 +124,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
         yield* refuses(listener, { session, rejectUnauthorized: false })
         yield* refuses(listener, { ...keyed(admission.identity, key), session })
       }
-      // the session that is there is not disturbed
+      // The existing session is not disturbed.
       first.write("still here")
       yield* until(() => heard.text === "still here", "it is heard")
       first.destroy()
@@ -135,7 +135,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
     })
   )
 
-  it.live("[C97] the second of two who prove to have one key", () =>
+  it.live("[C97] the second of two clients with one key", () =>
     Effect.gen(function* () {
       const listener = yield* listening()
       const admission = listener.expect(1)
@@ -164,7 +164,7 @@ describe("the port for runners refuses, with not one byte decoded,", () => {
   )
 })
 
-/** A server that runs until the scope ends, and what it was told. */
+/** A server that runs until the scope ends, and the bytes that it received. */
 const faking = (options: Tls.TlsOptions) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly heard: Array<string>; readonly server: Tls.Server }>((resume) => {
@@ -193,7 +193,7 @@ describe("a runner refuses", () => {
       )
     })
 
-  it.live("[C97] a server with a certificate that everybody here trusts, and tells it nothing", () =>
+  it.live("[C97] a server with a certificate that this machine trusts, and sends it nothing", () =>
     Effect.gen(function* () {
       const trusted = selfSigned()
       const before = Tls.getCACertificates("default")
@@ -202,7 +202,7 @@ describe("a runner refuses", () => {
         () => Effect.sync(() => Tls.setDefaultCACertificates(before))
       )
       const { heard, port } = yield* faking({ ...trusted, minVersion: "TLSv1.3" })
-      // anybody else would take it for what it says it is, also with a key to offer
+      // Any other client would accept the server's certificate, also when the client offers a key.
       const naive = Tls.connect({
         port,
         host: "127.0.0.1",
@@ -218,7 +218,7 @@ describe("a runner refuses", () => {
     })
   )
 
-  it.live("[C97] a server with another key, and one without TLS", () =>
+  it.live("[C97] a server with another key, and a server without TLS", () =>
     Effect.gen(function* () {
       const other = yield* faking(Psk.serverOptions(() => Buffer.alloc(32, 1)))
       assert.match(yield* rejection(other), /does not know its key/)

@@ -1,4 +1,4 @@
-/** A certificate that says what it likes about itself, made without any tool: for servers that are not what they seem. */
+/** Makes certificates with any content, without a tool, for servers that impersonate a parent. */
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto"
 
 const der = (tag: number, ...parts: ReadonlyArray<Uint8Array>): Buffer => {

@@ -1,4 +1,4 @@
-/** A Listener, the runners that dial it, and whoever else comes: for tests with real sockets. */
+/** A Listener with real sockets, the runners that dial it, and strangers that connect. */
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import * as Effect from "effect/Effect"
@@ -16,13 +16,13 @@ export const life = "life"
 export const listening = (options: Partial<Listener.ListenerOptions> = {}) =>
   Listener.make({ master: Psk.makeMaster(), life, host: "127.0.0.1", port: 0, ...options })
 
-/** What was logged, as text. */
+/** A logger, and its lines as text. */
 export const logging = (): { readonly lines: Array<string>; readonly layer: ReturnType<typeof Logger.layer> } => {
   const lines: Array<string> = []
   return { lines, layer: Logger.layer([Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))]) }
 }
 
-/** A runner of that admission dials, with whatever is wrong about it. */
+/** Dials as the runner of that admission, with the given deviations. */
 export const dialling = (
   listener: { readonly port: number },
   admission: Psk.Credentials,
@@ -35,7 +35,7 @@ export const dialling = (
     addresses: `127.0.0.1:${listener.port}`
   })
 
-/** What comes through a pipe, from the moment this is called. */
+/** Records the bytes of a pipe, from the moment of the call. */
 export const reading = (transport: Transport) => {
   const got = { text: "", closed: undefined as { readonly error: Error | undefined } | undefined }
   transport.start({
@@ -50,16 +50,16 @@ export const reading = (transport: Transport) => {
   return got
 }
 
-/** A connection that nobody has taught manners; it remembers its end. */
+/** A connection that sends what the test wants, and records its end. */
 export const stranger = (port: number, from = "127.0.0.1"): Net.Socket => {
   const socket = Net.connect({ port, host: "127.0.0.1", localAddress: from })
   socket.on("error", () => {})
-  // its end comes behind what was sent to it
+  // The end arrives behind all sent bytes.
   socket.resume()
   return socket
 }
 
-/** The second connection of a session, as a runner brings it about. */
+/** Opens the second connection of a session, as a runner does. */
 export const silent = (port: number, identity: string, token: Uint8Array): Tls.TLSSocket => {
   const options = Psk.clientOptions(identity + SilentConnection.suffix, token)
   const socket = Tls.connect({ port, host: "127.0.0.1", ...options })
@@ -68,12 +68,12 @@ export const silent = (port: number, identity: string, token: Uint8Array): Tls.T
   return socket
 }
 
-/** Has that connection too once the token comes on the first. */
+/** Opens the second connection too, once the token arrives on the first. */
 export const accompanied = (port: number, identity: string, first: Tls.TLSSocket): void => {
   first.once("data", (token: Buffer) => void silent(port, identity, token.subarray(0, SilentConnection.tokenSize)))
 }
 
-/** How a TLS client's connection ends that is not a runner's. */
+/** How the connection of a TLS client that is no runner ends. */
 export const handshake = (
   port: number,
   options: Tls.ConnectionOptions

@@ -1,4 +1,4 @@
-/** Two connected sockets in this process, and waiting for what happens on them. */
+/** Two connected sockets in this process, and waiting for events on them. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
@@ -6,17 +6,17 @@ import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
 
-/** Lets everything run that is due now. */
+/** Runs everything that is due now. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Lets the event loop turn until the condition holds. */
+/** Takes turns of the event loop until the condition holds. */
 export const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await turn()
 }
 
 export type Kind = "unix" | "tcp"
 
-/** Two ends of one connection: a Unix socket is what a local runner has, TCP what a pod has. Both are gone with the scope. */
+/** Two ends of one connection: a Unix socket, as a local runner has, or TCP, as a pod has. The scope closes both. */
 export const socketPair = (kind: Kind): Effect.Effect<readonly [Net.Socket, Net.Socket], never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
