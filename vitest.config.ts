@@ -14,6 +14,7 @@ const memory = [
 const processes = [
   "test/{docs,language,runMain,FlameMain}.test.ts",
   "test/backend/**/*.test.ts",
+  "test/code/**/*.test.ts",
   "test/conformance/*.test.ts",
   "test/conformance/{place,process,rpc,stream}/process*.test.ts",
   "test/conformance/process/**/*.test.ts",

@@ -283,6 +283,7 @@ const podOptions: Readonly<Record<keyof ClusterOptions, true>> = {
   log: true,
   build: true,
   entry: true,
+  code: true,
   kubeconfig: true,
   context: true,
   namespace: true,

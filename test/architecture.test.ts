@@ -21,6 +21,9 @@ const folders: ReadonlyArray<string> = [
   // the inside of a runner, and how a process learns that it is one
   "runner",
   "process",
+  // the code that a parent sends to its runners, and the program that receives it
+  "code",
+  "code/bootstrap",
   // how runners come to exist
   "backend",
   "kubernetes/manifest",
@@ -77,6 +80,7 @@ const loads: Readonly<
       "call/StopWaiters",
       "call/StreamServer",
       "error/BootFailure",
+      "error/CodeFailure",
       "error/FlameError",
       "error/PeerText",
       "error/RunnerExit",
@@ -92,6 +96,7 @@ const loads: Readonly<
       "function/Propagate",
       "function/Requirements",
       "process/BuildName",
+      "process/HandedSession",
       "process/Role",
       "process/RoleVariables",
       "process/Shutdown",
@@ -171,6 +176,7 @@ const loads: Readonly<
       "FlameMain",
       "FlameService",
       "error/BootFailure",
+      "error/CodeFailure",
       "error/FlameError",
       "error/PeerText",
       "error/RunnerExit",
@@ -186,6 +192,7 @@ const loads: Readonly<
       "process/AppRole",
       "process/BuildName",
       "process/Entry",
+      "process/HandedSession",
       "process/Role",
       "process/RoleVariables",
       "process/Shutdown",

@@ -44,7 +44,7 @@ export interface RunnerSpec {
  * @category backends
  */
 export interface BootPhase {
-  readonly name: "waiting" | "created" | "scheduled" | "pulled" | "started" | "connected"
+  readonly name: "waiting" | "bundled" | "created" | "scheduled" | "pulled" | "started" | "connected" | "sent"
   /** A detail for people, such as the name of the node. */
   readonly detail?: string
 }

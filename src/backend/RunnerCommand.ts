@@ -5,7 +5,7 @@
  * and with its role.
  */
 import { preload, prefix } from "../process/RoleVariables.ts"
-import * as NodeArguments from "./NodeArguments.ts"
+import * as NodeArguments from "../process/NodeArguments.ts"
 
 /** The program that starts runners. */
 export interface Program {

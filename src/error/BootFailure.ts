@@ -6,7 +6,26 @@
  */
 import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
+import {
+  CodeMismatch,
+  CodeNative,
+  CodeTooLarge,
+  CodeUnbundled,
+  CodeUnresolved,
+  CodeUnwritten,
+  NodeTooOld
+} from "./CodeFailure.ts"
 import { OutOfMemory, tail } from "./RunnerExit.ts"
+
+export {
+  CodeMismatch,
+  CodeNative,
+  CodeTooLarge,
+  CodeUnbundled,
+  CodeUnresolved,
+  CodeUnwritten,
+  NodeTooOld
+} from "./CodeFailure.ts"
 
 /**
  * The process of the runner ended before it served. A signal may be chance, an exit code is the program's own doing.
@@ -393,7 +412,14 @@ const members = [
   AdmissionDenied,
   Removed,
   ApiUnavailable,
-  ApiUnreachable
+  ApiUnreachable,
+  CodeUnbundled,
+  CodeNative,
+  CodeTooLarge,
+  CodeMismatch,
+  CodeUnresolved,
+  CodeUnwritten,
+  NodeTooOld
 ] as const
 
 /**

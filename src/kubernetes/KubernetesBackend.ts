@@ -14,7 +14,8 @@ import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Backend, type BootPhase, type RunnerSpec } from "../backend/Backend.ts"
 import { ApiUnavailable, InvalidSpec, type BootFailure } from "../error/BootFailure.ts"
-import * as NodeArguments from "../backend/NodeArguments.ts"
+import * as Code from "../code/Code.ts"
+import * as NodeArguments from "../process/NodeArguments.ts"
 import * as Entry from "../process/Entry.ts"
 import * as DrainBudget from "./hub/DrainBudget.ts"
 import * as HubPool from "./hub/HubPool.ts"
@@ -25,6 +26,7 @@ import type { Hub, HubOptions } from "./hub/KubeHub.ts"
 import type { Pod } from "./object/KubeObjects.ts"
 import { Once } from "./hub/Once.ts"
 import { secretEntry } from "./template/PodEnv.ts"
+import * as PodCode from "./template/PodCode.ts"
 import * as PodChanges from "./template/PodChanges.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import type { PodOptions } from "./template/PodOptions.ts"
@@ -39,7 +41,7 @@ import { RunnerPod } from "./RunnerPod.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options extends PodOptions, Omit<HubOptions, "container">, KubeClientLive.Options {
+export interface Options extends PodOptions, PodCode.CodeChoice, Omit<HubOptions, "container">, KubeClientLive.Options {
   /**
    * Where the `KubeClient` comes from. `"provided"`: from the context, of which the type of the layer requires it, so that a
    * test cannot reach a real cluster. Not set: from the context where one is provided, else from the service account or
@@ -133,9 +135,13 @@ export const layer: {
 /** The parts that all pods of a layer share, once the cluster is known to admit them. */
 const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<RunnerPodParts, BootFailure> =>
   Effect.gen(function* () {
-    const known = yield* hub.get
+    // bundled while the API server is asked: a pod is known by its variables before the hub knows it by its parent
+    const [known, early] = yield* Effect.all([hub.get, codeOf(options, isInPod())], { concurrency: 2 })
+    const isInCluster = known.parent !== undefined
+    const code = isInCluster === isInPod() ? early : yield* codeOf(options, isInCluster)
+    const build = options.build ?? "unnamed"
     const template = PodTemplate.make(
-      withEntry(options, known.parent !== undefined),
+      code === undefined ? withEntry(options, isInCluster) : PodCode.withCode(options, code, build, isInCluster),
       known.parent,
       known.identity,
       known.dialBack?.listener.port
@@ -144,9 +150,11 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
     const { key = "secret", secretEnv } = options
     const may = yield* RightsCheck.ask(known, template, key)
     yield* warnOfLeftOut(known.parent?.pod.metadata.uid ?? "", template.leftOut)
+    if (code !== undefined) yield* warnOfVariables(code, template)
     return {
       hub: known,
       template,
+      code,
       key,
       may,
       owner: options.ownerReference === false ? () => undefined : known.owner,
@@ -155,6 +163,29 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
       compare: yield* tellOnce,
       say: yield* sayAt(options.log)
     }
+  })
+
+const isInPod = (): boolean => process.env["KUBERNETES_SERVICE_HOST"] !== undefined
+
+/** The code that is sent to runners; undefined where their image has it. */
+const codeOf = (options: Options, isInCluster: boolean): Effect.Effect<Code.Code | undefined, BootFailure> => {
+  const choice = PodCode.choiceOf(options, isInCluster)
+  if (choice === undefined) return Effect.succeed(undefined)
+  const entry = choice.entry ?? options.entry ?? Entry.current() ?? process.argv[1]
+  return Code.prepare(entry === undefined ? choice : { ...choice, entry })
+}
+
+/** Logs once which variables of this process the program names and runners do not get. */
+const warnOfVariables = (code: Code.Code, { container, secretEnv }: PodTemplate.PodTemplate): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const given = [...(container.env ?? []).map(({ name }) => name), ...secretEnv]
+    const missing = container.envFrom === undefined ? PodCode.missingVariables(code, given, process.env) : []
+    const key = missing.join(", ")
+    if (key === "" || warned.has(key)) return Effect.void
+    warned.add(key)
+    return Effect.logWarning(
+      `runners do not get these variables of this process, which the program names: ${key}; pass those that they need in \`env\` or \`secretEnv\``
+    )
   })
 
 /** Outside the cluster the entry is a file of this machine, not of the image. */

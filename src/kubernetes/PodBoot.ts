@@ -61,10 +61,12 @@ export class PodBoot {
   /** Reports a phase once. A pod that has reached any phase was created. */
   reachPhase(phase: BootPhase): void {
     if (this.reached.has(phase.name)) return
-    if (phase.name !== "created") this.reachPhase({ name: "created" })
+    // the code is there before the pod
+    const isAhead = phase.name === "bundled" || phase.name === "created"
+    if (!isAhead) this.reachPhase({ name: "created" })
     this.reached.add(phase.name)
     this.waitsFor = undefined
-    if (phase.name !== "created") Deferred.doneUnsafe(this.scheduled, Effect.void)
+    if (!isAhead) Deferred.doneUnsafe(this.scheduled, Effect.void)
     if (phase.name === "started") Deferred.doneUnsafe(this.started, Effect.void)
     Queue.offerUnsafe(this.phases, phase)
   }

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RunnerSpec } from "../backend/Backend.ts"
 import type { BootFailure } from "../error/BootFailure.ts"
+import type { Code } from "../code/Code.ts"
 import type { RunnerConnection } from "./RunnerConnection.ts"
 import type { Pod } from "./object/KubeObjects.ts"
 import type { KubeError } from "./api/KubeError.ts"
@@ -15,6 +16,8 @@ import * as PodTemplate from "./template/PodTemplate.ts"
 export interface RunnerPodParts {
   readonly hub: Hub
   readonly template: PodTemplate.PodTemplate
+  /** The code that runners get from this parent; undefined where their image has it. */
+  readonly code: Code | undefined
   readonly key: "secret" | "env"
   /** The Secret with the values of `secretEnv`; undefined without any. */
   readonly values: Once<string, KubeError> | undefined

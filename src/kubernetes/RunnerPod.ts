@@ -14,6 +14,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { spoken } from "../time/Spoken.ts"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
+import { describe } from "../code/Code.ts"
+import { sendCode } from "../code/SendCode.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
 import type { RunnerExit } from "../error/RunnerExit.ts"
 import { type Transport, whenClosed } from "../wire/Transport.ts"
@@ -78,6 +80,11 @@ export class RunnerPod {
       hub.living.add(this.name)
       this.unfollow = hub.watch.follow(this.name, (change) => this.podChanged(change))
       yield* Effect.addFinalizer(() => this.removePod)
+      const { code } = this.parts
+      if (code !== undefined) {
+        this.labels["code"] = describe(code)
+        this.boot.reachPhase({ name: "bundled", detail: describe(code) })
+      }
       const creating = yield* Effect.forkScoped(this.createPod)
       // The scope of the runner owns what a dial opens, whichever caller waits for the connection.
       const transport = Scope.provide(
@@ -90,7 +97,7 @@ export class RunnerPod {
           this.connected()
           const noted = whenClosed(transport, (error) => this.sessionClosed(error))
           // The runner is there, whatever the answer to the create request would be.
-          return Effect.as(Fiber.interrupt(creating), noted)
+          return Effect.andThen(Fiber.interrupt(creating), this.withCode(noted))
         }
       )
       return {
@@ -105,6 +112,15 @@ export class RunnerPod {
         kill: (by) => this.killPod(by)
       }
     })
+  }
+
+  /** Sends the code to a runner whose image does not have it. */
+  private withCode(transport: Transport): Effect.Effect<Transport, BootFailure> {
+    const { code } = this.parts
+    if (code === undefined) return Effect.succeed(transport)
+    return Effect.tap(Effect.raceFirst(sendCode(transport, code), Deferred.await(this.failed)), () =>
+      Effect.sync(() => this.boot.reachPhase({ name: "sent" }))
+    ).pipe(Effect.ensuring(Effect.sync(() => this.boot.close())))
   }
 
   /** Creates the pod, or fails the boot with the reason why there is none. */
@@ -203,7 +219,8 @@ export class RunnerPod {
     this.state = State.connect(this.state)
     this.parts.say(`pod ${this.name} is connected as runner ${this.spec.id}`)
     this.boot.reachPhase({ name: "connected" })
-    this.boot.close()
+    if (this.parts.code === undefined) this.boot.close()
+    else this.boot.stopDiagnosis()
   }
 
   private sessionClosed(error: Error | undefined): void {

@@ -8,8 +8,9 @@ import { type BootFailure, NeverConnected, NotARunner } from "../error/BootFailu
 import { fail } from "../wire/Frame.ts"
 import * as LateTransport from "../wire/LateTransport.ts"
 import * as LocalSocket from "../wire/LocalSocket.ts"
-import type { Transport } from "../wire/Transport.ts"
+import { fromDuplex, startedBy, type Transport } from "../wire/Transport.ts"
 import { builtin } from "../function/Builtin.ts"
+import { handedSession } from "./HandedSession.ts"
 import * as Variables from "./RoleVariables.ts"
 
 /** An ordinary process: it may have runners of its own. */
@@ -140,12 +141,27 @@ const overNetwork = (
       throw error
     }
   }
+  const open = (): Transport => {
+    const handed = handedSession()
+    if (handed === undefined) return LateTransport.make(connect)
+    handed.isTaken = true
+    const { socket } = handed
+    const pipe = fromDuplex(socket)
+    return startedBy(pipe, (handlers) => {
+      pipe.start(handlers)
+      // the bootstrap has paused it, so that nothing gets lost
+      socket.resume()
+    })
+  }
   let transport: Transport | undefined
   return {
     ...spec,
     parent: isDialling ? way.address : `whoever connects to port ${way.listen}`,
-    transport: () => (transport ??= LateTransport.make(connect)),
+    transport: () => (transport ??= open()),
     report: (cause) => {
+      const handed = handedSession()
+      // the connection is there already, and its parent listens
+      if (handed !== undefined) handed.socket.write(fail(cause))
       const path = file !== "" ? file : terminationLog
       const fs = builtin("node:fs")
       if (file !== "" || fs.existsSync(path)) fs.writeFileSync(path, reportText(cause))

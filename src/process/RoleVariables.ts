@@ -47,7 +47,10 @@ export const keyVariable = `${prefix}KEY`
 /** The variable that names the file to which a runner that is reached over a network writes why it will not serve. */
 export const reportVariable = `${prefix}REPORT`
 
-const key = Symbol.for("effect-flame/role")
+/** Name of the symbol of the global that holds the values which were taken out of the environment. */
+export const roleKey = "effect-flame/role"
+
+const key = Symbol.for(roleKey)
 
 /**
  * The option of Node by which a runner is started: it takes the role variables away before any module of the program

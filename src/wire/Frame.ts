@@ -33,6 +33,16 @@ export const Kind = {
   Refuse: 3,
   /** Runner to parent, JSON `BootFailure`: I cannot serve, and why. */
   Fail: 4,
+  /** Runner to parent, JSON, before Hello: asks for the code of a hash. */
+  AskCode: 5,
+  /** Parent to runner, JSON: the size of that code, as it is and as it travels. */
+  CodeHead: 6,
+  /** Parent to runner: the next bytes of the code. */
+  CodePart: 7,
+  /** Runner to parent, u32: that many more bytes of the code may come. */
+  CodeCredit: 8,
+  /** Runner to parent: the code is there and has the right hash. Hello or Fail comes next. */
+  CodeKept: 9,
   Request: 16,
   /** Asks for the final frame of a call soon; the final frame is its acknowledgement. */
   Cancel: 17,

@@ -114,15 +114,20 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
 }
 
 /** The same pipe, with a function that is told of its end first. */
-export const whenClosed = (transport: Transport, ended: (error: Error | undefined) => void): Transport => ({
-  start: (handlers) =>
+export const whenClosed = (transport: Transport, ended: (error: Error | undefined) => void): Transport =>
+  startedBy(transport, (handlers) =>
     transport.start({
       ...handlers,
       closed: (error) => {
         ended(error)
         handlers.closed(error)
       }
-    }),
+    })
+  )
+
+/** The same pipe with another `start`. */
+export const startedBy = (transport: Transport, start: Transport["start"]): Transport => ({
+  start,
   write: (chunks) => transport.write(chunks),
   end: () => transport.end(),
   destroy: (error) => transport.destroy(error),

@@ -370,6 +370,7 @@ describe("the end of a runner that is a pod", () => {
       const parts = {
         hub: { ...hub, watch },
         template,
+        code: undefined,
         key: "env" as const,
         may: { listEvents: false, readLogs: false },
         owner: () => undefined,

@@ -4,22 +4,16 @@
  *   TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
  */
 import type * as Net from "node:net"
-import type * as Os from "node:os"
 import type { TLSSocket } from "node:tls"
 import * as Effect from "effect/Effect"
 import { NeverConnected } from "../../error/BootFailure.ts"
 import { builtin } from "../../function/Builtin.ts"
 import { pauseAfter } from "../../time/RetryPause.ts"
+import { type Address, parse, shown } from "./Addresses.ts"
 import * as Psk from "./Psk.ts"
 import { HandshakeFailed, secure } from "./PskClient.ts"
 import * as SilentConnection from "./SilentConnection.ts"
 import { fromDuplex, type Transport } from "../Transport.ts"
-
-/** Where something listens. */
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
 
 export interface DialOptions extends Psk.Credentials {
   /** Where the parent may be, as `10.1.2.3:9345` or `[fd00::1]:9345`, separated by commas. */
@@ -44,25 +38,6 @@ export const dialParent = (options: DialOptions, signal?: AbortSignal): Promise<
     }),
     signal === undefined ? {} : { signal }
   )
-
-/** The addresses in a text, those of families that this machine has first. */
-export const parse = (text: string, families?: ReadonlySet<number>): ReadonlyArray<Address> => {
-  const addresses = text.split(",").flatMap((part): Array<Address> => {
-    const match = /^\s*(?:\[([^\]]+)\]|([^:\s]+)):(\d+)\s*$/.exec(part)
-    const host = match?.[1] ?? match?.[2]
-    return host === undefined ? [] : [{ host, port: Number(match?.[3]) }]
-  })
-  if (addresses.length < 2) return addresses
-  const own = families ?? ownFamilies()
-  const isStrange = ({ host }: Address) => (own.has(builtin("node:net").isIP(host)) ? 0 : 1)
-  return addresses.toSorted((a, b) => isStrange(a) - isStrange(b))
-}
-
-const ownFamilies = (): ReadonlySet<number> => {
-  const own = Object.values(builtin("node:os").networkInterfaces()).flatMap((found) => found ?? [])
-  const isWide = ({ address, internal }: Os.NetworkInterfaceInfo) => !internal && !address.startsWith("fe80:")
-  return new Set(own.filter(isWide).map(({ family }) => (family === "IPv6" ? 6 : 4)))
-}
 
 interface Connected {
   readonly address: Address
@@ -107,8 +82,6 @@ const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patienc
 
 const refusedHint = "does not know its key: is it a parent of before, or is something else in between?"
 const unreachableHint = "could not be reached: does a NetworkPolicy or a service mesh keep this port from it?"
-
-const shown = ({ host, port }: Address): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
 
 /**
  * Connects, proves the key, and waits for the token of the parent.

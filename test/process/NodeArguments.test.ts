@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as NodeArguments from "../../src/backend/NodeArguments.ts"
+import * as NodeArguments from "../../src/process/NodeArguments.ts"
 
 describe("NodeArguments", () => {
   it.each([

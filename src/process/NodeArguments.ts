@@ -82,6 +82,29 @@ const quote = (argument: string): string =>
 export const loadsModules = (args: ReadonlyArray<string>): boolean =>
   args.some((argument) => /^(-r|--require|--import|--loader|--experimental[-_]loader)(=|$)/.test(argument))
 
+/** Options that concern files of this machine, or how its sources are loaded: code that was bundled needs none of them. */
+const ofSources =
+  /^(-r|--require|--import|--loader|--experimental[-_]loader|-C|--conditions|--experimental[-_](strip|transform)[-_]types|--enable[-_]source[-_]maps|--preserve[-_]symlinks.*|--env-file.*)(=|$)/
+
+/** Options for a runner on another machine, which gets bundled code: those that concern V8 and the behaviour of Node. */
+export const forBundle = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const kept: Array<string> = []
+  let dropping = false
+  for (const argument of filter(args)) {
+    if (argument.startsWith("-")) dropping = ofSources.test(argument)
+    if (!dropping) kept.push(argument)
+  }
+  return kept
+}
+
+/** The conditions by which these options resolve packages. */
+export const conditions = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.flatMap((argument, index) => {
+    const [, glued] = /^(?:--conditions=|-C=)(.+)$/.exec(argument) ?? []
+    if (glued !== undefined) return [glued]
+    return argument === "-C" || argument === "--conditions" ? args.slice(index + 1, index + 2) : []
+  })
+
 /** The heap's limit as the options give it, for people; the last one counts. */
 export const heapLimit = (args: ReadonlyArray<string>): string | undefined =>
   args.findLast((argument) => /^--max[-_](old[-_]space[-_]size|heap[-_]size)/.test(argument))

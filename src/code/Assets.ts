@@ -1,0 +1,27 @@
+/** Files that are sent beside the code, at the same path from the entry as here. */
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { basename, join, relative, resolve, sep } from "node:path"
+import type { CodeFile } from "./CodePack.ts"
+
+/** An asset, and where it lies here. */
+export interface Asset {
+  readonly path: string
+  readonly file: CodeFile
+}
+
+/** The files that a list of files and folders names, from the folder `root`. Throws where one does not exist. */
+export const of = (root: string, names: ReadonlyArray<string>): ReadonlyArray<Asset> =>
+  names.flatMap((name) => {
+    const path = resolve(root, name)
+    if (!statSync(path).isDirectory()) return [assetOf(root, path)]
+    return readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => assetOf(root, join(entry.parentPath, entry.name)))
+  })
+
+const assetOf = (root: string, path: string): Asset => {
+  const name = relative(root, path)
+  // a file from elsewhere lies beside the entry: nothing is written outside of the root
+  const inside = name.startsWith("..") ? basename(path) : name.split(sep).join("/")
+  return { path, file: { name: inside, kind: "file", bytes: readFileSync(path) } }
+}

@@ -1,0 +1,108 @@
+/**
+ * Additions of this library to the bundler: files that the code opens by their path, WebAssembly, packages that work only as
+ * installed files, and the variables that the user's files read.
+ */
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { basename, dirname, extname, resolve } from "node:path"
+import { CodeNative } from "../error/CodeFailure.ts"
+import type { Plugin, PluginContext } from "./BundlerLibrary.ts"
+import * as NativePackage from "./NativePackage.ts"
+import { variablesIn } from "./Variables.ts"
+
+/** Facts about a program that were found while it was bundled. */
+export interface Findings {
+  /** Whether a file is opened by its path. */
+  onDisk: boolean
+  /** Packages that were left out, and why. */
+  readonly native: Map<string, string>
+  /** Variables of the environment that the user's own files read. */
+  readonly variables: Set<string>
+}
+
+/** `new URL("./file", import.meta.url)`, by which a program names a file beside it. */
+const urls = /\bnew URL\(\s*(["'`])(\.{1,2}\/[^"'`$\n]+)\1\s*,\s*import\.meta\.url\s*\)/g
+
+const programs = new Set([".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"])
+
+/** The plugins for the program of `entry`. Their filters keep most modules away from JavaScript. */
+export const bundlePlugins = (
+  entry: string,
+  findings: Findings,
+  isExternal: (id: string) => boolean
+): ReadonlyArray<Plugin> => [
+  {
+    name: "effect-flame: imports",
+    resolveId: {
+      order: "pre",
+      // WebAssembly, addons, and packages
+      filter: { id: /\.(wasm|node)$|^(?!node:)[@\w]/ },
+      async handler(source, importer, { kind }) {
+        if (importer === undefined || isExternal(source)) return null
+        return source.endsWith(".wasm") ? wasm(this, source, importer) : native(this, source, importer, kind, findings)
+      }
+    }
+  },
+  {
+    name: "effect-flame: own files",
+    transform: {
+      filter: { id: { exclude: inPackage } },
+      async handler(code, id) {
+        for (const name of variablesIn(code)) findings.variables.add(name)
+        // in memory no module is the main one, but the entry is what was started
+        const changed = withFiles(this, code, id, entry, findings).replaceAll(
+          /\bimport\.meta\.main\b/g,
+          String(id === entry)
+        )
+        return changed === code ? undefined : { code: changed, map: null }
+      }
+    }
+  },
+  {
+    name: "effect-flame: files of packages",
+    transform: {
+      filter: { id: { include: inPackage }, code: /\bnew URL\(/ },
+      async handler(code, id) {
+        const changed = withFiles(this, code, id, entry, findings)
+        return changed === code ? undefined : { code: changed, map: null }
+      }
+    }
+  }
+]
+
+const inPackage = /[\\/]node_modules[\\/]/
+
+const withFiles = (context: PluginContext, code: string, id: string, entry: string, findings: Findings): string =>
+  code.replaceAll(urls, (text: string, _quote: string, path: string) => {
+    const file = resolve(dirname(id), path)
+    if (file === entry || !existsSync(file) || !statSync(file).isFile()) return text
+    findings.onDisk = true
+    return `new URL(import.meta.ROLLUP_FILE_URL_${emit(context, file)})`
+  })
+
+/** A program becomes a chunk with its imports, any other file an asset. */
+const emit = (context: PluginContext, file: string): string =>
+  programs.has(extname(file))
+    ? context.emitFile({ type: "chunk", id: file })
+    : context.emitFile({ type: "asset", name: basename(file), source: readFileSync(file) })
+
+/** Node itself loads WebAssembly, from a file beside the code. */
+const wasm = async (context: PluginContext, source: string, importer: string) => {
+  const found = await context.resolve(source, importer, { skipSelf: true })
+  if (found === null || !existsSync(found.id)) return null
+  const reference = context.emitFile({ type: "asset", name: basename(found.id), source: readFileSync(found.id) })
+  return { id: `./${context.getFileName(reference)}`, external: "relative" as const }
+}
+
+/**
+ * A package that works only as installed files. Where it is imported when the program loads, the boot fails; where code
+ * asks for it later, such as in a `try`, it is left out, and its absence is what the program sees.
+ */
+const native = async (context: PluginContext, source: string, importer: string, kind: string, findings: Findings) => {
+  const found = await context.resolve(source, importer, { skipSelf: true, kind })
+  const problem = found === null ? undefined : NativePackage.problemOf(found.id)
+  if (problem === undefined) return null
+  const detail = `${problem.why}, and ${importer} imports it`
+  if (kind === "import-statement") throw new CodeNative({ package: problem.name, detail })
+  findings.native.set(source, detail)
+  return { id: source, external: true }
+}

@@ -1,0 +1,128 @@
+/** Makes a program into files that need nothing but Node: the entry and what it imports, in chunks. */
+import { dirname, isAbsolute, join, resolve } from "node:path"
+import { stripVTControlCharacters } from "node:util"
+import { CodeNative, CodeUnbundled } from "../error/CodeFailure.ts"
+import * as NodeArguments from "../process/NodeArguments.ts"
+import * as Assets from "./Assets.ts"
+import { type BundlerLog, load, type OutputFile } from "./BundlerLibrary.ts"
+import { bundlePlugins, type Findings } from "./BundlePlugin.ts"
+import type { Program } from "./Program.ts"
+import type { CodeOptions } from "./CodeOptions.ts"
+import type { CodeFile } from "./CodePack.ts"
+
+/** Options of a bundle. */
+export interface BundleOptions extends CodeOptions {
+  /** Name of the entry among the files, without extension. */
+  readonly name: string
+  /**
+   * Whether names are shortened. Default false: functions and classes keep their names, so that stacks and
+   * `constructor.name` are those of the source.
+   */
+  readonly mangle?: boolean
+  /** Whether source maps are made. Default true. */
+  readonly sourceMaps?: boolean
+  /** Groups of modules that get a chunk of their own, as `codeSplitting.groups` of rolldown. Default: none. */
+  readonly groups?: ReadonlyArray<{ readonly name: string; readonly test: RegExp }>
+}
+
+/** Packages that only a parent needs, and that are loaded when they are needed. */
+const neverSent = ["@kubernetes/client-node", "rolldown"]
+
+/** The program of an entry. Rejects with a `CodeFailure`. */
+export const bundleProgram = async (entry: string, options: BundleOptions): Promise<Program> => {
+  const { rolldown } = await load(entry)
+  const root = dirname(entry)
+  const findings: Findings = { onDisk: false, native: new Map(), variables: new Set() }
+  const problems: Array<string> = []
+  const external = [...neverSent, ...(options.external ?? [])]
+  const isExternal = (id: string) => external.some((name) => id === name || id.startsWith(`${name}/`))
+  const onLog = (_level: string, log: BundlerLog) => {
+    if (log.code === "UNRESOLVED_IMPORT" && isOwn(log.id ?? log.message)) problems.push(said(log.message))
+  }
+  try {
+    const bundle = await rolldown({
+      input: { [options.name]: entry },
+      platform: "node",
+      resolve: { conditionNames: [...conditions(), "node", "import", "default"] },
+      external: (id) => id.startsWith("node:") || isExternal(id),
+      plugins: bundlePlugins(entry, findings, isExternal),
+      onLog
+    })
+    try {
+      const { output } = await bundle.generate({
+        format: "esm",
+        minify: options.mangle === true ? true : { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+        sourcemap: options.sourceMaps === false ? false : "hidden",
+        entryFileNames: "[name].mjs",
+        chunkFileNames: "[name]-[hash].mjs",
+        assetFileNames: "[name]-[hash][extname]",
+        ...(options.groups === undefined ? {} : { codeSplitting: { groups: options.groups } })
+      })
+      if (problems.length > 0) throw new CodeUnbundled({ entry, detail: problems.join("\n") })
+      const assets = Assets.of(root, options.assets ?? [])
+      const files = output.flatMap((file) => filesOf(file, root))
+      return {
+        index: {
+          entry: `${options.name}.mjs`,
+          onDisk: findings.onDisk || assets.length > 0,
+          native: Object.fromEntries(findings.native)
+        },
+        files: [...files, ...assets.map(({ file }) => file)],
+        inputs: [...(await bundle.watchFiles).filter(isAbsolute), ...assets.map(({ path }) => path)],
+        made: "bundled by rolldown",
+        variables: [...findings.variables]
+      }
+    } finally {
+      await bundle.close()
+    }
+  } catch (error) {
+    throw failureOf(entry, error)
+  }
+}
+
+/** The conditions by which this process resolves packages. */
+const conditions = (): ReadonlyArray<string> =>
+  NodeArguments.conditions([...NodeArguments.parse(process.env["NODE_OPTIONS"] ?? ""), ...process.execArgv])
+
+/** Whether a file is the user's own, and not one of a package, where an import may be optional. */
+const isOwn = (file: string): boolean => !/[\\/]node_modules[\\/]/.test(file)
+
+const said = (message: string): string => stripVTControlCharacters(message).trim()
+
+/** A failure that a plugin threw is inside of the bundler's own error. */
+const failureOf = (entry: string, error: unknown): CodeUnbundled | CodeNative => {
+  const inner = [error, ...((error as { errors?: ReadonlyArray<unknown> }).errors ?? [])].flatMap((each) => [
+    each,
+    (each as { cause?: unknown }).cause
+  ])
+  for (const each of inner) if (each instanceof CodeNative || each instanceof CodeUnbundled) return each
+  return new CodeUnbundled({ entry, detail: said(error instanceof Error ? error.message : String(error)) })
+}
+
+const filesOf = (file: OutputFile, root: string): ReadonlyArray<CodeFile> => {
+  const { fileName: name } = file
+  if (file.type === "asset") {
+    // the maps of chunks are added below, with the paths of this machine
+    if (name.endsWith(".map")) return []
+    const kind = name.endsWith(".wasm") ? "wasm" : "file"
+    return [{ name, kind, bytes: typeof file.source === "string" ? Buffer.from(file.source) : file.source }]
+  }
+  const code: CodeFile = { name, kind: "module", bytes: Buffer.from(file.code) }
+  return file.map === null ? [code] : [code, { name: `${name}.map`, kind: "file", bytes: mapOf(file.map, root) }]
+}
+
+/**
+ * A source map whose sources are absolute paths of this machine, without their text: what a person can open at a stack.
+ *
+ * Mappings of packages stay, because a stack leads through them.
+ */
+const mapOf = (map: { toString(): string }, root: string): Buffer => {
+  const { mappings, names, sources, version } = JSON.parse(map.toString()) as {
+    readonly version: number
+    readonly sources: ReadonlyArray<string>
+    readonly names: ReadonlyArray<string>
+    readonly mappings: string
+  }
+  const placed = sources.map((source) => (isAbsolute(source) ? source : resolve(join(root, source))))
+  return Buffer.from(JSON.stringify({ version, sources: placed, names, mappings }))
+}

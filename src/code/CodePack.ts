@@ -1,0 +1,47 @@
+/**
+ * The form in which code travels and is named by its hash: `u32 length | index as JSON | the files, one after the other`.
+ *
+ * The bootstrap of a runner reads packs too, so this module imports Node alone.
+ */
+
+/** How Node loads a file of the code. `file` is none of its modules: an asset, or a source map. */
+export type FileKind = "module" | "commonjs" | "json" | "wasm" | "file"
+
+/** A file of the code. */
+export interface CodeFile {
+  /** Its path below the root of the code, with `/`. */
+  readonly name: string
+  readonly kind: FileKind
+  readonly bytes: Uint8Array
+}
+
+/** The list of contents of a pack. */
+export interface CodeIndex {
+  /** Name of the file that runs. */
+  readonly entry: string
+  /** Name, kind and size in bytes of each file, in the order of their bytes. */
+  readonly files: ReadonlyArray<readonly [name: string, kind: FileKind, size: number]>
+  /** Whether the files must lie on a disk: worker threads and assets are opened by their path. */
+  readonly onDisk: boolean
+  /** Packages that were left out because they work as installed files only, with the reason. */
+  readonly native: Readonly<Record<string, string>>
+}
+
+const prefix = 4
+
+/** The bytes of a pack. */
+export const pack = (index: Omit<CodeIndex, "files">, files: ReadonlyArray<CodeFile>): Buffer => {
+  const full: CodeIndex = { ...index, files: files.map(({ bytes, kind, name }) => [name, kind, bytes.length]) }
+  const head = Buffer.from(JSON.stringify(full))
+  const length = Buffer.alloc(prefix)
+  length.writeUInt32BE(head.length, 0)
+  return Buffer.concat([length, head, ...files.map(({ bytes }) => bytes)])
+}
+
+/** The index and the files of a pack. The bytes are views of it. */
+export const unpack = (packed: Buffer): { readonly index: CodeIndex; readonly files: ReadonlyArray<CodeFile> } => {
+  let at = prefix + packed.readUInt32BE(0)
+  const index = JSON.parse(packed.toString("utf8", prefix, at)) as CodeIndex
+  const files = index.files.map(([name, kind, size]) => ({ name, kind, bytes: packed.subarray(at, (at += size)) }))
+  return { index, files }
+}

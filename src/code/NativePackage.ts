@@ -1,0 +1,51 @@
+/** Packages that work only as installed files, because they have a native addon. */
+import { readFileSync } from "node:fs"
+import { basename, join } from "node:path"
+
+/** Packages by which others find and load their native addon. */
+const loaders = ["node-gyp-build", "bindings", "prebuild-install", "@mapbox/node-pre-gyp", "node-addon-api", "nan"]
+
+/** The package of a resolved file, and why it cannot be sent; undefined where it can. */
+export const problemOf = (file: string): { readonly name: string; readonly why: string } | undefined => {
+  const folder = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1]
+  const manifest = folder === undefined ? undefined : manifestOf(folder)
+  const name = manifest?.name ?? (folder === undefined ? file : basename(folder))
+  if (file.endsWith(".node")) return { name, why: `${basename(file)} is a native addon` }
+  if (folder === undefined || manifest === undefined) return undefined
+  const why = whyNative(manifest)
+  return why === undefined ? undefined : { name, why }
+}
+
+interface Manifest {
+  readonly name?: string
+  readonly gypfile?: boolean
+  readonly binary?: unknown
+  readonly napi?: unknown
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+const whyNative = (manifest: Manifest): string | undefined => {
+  if (manifest.gypfile === true) return "it has a native addon"
+  const loader = loaders.find((each) => manifest.dependencies?.[each] !== undefined)
+  if (loader !== undefined) return `it loads a native addon by ${loader}`
+  if (manifest.napi !== undefined) return "it loads a native addon by napi"
+  // one optional package for each platform, such as `@img/sharp-linux-x64`
+  const platforms = Object.keys(manifest.optionalDependencies ?? {}).filter((each) => /(linux|darwin|win32)/.test(each))
+  return platforms.length > 1 ? `it has a native addon for each platform, such as ${platforms[0]}` : undefined
+}
+
+const manifests = new Map<string, Manifest | undefined>()
+
+const manifestOf = (folder: string): Manifest | undefined => {
+  if (!manifests.has(folder)) manifests.set(folder, read(folder))
+  return manifests.get(folder)
+}
+
+const read = (folder: string): Manifest | undefined => {
+  try {
+    return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Makes Node load the modules of the code from memory, under the path that they would have on disk.
+ *
+ * Code whose files are opened by their path is written to a directory of its own instead: worker threads and assets.
+ */
+import type * as Module from "node:module"
+import { builtin } from "../../function/Builtin.ts"
+import type { CodeFile, CodeIndex } from "../CodePack.ts"
+import { BootError } from "./Failure.ts"
+
+/** Code that is ready to run. */
+export interface Installed {
+  /** Path of the entry. */
+  readonly entry: string
+  /** URL of the root, with a slash at its end. */
+  readonly root: string
+  /** The module that an import did not find, and where it was looked for. */
+  readonly unresolved: () => { readonly specifier: string; readonly directory: string } | undefined
+}
+
+/** Installs the code. Names that the code does not have are looked for from the working directory, as an image has them. */
+export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: string): Installed => {
+  const path = builtin("node:path")
+  const { pathToFileURL } = builtin("node:url")
+  const folder = rootOf(index, files, hash)
+  const root = pathToFileURL(folder).href + "/"
+  const here = pathToFileURL(process.cwd()).href.replace(/\/?$/, "/")
+  const byUrl = new Map(files.filter(({ kind }) => kind !== "file").map((file) => [root + encodeURI(file.name), file]))
+  let unresolved: ReturnType<Installed["unresolved"]>
+  const resolve: Module.ResolveHookSync = (specifier, context, next) => {
+    const from = context.parentURL ?? ""
+    const isOurs = from.startsWith(root)
+    if (specifier.startsWith(root) || (isOurs && /^\.{0,2}\//.test(specifier))) {
+      const url = new URL(specifier, isOurs ? from : undefined).href
+      const file = byUrl.get(url.replace(/[?#].*$/, ""))
+      if (file !== undefined) return { url, format: file.kind, shortCircuit: true }
+    }
+    if (!isOurs) return next(specifier, context)
+    try {
+      return next(specifier, /^(\.{0,2}\/|[a-z]+:)/.test(specifier) ? context : { ...context, parentURL: here })
+    } catch (error) {
+      unresolved = { specifier, directory: process.cwd() }
+      throw error
+    }
+  }
+  const load: Module.LoadHookSync = (url, context, next) => {
+    const file = byUrl.get(url.replace(/[?#].*$/, ""))
+    return file === undefined ? next(url, context) : { format: file.kind, source: file.bytes, shortCircuit: true }
+  }
+  builtin("node:module").registerHooks({ resolve, load })
+  return { entry: path.join(folder, index.entry), root, unresolved: () => unresolved }
+}
+
+/** The directory of the code: one that does not exist, for code in memory. */
+const rootOf = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: string): string => {
+  const fs = builtin("node:fs")
+  const { dirname, join } = builtin("node:path")
+  const base = join(builtin("node:os").tmpdir(), `effect-flame-${hash.slice(0, 12)}`)
+  if (!index.onDisk) return base
+  try {
+    const folder = fs.realpathSync(fs.mkdtempSync(`${base}-`))
+    process.once("exit", () => fs.rmSync(folder, { recursive: true, force: true }))
+    for (const { bytes, name } of files) {
+      const file = join(folder, name)
+      fs.mkdirSync(dirname(file), { recursive: true })
+      fs.writeFileSync(file, bytes)
+    }
+    // worker threads have no hooks: they find packages of the image by this link
+    const modules = join(process.cwd(), "node_modules")
+    if (fs.existsSync(modules)) fs.symlinkSync(modules, join(folder, "node_modules"))
+    return folder
+  } catch (error) {
+    throw new BootError({ _tag: "CodeUnwritten", directory: dirname(base), detail: (error as Error).message })
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The program of a runner that has nothing but Node: `node -e <this> <hash> [arguments]`.
+ *
+ * Connects to its parent, gets the code of that hash over the session, checks it, and gives the session to the role of the
+ * runner inside the code. `scripts/bootstrap.ts` makes `BootstrapText.ts` of this file and what it imports.
+ */
+import type { Duplex } from "node:stream"
+import { Kind } from "../../wire/Frame.ts"
+import { handedSession, type HandedSession, sessionKey } from "../../process/HandedSession.ts"
+import * as Variables from "../../process/RoleVariables.ts"
+import { unpack } from "../CodePack.ts"
+import { connect } from "./Connect.ts"
+import { BootError, type Failure, report } from "./Failure.ts"
+import * as Frames from "./Frames.ts"
+import { install, type Installed } from "./Modules.ts"
+import { receive } from "./Receive.ts"
+import { mapStacks } from "./Stacks.ts"
+
+/** The oldest Node that runs this library; the same as in `function/Requirements.ts`. */
+const oldest = [22, 19] as const
+
+/** Takes the variables of the role out of the environment, as `RoleVariables.preload` does: the code must not find the key. */
+const takeRole = (): Record<string, string | undefined> => {
+  const taken: Record<string, string | undefined> = {}
+  for (const name of Variables.names) {
+    taken[name] = process.env[Variables.prefix + name]
+    delete process.env[Variables.prefix + name]
+  }
+  return taken
+}
+
+const isOld = (): boolean => {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1])
+}
+
+const boot = async (
+  hash: string,
+  taken: ReturnType<typeof takeRole>,
+  open: (socket: Duplex) => void
+): Promise<void> => {
+  if (isOld()) {
+    throw new BootError({ _tag: "NodeTooOld", found: process.versions.node, needed: oldest.join(".") })
+  }
+  const text = (name: Variables.RoleVariable) => taken[name] ?? ""
+  const socket = await connect({
+    address: text("ADDRESS"),
+    listen: text("LISTEN"),
+    identity: text("IDENTITY"),
+    key: text("KEY"),
+    // gives up before the parent does, which knows less about the cause
+    patience: Math.max(0, Number(text("BOOT_TIMEOUT")) - process.uptime() * 1_000 - 250)
+  })
+  // an error is followed by the end of the connection, which whoever has the session handles
+  socket.on("error", () => {})
+  open(socket)
+  const packed = await receive(socket, hash)
+  const { files, index } = unpack(packed)
+  const installed = install(index, files, hash)
+  mapStacks(files, installed.root)
+  Frames.send(socket, Kind.CodeKept, {})
+  const session: HandedSession = { socket, isTaken: false }
+  const role: Variables.Taken & { readonly at: number } = { ...taken, ppid: process.ppid, at: process.uptime() * 1_000 }
+  Object.defineProperty(globalThis, Symbol.for(sessionKey), { value: session })
+  Object.defineProperty(globalThis, Symbol.for(Variables.roleKey), { value: role })
+  // the code sees the command line that it would have as a file
+  process.argv.splice(1, 1, installed.entry)
+  process.execArgv.splice(0, Infinity, ...withoutProgram(process.execArgv))
+  process.removeListener("SIGTERM", leave)
+  try {
+    await import(process.getBuiltinModule("node:url").pathToFileURL(installed.entry).href)
+  } catch (error) {
+    if (session.isTaken) throw error
+    throw new BootError(failureOf(error, installed, index.native))
+  }
+}
+
+/** The options of Node without the text of this program, which `child_process.fork` would run again. */
+const withoutProgram = (options: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const at = options.indexOf("-e")
+  return at < 0 ? options : [...options.slice(0, at), ...options.slice(at + 2)]
+}
+
+/** The cause of an error with which the code failed while it was loaded. */
+const failureOf = (error: unknown, installed: Installed, native: Readonly<Record<string, string>>): Failure => {
+  const cause: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
+  const { code, message, stack } = cause
+  const missing = installed.unresolved()
+  if ((code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") && missing !== undefined) {
+    const why = native[missing.specifier]
+    if (why !== undefined) return { _tag: "CodeNative", package: missing.specifier, detail: why }
+    return { _tag: "CodeUnresolved", ...missing, detail: message.split("\n", 1)[0] }
+  }
+  return { _tag: "Crashed", exitCode: null, detail: (stack ?? message).slice(0, 2_000) }
+}
+
+// as process 1 of a container Node ignores SIGTERM where nobody listens
+const leave = () => process.exit(143)
+
+const start = (): void => {
+  process.on("SIGTERM", leave)
+  const taken = takeRole()
+  let socket: Duplex | undefined
+  boot(process.argv[1] ?? "", taken, (opened) => (socket = opened)).catch((error: unknown) => {
+    const failure =
+      error instanceof BootError ? error.failure : { _tag: "Crashed", exitCode: null, detail: String(error) }
+    process.exitCode = 1
+    // the program serves already: its rejection is its own
+    if (handedSession()?.isTaken === true) throw error
+    report(failure, taken["REPORT"])
+    if (socket === undefined || socket.destroyed) return process.exit(1)
+    Frames.send(socket, Kind.Fail, failure)
+    socket.end(() => process.exit(1))
+    setTimeout(() => process.exit(1), 2_000)
+  })
+}
+
+start()
