@@ -50,6 +50,7 @@ const folders: ReadonlyArray<string> = [
   // the program `effect-flame`, which no door loads
   "cli/cluster",
   "cli/manifests",
+  "cli/doctor",
   "cli"
 ]
 

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as DoctorCommand from "./DoctorCommand.ts"
 import * as GcCommand from "./GcCommand.ts"
 import * as ManifestsCommand from "./ManifestsCommand.ts"
 import * as PsCommand from "./PsCommand.ts"
@@ -17,7 +18,7 @@ export const root = Command.make("effect-flame").pipe(
     { command: "effect-flame ps -n shop" },
     { command: "source <(effect-flame --completions bash)", description: "Completions for this shell" }
   ]),
-  Command.withSubcommands([PsCommand.command, GcCommand.command, ManifestsCommand.command])
+  Command.withSubcommands([DoctorCommand.command, ManifestsCommand.command, PsCommand.command, GcCommand.command])
 )
 
 /** Help goes to standard output. A wrong command line is explained on standard error alone, so that pipes stay empty. */

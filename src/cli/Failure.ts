@@ -4,7 +4,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as CliError from "effect/cli/CliError"
 import { printable } from "../error/PeerText.ts"
-import { CommandFailed } from "./CommandFailed.ts"
+import { CommandFailed } from "./cluster/CommandFailed.ts"
 
 /** Exit status: 1 for a failure, 2 for a wrong command line, 130 for Ctrl-C. */
 export const statusOf = (cause: Cause.Cause<unknown>): number => {

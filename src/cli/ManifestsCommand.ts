@@ -8,7 +8,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Command from "effect/cli/Command"
 import * as KubeDiscovery from "../kubernetes/api/KubeDiscovery.ts"
 import { forwardPort } from "../kubernetes/RunnerConnection.ts"
-import { CommandFailed } from "./CommandFailed.ts"
+import { CommandFailed } from "./cluster/CommandFailed.ts"
+import * as Durations from "./Durations.ts"
 import * as Flags from "./Flags.ts"
 import * as Manifests from "./manifests/Manifests.ts"
 import * as Yaml from "./manifests/Yaml.ts"
@@ -80,17 +81,6 @@ const namespaceOf = (target: Flags.Target) =>
         onSuccess: ({ namespace }) => namespace
       })
 
-/** A duration as people type it: `30s`, `5m`, `90 seconds`. */
-export const durationOf = (flag: string, text: string) => {
-  const short = /^(\d+(?:\.\d+)?) *(ms|s|m|min|h|d)$/.exec(text.trim())
-  const units = { ms: "millis", s: "seconds", m: "minutes", min: "minutes", h: "hours", d: "days" } as const
-  const words = short === null ? text.trim() : `${short[1]} ${units[short[2] as keyof typeof units]}`
-  const parsed = Duration.fromInput(words as Duration.Input)
-  return Option.isSome(parsed)
-    ? Effect.succeed(parsed.value)
-    : Effect.fail(new CommandFailed({ status: 2, message: `--${flag} ${text} is no duration: write 30s, 5m or 2h` }))
-}
-
 export const command = Command.make("manifests", flags, ({ context, kubeconfig, namespace, ...own }) =>
   Effect.gen(function* () {
     const { command, image, max, totalMax } = own
@@ -103,7 +93,7 @@ export const command = Command.make("manifests", flags, ({ context, kubeconfig, 
       port: own.port,
       cpu: own.cpu,
       memory: own.memory,
-      drainSeconds: Math.ceil(Duration.toSeconds(yield* durationOf("drain-timeout", own.drainTimeout))),
+      drainSeconds: Math.ceil(Duration.toSeconds(yield* Durations.parse("drain-timeout", own.drainTimeout))),
       ...Flags.given({ image, command: words, max, totalMax })
     })
     if (own.json) {

@@ -12,6 +12,7 @@ import type { Hub } from "./hub/KubeHub.ts"
 import { forwardPort } from "./RunnerConnection.ts"
 import * as KubeFailure from "./verdict/KubeFailure.ts"
 import * as MissingRights from "./verdict/MissingRights.ts"
+import type { Pod } from "./object/KubeObjects.ts"
 import * as PodMesh from "./template/PodMesh.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
 import * as Preflight from "./verdict/Preflight.ts"
@@ -68,20 +69,14 @@ export const ask = (
   })
 
 const dryRun = (hub: Hub, template: PodTemplate.PodTemplate) =>
-  hub.client.createPod(
-    PodTemplate.podOf(template, {
-      spec: {
-        id: "preflight",
-        pool: "preflight",
-        life: hub.life,
-        bootTimeout: 0,
-        drainTimeout: 0,
-        cancelGrace: 0
-      },
-      dial: hub.dialBack?.address ?? { listen: forwardPort },
-      identity: "preflight",
-      key: { secret: "preflight", entry: "preflight" },
-      secretEnv: "preflight"
-    }),
-    { dryRun: true }
-  )
+  hub.client.createPod(samplePod(template, hub.life, hub.dialBack?.address), { dryRun: true })
+
+/** The pod of a runner that is never made. `address`: that of the parent; undefined if the parent connects to its runners. */
+export const samplePod = (template: PodTemplate.PodTemplate, life: string, address: string | undefined): Pod =>
+  PodTemplate.podOf(template, {
+    spec: { id: "preflight", pool: "preflight", life, bootTimeout: 0, drainTimeout: 0, cancelGrace: 0 },
+    dial: address ?? { listen: forwardPort },
+    identity: "preflight",
+    key: { secret: "preflight", entry: "preflight" },
+    secretEnv: "preflight"
+  })

@@ -28,6 +28,8 @@ export class Cluster extends Context.Service<
   Cluster,
   {
     readonly client: KubeClient["Service"]
+    /** The version of the API server, such as `1.36.4`. */
+    readonly version: Effect.Effect<string, KubeError>
     /** An object; undefined if there is none of that name. */
     readonly get: <A extends KubeObject>(resource: Resource, name: string) => Effect.Effect<A | undefined, KubeError>
     /** All objects that a label selector selects. Default: all objects. */

@@ -45,6 +45,10 @@ export const make = Effect.fnUntraced(function* (options: KubeDiscovery.Discover
 
   return Cluster.of({
     client,
+    version: Effect.map(
+      call<{ readonly gitVersion?: string }>({ verb: "get", resource: "version", method: "GET", path: "/version" }),
+      ({ gitVersion = "unknown" }) => gitVersion.replace(/^v/, "")
+    ),
     get: <A extends KubeObject>(resource: Resource, name: string) =>
       Effect.catchIf(
         call<A | undefined>({

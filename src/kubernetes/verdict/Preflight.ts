@@ -121,7 +121,7 @@ const hintOf = (missing: ReadonlyArray<Right>, { key, secretEnv }: RightsNeeded)
  * The names hold the user and the features in use: applied beside the Role of another app, or of the same account with other
  * features, the manifest replaces nothing.
  */
-const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): string => {
+export const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): string => {
   const { namespace, user } = needs
   const rule = ({ group = "", resource, verbs }: Right) =>
     `  - { apiGroups: ["${group}"], resources: ["${resource}"], verbs: [${verbs.map((verb) => `"${verb}"`).join(", ")}] }`

@@ -1,0 +1,72 @@
+/** Pure: the output of `doctor`. */
+import type { Check, Status } from "./doctor/Check.ts"
+import { count, type Paint, type Tone } from "./Style.ts"
+
+const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
+  ok: ["good", "\u2713"],
+  warn: ["warn", "!"],
+  fail: ["bad", "\u2717"],
+  unknown: ["dim", "?"]
+}
+
+/** The lines of one check: what was found, and its fix. */
+export const linesOf = ({ fix, line, status }: Check, paint: Paint): ReadonlyArray<string> => {
+  const [tone, mark] = marks[status]
+  return [
+    `${paint(tone, mark)} ${line}`,
+    ...(fix === undefined ? [] : [`  ${paint("dim", "fix:")} ${paint("accent", fix)}`])
+  ]
+}
+
+const numberOf = (checks: ReadonlyArray<Check>, status: Status): number =>
+  checks.filter((check) => check.status === status).length
+
+/** Whether the first call would fail. */
+export const hasFailed = (checks: ReadonlyArray<Check>): boolean => numberOf(checks, "fail") > 0
+
+/** The manifests of all fixes, each once. */
+export const manifestOf = (checks: ReadonlyArray<Check>): string =>
+  [...new Set(checks.flatMap(({ manifest }) => (manifest === undefined ? [] : [manifest.trimEnd()])))].join("\n---\n")
+
+/** The end of the screen: the manifests that mend, and the numbers. */
+export const summary = (checks: ReadonlyArray<Check>, paint: Paint): ReadonlyArray<string> => {
+  const manifest = manifestOf(checks)
+  const failed = numberOf(checks, "fail")
+  const open = [
+    [numberOf(checks, "warn"), "warning"],
+    [numberOf(checks, "unknown"), "unknown"]
+  ] as const
+  const more = open.flatMap(([number, noun]) =>
+    number === 0 ? [] : [noun === "unknown" ? `${number} unknown` : count(number, noun)]
+  )
+  const verdict =
+    failed === 0
+      ? paint("good", "the first call will work here, as far as these checks can tell")
+      : paint("bad", `${count(failed, "check")} failed: the first call would fail`)
+  return [
+    ...(manifest === ""
+      ? []
+      : [
+          "",
+          paint(
+            "dim",
+            "# applied with kubectl (doctor --fix prints this alone), this mends the lines without a fix above:"
+          ),
+          manifest
+        ]),
+    "",
+    [verdict, ...more].join(", ")
+  ]
+}
+
+/** The document of `doctor --json`. */
+export const document = (
+  checks: ReadonlyArray<Check>,
+  where: { readonly server: string; readonly namespace: string }
+) => ({
+  version: 1,
+  kind: "doctor",
+  ...where,
+  ok: !hasFailed(checks),
+  checks
+})

@@ -1,0 +1,31 @@
+/** Pure: one line of `doctor`, and the fix that makes it pass. */
+
+/**
+ * `fail`: the first call would fail. `warn`: calls work, and something is missing. `unknown`: this user may not look, or
+ * nothing was given to look at.
+ */
+export type Status = "ok" | "warn" | "fail" | "unknown"
+
+export interface Check {
+  /** A name for scripts, such as `rights.pods`. */
+  readonly name: string
+  readonly status: Status
+  /** What was found, in one line. */
+  readonly line: string
+  /** What makes the line pass: a command, or a sentence. */
+  readonly fix?: string
+  /** What makes the line pass when it is applied with kubectl. */
+  readonly manifest?: string
+}
+
+/** A way to mend what was found. */
+export type Fix = Pick<Check, "fix" | "manifest">
+
+export const ok = (name: string, line: string): Check => ({ name, status: "ok", line })
+export const warn = (name: string, line: string, fix: Fix = {}): Check => ({ name, status: "warn", line, ...fix })
+export const fail = (name: string, line: string, fix: Fix = {}): Check => ({ name, status: "fail", line, ...fix })
+export const unknown = (name: string, line: string, fix: Fix = {}): Check => ({ name, status: "unknown", line, ...fix })
+
+/** A patch of an object, as a command. */
+export const patch = (kind: string, name: string, namespace: string, change: unknown): string =>
+  `kubectl patch ${kind} ${name} -n ${namespace} --type merge -p '${JSON.stringify(change)}'`

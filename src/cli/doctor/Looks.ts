@@ -1,0 +1,255 @@
+/** The requests of `doctor`, each with the checks of its answer. A look that this user may not take becomes `unknown`. */
+import { hostname, userInfo } from "node:os"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { InvalidSpec } from "../../error/BootFailure.ts"
+import type { KubeError } from "../../kubernetes/api/KubeError.ts"
+import * as KubeProxy from "../../kubernetes/api/KubeProxy.ts"
+import * as DialBack from "../../kubernetes/hub/DialBack.ts"
+import type { Metadata, Pod } from "../../kubernetes/object/KubeObjects.ts"
+import * as ObjectNames from "../../kubernetes/object/ObjectNames.ts"
+import * as RightsCheck from "../../kubernetes/RightsCheck.ts"
+import type { PodOptions } from "../../kubernetes/template/PodOptions.ts"
+import * as PodTemplate from "../../kubernetes/template/PodTemplate.ts"
+import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
+import { Cluster, type KubeObject } from "../cluster/Cluster.ts"
+import * as Resources from "../cluster/Resources.ts"
+import type { LabelSelector } from "../cluster/Selectors.ts"
+import * as Snapshots from "../cluster/Snapshots.ts"
+import { type Check, fail, unknown } from "./Check.ts"
+import type { Parent } from "./Parent.ts"
+import * as PodChecks from "./PodChecks.ts"
+import * as PolicyChecks from "./PolicyChecks.ts"
+import * as QuotaChecks from "./QuotaChecks.ts"
+import * as RightsChecks from "./RightsChecks.ts"
+import * as SelectorChecks from "./SelectorChecks.ts"
+import * as ServerChecks from "./ServerChecks.ts"
+
+/** Options of the parent that no object of the cluster tells. */
+export interface DoctorOptions {
+  readonly key: "secret" | "env"
+  readonly port: number
+  readonly max: number | undefined
+  readonly pod: PodOptions
+}
+
+/** What a check is about, in words for a look that is forbidden. */
+const hidden =
+  (name: string, what: string) =>
+  (error: KubeError): Check =>
+    unknown(name, `${what} could not be read: ${error.detail.replaceAll(/\s+/g, " ")}`, {
+      fix: `run doctor as a user who may ${error.verb} ${error.resource}`
+    })
+
+/** The API server, the user and the clock. `isUsable` is false if all other looks would fail alike. */
+export const server = Effect.gen(function* () {
+  const { client, version } = yield* Cluster
+  const first = yield* Effect.result(version)
+  if (Result.isFailure(first)) {
+    const error = first.failure
+    if (error.status === 401)
+      return { isUsable: false, name: undefined, checks: [ServerChecks.refused(error, undefined)] }
+    // An API server may hide its version, and still serve.
+    if (error.status === undefined || error.status >= 500) {
+      return { isUsable: false, name: undefined, checks: [ServerChecks.unreached(error)] }
+    }
+  }
+  const began = yield* Clock.monotonicTimeNanos
+  yield* Effect.ignore(version)
+  const latency = Number((yield* Clock.monotonicTimeNanos) - began) / 1e6
+  const reached = ServerChecks.reached({
+    server: client.server,
+    version: Result.getOrElse(first, () => "unknown"),
+    latency,
+    proxy: KubeProxy.proxyFor(client.server)
+  })
+  const who = yield* Effect.result(client.whoAmI)
+  const clock = ServerChecks.clock(yield* Clock.currentTimeMillis, client.serverTime?.())
+  if (Result.isFailure(who) && who.failure.status === 401) {
+    return { isUsable: false, name: undefined, checks: [reached, clock, ServerChecks.refused(who.failure, undefined)] }
+  }
+  const name = Result.getOrElse(who, () => client.user ?? "unknown")
+  return { isUsable: true, name, checks: [reached, clock] }
+})
+
+/** Whether the parent's account may do something, by a review of each right. */
+const reviewed = (account: string, rights: ReadonlyArray<Preflight.Right>) =>
+  Effect.gen(function* () {
+    const { client, create } = yield* Cluster
+    const [, of = ""] = /^system:serviceaccount:([^:]+):/.exec(account) ?? []
+    const groups = ["system:serviceaccounts", `system:serviceaccounts:${of}`, "system:authenticated"]
+    const ask = ({ group = "", resource }: Preflight.Right, verb: string) => {
+      const [name, subresource] = resource.split("/")
+      const resourceAttributes = {
+        namespace: client.namespace,
+        verb,
+        group,
+        resource: name,
+        ...(subresource === undefined ? {} : { subresource })
+      }
+      const review = create<{ readonly status?: { readonly allowed?: boolean } }>(Resources.accessReviews, {
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "LocalSubjectAccessReview",
+        metadata: { namespace: client.namespace },
+        spec: { user: account, groups, resourceAttributes }
+      })
+      return Effect.map(
+        Effect.result(review),
+        (answer) =>
+          [
+            `${verb} ${resource}`,
+            Result.isSuccess(answer) ? (answer.success.status?.allowed ?? false) : undefined
+          ] as const
+      )
+    }
+    const asked = rights.flatMap((right) => right.verbs.map((verb) => ask(right, verb)))
+    const answers = new Map(yield* Effect.all(asked, { concurrency: 8 }))
+    return (verb: string, { resource }: Preflight.Right) => answers.get(`${verb} ${resource}`)
+  })
+
+/** Whether this user may do something. */
+const own = Effect.gen(function* () {
+  const { client } = yield* Cluster
+  const rules = yield* Effect.result(client.rulesReview)
+  return (verb: string, { group, resource }: Preflight.Right) => {
+    if (Result.isFailure(rules)) return undefined
+    const isListed = Preflight.allows(rules.success, verb, resource, group)
+    return isListed ? true : rules.success.incomplete ? undefined : false
+  }
+})
+
+/** Each right of the parent. */
+export const rights = (parent: Parent, user: string, { key, pod }: DoctorOptions) =>
+  Effect.gen(function* () {
+    const { client } = yield* Cluster
+    const needs: Preflight.RightsNeeded = {
+      key,
+      secretEnv: Object.keys(pod.secretEnv ?? {}).length > 0,
+      portForward: parent.pod === undefined,
+      namespace: client.namespace,
+      user: parent.account ?? user
+    }
+    const may = parent.account === undefined ? own : reviewed(parent.account, RightsChecks.rightsOf(needs))
+    return RightsChecks.checks(needs, yield* may)
+  })
+
+/** The pod of a runner, as the parent would make it. */
+const sampleOf = (parent: Parent, namespace: string, options: DoctorOptions): Pod | InvalidSpec => {
+  const identity =
+    parent.pod === undefined
+      ? ObjectNames.external(hostname(), userInfo().username, "effect-flame doctor")
+      : ObjectNames.inCluster(parent.pod.pod.metadata.uid ?? "", parent.pod.container.name)
+  const given = parent.pod === undefined ? { image: PodChecks.noImage, ...options.pod } : options.pod
+  const ownerless = parent.isRunning ? given : { ...given, ownerReference: false as const }
+  const template = PodTemplate.make(ownerless, parent.pod, identity, options.port)
+  if (template instanceof InvalidSpec) return template
+  const [address = "10.0.0.1"] = DialBack.podAddresses(parent.pod?.pod)
+  const dial = parent.pod === undefined ? undefined : DialBack.withPort(address, options.port)
+  const pod = RightsCheck.samplePod(template, "preflight", dial)
+  return { ...pod, metadata: { ...pod.metadata, namespace } }
+}
+
+/** The dry run of a runner's pod, and the pod as admission would make it. */
+export const pod = (parent: Parent, options: DoctorOptions) =>
+  Effect.gen(function* () {
+    const { client } = yield* Cluster
+    const sample = sampleOf(parent, client.namespace, options)
+    if (sample instanceof InvalidSpec) {
+      return { made: undefined, checks: [fail("pod", `the options make no pod: ${sample.detail}`)] }
+    }
+    const made = yield* Effect.result(client.createPod(sample, { dryRun: true }))
+    const context = {
+      namespace: client.namespace,
+      workload: parent.workload,
+      container: parent.pod?.container.name
+    }
+    if (Result.isFailure(made)) return { made: sample, checks: [PodChecks.refused(made.failure, context)] }
+    return { made: made.success, checks: PodChecks.answered(sample, made.success) }
+  })
+
+/** The runners of this parent that exist. */
+const livingOf = (parent: Parent, all: ReadonlyArray<Pod>): number =>
+  all.filter(({ metadata, status }) => {
+    const { labels = {} } = metadata
+    const isLiving = status?.phase === "Pending" || status?.phase === "Running"
+    const uid = parent.pod?.pod.metadata.uid
+    return isLiving && uid !== undefined && (labels["flame.dev/parent"] ?? "").startsWith(uid)
+  }).length
+
+/** The quotas of the namespace. */
+export const quota = (parent: Parent, made: Pod, max: number | undefined) =>
+  Effect.gen(function* () {
+    const { client, list } = yield* Cluster
+    const quotas = yield* list<QuotaChecks.Quota>(Resources.resourceQuotas)
+    const runners = yield* Effect.orElseSucceed(
+      Effect.map(client.listPods("flame.dev/role=runner"), ({ items }) => items),
+      () => []
+    )
+    return QuotaChecks.checks(quotas, made, client.namespace, max, livingOf(parent, runners))
+  }).pipe(Effect.catch((error) => Effect.succeed([hidden("quota", "quotas")(error)])))
+
+interface Selecting extends KubeObject {
+  readonly spec?: { readonly selector?: LabelSelector | Readonly<Record<string, string>> }
+}
+
+const selecting: ReadonlyArray<readonly [SelectorChecks.Selecting["kind"], Resources.Resource]> = [
+  ["service", Resources.services],
+  ["replicaset", Resources.replicaSets],
+  ["statefulset", Resources.statefulSets],
+  ["daemonset", Resources.daemonSets],
+  ["poddisruptionbudget", Resources.disruptionBudgets]
+]
+
+/** A Service selects by labels alone, and nothing without a selector. */
+const selectorOf = (kind: SelectorChecks.Selecting["kind"], { spec = {} }: Selecting): LabelSelector | undefined => {
+  const { selector } = spec
+  if (kind !== "service" || selector === undefined) return selector
+  return Object.keys(selector).length === 0 ? undefined : { matchLabels: selector as Readonly<Record<string, string>> }
+}
+
+/** The objects of the namespace whose selector matches a runner. */
+export const selectors = (parent: Parent, made: Pod) =>
+  Effect.gen(function* () {
+    const { client, list } = yield* Cluster
+    const all = yield* Effect.forEach(
+      selecting,
+      ([kind, resource]) =>
+        Effect.map(Snapshots.ifAllowed(list<Selecting>(resource)), (items) =>
+          (items ?? []).map((item) => ({ kind, metadata: item.metadata, selector: selectorOf(kind, item) }))
+        ),
+      { concurrency: 5 }
+    )
+    const labels = parent.pod?.pod.metadata.labels ?? {}
+    return SelectorChecks.checks(all.flat(), made.metadata.labels ?? {}, stable(labels), client.namespace)
+  }).pipe(Effect.catch((error) => Effect.succeed([hidden("selectors", "selectors")(error)])))
+
+/** Labels that pods of the next rollout have too. */
+const stable = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(labels).filter(([name]) => !["pod-template-hash", "controller-revision-hash"].includes(name))
+  )
+
+/** The NetworkPolicies between runners and their parent. */
+export const network = (parent: Parent, made: Pod, port: number) =>
+  Effect.gen(function* () {
+    const { client, get, list } = yield* Cluster
+    if (parent.pod === undefined || parent.pod.pod.spec.hostNetwork === true) return []
+    const policies = yield* list<PolicyChecks.Policy>(Resources.networkPolicies)
+    const space = yield* Effect.orElseSucceed(
+      get<{ readonly metadata: Metadata }>(Resources.namespaces, client.namespace),
+      () => undefined
+    )
+    const [address] = DialBack.podAddresses(parent.pod.pod)
+    return PolicyChecks.checks(policies, {
+      namespace: client.namespace,
+      namespaceLabels: { "kubernetes.io/metadata.name": client.namespace, ...space?.metadata.labels },
+      parent: stable(parent.pod.pod.metadata.labels ?? {}),
+      runner: made.metadata.labels ?? {},
+      port,
+      portNames: (parent.pod.container.ports ?? []).flatMap(({ containerPort, name }) =>
+        containerPort === port && typeof name === "string" ? [name] : []
+      ),
+      address
+    })
+  }).pipe(Effect.catch((error) => Effect.succeed([hidden("network", "NetworkPolicies")(error)])))

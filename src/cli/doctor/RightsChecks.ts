@@ -1,0 +1,46 @@
+/** Pure: each right of the parent, with the loss that its absence means. */
+import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
+import { type Check, fail, ok, unknown, warn } from "./Check.ts"
+
+/** Whether the parent may do something; undefined where nobody tells. */
+export type May = (verb: string, right: Preflight.Right) => boolean | undefined
+
+const losses: Readonly<Record<string, string>> = {
+  pods: "no runner boots",
+  secrets: 'set `key: "env"` to do without (and use no `secretEnv`)',
+  "pods/portforward": "this machine cannot reach its runners"
+}
+
+/** The check of one right. */
+const checkOf = (right: Preflight.Right, without: string, isRequired: boolean, may: May, manifest: string): Check => {
+  const name = `rights.${right.resource}`
+  const words = `${right.resource}: ${right.verbs.join(", ")}`
+  const answers = right.verbs.map((verb) => [verb, may(verb, right)] as const)
+  const missing = answers.filter(([, answer]) => answer === false).map(([verb]) => verb)
+  if (missing.length > 0) {
+    return (isRequired ? fail : warn)(name, `${words}: ${missing.join(", ")} is missing: ${without}`, { manifest })
+  }
+  if (answers.some(([, answer]) => answer === undefined)) {
+    return unknown(name, `${words}: the API server does not tell`, {
+      fix: "run doctor as a user who may create localsubjectaccessreviews, or in the parent's own pod: kubectl exec"
+    })
+  }
+  return ok(name, words)
+}
+
+/** All rights that a parent with these features needs, and those that help. */
+export const checks = (needs: Preflight.RightsNeeded, may: May): ReadonlyArray<Check> => {
+  const manifest = Preflight.manifestOf(Preflight.required(needs), needs)
+  return [
+    ...Preflight.required(needs).map((right) =>
+      checkOf(right, losses[right.resource] ?? "no runner boots", true, may, manifest)
+    ),
+    ...Preflight.helping.map((right) => checkOf(right, right.without, false, may, manifest))
+  ]
+}
+
+/** Every right that is asked for. */
+export const rightsOf = (needs: Preflight.RightsNeeded): ReadonlyArray<Preflight.Right> => [
+  ...Preflight.required(needs),
+  ...Preflight.helping
+]

@@ -1,0 +1,78 @@
+/** Pure: the way to the API server, the user there, and the clock. */
+import { KubeError, type KubeUnconfigured } from "../../kubernetes/api/KubeError.ts"
+import * as KubeFailure from "../../kubernetes/verdict/KubeFailure.ts"
+import { spoken } from "../../time/Spoken.ts"
+import { type Check, fail, ok, warn } from "./Check.ts"
+
+/** No configuration leads to a cluster. */
+export const unconfigured = ({ detail }: KubeUnconfigured): Check => {
+  const install = /run `([^`]+)`/.exec(detail)?.[1]
+  return fail("kubeconfig", `no way to a cluster: ${detail}`, {
+    fix:
+      install ??
+      "name a kubeconfig by --kubeconfig or KUBECONFIG, choose a context by --context, or run doctor in a pod with a service account"
+  })
+}
+
+/** An API server that has answered. */
+export interface Reached {
+  readonly server: string
+  readonly version: string
+  /** Milliseconds of one request on an open connection. */
+  readonly latency: number
+  readonly proxy: string | undefined
+}
+
+export const reached = ({ latency, proxy, server, version }: Reached): Check => {
+  const way = proxy === undefined ? "" : ` through the proxy ${proxy}`
+  const line = `API server ${server}${way}: Kubernetes ${version}, answers in ${spoken(latency)}`
+  return latency > 1_000
+    ? warn("server", `${line}, so that each boot takes seconds`, { fix: "look for a nearer way to the API server" })
+    : ok("server", line)
+}
+
+/** An API server that does not answer, or not as an API server does. */
+export const unreached = (error: KubeError): Check => {
+  // Tried again for some seconds already: nobody waits here.
+  const cause = KubeFailure.causeOf(new KubeError({ ...error, retryable: false }))
+  const [, detail = error.detail, remedy] = /^(.*); ([^;]+)$/s.exec("detail" in cause ? cause.detail : "") ?? []
+  return fail("server", `API server ${error.server ?? ""} cannot be used: ${detail.replaceAll(/\s+/g, " ")}`, {
+    fix: remedy ?? "check the address in the kubeconfig, and the network"
+  })
+}
+
+/** The user as the API server sees it, and the parent's account. */
+export const user = (name: string, namespace: string, account: string | undefined): Check =>
+  ok(
+    "user",
+    account === undefined || account === name
+      ? `user ${name}, namespace ${namespace}`
+      : `user ${name}, namespace ${namespace}; the parent is ${account}`
+  )
+
+/** Credentials that the API server does not accept. */
+export const refused = (error: KubeError, expiredAt: number | undefined): Check =>
+  fail(
+    "user",
+    expiredAt === undefined
+      ? `the credentials are not accepted (${error.status ?? ""} ${error.reason})`
+      : `the token has expired at ${new Date(expiredAt).toISOString()} (${error.status ?? ""} ${error.reason})`,
+    { fix: "log in to the cluster again, or put a new token into the kubeconfig: kubectl create token ACCOUNT" }
+  )
+
+/** Milliseconds of difference from which log times mislead, and from which certificates and tokens may be refused. */
+const visible = 5_000
+const harmful = 60_000
+
+/** The clock of a machine against the clock of the API server. Both in milliseconds; the server's is exact to a second. */
+export const clock = (own: number, server: number | undefined, whose = "this machine"): Check => {
+  if (server === undefined) return ok("clock", "the API server sends no time to compare with")
+  const difference = own - server
+  const size = Math.max(0, Math.abs(difference) - 1_000)
+  if (size < visible) return ok("clock", `the clock of ${whose} agrees with the API server's`)
+  const line = `the clock of ${whose} is ${spoken(Math.abs(difference))} ${difference > 0 ? "ahead of" : "behind"} the API server's`
+  const fix = { fix: "set the clock by the network: timedatectl set-ntp true" }
+  return size < harmful
+    ? warn("clock", `${line}: times in logs of runners and parent disagree`, fix)
+    : fail("clock", `${line}: tokens and certificates may be refused`, fix)
+}

@@ -1,0 +1,370 @@
+/** Each fault that `doctor` finds: its line, and that its fix makes the line pass. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { type Asked, examine } from "../../src/cli/DoctorCommand.ts"
+import type { Check } from "../../src/cli/doctor/Check.ts"
+import { KubeError } from "../../src/kubernetes/api/KubeError.ts"
+import * as MemoryCluster from "./kit/MemoryCluster.ts"
+
+const asked: Asked = {
+  target: "deploy/shop",
+  container: undefined,
+  key: "secret",
+  port: 9345,
+  max: undefined,
+  pod: {},
+  drainTimeout: 30_000,
+  cancelGrace: 5_000
+}
+
+const labels = { "app.kubernetes.io/name": "shop" }
+
+const deployment = (spec: object = {}, env: Readonly<Record<string, string>> = {}) => ({
+  metadata: { name: "shop", labels },
+  spec: {
+    selector: { matchLabels: labels },
+    template: {
+      metadata: { labels },
+      spec: {
+        serviceAccountName: "shop",
+        terminationGracePeriodSeconds: 38,
+        containers: [
+          {
+            name: "shop",
+            image: "shop:1",
+            env: Object.entries(env).map(([name, value]) => ({ name, value })),
+            ports: [{ name: "flame", containerPort: 9345 }],
+            resources: { requests: { cpu: "500m", memory: "1Gi" } }
+          }
+        ],
+        ...spec
+      }
+    }
+  }
+})
+
+/** The checks of a namespace with these objects. */
+const checksOf = (options: MemoryCluster.MemoryOptions = {}, more: Partial<Asked> = {}) =>
+  Effect.gen(function* () {
+    const all: Array<Check> = []
+    const given = { ...options, objects: { deployments: [deployment()], ...options.objects } }
+    yield* Effect.provide(
+      examine({ ...asked, ...more }, (checks) => Effect.sync(() => void all.push(...checks))),
+      MemoryCluster.layer(given)
+    )
+    return all
+  })
+
+const named = (checks: ReadonlyArray<Check>, name: string): Check => {
+  const found = checks.filter((check) => check.name === name)
+  assert.lengthOf(found, 1, `${name} in ${checks.map((check) => check.name).join(", ")}`)
+  return found[0]!
+}
+
+const ofStatus = (checks: ReadonlyArray<Check>, status: Check["status"]) =>
+  checks.filter((check) => check.status === status).map(({ name }) => name)
+
+it.effect("a namespace with all that an app needs passes every check, each in one line [C284]", () =>
+  Effect.gen(function* () {
+    const checks = yield* checksOf()
+    assert.deepStrictEqual(
+      ofStatus(checks, "ok"),
+      checks.map(({ name }) => name)
+    )
+    for (const { line } of checks) assert.notMatch(line, /\n/)
+  })
+)
+
+describe("the way to the cluster [C284]", () => {
+  it.effect("an API server that cannot be reached is the only line, with its address and a remedy", () =>
+    Effect.gen(function* () {
+      const refused = new KubeError({
+        verb: "get",
+        resource: "version",
+        reason: "Unreachable",
+        code: "ECONNREFUSED",
+        detail: "connect ECONNREFUSED 10.0.0.1:6443",
+        server: "https://10.0.0.1:6443",
+        retryable: true
+      })
+      const checks = yield* checksOf({ failing: { "get version": refused } })
+      assert.lengthOf(checks, 1)
+      const { fix, line, status } = named(checks, "server")
+      assert.strictEqual(status, "fail")
+      assert.match(line, /https:\/\/10\.0\.0\.1:6443 cannot be used: .*ECONNREFUSED/)
+      assert.match(fix ?? "", /start the cluster, or correct its address/)
+    })
+  )
+
+  it.effect("a token that has expired is named, and says how to get another one", () =>
+    Effect.gen(function* () {
+      const expired = MemoryCluster.refusal("get", "version", 401, "Unauthorized", "Unauthorized")
+      const checks = yield* checksOf({ failing: { "get version": expired } })
+      const { fix, line, status } = named(checks, "user")
+      assert.strictEqual(status, "fail")
+      assert.match(line, /credentials are not accepted \(401 Unauthorized\)/)
+      assert.match(fix ?? "", /log in to the cluster again/)
+    })
+  )
+
+  it.effect("a clock that is minutes wrong fails, one that is seconds wrong warns, one second passes", () =>
+    Effect.gen(function* () {
+      const at = (offset: number) =>
+        Effect.map(checksOf({ client: () => ({ serverTime: () => offset }) }), (checks) => named(checks, "clock"))
+      assert.strictEqual((yield* at(-1_500)).status, "ok")
+      const behind = yield* at(30_000)
+      assert.strictEqual(behind.status, "warn")
+      assert.match(behind.line, /30 s behind/)
+      const ahead = yield* at(-600_000)
+      assert.strictEqual(ahead.status, "fail")
+      assert.match(ahead.line, /10 min ahead of/)
+      assert.match(ahead.fix ?? "", /timedatectl set-ntp true/)
+    })
+  )
+})
+
+describe("rights [C284]", () => {
+  const all = [
+    ["pods", "create"],
+    ["pods", "get"],
+    ["pods", "list"],
+    ["pods", "watch"],
+    ["pods", "delete"],
+    ["secrets", "create"],
+    ["secrets", "delete"],
+    ["events", "list"],
+    ["pods/log", "get"],
+    ["jobs", "create"],
+    ["jobs", "get"],
+    ["jobs", "patch"],
+    ["jobs", "delete"]
+  ] as const
+  for (const [resource, verb] of all) {
+    it.effect(`a missing right to ${verb} ${resource} is one line, and the Role that mends it grants it`, () =>
+      Effect.gen(function* () {
+        const may = (asked: string, of: string) => !(asked === verb && of === resource)
+        const checks = yield* checksOf({ may })
+        const isHelp = ["events", "pods/log", "jobs"].includes(resource)
+        assert.deepStrictEqual(ofStatus(checks, isHelp ? "warn" : "fail"), [`rights.${resource}`])
+        const { line, manifest = "" } = named(checks, `rights.${resource}`)
+        assert.include(line, `${verb} is missing`)
+        const rule = manifest.split("\n").find((each) => each.includes(`resources: ["${resource}"]`))
+        assert.include(rule ?? "", `"${verb}"`)
+        assert.include(manifest, "kind: ServiceAccount, name: shop, namespace: shop")
+      })
+    )
+  }
+
+  it.effect("rights that this user may not ask about are unknown, with another way to ask", () =>
+    Effect.gen(function* () {
+      const refused = MemoryCluster.refusal("create", "localsubjectaccessreviews", 403, "forbidden")
+      const checks = yield* checksOf({ failing: { "create localsubjectaccessreviews": refused } })
+      assert.include(ofStatus(checks, "unknown"), "rights.pods")
+      assert.match(named(checks, "rights.pods").fix ?? "", /kubectl exec/)
+      assert.deepStrictEqual(ofStatus(checks, "fail"), [])
+    })
+  )
+})
+
+describe("the pod of a runner [C284]", () => {
+  const refusedBy = (detail: string, status = 403) =>
+    Effect.map(
+      checksOf({
+        client: () => ({ createPod: () => Effect.fail(MemoryCluster.refusal("create", "pods", status, detail)) })
+      }),
+      (checks) => named(checks, "pod")
+    )
+
+  it.effect("a refusal of Pod Security is named, and mended by a patch of the parent", () =>
+    Effect.gen(function* () {
+      const { fix, line, status } = yield* refusedBy(
+        'pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
+      )
+      assert.strictEqual(status, "fail")
+      assert.match(line, /violates PodSecurity.*runAsNonRoot/)
+      assert.match(fix ?? "", /^kubectl patch deployment shop -n shop .*"runAsNonRoot":true/)
+    })
+  )
+
+  it.effect("a refusal of a LimitRange is named, and mended by resources within its bounds", () =>
+    Effect.gen(function* () {
+      const { fix, line } = yield* refusedBy(
+        'pods "x" is forbidden: maximum memory usage per Container is 512Mi, but limit is 1Gi'
+      )
+      assert.match(line, /maximum memory usage/)
+      assert.strictEqual(
+        fix,
+        "kubectl set resources deployment/shop -n shop -c shop --requests=memory=512Mi --limits=memory=512Mi"
+      )
+    })
+  )
+
+  it.effect("a namespace that is not there is created by the fix", () =>
+    Effect.gen(function* () {
+      const { fix } = yield* refusedBy('namespaces "shop" not found', 404)
+      assert.strictEqual(fix, "kubectl create namespace shop")
+    })
+  )
+})
+
+describe("quotas [C284]", () => {
+  const quota = (
+    hard: Readonly<Record<string, string>>,
+    used: Readonly<Record<string, string>>,
+    spec: object = {}
+  ) => ({
+    metadata: { name: "team" },
+    spec,
+    status: { hard, used }
+  })
+  const quotaCheck = (of: object, more: Partial<Asked> = {}) =>
+    Effect.map(checksOf({ objects: { resourcequotas: [of as never] } }, more), (checks) => named(checks, "quota"))
+
+  it.effect("a full quota fails, and the number in its fix passes", () =>
+    Effect.gen(function* () {
+      const full = yield* quotaCheck(quota({ pods: "3" }, { pods: "3" }), { max: 4 })
+      assert.strictEqual(full.status, "fail")
+      const wanted = /"pods":"(\d+)"/.exec(full.fix ?? "")?.[1] ?? ""
+      assert.strictEqual((yield* quotaCheck(quota({ pods: wanted }, { pods: "3" }), { max: 4 })).status, "ok")
+    })
+  )
+
+  it.effect("the scarcest resource decides, in its own units", () =>
+    Effect.gen(function* () {
+      const little = yield* quotaCheck(
+        quota({ "requests.cpu": "4", "requests.memory": "3Gi", pods: "10" }, { "requests.cpu": "1", pods: "1" }),
+        { max: 5 }
+      )
+      assert.strictEqual(little.status, "warn")
+      assert.match(little.line, /requests.memory: 3Gi\) has room for 3 runners of max 5/)
+      assert.match(little.fix ?? "", /"requests.memory":"5120Mi"/)
+    })
+  )
+
+  it.effect("a quota on a class that runners do not have does not count", () =>
+    Effect.gen(function* () {
+      const scopeSelector = {
+        matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: ["batch"] }]
+      }
+      const other = quota({ pods: "0" }, { pods: "0" }, { scopeSelector })
+      assert.strictEqual((yield* quotaCheck(other)).status, "ok")
+      assert.strictEqual((yield* quotaCheck(other, { pod: { priorityClassName: "batch" } })).status, "fail")
+    })
+  )
+})
+
+describe("selectors [C284]", () => {
+  it.effect("a Service that would send requests to runners fails, and its patched selector passes", () =>
+    Effect.gen(function* () {
+      const of = (selector: object) => ({
+        objects: { services: [{ metadata: { name: "web" }, spec: { selector } }] }
+      })
+      const { fix = "", status } = named(
+        yield* checksOf(of({ "app.kubernetes.io/managed-by": "effect-flame" })),
+        "selectors.service"
+      )
+      assert.strictEqual(status, "fail")
+      const patch = JSON.parse(/-p '(.*)'$/.exec(fix)?.[1] ?? "{}").spec.selector
+      const patched = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== null))
+      assert.deepStrictEqual(patched, labels)
+      assert.strictEqual(named(yield* checksOf(of(patched)), "selectors").status, "ok")
+    })
+  )
+
+  it.effect("a ReplicaSet that would adopt runners fails", () =>
+    Effect.gen(function* () {
+      const selector = { matchExpressions: [{ key: "flame.dev/role", operator: "Exists" }] }
+      const checks = yield* checksOf({ objects: { replicasets: [{ metadata: { name: "rs" }, spec: { selector } }] } })
+      assert.match(named(checks, "selectors.replicaset").line, /adopts runners/)
+    })
+  )
+})
+
+describe("NetworkPolicies [C284]", () => {
+  const policy = (spec: object) => ({ metadata: { name: "closed" }, spec })
+  const cases = {
+    "network.ingress": policy({
+      podSelector: { matchLabels: labels },
+      policyTypes: ["Ingress"],
+      ingress: [{ ports: [{ port: 80 }] }]
+    }),
+    "network.egress": policy({
+      podSelector: {},
+      policyTypes: ["Egress"],
+      egress: [{ ports: [{ protocol: "UDP", port: 53 }] }]
+    })
+  }
+  for (const [name, closed] of Object.entries(cases)) {
+    it.effect(`a policy that cuts the way back (${name}) fails, and the policy of its fix opens it`, () =>
+      Effect.gen(function* () {
+        const found = named(yield* checksOf({ objects: { networkpolicies: [closed] } }), name)
+        assert.strictEqual(found.status, "fail")
+        assert.match(found.line, /NetworkPolicy closed cuts the way/)
+        const { parse } = yield* Effect.promise(() => import("yaml"))
+        const opened = parse(found.manifest ?? "")
+        const checks = yield* checksOf({ objects: { networkpolicies: [closed, opened] } })
+        assert.strictEqual(named(checks, "network").status, "ok")
+      })
+    )
+  }
+
+  it.effect("a policy that names the port, a range of ports, or the address of the parent lets runners through", () =>
+    Effect.gen(function* () {
+      const open = [
+        { from: [{ podSelector: { matchLabels: { "flame.dev/role": "runner" } } }], ports: [{ port: "flame" }] },
+        { from: [{ namespaceSelector: {} }], ports: [{ port: 9000, endPort: 9999 }] },
+        { from: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }
+      ]
+      for (const rule of open) {
+        const one = policy({ podSelector: {}, policyTypes: ["Ingress"], ingress: [rule] })
+        assert.strictEqual(named(yield* checksOf({ objects: { networkpolicies: [one] } }), "network").status, "ok")
+      }
+    })
+  )
+})
+
+describe("the parent [C284]", () => {
+  it.effect("a grace that is too short for the drain warns, and the number in its fix passes", () =>
+    Effect.gen(function* () {
+      const of = (seconds: number) =>
+        checksOf({ objects: { deployments: [deployment({ terminationGracePeriodSeconds: seconds })] } })
+      const { fix = "", status } = named(yield* of(30), "grace")
+      assert.strictEqual(status, "warn")
+      const wanted = Number(/"terminationGracePeriodSeconds":(\d+)/.exec(fix)?.[1])
+      assert.strictEqual(named(yield* of(wanted), "grace").status, "ok")
+    })
+  )
+
+  it.effect("variables that do not parse, that have no such value, and that nobody reads are found", () =>
+    Effect.gen(function* () {
+      const of = (env: Readonly<Record<string, string>>) =>
+        Effect.map(checksOf({ objects: { deployments: [deployment({}, {}), deployment({}, env)].slice(1) } }), (all) =>
+          all.filter(({ name }) => name === "variables")
+        )
+      const good = yield* of({ FLAME_MAX: "4", FLAME_GPU_IDLE_TIME_TO_LIVE: "5 seconds", FLAME_ADVERTISE: "x" })
+      assert.deepStrictEqual(
+        good.map(({ status }) => status),
+        ["ok"]
+      )
+      const wrong = yield* of({ FLAME_MAX: "four", FLAME_GPU_MIN: "-1", FLAME_MXA: "4", FLAME_TIMEOUT: "soon" })
+      assert.sameMembers(
+        wrong.map(({ status }) => status),
+        ["fail", "fail", "warn", "fail"]
+      )
+      const fixes = wrong.flatMap(({ fix = "" }) => /(FLAME_\w+)='?([^']*)'?$/.exec(fix)?.slice(1, 3) ?? [])
+      const mended = Object.fromEntries([0, 1, 2].map((at) => [fixes[at * 2] ?? "", fixes[at * 2 + 1] ?? ""]))
+      assert.hasAllKeys(mended, ["FLAME_MAX", "FLAME_GPU_MIN", "FLAME_TIMEOUT"])
+      assert.deepStrictEqual(
+        (yield* of(mended)).map(({ status }) => status),
+        ["ok"]
+      )
+    })
+  )
+
+  it.effect("a parent that is not there ends the command with its name", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(checksOf({}, { target: "deploy/shpo" }))
+      assert.match(error.message, /there is no deployment shpo in namespace shop/)
+    })
+  )
+})
