@@ -8,18 +8,18 @@ import * as ApiErrors from "../../src/testing/ApiErrors.ts"
 import { KubeMock } from "../../src/testing/KubeMock.ts"
 import * as PodParent from "./kit/PodParent.ts"
 
-/** A parent whose dry run is over: what fails from now on are creates of runners. */
+/** A parent whose dry run is over, so that scripted failures hit the creates of runners. */
 const ready = Effect.gen(function* () {
   const backend = yield* PodParent.make()
   while ((yield* creates) === 0) {
     yield* TestClock.adjust(0)
-    // its port is a real one
+    // The parent's port is a real port.
     yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
   }
   return backend
 })
 
-/** What a boot says that it waits for. */
+/** The step that a boot reports as waiting. */
 const waits = Effect.fnUntraced(function* (process: RunnerProcess) {
   const told: Array<string> = []
   yield* Effect.forkChild(
@@ -41,7 +41,7 @@ const unauthorized = refused(
 )
 
 describe("the creation of a runner's pod", () => {
-  it.effect("is told to wait behind the one that tries while a quota is full, and asks for nothing until then", () =>
+  it.effect("waits behind the one pod that is tried while a quota is full, and sends no request until then", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const backend = yield* ready
@@ -55,13 +55,13 @@ describe("the creation of a runner's pod", () => {
       assert.strictEqual(yield* creates, before)
       assert.lengthOf(told, 1)
       assert.include(told[0], "quota")
-      // given up again: there is nothing to delete
+      // Given up again, so there is nothing to delete.
       yield* Scope.close(second.scope, Exit.void)
       assert.isUndefined((yield* KubeClient).requests()["delete pods"])
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("does not wait for a quota that refused somebody long ago", () =>
+  it.effect("does not wait for a quota that was full long ago", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const backend = yield* ready
@@ -76,11 +76,11 @@ describe("the creation of a runner's pod", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("gives a token that is not accepted its minute, although it waited for something else before", () =>
+  it.effect("retries a rejected token for its full minute, although the create waited for another cause before", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const backend = yield* ready
-      // a client tries for half a minute before it says so
+      // The client retries for half a minute before it reports the failure.
       yield* mock.fail("create pods", ...many(90, ApiErrors.unreachable("create pods")), unauthorized)
       const { process } = yield* PodParent.launch(backend)
       const connecting = yield* Effect.forkChild(process.connection)

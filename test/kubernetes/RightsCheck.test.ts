@@ -10,8 +10,8 @@ const asked = { verb: "create", resource: "pods" }
 const answer = (status: number, message: string) =>
   refused(asked, { status, retryAfter: undefined, body: JSON.stringify({ message }) }, 0)
 
-describe("what is asked before the first runner", () => {
-  it.effect("says nothing against runners where a webhook does not answer dry runs", () =>
+describe("the check of rights before the first runner", () => {
+  it.effect("passes when a webhook does not answer dry runs", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.fail("create pods", answer(400, 'admission webhook "pods.example" does not support dry run'))
@@ -22,7 +22,7 @@ describe("what is asked before the first runner", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("fails the first boot where the API server refuses such a pod", () =>
+  it.effect("fails the first boot when the API server refuses a runner's pod", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.fail(
@@ -34,7 +34,7 @@ describe("what is asked before the first runner", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("fails a boot in a way that may heal while the API server does not answer at all", () =>
+  it.effect("fails a boot with a cause that can heal while the API server does not answer", () =>
     Effect.gen(function* () {
       const backend = yield* PodParent.make()
       const failing = yield* Effect.forkChild(Effect.flip(PodParent.launch(backend, { bootTimeout: 20_000 })))

@@ -8,7 +8,7 @@ import { withoutJitter } from "./kit/NoJitter.ts"
 import type { Admission, Listener, Seen } from "../../src/wire/network/Listener.ts"
 import { KubeMock } from "../../src/testing/KubeMock.ts"
 
-/** A listener that has seen that much of every runner. */
+/** A listener that reports that state for every runner. */
 const listener = (seen: Seen): Listener => {
   const expect = (index: number): Admission => ({
     identity: `life.${index}`,
@@ -31,47 +31,45 @@ describe("a runner that dials", () => {
     assert.match(RunnerConnection.listen({ listener: listener(seen), address }, 3).hint("10.0.0.9") ?? "", words)
   })
 
-  it("that has authenticated needs none, and is told where to dial", () => {
+  it("that has authenticated needs no connection by its parent, and gets the address to dial", () => {
     const connection = RunnerConnection.listen({ listener: listener("authenticated"), address }, 3)
     assert.isUndefined(connection.hint("10.0.0.9"))
     assert.deepStrictEqual([connection.dial, connection.identity], [address, "life.3"])
   })
 })
 
-describe("a runner that its parent dials", () => {
-  it.effect(
-    "is tried again and again from its start on, at most every half second, and the last reason is the hint",
-    () =>
-      Effect.gen(function* () {
-        const client = yield* KubeClient
-        const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
-        const connection = RunnerConnection.forward(hub, 0, "pod", 9345)
-        const dialled = () => client.requests()["create pods/portforward"] ?? 0
-        const waiting = yield* Effect.forkChild(connection.transport(Effect.sleep("1 second")), {
-          startImmediately: true
-        })
-        yield* TestClock.adjust("999 millis")
-        assert.deepStrictEqual([dialled(), connection.hint(undefined)], [0, undefined])
-        yield* TestClock.adjust("1 millis")
-        assert.strictEqual(dialled(), 1)
-        // after 50, 100, 200, 400 and then each 500 ms
-        yield* TestClock.adjust("750 millis")
-        assert.strictEqual(dialled(), 5)
-        yield* TestClock.adjust("5 seconds")
-        assert.strictEqual(dialled(), 15)
-        assert.match(connection.hint(undefined) ?? "", /the API server did not connect to it: .*"pod" not found/)
-        yield* Fiber.interrupt(waiting)
-      }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()), withoutJitter)
+describe("a runner to which its parent dials", () => {
+  it.effect("is dialled again from its start on, at most every half second, and the last error is the hint", () =>
+    Effect.gen(function* () {
+      const client = yield* KubeClient
+      const hub = { client, life: "life", keyOf: () => Redacted.make("a".repeat(43)) }
+      const connection = RunnerConnection.forward(hub, 0, "pod", 9345)
+      const dialled = () => client.requests()["create pods/portforward"] ?? 0
+      const waiting = yield* Effect.forkChild(connection.transport(Effect.sleep("1 second")), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("999 millis")
+      assert.deepStrictEqual([dialled(), connection.hint(undefined)], [0, undefined])
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(dialled(), 1)
+      // After 50, 100, 200 and 400 ms, and then every 500 ms.
+      yield* TestClock.adjust("750 millis")
+      assert.strictEqual(dialled(), 5)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(dialled(), 15)
+      assert.match(connection.hint(undefined) ?? "", /the API server did not connect to it: .*"pod" not found/)
+      yield* Fiber.interrupt(waiting)
+    }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()), withoutJitter)
   )
 
-  it.effect("keeps nothing open of the tries that failed", () =>
+  it.effect("leaves no connection of failed attempts open", () =>
     Effect.gen(function* () {
       let open = 0
       const broken = Effect.acquireRelease(
         Effect.sync(() => {
           open++
           const duplex = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() })
-          // as a port that nobody listens at
+          // As a port without a listener does.
           setImmediate(() => duplex.destroy(new Error("refused")))
           return duplex
         }),
@@ -86,7 +84,7 @@ describe("a runner that its parent dials", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("is tried again where nothing answers, and keeps nothing open of that", () =>
+  it.effect("is dialled again when nothing answers, and leaves no connection open", () =>
     Effect.gen(function* () {
       let opened = 0
       let open = 0

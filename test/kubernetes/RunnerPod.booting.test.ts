@@ -11,7 +11,7 @@ const theOnly = Effect.gen(function* () {
   return pod ?? assert.fail("there is no pod")
 })
 
-/** The steps that a boot has told so far. */
+/** The steps that a boot has reported so far. */
 const following = Effect.fnUntraced(function* ({ phases }: RunnerProcess) {
   const told: Array<BootPhase> = []
   yield* Effect.forkScoped(
@@ -21,7 +21,7 @@ const following = Effect.fnUntraced(function* ({ phases }: RunnerProcess) {
   return told
 })
 
-/** A runner whose pod lives by a script. */
+/** A runner whose pod follows a script. */
 const booting = Effect.fnUntraced(function* (
   script: PodScript.Script = PodScript.boots,
   options: Parameters<typeof PodParent.make>[0] = {}
@@ -42,8 +42,8 @@ const test = <A, E>(body: Effect.Effect<A, E, Scope.Scope | KubeMock | KubeClien
 
 type Change = Parameters<typeof PodParent.cluster>[0]
 
-describe("the boot of a runner that is a pod", () => {
-  it.effect("tells its steps in order, the last of them when it has dialled back", () =>
+describe("the boot of a runner pod", () => {
+  it.effect("reports its steps in order, the last one when the runner has dialled back", () =>
     test(
       Effect.gen(function* () {
         const { connecting, process, told } = yield* booting()
@@ -62,7 +62,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("is confirmed by its dial-back, though its creation is never answered", () =>
+  it.effect("is confirmed by the dial-back, although the create is never answered", () =>
     test(
       Effect.gen(function* () {
         const { connecting, told } = yield* booting()
@@ -70,7 +70,7 @@ describe("the boot of a runner that is a pod", () => {
         yield* PodParent.dialBack(yield* theOnly)
         assert.strictEqual((yield* Fiber.join(connecting))._tag, "Success")
         yield* TestClock.adjust(0)
-        // the watch may be faster than the answer: what is seen has been created
+        // The watch may be faster than the answer. A pod that is seen has been created.
         assert.deepStrictEqual(
           told.map(({ name }) => name),
           ["created", "scheduled", "started", "connected"]
@@ -85,7 +85,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("keeps the scheduler's words, though they come before the answer to its creation", () =>
+  it.effect("keeps the scheduler's message when the message arrives before the answer to the create", () =>
     test(
       Effect.gen(function* () {
         const { failure, told } = yield* booting([PodScript.unschedulable("10 millis", "0/1 nodes are available")], {
@@ -110,7 +110,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("that is given up before its creation is answered leaves no pod, whenever that comes", () => {
+  it.effect("that is given up before the create is answered leaves no pod, whenever the answer arrives", () => {
     let late: Effect.Effect<unknown, unknown> = Effect.void
     return test(
       Effect.gen(function* () {
@@ -134,7 +134,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   })
 
-  it.effect("waits 25 s for an image, and then names it", () =>
+  it.effect("waits 25 s for an image, and then fails with the image's name", () =>
     test(
       Effect.gen(function* () {
         const { connecting, failure, told } = yield* booting([
@@ -152,7 +152,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("goes on where the image comes meanwhile", () =>
+  it.effect("continues when the image becomes available in time", () =>
     test(
       Effect.gen(function* () {
         const { connecting } = yield* booting([
@@ -168,7 +168,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("tells the scheduler's words at once, and fails with them when no place was found in time", () =>
+  it.effect("reports the scheduler's message at once, and fails with it when no node was found in time", () =>
     test(
       Effect.gen(function* () {
         const { failure, process, scope, told } = yield* booting([PodScript.unschedulable("20 millis")], {
@@ -188,7 +188,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("asks once for events when its container is not made for 10 s, where that is allowed", () =>
+  it.effect("lists events once when its container is not created for 10 s, if the rights allow it", () =>
     test(
       Effect.gen(function* () {
         const mock = yield* KubeMock
@@ -208,7 +208,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("never asks for events where that is not allowed", () =>
+  it.effect("never lists events without the right to do so", () =>
     test(
       Effect.gen(function* () {
         const rules = [{ verbs: ["*"], apiGroups: [""], resources: ["pods"] }]
@@ -220,7 +220,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("fails with what a program that crashed wrote", () =>
+  it.effect("fails with the output of a program that crashed", () =>
     test(
       Effect.gen(function* () {
         const { failure, process } = yield* booting([
@@ -236,12 +236,12 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("asks for the output of a program that ended without a word", () =>
+  it.effect("reads the log of a program that ended without a termination message", () =>
     test(
       Effect.gen(function* () {
         const { failure } = yield* booting([
           ...PodScript.boots,
-          // its name is known when it is created
+          // The name is known once the pod is created.
           PodScript.terminated("10 seconds", { exitCode: 0 })
         ])
         const { metadata } = yield* theOnly
@@ -254,7 +254,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("fails with the output of an init container that failed without a word [C162]", () =>
+  it.effect("fails with the log of an init container that failed without a termination message [C162]", () =>
     test(
       Effect.gen(function* () {
         const terminated = { exitCode: 3, reason: "Error" }
@@ -284,11 +284,11 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("waits while a quota is full, and goes on when it is not", () =>
+  it.effect("waits while a quota is full, and continues when there is room", () =>
     test(
       Effect.gen(function* () {
         const mock = yield* KubeMock
-        // the first is taken by the dry run of the start
+        // The dry run at the start takes the first of these failures.
         yield* mock.fail("create pods", ...Array.from({ length: 3 }, () => ApiErrors.quotaExceeded()))
         const { connecting, told } = yield* booting()
         yield* TestClock.adjust(0)
@@ -301,7 +301,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("whose Secret somebody deleted fails, and the next has all of them again", () =>
+  it.effect("whose Secret was deleted fails, and the next boot has all Secrets again", () =>
     test(
       Effect.gen(function* () {
         const mock = yield* KubeMock
@@ -337,7 +337,7 @@ describe("the boot of a runner that is a pod", () => {
     )
   )
 
-  it.effect("that somebody deletes meanwhile fails as what may be tried again", () =>
+  it.effect("whose pod is deleted from outside fails with a cause that can heal", () =>
     test(
       Effect.gen(function* () {
         const { failure } = yield* booting([PodScript.scheduled(0)])
@@ -350,8 +350,8 @@ describe("the boot of a runner that is a pod", () => {
   )
 })
 
-describe("a runner that is a pod, and serves", () => {
-  it.effect("is leaving from an eviction on, with what its grace leaves for its calls", () =>
+describe("a runner pod that serves", () => {
+  it.effect("is leaving from an eviction on, and its calls get what the grace leaves", () =>
     test(
       Effect.gen(function* () {
         const mock = yield* KubeMock
@@ -364,14 +364,14 @@ describe("a runner that is a pod, and serves", () => {
         yield* TestClock.adjust(0)
         const { budget, why } = yield* process.leaving!
         assert.match(why, /evict/i)
-        // drainTimeout, which the pod's grace has room for
+        // The pod's grace includes drainTimeout.
         assert.strictEqual(spec.terminationGracePeriodSeconds, 40)
         assert.strictEqual(budget, 30_000)
       })
     )
   )
 
-  it.effect("ends as what the kubelet says of it", () =>
+  it.effect("ends with the cause that the kubelet reports", () =>
     test(
       Effect.gen(function* () {
         const mock = yield* KubeMock
@@ -388,7 +388,7 @@ describe("a runner that is a pod, and serves", () => {
     )
   )
 
-  it.effect("ends by whoever killed it", () =>
+  it.effect("ends with the name of the component that killed it", () =>
     test(
       Effect.gen(function* () {
         const { connecting, process } = yield* booting()

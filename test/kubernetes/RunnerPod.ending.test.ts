@@ -32,7 +32,7 @@ const connected = Effect.gen(function* () {
   return { ...runner, name: pod.metadata.name!, there, here: yield* Fiber.join(connecting) }
 })
 
-/** A runner of a parent whose end, too, waits for what nobody tells of. */
+/** Runs a test with a parent whose end waits for pods whose end is never reported. */
 const unheard = <A, E, R>(body: (runner: Effect.Success<typeof connected>) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const parent = yield* Scope.make()
@@ -59,27 +59,27 @@ const warnings = () => {
   return { texts, layer: Logger.layer([logger]) }
 }
 
-describe("the end of a runner that is a pod", () => {
-  it.effect("comes at once where it is killed, and does not wait for an API server that is away", () =>
+describe("the end of a runner pod", () => {
+  it.effect("is immediate for a killed runner, and does not wait for an API server in an outage", () =>
     Effect.gen(function* () {
       const parent = yield* Scope.make()
       const { process, scope, there } = yield* Scope.provide(connected, parent)
       const killing = yield* Effect.forkChild(process.kill("stuck call f"))
       yield* TestClock.adjust(0)
       assert.isDefined(killing.pollUnsafe())
-      // its session is over: not one second has passed
+      // The session is over, and less than one second has passed.
       yield* closed(there)
       const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("3 seconds")
       assert.isDefined(closing.pollUnsafe())
-      // the parent's own end waits for what it knows to be there, for a while
+      // The parent's own end waits for the pods that it knows, for a while.
       const ending = yield* Effect.forkChild(Scope.close(parent, Exit.void))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(ending)
     }).pipe(Effect.provide(PodParent.cluster(() => ({ deletePod: () => Effect.never }))))
   )
 
-  it.effect("is not proven by an object that was deleted before its program was seen to run", () =>
+  it.effect("is not proven by the removal of a pod whose program was never seen to run", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.script([])
@@ -91,7 +91,7 @@ describe("the end of a runner that is a pod", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("needs no request where somebody else deleted it, and holds up nobody afterwards", () => {
+  it.effect("needs no request if somebody else deleted the pod, and delays nothing afterwards", () => {
     const { layer, texts } = warnings()
     return Effect.gen(function* () {
       const mock = yield* KubeMock
@@ -110,13 +110,13 @@ describe("the end of a runner that is a pod", () => {
     }).pipe(Effect.provide(PodParent.cluster()), Effect.provide(layer))
   })
 
-  it.effect("is waited for as long as it may take since its session ended, where nobody tells of it", () =>
+  it.effect("is assumed after the longest time that the pod may take, if nothing reports the end", () =>
     unheard(
       Effect.fnUntraced(function* ({ here, scope, there }) {
         const over = yield* Effect.forkChild(closed(here), { startImmediately: true })
         there.destroy()
         yield* Fiber.join(over)
-        // what its pool waits for the reason
+        // The time that the pool waits for the reason.
         yield* TestClock.adjust("8 seconds")
         const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
         yield* TestClock.adjust("3900 millis")
@@ -127,25 +127,27 @@ describe("the end of a runner that is a pod", () => {
     )
   )
 
-  it.effect("leaves its finalizers all their time where its session broke, of which it may hear later", () =>
-    Effect.gen(function* () {
-      const { here, scope } = yield* connected
-      yield* (yield* KubeMock).ending({ after: 60_000, exitCode: 0 })
-      const over = yield* Effect.forkChild(closed(here), { startImmediately: true })
-      // as the kernel does it whose keepalive is not answered
-      here.destroy(new Error("read ETIMEDOUT"))
-      yield* Fiber.join(over)
-      // what its pool waits for the reason
-      yield* TestClock.adjust("8 seconds")
-      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
-      yield* TestClock.adjust(0)
-      assert.strictEqual((yield* theOnly).metadata.deletionGracePeriodSeconds, 6)
-      yield* TestClock.adjust("10 seconds")
-      yield* Fiber.join(closing)
-    }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
+  it.effect(
+    "leaves the finalizers the whole grace when the session broke, because the runner may notice that later",
+    () =>
+      Effect.gen(function* () {
+        const { here, scope } = yield* connected
+        yield* (yield* KubeMock).ending({ after: 60_000, exitCode: 0 })
+        const over = yield* Effect.forkChild(closed(here), { startImmediately: true })
+        // The kernel reports this error when keepalives are not answered.
+        here.destroy(new Error("read ETIMEDOUT"))
+        yield* Fiber.join(over)
+        // The time that the pool waits for the reason.
+        yield* TestClock.adjust("8 seconds")
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust(0)
+        assert.strictEqual((yield* theOnly).metadata.deletionGracePeriodSeconds, 6)
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(closing)
+      }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("is not waited for on a node that is known to be silent", () =>
+  it.effect("is not awaited on a node that is known to be silent", () =>
     unheard(
       Effect.fnUntraced(function* ({ name, process, scope }) {
         const silent = { type: "Ready", status: "False", reason: "NodeNotReady" }
@@ -165,7 +167,7 @@ describe("the end of a runner that is a pod", () => {
     )
   )
 
-  /** The state of a pod on a node of which the control plane hears nothing, with other conditions. */
+  /** The status of a pod on a node that the control plane has lost, with further conditions. */
   const silent = (...more: ReadonlyArray<{ type: string; status: string; reason?: string }>) =>
     PodScript.step(0, (pod) => ({
       ...pod,
@@ -176,7 +178,7 @@ describe("the end of a runner that is a pod", () => {
     }))
 
   it.effect(
-    "on a silent node comes with its connection, not with the eviction nor the removal of its object [C161]",
+    "on a silent node comes with the connection's end, not with the eviction or the removal of the pod [C161]",
     () =>
       Effect.gen(function* () {
         const mock = yield* KubeMock
@@ -209,7 +211,7 @@ describe("the end of a runner that is a pod", () => {
       }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("on a silent node is limited by the deletion of somebody, whatever its timestamp says [C160][C161]", () =>
+  it.effect("on a silent node is limited by a deletion from outside, whatever the pod's timestamps [C160][C161]", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const { name, process, scope } = yield* connected
@@ -230,7 +232,7 @@ describe("the end of a runner that is a pod", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("that is announced before its time is known is told again when that is less", () =>
+  it.effect("that is announced before its deadline is known is announced again when the deadline is earlier", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const kube = yield* KubeClient
@@ -243,7 +245,7 @@ describe("the end of a runner that is a pod", () => {
       yield* TestClock.adjust(0)
       const leaving = yield* process.leaving!
       assert.strictEqual(leaving.budget, 30_000)
-      // as `kubectl drain --grace-period=10` does
+      // As `kubectl drain --grace-period=10` does.
       yield* kube.deletePod(name, { gracePeriodSeconds: 10 })
       yield* TestClock.adjust(0)
       assert.strictEqual(yield* leaving.sooner!, 7_000)
@@ -253,7 +255,7 @@ describe("the end of a runner that is a pod", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("costs no request where its creation was refused", () =>
+  it.effect("sends no request if the create was refused", () =>
     Effect.gen(function* () {
       const [kube, mock] = [yield* KubeClient, yield* KubeMock]
       const backend = yield* PodParent.make()
@@ -275,7 +277,7 @@ describe("the end of a runner that is a pod", () => {
     ["the 504 of who stands before the API server", [gatewayTimeout]],
     ["no answer, and then a refusal of the next try", [ApiErrors.unreachable("create pods"), ApiErrors.podSecurity()]]
   ] as const) {
-    it.effect(`deletes, or names, what a creation may have made that got ${answer}`, () => {
+    it.effect(`deletes or names the pod that a create may have made when the answer was ${answer}`, () => {
       const { layer, texts } = warnings()
       let away = false
       let tries = 0
@@ -306,7 +308,7 @@ describe("the end of a runner that is a pod", () => {
                 const done = tries === 1 ? client.createPod(pod) : Effect.void
                 return Effect.andThen(done, Effect.fail(answer ?? gatewayTimeout))
               },
-              // nobody tells of it but its creation
+              // Only the create reports this pod.
               watchPods: () => Stream.never,
               deletePod: (name, options) => unless(client.deletePod(name, options)),
               listPods: (selector, options) => unless(client.listPods(selector, options))
@@ -318,7 +320,7 @@ describe("the end of a runner that is a pod", () => {
     })
   }
 
-  it.effect("takes the pod of a creation that was done and refused when it was asked for again", () => {
+  it.effect("keeps the pod of a create that succeeded and was refused when it was retried", () => {
     let isAsked = false
     return Effect.gen(function* () {
       const [kube, mock] = [yield* KubeClient, yield* KubeMock]
@@ -328,7 +330,7 @@ describe("the end of a runner that is a pod", () => {
       assert.isTrue(isAsked)
       assert.isUndefined(kube.requests()["delete pods"])
       yield* TestClock.adjust("2 seconds")
-      // one was only tried
+      // One was only tried as a dry run.
       assert.deepInclude(kube.requests(), { "create pods": 2, "delete pods": 1 })
       assert.lengthOf(yield* mock.pods, 0)
     }).pipe(
@@ -338,7 +340,7 @@ describe("the end of a runner that is a pod", () => {
           createPod: (pod, options) => {
             if (options?.dryRun === true) return client.createPod(pod, options)
             isAsked = true
-            // somewhere on the way it is still being done
+            // The request is still on its way when it is given up.
             return Effect.andThen(
               Effect.forkDetach(Effect.delay(client.createPod(pod), "1500 millis")),
               Effect.fail(ApiErrors.podSecurity())
@@ -349,7 +351,7 @@ describe("the end of a runner that is a pod", () => {
     )
   })
 
-  it.effect("leaves nobody who follows a pod that never was", () =>
+  it.effect("leaves no follower of a pod that never existed", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const hub = yield* KubeHub.make(client, PodParent.options, yield* Effect.scope).get
@@ -392,8 +394,8 @@ describe("the end of a runner that is a pod", () => {
   )
 })
 
-describe("a runner that its parent comes to through the API server", () => {
-  it.effect("lets go of what was opened to it when it ends, not when its pool does", () => {
+describe("a runner pod to which its parent dials through the API server", () => {
+  it.effect("closes its connections when it ends, not when its pool does", () => {
     let open = 0
     let port = 0
     const portForward = () =>
@@ -407,14 +409,14 @@ describe("a runner that its parent comes to through the API server", () => {
     return Effect.gen(function* () {
       port = yield* freePort
       yield* (yield* KubeMock).script(PodScript.boots)
-      // of a program outside the cluster, which nobody can dial
+      // The parent of a program outside the cluster, which pods cannot dial.
       const backend = yield* PodParent.make({ advertise: undefined as never })
       const { process, scope } = yield* PodParent.launch(backend)
       yield* TestClock.adjust("1 second")
       const pod = yield* theOnly
       const waiting = yield* Effect.forkChild(PodParent.awaitParent(pod, port))
       const connecting = yield* Effect.forkChild(process.connection)
-      // tries of before the program listened are made again
+      // Connection attempts from before the program listened are repeated.
       while (waiting.pollUnsafe() === undefined) {
         yield* TestClock.adjust("100 millis")
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))

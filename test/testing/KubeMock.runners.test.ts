@@ -29,7 +29,7 @@ const mocked = KubeMock.layer({ functions: [greet, nap] }).pipe(
 
 const options = { image: "app:1", max: 1, drainTimeout: 0, cancelGrace: 0 } as const
 
-/** Lets sockets do their work, which no clock of a test moves, until the condition holds. */
+/** Lets real sockets make progress, which TestClock does not move, until the condition holds. */
 const realTurns = (isDone: () => boolean) =>
   Effect.gen(function* () {
     while (!isDone()) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -53,7 +53,7 @@ describe("runners in the pods of a KubeMock", () => {
     )
   }
 
-  it.effect("leave nothing when the layer closes, whatever its calls do [C165]", () =>
+  it.effect("leave nothing when the layer closes, whatever state their calls are in [C165]", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const flame = FlameLayer.kubernetes({ ...options, advertise: "127.0.0.1", port: 0 })
@@ -72,7 +72,7 @@ describe("runners in the pods of a KubeMock", () => {
   )
 
   it.effect(
-    "on a node that falls silent take no new calls, and finish those in flight after drainTimeout too [C161]",
+    "on a node that falls silent take no new calls, and finish calls in flight also after drainTimeout [C161]",
     () =>
       Effect.gen(function* () {
         const mock = yield* KubeMock
@@ -130,7 +130,7 @@ describe("runners in the pods of a KubeMock", () => {
     }).pipe(Effect.provide(both))
   })
 
-  it.effect("tell their pool of an outage of the API server as two events, and serve through it [C167]", () =>
+  it.effect("report an outage of the API server to their pool as two events, and serve through it [C167]", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const events: Array<PoolEvent> = []
@@ -152,7 +152,7 @@ describe("runners in the pods of a KubeMock", () => {
       yield* untilTold(1)
       assert.strictEqual(yield* Flame.call(greet, { name: "you" }), "hello you")
       yield* untilTold(2)
-      // A list may be answered while the watch still pauses; the layer closes at once where the watch is open.
+      // A list may be answered while the watch still pauses. The layer closes at once if the watch is open.
       for (let second = 0; second < 40; second++) {
         yield* TestClock.adjust("1 second")
         yield* realTurns(once(5))
@@ -168,7 +168,7 @@ describe("runners in the pods of a KubeMock", () => {
     )
   )
 
-  it("are required by the types where the client is to be provided [C164]", () => {
+  it('require a client in their type with `client: "provided"` [C164]', () => {
     const layer: Layer.Layer<Pool | Backend, unknown, KubeClient> = FlameLayer.kubernetes({ client: "provided" })
     // @ts-expect-error the client is a requirement
     const unprovided: Layer.Layer<Pool | Backend, unknown> = FlameLayer.kubernetes({ client: "provided" })
@@ -177,7 +177,7 @@ describe("runners in the pods of a KubeMock", () => {
     assert.isDefined([layer, unprovided, backend])
   })
 
-  it.effect("are not looked for in a real cluster by a layer that is merged with the mock [C164]", () =>
+  it.effect("of a layer that is merged with the mock never reach for a real cluster [C164]", () =>
     Effect.gen(function* () {
       const merged = Layer.merge(FlameLayer.kubernetes(options), KubeMock.layer())
       const error = yield* Effect.flip(Effect.scoped(Layer.build(merged)))

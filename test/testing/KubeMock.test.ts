@@ -19,7 +19,7 @@ const told = (events: ReadonlyArray<WatchEvent<Pod>>): ReadonlyArray<string> =>
     return `${event.type} ${metadata.name} ${status?.phase ?? "-"} ${state}`
   })
 
-/** What a watch tells, as it comes. */
+/** Collects the events of a watch. */
 const watching = Effect.fnUntraced(function* (resourceVersion: string) {
   const kube = yield* KubeClient
   const events: Array<WatchEvent<Pod>> = []
@@ -33,7 +33,7 @@ const watching = Effect.fnUntraced(function* (resourceVersion: string) {
 })
 
 describe("KubeMock", () => {
-  it.effect("plays a pod's script by the clock, and its end by its grace", () =>
+  it.effect("runs a pod's script by the clock, and ends the pod by its grace", () =>
     Effect.gen(function* () {
       const kube = yield* KubeClient
       const mock = yield* KubeMock
@@ -88,7 +88,7 @@ describe("KubeMock", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("creates a pod once, and says so of another with its name", () =>
+  it.effect("creates a pod once, and reports a conflict for another with its name", () =>
     Effect.gen(function* () {
       const kube = yield* KubeClient
       const first = yield* kube.createPod(pod("a"))
@@ -101,7 +101,7 @@ describe("KubeMock", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("fails the calls that it is told to, one each", () =>
+  it.effect("fails calls as scripted, one each", () =>
     Effect.gen(function* () {
       const kube = yield* KubeClient
       const mock = yield* KubeMock
@@ -114,7 +114,7 @@ describe("KubeMock", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("resumes a watch where it was cut, and tells 410 where that is forgotten", () =>
+  it.effect("resumes a watch where it was cut, and answers 410 if that version is forgotten", () =>
     Effect.gen(function* () {
       const kube = yield* KubeClient
       const mock = yield* KubeMock
@@ -141,7 +141,7 @@ describe("KubeMock", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("ends a watch after some minutes, with a bookmark in each", () =>
+  it.effect("ends a watch after some minutes, with a bookmark every minute", () =>
     Effect.gen(function* () {
       const { events, fiber } = yield* watching("0")
       yield* TestClock.adjust("5 minutes")
@@ -150,7 +150,7 @@ describe("KubeMock", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("tells how pods fail", () =>
+  it.effect("reports how pods fail", () =>
     Effect.gen(function* () {
       const kube = yield* KubeClient
       const mock = yield* KubeMock
@@ -201,7 +201,7 @@ describe("KubeMock", () => {
 })
 
 describe("a label selector", () => {
-  it("matches as the API server has it", () => {
+  it("matches as the API server does", () => {
     const labels = { a: "1", "x.dev/b": "2" }
     for (const selector of ["", "a=1", "a==1,x.dev/b!=3", "a", "!c", "c!=1", "a in (1,2),x.dev/b notin (3)"]) {
       assert.isTrue(matches(selector, labels), selector)

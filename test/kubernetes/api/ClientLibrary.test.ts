@@ -8,9 +8,9 @@ import { ApiServer } from "../kit/ApiServer.ts"
 import { Effect } from "effect"
 
 describe("the client library", () => {
-  it("has what is used of it, as its types say", () => {
+  it("has every member that this package uses, as its types say", () => {
     const library: Pick<ClientLibrary, "loadYaml"> = Library
-    // a class with private members is compared by its instances
+    // A class with private members can only be compared by its instances.
     const config = (config: Library.KubeConfig): InstanceType<ClientLibrary["KubeConfig"]> => config
     assert.isFunction(library.loadYaml)
     assert.instanceOf(config(new Library.KubeConfig()), Library.KubeConfig)
@@ -18,7 +18,7 @@ describe("the client library", () => {
     assert.isFunction(sockets.WebSocketHandler)
   })
 
-  it.live("that is not installed is one sentence with the command to install it [C150]", () =>
+  it.live("that is not installed fails with one sentence and the command to install it [C150]", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.make
       const program = `

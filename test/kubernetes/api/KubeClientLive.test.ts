@@ -21,7 +21,7 @@ const refuse = (code: number, reason: string, message = reason) => ({ code, reas
 
 const list = { metadata: { resourceVersion: "7" }, items: [] }
 
-/** Waits until something is so, by the real clock. */
+/** Waits until a condition holds, by the real clock. */
 const until = (isSo: () => boolean) =>
   Effect.promise(async () => {
     const end = performance.now() + 10_000
@@ -31,7 +31,7 @@ const until = (isSo: () => boolean) =>
     }
   })
 
-/** A token that says whose it is. */
+/** A token that holds its number. */
 const token = (number: number): string => {
   const claims = {
     sub: "system:serviceaccount:apps:parent",
@@ -41,7 +41,7 @@ const token = (number: number): string => {
   return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.s`
 }
 
-/** A server, and a client that a pod would have. */
+/** A server, and a client as in a pod. */
 const inPod = (options: KubeClientLive.Options = {}) =>
   Effect.gen(function* () {
     const api = yield* ApiServer.make
@@ -64,7 +64,7 @@ const byKubeconfig = (user: unknown, options: KubeClientLive.Options = {}, clust
     return { api, kube }
   })
 
-/** A proxy for CONNECT, which leads each tunnel to `port` of this machine, or to where the client wants. */
+/** A proxy for CONNECT that leads each tunnel to `port` of this machine, or to the address that the client asks for. */
 const proxyTo = (to?: number) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -101,8 +101,8 @@ const pod: Pod = {
   spec: { containers: [{ name: "main" }] }
 }
 
-describe("the way to the API server", () => {
-  it.effect("is the service account of the pod, which the token names", () =>
+describe("the access to the API server", () => {
+  it.effect("uses the service account of the pod, and the pod's name in its token", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => reply(response, 200, list)
@@ -119,7 +119,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.effect("has brackets around an address of version 6", () =>
+  it.effect("puts brackets around an IPv6 address", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.make
       api.write("token", token(1))
@@ -130,7 +130,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.effect("is told where there is none, with all that was looked for", () =>
+  it.effect("fails with all places that were looked at if none has credentials", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.make
       yield* variables({ KUBECONFIG: undefined, KUBERNETES_SERVICE_HOST: undefined, HOME: api.folder })
@@ -151,7 +151,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.effect("takes a token that was replaced after a minute, or once the old one is refused", () =>
+  it.effect("reads a replaced token after a minute, or as soon as the old one is rejected", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       let valid = 1
@@ -180,13 +180,13 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.effect("trusts an authority that was replaced", () =>
+  it.effect("trusts a replaced certificate authority", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       const right = readFileSync(join(api.folder, "ca.crt"), "utf8")
       api.answer = (_asked, response) => reply(response, 200, list)
       api.write("ca.crt", ApiProxy.certificate("localhost").cert)
-      // a file system may not tell apart what is written within a millisecond
+      // Some file systems cannot distinguish writes within a millisecond.
       utimesSync(join(api.folder, "ca.crt"), 1, 1)
       yield* TestClock.adjust("1 minute")
       assert.deepInclude(yield* Effect.flip(kube.listPods("a")), { reason: "Untrusted", retryable: false })
@@ -195,7 +195,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.live("is a kubeconfig with a token, by the name of its certificate", () =>
+  it.live("uses a kubeconfig with a token and the server name for TLS", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* byKubeconfig({ token: "secret" })
       api.answer = (_asked, response) => reply(response, 200, pod)
@@ -205,7 +205,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.live("is a kubeconfig with a file of a token, read again once it is refused", () =>
+  it.live("uses a kubeconfig with a token file, and reads the file again once the token is rejected", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.make
       api.write("mine", "one\n")
@@ -221,7 +221,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.live("is a kubeconfig with a proxy, over few connections", () =>
+  it.live("uses a kubeconfig with a proxy, over few connections", () =>
     Effect.gen(function* () {
       const { port, tunnels } = yield* proxyTo()
       const api = yield* ApiServer.make
@@ -254,7 +254,7 @@ describe("the way to the API server", () => {
       })
       const kube = yield* KubeClientLive.make({ serviceAccount: api.folder })
       for (let index = 0; index < 5; index++) yield* kube.listPods("a=b")
-      // a request may begin before the connection of the last one is free again
+      // A request may start before the connection of the previous request is free again.
       assert.isAtMost(tunnels.length, 2)
       assert.lengthOf(new Set([...tunnels, "api.test:443"]), 1)
       api.answer = (_asked, response) => response.end(`${JSON.stringify({ type: "ADDED", object: pod })}\n`)
@@ -278,7 +278,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.live("of a kubeconfig goes through HTTPS_PROXY too, unless the kubeconfig names a proxy [C142]", () =>
+  it.live("by a kubeconfig goes through HTTPS_PROXY too, unless the kubeconfig names a proxy [C142]", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.named("api.test")
       api.answer = (_asked, response) => reply(response, 200, pod)
@@ -295,7 +295,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.live("is a kubeconfig with a wrong name, only where it says that names count for nothing", () =>
+  it.live("accepts a certificate with a wrong name only if the kubeconfig skips verification", () =>
     Effect.gen(function* () {
       const wrong = { "tls-server-name": "elsewhere" }
       const strict = yield* byKubeconfig({ token: "secret" }, {}, wrong)
@@ -306,7 +306,7 @@ describe("the way to the API server", () => {
     })
   )
 
-  it.live("asks an exec plugin once for all, and again once what it said is refused or expired", () =>
+  it.live("runs an exec plugin once for all, and again when its credentials are rejected or expired", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.make
       const runs = () => readFileSync(join(api.folder, "runs"), "utf8").length
@@ -352,7 +352,7 @@ describe("the way to the API server", () => {
 })
 
 describe("a call to the API server", () => {
-  it.live("goes with a hundred others over few connections", () =>
+  it.live("shares few connections with a hundred others", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => reply(response, 200, pod)
@@ -378,7 +378,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("is tried again as the server asks for: Retry-After, errors of the server, broken connections", () =>
+  it.live("is retried as the server asks: after Retry-After, server errors and broken connections", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       const times: Array<number> = []
@@ -395,7 +395,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("to a server that never answered fails within seconds, by address and cause [C140]", () =>
+  it.live("to a server that never answered fails within seconds, with address and cause [C140]", () =>
     Effect.gen(function* () {
       const started = performance.now()
       const at = (server: string, more: KubeClientLive.Options = {}) =>
@@ -424,7 +424,7 @@ describe("a call to the API server", () => {
       )
       assert.match(causes[1]?.message ?? "", /getaddrinfo ENOTFOUND no-such-host.invalid; correct the host name/)
       assert.match(causes[2]?.message ?? "", /self-signed certificate.*; correct the certificate authority/)
-      // generous: each is given up after 5 s
+      // A generous limit: each attempt is given up after 5 s.
       assert.isBelow(performance.now() - started, 15_000)
     })
   )
@@ -444,7 +444,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.effect("to a server that has answered before is retried for 30 s: an outage [C140]", () =>
+  it.effect("to a server that has answered before is retried for 30 s, as in an outage [C140]", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => reply(response, 200, list)
@@ -463,7 +463,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("with credentials that are not accepted says so in words of its own [C141]", () =>
+  it.live("with rejected credentials fails with a message of its own [C141]", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => reply(response, 401, refuse(401, "Unauthorized"))
@@ -475,7 +475,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.effect("that creates may take as long as an admission webhook [C144]", () =>
+  it.effect("that creates an object may take as long as an admission webhook [C144]", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => reply(response, 200, list)
@@ -495,7 +495,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("names its user as the API server sees it [C143]", () =>
+  it.live("reports its user as the API server sees it [C143]", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* byKubeconfig({ token: "secret" })
       api.answer = (_asked, response) => reply(response, 201, { status: { userInfo: { username: "jane" } } })
@@ -505,7 +505,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("is bounded in time, and so are its tries", () =>
+  it.live("has a time limit in total and for each attempt", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod({ requestTimeout: "300 millis", retryFor: "2 seconds" })
       yield* kube.getPod("a")
@@ -520,7 +520,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("is bounded in what it takes", () =>
+  it.live("has a limit for the size of the answer", () =>
     Effect.gen(function* () {
       const api = yield* ApiServer.make
       const connection = yield* KubeDiscovery.make({ kubeconfig: api.kubeconfig({}) })
@@ -534,7 +534,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("ends its connection when it is interrupted", () =>
+  it.live("closes its connection when it is interrupted", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => void response.writeHead(200).write("{")
@@ -546,7 +546,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("logs what the server warns of, once", () =>
+  it.live("logs each warning of the server once", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       const logged: Array<string> = []
@@ -559,7 +559,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("deletes one object and no other: its conditions have a length", () =>
+  it.live("deletes one object only, because its preconditions name uid or version", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod({ retryFor: "1 second" })
       yield* kube.deletePod("a", { uid: "u", gracePeriodSeconds: 3 })
@@ -582,7 +582,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("knows the pod that its own earlier try created", () =>
+  it.live("recognises the pod that its own earlier attempt created", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       let there: Pod | undefined
@@ -590,7 +590,7 @@ describe("a call to the API server", () => {
         if (method === "GET") return reply(response, 200, there)
         if (there !== undefined) return reply(response, 409, refuse(409, "AlreadyExists"))
         there = JSON.parse(body) as Pod
-        // done, but nobody hears of it
+        // The request was executed, but its answer is lost.
         response.socket?.destroy()
       }
       assert.strictEqual((yield* kube.createPod(pod)).metadata.name, "a")
@@ -600,7 +600,7 @@ describe("a call to the API server", () => {
     })
   )
 
-  it.live("is no sure refusal where a try before may have got through", () =>
+  it.live("does not count as refused if an earlier attempt may have been executed", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       let tries = 0
@@ -617,7 +617,7 @@ describe("a call to the API server", () => {
 const watching = (kube: KubeClient["Service"]) => Stream.runCollect(kube.watchPods("a=b", "7"))
 
 describe("a watch", () => {
-  it.live("tells line by line, an error inside too, and ends when the server ends it", () =>
+  it.live("emits line by line, an error in a line too, and ends when the server ends it", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       const events = [
@@ -656,7 +656,7 @@ describe("a watch", () => {
     })
   )
 
-  it.effect("fails after 75 seconds of silence, and ends its connection", () =>
+  it.effect("fails after 75 seconds of silence, and closes its connection", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => void response.write(`${JSON.stringify({ type: "ADDED", object: pod })}\n`)
@@ -673,7 +673,7 @@ describe("a watch", () => {
     })
   )
 
-  it.live("is bounded in the length of a line", () =>
+  it.live("has a limit for the length of a line", () =>
     Effect.gen(function* () {
       const { api } = yield* inPod()
       const connection = yield* KubeDiscovery.make({ serviceAccount: api.folder })
@@ -686,7 +686,7 @@ describe("a watch", () => {
     })
   )
 
-  it.live("ends its connection when nobody listens any more", () =>
+  it.live("closes its connection when its reader stops", () =>
     Effect.gen(function* () {
       const { api, kube } = yield* inPod()
       api.answer = (_asked, response) => void response.write(`${JSON.stringify({ type: "ADDED", object: pod })}\n`)

@@ -3,7 +3,7 @@ import { proxyFor } from "../../../src/kubernetes/api/KubeProxy.ts"
 
 const proxy = "http://proxy.test:3128"
 
-describe("the proxy of an API server, as kubectl has it [C142]", () => {
+describe("the proxy for an API server is chosen as kubectl chooses it [C142]", () => {
   it.each([
     ["https://api.test", { HTTPS_PROXY: proxy }, proxy],
     ["https://api.test", { https_proxy: proxy }, proxy],

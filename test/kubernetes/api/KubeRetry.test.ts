@@ -13,7 +13,7 @@ const answer = (status: number, body: unknown, retryAfter?: string): KubeError =
   KubeAnswer.refused(asked, { status, retryAfter, body: typeof body === "string" ? body : JSON.stringify(body) }, 1000)
 
 describe("an answer of the API server", () => {
-  it("tells the server's reason, words, fields and name", () => {
+  it("is reported with the server's reason, message, fields and name", () => {
     const error = answer(422, {
       reason: "Invalid",
       message: "Pod is invalid",
@@ -30,7 +30,7 @@ describe("an answer of the API server", () => {
     assert.strictEqual(error.message, "the Kubernetes API did not create pods (422 Invalid): Pod is invalid")
   })
 
-  it("tells something of answers that are no Status", () => {
+  it("that is no Status is still reported", () => {
     assert.deepInclude(answer(502, "<html>bad\n gateway</html>"), {
       reason: "BadGateway",
       detail: "<html>bad gateway</html>"
@@ -39,7 +39,7 @@ describe("an answer of the API server", () => {
     assert.strictEqual(answer(500, "x".repeat(10_000)).detail.length, 501)
   })
 
-  it("may be worth another try", () => {
+  it("is known as one that may be worth a retry", () => {
     const conflict = { message: 'Operation cannot be fulfilled on resourcequotas "q": the object has been modified' }
     const again = [answer(429, {}), answer(500, {}), answer(503, {}), answer(504, {}), answer(409, conflict)]
     const never = [400, 401, 403, 404, 409, 410, 422, 501, 505].map((code) => answer(code, {}))
@@ -55,7 +55,7 @@ describe("an answer of the API server", () => {
     assert.isUndefined(answer(429, {}).retryAfter)
   })
 
-  it("is not trusted where its certificate is not, and then another try is no use", () => {
+  it("with an untrusted certificate is not retried", () => {
     const broken = (code: string) => KubeAnswer.broken(asked, "https://api", Object.assign(new Error(code), { code }))
     assert.deepInclude(broken("ECONNRESET"), { reason: "Unreachable", retryable: true })
     assert.deepInclude(broken("DEPTH_ZERO_SELF_SIGNED_CERT"), { reason: "Untrusted", retryable: false })
@@ -72,8 +72,8 @@ const failing = (retryAfter?: number) =>
     ...(retryAfter === undefined ? {} : { retryAfter })
   })
 
-describe("another try", () => {
-  it("comes after a pause that grows to 5 s, and not before the server wants it", () => {
+describe("a retry", () => {
+  it("comes after a pause that grows to 5 s, and not before the time that the server asks for", () => {
     assert.deepStrictEqual(
       [1, 2, 3, 10].map((failures) => pause(failures, undefined, 0)),
       [100, 200, 400, 2500]
@@ -87,7 +87,7 @@ describe("another try", () => {
     assert.strictEqual(pause(10, 1000, 1), 5000)
   })
 
-  it.effect("comes until it succeeds", () =>
+  it.effect("is repeated until it succeeds", () =>
     Effect.gen(function* () {
       let tries = 0
       const fiber = yield* Effect.forkChild(
@@ -98,7 +98,7 @@ describe("another try", () => {
     })
   )
 
-  it.effect("comes no more once it would begin too late, or cannot help", () =>
+  it.effect("is not made if it would start too late, or cannot help", () =>
     Effect.gen(function* () {
       const lefts: Array<number> = []
       const fiber = yield* Effect.forkChild(
@@ -111,7 +111,7 @@ describe("another try", () => {
       )
       yield* TestClock.adjust("1 minute")
       assert.isTrue(Exit.isFailure(yield* Fiber.join(fiber)))
-      // at 0, after 4 to 5 s, after 8 to 10 s
+      // At 0, after 4 to 5 s, and after 8 to 10 s.
       assert.isAtLeast(lefts.length, 2)
       assert.isAtMost(lefts.length, 3)
       assert.strictEqual(lefts[0], 10_000)
@@ -128,8 +128,8 @@ describe("another try", () => {
   )
 })
 
-describe("the pace of creates", () => {
-  it.effect("is 20 at once, then 10 a second, in order; who gives up makes room", () =>
+describe("the rate of creates", () => {
+  it.effect("is 20 at once, then 10 a second, in order; a create that is given up makes room", () =>
     Effect.gen(function* () {
       const pace = KubePace.make({ rate: 10, burst: 20 })
       const order: Array<number> = []
@@ -161,7 +161,7 @@ describe("the pace of creates", () => {
 })
 
 describe("the lines of a watch", () => {
-  it("are the same however they are cut, characters of several bytes too", () => {
+  it("are the same however they are cut, also inside characters of several bytes", () => {
     const text = `{"a":"ä€😀"}\n\n{"b":2}\r\n{"c":3}\n`
     const bytes = Buffer.from(text)
     for (let size = 1; size <= bytes.length; size++) {
@@ -175,7 +175,7 @@ describe("the lines of a watch", () => {
     }
   })
 
-  it("know how long the one is that has not ended", () => {
+  it("report the length of the unfinished line", () => {
     const lines = new Lines()
     assert.deepStrictEqual(lines.push(Buffer.from("abc\nde")), ["abc"])
     assert.strictEqual(lines.size, 2)

@@ -6,7 +6,7 @@ import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
 const pod = (status: Pod["status"] & object): Pod => ({ metadata: { name: "a" }, spec: { containers: [] }, status })
 
 describe("Advertise", () => {
-  it("takes the addresses of a pod, both where it has two, none before it has any", () => {
+  it("takes the addresses of a pod, both of two, and none before the pod has one", () => {
     const podIPs = [{ ip: "10.0.0.1" }, { ip: "fd00::1" }]
     assert.deepStrictEqual(podAddresses(pod({ podIP: "10.0.0.1", podIPs })), ["10.0.0.1", "fd00::1"])
     assert.deepStrictEqual(podAddresses(pod({ podIP: "10.0.0.1" })), ["10.0.0.1"])
@@ -20,7 +20,7 @@ describe("Advertise", () => {
     assert.strictEqual(withPort("laptop.example", 1), "laptop.example:1")
   })
 
-  it("reads hosts and addresses, with a port or without, in a list or between commas", () => {
+  it("reads hosts and addresses, with or without a port, from a list or between commas", () => {
     const wanted = [
       { host: "10.0.0.5", port: undefined },
       { host: "fd00::5", port: undefined },
@@ -32,7 +32,7 @@ describe("Advertise", () => {
   })
 
   it.each(["", "a b", "10.0.0.5:", "host:99999", "host:0", "[laptop]:1", "[fd00::5", "http://host", "10.0.0.5,,x"])(
-    "refuses %j, and says what it is to be",
+    "refuses %j, and says what is expected",
     (text) => {
       const problem = parseAdvertise(text)
       assert.instanceOf(problem, InvalidSpec)

@@ -21,7 +21,7 @@ const parent = (grace?: number, deletedFor?: number): Pod => ({
 
 const times = (cancelGrace = 5_000) => ({ drainTimeout: 30_000, cancelGrace })
 
-/** What `left` looks at of a hub. */
+/** The fields of a hub that `left` reads. */
 const hubOf = (client: Hub["client"], pod: Pod | undefined) =>
   ({
     done: {
@@ -31,41 +31,41 @@ const hubOf = (client: Hub["client"], pod: Pod | undefined) =>
     }
   }) as Once<Hub, BootFailure>
 
-describe("DrainBudget", () => {
-  it("is what the pod's grace leaves after 8 s for the end, and never more than drainTimeout", () => {
+describe("the drain budget of a parent", () => {
+  it("is the pod's grace less the 8 s for the end of runners, and at most drainTimeout", () => {
     assert.strictEqual(DrainBudget.within(30_000, parent(45), 0, undefined), 30_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(30), 0, undefined), 22_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(), 0, undefined), 22_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(5), 0, undefined), 0)
   })
 
-  it("counts from the deletion, by the time of the API server alone, where that is known [C160]", () => {
+  it("counts from the deletion, by the API server's clock only, if that time is known [C160]", () => {
     assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 0, 20_000), 30_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 0, 40_000), 12_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(60, 60_000), 0, 60_000), 0)
-    // Nobody knows the server's time: the grace counts from the signal.
+    // The server's time is unknown, so the grace counts from the signal.
     assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 0, undefined), 22_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 1_000, undefined), 21_000)
-    // The time is of another clock than the deletion.
+    // This time is by another clock than the deletion.
     assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 0, 1_000_000), 22_000)
     assert.strictEqual(DrainBudget.within(30_000, parent(30, 60_000), 0, 0), 22_000)
   })
 
-  it("is short of drainTimeout in a pod whose grace is, which is told with the grace that it needs", () => {
+  it("is less than drainTimeout in a pod with a short grace, and the warning names the grace that is needed", () => {
     assert.isUndefined(DrainBudget.shortage(undefined, times()))
     assert.isUndefined(DrainBudget.shortage(parent(38), times()))
     const text = DrainBudget.shortage(parent(), times()) ?? ""
     assert.match(text, /calls get 22 s .* not the 30 s of drainTimeout: set its terminationGracePeriodSeconds to 38/)
   })
 
-  it("is short of cancelGrace where a call that does not stop would be killed too late", () => {
+  it("is less than cancelGrace if a call that does not stop would be killed too late", () => {
     const text = DrainBudget.shortage(parent(42), times(10_000)) ?? ""
     assert.match(text, /take the 10 s of cancelGrace, .* no more than 5 s: set its terminationGracePeriodSeconds to 43/)
     assert.isUndefined(DrainBudget.shortage(parent(43), times(10_000)))
     assert.match(DrainBudget.shortage(parent(37), times(10_000)) ?? "", /terminationGracePeriodSeconds to 43/)
   })
 
-  it.effect("asks the API server when its pod is to be gone, and goes by what it knew where there is no answer", () =>
+  it.effect("reads its pod's deadline from the API server, and uses the last known one if there is no answer", () =>
     Effect.gen(function* () {
       const [client, mock] = [yield* KubeClient, yield* KubeMock]
       const hub = hubOf(client, parent(60))
@@ -74,7 +74,7 @@ describe("DrainBudget", () => {
       assert.strictEqual(yield* DrainBudget.left(hub, 30_000), 2_000)
       yield* mock.fail("get pods", ApiErrors.unreachable("get pods"))
       assert.strictEqual(yield* DrainBudget.left(hub, 30_000), 30_000)
-      // what it waited for the answer is no longer left
+      // The time that it waited for the answer is used up.
       const silent = hubOf({ ...client, getPod: () => Effect.never }, parent(30))
       const asking = yield* Effect.forkChild(DrainBudget.left(silent, 30_000), { startImmediately: true })
       yield* TestClock.adjust("1 second")
@@ -82,7 +82,7 @@ describe("DrainBudget", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("is all of drainTimeout outside of the cluster, and before anything is known", () =>
+  it.effect("is all of drainTimeout outside of the cluster, and before a deadline is known", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       assert.strictEqual(yield* DrainBudget.left(hubOf(client, undefined), 30_000), 30_000)

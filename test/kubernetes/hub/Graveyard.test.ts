@@ -12,7 +12,7 @@ const runner = (name: string): Pod => ({
   spec: { containers: [{ name: "runner" }] }
 })
 
-/** A graveyard, the cluster it is in, and how often it told that a pod is gone. */
+/** A graveyard, its cluster, and the number of pods that it reported gone. */
 const digging = Effect.gen(function* () {
   const [client, mock] = [yield* KubeClient, yield* KubeMock]
   const watch = yield* PodWatch.make({ selector: "role=runner", relistEvery: "10 minutes" })
@@ -39,7 +39,7 @@ const names = Effect.flatMap(KubeMock, ({ pods }) =>
 const inCluster = <A, E>(body: Effect.Effect<A, E, Scope.Scope | KubeClient | KubeMock>) =>
   Effect.scoped(body).pipe(Effect.provide(KubeMock.layer()))
 
-describe("Graveyard", () => {
+describe("the graveyard of pods", () => {
   it.effect("deletes a pod by its uid and grace, and forgets it when it is seen gone", () =>
     inCluster(
       Effect.gen(function* () {
@@ -62,7 +62,7 @@ describe("Graveyard", () => {
     )
   )
 
-  it.effect("gives up a name once, whoever else does too", () =>
+  it.effect("deletes a pod once, also when others delete it too", () =>
     inCluster(
       Effect.gen(function* () {
         const { client, deletes, graveyard } = yield* digging
@@ -75,7 +75,7 @@ describe("Graveyard", () => {
     )
   )
 
-  it.effect("never deletes another pod that has the name by now", () =>
+  it.effect("never deletes another pod that has got the name since", () =>
     inCluster(
       Effect.gen(function* () {
         const { client, graveyard, mock } = yield* digging
@@ -90,11 +90,11 @@ describe("Graveyard", () => {
     )
   )
 
-  it.effect("deletes a pod that comes after it was given up, because its creation was answered late or never", () =>
+  it.effect("deletes a pod that appears after it was given up, because its create was answered late or never", () =>
     inCluster(
       Effect.gen(function* () {
         const { client, graveyard } = yield* digging
-        // there is nothing yet: that the API server says so is no end
+        // There is no pod yet, so the API server's answer is no proof of an end.
         assert.isTrue(yield* graveyard.removePod("a", undefined))
         assert.deepStrictEqual([graveyard.names, graveyard.hasUnseen], [[], true])
         yield* TestClock.adjust("4 minutes")
@@ -106,17 +106,17 @@ describe("Graveyard", () => {
     )
   )
 
-  it.effect("asks nothing of a pod that is not expected to come, and deletes it by its grace if it does", () =>
+  it.effect("sends no request for a pod that is not expected to appear, and deletes it with its grace if it does", () =>
     inCluster(
       Effect.gen(function* () {
         const { client, deletes, graveyard, mock, told } = yield* digging
         yield* mock.ending({ after: 60_000, exitCode: 0 })
         graveyard.removeIfSeen("a", 2)
-        // at once: there is nobody to wait for
+        // At once, because there is no pod to wait for.
         yield* graveyard.empty
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual([graveyard.names, graveyard.hasUnseen, deletes()], [[], true, 0])
-        // it has a place when it is told of, and is not just forgotten
+        // The pod is known once it is reported, and is not just forgotten.
         yield* mock.script([PodScript.scheduled(0)])
         yield* client.createPod(runner("a"))
         yield* TestClock.adjust(0)
@@ -129,7 +129,7 @@ describe("Graveyard", () => {
     )
   )
 
-  it.effect("forgets a name that never came, 5 minutes after the last attempt", () =>
+  it.effect("forgets a pod that never appeared, 5 minutes after the last attempt", () =>
     inCluster(
       Effect.gen(function* () {
         const { graveyard, told, watch } = yield* digging
@@ -140,13 +140,13 @@ describe("Graveyard", () => {
         yield* TestClock.adjust("61 seconds")
         yield* watch.relist
         assert.isFalse(graveyard.has("a"))
-        // nobody has room by that
+        // This frees no quota.
         assert.strictEqual(told.gone, 0)
       })
     )
   )
 
-  it.effect("tries again by itself where the API server did not take it, though no watch tells anything", () =>
+  it.effect("retries by itself when the API server refused the delete, without any event of the watch", () =>
     inCluster(
       Effect.gen(function* () {
         const { client, graveyard, mock } = yield* digging
@@ -159,14 +159,14 @@ describe("Graveyard", () => {
         assert.deepStrictEqual(graveyard.names, ["a"])
         yield* TestClock.adjust("14 seconds")
         assert.deepStrictEqual(yield* names, ["a"])
-        // two more attempts, 15 s apart
+        // Two more attempts, 15 s apart.
         yield* TestClock.adjust("17 seconds")
         assert.deepStrictEqual(yield* names, [])
       })
     )
   )
 
-  it.effect("makes no second attempt for a pod that is on its way out", () =>
+  it.effect("makes no second attempt for a pod that is terminating", () =>
     inCluster(
       Effect.gen(function* () {
         const { client, deletes, graveyard, mock, watch } = yield* digging
@@ -185,7 +185,7 @@ describe("Graveyard", () => {
   )
 })
 
-it.effect("a graveyard that ends makes no more attempts", () =>
+it.effect("makes no more attempts after its end", () =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const { deletes, graveyard, mock } = yield* Scope.provide(digging, scope)

@@ -7,7 +7,7 @@ import { KubeClient } from "../../../src/kubernetes/api/KubeClient.ts"
 import * as HubPool from "../../../src/kubernetes/hub/HubPool.ts"
 import { KubeMock } from "../../../src/testing/KubeMock.ts"
 
-/** A kubeconfig whose server nobody asks: hubs begin with the first runner. */
+/** A kubeconfig whose server is never called, because a hub connects with its first runner. */
 const kubeconfig = Effect.map(
   Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-hubs-"))),
@@ -28,8 +28,8 @@ const kubeconfig = Effect.map(
   }
 )
 
-describe("HubPool", () => {
-  it.live("gives layers that mean the same parent in the same cluster one hub, and others one each", () =>
+describe("the pool of hubs", () => {
+  it.live("gives layers of the same parent in the same cluster one hub, and other layers another", () =>
     Effect.gen(function* () {
       const options = { kubeconfig: yield* kubeconfig, port: 1 }
       const hub = yield* HubPool.acquire(options)
@@ -40,7 +40,7 @@ describe("HubPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("keeps a hub until the last layer that needs it has ended", () =>
+  it.live("keeps a hub until the last layer that uses it has ended", () =>
     Effect.gen(function* () {
       const options = { kubeconfig: yield* kubeconfig, port: 3 }
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -53,7 +53,7 @@ describe("HubPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("leaves nothing of a hub that has no way to a cluster: the next one may", () =>
+  it.live("keeps nothing of a hub that found no cluster, so the next layer tries again", () =>
     Effect.gen(function* () {
       const file = yield* kubeconfig
       const options = { kubeconfig: `${file}.later`, port: 4 }
@@ -63,7 +63,7 @@ describe("HubPool", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("gives layers of one provided client one hub, and of two clients one each [C163]", () =>
+  it.live("gives layers of one provided client one hub, and layers of two clients one each [C163]", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const hub = yield* HubPool.acquire({})
@@ -74,7 +74,7 @@ describe("HubPool", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.live("makes no client of its own while a mock exists, nor where a client is to be provided [C164]", () =>
+  it.live("makes no client while a mock exists, or if the client is to be provided [C164]", () =>
     Effect.gen(function* () {
       const options = { kubeconfig: yield* kubeconfig, port: 6 }
       const mocked = yield* Scope.make()

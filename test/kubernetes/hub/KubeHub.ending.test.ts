@@ -12,8 +12,8 @@ import { Graveyard } from "../../../src/kubernetes/hub/Graveyard.ts"
 import type { PodListener } from "../../../src/kubernetes/watch/PodFollowers.ts"
 import * as PodParent from "../kit/PodParent.ts"
 
-describe("the end of a parent", () => {
-  it.effect("waits for an API server that is away no longer than it has time for", () =>
+describe("the end of a parent of pods", () => {
+  it.effect("waits for an API server in an outage only as long as its time allows", () =>
     Effect.gen(function* () {
       const parent = yield* Scope.make()
       const backend = yield* Scope.provide(PodParent.make({ key: "secret" }), parent)
@@ -23,7 +23,7 @@ describe("the end of a parent", () => {
       const closing = yield* Effect.forkChild(
         Effect.andThen(Scope.close(scope, Exit.void), Scope.close(parent, Exit.void))
       )
-      // less than the 8 s that are kept of the pod's own grace
+      // Less than the 8 s that are reserved of the pod's own grace.
       yield* TestClock.adjust("7 seconds")
       assert.isDefined(closing.pollUnsafe())
     }).pipe(
@@ -35,47 +35,49 @@ describe("the end of a parent", () => {
     ["whose calls were cut", 0],
     ["whose call did not stop, and was killed", 6_000]
   ] as const) {
-    it.effect(`is over 8 s after the cut, though no kubelet tells of the end of a runner ${what}`, () =>
-      Effect.gen(function* () {
-        const parent = yield* Scope.make()
-        const backend = yield* Scope.provide(PodParent.make(), parent)
-        const { process, scope } = yield* PodParent.launch(backend)
-        yield* TestClock.adjust("1 second")
-        const [pod] = yield* (yield* KubeMock).pods
-        const connecting = yield* Effect.forkChild(process.connection)
-        const there = yield* PodParent.dialBack(pod!)
-        const here = yield* Fiber.join(connecting)
-        const over = yield* Effect.forkChild(
-          Effect.callback<void>((resume) =>
-            here.start({ data: () => {}, drained: () => {}, closed: () => resume(Effect.void) })
-          ),
-          { startImmediately: true }
+    it.effect(
+      `is complete 8 s after the pool cut its calls, although no kubelet reports the end of a runner ${what}`,
+      () =>
+        Effect.gen(function* () {
+          const parent = yield* Scope.make()
+          const backend = yield* Scope.provide(PodParent.make(), parent)
+          const { process, scope } = yield* PodParent.launch(backend)
+          yield* TestClock.adjust("1 second")
+          const [pod] = yield* (yield* KubeMock).pods
+          const connecting = yield* Effect.forkChild(process.connection)
+          const there = yield* PodParent.dialBack(pod!)
+          const here = yield* Fiber.join(connecting)
+          const over = yield* Effect.forkChild(
+            Effect.callback<void>((resume) =>
+              here.start({ data: () => {}, drained: () => {}, closed: () => resume(Effect.void) })
+            ),
+            { startImmediately: true }
+          )
+          assert.strictEqual(yield* backend.drainBudget!(30_000), 30_000)
+          // The pool cuts its calls, and the session ends then or later.
+          yield* TestClock.adjust(30_000 + endsAfter)
+          there.destroy()
+          yield* Fiber.join(over)
+          // The time that the pool waits for the reason.
+          yield* TestClock.adjust("500 millis")
+          const ending = yield* Effect.forkChild(
+            Effect.andThen(Scope.close(scope, Exit.void), Scope.close(parent, Exit.void))
+          )
+          yield* TestClock.adjust(7_499 - endsAfter)
+          // The end uses its remaining time, which is short here.
+          assert.isUndefined(ending.pollUnsafe())
+          yield* TestClock.adjust(1)
+          assert.isDefined(ending.pollUnsafe())
+          yield* Fiber.join(ending)
+        }).pipe(
+          Effect.provide(
+            PodParent.cluster(() => ({ deletePod: () => Effect.void, deleteJob: () => Effect.succeed(false) }))
+          )
         )
-        assert.strictEqual(yield* backend.drainBudget!(30_000), 30_000)
-        // the cut comes, and the end of the session with it or later
-        yield* TestClock.adjust(30_000 + endsAfter)
-        there.destroy()
-        yield* Fiber.join(over)
-        // what its pool waits for the reason
-        yield* TestClock.adjust("500 millis")
-        const ending = yield* Effect.forkChild(
-          Effect.andThen(Scope.close(scope, Exit.void), Scope.close(parent, Exit.void))
-        )
-        yield* TestClock.adjust(7_499 - endsAfter)
-        // it makes use of its time, which is not much there
-        assert.isUndefined(ending.pollUnsafe())
-        yield* TestClock.adjust(1)
-        assert.isDefined(ending.pollUnsafe())
-        yield* Fiber.join(ending)
-      }).pipe(
-        Effect.provide(
-          PodParent.cluster(() => ({ deletePod: () => Effect.void, deleteJob: () => Effect.succeed(false) }))
-        )
-      )
     )
   }
 
-  it.effect("goes by no drain that is long over", () =>
+  it.effect("ignores a drain that was over long ago", () =>
     Effect.gen(function* () {
       const parent = yield* Scope.make()
       const backend = yield* Scope.provide(PodParent.make(), parent)
@@ -92,7 +94,7 @@ describe("the end of a parent", () => {
     }).pipe(Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("leaves no pod whose creation was done after it was given up", () => {
+  it.effect("leaves no pod whose create succeeded after it was given up", () => {
     const lateCreate = (client: PodParent.Client): Partial<PodParent.Client> => ({
       createPod: (pod, options) =>
         options?.dryRun === true
@@ -119,8 +121,8 @@ describe("the end of a parent", () => {
   })
 })
 
-describe("layers of a process", () => {
-  it.effect("share one port whatever programs their runners run, and wherever those find their keys", () =>
+describe("layers of one process", () => {
+  it.effect("share one port, whatever programs their runners run, and wherever those find their keys", () =>
     Effect.gen(function* () {
       const kubeconfig = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "flame-")), "config")
       yield* Effect.addFinalizer(() => Effect.sync(() => Fs.rmSync(Path.dirname(kubeconfig), { recursive: true })))
@@ -163,7 +165,7 @@ describe("a pod that is given up", () => {
     }))
   }
 
-  it.effect("is deleted again every 15 s where that is refused, however often it is seen", () =>
+  it.effect("is deleted again every 15 s while the delete is refused, however often the pod is seen", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       yield* (yield* KubeMock).fail(
@@ -182,7 +184,7 @@ describe("a pod that is given up", () => {
     }).pipe(Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("is deleted where it shows up while there is none to delete yet", () => {
+  it.effect("is deleted when it appears, if it did not exist at the first attempt", () => {
     const asked: Array<string | undefined> = []
     const deletePod: PodParent.Client["deletePod"] = (_, { uid } = {}) =>
       Effect.delay(

@@ -14,7 +14,7 @@ const freePort = Effect.callback<number>((resume) => {
   })
 })
 
-/** Runs an effect with these variables. */
+/** Runs an effect with these environment variables. */
 const withEnv = (variables: Readonly<Record<string, string>>) => {
   const before = Object.keys(variables).map((name) => [name, process.env[name]] as const)
   const restore = () => {
@@ -30,7 +30,7 @@ const withEnv = (variables: Readonly<Record<string, string>>) => {
     )
 }
 
-/** A hub of a parent outside of the cluster that runners can reach. */
+/** A hub of a parent outside of the cluster that runners can dial. */
 const making = (options: KubeHub.HubOptions = {}) =>
   Effect.gen(function* () {
     const port = yield* freePort
@@ -38,8 +38,8 @@ const making = (options: KubeHub.HubOptions = {}) =>
     return { hub, port }
   })
 
-describe("KubeHub", () => {
-  it.effect("that may not even list pods fails with all the rights it lacks, and the Role to apply", () =>
+describe("a hub", () => {
+  it.effect("without the right to list pods fails with all missing rights, and the Role to apply", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.rules({ incomplete: false, rules: [] })
@@ -51,7 +51,7 @@ describe("KubeHub", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("goes by the refusal where nobody can say what it may do", () =>
+  it.effect("reports the refusal itself if its rights cannot be read", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.rules({ incomplete: true, rules: [] })
@@ -61,7 +61,7 @@ describe("KubeHub", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("whose start failed starts again at the same port and by the same name", () =>
+  it.effect("whose start failed starts again at the same port and with the same name", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.fail("list pods", ApiErrors.forbidden("list pods"), ApiErrors.forbidden("list pods"))
@@ -69,7 +69,7 @@ describe("KubeHub", () => {
       for (let attempt = 0; attempt < 2; attempt++) assert.strictEqual((yield* Effect.flip(hub.get))._tag, "Forbidden")
       const { identity, dialBack } = yield* hub.get
       assert.strictEqual(dialBack?.address, `127.0.0.1:${port}`)
-      // that of one who never failed: no name of before is in the way
+      // The same as for a hub that never failed: no name of the first attempt is left.
       yield* Effect.scoped(
         Effect.gen(function* () {
           const other = yield* making({ instance: "again" })
@@ -79,7 +79,7 @@ describe("KubeHub", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("deletes its Secrets at its end, and gives its port and its name back", () =>
+  it.effect("deletes its Secrets at its end, and frees its port and its name", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const client = yield* KubeClient
@@ -95,7 +95,7 @@ describe("KubeHub", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  describe("of a pod", () => {
+  describe("in a pod", () => {
     const self = { namespace: "prod", name: "web-0", uid: "uid-of-prod" }
     const pod: Pod = {
       metadata: { name: "web-0", uid: "uid-of-prod" },
@@ -110,14 +110,14 @@ describe("KubeHub", () => {
         return yield* KubeHub.make({ ...mock, namespace: "prod", ...client }, options, yield* Effect.scope).get
       })
 
-    it.effect("takes the pod that its token names for the parent", () =>
+    it.effect("takes the pod that its token names as the parent", () =>
       Effect.gen(function* () {
         const { parent } = yield* hubOf({ self })
         assert.strictEqual(parent?.pod.metadata.uid, "uid-of-prod")
       }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
     )
 
-    it.effect("takes no pod of another namespace for the parent, whatever its name", () =>
+    it.effect("does not take a pod of another namespace as the parent, whatever its name", () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(hubOf({ self, namespace: "staging" }))
         assert.strictEqual(error._tag, "InvalidSpec")
@@ -125,7 +125,7 @@ describe("KubeHub", () => {
       }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
     )
 
-    it.effect("takes none that has its name by now for the parent", () =>
+    it.effect("does not take a pod that has got the parent's name since", () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(hubOf({ self: { ...self, uid: "uid-of-before" } }))
         assert.strictEqual(error._tag, "InvalidSpec")
@@ -133,7 +133,7 @@ describe("KubeHub", () => {
       }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
     )
 
-    it.effect("goes by the downward API where its token names no pod", () =>
+    it.effect("uses the downward API if its token names no pod", () =>
       Effect.gen(function* () {
         const { parent } = yield* hubOf({})
         assert.strictEqual(parent?.pod.metadata.uid, "uid-of-prod")
@@ -147,7 +147,7 @@ describe("KubeHub", () => {
     )
   })
 
-  it.effect("makes no Secret where keys stand in the pods", () =>
+  it.effect('makes no Secret with `key: "env"`', () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       yield* (yield* making({ key: "env" })).hub.get

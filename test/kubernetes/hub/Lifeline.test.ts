@@ -15,7 +15,7 @@ const lifeline = Effect.gen(function* () {
   return yield* Lifeline.make({ ...options, uptime: () => clock.currentTimeMillisUnsafe() })
 })
 
-/** A parent with one runner and its Secret, which dies without a word. */
+/** A parent with one runner and its Secret, which dies without cleaning up. */
 const killed = Effect.gen(function* () {
   const mock = yield* KubeMock
   const parent = yield* Scope.make()
@@ -27,7 +27,7 @@ const killed = Effect.gen(function* () {
   return { backend, mock, parent }
 })
 
-describe("Lifeline", () => {
+describe("the lifeline of a parent", () => {
   it.effect("owns the pods and Secrets of a life, and is owned by the parent's pod [C166]", () =>
     Effect.gen(function* () {
       const made = yield* lifeline
@@ -39,14 +39,14 @@ describe("Lifeline", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("is extended for as long as the parent lives, and outlives it by 50 min at most [C166]", () =>
+  it.effect("is extended for as long as the parent lives, and outlives the parent by 50 min at most [C166]", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       const scope = yield* Scope.make()
       yield* Scope.provide(lifeline, scope)
       yield* TestClock.adjust("24 hours")
       assert.lengthOf(yield* mock.jobs, 1)
-      // As a kill does: nothing extends it any more.
+      // As after a kill, nothing extends it any more.
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust("45 minutes")
       assert.lengthOf(yield* mock.jobs, 1)
@@ -55,7 +55,7 @@ describe("Lifeline", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("takes the runners and Secrets of a parent along that is killed, within the hour [C166]", () =>
+  it.effect("removes the runners and Secrets of a killed parent within the hour [C166]", () =>
     Effect.gen(function* () {
       const { mock } = yield* killed
       yield* mock.fail("patch jobs", ...Array.from({ length: 20 }, () => ApiErrors.unreachable("patch jobs")))
@@ -65,7 +65,7 @@ describe("Lifeline", () => {
     }).pipe(Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("is made again where somebody deletes it, so that boots go on [C166]", () =>
+  it.effect("is made again when it is deleted, so that boots go on [C166]", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const { backend, mock, parent } = yield* killed
@@ -89,7 +89,7 @@ describe("Lifeline", () => {
     }).pipe(Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("costs a parent without the right to Jobs no request that is refused [C166]", () =>
+  it.effect("sends no request that is refused if the parent has no right to Jobs [C166]", () =>
     Effect.gen(function* () {
       const [client, mock] = [yield* KubeClient, yield* KubeMock]
       yield* mock.rules({ incomplete: false, rules: [{ verbs: ["*"], apiGroups: [""], resources: ["*"] }] })
@@ -102,7 +102,7 @@ describe("Lifeline", () => {
     ["that is refused to create Jobs", [ApiErrors.forbidden("create jobs")]],
     ["whose client knows no Jobs", undefined]
   ] as const) {
-    it.effect(`leaves everything to the parent's pod for a parent ${why} [C166]`, () =>
+    it.effect(`is not made, and the parent's pod owns everything, for a parent ${why} [C166]`, () =>
       Effect.gen(function* () {
         if (errors !== undefined) yield* (yield* KubeMock).fail("create jobs", ...errors)
         assert.deepStrictEqual((yield* lifeline).owner(), owner)

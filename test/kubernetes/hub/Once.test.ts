@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Once } from "../../../src/kubernetes/hub/Once.ts"
 
-/** Work of a second, which fails where it is told to. */
+/** Work of one second, which fails if it is told to. */
 const working = Effect.gen(function* () {
   const state = { begun: 0, fails: false }
   const work = Effect.suspend(() => {
@@ -16,8 +16,8 @@ const working = Effect.gen(function* () {
   return { state, once: new Once(work, yield* Effect.scope) }
 })
 
-describe("Once", () => {
-  it.effect("works once for all who ask, then and later", () =>
+describe("work that is shared by Once", () => {
+  it.effect("runs once for all callers, at the time and later", () =>
     Effect.gen(function* () {
       const { once, state } = yield* working
       assert.isUndefined(once.done)
@@ -30,7 +30,7 @@ describe("Once", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("tells a failure to all who wait, and tries again for the next", () =>
+  it.effect("passes a failure to all waiting callers, and runs again for the next", () =>
     Effect.gen(function* () {
       const { once, state } = yield* working
       state.fails = true
@@ -47,7 +47,7 @@ describe("Once", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("works again for who comes after its outcome was forgotten, and not while it works", () =>
+  it.effect("runs again for a caller after its outcome was forgotten, but not while it runs", () =>
     Effect.gen(function* () {
       const { once, state } = yield* working
       const first = yield* Effect.forkChild(once.get, { startImmediately: true })
@@ -64,7 +64,7 @@ describe("Once", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("goes on for the others when who asked first is interrupted", () =>
+  it.effect("continues for the others when its first caller is interrupted", () =>
     Effect.gen(function* () {
       const { once, state } = yield* working
       const first = yield* Effect.forkChild(once.get, { startImmediately: true })
@@ -76,7 +76,7 @@ describe("Once", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("ends with its scope, which whoever waits is told", () =>
+  it.effect("ends with its scope, and its waiting callers fail", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const once = new Once(Effect.never, scope)
@@ -87,7 +87,7 @@ describe("Once", () => {
     })
   )
 
-  it.effect("tells who asks after its scope has ended, rather than nothing", () =>
+  it.effect("fails a caller after its scope has ended, instead of never answering", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const once = new Once(Effect.never, scope)

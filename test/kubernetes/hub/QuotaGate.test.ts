@@ -4,13 +4,13 @@ import { TestClock } from "effect/testing"
 import { QuotaGate } from "../../../src/kubernetes/hub/QuotaGate.ts"
 import { withoutJitter } from "../kit/NoJitter.ts"
 
-/** A quota with room for so many, and the tries that were made. */
+/** A quota with room for that many pods, and the attempts that were made. */
 class Quota {
   room = 0
   readonly tries: Array<string> = []
   readonly gate = new QuotaGate()
 
-  /** Tries to have a pod until there is one, as its creation does. */
+  /** Tries to create a pod until the quota has room, as a boot does. */
   have(name: string): Effect.Effect<void> {
     const attempt = Effect.sync(() => {
       this.tries.push(name)
@@ -21,8 +21,8 @@ class Quota {
   }
 }
 
-describe("QuotaGate", () => {
-  it.effect("lets all through at once while nothing is refused", () =>
+describe("the gate before a full quota", () => {
+  it.effect("lets all creates through while none is refused", () =>
     Effect.gen(function* () {
       const quota = new Quota()
       quota.room = 3
@@ -31,7 +31,7 @@ describe("QuotaGate", () => {
     })
   )
 
-  it.effect("has one try for all while the quota is full, less and less often, down to every 15 s", () =>
+  it.effect("lets one create try for all while the quota is full, with growing pauses of up to 15 s", () =>
     Effect.gen(function* () {
       const quota = new Quota()
       const waiting = yield* Effect.forkChild(
@@ -46,7 +46,7 @@ describe("QuotaGate", () => {
         yield* TestClock.adjust("1 second")
         after.push(quota.tries.length - first)
       }
-      // after 1, 3, 7, 15, 30, 45 and 60 s
+      // After 1, 3, 7, 15, 30, 45 and 60 s.
       assert.deepStrictEqual(
         [1, 2, 3, 6, 7, 14, 15, 29, 30, 60].map((second) => after[second - 1]),
         [1, 1, 2, 2, 3, 3, 4, 4, 5, 7]
@@ -55,7 +55,7 @@ describe("QuotaGate", () => {
     }).pipe(withoutJitter)
   )
 
-  it.effect("is opened by a try that succeeds: the others follow at once", () =>
+  it.effect("opens when an attempt succeeds, and the others follow at once", () =>
     Effect.gen(function* () {
       const quota = new Quota()
       const waiting = yield* Effect.forkChild(
@@ -73,7 +73,7 @@ describe("QuotaGate", () => {
     })
   )
 
-  it.effect("tries at once when something of ours is gone", () =>
+  it.effect("tries at once when a pod of this parent is gone", () =>
     Effect.gen(function* () {
       const quota = new Quota()
       const waiting = yield* Effect.forkChild(quota.have("a"), { startImmediately: true })
@@ -87,7 +87,7 @@ describe("QuotaGate", () => {
     })
   )
 
-  it.effect("passes the turn on when the one that tries is interrupted", () =>
+  it.effect("passes the turn on when the create that tries is interrupted", () =>
     Effect.gen(function* () {
       const quota = new Quota()
       const first = yield* Effect.forkChild(quota.have("a"), { startImmediately: true })
@@ -100,7 +100,7 @@ describe("QuotaGate", () => {
     })
   )
 
-  it.effect("begins with short pauses again when a quota fills up anew", () =>
+  it.effect("starts with short pauses again when a quota fills up anew", () =>
     Effect.gen(function* () {
       const quota = new Quota()
       const first = yield* Effect.forkChild(quota.have("a"), { startImmediately: true })

@@ -33,7 +33,7 @@ const reaping = (living: ReadonlySet<string> = new Set()) =>
     return { graveyard, watch }
   })
 
-describe("a pod of this parent", () => {
+describe("a pod that may belong to this parent", () => {
   const known = (name: string) => name === "known"
 
   it.each([
@@ -46,20 +46,20 @@ describe("a pod of this parent", () => {
     ["other", "before", "Running", "another's"],
     ["other", "before", "Pending", "another's"],
     ["other", "before", "Unknown", "another's"],
-    // two lives of one parent do not share names
+    // Two lives of one parent do not share names.
     ["known", "before", "Running", "another's"]
   ] as const)("called %s, of the life %s, in phase %s, is %s", (name, life, phase, verdict) => {
     assert.strictEqual(judge(runner(name, life, phase), "now", known), verdict)
   })
 
-  it("is another's while nothing is known of it", () => {
+  it("counts as another parent's while the own life is unknown", () => {
     const bare: Pod = { metadata: { name: "bare" }, spec: { containers: [] } }
     assert.strictEqual(judge(bare, "now", known), "another's")
   })
 })
 
-describe("Reaping", () => {
-  it.effect("takes away the dead of former lives at the start, and no pod that lives", () =>
+describe("the removal of leftover pods", () => {
+  it.effect("deletes ended pods of former lives at the start, and no running pod", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.put(runner("ended", "before", "Failed"))
@@ -71,7 +71,7 @@ describe("Reaping", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("looks again 30 s later, when those that lived at the start have ended", () =>
+  it.effect("looks again 30 s later, when pods that ran at the start have ended", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* mock.put(runner("lives", "before"))
@@ -85,7 +85,7 @@ describe("Reaping", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("looks at every list, and takes away pods of this life that no runner stands behind", () =>
+  it.effect("looks at every list, and deletes pods of this life without a runner", () =>
     Effect.gen(function* () {
       const mock = yield* KubeMock
       yield* reaping(new Set(["ours"]))
@@ -99,7 +99,7 @@ describe("Reaping", () => {
     }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
   )
 
-  it.effect("leaves a pod that was given up to whoever gave it up", () =>
+  it.effect("ignores a pod that the graveyard deletes", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const mock = yield* KubeMock

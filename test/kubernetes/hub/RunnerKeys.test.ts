@@ -26,7 +26,7 @@ const names = Effect.gen(function* () {
 const values = { "env-TOKEN": Redacted.make("t") }
 
 describe("Secrets of a life", () => {
-  it.effect("take turns with those of the life before, which are deleted", () =>
+  it.effect("alternate names with those of the former life, which are deleted", () =>
     Effect.gen(function* () {
       const first = yield* life
       yield* first.entryFor(0)
@@ -43,14 +43,14 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("are made although lives before them ended amid their deletions", () =>
+  it.effect("are made although former lives ended amid their deletions", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const first = yield* life
       const keys = (yield* first.entryFor(0)).secret
       yield* first.entryFor(300)
       yield* first.values(values).get
-      // the next life deleted the first of them, and was killed
+      // The next life deleted the first Secret, and was killed.
       yield* client.deleteSecret(keys)
       const third = yield* life
       assert.match((yield* third.entryFor(0)).secret, /-a$/)
@@ -59,7 +59,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("are made although Secrets of both names are there, of lives that ended amid their change [C169]", () =>
+  it.effect("are made although Secrets of both names exist, of lives that ended amid the change [C169]", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const { secret } = yield* (yield* life).entryFor(0)
@@ -72,7 +72,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("leave a Secret alone that somebody else has under one of their names [C169]", () =>
+  it.effect("never replace or delete a Secret of another owner under one of their names [C169]", () =>
     Effect.gen(function* () {
       const [client, mock] = [yield* KubeClient, yield* KubeMock]
       const keys = yield* life
@@ -87,7 +87,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("of the life before go all, though somebody deleted one of them", () =>
+  it.effect("of the former life are all deleted, although somebody deleted one before", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const first = yield* life
@@ -103,7 +103,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("are deleted from the last made on, so that a life that ends amid it leaves the first ones", () =>
+  it.effect("are deleted from the last to the first, so that a life that ends amid it leaves the first ones", () =>
     Effect.gen(function* () {
       const keys = yield* life
       for (let index = 0; index < 256 * 6; index += 256) yield* keys.entryFor(index)
@@ -116,12 +116,12 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("that could not be deleted are named, and keep nobody from the others", () =>
+  it.effect("that could not be deleted are named, and do not keep the others from being deleted", () =>
     Effect.gen(function* () {
       const keys = yield* life
       yield* keys.entryFor(0)
       yield* keys.entryFor(300)
-      // the client's own tries are over
+      // The client's own retries are over.
       yield* (yield* KubeMock).fail("delete secrets", ApiErrors.forbidden("delete secrets"))
       assert.strictEqual((yield* Effect.flip(keys.removeSecrets)).status, 403)
       assert.deepStrictEqual(yield* names, ["a2"])
@@ -129,7 +129,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("are one for 256 runners, made once for however many need it at a time", () =>
+  it.effect("are one for 256 runners, made once for all that need it at a time", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const keys = yield* life
@@ -147,7 +147,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("that somebody deleted are made again once that is known, with the same keys", () =>
+  it.effect("that were deleted from outside are made again once that is known, with the same keys", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const keys = yield* life
@@ -164,7 +164,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("keep their turn when the first of them was deleted, and their neighbours with it", () =>
+  it.effect("keep their order when the first was deleted, and the others stay", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       yield* (yield* life).entryFor(0)
@@ -183,7 +183,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("are made again one by one, and not once more for who hears of the loss late", () =>
+  it.effect("are made again one by one, and not again for a pod that reports the loss late", () =>
     Effect.gen(function* () {
       const client = yield* KubeClient
       const keys = yield* life
@@ -197,7 +197,7 @@ describe("Secrets of a life", () => {
       const found = (yield* (yield* KubeMock).secrets).find(({ metadata }) => metadata.name === name)
       assert.deepStrictEqual(found?.stringData, { "env-TOKEN": "t" })
       const deletes = client.requests()["delete secrets"]
-      // another pod that missed it, and is told of only now
+      // Another pod that missed the Secret, and is reported only now.
       keys.forgetSecret(name)
       assert.strictEqual(yield* shared.get, name)
       assert.strictEqual((yield* keys.entryFor(1)).secret, secret)
@@ -205,7 +205,7 @@ describe("Secrets of a life", () => {
     }).pipe(Effect.scoped, Effect.provide(PodParent.cluster()))
   )
 
-  it.effect("that the API server refuses fail who needs them, and are tried for the next", () =>
+  it.effect("that the API server refuses fail the boots that need them, and the next boot tries again", () =>
     Effect.gen(function* () {
       const keys = yield* life
       yield* (yield* KubeMock).fail("create secrets", ApiErrors.forbidden("create secrets"))

@@ -14,7 +14,7 @@ interface Got {
   readonly headers: IncomingMessage["headers"]
 }
 
-/** An API server that says what it was asked; a watch tells one line and stays open; an upgrade echoes. */
+/** An API server that records requests. A watch emits one line and stays open. An upgrade echoes. */
 const upstream = Effect.acquireRelease(
   Effect.promise(async () => {
     const pair = ApiProxy.certificate("localhost")
@@ -45,7 +45,7 @@ const upstream = Effect.acquireRelease(
     })
 )
 
-/** What a client needs to know, from the kubeconfig alone. */
+/** A client for the proxy, from the kubeconfig alone. */
 const clientOf = (proxy: ApiProxy.ApiProxy) => {
   const file = JSON.parse(readFileSync(proxy.kubeconfig, "utf8"))
   const { cluster } = file.clusters[0]
@@ -71,7 +71,7 @@ const clientOf = (proxy: ApiProxy.ApiProxy) => {
       })
       request.end(body)
     })
-  /** The code of the error that a request ends with. */
+  /** The code of the error with which a request ends. */
   const failure = (method: string, path: string) =>
     ask(method, path).then(
       ({ status }) => `answered ${status}`,
@@ -91,8 +91,8 @@ const proxied = (options: { readonly token?: string } = {}) =>
     return { ...client, asked, proxy }
   })
 
-describe("ApiProxy", () => {
-  it.live("passes requests on and names them as a Role does", () =>
+describe("the proxy before an API server", () => {
+  it.live("forwards requests, and names them as a Role does", () =>
     Effect.gen(function* () {
       const { ask, proxy } = yield* proxied()
       const created = yield* Effect.promise(() => ask("POST", pods, "a pod"))
@@ -120,7 +120,7 @@ describe("ApiProxy", () => {
     })
   )
 
-  it.live("passes a client's own token on", () =>
+  it.live("forwards a client's own token", () =>
     Effect.gen(function* () {
       const { ask } = yield* proxied({ token: "of the client" })
       const got = yield* Effect.promise(() => ask("GET", pods))
@@ -128,7 +128,7 @@ describe("ApiProxy", () => {
     })
   )
 
-  it.live("answers itself where it is told to, as often as it is told to", () =>
+  it.live("answers a request itself, as often as a test says", () =>
     Effect.gen(function* () {
       const { ask, asked, proxy } = yield* proxied()
       proxy.inject({ kind: "answer", status: 429, retryAfter: 7 }, ({ verb }) => verb === "create", 2)
@@ -152,7 +152,7 @@ describe("ApiProxy", () => {
     })
   )
 
-  it.live("resets before or after the request got through, and delays", () =>
+  it.live("resets connections before or after the request was forwarded, and delays requests", () =>
     Effect.gen(function* () {
       const { ask, asked, failure, proxy } = yield* proxied()
       proxy.inject({ kind: "reset" }, () => true, 1)
@@ -167,7 +167,7 @@ describe("ApiProxy", () => {
     })
   )
 
-  it.live("passes what a watch tells at once, and cuts watches", () =>
+  it.live("forwards events of a watch at once, and cuts watches", () =>
     Effect.gen(function* () {
       const { proxy, send } = yield* proxied()
       let lines = 0
@@ -201,7 +201,7 @@ describe("ApiProxy", () => {
     })
   )
 
-  it.live("passes a WebSocket through, both ways", () =>
+  it.live("forwards a WebSocket in both directions", () =>
     Effect.gen(function* () {
       const { proxy, send } = yield* proxied()
       const echoed = yield* Effect.callback<string>((resume) => {
@@ -220,7 +220,7 @@ describe("ApiProxy", () => {
     })
   )
 
-  it.live("refuses, resets and freezes its line", () =>
+  it.live("refuses, resets and freezes connections", () =>
     Effect.gen(function* () {
       const { agent, ask, failure, proxy } = yield* proxied()
       const { line } = proxy
@@ -228,7 +228,7 @@ describe("ApiProxy", () => {
       yield* Effect.promise(() => ask("GET", pods))
       assert.strictEqual(line.accepted, 1)
 
-      // connections that are there go on until they are reset
+      // Existing connections go on until they are reset.
       yield* Effect.promise(() => line.meet("refuse"))
       assert.strictEqual(yield* Effect.promise(() => failure("GET", pods)), "answered 200")
       proxy.inject({ kind: "hang" }, () => true, 1)
@@ -255,7 +255,7 @@ describe("ApiProxy", () => {
         "answered 200"
       ])
 
-      // who has a connection that is dead without a word learns nothing; who comes anew is served
+      // A stalled connection stays silent, and a new connection is served.
       line.stall()
       const stalled = failure("GET", pods)
       assert.strictEqual(proxy.requests.length, seen + 2)
@@ -273,10 +273,10 @@ describe("ApiProxy", () => {
   )
 })
 
-describe("TcpProxy", () => {
-  it.live("keeps bytes in order while its latency changes, and passes an end in one direction", () =>
+describe("the proxy of TCP connections", () => {
+  it.live("keeps bytes in order while its latency changes, and forwards an end in one direction", () =>
     Effect.gen(function* () {
-      // echoes once the client has said all
+      // Echoes once the client has sent everything.
       const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
         const chunks: Array<Buffer> = []
         socket.on("data", (chunk: Buffer) => chunks.push(chunk))

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ApiProxy from "../../cluster/kit/ApiProxy.ts"
 
-/** One request as it came. */
+/** A request as it arrived. */
 export interface Asked {
   readonly method: string
   readonly path: string
@@ -18,7 +18,7 @@ export interface Asked {
 
 export type Answer = (asked: Asked, response: ServerResponse, index: number) => void
 
-/** JSON of an answer. */
+/** An answer with a JSON body. */
 export const reply = (
   response: ServerResponse,
   status: number,
@@ -28,14 +28,14 @@ export const reply = (
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
 }
 
-/** An HTTPS server on this machine that answers as a test says, with an authority of its own. */
+/** An HTTPS server on this machine with an authority of its own. A test scripts its answers. */
 export class ApiServer {
   readonly asked: Array<Asked> = []
-  /** Connections that were ever made. */
+  /** The number of connections that were ever made. */
   connections = 0
   readonly sockets = new Set<Duplex>()
   answer: Answer = (_asked, response) => reply(response, 200, {})
-  /** For files of the test. */
+  /** A folder for files of the test. */
   readonly folder: string
   readonly authority: string
   private readonly server: Server
@@ -70,7 +70,7 @@ export class ApiServer {
     return (this.server.address() as AddressInfo).port
   }
 
-  /** Writes a kubeconfig that leads here. */
+  /** Writes a kubeconfig for this server. */
   kubeconfig(user: unknown, more: { readonly cluster?: unknown; readonly namespace?: string } = {}): string {
     const cluster = {
       server: `https://127.0.0.1:${this.port}`,
@@ -87,7 +87,7 @@ export class ApiServer {
     })
   }
 
-  /** Writes a file as JSON, or text as it is. */
+  /** Writes a file: text as it is, everything else as JSON. */
   write(name: string, content: unknown): string {
     const path = join(this.folder, name)
     writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content), { mode: 0o700 })
@@ -110,7 +110,7 @@ export class ApiServer {
   }
 }
 
-/** Changes variables of this process until the end of the scope; undefined takes one away. */
+/** Changes environment variables of this process until the end of the scope. Undefined removes a variable. */
 export const variables = (changes: Readonly<Record<string, string | undefined>>) =>
   Effect.acquireRelease(
     Effect.sync(() => {

@@ -1,4 +1,4 @@
-/** An API server in memory with the faults of real ones, as far as lists and watches of pods go. */
+/** An API server in memory that lists and watches pods, with the faults of real API servers. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -32,15 +32,15 @@ type Line = Queue.Queue<WatchEvent<Pod>, KubeError | Cause.Done>
 
 export class FakeApi {
   readonly history = new History()
-  /** What was asked, such as `list`, `list exact` and `watch 95`. */
+  /** The requests in order, such as `list`, `list exact` and `watch 95`. */
   readonly calls: Array<string> = []
-  /** Whether any call fails, and how. */
+  /** The error of every call, if the server is down. */
   down: KubeError | undefined
-  /** How far what the cache of the API server lists is behind. */
+  /** The number of versions by which the server's cache, and so its lists, are behind. */
   lag = 0
-  /** Watches from before this version are told that it is too old. */
+  /** The oldest version of which a watch can resume. An older one gets 410. */
   floor = 0
-  /** Watches are accepted, but nothing is ever said in them. */
+  /** Whether watches are accepted but never send anything. */
   isMute = false
   private readonly open = new Set<Line>()
   private told = this.history.version
@@ -49,7 +49,7 @@ export class FakeApi {
     return this.open.size
   }
 
-  /** Sends what has happened since to all watches. */
+  /** Sends all new events to all watches. */
   flush(): void {
     const events = this.history.after(this.told)
     this.told = this.history.version
@@ -60,7 +60,7 @@ export class FakeApi {
     for (const line of this.open) Queue.offerUnsafe(line, event)
   }
 
-  /** Ends all watches: as the server does it under load, or by an error. */
+  /** Ends all watches, as the server does under load, or with an error. */
   cut(error?: KubeError): void {
     for (const line of this.open) {
       if (error === undefined) Queue.endUnsafe(line)

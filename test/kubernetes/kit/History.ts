@@ -1,4 +1,4 @@
-/** The true history of some pods, from which lists and watch events of any moment can be taken. */
+/** The true history of some pods, from which a test takes lists and watch events of any moment. */
 import type { List, Pod, WatchEvent } from "../../../src/kubernetes/object/KubeObjects.ts"
 
 export type PodEvent = Exclude<WatchEvent<Pod>, { readonly type: "ERROR" | "BOOKMARK" }>
@@ -7,7 +7,7 @@ const versionOf = (pod: Pod): number => Number(pod.metadata.resourceVersion)
 
 export class History {
   readonly events: Array<PodEvent> = []
-  /** Starts where the number of digits soon grows: versions are no strings to compare. */
+  /** Starts below 100, where the number of digits soon grows, because versions must not be compared as strings. */
   version = 95
   private readonly now = new Map<string, Pod>()
   private uids = 0
@@ -20,12 +20,12 @@ export class History {
     return this.add("MODIFIED", this.now.get(name)!.metadata, state)
   }
 
-  /** As the API server does it: the last event is a version of its own. */
+  /** As at the API server, the deletion is an event with a version of its own. */
   delete(name: string, state = "Succeeded"): Pod {
     return this.add("DELETED", this.now.get(name)!.metadata, state)
   }
 
-  /** Something else in the cluster happens. */
+  /** Counts a version for an event of another object. */
   pass(): void {
     this.version++
   }

@@ -1,4 +1,4 @@
-/** Randomness without any: every pause is its longest. */
+/** Random numbers that make every pause its longest. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 

@@ -1,4 +1,7 @@
-/** A parent with runners that are pods of a cluster in memory; who plays a runner dials it by what its pod says. */
+/**
+ * A parent whose runners are pods of a cluster in memory. A test plays the runner, and dials with what the pod's spec
+ * says.
+ */
 import { Effect, Layer, Scope } from "effect"
 import type { RunnerProcess, RunnerSpec } from "../../../src/backend/Backend.ts"
 import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
@@ -12,7 +15,7 @@ import * as Redacted from "effect/Redacted"
 
 export type Client = KubeClient["Service"]
 
-/** The cluster in memory, whose client is changed by a test. */
+/** The cluster in memory, with a client that a test can change. */
 export const cluster = (change: (client: Client) => Partial<Client> = () => ({})): Layer.Layer<KubeMock | KubeClient> =>
   Layer.provideMerge(
     Layer.effect(
@@ -44,7 +47,7 @@ export const spec = (more: Partial<RunnerSpec> = {}): RunnerSpec => ({
   ...more
 })
 
-/** One runner in a scope of its own. */
+/** Launches a runner in a scope of its own. */
 export const launch = Effect.fnUntraced(function* (
   backend: Effect.Success<ReturnType<typeof make>>,
   more: Partial<RunnerSpec> = {}
@@ -71,7 +74,7 @@ export const dialBack = (pod: Pod) =>
     )
   )
 
-/** Listens for its parent as the program in that pod does, at another port. */
+/** Listens for the parent as the program in that pod does, at another port. */
 export const awaitParent = (pod: Pod, port: number) =>
   Effect.promise((signal) =>
     Awaiting.awaitParent(

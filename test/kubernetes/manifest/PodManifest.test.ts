@@ -1,4 +1,4 @@
-/** The types of manifests are our own: here they are compared with those of the client library, field by field. */
+/** Compares our own types of manifests with those of the client library, field by field. */
 import type { V1ObjectMeta, V1Pod, V1PodSpec } from "@kubernetes/client-node"
 import { assert, it } from "@effect/vitest"
 import type { ObjectMeta } from "../../../src/kubernetes/manifest/Metadata.ts"
@@ -26,7 +26,7 @@ type Lacks<A, B, Path extends string> = unknown extends A
               : `${Path}.${K}`
           }[keyof A & string]
 
-// a field that is missing stands in the error of the compiler
+// A missing field is named in the error of the compiler.
 const nothing = <A>(...lacking: [A] extends [never] ? [] : [A]): void => assert.lengthOf(lacking, 0)
 
 it("a manifest has every field of the client library's types, and no other", () => {

@@ -7,28 +7,28 @@ const label = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/
 const uid = "8c1f8ef0-dc97-476b-a999-357ef0432582"
 const parent = ObjectNames.inCluster(uid, "app")
 
-/** Text of all sorts, long and short, of which some pairs differ only in what a name cannot hold. */
+/** Text of all sorts, long and short. Some pairs differ only in characters that a name cannot hold. */
 const Text = Schema.String.check(Schema.isMaxLength(90))
 const Runner = Schema.Struct({ id: Text, pool: Text, life: Text })
 
 describe("a pod's name", () => {
-  it("tells the pool, the life and the number to whoever reads it", () => {
+  it("shows the pool, the life and the number", () => {
     const runner = { id: "gpu-3f2a91c4-7", pool: "app/Gpu", life: "3f2a91c4" }
     assert.match(ObjectNames.podName(parent, runner), /^gpu-3f2a91c4-7-[0-9a-f]{10}$/)
   })
 
-  it.prop("is a host name, whatever the pool and the runner are called", [Runner], ([runner]) => {
+  it.prop("is a valid host name, whatever the names of pool and runner", [Runner], ([runner]) => {
     const name = ObjectNames.podName(parent, runner)
     assert.match(name, dnsName)
     assert.isAtMost(name.length, 63)
   })
 
-  it.prop("is another one for another runner, pool or life", [Runner, Runner], ([one, other]) => {
+  it.prop("differs for another runner, pool or life", [Runner, Runner], ([one, other]) => {
     const isSame = one.id === other.id && one.pool === other.pool && one.life === other.life
     assert.strictEqual(ObjectNames.podName(parent, one) === ObjectNames.podName(parent, other), isSame)
   })
 
-  it("is another one for what differs only in what a name cannot hold, or in its end", () => {
+  it("differs for texts that differ only in characters that a name cannot hold, or in their end", () => {
     const name = (id: string, pool = "p", life = "l") => ObjectNames.podName(parent, { id, pool, life })
     const long = "a".repeat(80)
     const names = [
@@ -43,7 +43,7 @@ describe("a pod's name", () => {
     assert.strictEqual(new Set(names).size, names.length)
   })
 
-  it("[C93] is another one for another replica, container or process", () => {
+  it("[C93] differs for another replica, container or process", () => {
     const runner = { id: "r-1", pool: "p", life: "l" }
     const parents = [
       parent,
@@ -57,37 +57,37 @@ describe("a pod's name", () => {
 })
 
 describe("a parent's identity", () => {
-  it("is the pod's uid, the container and the instance", () => {
+  it("consists of the pod's uid, the container and the instance", () => {
     assert.strictEqual(parent.label, `${uid}.app.0`)
   })
 
-  it("has container and instance as a hash where they are too long for a label", () => {
+  it("has container and instance as a hash if they are too long for a label", () => {
     const { label } = ObjectNames.inCluster(uid, "a".repeat(40))
     assert.match(label, new RegExp(`^${uid}\\.[0-9a-f]{16}$`))
     assert.notStrictEqual(label, ObjectNames.inCluster(uid, "a".repeat(41)).label)
   })
 
-  it.prop("is a label and its Secrets have names, whatever the instance is called", [Text], ([instance]) => {
+  it.prop("is a valid label, and its Secrets have valid names, whatever the instance", [Text], ([instance]) => {
     const identity = ObjectNames.inCluster(uid, "app", instance)
     assert.match(identity.label, label)
     assert.isAtMost(identity.label.length, 63)
     assert.match(ObjectNames.secretName(identity, "b", 12), dnsName)
   })
 
-  it.prop("is another one for another instance, and so are its Secrets", [Text, Text], ([one, other]) => {
+  it.prop("differs for another instance, and so do the names of its Secrets", [Text, Text], ([one, other]) => {
     const [a, b] = [ObjectNames.inCluster(uid, "app", one), ObjectNames.inCluster(uid, "app", other)]
     assert.strictEqual(a.label === b.label, one === other)
     assert.strictEqual(a.secrets === b.secrets, one === other)
   })
 
-  it("does not take a hyphen of the instance for one of the container", () => {
+  it("does not confuse a hyphen in the instance with one in the container", () => {
     assert.notStrictEqual(
       ObjectNames.inCluster(uid, "a", "b-0").secrets,
       ObjectNames.inCluster(uid, "a-b", "0").secrets
     )
   })
 
-  it("says outside the cluster who runs what where, and only that", () => {
+  it("outside the cluster shows user, host and program, and nothing else", () => {
     const identity = ObjectNames.external("host", "user", "/app/main.js")
     assert.match(identity.label, /^ext-[0-9a-f]{16}$/)
     assert.strictEqual(identity.label, ObjectNames.external("host", "user", "/app/main.js").label)
@@ -96,7 +96,7 @@ describe("a parent's identity", () => {
 })
 
 describe("a Secret's name", () => {
-  it("takes turns with the lives, and counts within one", () => {
+  it("alternates between lives, and counts within a life", () => {
     assert.deepStrictEqual(
       [
         ObjectNames.secretName(parent, "a"),
@@ -109,13 +109,13 @@ describe("a Secret's name", () => {
 })
 
 describe("a label's value", () => {
-  it.prop("is a label, whatever the text is", [Text], ([text]) => {
+  it.prop("is a valid label for any text", [Text], ([text]) => {
     const value = ObjectNames.labelValue(text)
     assert.match(value, label)
     assert.isAtMost(value.length, 63)
   })
 
-  it("keeps what a label can hold", () => {
+  it("keeps the characters that a label can hold", () => {
     assert.deepStrictEqual(["app/Gpu", "a_b.c-D", "effect-flame/Pool"].map(ObjectNames.labelValue), [
       "app-Gpu",
       "a_b.c-D",

@@ -16,7 +16,7 @@ const pod: Pod = {
   }
 }
 
-/** Mounts as containerd 2 has them, with control groups of version 2 and a namespace for them. */
+/** Mounts as containerd 2 writes them, with control groups of version 2 in a namespace. */
 const mountinfo = (root: string, name: string): string =>
   [
     "644 568 0:80 / / rw,relatime - overlay overlay rw,lowerdir=/var/lib/containerd/1/fs",
@@ -26,7 +26,7 @@ const mountinfo = (root: string, name: string): string =>
   ].join("\n")
 
 describe("the container of this process [C149]", () => {
-  it.each([["/var/lib/kubelet"], ["/data/k3s/kubelet"], [""]])("is named by the mounts of a kubelet at %s", (root) => {
+  it.each([["/var/lib/kubelet"], ["/data/k3s/kubelet"], [""]])("is found by the mounts of a kubelet at %s", (root) => {
     assert.strictEqual(OwnContainer.nameIn(pod, { mountinfo: mountinfo(root, "app"), cgroup: "0::/\n" }), "app")
   })
 
@@ -38,14 +38,14 @@ describe("the container of this process [C149]", () => {
     assert.strictEqual(OwnContainer.nameIn(pod, { mountinfo: "", cgroup }), "app")
   })
 
-  it("is not known where nothing names a container of the pod", () => {
+  it("is unknown if no mount or control group names a container of the pod", () => {
     const debugged = { mountinfo: mountinfo("/var/lib/kubelet", "debugger-x2x"), cgroup: `0::/${"ef".repeat(32)}` }
     assert.isUndefined(OwnContainer.nameIn(pod, debugged))
     assert.isUndefined(OwnContainer.nameIn(pod, { mountinfo: "", cgroup: "" }))
     assert.isUndefined(OwnContainer.nameIn({ metadata: {}, spec: pod.spec }, { mountinfo: "", cgroup: `0::/${id}` }))
   })
 
-  it("is not known here, outside of a pod, and reading the traces does not throw", () => {
+  it("is unknown outside of a pod, without an error", () => {
     assert.isUndefined(OwnContainer.nameIn(pod, OwnContainer.read()))
   })
 })

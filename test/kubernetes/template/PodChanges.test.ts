@@ -7,7 +7,7 @@ const pod = (resources: Container["resources"] & {}, more: Partial<Pod["spec"]> 
   spec: { containers: [{ name: "runner", resources }], ...more }
 })
 
-describe("what admission makes of a runner's pod", () => {
+describe("a change of a runner's pod by admission", () => {
   it("that sets limits and requests is reported", () => {
     const made = pod({ limits: { cpu: "500m", memory: "1Gi" }, requests: { cpu: "100m", memory: "1Gi" } })
     assert.deepStrictEqual(changesOf(pod({ limits: { memory: "1Gi" } }), made), [
@@ -16,13 +16,13 @@ describe("what admission makes of a runner's pod", () => {
     ])
   })
 
-  it("is not told where nothing is changed, or a limit is only taken for a request too", () => {
+  it("is not reported if nothing changed, or a limit only became a request too", () => {
     assert.deepStrictEqual(changesOf(pod({}), pod({})), [])
     const asked = pod({ limits: { memory: "1Gi" } })
     assert.deepStrictEqual(changesOf(asked, pod({ limits: { memory: "1Gi" }, requests: { memory: "1Gi" } })), [])
   })
 
-  it("that adds containers to runners is reported", () => {
+  it("that adds containers is reported", () => {
     const beside: Partial<Pod["spec"]> = {
       containers: [{ name: "istio-proxy" }, { name: "runner" }],
       initContainers: [{ name: "istio-init" }]

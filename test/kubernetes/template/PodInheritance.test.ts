@@ -36,7 +36,7 @@ describe("variables that describe the parent's pod [C145]", () => {
     annotations: { "batch.kubernetes.io/job-completion-index": "7", price: "$5 $(APP) $$" }
   }
 
-  it("arrive with the parent's values: labels, annotations, a job's index, an ordinal, and what is made of them", () => {
+  it("are inherited with the parent's values: labels, annotations, a job's index, an ordinal, and variables that refer to them", () => {
     const env = [
       field("APP", "metadata.labels['app']"),
       field("JOB_COMPLETION_INDEX", "metadata.annotations['batch.kubernetes.io/job-completion-index']"),
@@ -52,7 +52,7 @@ describe("variables that describe the parent's pod [C145]", () => {
       JOB_COMPLETION_INDEX: "7",
       ORDINAL: "3",
       NONE: "",
-      // the kubelet makes $ of each $$, and nothing of $$(APP)
+      // The kubelet turns each $$ into $, and leaves $$(APP) unexpanded.
       PRICE: "$$5 $$(APP) $$$$",
       ACCOUNT: "web",
       SHARD: "$(APP)-$(ORDINAL)"
@@ -63,7 +63,7 @@ describe("variables that describe the parent's pod [C145]", () => {
     assert.deepStrictEqual(templateOf(pod).leftOut, [])
   })
 
-  it("stay those of the runner's own pod where they name it, its node or its addresses", () => {
+  it("keep describing the runner's own pod if they name it, its node or its addresses", () => {
     const env = ["metadata.name", "metadata.uid", "spec.nodeName", "status.podIP", "status.hostIP"].map((path) =>
       field(path, path)
     )
@@ -97,13 +97,13 @@ describe("variables that describe the parent's pod [C145]", () => {
     const own = parentPod({ env, resources: { limits: { cpu, memory: "1Gi" } } })
     const ofPod = parentPod({ env }, { resources: { limits: { cpu, memory: "1Gi" } } })
     for (const pod of [own, ofPod]) assert.deepStrictEqual(envOf(pod), { CPUS: expected, MEMORY: memory })
-    // a runner with a limit of its own has that one
+    // A runner with a limit of its own gets that limit.
     assert.deepStrictEqual(envOf(own, { resources: { limits: { cpu: "3" } } })["CPUS"], {
       resourceFieldRef: { resource: "limits.cpu", divisor }
     })
   })
 
-  it("are left out, and reported, where they are made of a variable that the options remove", () => {
+  it("are left out and reported if they refer to a variable that the options remove", () => {
     const env = [
       { name: "BASE", value: "x" },
       { name: "FULL", value: "$(BASE)/y" }
@@ -115,7 +115,7 @@ describe("variables that describe the parent's pod [C145]", () => {
     ])
   })
 
-  it("made of others come after those, also where the options replace one", () => {
+  it("that refer to others come after those, also if the options replace one", () => {
     const env = [
       { name: "BASE", value: "x" },
       { name: "FULL", value: "$(BASE)/y" }
@@ -127,18 +127,18 @@ describe("variables that describe the parent's pod [C145]", () => {
   })
 })
 
-describe("the pod's own resources and users [C146]", () => {
+describe("resources and users of the parent's pod [C146]", () => {
   const resources = { requests: { cpu: "50m", memory: "128Mi" }, limits: { cpu: "1", memory: "600Mi" } }
   const pod = parentPod({}, { resources, hostUsers: false, os: { name: "linux" } })
 
-  it("come along, without the CPU limit", () => {
+  it("are inherited, without the CPU limit", () => {
     const { spec } = templateOf(pod)
     assert.deepStrictEqual(spec.resources, { requests: resources.requests, limits: { memory: "600Mi" } })
     assert.isFalse(spec.hostUsers)
     assert.deepStrictEqual(spec.os, { name: "linux" })
   })
 
-  it("do not come along where runners have resources of their own, which may not fit into them", () => {
+  it("are not inherited by runners with resources of their own, which may not fit into them", () => {
     assert.isUndefined(templateOf(pod, { resources: { limits: { memory: "1Gi" } } }).spec.resources)
     const manifest = { spec: { containers: [{ resources: {} }] } }
     assert.isUndefined(templateOf(pod, { manifest }).spec.resources)
@@ -146,7 +146,7 @@ describe("the pod's own resources and users [C146]", () => {
     assert.deepStrictEqual(templateOf(pod, { manifest: own }).spec.resources, own.spec.resources)
   })
 
-  it("give the CPU limit for a namespace that demands one; the user's own limit stands [C151]", () => {
+  it("include the CPU limit for a namespace that demands one; the user's own limit has precedence [C151]", () => {
     assert.strictEqual(templateOf(pod).cpuLimit, "1")
     const request = {
       spec: { id: "a", pool: "p", life: "l", bootTimeout: 1, drainTimeout: 1, cancelGrace: 1 },
@@ -162,7 +162,7 @@ describe("the pod's own resources and users [C146]", () => {
   })
 })
 
-describe("a place to write under a read-only root [C147]", () => {
+describe("a writable folder under a read-only root [C147]", () => {
   const container = (mountPath: string, readOnlyRootFilesystem = true): object => ({
     securityContext: { readOnlyRootFilesystem },
     volumeMounts: [{ name: "tmp", mountPath }]
@@ -179,18 +179,18 @@ describe("a place to write under a read-only root [C147]", () => {
     return { volumes: spec.volumes ?? [], mounts: (container.volumeMounts ?? []).map(({ mountPath }) => mountPath) }
   }
 
-  it("comes along as the parent has it: the emptyDir at /tmp", () => {
+  it("is inherited from the parent: the emptyDir at /tmp", () => {
     const tmp = { volumes: [volumes[0]], mounts: ["/tmp"] }
     assert.deepStrictEqual(made(parentPod(container("/tmp"), { volumes })), tmp)
     assert.deepStrictEqual(templateOf(parentPod(container("/tmp"), { volumes })).leftOut, [])
     assert.deepStrictEqual(made(parentPod(container("/tmp/"), { volumes })).mounts, ["/tmp/"])
-    // also where the option alone makes the root read-only
+    // The same if only the options make the root read-only.
     const lax = parentPod(container("/tmp", false), { volumes })
     assert.deepStrictEqual(made(lax, { securityContext: { readOnlyRootFilesystem: true } }), tmp)
     assert.deepStrictEqual(made(parentPod(container("/tmp"), { volumes }), { volumes: ["data"] }).volumes, volumes)
   })
 
-  it("does not come along where it is not needed, not empty, not wanted or taken", () => {
+  it("is not inherited if it is not needed, not an emptyDir, not wanted, or replaced", () => {
     const none = { volumes: [], mounts: [] }
     assert.deepStrictEqual(made(parentPod(container("/tmp", false), { volumes })), none)
     assert.deepStrictEqual(made(parentPod(container("/cache"), { volumes })), none)
@@ -207,7 +207,7 @@ describe("a place to write under a read-only root [C147]", () => {
   })
 })
 
-describe("what runners go without [C148]", () => {
+describe("fields of the parent's pod that runners do not inherit [C148]", () => {
   const pod = parentPod(
     {
       volumeMounts: [
@@ -228,7 +228,7 @@ describe("what runners go without [C148]", () => {
       affinity: { podAntiAffinity: {} },
       initContainers: [{ name: "migrate" }, { name: "istio-init" }],
       subdomain: "web",
-      // of a version of Kubernetes to come
+      // A field of a future version of Kubernetes.
       somethingNew: { a: 1 },
       serviceAccountName: "web",
       restartPolicy: "Always"
@@ -239,7 +239,7 @@ describe("what runners go without [C148]", () => {
     spec: { ...pod.spec, containers: [...pod.spec.containers, { name: "log-agent" }, { name: "istio-proxy" }] }
   }
 
-  it("is listed by name, fields of later versions too, and nothing that only the parent is", () => {
+  it("are listed by name, with fields of later versions, without those that only concern the parent", () => {
     assert.deepStrictEqual(templateOf(many, { container: "app" }).leftOut, [
       "volume cache at /cache (list it in `volumes`)",
       "init container migrate",
@@ -255,7 +255,7 @@ describe("what runners go without [C148]", () => {
     ])
   })
 
-  it("is not listed where the options or the manifest say something of it", () => {
+  it("are not listed if the options or the manifest set them", () => {
     const spec: object = { somethingNew: {} }
     const manifest: NonNullable<PodOptions["manifest"]> = {
       spec: {
@@ -272,7 +272,7 @@ describe("what runners go without [C148]", () => {
     assert.deepStrictEqual(templateOf(pod, { manifest, affinity: {} }).leftOut, [])
   })
 
-  it("is one text", () => {
+  it("are one text", () => {
     assert.strictEqual(
       PodLeftOut.warningOf(["hostNetwork", "container log-agent"]),
       "runners go without these parts of this pod's specification (set `manifest` for what has no option of its own):\n  - hostNetwork\n  - container log-agent"

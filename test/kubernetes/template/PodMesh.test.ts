@@ -7,8 +7,8 @@ const pod = (metadata: Pod["metadata"], containers: ReadonlyArray<string>, init:
   spec: { containers: containers.map((name) => ({ name })), initContainers: init.map((name) => ({ name })) }
 })
 
-describe("runners and service meshes", () => {
-  it("stay out of a mesh that their parent is not in, or that they have no parent's pod to know of", () => {
+describe("runners and a service mesh", () => {
+  it("stay out of a mesh unless their parent's pod is known to be in it", () => {
     const out = {
       labels: { "sidecar.istio.io/inject": "false" },
       annotations: { "sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled" }
@@ -18,7 +18,7 @@ describe("runners and service meshes", () => {
     assert.isUndefined(PodMesh.adviceFor(pod({}, ["app"]), 9345))
   })
 
-  it("go past the proxy of one that it is in, whether that is a container or an init container that goes on", () => {
+  it("bypass the proxy of the parent's mesh, which is a container or a restartable init container", () => {
     const labels = { "sidecar.istio.io/inject": "true", app: "web" }
     for (const parent of [pod({ labels }, ["app", "istio-proxy"]), pod({ labels }, ["app"], ["istio-proxy"])]) {
       assert.deepStrictEqual(PodMesh.metadataOf(parent, 9345), {
@@ -32,7 +32,7 @@ describe("runners and service meshes", () => {
     })
   })
 
-  it("are let in by the parent only with a patch, which keeps what is excluded already", () => {
+  it("can dial the parent only after a patch, which keeps earlier exclusions", () => {
     const inbound = "traffic.sidecar.istio.io/excludeInboundPorts"
     const advice = (annotations: Record<string, string>) =>
       PodMesh.adviceFor(pod({ annotations }, ["app", "istio-proxy"]), 9345)

@@ -29,7 +29,7 @@ describe("the parent's container [C149]", () => {
     assert.strictEqual(find(pod, option, found), expected)
   })
 
-  it("that the option names wrongly is an error with the container, the others and the option", () => {
+  it("is an error with the container, the others and the option if the option names a wrong one", () => {
     assert.strictEqual(
       find(podOf(["log-agent", "app", "db"]), "log-agent", "app"),
       "the option `container` says log-agent, but this process runs in container app of pod web (the other containers: log-agent, db): remove `container`, or set it to app"
@@ -37,7 +37,7 @@ describe("the parent's container [C149]", () => {
     assert.strictEqual(find(podOf(["app"]), "x", "app"), "pod web has no container x: set `container` to one of app")
   })
 
-  it("that cannot be found among several is an error with the first, the others and the option", () => {
+  it("is an error with the first, the others and the option if it cannot be found among several", () => {
     assert.strictEqual(
       find(podOf(["log-agent", "app"])),
       "this process cannot find out which container of pod web it runs in: log-agent, which is the first, or one of the others (app): set `container`"

@@ -11,13 +11,13 @@ import * as PodTemplate from "../../../src/kubernetes/template/PodTemplate.ts"
 const digest = `sha256:${"ab".repeat(32)}`
 const uid = "8c1f8ef0-dc97-476b-a999-357ef0432582"
 
-/** Fields of a container that are not even known here. */
+/** Fields of a container that this package does not know. */
 const onlyTheParents: object = {
   livenessProbe: { httpGet: { port: 8080 } },
   lifecycle: { preStop: { sleep: { seconds: 5 } } }
 }
 
-/** A parent as the API server tells of it, defaults that it added included. */
+/** A parent's pod as the API server returns it, defaults included. */
 const parentPod = (
   container: Partial<Container> = {},
   pod: Partial<Pod["spec"]> = {},
@@ -154,8 +154,8 @@ const refused = (options: PodOptions, parent: PodParent.ParentPod | undefined): 
 
 const problemOf = (options: PodOptions): string => refused(options, PodParent.find(parentPod()) as PodParent.ParentPod)
 
-describe("with nothing configured", () => {
-  it("makes the parent's own container again, and nothing that only the parent is", () => {
+describe("a runner's pod without options", () => {
+  it("runs the parent's own container, without the fields that only concern the parent", () => {
     assert.deepStrictEqual(podOf(), {
       apiVersion: "v1",
       kind: "Pod",
@@ -247,7 +247,7 @@ describe("with nothing configured", () => {
     ])
   })
 
-  it("does not hand on the role of a parent that is itself a runner, but the options of a pool called Runner", () => {
+  it("has the options of a pool called Runner, but not the role of a parent that is itself a runner", () => {
     const container = containerOf(
       {},
       parentPod({
@@ -264,11 +264,11 @@ describe("with nothing configured", () => {
   })
 })
 
-describe("what would break a runner", () => {
+describe("a runner's pod made from its parent's pod", () => {
   const agent = (env: Container["env"]): Pod =>
     parentPod({ env, volumeMounts: [{ name: "data", mountPath: "/opt/agent/" }] } as Partial<Container>)
 
-  it("leaves out variables that name a file in a volume it does not have, and says so", () => {
+  it("has no variables that name a file in a volume it lacks, and they are reported", () => {
     const pod = agent([
       { name: "NODE_OPTIONS", value: "--require=/opt/agent/a.js --enable-source-maps" },
       { name: "MADE_OF_IT", value: "$(NODE_OPTIONS) --no-warnings" },
@@ -287,7 +287,7 @@ describe("what would break a runner", () => {
     assert.deepStrictEqual(variables({ env: { NODE_OPTIONS: "", MADE_OF_IT: undefined } }), [])
   })
 
-  it("keeps them, and the volume, where that is listed", () => {
+  it("has such variables, and the volume, if the options list the volume", () => {
     const pod = agent([{ name: "NODE_OPTIONS", value: "--require=/opt/agent/a.js" }])
     const made = podOf({ volumes: ["data"] }, pod)
     assert.deepStrictEqual(made.spec.volumes, [{ name: "data", emptyDir: {} }])
@@ -296,7 +296,7 @@ describe("what would break a runner", () => {
     assert.match(problemOf({ volumes: ["date"] }), /no volume date: correct `volumes`/)
   })
 
-  it("warns of code that lies in a volume", () => {
+  it("causes a warning if the program's code lies in a volume", () => {
     const pod = parentPod({ volumeMounts: [{ name: "data", mountPath: "/app" }] })
     const code = (options: PodOptions) => template(options, pod).leftOut.filter((entry) => entry.includes("the code"))
     assert.deepStrictEqual(code({}), [
@@ -305,7 +305,7 @@ describe("what would break a runner", () => {
     assert.deepStrictEqual(code({ command: ["node", "/srv/x.js"] }), [])
   })
 
-  it("does not keep other pods away as the parent does, or stay on a DaemonSet's node", () => {
+  it("has neither the parent's anti-affinity nor a DaemonSet's node affinity", () => {
     const term = { matchExpressions: [{ key: "zone", operator: "In", values: ["a"] }] }
     const fields = { matchFields: [{ key: "metadata.name", operator: "In", values: ["node1"] }] }
     const affinity = (...nodeSelectorTerms: ReadonlyArray<object>) => ({
@@ -321,7 +321,7 @@ describe("what would break a runner", () => {
     assert.isUndefined(made(fields))
   })
 
-  it("leaves tolerations of lost nodes alone where the parent has its own", () => {
+  it("has the parent's own tolerations of lost nodes, if there are any", () => {
     const own = { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute", tolerationSeconds: 5 }
     assert.deepStrictEqual(podOf({}, parentPod({}, { tolerations: [own] })).spec.tolerations, [
       own,
@@ -332,13 +332,13 @@ describe("what would break a runner", () => {
     ])
   })
 
-  it("asks for no less privilege than a privileged parent has, which the API server would refuse", () => {
+  it("has no security setting that contradicts a privileged parent, because the API server would refuse the pod", () => {
     assert.deepStrictEqual(containerOf({}, parentPod({ securityContext: { privileged: true } })).securityContext, {
       privileged: true
     })
   })
 
-  it("tells of the runner's container where a variable tells of the parent's by name", () => {
+  it("refers to its own container where a variable refers to the parent's container by name", () => {
     const limit = (containerName: string) => ({
       name: `LIMIT_${containerName}`,
       valueFrom: { resourceFieldRef: { containerName, resource: "limits.memory", divisor: "0" } }
@@ -352,13 +352,13 @@ describe("what would break a runner", () => {
   })
 })
 
-describe("the image", () => {
+describe("the image of a runner", () => {
   const imageOf = (image: string, imageID: string) => {
     const pod = parentPod({ image })
     return containerOf({}, { ...pod, status: { containerStatuses: [{ name: "app", imageID }] } }).image
   }
 
-  it("is pinned where it was pulled by a registry's digest, and not where it was loaded into the node", () => {
+  it("is pinned if it was pulled by a registry's digest, and not if it was loaded into the node", () => {
     assert.deepStrictEqual(
       [
         imageOf("node:24", `docker.io/library/node@${digest}`),
@@ -373,8 +373,8 @@ describe("the image", () => {
   })
 })
 
-describe("options", () => {
-  it("replace what is inherited, one by one", () => {
+describe("options of a runner's pod", () => {
+  it("replace inherited fields, one by one", () => {
     const { container, spec } = (() => {
       const made = podOf({
         image: "other:2",
@@ -409,7 +409,7 @@ describe("options", () => {
     assert.strictEqual(spec.tolerations?.length, 2)
   })
 
-  it("stand over the manifest, and that over what is inherited; what makes it a runner stands over all", () => {
+  it("override the manifest, which overrides inherited fields; the fields that make a runner override all", () => {
     const variables = ["A", "B", "POD_IP", "FLAME_RUNNER_ID"]
     const env = (value: string, names = variables) => names.map((name) => ({ name, value }))
     const container = containerOf(
@@ -433,7 +433,7 @@ describe("options", () => {
     assert.deepStrictEqual([container.name, container.workingDir, container.image], ["runner", "/m", "o:1"])
   })
 
-  it("do not let a manifest rename the pod or have it restarted; it may add containers and volumes", () => {
+  it("do not let a manifest rename or restart the pod; a manifest may add containers and volumes", () => {
     const made = podOf({
       manifest: {
         metadata: { name: "mine", namespace: "other", annotations: { a: "1" }, labels: { team: "x" } },
@@ -470,7 +470,7 @@ describe("options", () => {
     )
   })
 
-  it("take a function of the parent's pod and container, and do not let it change them", () => {
+  it("may be a function of the parent's pod and container, which cannot change these", () => {
     const pod = parentPod()
     const container = containerOf(
       {
@@ -487,7 +487,7 @@ describe("options", () => {
     assert.deepStrictEqual(pod, parentPod())
   })
 
-  it("name the container that the program is; a mesh's proxy is none", () => {
+  it("name the container of the program, which is never a mesh's proxy", () => {
     const pod = parentPod()
     const two = {
       ...pod,
@@ -500,7 +500,7 @@ describe("options", () => {
     assert.match(missing.message, /no container c: set `container` to one of istio-proxy, app, b/)
   })
 
-  it("put secret variables into the Secret, over all others", () => {
+  it("put secret variables into the Secret, where they override all others", () => {
     const options = { secretEnv: { GREETING: Redacted.make("hush") } }
     const container = containerOf(options, undefined, { secretEnv: "flame-x-a" })
     assert.deepStrictEqual(
@@ -511,8 +511,8 @@ describe("options", () => {
   })
 })
 
-describe("label hygiene", () => {
-  it("[C93] refuses a label that the parent has too, by name", () => {
+describe("labels of a runner's pod", () => {
+  it("[C93] must not equal a label of the parent, which is refused by name", () => {
     assert.match(problemOf({ labels: { app: "web" } }), /must not have the label app: web, .*take it out of `labels`/)
     assert.match(
       problemOf({ manifest: (parent) => ({ metadata: { labels: parent.metadata?.labels ?? {} } }) }),
@@ -521,23 +521,23 @@ describe("label hygiene", () => {
     assert.strictEqual(podOf({ labels: { app: "web-runner" } }).metadata.labels?.["app"], "web-runner")
   })
 
-  it("refuses a label that is the library's own", () => {
+  it("must not be the library's own", () => {
     assert.match(problemOf({ labels: { "flame.dev/parent": "x" } }), /label flame.dev\/parent of runners is set by/)
   })
 
-  it("lets no label of the parent be one of its runners'", () => {
+  it("do not include labels of the parent", () => {
     const labels = podOf().metadata.labels ?? {}
     for (const [name, value] of Object.entries(parentPod().metadata.labels ?? {}))
       assert.notStrictEqual(labels[name], value)
   })
 
-  it("selects the runners of one parent", () => {
+  it("select the runners of one parent", () => {
     assert.strictEqual(PodLabels.selector(identity), `flame.dev/role=runner,flame.dev/parent=${uid}.app.0`)
   })
 })
 
-describe("ownership", () => {
-  it("has a deadline only where nothing collects it", () => {
+describe("the lifetime of a runner's pod", () => {
+  it("has a deadline only if no owner collects the pod", () => {
     const owned = podOf()
     assert.isUndefined(owned.spec.activeDeadlineSeconds)
     const free = podOf({ ownerReference: false })
@@ -547,19 +547,19 @@ describe("ownership", () => {
     assert.strictEqual(limited.spec.activeDeadlineSeconds, 60 + 33)
   })
 
-  it("does not hold a node for a runner that is only kept", () => {
+  it("does not keep a node from being scaled down for an idle runner", () => {
     const { annotations } = podOf({}, undefined, { spec: { ...runner.spec, isKept: true } }).metadata
     assert.notProperty(annotations, "cluster-autoscaler.kubernetes.io/safe-to-evict")
     assert.notProperty(annotations, "karpenter.sh/do-not-disrupt")
   })
 })
 
-describe("from outside the cluster", () => {
-  it("needs an image, and says how to give one", () => {
+describe("a runner's pod of a parent outside the cluster", () => {
+  it("needs an image, and the error says how to give one", () => {
     assert.match(refused({}, undefined), /set `image`/)
   })
 
-  it("listens where it is dialled through the API server, and has its key in the pod where that is asked for", () => {
+  it('listens if its parent dials through the API server, and has its key in the pod with `key: "env"`', () => {
     const made = PodTemplate.make({ image: "app:1" }, undefined, ObjectNames.external("h", "u", "e"))
     assert.notInstanceOf(made, InvalidSpec)
     const pod = PodTemplate.podOf(made, {
@@ -577,8 +577,8 @@ describe("from outside the cluster", () => {
   })
 })
 
-describe("a CPU limit", () => {
-  it("is set where a quota demands one, as high as the parent's", () => {
+describe("a CPU limit of a runner's pod", () => {
+  it("is set as high as the parent's if a quota demands one", () => {
     assert.strictEqual(containerOf({}, undefined, { needsCpuLimit: true }).resources?.limits?.["cpu"], "500m")
     assert.strictEqual(
       containerOf({}, parentPod({ resources: {} }), { needsCpuLimit: true }).resources?.limits?.["cpu"],

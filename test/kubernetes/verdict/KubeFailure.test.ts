@@ -69,16 +69,16 @@ describe("a create that the API server refuses", () => {
     assert.strictEqual(KubeFailure.causeOf(refusal(name)).message, failure.cause.message)
   })
 
-  it("has a row for each that was recorded, but for the one that is about deleting", () => {
+  it("has a row for each recorded refusal, except the one about deleting", () => {
     assert.sameMembers([...rows.map(([name]) => name), "uid differs"], Object.keys(recorded))
   })
 
-  it("is waited for by callers only where time can help", () => {
+  it("keeps callers waiting only if time can help", () => {
     const transient = rows.filter(([name]) => isTransient(KubeFailure.of(refusal(name)).cause)).map(([name]) => name)
     assert.deepStrictEqual(transient, ["quota exceeded", "webhook down", "exists"])
   })
 
-  it("asks for a CPU limit once, and only where that is all that is missing for the runner", () => {
+  it("is retried with a CPU limit once, and only if nothing else is missing", () => {
     assert.strictEqual(KubeFailure.of(refusal("quota demands resources"), { cpuLimit: true }).next, "fail")
     for (const missing of [
       "limits.memory for: runner",
@@ -90,10 +90,10 @@ describe("a create that the API server refuses", () => {
     }
   })
 
-  it("waits 5 s for a service account and a minute for a token, and then fails", () => {
+  it("is retried for 5 s for a missing service account and for a minute for a token, and then fails", () => {
     const unauthorized = error(401, { reason: "Unauthorized", message: "Unauthorized" })
     const next = (error: KubeError, elapsed: number) => KubeFailure.of(error, { elapsed }).next
-    // an API server that has just started refuses everybody until it has read the roles
+    // An API server that has just started refuses everybody until it has read the roles.
     assert.deepStrictEqual([next(refusal("rbac"), 2_999), next(refusal("rbac"), 3_000)], ["again", "fail"])
     assert.deepStrictEqual(
       [4_999, 5_000].map((at) => next(refusal("service account missing"), at)),
@@ -107,7 +107,7 @@ describe("a create that the API server refuses", () => {
   })
 })
 
-describe("what no cluster here can be made to say (written from its documentation)", () => {
+describe("refusals that no test cluster can produce (written from their documentation)", () => {
   it.each([
     [429, "TooManyRequests", "too many requests", "again", "ApiUnavailable"],
     [500, "InternalError", "resource quota evaluation timed out", "again", "ApiUnavailable"],
@@ -118,7 +118,7 @@ describe("what no cluster here can be made to say (written from its documentatio
     assert.deepStrictEqual([failure.next, failure.cause._tag], [next, cause])
   })
 
-  it("waits as long as the server asks for", () => {
+  it("are retried after the time that the server asks for", () => {
     const busy = new KubeError({
       ...fields,
       status: 429,
@@ -129,7 +129,7 @@ describe("what no cluster here can be made to say (written from its documentatio
     assert.propertyVal(KubeFailure.of(busy), "after", 7_000)
   })
 
-  it("asks again where no answer came, and not where the server is not trusted", () => {
+  it("are retried if no answer arrived, and not if the server's certificate is not trusted", () => {
     const answer = (reason: string, retryable: boolean) =>
       KubeFailure.of(new KubeError({ ...fields, reason, retryable }))
     assert.strictEqual(answer("Unreachable", true).next, "again")

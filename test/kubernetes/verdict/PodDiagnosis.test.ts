@@ -9,7 +9,7 @@ import type { Recording } from "../fixtures/scenarios.ts"
 const read = (name: string): Recording =>
   JSON.parse(Fs.readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), "utf8"))
 
-/** Milliseconds of the clock at a moment of a recording. */
+/** The clock, in milliseconds, at a moment of a recording. */
 const clock = (recording: Recording, at: number): number =>
   Date.parse(recording.history[0]?.pod.metadata.creationTimestamp ?? "") + at
 
@@ -19,7 +19,7 @@ interface Told {
   readonly at: number
 }
 
-/** Goes through a recording as a backend would, up to the verdict that ends the boot. */
+/** Replays a recording as a backend would see it, up to the verdict that ends the boot. */
 const diagnosed = (name: string): Told => {
   const recording = read(name)
   let told: Told = { verdict: { _tag: "Waiting" }, at: 0 }
@@ -61,7 +61,7 @@ describe("a pod that will never serve", () => {
     ["kubelet-refuses-selector", "Unschedulable", /node1 refused it: .*NodeAffinity/, 3_000]
   ]
 
-  it.each(rows)("[C90] %s is %s", (name, cause, words, within) => {
+  it.each(rows)("[C90] %s is reported as %s", (name, cause, words, within) => {
     const { at, verdict } = diagnosed(name)
     assert.strictEqual(verdict._tag, "Failed")
     assert.strictEqual(causeOf(verdict)._tag, cause)
@@ -69,7 +69,7 @@ describe("a pod that will never serve", () => {
     assert.isBelow(at, within)
   })
 
-  it("is tried again only where that can help without anybody changing anything", () => {
+  it("is retried only if that can help without a change by somebody", () => {
     const again = rows.filter(([name]) => isTransient(causeOf(diagnosed(name).verdict))).map(([name]) => name)
     assert.deepStrictEqual(again, [
       "killed",
@@ -107,7 +107,7 @@ describe("a pod that may still serve", () => {
     assert.deepStrictEqual([...reasons], ["ErrImagePull", "ImagePullBackOff"])
   })
 
-  it("waits for a place with the scheduler's words", () => {
+  it("waits for a node, and reports the scheduler's message", () => {
     for (const [name, words] of [
       ["unschedulable-cpu", /Insufficient cpu/],
       ["unschedulable-selector", /didn't match Pod's node affinity\/selector/],
@@ -119,7 +119,7 @@ describe("a pod that may still serve", () => {
     }
   })
 
-  it("names who brings a node, where events tell", () => {
+  it("names the component that adds a node, if events name it", () => {
     const recording = read("unschedulable-cpu")
     const pod = recording.history.at(-1)?.pod as Pod
     const events = [...recording.events, { type: "Normal", reason: "TriggeredScaleUp", message: "pool 1->2" }]
@@ -127,7 +127,7 @@ describe("a pod that may still serve", () => {
     assert.match((verdict as { detail: string }).detail, /Insufficient cpu.*\(TriggeredScaleUp: pool 1->2\)$/)
   })
 
-  it("asks for events when its container is not made for 10 s, and then says what they say", () => {
+  it("requests its events when its container is not created for 10 s, and then reports them", () => {
     const recording = read("volume-missing")
     const last = recording.history.at(-1)
     assert.isDefined(last)
@@ -141,13 +141,13 @@ describe("a pod that may still serve", () => {
     assert.match((told.verdict as { detail: string }).detail, /^FailedMount: .*configmap "nope" not found/)
   })
 
-  it("is not judged by a container beside it, or by running", () => {
+  it("is not judged by other containers, or by the phase Running", () => {
     for (const name of ["sidecar-fails", "running"]) {
       assert.deepStrictEqual(diagnosed(name).verdict, { _tag: "Waiting" })
     }
   })
 
-  it("tells the steps of its boot", () => {
+  it("reports the steps of its boot", () => {
     const { history } = read("running")
     const steps = history.map(({ pod }) => PodDiagnosis.bootOf(pod, { now: 0, stuckSince: undefined }).phases)
     assert.deepStrictEqual(steps.at(0), [])
@@ -159,7 +159,7 @@ describe("a pod that may still serve", () => {
   })
 })
 
-/** A pod that runs on node1, as a kubelet tells of it, and what else is said. */
+/** A pod that runs on node1, as a kubelet reports it, with further status and metadata. */
 const running = (status: Pod["status"] = {}, metadata: Pod["metadata"] = {}): Pod => {
   const pod = read("running").history.at(-1)?.pod as Pod
   return { ...pod, metadata: { ...pod.metadata, ...metadata }, status: { ...pod.status, ...status } }
@@ -168,7 +168,7 @@ const running = (status: Pod["status"] = {}, metadata: Pod["metadata"] = {}): Po
 const waiting = (reason: string, message: string): Pod =>
   running({ phase: "Pending", containerStatuses: [{ name: "runner", state: { waiting: { reason, message } } }] })
 
-describe("what no cluster here can be made to say (written from its documentation)", () => {
+describe("failures that no test cluster can produce (written from their documentation)", () => {
   it.each([
     ["CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition", 10_000],
     ["CreateContainerError", "context deadline exceeded", 10_000],
@@ -190,7 +190,7 @@ describe("what no cluster here can be made to say (written from its documentatio
     assert.strictEqual(causeOf(verdict)._tag, cause)
   })
 
-  it("survives a report that cannot be read", () => {
+  it("include a report that cannot be read, which is ignored", () => {
     const terminated = { exitCode: 1, message: "effect-flame:{not json" }
     const pod = running({ containerStatuses: [{ name: "runner", state: { terminated } }] })
     assert.strictEqual(causeOf(PodDiagnosis.bootOf(pod, { now: 0, stuckSince: undefined }).verdict)._tag, "NotARunner")
@@ -206,7 +206,7 @@ const ended = (name: string) => {
   return undefined
 }
 
-describe("how a runner went", () => {
+describe("the end of a runner's pod", () => {
   const rows: ReadonlyArray<readonly [name: string, reason: ExitReason["_tag"], words: RegExp]> = [
     ["exit-3", "Exited", /code 3:\n {2}Error: no database/],
     ["exit-0", "Exited", /code 0/],
@@ -221,19 +221,19 @@ describe("how a runner went", () => {
     ["init-fails", "Exited", /code 4/]
   ]
 
-  it.each(rows)("%s is %s, and nothing of it runs any more", (name, tag, words) => {
+  it.each(rows)("%s is %s, and the runner is gone", (name, tag, words) => {
     const exit = ended(name)
     assert.strictEqual(exit?.reason._tag, tag)
     assert.match(exit?.reason.message ?? "", words)
     assert.isTrue(exit?.gone)
   })
 
-  it("is not known while it lives", () => {
+  it("is unknown while the pod runs", () => {
     assert.isUndefined(ended("running"))
     assert.isUndefined(ended("image-missing"))
   })
 
-  it("is the same however late it is told, the kubelet's own deletion included", () => {
+  it("is the same however late it is seen, also after the kubelet's own deletion", () => {
     for (const name of ["deleted", "evicted-by-api", "preempted"]) {
       const { pod, type } = read(name).history.at(-1) as Recording["history"][number]
       assert.strictEqual(type, "DELETED")
@@ -241,12 +241,12 @@ describe("how a runner went", () => {
     }
   })
 
-  it("says that it may still run where its object went without a word of its kubelet", () => {
+  it("leaves open whether the runner still runs if the object vanished without a report of its kubelet", () => {
     const exit = PodDiagnosis.exitOf(running(), true)
     assert.deepStrictEqual([exit?.reason._tag, exit?.gone], ["Deleted", false])
   })
 
-  it("is its own doing where it ended before it was deleted", () => {
+  it("counts as the program's own if the program ended before the deletion", () => {
     const terminated = { exitCode: 3, finishedAt: "2026-11-22T10:00:00Z" }
     const exitOf = (deletionTimestamp: string, deletionGracePeriodSeconds: number) =>
       PodDiagnosis.exitOf(
@@ -260,7 +260,7 @@ describe("how a runner went", () => {
     assert.strictEqual(exitOf("2026-11-22T10:00:20Z", 30), "Deleted")
   })
 
-  // written from the documentation of the parts of a cluster that say so
+  // Written from the documentation of the components that report these.
   it.each([
     ["DeletionByPodGC", "PodGC: node no longer exists", "NodeLost"],
     ["TerminationByKubelet", "The node was low on resource: memory.", "Evicted"],
@@ -271,7 +271,7 @@ describe("how a runner went", () => {
     assert.strictEqual(PodDiagnosis.exitOf(running({ conditions }), true)?.reason._tag, tag)
   })
 
-  it("tells a lost node by its name, and that the runner may still run there", () => {
+  it("on a lost node names the node, and leaves open whether the runner still runs", () => {
     const conditions = [
       { type: "Ready", status: "False" },
       { type: "ContainersReady", status: "True" },
@@ -283,7 +283,7 @@ describe("how a runner went", () => {
     assert.isFalse(exit?.gone)
   })
 
-  it("tells a node that shuts down as what spot capacity does", () => {
+  it("on a node that shuts down is reported as a node shutdown, as with spot capacity", () => {
     const message = "Pod was terminated in response to imminent node shutdown."
     assert.strictEqual(
       PodDiagnosis.exitOf(running({ phase: "Failed", reason: "Terminated", message }), false)?.reason._tag,
@@ -292,13 +292,13 @@ describe("how a runner went", () => {
   })
 })
 
-describe("a pod that is to go", () => {
+describe("a pod that must go", () => {
   const leaving = (pod: Pod, drainTimeout = 30_000) => {
     const found = PodDiagnosis.leavingOf(pod, drainTimeout)
     return found === undefined ? undefined : { why: found.why, reason: found.reason._tag, budget: found.budget }
   }
 
-  it("has its grace period but for 3 s, and no more than drainTimeout, whatever its timestamps say [C160]", () => {
+  it("has its grace period less 3 s, at most drainTimeout, whatever its timestamps [C160]", () => {
     for (const deletionTimestamp of ["1999-11-22T10:00:40Z", "2026-11-22T10:00:40Z", "2099-11-22T10:00:40Z"]) {
       const deleted = (deletionGracePeriodSeconds: number) =>
         running({}, { deletionTimestamp, deletionGracePeriodSeconds })
@@ -312,7 +312,7 @@ describe("a pod that is to go", () => {
     }
   })
 
-  it("is told by an eviction before its deletion is, with no more time than that will give", () => {
+  it("is known from an eviction, before its deletion, with the time that the deletion will give", () => {
     const recording = read("evicted-by-api")
     const first = recording.history.find(({ pod }) => leaving(pod) !== undefined)
     assert.isUndefined(first?.pod.metadata.deletionTimestamp)
@@ -323,7 +323,7 @@ describe("a pod that is to go", () => {
     })
   })
 
-  it("is one whose node does not answer", () => {
+  it("is also a pod whose node does not answer", () => {
     const pod = running({
       conditions: [
         { type: "Ready", status: "False" },
@@ -337,7 +337,7 @@ describe("a pod that is to go", () => {
     })
   })
 
-  it("has no limit where it was evicted for the silence of its node, and one where somebody deleted it [C161]", () => {
+  it("has no limit if it was evicted because its node is silent, and a limit once somebody deletes it [C161]", () => {
     const conditions = [
       { type: "Ready", status: "False" },
       { type: "ContainersReady", status: "True" }
@@ -353,15 +353,15 @@ describe("a pod that is to go", () => {
     assert.deepInclude(leaving(tainted), { reason: "Evicted", budget: 7_000 })
   })
 
-  it("is none that merely runs, or is not ready for a reason of its own", () => {
+  it("is not a pod that runs, or is not ready for a reason of its own", () => {
     assert.isUndefined(leaving(running()))
     const conditions = ["Ready", "ContainersReady"].map((type) => ({ type, status: "False" }))
     assert.isUndefined(leaving(running({ conditions })))
   })
 })
 
-describe("last words", () => {
-  it("are asked for where the cause has none, and told with it", () => {
+describe("the last output of a runner", () => {
+  it("is requested if the cause has none, and reported with the cause", () => {
     const cause = causeOf(diagnosed("killed").verdict)
     assert.isTrue(PodDiagnosis.wantsLog(cause))
     const told = PodDiagnosis.withLog(cause, "Segmentation fault")

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import type { Pod } from "../../../src/kubernetes/object/KubeObjects.ts"
 import * as PodFacts from "../../../src/kubernetes/verdict/PodFacts.ts"
 
-it("the memory limit of a runner is that of its container, else that of its pod [C146]", () => {
+it("the memory limit of a runner is its container's, else its pod's [C146]", () => {
   const pod = (own?: string, ofPod?: string): Pod => ({
     metadata: {},
     spec: {

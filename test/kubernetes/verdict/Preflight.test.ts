@@ -3,7 +3,7 @@ import * as Fs from "node:fs"
 import type { Rules } from "../../../src/kubernetes/api/KubeClient.ts"
 import * as Preflight from "../../../src/kubernetes/verdict/Preflight.ts"
 
-/** What an API server says of service accounts, by their Roles. */
+/** The rights that an API server reports for service accounts, by their Roles. */
 const recorded: Readonly<Record<string, Rules>> = JSON.parse(
   Fs.readFileSync(new URL("../fixtures/rules.json", import.meta.url), "utf8")
 )
@@ -21,7 +21,7 @@ const needs: Preflight.RightsNeeded = {
 const judged = (role: string, over: Partial<Preflight.RightsNeeded> = {}) =>
   Preflight.judge(rulesOf(role), { ...needs, ...over })
 
-describe("what a parent may do", () => {
+describe("the rights of a parent", () => {
   it.each([
     ["none", {}, "Fatal"],
     ["pods", {}, "Fatal"],
@@ -31,18 +31,18 @@ describe("what a parent may do", () => {
     ["secrets", { portForward: true }, "Fatal"],
     ["all", { portForward: true, secretEnv: true }, "Fine"],
     ["everything", { portForward: true, secretEnv: true }, "Fine"],
-    // a right to one object by its name is none to create or list
+    // A right to one object by its name is no right to create or list.
     ["one-pod", { key: "env" }, "Fatal"]
   ] as const)("with the Role %s for %j is %s", (role, over, verdict) => {
     assert.strictEqual(judged(role, over)._tag, verdict)
   })
 
-  it("is left to a dry run where the API server could not list it", () => {
+  it("are left to a dry run if the API server could not list them", () => {
     const verdict = Preflight.judge({ incomplete: true, rules: [] }, needs)
     assert.deepStrictEqual(verdict, { _tag: "Undecided", warnings: [] })
   })
 
-  it("warns of missing rights that only help", () => {
+  it("cause a warning if a missing right only helps diagnosis", () => {
     const cleaning =
       "without the right to create, get, patch, delete jobs what a parent that is killed leaves behind (pods, Secrets) stays until its pod is deleted, or until the same program starts again on the same host"
     const verdict = judged("secrets")
@@ -55,7 +55,7 @@ describe("what a parent may do", () => {
     assert.deepStrictEqual(judged("everything"), { _tag: "Fine", warnings: [] })
   })
 
-  it("is one error that names all that is missing, with the Role to apply", () => {
+  it("cause one error that names all missing rights, with the Role to apply", () => {
     const verdict = judged("pods")
     assert.strictEqual(verdict._tag, "Fatal")
     assert.strictEqual(
@@ -87,7 +87,7 @@ subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
     return cause.message.slice(cause.message.indexOf("apiVersion:"))
   }
 
-  it("of two apps are granted by Roles that replace nothing of each other [C143]", () => {
+  it("of two apps are granted by Roles that do not replace each other [C143]", () => {
     const nameOf = (over: Partial<Preflight.RightsNeeded>): string => {
       const names = [...roleOf(over).matchAll(/metadata: \{ name: ([^,]+), namespace: apps \}/g)].map(
         ([, name]) => name
@@ -100,7 +100,7 @@ subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
       {},
       { user: account("apps:resize") },
       { user: account("other:weigh") },
-      // the same account, with other rights
+      // The same account, with other rights.
       { key: "env" },
       { portForward: true },
       { key: "env", portForward: true },
@@ -118,7 +118,7 @@ subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
     assert.include(roleOf({ user: "system:serviceaccount:other:weigh" }), "name: weigh, namespace: other")
   })
 
-  it("is asked for a user where the parent is none of the cluster's service accounts", () => {
+  it("are bound to a placeholder user if the parent is no service account of the cluster", () => {
     const { cause } = judged("none", { user: "jane@example.com", portForward: true }) as { cause: Error }
     assert.match(
       cause.message,

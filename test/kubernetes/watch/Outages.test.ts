@@ -5,7 +5,7 @@ import { type Outage, Outages } from "../../../src/kubernetes/watch/Outages.ts"
 import * as PodWatch from "../../../src/kubernetes/watch/PodWatch.ts"
 import { FakeApi, unreachable } from "../kit/FakeApi.ts"
 
-/** A watch, what it logs, and the outages that it reports. */
+/** A watch, its log, and the outages that it reports. */
 const watching = Effect.gen(function* () {
   const api = new FakeApi()
   const texts: Array<string> = []
@@ -44,7 +44,7 @@ describe("an outage of the API server", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("begins after 5 s and is known within 10 s; a break of 3 s is none [C167]", () =>
+  it.effect("begins after 5 s and is known within 10 s; a break of 3 s does not count [C167]", () =>
     Effect.gen(function* () {
       const { api, told } = yield* watching
       away(api)

@@ -4,7 +4,7 @@ import { type PodChange, PodTable } from "../../../src/kubernetes/watch/PodTable
 import * as Random from "../../simulation/Random.ts"
 import { History } from "../kit/History.ts"
 
-/** A change in a word, such as `a Running` or `a gone Failed`. */
+/** Changes as words, such as `a Running` or `a gone Failed`. */
 const told = (changes: ReadonlyArray<PodChange>) =>
   changes.map(({ gone, pod }) => `${pod.metadata.name}${gone ? " gone" : ""} ${pod.status?.phase}`)
 
@@ -17,8 +17,8 @@ const knowing = (history: History): PodTable => {
   return table
 }
 
-describe("PodTable", () => {
-  it("tells each change of a pod once, whatever is told twice", () => {
+describe("the table of pods", () => {
+  it("reports each change of a pod once, also if the change arrives twice", () => {
     const history = new History()
     history.create("a")
     const table = knowing(history)
@@ -31,7 +31,7 @@ describe("PodTable", () => {
     assert.strictEqual(table.pods.size, 0)
   })
 
-  it("never goes back to an older version, where versions gain a digit too", () => {
+  it("never goes back to an older version, also if the number of digits grows", () => {
     const history = new History()
     history.version = 98
     const old = history.create("a", "Pending")
@@ -42,7 +42,7 @@ describe("PodTable", () => {
     assert.strictEqual(table.version, "100")
   })
 
-  it("tells a pod that vanished between two lists as gone, as it was last", () => {
+  it("reports a pod that vanished between two lists as gone, with its last state", () => {
     const history = new History()
     history.create("a")
     history.modify("a", "Running")
@@ -51,11 +51,11 @@ describe("PodTable", () => {
     const list = history.listAt(history.version)
     assert.deepStrictEqual(told(table.merge(list)), [])
     assert.deepStrictEqual(told(table.settle(list)), ["a gone Running"])
-    // the watch, should it tell of it after all
+    // The watch reports the pod after all.
     assert.deepStrictEqual(told(history.events.flatMap((event) => table.apply(event))), [])
   })
 
-  it("leaves the last words about an end to the watch while the list waits to be settled", () => {
+  it("lets the watch report the last state of an end while a list waits to be settled", () => {
     const history = new History()
     history.create("a")
     const table = knowing(history)
@@ -79,7 +79,7 @@ describe("PodTable", () => {
     assert.strictEqual(table.pods.get("a")?.metadata.uid, created.metadata.uid)
   })
 
-  it("tells a pod as gone that came and went unseen, once its creation is noted", () => {
+  it("reports a pod that was created and deleted unseen as gone, once its create is noted", () => {
     const history = new History()
     const table = knowing(history)
     const early = history.create("early")
@@ -94,12 +94,12 @@ describe("PodTable", () => {
     assert.deepStrictEqual(told(table.note(late)), [])
   })
 
-  it("does not bring back what ended from a list that the watch overtook, and learns of ends from it", () => {
+  it("does not restore ended pods from a list that is older than the watch, and learns of ends from the list", () => {
     const history = new History()
     history.create("a")
     history.create("b")
     const table = knowing(history)
-    // the event of this end is lost
+    // The event of this deletion is lost.
     history.delete("b")
     const list = history.listAt(history.version)
     table.apply({ type: "DELETED", object: history.delete("a") })
@@ -109,7 +109,7 @@ describe("PodTable", () => {
     assert.strictEqual(table.version, `${history.version}`)
   })
 
-  it("takes a pod by the same name for another one", () => {
+  it("treats a pod with the same name as another pod", () => {
     const history = new History()
     const first = history.create("a", "Running")
     const table = knowing(history)
@@ -122,7 +122,7 @@ describe("PodTable", () => {
     assert.strictEqual(table.pods.get("a")?.metadata.uid, second.metadata.uid)
   })
 
-  it("begins anew where history itself was replaced by an older one", () => {
+  it("starts anew when the cluster was restored to an older state", () => {
     const before = new History()
     before.version = 5000
     before.create("a", "Running")
@@ -135,7 +135,7 @@ describe("PodTable", () => {
     assert.strictEqual(table.version, `${restored.version}`)
   })
 
-  it("keeps nothing secret and little at all of a pod", () => {
+  it("keeps no secrets and few fields of a pod", () => {
     const table = new PodTable()
     const env = [{ name: "FLAME_RUNNER_KEY", value: "secret" }]
     const container = { name: "runner", image: "app:1", env, envFrom: [], volumeMounts: [] }
@@ -152,15 +152,15 @@ describe("PodTable", () => {
 })
 
 /**
- * A real history, seen through watches that are cut and resumed, events told twice, lists of any age, places that were
- * forgotten, and answers to creates that come at any time.
+ * Replays a real history through watches that are cut and resumed, repeated events, lists of any age, forgotten
+ * versions, and answers to creates at any time.
  */
 const simulate = (seed: number): number => {
   const random = Random.make(seed)
   const below = (limit: number) => Math.floor(random() * limit)
   const history = new History()
   const table = new PodTable()
-  /** What a follower of everything holds: by uid, the last told and whether that was the end. */
+  /** The knowledge of a follower of all pods: by uid, the last change, and whether it was the end. */
   const seen = new Map<string, PodChange>()
   const trail: Array<string> = []
   const hear = (changes: ReadonlyArray<PodChange>) => {
@@ -195,7 +195,7 @@ const simulate = (seed: number): number => {
       } else if (random() < 0.5) history.modify(name, `state ${step}`)
       else history.delete(name, `end ${step}`)
     } else if (move < 8) {
-      // the watch tells some of what comes next, at times beginning with what it told before
+      // The watch sends some of the next events, at times starting with events that it sent before.
       const from = Math.max(0, Number(table.version) - (random() < 0.2 ? below(6) : 0))
       const events = history.after(from)
       for (const event of events.slice(0, below(events.length + 1))) hear(table.apply(event))
@@ -208,7 +208,7 @@ const simulate = (seed: number): number => {
       const [answer] = answers.splice(below(answers.length), 1)
       if (answer !== undefined) hear(table.note(answer))
     } else {
-      // a list of now, or one that lags behind what is known already
+      // A list of now, or a list that is older than what is known.
       list(history.version - below(move === 10 ? 1 : 8), random() < 0.7)
     }
   }
@@ -221,14 +221,14 @@ const simulate = (seed: number): number => {
     [...there].toSorted((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1)),
     `seed ${seed}: ${trail.join(" ")}`
   )
-  // nobody who was told of a pod was left without its end
+  // Every follower of a pod has got its end.
   const living = new Set(there.map(({ metadata }) => metadata.uid))
   for (const [uid, { gone }] of seen) assert.strictEqual(gone, !living.has(uid), `${uid}, seed ${seed}`)
   return seen.size
 }
 
 describe("PodTable on random histories", () => {
-  it("holds what is there in the end, tells every end once and no end of what lives", () => {
+  it("holds the pods that exist in the end, reports each end once, and no end of a pod that exists", () => {
     let pods = 0
     for (let seed = 1; seed <= 2_000; seed++) pods += simulate(seed)
     assert.isAbove(pods, 20_000)

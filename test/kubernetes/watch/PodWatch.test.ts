@@ -18,7 +18,7 @@ const gone = new KubeError({
 const watching = (api: FakeApi, options: Partial<PodWatch.PodWatchOptions> = {}) =>
   Effect.gen(function* () {
     const watch = yield* PodWatch.make({ selector: "flame.dev/role=runner", ...options })
-    // the watch begins in a fiber of its own
+    // The watch starts in a fiber of its own.
     yield* TestClock.adjust(0)
     return watch
   }).pipe(Effect.provide(api.layer))
@@ -29,7 +29,7 @@ const following = (watch: PodWatch.PodWatch, name: string): Array<string> => {
   return told
 }
 
-/** Lets what was sent arrive. */
+/** Delivers the events that were sent. */
 const flushed = (api: FakeApi) =>
   Effect.suspend(() => {
     api.flush()
@@ -44,8 +44,8 @@ const warnings = () => {
   return { texts, layer: Logger.layer([logger]) }
 }
 
-describe("PodWatch", () => {
-  it.effect("tells a follower what is there, then every change to the end", () =>
+describe("the watch of pods", () => {
+  it.effect("sends a follower the present state, then every change to the end", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.create("a")
@@ -65,7 +65,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("goes on where it was when the server ends the watch, without a list", () =>
+  it.effect("resumes at its version when the server ends the watch, without a list", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const watch = yield* watching(api)
@@ -85,7 +85,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("survives ten minutes of outage with a try every few seconds, and misses nothing", () =>
+  it.effect("survives an outage of ten minutes with an attempt every few seconds, and misses nothing", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.create("a", "Running")
@@ -108,7 +108,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("lists where a watch is answered with 410, as where an event in it says so [C168]", () =>
+  it.effect("lists when a watch is answered with 410, or an event says so [C168]", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.create("a", "Running")
@@ -126,7 +126,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("pauses for longer after each failure, and shortly again after a watch that worked [C168]", () =>
+  it.effect("pauses longer after each failure, and briefly again after a watch that worked [C168]", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       yield* watching(api, { relistEvery: "1 hour" })
@@ -135,7 +135,7 @@ describe("PodWatch", () => {
       yield* TestClock.adjust("2 minutes")
       const during = api.calls.length
       yield* TestClock.adjust("1 minute")
-      // Pauses are from 2.5 s to 5 s now.
+      // Pauses are from 2.5 s to 5 s here.
       assert.isAtMost(api.calls.length - during, 25)
       api.down = undefined
       yield* TestClock.adjust("1 minute")
@@ -150,7 +150,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("begins anew with a list where its place was forgotten, and tells who vanished meanwhile", () =>
+  it.effect("starts with a list when its version was forgotten, and reports pods that vanished meanwhile", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.create("a", "Running")
@@ -166,7 +166,7 @@ describe("PodWatch", () => {
       assert.deepStrictEqual(a, ["Running", "gone Running"])
       assert.deepStrictEqual(b, ["Pending"])
       assert.deepStrictEqual(api.calls, ["list", "watch 96", "watch 96", "list", "watch 98"])
-      // told in the middle of a watch
+      // Arrives in the middle of a watch.
       api.history.modify("b", "Running")
       api.say(tooOld)
       yield* TestClock.adjust("6 seconds")
@@ -175,7 +175,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("lists at most every five seconds however often its place is forgotten", () =>
+  it.effect("lists at most every five seconds, however often its version is forgotten", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       yield* watching(api)
@@ -187,7 +187,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("notices a watch in which nothing is ever said", () =>
+  it.effect("notices a watch that never sends anything", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const watch = yield* watching(api, { relistEvery: "1 hour" })
@@ -200,7 +200,7 @@ describe("PodWatch", () => {
       api.isMute = false
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual([a, watch.counters.reconnects], [["Pending"], 1])
-      // bookmarks are signs of life
+      // Bookmarks are signs of life.
       for (let minute = 0; minute < 5; minute++) {
         yield* TestClock.adjust("1 minute")
         api.say(api.history.bookmarkAt(api.history.version))
@@ -210,7 +210,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("lists every five minutes, and polls nothing else", () =>
+  it.effect("lists every five minutes, and sends no other requests", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const watch = yield* watching(api)
@@ -230,7 +230,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("asks once for all who ask for a list at a time, and goes on when one of them leaves", () =>
+  it.effect("lists once for all that ask at a time, and continues when one of them is interrupted", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const watch = yield* watching(api)
@@ -249,7 +249,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("leaves the last state of a pod to the watch for a second when a list is first to know of its end", () =>
+  it.effect("lets the watch report the last state of a pod for a second when a list is first to miss the pod", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.create("a", "Running")
@@ -266,7 +266,7 @@ describe("PodWatch", () => {
       assert.deepStrictEqual(a, ["Running", "gone Failed"])
       yield* TestClock.adjust("500 millis")
       yield* Fiber.join(relist)
-      // an end that the watch never tells
+      // A deletion that the watch never reports.
       api.isMute = true
       api.history.delete("b", "Failed")
       yield* flushed(api)
@@ -278,7 +278,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("asks for an exact list where the cache is behind what it knows", () =>
+  it.effect("requests an exact list if the server's cache is older than what is known", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.create("a", "Running")
@@ -296,7 +296,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("does not call a pod gone that was created after what the cache lists", () =>
+  it.effect("does not report a pod as gone that was created after the version of the cache", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const watch = yield* watching(api)
@@ -311,7 +311,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("tells of the end of a pod that came and went while there was no watch", () =>
+  it.effect("reports the end of a pod that was created and deleted while there was no watch", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const watch = yield* watching(api)
@@ -328,7 +328,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("begins anew where the cluster was restored to an older state", () =>
+  it.effect("starts anew when the cluster was restored to an older state", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.history.version = 5000
@@ -349,7 +349,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("fails where the first list is refused, and waits where there is no answer", () =>
+  it.effect("fails if the first list is refused, and waits if there is no answer", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       api.down = forbidden
@@ -364,7 +364,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("says once that it is refused later on, and goes on trying", () =>
+  it.effect("reports a later refusal once, and keeps trying", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const log = warnings()
@@ -381,7 +381,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("is not hurt by listeners that throw, nor are others, who are told all in order", () =>
+  it.effect("survives followers that throw, and sends all changes to the others in order", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const log = warnings()
@@ -391,7 +391,7 @@ describe("PodWatch", () => {
       }
       const nested: Array<string> = []
       watch.follow("a", ({ pod }) => {
-        // brings about a change, and a listener, while others are still to be told of this one
+        // Causes a change, and adds a follower, while others have not got this change yet.
         if (pod.status?.phase !== "Pending") return
         watch.note(api.history.modify("a", "Running"))
         watch.follow("a", ({ pod }) => nested.push(pod.status!.phase!))
@@ -409,7 +409,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("lists when the watch tells what cannot be understood", () =>
+  it.effect("lists when the watch sends an event that cannot be read", () =>
     Effect.gen(function* () {
       const api = new FakeApi()
       const log = warnings()
@@ -443,7 +443,7 @@ describe("PodWatch", () => {
     })
   )
 
-  it.effect("tells the exact end of every pod, whatever happens to server and connection", () =>
+  it.effect("reports the exact end of every pod, whatever happens to server and connection", () =>
     Effect.forEach(
       Array.from({ length: 60 }, (_, seed) => seed),
       randomly,
@@ -452,7 +452,7 @@ describe("PodWatch", () => {
   )
 })
 
-/** Pods come and go for some minutes while everything that can break does. */
+/** Creates and deletes pods for some minutes, while everything that can break does. */
 const randomly = (seed: number) =>
   Effect.gen(function* () {
     const random = Random.make(seed)

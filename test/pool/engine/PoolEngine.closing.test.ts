@@ -10,51 +10,54 @@ import type { PoolEvent } from "../../../src/pool/status/PoolEvent.ts"
 import { OutOfMemory } from "../../../src/error/RunnerExit.ts"
 
 describe("a pool that closes", () => {
-  it.effect("begins no boot that was decided on in the same turn, and hides none behind its end [C95]", () => {
-    let launched = 0
-    const backend = Backend.of({
-      name: "fake",
-      build: "1",
-      defaults: { bootTimeout: 1_000, reasonGrace: 0 },
-      launch: () =>
-        Effect.sync(() => {
-          launched++
-          return {
-            labels: {},
-            phases: Stream.empty,
-            connection: Effect.never,
-            exit: Effect.never,
-            bootFailure: () => new LaunchFailed({ detail: "no" }),
-            kill: () => Effect.void
-          }
-        })
-    })
-    return Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const layer = Pool.layer({ max: 2 }).pipe(Layer.provide(Layer.succeed(Backend, backend)))
-      const context = yield* Layer.buildWithScope(layer, scope)
-      const told = yield* Queue.unbounded<PoolEvent>()
-      yield* Effect.gen(function* () {
-        const pool = yield* Pool
-        yield* Effect.forkChild(
-          Stream.runForEach(pool.events, (event) => Queue.offer(told, event)),
-          { startImmediately: true }
-        )
-        // as a runner that is told to go at the moment at which its parent is
-        yield* pool.resize({ min: 1 })
-        assert.strictEqual((yield* pool.status).booting, 1)
-        yield* pool.drain
-        yield* TestClock.adjust("1 second")
-        assert.strictEqual((yield* pool.status).booting, 0)
-      }).pipe(Effect.provideContext(context))
-      yield* Scope.close(scope, Exit.void)
-      const tags = (yield* Queue.takeAll(told)).map(({ _tag }) => _tag)
-      assert.deepStrictEqual(tags, ["PoolClosing"])
-      assert.strictEqual(launched, 0)
-    })
-  })
+  it.effect(
+    "starts no boot that was decided in the same turn, and waits for the boots that it has started [C95]",
+    () => {
+      let launched = 0
+      const backend = Backend.of({
+        name: "fake",
+        build: "1",
+        defaults: { bootTimeout: 1_000, reasonGrace: 0 },
+        launch: () =>
+          Effect.sync(() => {
+            launched++
+            return {
+              labels: {},
+              phases: Stream.empty,
+              connection: Effect.never,
+              exit: Effect.never,
+              bootFailure: () => new LaunchFailed({ detail: "no" }),
+              kill: () => Effect.void
+            }
+          })
+      })
+      return Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const layer = Pool.layer({ max: 2 }).pipe(Layer.provide(Layer.succeed(Backend, backend)))
+        const context = yield* Layer.buildWithScope(layer, scope)
+        const told = yield* Queue.unbounded<PoolEvent>()
+        yield* Effect.gen(function* () {
+          const pool = yield* Pool
+          yield* Effect.forkChild(
+            Stream.runForEach(pool.events, (event) => Queue.offer(told, event)),
+            { startImmediately: true }
+          )
+          // As a runner that ends at the same moment as its parent.
+          yield* pool.resize({ min: 1 })
+          assert.strictEqual((yield* pool.status).booting, 1)
+          yield* pool.drain
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual((yield* pool.status).booting, 0)
+        }).pipe(Effect.provideContext(context))
+        yield* Scope.close(scope, Exit.void)
+        const tags = (yield* Queue.takeAll(told)).map(({ _tag }) => _tag)
+        assert.deepStrictEqual(tags, ["PoolClosing"])
+        assert.strictEqual(launched, 0)
+      })
+    }
+  )
 
-  it.effect("waits for no reason that its system does not tell, once its calls have had their time", () =>
+  it.effect("does not wait for a reason that its backend never reports, once its calls have had their time", () =>
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const held = Flame.fn("held", { success: Schema.Void }, () =>
@@ -84,7 +87,7 @@ describe("a pool that closes", () => {
     })
   )
 
-  it.effect("tells callers whose calls were cut why their runner ended amid their finalizers", () =>
+  it.effect("reports to callers whose calls were cut why their runner ended while finalizers ran", () =>
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const held = Flame.fn("held", { success: Schema.Void }, () =>
@@ -92,7 +95,7 @@ describe("a pool that closes", () => {
           Effect.sleep("4 seconds")
         )
       )
-      // as on Kubernetes: the connection ends, and the watch tells why a while later
+      // As on Kubernetes: the connection ends, and the watch reports the reason a while later.
       const killed = yield* Deferred.make<void>()
       let kill = (): void => assert.fail("there is no connection")
       const oom = Effect.delay(Effect.succeed({ reason: new OutOfMemory({}), gone: true }), "300 millis")

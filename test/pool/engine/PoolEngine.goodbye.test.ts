@@ -13,9 +13,9 @@ const take = Flame.fn("take", { payload: Schema.Uint8Array, success: Schema.Int 
   Effect.sync(() => runs.push(bytes))
 )
 
-describe("a runner that leaves while a call is on its way to it", () => {
+describe("a call that is in transit when its runner leaves", () => {
   for (const size of [10, 1_000_000]) {
-    it.effect(`has not run it: another one does (${size} bytes)`, () =>
+    it.effect(`runs on another runner, because the first has not run it (${size} bytes)`, () =>
       Effect.gen(function* () {
         runs.length = 0
         const faults = yield* MemoryRunners
@@ -23,7 +23,7 @@ describe("a runner that leaves while a call is on its way to it", () => {
         yield* faults.freeze(true)
         const call = yield* Effect.forkChild(Flame.call(take, new Uint8Array(size)))
         yield* settled
-        // it says Draining and Bye, and has not read the Request yet
+        // The runner sends Draining and Bye, and has not read the Request yet.
         yield* faults.terminate()
         yield* settled
         yield* TestClock.adjust("10 seconds")

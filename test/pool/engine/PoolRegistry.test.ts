@@ -8,7 +8,7 @@ const pool = (id: string, backend: object): PoolRegistry.RegisteredPool => ({
   castFailed: () => {}
 })
 
-it("a function finds the pool of its own runner among two of one id, then one on its backend, then the last one [C139]", () => {
+it("a function that has two pools of one id gets the pool of its own runner, then one on its backend, then the last [C139]", () => {
   const [local, cluster] = [{}, {}]
   const own = pool("registry/Pool", local)
   const beside = pool("registry/Pool", local)

@@ -18,7 +18,7 @@ const setup = () => {
   return { add, states, size: () => registry.size }
 }
 
-it("two pools of one id share their series, which lasts and never decreases until the last of them closes [C131]", () => {
+it("two pools of one id share their series, which exists and never decreases until the last of them closes [C131]", () => {
   const { add, size, states } = setup()
   const older = add("app/Pool")
   for (let call = 0; call < 5; call++) older.metrics.submitted(false)
@@ -63,7 +63,7 @@ it("two pools of one id share their series, which lasts and never decreases unti
   )
 })
 
-it("pools of two ids have series of their own", () => {
+it("pools of two ids have separate series", () => {
   const { add, states } = setup()
   add("app/One").metrics.submitted(false)
   const other = add("app/Two")

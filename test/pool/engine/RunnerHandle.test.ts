@@ -26,11 +26,11 @@ const terms: RunnerTerms = { ...limits, runner: "r1", life: "life-1", fingerprin
 const said = { protocol, build: "build-1", runner: "r1", life: "life-1", functions: [["double", "a-b-c"]] }
 const hello = (changes: Record<string, unknown> = {}) => encode(Kind.Hello, 0, json({ ...said, ...changes }))
 
-/** A runner whose every word a test says itself. */
+/** A runner whose frames a test sends one by one. */
 interface ScriptedRunner {
   readonly probe: Probe
   readonly transport: MemoryTransport
-  /** The end that its parent has. */
+  /** The parent's end of the connection. */
   readonly parents: MemoryTransport
   readonly say: (...frames: ReadonlyArray<Uint8Array>) => void
 }
@@ -40,7 +40,7 @@ const dialled = (): ScriptedRunner => {
   return { probe: probe(transport), transport, parents, say: (...frames) => transport.write(frames) }
 }
 
-/** How the parent answers what it is told first. */
+/** Answers of the parent to the first frames of a runner. */
 const answer = (...frames: ReadonlyArray<Uint8Array>) =>
   Effect.gen(function* () {
     const runner = dialled()
@@ -55,7 +55,7 @@ interface Heard {
   readonly closed: Array<LinkClosed>
 }
 
-/** A session, and what the pool is told of it. */
+/** A session, and the pool's events of it. */
 const session = (changes: Partial<RunnerTerms> = {}) =>
   Effect.gen(function* () {
     const runner = dialled()
@@ -89,14 +89,14 @@ const request = (handle: RunnerHandle, payload: Uint8Array = none): TestCall => 
 
 const heardOf = ({ messages }: Probe) => messages.map(({ id, kind }) => `${kindName(kind)} ${id}`)
 
-describe("connect", () => {
-  it.effect("lets a runner in that is the expected one, and tells it the limits", () =>
+describe("the handshake on the parent's side", () => {
+  it.effect("accepts the expected runner, and sends it the limits", () =>
     Effect.gen(function* () {
       const runner = dialled()
       const fiber = yield* Effect.forkChild(connect(runner.parents, terms))
       yield* settled
       assert.isUndefined(fiber.pollUnsafe())
-      // byte by byte, as a slow connection may have it
+      // Byte by byte, as over a slow connection.
       for (const byte of hello()) runner.say(new Uint8Array([byte]))
       const handle = yield* Fiber.join(fiber)
       assert.deepStrictEqual(handle.hello, { ...said, functions: [["double", "a-b-c"]] })
@@ -106,7 +106,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("takes a Hello with thousands of functions, and refuses one beyond the limit of a frame", () =>
+  it.effect("accepts a Hello with thousands of functions, and refuses one beyond the size limit of a frame", () =>
     Effect.gen(function* () {
       const functions = (count: number) =>
         Array.from({ length: count }, (_, i) => [`function ${i}`.padEnd(60), "0123456789-0123456789-0123456789"])
@@ -121,7 +121,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("refuses another one, tells it so, and closes", () =>
+  it.effect("refuses another runner, tells it so, and closes", () =>
     Effect.gen(function* () {
       const { cause, closed, heard } = yield* answer(hello({ runner: "r2" }))
       assert.deepStrictEqual(
@@ -137,7 +137,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("refuses what begins with another frame, once, whatever follows", () =>
+  it.effect("refuses a runner that starts with another frame, once, whatever follows", () =>
     Effect.gen(function* () {
       for (const kind of [Kind.Success, Kind.Pong, Kind.Bye, Kind.Welcome, 99]) {
         const { cause, heard } = yield* answer(frame(kind, 1), hello(), frame(Kind.Pong, 1))
@@ -149,7 +149,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("fails with the cause that the runner gives", () =>
+  it.effect("fails with the cause that the runner reports", () =>
     Effect.gen(function* () {
       const given = new Crashed({ exitCode: 3, detail: "no database" })
       const { cause, closed } = yield* answer(fail(given))
@@ -159,7 +159,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("names what it was told instead of frames", () =>
+  it.effect("quotes the bytes that arrived instead of frames", () =>
     Effect.gen(function* () {
       const { cause } = yield* answer(Buffer.from("listening on port 3000\n"))
       assert.match(
@@ -174,7 +174,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("leaves an early end to the backend for a second, then says what it saw", () =>
+  it.effect("leaves an early end to the backend for a second, then reports what it has seen itself", () =>
     Effect.gen(function* () {
       const runner = dialled()
       const fiber = yield* Effect.forkChild(Effect.flip(connect(runner.parents, terms)))
@@ -188,7 +188,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("that is given up closes the connection", () =>
+  it.effect("closes the connection when it is given up", () =>
     Effect.gen(function* () {
       const runner = dialled()
       const fiber = yield* Effect.forkChild(connect(runner.parents, terms))
@@ -198,7 +198,7 @@ describe("connect", () => {
     })
   )
 
-  it.effect("keeps what the runner says right after Hello", () =>
+  it.effect("keeps frames that arrive right behind Hello", () =>
     Effect.gen(function* () {
       const runner = dialled()
       runner.say(hello(), frame(Kind.Draining, 0), frame(Kind.Bye, 0))
@@ -211,7 +211,7 @@ describe("connect", () => {
   )
 })
 
-describe("RunnerHandle", () => {
+describe("a runner's handle", () => {
   const double = Flame.fn("double", { payload: { n: Schema.Int }, success: Schema.Int }, ({ n }) =>
     Effect.succeed(n * 2)
   )
@@ -233,7 +233,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("names both layouts where they differ", () =>
+  it.effect("names both layouts if they differ", () =>
     Effect.gen(function* () {
       const { handle } = yield* session()
       const expected = new VersionMismatch({
@@ -245,7 +245,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("sends a call with all that crosses", () =>
+  it.effect("sends a call with everything that crosses", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* session()
       const call = request(handle)
@@ -268,7 +268,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("gives each call its final frame, and its id to another one only then", () =>
+  it.effect("gives each call its final frame, and reuses the call's id only afterwards", () =>
     Effect.gen(function* () {
       const { handle, say } = yield* session()
       const [a, b, c] = [request(handle), request(handle), request(handle)]
@@ -290,7 +290,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("may make the next call from inside of a final frame, with the id that is free then", () =>
+  it.effect("can send the next call from the handler of a final frame, with the id that is free then", () =>
     Effect.gen(function* () {
       const { handle, probe, say } = yield* session()
       let next: TestCall | undefined
@@ -305,7 +305,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("gives large results whole, and drops one that is overtaken by another final frame", () =>
+  it.effect("delivers large results whole, and drops one that is overtaken by another final frame", () =>
     Effect.gen(function* () {
       const { handle, heard, probe, say } = yield* session()
       const [whole, cut] = [request(handle), request(handle)]
@@ -316,7 +316,7 @@ describe("RunnerHandle", () => {
       yield* when(() => whole.finals.length + cut.finals.length === 2)
       assert.deepStrictEqual(whole.finals, [{ kind: "Success", body: "x".repeat(500_000) }])
       assert.deepStrictEqual(cut.finals, [{ kind: "Interrupted", body: "" }])
-      // the id is free for another large result
+      // The id is free for another large result.
       const again = [request(handle), request(handle)].find(({ linkId }) => linkId === cut.linkId) ?? assert.fail()
       say(
         frame(Kind.OpenResponse, again.linkId, open(40_000, Kind.Success)),
@@ -327,7 +327,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("knows what was not handed over, and that nothing unanswered has run after a goodbye", () =>
+  it.effect("knows which calls were not sent, and that no unanswered call has run after a goodbye", () =>
     Effect.gen(function* () {
       const { handle, heard, say } = yield* session()
       const call = request(handle)
@@ -344,7 +344,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("does not know of a session that just ends", () =>
+  it.effect("does not know which calls have run when a session just ends", () =>
     Effect.gen(function* () {
       const { handle, heard, transport } = yield* session()
       const call = request(handle)
@@ -355,7 +355,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("cancels a call, its large payload included, but not one that is over", () =>
+  it.effect("cancels a call, its large payload included, but not a call that has ended", () =>
     Effect.gen(function* () {
       const { handle, probe, say } = yield* session()
       const [small, large] = [request(handle), request(handle, noise(5_000_000, 1))]
@@ -377,7 +377,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("tells its runner to drain within what fits", () =>
+  it.effect("sends its runner a drain within the range of the frame", () =>
     Effect.gen(function* () {
       const { handle, probe } = yield* session()
       for (const budget of [1_500, 0.5, -3, Infinity]) handle.drain(budget)
@@ -389,7 +389,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("is unresponsive while a ping is unanswered when the next is due, and tells each change once", () =>
+  it.effect("is unresponsive if a ping is unanswered when the next is due, and reports each change once", () =>
     Effect.gen(function* () {
       const { handle, heard, probe, say } = yield* session()
       const pong = Effect.gen(function* () {
@@ -404,7 +404,7 @@ describe("RunnerHandle", () => {
       handle.ping()
       handle.ping()
       assert.deepStrictEqual([heard.events, handle.isResponsive], [["unresponsive"], false])
-      // no ping is sent while one is out
+      // No ping is sent while another is unanswered.
       yield* settled
       assert.deepStrictEqual(heardOf(probe), ["Ping 0", "Ping 0"])
       yield* pong
@@ -416,7 +416,7 @@ describe("RunnerHandle", () => {
     })
   )
 
-  it.effect("does not take a ping out of turn for unanswered at the next one that is due", () =>
+  it.effect("does not count an extra ping as unanswered when the next regular ping is due", () =>
     Effect.gen(function* () {
       const { handle, heard, probe } = yield* session()
       handle.probe()
@@ -426,14 +426,14 @@ describe("RunnerHandle", () => {
       handle.ping()
       assert.deepStrictEqual(heard.events, ["unresponsive"])
       yield* settled
-      // each was sent: only the answer to one that left later shows that the loop still turns
+      // Each ping was sent, because only the answer to a later ping proves that the event loop turns.
       assert.deepStrictEqual(heardOf(probe), ["Ping 0", "Ping 0", "Ping 0"])
     })
   )
 })
 
-describe("a session", () => {
-  it.effect("tells a call that asks how long it ran, right before its answer", () =>
+describe("a session on the parent's side", () => {
+  it.effect("reports the run time to a call that asks for it, right before its answer", () =>
     Effect.gen(function* () {
       const { handle, heard, say } = yield* session()
       const times: Array<number> = []
@@ -453,7 +453,7 @@ describe("a session", () => {
     })
   )
 
-  it.effect("ends for a time that is none, and for log lines that are not understood", () =>
+  it.effect("ends at a run time that is no number, and at log lines that cannot be read", () =>
     Effect.gen(function* () {
       for (const body of [
         Buffer.alloc(7),
@@ -476,7 +476,7 @@ describe("a session", () => {
   )
 })
 
-describe("a session ends, and says why, where its runner sends", () => {
+describe("a session ends with the reason when its runner sends", () => {
   const cases: ReadonlyArray<readonly [name: string, sent: ReadonlyArray<Uint8Array>, violation: string]> = [
     [
       "the answer of a call that it does not hold",

@@ -7,7 +7,7 @@ import type { BootOutcome } from "../../../src/pool/option/PoolOptions.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 
 describe("a boot that fails", () => {
-  it.effect("leaves nobody who waits for its place, or its end, of which its backend tells nothing", () => {
+  it.effect("leaves no waiter behind, although its backend reports nothing", () => {
     let boots = 0
     let waiting = 0
     const never = Effect.suspend(() => {

@@ -12,8 +12,8 @@ const make = () => {
   return { clock, events, progress }
 }
 
-describe("BootProgress", () => {
-  it("tells each step with its time from the start of the boot, and what its backend says of it", () => {
+describe("the progress of a boot", () => {
+  it("reports each step with its time since the start of the boot, and the backend's text", () => {
     const { clock, events, progress } = make()
     assert.strictEqual(progress.phase, "beforeBoot")
     clock.now += 10
@@ -28,7 +28,7 @@ describe("BootProgress", () => {
     assert.strictEqual(progress.phase, "scheduled")
   })
 
-  it("tells what it waits for once, and again when that changes; to wait is no step", () => {
+  it("reports a cause of waiting once, and again when it changes; waiting is not a step", () => {
     const { clock, events, progress } = make()
     progress.backend({ name: "created" })
     progress.backend({ name: "waiting", detail: "0/3 nodes are available" })
@@ -49,7 +49,7 @@ describe("BootProgress", () => {
     assert.isUndefined(progress.waitsFor)
   })
 
-  it("puts what a runner says of its own process into the time of the pool", () => {
+  it("converts the times that a runner reports to the pool's clock", () => {
     const { clock, events, progress } = make()
     clock.now += 500
     progress.serves({ importing: 40, imported: 190, said: 240 })
@@ -60,14 +60,14 @@ describe("BootProgress", () => {
     )
   })
 
-  it("believes no runner that claims to be older than its boot, or to have done what is to come", () => {
+  it("ignores times of a runner that precede its boot or lie in the future", () => {
     const { clock, progress } = make()
     clock.now += 100
     progress.serves({ importing: 40, imported: 9_999, said: 5_000 })
     assert.deepStrictEqual(progress.phases, { importing: 0, imported: 100, connected: 100, ready: 100 })
   })
 
-  it("only records what a backend tells once the runner serves", () => {
+  it("only records steps that the backend reports after the runner is ready", () => {
     const { clock, events, progress } = make()
     progress.backend({ name: "connected" })
     clock.now += 50

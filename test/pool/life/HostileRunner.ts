@@ -1,4 +1,4 @@
-/** A pool whose one runner is a test: every frame of it is written by hand, and nothing is granted that the test does not grant. */
+/** A pool whose only runner is a test, which writes every frame by hand and grants credit explicitly. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
@@ -13,12 +13,12 @@ import { memoryPair, type Transport } from "../../../src/wire/Transport.ts"
 import { type Frame, frame, open } from "../../wire/kit.ts"
 
 export class HostileRunner {
-  /** What its parent has sent, whole frames. */
+  /** The frames that the parent has sent. */
   readonly frames: Array<Frame> = []
   isClosed = false
-  /** Frames that come together with the Hello. */
+  /** Frames that arrive together with the Hello. */
   afterHello: Buffer = Buffer.alloc(0)
-  /** What the parent is told of the bytes that wait in its connection. */
+  /** The number of bytes that the parent believes to wait in its connection. */
   buffered = 0
   private readonly own: Transport
   private readonly parents: Transport
@@ -54,7 +54,7 @@ export class HostileRunner {
     this.own.write([frame(kind, id, body)])
   }
 
-  /** Calls a function, as one that runs here does. */
+  /** Sends a nested call, as a function on this runner does. */
   call(
     id: number,
     fn: AnyFunction,
@@ -64,12 +64,12 @@ export class HostileRunner {
     this.say(Kind.Nested, id, Buffer.concat([this.head(fn, options), payload]))
   }
 
-  /** Announces a call with a large payload. */
+  /** Announces a nested call with a large payload. */
   announce(id: number, fn: AnyFunction, total: number): void {
     this.say(Kind.OpenRequest, id, open(total, Kind.Nested, this.head(fn, {})))
   }
 
-  /** Answers a call by bytes, in parts where there are many, as far as it is let. */
+  /** Answers a call with bytes, in parts if they are large, as far as credit allows. */
   answer(id: number, bytes: Uint8Array): void {
     if (bytes.length <= 32 * 1024) return this.say(Kind.Success, id, bytes)
     this.say(Kind.OpenResponse, id, open(bytes.length, Kind.Success))
@@ -112,7 +112,7 @@ export class HostileRunner {
   }
 }
 
-/** A pool of that runner alone. */
+/** The layer of a pool with this runner only. */
 export const layer = (runner: HostileRunner, functions: ReadonlyArray<AnyFunction>, options: PoolOptions<never> = {}) =>
   Layer.provideMerge(
     Pool.layer({ max: 1, cancelGrace: "100 millis", drainTimeout: "100 millis", ...options }),

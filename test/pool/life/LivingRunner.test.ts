@@ -4,7 +4,7 @@ import { LivingRunner } from "../../../src/pool/life/LivingRunner.ts"
 import type { PoolEngine } from "../../../src/pool/engine/PoolEngine.ts"
 import type { RunnerHandle } from "../../../src/pool/engine/RunnerHandle.ts"
 
-/** A runner with a call, what it is told, and when it is no longer waited for. */
+/** A runner with a call, the drains that it gets, and the moment when the pool stops waiting for it. */
 const runner = () => {
   const told: Array<number> = []
   const limits = new Set<number>()
@@ -25,8 +25,8 @@ const runner = () => {
   return { living, told, limits }
 }
 
-describe("a runner that is told to go", () => {
-  it("gets what its backend leaves of its time", () => {
+describe("a runner that is told to leave", () => {
+  it("gets the time that its backend allows", () => {
     const { limits, living, told } = runner()
     living.endsWithin(7_000)
     assert.deepStrictEqual(told, [])
@@ -34,7 +34,7 @@ describe("a runner that is told to go", () => {
     assert.deepStrictEqual([told, [...limits]], [[7_000], [13_000]])
   })
 
-  it("is told again where there turns out to be less time than it was given, and not where there is more", () => {
+  it("is told again if it has less time than it was given, and not if it has more", () => {
     const { limits, living, told } = runner()
     living.leave("close", 30_000)
     living.endsWithin(7_000)
@@ -42,7 +42,7 @@ describe("a runner that is told to go", () => {
     assert.deepStrictEqual([told, [...limits]], [[30_000, 7_000], [13_000]])
   })
 
-  it("is not waited for longer than cancelGrace and a second when it has no calls, whatever its budget [C139]", () => {
+  it("without calls is awaited for cancelGrace and a second, whatever its budget [C139]", () => {
     const { limits, living } = runner()
     living.handle = { inFlight: 0, drain: () => {} } as unknown as RunnerHandle
     living.leave("idle", 30_000)

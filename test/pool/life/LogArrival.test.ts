@@ -6,7 +6,7 @@ import type { LogLine } from "../../../src/wire/LogLine.ts"
 
 const line = (message: string, level: LogLine["level"] = "Info"): LogLine => ({ level, at: 0, message: [message] })
 
-/** A log that arrives while no time passes, so that its budget is 1 000 lines. */
+/** A log that arrives while no time passes, so its budget stays at 1 000 lines. */
 const arriving = Effect.gen(function* () {
   const written: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => void written.push(`${logLevel} ${String(message)}`))
@@ -23,8 +23,8 @@ const arriving = Effect.gen(function* () {
 
 const dropped = /^Warn (\d+) lines dropped of the log of this runner/
 
-describe("the log of a runner that arrives", () => {
-  it.effect("says within a second how many lines were dropped, though no further line comes [C134]", () =>
+describe("the arriving log of a runner", () => {
+  it.effect("reports dropped lines within a second, although no further line arrives [C134]", () =>
     Effect.gen(function* () {
       const { take, written } = yield* arriving
       take(Array.from({ length: 2_000 }, (_, i) => line(`line ${i}`)))
@@ -38,7 +38,7 @@ describe("the log of a runner that arrives", () => {
     })
   )
 
-  it.effect("says so for lines that the runner dropped itself", () =>
+  it.effect("reports lines that the runner itself has dropped", () =>
     Effect.gen(function* () {
       const { take, written } = yield* arriving
       take([7])
@@ -47,7 +47,7 @@ describe("the log of a runner that arrives", () => {
     })
   )
 
-  it.effect("says so at the end of the runner", () =>
+  it.effect("reports dropped lines at the end of the runner", () =>
     Effect.gen(function* () {
       const { arrival, run, take, written } = yield* arriving
       take([3])
@@ -59,7 +59,7 @@ describe("the log of a runner that arrives", () => {
     })
   )
 
-  it.effect("has its errors, though other lines have used up its budget [C134]", () =>
+  it.effect("keeps errors, although other lines have used up the budget [C134]", () =>
     Effect.gen(function* () {
       const { take, written } = yield* arriving
       take([...Array.from({ length: 2_000 }, (_, i) => line(`line ${i}`)), line("it broke", "Error")])

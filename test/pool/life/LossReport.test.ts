@@ -24,7 +24,7 @@ describe("the report of a lost runner", () => {
   })
 })
 
-it.effect("the loss of a runner is logged once, as a warning that names runner, exit and calls [C130]", () => {
+it.effect("is logged once, as a warning that names runner, exit and calls [C130]", () => {
   const lines: Array<string> = []
   const logger = Logger.make(({ logLevel, message }) => {
     if (logLevel === "Warn") lines.push(String(message))

@@ -1,4 +1,4 @@
-/** What a runner that keeps to no rule may cost its parent: its session. */
+/** Tests of a runner that breaks the rules: it loses its session, and costs its parent nothing else. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -27,7 +27,7 @@ const KiB = 1024
 
 const until = (condition: () => boolean) => Effect.promise(() => comes(condition))
 
-/** Runs a test in which one call has been sent to the runner. */
+/** Runs a test in which one call has been sent to the hostile runner. */
 const hostile = (
   name: string,
   test: (runner: HostileRunner, first: number) => Effect.Effect<void>,
@@ -46,7 +46,7 @@ const hostile = (
     })
   )
 
-/** Runs an effect while a parent holds fewer bytes for a runner. */
+/** Runs an effect with a smaller limit of the bytes that a parent holds for a runner. */
 const holding = (bytes: number, effect: () => Effect.Effect<void>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { mostHeld } = NestedHead.limits
@@ -64,7 +64,7 @@ const reasonOf = (runner: HostileRunner, id: number) => {
 
 describe("a hostile runner", () => {
   for (const body of ["no json", `{"why":"PayloadTooLarge","size":{"toString":1,"valueOf":1}}`]) {
-    it.live(`that refuses a call in words that are none fails it: ${body}`, () =>
+    it.live(`that refuses a call with a body that cannot be read fails that call: ${body}`, () =>
       Effect.gen(function* () {
         const runner = new HostileRunner()
         yield* Effect.gen(function* () {
@@ -95,7 +95,7 @@ describe("a hostile runner", () => {
     Effect.gen(function* () {
       const limit = NestedHead.limits.mostHeld
       runner.announce(1, bytes, limit - 1)
-      // one more value of any size, and none beside it
+      // One more value of any size, and none beside it.
       runner.announce(2, bytes, limit)
       yield* Effect.sleep(0)
       assert.isFalse(runner.isClosed)
@@ -118,7 +118,7 @@ describe("a hostile runner", () => {
         for (let id = 1; id <= 6; id++) runner.call(id, bytes, new Uint8Array(20 * KiB), { cast: true })
         yield* until(() => runner.of(Kind.Success, 3).length === 1 && runner.of(Kind.Refused).length === 3)
         for (const id of [4, 5, 6]) assert.strictEqual(reasonOf(runner, id)?._tag, "PayloadTooLarge")
-        // one more slot for the casts: that of the call around them
+        // One more slot for the casts: the slot of the call around them.
         runner.answer(runner.of(Kind.Request)[0]!.id, small)
         yield* until(() => runner.of(Kind.Request).length === 2)
         assert.isFalse(runner.isClosed)
@@ -151,7 +151,7 @@ describe("a hostile runner", () => {
           runner.answer(request.id, new Uint8Array(1024 * KiB))
           yield* until(() => runner.of(Kind.OpenResponse, id).length + runner.of(Kind.Refused, id).length === 1)
           const reason = reasonOf(runner, id)
-          // an eighth of each is sent without being asked for
+          // An eighth of each is sent without credit.
           if (id <= 4) assert.isUndefined(reason)
           else assert.isTrue(reason?._tag === "PayloadTooLarge" && reason.direction === "result")
         }
@@ -159,7 +159,7 @@ describe("a hostile runner", () => {
     )
   )
 
-  hostile("is not read while its answers pile up in its connection [C206]", (runner) =>
+  hostile("that leaves its answers in its connection is not read [C206]", (runner) =>
     Effect.gen(function* () {
       runner.buffered = mostUnread + 1
       runner.call(1, bytes, small, { name: "nowhere" })
@@ -194,7 +194,7 @@ describe("a hostile runner", () => {
 })
 
 describe("nested calls of one runner", () => {
-  /** Answers the Request that comes after `known` others, and waits until the nested call is answered. */
+  /** Answers the Request after `known` others, and waits until the nested call is answered. */
   const answered = (runner: HostileRunner, known: number) =>
     Effect.gen(function* () {
       yield* until(() => runner.of(Kind.Request).length > known)
@@ -202,11 +202,11 @@ describe("nested calls of one runner", () => {
     })
 
   hostile(
-    "give back their bytes as they end: any number of them may follow each other [C137]",
+    "give back their bytes as they end, so any number of them may follow each other [C137]",
     (runner) =>
       holding(4 * KiB, () =>
         Effect.gen(function* () {
-          // three times the payloads that may be in flight
+          // Three times the payloads that may be in flight.
           for (let id = 1; id <= 12; id++) {
             runner.call(id, bytes, new Uint8Array(KiB))
             yield* answered(runner, id)
@@ -235,7 +235,7 @@ describe("nested calls of one runner", () => {
     { maxPayload: KiB, concurrency: 2 }
   )
 
-  hostile("end with their caller, though the runner does not cancel them [C137]", (runner, first) =>
+  hostile("end with their caller, although the runner does not cancel them [C137]", (runner, first) =>
     Effect.gen(function* () {
       runner.call(1, bytes, small)
       yield* until(() => runner.of(Kind.Request).length === 2)
@@ -246,7 +246,7 @@ describe("nested calls of one runner", () => {
   )
 })
 
-it.live("a runner that drains as it is let in gets no second call, however often it refuses the first [C139]", () =>
+it.live("that drains right after its handshake gets no second call, however often it refuses the first [C139]", () =>
   Effect.gen(function* () {
     const runner = new HostileRunner()
     runner.afterHello = Buffer.from(frame(Kind.Draining, 0, new Uint8Array(0)))

@@ -18,7 +18,7 @@ const make = () => {
     after: (millis: number, f: () => void) => (due = { at: now + millis, f }) as never
   }
   const turn = () => link.turns.splice(0).forEach((f) => f())
-  /** Lets time pass, with the timers that are due. */
+  /** Lets time pass, and runs the timers that are due. */
   const pass = (millis: number) => {
     const until = now + millis
     turn()
@@ -33,8 +33,8 @@ const make = () => {
   return { link, pass, toll: new NestedToll(link, timer) }
 }
 
-describe("the toll of nested calls", () => {
-  it("lets as many failures through as time pays for [C205]", () => {
+describe("the toll on failing nested calls", () => {
+  it("allows failures at the rate at which time pays for them [C205]", () => {
     const { link, pass, toll } = make()
     let failures = 0
     for (let millis = 0; millis < 10_000; millis++) {
@@ -48,7 +48,7 @@ describe("the toll of nested calls", () => {
     assert.isAtMost(failures, 10.5 * failuresPerSecond)
   })
 
-  it("takes less for a cancel, and nothing from a runner that fails now and then", () => {
+  it("takes less for a cancel, and nothing for occasional failures", () => {
     const { link, pass, toll } = make()
     for (let i = 0; i < 100 / cancelPrice - 1; i++) toll.charge(cancelPrice)
     assert.isFalse(link.isPaused)
@@ -60,7 +60,7 @@ describe("the toll of nested calls", () => {
     }
   })
 
-  it("does not read a runner that leaves its answers in the connection [C206]", () => {
+  it("pauses a runner that leaves the answers in its connection [C206]", () => {
     const { link, pass, toll } = make()
     link.buffered = mostUnread + 1
     toll.onFrame()
@@ -72,7 +72,7 @@ describe("the toll of nested calls", () => {
     assert.isFalse(link.isPaused)
   })
 
-  it("leaves a closed link alone", () => {
+  it("ignores a closed link", () => {
     const { link, pass, toll } = make()
     for (let i = 0; i < 200; i++) toll.charge(1)
     link.closed = true

@@ -1,11 +1,11 @@
-/** What becomes of a call whose runner must go before it has ended, as on SIGTERM or `maxLifetime`. */
+/** Tests of a call that is cut by the drain of its runner, as on SIGTERM or `maxLifetime`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Flame, FlameLayer } from "../../../src/index.ts"
 import { MemoryRunners } from "../../../src/testing/index.ts"
 
-/** Calls a function that never ends on its first runner, which is told to go; says how often it ran. */
+/** Calls a function that never ends, drains its first runner, and returns how often the function ran. */
 const drained = (idempotent: boolean) =>
   Effect.gen(function* () {
     const started = yield* Deferred.make<void>()
@@ -26,15 +26,15 @@ const drained = (idempotent: boolean) =>
     return { runs, exit }
   })
 
-describe("a call that its runner's drain has ended", () => {
-  it.effect("runs again when it is idempotent", () =>
+describe("a call that was cut by the drain of its runner", () => {
+  it.effect("is resent if it is idempotent", () =>
     Effect.gen(function* () {
       const { exit, runs } = yield* drained(true)
       assert.deepStrictEqual([exit._tag, runs], ["Success", 2])
     })
   )
 
-  it.effect("fails when it is not", () =>
+  it.effect("fails if it is not idempotent", () =>
     Effect.gen(function* () {
       const { exit, runs } = yield* drained(false)
       assert.strictEqual(runs, 1)

@@ -1,4 +1,4 @@
-/** What becomes of a runner that somebody else than its pool wants gone, as the backend tells it. */
+/** Tests of a runner that must leave for a reason outside its pool, as its backend reports. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema, Scope, Stream } from "effect"
 import { Backend, type Leaving } from "../../../src/backend/Backend.ts"
@@ -8,8 +8,8 @@ import { Flame } from "../../../src/index.ts"
 import { Current } from "../../../src/function/Current.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 
-describe("a boot that is given up in a turn about the end of its handshake", () => {
-  it.effect("ends at once, given up or told to leave [C242]", () =>
+describe("a boot that is given up near the end of its handshake", () => {
+  it.effect("ends at once, in whatever turn it is given up or told to leave [C242]", () =>
     Effect.gen(function* () {
       const where = Flame.fn("where", { success: Schema.String }, () => Effect.map(Current, ({ id }) => id))
       const ends = new Set<string | undefined>()
@@ -17,7 +17,7 @@ describe("a boot that is given up in a turn about the end of its handshake", () 
         const [tags, scope] = [[] as Array<string>, yield* Scope.make()]
         const pools = Pool.layer({ min: 1, max: 1 }).pipe(Layer.provide(MemoryBackend.layer({ functions: [where] })))
         const building = Layer.buildWithScope(Layer.fresh(pools), scope)
-        // The fibers of the pool yield at every step, as a fiber that has run for long does at any step.
+        // The fibers of the pool yield at every step, as a fiber that has run for long may do.
         const pool = Context.get(yield* Effect.provideService(building, Scheduler.MaxOpsBeforeYield, 3), Pool)
         const connected = yield* Deferred.make<void>()
         const reading = yield* Stream.runForEach(pool.events, (event) => {
@@ -26,7 +26,7 @@ describe("a boot that is given up in a turn about the end of its handshake", () 
         }).pipe(Effect.forkChild({ startImmediately: true }))
         yield* Deferred.await(connected)
         for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
-        // No time passes: nobody is killed at the end of a drain.
+        // No time passes, so no runner is killed at the end of a drain.
         yield* Scope.close(scope, Exit.void)
         yield* Fiber.join(reading)
         ends.add(tags.at(-1))
@@ -36,8 +36,8 @@ describe("a boot that is given up in a turn about the end of its handshake", () 
   )
 })
 
-describe("a runner that is told to leave", () => {
-  it.effect("gets no call of one who calls as soon as that is heard", () =>
+describe("a runner whose backend reports that it must leave", () => {
+  it.effect("gets no call from a caller that calls at that moment", () =>
     Effect.gen(function* () {
       const left = yield* Deferred.make<Leaving>()
       const [started, end] = [yield* Deferred.make<string>(), yield* Deferred.make<void>()]
@@ -48,7 +48,7 @@ describe("a runner that is told to leave", () => {
           yield* Deferred.await(end)
         })
       )
-      // only the first is told to
+      // Only the first runner must leave.
       let launched = 0
       const memory = MemoryBackend.layer({ functions: [where, held] })
       const leaving = Layer.effect(

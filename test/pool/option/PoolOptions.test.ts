@@ -7,7 +7,7 @@ import { prefixOf } from "../../../src/pool/option/PoolPrefix.ts"
 
 const backend = { bootTimeout: 60_000, reasonGrace: 50 }
 
-/** Options as a program without types may give them. */
+/** Options as a program without types may pass them. */
 const settings = (options: Readonly<Record<string, unknown>>) => resolve(options, backend)
 
 const durations = [

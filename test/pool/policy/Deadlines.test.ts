@@ -10,15 +10,15 @@ const drain = (deadlines: Deadlines<Deadline>): Array<number> => {
   return times
 }
 
-describe("Deadlines", () => {
-  it("gives the earliest first, whatever the order they came in", () => {
+describe("the heap of deadlines", () => {
+  it("returns the earliest first, whatever the order of insertion", () => {
     const deadlines = new Deadlines()
     for (const time of [5, 1, 4, 1, 3, 9, 2]) deadlines.insert(at(time))
     assert.strictEqual(deadlines.first()?.at, 1)
     assert.deepStrictEqual(drain(deadlines), [1, 1, 2, 3, 4, 5, 9])
   })
 
-  it("gives only what is due", () => {
+  it("returns only items that are due", () => {
     const deadlines = new Deadlines()
     const early = at(10)
     deadlines.insert(at(20))
@@ -29,7 +29,7 @@ describe("Deadlines", () => {
     assert.strictEqual(deadlines.size, 1)
   })
 
-  it("takes out any item, once, and lets it in again", () => {
+  it("removes any item once, and accepts it again", () => {
     const deadlines = new Deadlines()
     const items = [4, 2, 8, 6].map(at)
     for (const item of items) deadlines.insert(item)
@@ -42,7 +42,7 @@ describe("Deadlines", () => {
     assert.deepStrictEqual(drain(deadlines), [1, 2, 4, 8])
   })
 
-  it("does not take out an item of another heap", () => {
+  it("does not remove an item of another heap", () => {
     const deadlines = new Deadlines()
     const others = new Deadlines()
     const item = at(1)
@@ -76,7 +76,7 @@ describe("Deadlines", () => {
     }
   })
 
-  it("costs no more than the logarithm of its size", () => {
+  it("costs at most the logarithm of its size", () => {
     let looks = 0
     const counted = (time: number): Deadline => ({
       heapIndex: -1,
@@ -99,7 +99,7 @@ describe("Deadlines", () => {
     }
     for (const item of items) measure((_) => deadlines.insert(_), item)
     for (const item of items) measure((_) => deadlines.remove(_), item)
-    // 17 levels, at most three looks at each, and a few beside
+    // 17 levels, with at most three comparisons at each.
     assert.isAtMost(most, 60)
   })
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
 describe("Policy: failing boots", () => {
-  it("keeps waiters through a failed boot and tries again by itself [C8] [C10] [C11]", () => {
+  it("keep calls waiting, and are retried without a new call [C8] [C10] [C11]", () => {
     const probe = new PoolProbe({ max: 2 })
     assert.deepStrictEqual(probe.submit("a", { cast: true }), ["boot 0"])
     assert.deepStrictEqual(probe.failBoot(0), [])
@@ -14,7 +14,7 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.submit("b"), ["b on 1"])
   })
 
-  it("makes one backoff of several boots that fail at once [C54]", () => {
+  it("that fail at once cause one backoff [C54]", () => {
     const probe = new PoolProbe({ max: 5 })
     probe.submitAll("a", "b", "c", "d", "e")
     for (let runner = 0; runner < 5; runner++) assert.deepStrictEqual(probe.failBoot(runner), [])
@@ -25,7 +25,7 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.wait(2000), ["boot 5", "boot 6", "boot 7", "boot 8", "boot 9"])
   })
 
-  it("backs off twice as long each time, between 1 and 30 seconds, with jitter", () => {
+  it("double the backoff each time, between 1 and 30 seconds, with jitter", () => {
     const pausesOf = (seed: number) => {
       const probe = new PoolProbe({ bootPatience: Infinity }, seed)
       probe.submit("a")
@@ -49,14 +49,14 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(pausesOf(1), pausesOf(1))
   })
 
-  it("does not lengthen the backoff for boots that began before it", () => {
+  it("do not lengthen the backoff if they started before it", () => {
     const probe = new PoolProbe({ max: 3 })
     probe.submitAll("a", "b", "c")
     probe.failBoot(0)
     probe.gone(0)
     const boots = probe.wait(2000)
     assert.deepStrictEqual(boots, ["boot 3"])
-    // boot 1 is as old as boot 0: it may start a pause, but of the first length
+    // Boot 1 is as old as boot 0: it may start a pause, but only of the first length.
     probe.failBoot(1)
     assert.isAtMost((probe.snapshot.backoffUntil ?? Infinity) - probe.now, 2000)
     probe.failBoot(2)
@@ -64,7 +64,7 @@ describe("Policy: failing boots", () => {
     assert.isAtMost((probe.snapshot.backoffUntil ?? Infinity) - probe.now, 2000)
   })
 
-  it("grows to what the queue needs in one go when an outage of boots is over [C84]", () => {
+  it("are followed by boots for all that the queue needs, when an outage is over [C84]", () => {
     const probe = new PoolProbe({ max: 4, concurrency: 2 })
     probe.submit("a")
     probe.failBoot(0)
@@ -73,7 +73,7 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.wait(2000), ["boot 1", "boot 2", "boot 3"])
   })
 
-  it("forgets the backoff when a boot succeeds", () => {
+  it("are forgotten when a boot succeeds", () => {
     const probe = new PoolProbe({ max: 3 })
     probe.submitAll("a", "b", "c")
     probe.failBoot(0)
@@ -84,7 +84,7 @@ describe("Policy: failing boots", () => {
     assert.isAtMost((probe.snapshot.backoffUntil ?? Infinity) - probe.now, 2000)
   })
 
-  it("fails those who wait for a cause that cannot heal, once nobody is left to serve them [C26]", () => {
+  it("with a cause that cannot heal fail the waiting calls, once no runner is left to serve them [C26]", () => {
     const probe = new PoolProbe({ max: 2 })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.failBoot(0, "no such image", false), [])
@@ -93,7 +93,7 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.hopeless, [["no such image", 2]])
   })
 
-  it("tries a boot for callers that come after a permanent cause was told, since it may have healed [C103]", () => {
+  it("with a permanent cause do not keep later calls from booting, since the cause may have healed [C103]", () => {
     const probe = new PoolProbe({ max: 1 })
     probe.submit("a")
     assert.deepStrictEqual(probe.failBoot(0, "no such image", false), ["a BootFailed"])
@@ -107,7 +107,7 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.ready(2), ["d on 2"])
   })
 
-  it("lets calls wait for a runner that serves, whatever became of another boot", () => {
+  it("do not fail calls that a ready runner can serve", () => {
     const probe = warm(1, { max: 2 })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.failBoot(1, "broken", false), [])
@@ -117,7 +117,7 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.wait(2000), ["boot 2"])
   })
 
-  it("fails callers once every boot has failed for bootPatience, with the last cause and all attempts [C102]", () => {
+  it("fail callers once every boot has failed for bootPatience, with the last cause and all attempts [C102]", () => {
     const probe = new PoolProbe({ max: 1, bootPatience: 10_000, queueCapacity: 10 })
     assert.deepStrictEqual(probe.submit("a"), ["boot 0"])
     let runner = 0
@@ -133,13 +133,13 @@ describe("Policy: failing boots", () => {
     assert.deepStrictEqual(probe.causes, [[`refused ${runner - 1}`, runner]])
     assert.strictEqual(probe.ticket("a").state, "idle")
     assert.strictEqual(probe.now, 10_000)
-    // whoever came after the last failed boot waits for the next one, and for no other bootPatience
+    // A call made after the last failed boot waits for the next boot only, not for another bootPatience.
     assert.strictEqual(probe.ticket("late").state, "waiting")
     assert.deepStrictEqual(probe.wait(30_000), [`boot ${runner}`])
     assert.deepStrictEqual(probe.failBoot(runner, "refused"), ["late BootFailed"])
   })
 
-  it("counts the time of bootPatience only while somebody wants a runner [C102]", () => {
+  it("count against bootPatience only while a call or min needs a runner [C102]", () => {
     const probe = new PoolProbe({ max: 1, bootPatience: 10_000 })
     probe.submit("a")
     probe.failBoot(0)
@@ -151,7 +151,7 @@ describe("Policy: failing boots", () => {
     assert.strictEqual(probe.ticket("b").state, "waiting")
   })
 
-  it("an outage that a runner has outlived is over, though that runner had no call yet [C102]", () => {
+  it("do not count against bootPatience if they precede a runner that is ready, although it has had no call [C102]", () => {
     const probe = new PoolProbe({ min: 1, max: 1, bootPatience: 10_000, crashLoopTime: 3_000 })
     probe.tick()
     probe.ready(0)
@@ -166,7 +166,7 @@ describe("Policy: failing boots", () => {
     assert.strictEqual(probe.ticket("a").state, "waiting")
   })
 
-  it("waits for a boot under way beyond bootPatience, and at most as long again [C102]", () => {
+  it("wait for a boot in progress beyond bootPatience, and at most as long again [C102]", () => {
     const probe = new PoolProbe({ max: 2, bootPatience: 10_000 })
     assert.deepStrictEqual(probe.submitAll("a", "b"), ["boot 0", "boot 1"])
     probe.wait(9_000)
@@ -185,7 +185,7 @@ describe("Policy: failing boots", () => {
     assert.isAtLeast(other.now, 10_000)
   })
 
-  it("tries min runners again after the backoff, of whatever cause [C82] [C87]", () => {
+  it("of min runners are retried after the backoff, whatever the cause [C82] [C87]", () => {
     for (const transient of [true, false]) {
       const probe = new PoolProbe({ min: 1 })
       probe.tick()
@@ -197,10 +197,10 @@ describe("Policy: failing boots", () => {
 })
 
 describe("Policy: runners that end soon after they are ready", () => {
-  it("back off like failed boots, longer each time, until a call is completed [C101]", () => {
+  it("back off like failed boots, longer each time, until a call completes [C101]", () => {
     const probe = new PoolProbe({ min: 1, max: 1, crashLoopTime: 10_000 })
     probe.tick()
-    // the first one may have met an accident
+    // The first one may have met an accident.
     probe.ready(0)
     probe.wait(100)
     assert.deepStrictEqual([...probe.lost(0), ...probe.gone(0)], ["boot 1"])
@@ -225,7 +225,7 @@ describe("Policy: runners that end soon after they are ready", () => {
     assert.deepStrictEqual(probe.gone(4), ["boot 5"])
   })
 
-  it("do not count after crashLoopTime, when they were told to go, or when they have completed a call [C101]", () => {
+  it("do not count after crashLoopTime, if they were told to end, or if they completed a call [C101]", () => {
     const late = new PoolProbe({ min: 1, crashLoopTime: 10_000 })
     late.tick()
     late.ready(0)
@@ -250,7 +250,7 @@ describe("Policy: calls that may end their runners", () => {
     assert.deepStrictEqual(probe.submitAll("poison", "a", "b", "c"), ["poison on 0", "a on 0"])
     assert.deepStrictEqual(probe.release("a"), ["b on 0"])
     probe.lost(0)
-    // its second attempt has lost its turn
+    // The call loses its turn for its second attempt.
     assert.deepStrictEqual(probe.requeue("poison", false), [])
     assert.deepStrictEqual(probe.gone(0), ["boot 1"])
     assert.deepStrictEqual(probe.ready(1), ["c on 1", "poison on 1"])
@@ -262,13 +262,13 @@ describe("Policy: calls that may end their runners", () => {
     assert.deepStrictEqual(probe.ready(2), ["poison on 2"])
     assert.strictEqual(probe.snapshot.free, 0)
     assert.deepStrictEqual(probe.submit("g"), [])
-    // the end of its runner is the call's doing: no pause for the others
+    // The call ended its runner, so the others need no pause.
     probe.lost(2)
     assert.deepStrictEqual(probe.gone(2), ["boot 3"])
     assert.deepStrictEqual(probe.ready(3), ["e on 3", "f on 3"])
   })
 
-  it("give the runner to all once they succeed, and boot one where none is empty [C100]", () => {
+  it("share their runner once they succeed, and boot one if no runner is empty [C100]", () => {
     const probe = warm(2, { max: 2, concurrency: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "poison"), ["a on 0", "poison on 1"])
     probe.lost(1)
@@ -280,7 +280,7 @@ describe("Policy: calls that may end their runners", () => {
     assert.deepStrictEqual(probe.release("poison"), ["c on 2", "d on 2"])
   })
 
-  it("share a runner where none is empty and none can come, rather than wait for ever [C100]", () => {
+  it("share a runner if none is empty and none can boot, rather than wait for ever [C100]", () => {
     const probe = warm(2, { max: 2, concurrency: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "poison"), ["a on 0", "poison on 1"])
     probe.lost(1)
@@ -297,7 +297,7 @@ describe("Policy: calls that may end their runners", () => {
     assert.deepStrictEqual(probe.failBoot(2), ["poison on 0"])
   })
 
-  it("share a runner where another one retires or drains for as long as its calls run [C241]", () => {
+  it("share a runner while another retires or drains for as long as its calls run [C241]", () => {
     for (const isRetiring of [true, false]) {
       const probe = warm(3, { max: 3, concurrency: 2, ...(isRetiring ? { maxCalls: 1 } : {}) })
       assert.deepStrictEqual(probe.submitAll("days"), ["days on 0"])
@@ -311,7 +311,7 @@ describe("Policy: calls that may end their runners", () => {
     }
   })
 
-  it("wait for the runner of another suspect for crashLoopTime only [C241]", () => {
+  it("wait for the runner of another such call for crashLoopTime only [C241]", () => {
     const probe = warm(2, { max: 2, concurrency: 2, crashLoopTime: 10_000 })
     probe.wait(10_000)
     assert.deepStrictEqual(probe.submitAll("a", "b", "c", "d"), ["a on 0", "b on 1", "c on 1", "d on 0"])
@@ -325,8 +325,8 @@ describe("Policy: calls that may end their runners", () => {
   })
 })
 
-describe("Policy: losing runners", () => {
-  it("serves the waiters of a lost runner by a replacement without any new call [C81]", () => {
+describe("Policy: lost runners", () => {
+  it("are replaced for their waiting calls without any new call [C81]", () => {
     const probe = warm(1, { max: 2 })
     probe.submit("a")
     assert.deepStrictEqual(probe.lost(0), [])
@@ -336,7 +336,7 @@ describe("Policy: losing runners", () => {
     assert.deepStrictEqual(probe.gone(0), [])
   })
 
-  it("replaces a min runner that is lost, once, and leaves the others alone [C80] [C82]", () => {
+  it("are replaced once if min needs them, and do not affect the others [C80] [C82]", () => {
     const probe = warm(2, { min: 2, max: 3 })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.lost(1), ["boot 2"])
@@ -346,7 +346,7 @@ describe("Policy: losing runners", () => {
     assert.strictEqual(probe.ticket("b").state, "running")
   })
 
-  it("takes Gone for Lost where it comes alone", () => {
+  it("are lost by Gone alone, if no Lost precedes it", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.gone(0), ["boot 1"])

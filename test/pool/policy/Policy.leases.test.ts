@@ -2,20 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
 describe("Policy: leases", () => {
-  it("grants a lease at once where a runner is there, and holds no slot of it", () => {
+  it("get a ready runner at once, and hold no slot of it", () => {
     const probe = warm(1)
     assert.deepStrictEqual(probe.openLease("l"), ["l leases 0 as 0"])
     assert.strictEqual(probe.ticket("l").lease, 0)
     assert.deepStrictEqual(probe.submit("a"), ["a on 0"])
   })
 
-  it("boots a runner for a lease where none is there", () => {
+  it("boot a runner if none is ready", () => {
     const probe = new PoolProbe()
     assert.deepStrictEqual(probe.openLease("l"), ["boot 0"])
     assert.deepStrictEqual(probe.ready(0), ["l leases 0 as 0"])
   })
 
-  it("runs the calls of a lease on its runner only, in order, and boots none for them", () => {
+  it("run their calls on their runner only, in order, and boot none for them", () => {
     const probe = warm(2)
     probe.openLease("l")
     assert.deepStrictEqual(probe.submit("a", { lease: 0 }), ["a on 0"])
@@ -24,7 +24,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.releaseAll("a", "b"), ["b on 0", "c on 0"])
   })
 
-  it("serves calls of a lease and others by their turn", () => {
+  it("run their calls in turn with other calls", () => {
     const probe = warm(1, { max: 1 })
     probe.openLease("l")
     probe.submitAll("a", "b")
@@ -33,7 +33,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.releaseAll("a", "b", "c"), ["b on 0", "c on 0", "d on 0"])
   })
 
-  it("keeps the calls of a lease waiting while its runner is unresponsive", () => {
+  it("keep their calls waiting while their runner is unresponsive", () => {
     const probe = warm(1, { concurrency: 2 })
     probe.openLease("l")
     probe.submit("a", { lease: 0 })
@@ -44,7 +44,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.release("a"), ["c on 0"])
   })
 
-  it("keeps a leased runner from idling, and lets it go idleTimeToLive after the lease", () => {
+  it("keep their runner from idle stop until idleTimeToLive after the lease", () => {
     const probe = warm(1, { idleTimeToLive: 500 })
     probe.openLease("l")
     assert.deepStrictEqual(probe.wait(5000), [])
@@ -53,7 +53,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.wait(1), ["drain 0 idle"])
   })
 
-  it("ignores the answer of a runner that was leased meanwhile", () => {
+  it("make the pool ignore the idle answer of a runner that was leased meanwhile", () => {
     const probe = warm(1, { idleTimeToLive: 500, asksIdle: true })
     assert.deepStrictEqual(probe.wait(500), ["ask 0"])
     probe.openLease("l")
@@ -61,7 +61,7 @@ describe("Policy: leases", () => {
     assert.strictEqual(probe.phases, "0 ready")
   })
 
-  it("keeps leases and other calls apart while there is room", () => {
+  it("stay apart from other calls while there is room", () => {
     const probe = warm(2)
     assert.deepStrictEqual(probe.openLease("l"), ["l leases 0 as 0"])
     assert.deepStrictEqual(probe.submit("a"), ["a on 1"])
@@ -69,7 +69,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.openLease("m"), ["m leases 1 as 1"])
   })
 
-  it("boots a runner each for leases at one moment, and lets them share, in turn, where max is reached", () => {
+  it("boot a runner each if requested at one moment, and share in turn if max is reached", () => {
     const probe = new PoolProbe({ max: 2 })
     assert.deepStrictEqual(
       ["l", "m", "n", "o"].flatMap((_) => probe.openLease(_)),
@@ -79,21 +79,21 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.ready(1), ["m leases 1 as 1", "n leases 0 as 2", "o leases 1 as 3"])
   })
 
-  it("lets leases share rather than wait for a boot that is put off", () => {
+  it("share rather than wait for a boot that backs off", () => {
     const probe = warm(1, { max: 2 })
     probe.openLease("l")
     assert.deepStrictEqual(probe.openLease("m"), ["boot 1"])
     assert.deepStrictEqual(probe.failBoot(1), ["m leases 0 as 1"])
   })
 
-  it("grants leases also while calls never stop waiting", () => {
+  it("are granted also while calls never stop waiting", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b", "c")
     assert.deepStrictEqual(probe.openLease("l"), [])
     assert.deepStrictEqual(probe.release("a"), ["l leases 0 as 0", "b on 0"])
   })
 
-  it("takes out a wish for a lease that is interrupted", () => {
+  it("are withdrawn if interrupted while they wait", () => {
     const probe = new PoolProbe({ max: 1 })
     probe.openLease("l")
     probe.withdraw("l")
@@ -101,7 +101,7 @@ describe("Policy: leases", () => {
     assert.strictEqual(probe.snapshot.leases, 0)
   })
 
-  it("lets the calls of a lease run on beyond maxCalls and maxLifetime, and others not", () => {
+  it("let their calls run beyond maxCalls and maxLifetime, and other calls not", () => {
     const probe = warm(1, { max: 1, maxCalls: 1 })
     probe.openLease("l")
     probe.submit("a", { lease: 0 })
@@ -112,7 +112,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.release("c"), ["drain 0 maxCalls"])
   })
 
-  it("rejects the calls of a lease whose runner takes no more, and of one that is over", () => {
+  it("reject calls if their runner takes no more, or if they are over", () => {
     const probe = warm(1)
     probe.openLease("l")
     probe.submit("a", { lease: 0 })
@@ -124,7 +124,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.submit("d", { lease: 0 }), ["d LeaseClosed"])
   })
 
-  it("rejects the calls of a lease that still wait when it ends, and only those", () => {
+  it("reject their waiting calls when they end, and only those", () => {
     const probe = warm(1, { max: 1 })
     probe.openLease("l")
     probe.openLease("m")
@@ -135,7 +135,7 @@ describe("Policy: leases", () => {
     assert.deepStrictEqual(probe.release("a"), ["c on 0"])
   })
 
-  it("counts calls of leases and wishes for one in queueCapacity", () => {
+  it("count with their calls and requests in queueCapacity", () => {
     const probe = warm(1, { max: 1, queueCapacity: 1 })
     probe.openLease("l")
     probe.submitAll("a", "b")

@@ -3,7 +3,7 @@ import * as Policy from "../../../src/pool/policy/Policy.ts"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
 describe("Policy: idle runners", () => {
-  it("lets the surplus runner go after a burst, with reason idle, and keeps min [C12] [C13]", () => {
+  it("end as surplus after a burst, with the reason idle, down to min [C12] [C13]", () => {
     const probe = warm(1, { min: 1, max: 2, concurrency: 2, idleTimeToLive: 500 })
     probe.submitAll("a", "b", "c", "d")
     probe.ready(1)
@@ -16,7 +16,7 @@ describe("Policy: idle runners", () => {
     assert.strictEqual(probe.phases, "1 ready")
   })
 
-  it("lets a booted runner that gets no call go after idleTimeToLive [C27]", () => {
+  it("end after idleTimeToLive if they never get a call [C27]", () => {
     const probe = new PoolProbe({ idleTimeToLive: 500 })
     probe.submit("a")
     probe.withdraw("a")
@@ -26,7 +26,7 @@ describe("Policy: idle runners", () => {
     assert.deepStrictEqual(probe.wait(1), ["drain 0 idle"])
   })
 
-  it("gives up the boots that wait for a place when nobody needs them, and no others", () => {
+  it("lead the pool to give up boots that wait for a node and are not needed, and no others", () => {
     const probe = new PoolProbe({ min: 1, max: 4 })
     probe.send({ _tag: "Tick" })
     probe.submitAll("a", "b", "c")
@@ -38,7 +38,7 @@ describe("Policy: idle runners", () => {
     assert.strictEqual(probe.phases, "1 booting, 2 booting")
   })
 
-  it("keeps a boot for min although it waits for a place", () => {
+  it("do not lead the pool to give up a boot for min that waits for a node", () => {
     const probe = new PoolProbe({ min: 1 })
     probe.send({ _tag: "Tick" })
     probe.send({ _tag: "Unscheduled", runner: 0 })
@@ -47,7 +47,7 @@ describe("Policy: idle runners", () => {
     assert.strictEqual(probe.phases, "0 booting")
   })
 
-  it("counts idle time from the end of the last call [C28]", () => {
+  it("count idle time from the end of the last call [C28]", () => {
     const probe = warm(1, { idleTimeToLive: 500 })
     probe.wait(400)
     probe.submit("a")
@@ -57,7 +57,7 @@ describe("Policy: idle runners", () => {
     assert.deepStrictEqual(probe.wait(1), ["drain 0 idle"])
   })
 
-  it("lets surplus runners fall idle under a light load instead of taking turns", () => {
+  it("get no calls under a light load, so that surplus runners become idle instead of taking turns", () => {
     const probe = warm(3, { idleTimeToLive: 500 })
     const lines: Array<string> = []
     for (let i = 0; i < 10; i++) {
@@ -67,7 +67,7 @@ describe("Policy: idle runners", () => {
     assert.deepStrictEqual(lines, ["drain 1 idle", "drain 2 idle"])
   })
 
-  it("asks the runner, keeps it on a no, asks again, and lets it go on a yes [C29]", () => {
+  it("are asked, stay after a no, are asked again, and end after a yes [C29]", () => {
     const probe = warm(1, { idleTimeToLive: 500, asksIdle: true })
     assert.deepStrictEqual(probe.wait(500), ["ask 0"])
     assert.deepStrictEqual(probe.answer(0, false), [])
@@ -76,7 +76,7 @@ describe("Policy: idle runners", () => {
     assert.deepStrictEqual(probe.answer(0, true).at(-1), "drain 0 idle")
   })
 
-  it("sends calls to a runner while it thinks about being idle, and then ignores its answer [C58]", () => {
+  it("get calls while they are asked, and their answer is then ignored [C58]", () => {
     const probe = warm(1, { idleTimeToLive: 500, asksIdle: true })
     probe.wait(500)
     assert.deepStrictEqual(probe.submit("a"), ["a on 0"])
@@ -85,7 +85,7 @@ describe("Policy: idle runners", () => {
     assert.strictEqual(probe.phases, "0 ready")
   })
 
-  it("ignores an answer from before a call also if it comes after it", () => {
+  it("have an answer from before a call ignored, also if it arrives later", () => {
     const probe = warm(1, { idleTimeToLive: 500, asksIdle: true })
     probe.wait(500)
     probe.submit("a")
@@ -95,14 +95,14 @@ describe("Policy: idle runners", () => {
     assert.include(probe.wait(1000), "ask 0")
   })
 
-  it("sends a call at the moment of an idle stop elsewhere, never to the runner told to go [C58]", () => {
+  it("that are told to end get no call of the same moment, which goes to another runner [C58]", () => {
     const probe = warm(1, { idleTimeToLive: 500 })
     assert.deepStrictEqual(probe.wait(500), ["drain 0 idle"])
     assert.deepStrictEqual(probe.submit("a"), ["boot 1"])
     assert.deepStrictEqual(probe.ready(1), ["a on 1"])
   })
 
-  it("keeps spare slots while a call runs", () => {
+  it("stay as spare slots while a call runs", () => {
     const probe = warm(3, { spare: 1, idleTimeToLive: 500 })
     probe.submit("a")
     assert.deepStrictEqual(probe.wait(600), ["drain 1 idle"])
@@ -113,14 +113,14 @@ describe("Policy: idle runners", () => {
 })
 
 describe("Policy: consolidation", () => {
-  it("takes no new calls on the emptiest runner when fewer would have done for idleTimeToLive", () => {
+  it("stops sending calls to the emptiest runner when fewer would have done for idleTimeToLive", () => {
     for (const strategy of ["spread", "pack"] as const) {
       const probe = warm(3, { concurrency: 3, idleTimeToLive: 500, strategy, max: 3 })
       for (let i = 0; i < 9; i++) probe.submit(`a${i}`)
       const runnerOf = (name: string) => probe.ticket(name).runner
       const on = (runner: number) =>
         [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => `a${i}`).filter((_) => runnerOf(_) === runner)
-      // 3 calls stay on 0, 2 on 1, 1 on 2: two runners would do
+      // 3 calls stay on runner 0, 2 on 1, and 1 on 2: two runners would do.
       probe.releaseAll(...on(1).slice(2), ...on(2).slice(1))
       assert.deepStrictEqual(probe.wait(999), [])
       assert.strictEqual(probe.phases, "0 ready, 1 ready, 2 ready")
@@ -130,7 +130,7 @@ describe("Policy: consolidation", () => {
     }
   })
 
-  it("tells a consolidated runner to go when its calls have ended, not before", () => {
+  it("ends the chosen runner when its calls have ended, not before", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500 })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.wait(500), [])
@@ -139,7 +139,7 @@ describe("Policy: consolidation", () => {
     assert.deepStrictEqual(probe.release("a"), ["drain 0 consolidate"])
   })
 
-  it("calls a consolidated runner back rather than boot another", () => {
+  it("takes the choice back rather than boot another runner", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500 })
     probe.submitAll("a", "b")
     probe.wait(500)
@@ -163,7 +163,7 @@ describe("Policy: consolidation", () => {
     assert.strictEqual(spare.phases, "0 ready, 1 ready")
   })
 
-  it("keeps min, and leaves leased runners alone", () => {
+  it("keeps min, and does not choose leased runners", () => {
     const atMin = warm(2, { min: 2, concurrency: 2, idleTimeToLive: 500 })
     atMin.submitAll("a", "b")
     atMin.wait(5000)
@@ -176,7 +176,7 @@ describe("Policy: consolidation", () => {
     assert.strictEqual(leased.phases, "0 ready, 1 retiring, 2 ready")
   })
 
-  it("asks a consolidated runner when its calls have ended, and puts it back to work on a no", () => {
+  it("asks the chosen runner when its calls have ended, and puts it back to work on a no", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500, asksIdle: true })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.wait(500), [])
@@ -190,7 +190,7 @@ describe("Policy: consolidation", () => {
     assert.deepStrictEqual(probe.answer(1, true), ["drain 1 consolidate"])
   })
 
-  it("asks a runner that said no again after another idleTimeToLive, not sooner", () => {
+  it("asks a runner that answered no again after another idleTimeToLive, not sooner", () => {
     const probe = warm(1, { idleTimeToLive: 500, asksIdle: true })
     assert.deepStrictEqual(probe.wait(500), ["ask 0"])
     probe.wait(200)
@@ -199,10 +199,10 @@ describe("Policy: consolidation", () => {
     assert.deepStrictEqual(probe.wait(1), ["ask 0"])
   })
 
-  it("counts a runner that is being asked already as one that goes", () => {
+  it("counts a runner that is being asked as one that ends", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500, asksIdle: true })
     probe.submit("a")
-    // idle and the end of the window come at one moment
+    // The idle time and the window end at the same moment.
     assert.deepStrictEqual(probe.wait(500), ["ask 1"])
     assert.strictEqual(probe.phases, "0 ready, 1 ready")
     assert.deepStrictEqual(probe.answer(1, true), ["drain 1 idle"])
@@ -210,20 +210,20 @@ describe("Policy: consolidation", () => {
 })
 
 describe("Policy: recycling", () => {
-  it("lets a runner go after its one call, whatever its outcome [C21] [C22]", () => {
+  it("ends a runner with maxCalls 1 after its call, whatever the outcome [C21] [C22]", () => {
     const probe = warm(1, { maxCalls: 1 })
     assert.deepStrictEqual(probe.submit("a"), ["a on 0"])
     assert.deepStrictEqual(probe.release("a"), ["drain 0 maxCalls"])
   })
 
-  it("leaves a runner of several uses for the next call [C23]", () => {
+  it("leaves a runner of several uses to the next call [C23]", () => {
     const probe = warm(1, { maxCalls: 3 })
     probe.submit("a")
     assert.deepStrictEqual(probe.release("a"), [])
     assert.deepStrictEqual(probe.submit("b"), ["b on 0"])
   })
 
-  it("gives a leaving runner none of those that wait [C83]", () => {
+  it("gives a leaving runner none of the waiting calls [C83]", () => {
     const probe = warm(1, { max: 1, maxCalls: 1, concurrency: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "b", "c"), ["a on 0"])
     assert.deepStrictEqual(probe.release("a"), ["drain 0 maxCalls"])
@@ -233,12 +233,12 @@ describe("Policy: recycling", () => {
     assert.deepStrictEqual(probe.release("b"), ["drain 1 maxCalls"])
   })
 
-  it("replaces a min runner when its last call begins [C82]", () => {
+  it("replaces a min runner when its last call starts [C82]", () => {
     const probe = warm(1, { min: 1, maxCalls: 1 })
     assert.deepStrictEqual(probe.submit("a"), ["a on 0", "boot 1"])
   })
 
-  it("replaces a runner that is old, once its calls have ended", () => {
+  it("replaces an old runner once its calls have ended", () => {
     const probe = warm(1, { min: 1, maxLifetime: 10_000 })
     probe.wait(9999)
     probe.submit("a")
@@ -248,7 +248,7 @@ describe("Policy: recycling", () => {
     assert.deepStrictEqual(probe.release("a"), ["drain 0 maxLifetime"])
   })
 
-  it("lets an old runner without calls go at once", () => {
+  it("ends an old runner without calls at once", () => {
     const probe = warm(1, { maxLifetime: 10_000, idleTimeToLive: undefined })
     assert.deepStrictEqual(probe.wait(10_000), ["drain 0 maxLifetime"])
     assert.isUndefined(Policy.wakeAt(probe.pool))

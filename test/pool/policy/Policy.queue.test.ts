@@ -4,20 +4,20 @@ import * as Ticket from "../../../src/pool/policy/Ticket.ts"
 import { options, warm } from "./PolicyProbe.ts"
 
 describe("Policy: queue", () => {
-  it("gives waiters their turn first in first out [C38]", () => {
+  it("serves waiting calls first in, first out [C38]", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b", "c", "d")
     assert.deepStrictEqual(probe.releaseAll("a", "b", "c"), ["b on 0", "c on 0", "d on 0"])
   })
 
-  it("takes out a waiter that is interrupted, at the head, between and at the end [C39] [C57]", () => {
+  it("removes an interrupted call at the head, in between and at the end [C39] [C57]", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b", "c", "d", "e", "f")
     for (const name of ["b", "d", "f"]) assert.deepStrictEqual(probe.withdraw(name), [])
     assert.strictEqual(probe.snapshot.waiting, 2)
     const { next, prev, queue, state } = probe.ticket("d")
     assert.deepStrictEqual([next, prev, queue, state], [undefined, undefined, undefined, "idle"])
-    // the ends of the queue are where they should be
+    // Both ends of the queue are intact.
     probe.submitAll("g", "h")
     const served = probe.releaseAll("a", "c", "e", "g", "h")
     assert.deepStrictEqual(served, ["c on 0", "e on 0", "g on 0", "h on 0"])
@@ -31,10 +31,10 @@ describe("Policy: queue", () => {
     assert.deepStrictEqual(probe.submitAll("e", "f"), ["f QueueFull"])
   })
 
-  it("puts calls that come back before all others, in their old order, also beyond queueCapacity", () => {
+  it("puts returned calls before all others, in their old order, also beyond queueCapacity", () => {
     const probe = warm(2, { max: 3, concurrency: 2, queueCapacity: 2 })
     probe.submitAll("a", "b", "c", "d", "e", "f")
-    // a and c run on 1, b and d on 0; the third runner boots for e and f
+    // Calls a and c run on runner 1, b and d on 0. The third runner boots for e and f.
     probe.lost(1)
     probe.lost(0)
     for (const name of ["d", "a", "c", "b"]) assert.deepStrictEqual(probe.requeue(name), [])
@@ -50,20 +50,20 @@ describe("Policy: queue", () => {
     assert.deepStrictEqual(probe.requeue("a"), ["drain 0 draining", "a on 1"])
   })
 
-  it("costs the same to enter, leave and pass the queue, however long it is [C40]", () => {
+  it("has the same cost to enter, leave and pass at any length [C40]", () => {
     const [short, long] = [touchesAt(1000), touchesAt(100_000)]
     assert.deepStrictEqual(long, short)
     assert.isAtMost(Math.max(...Object.values(short)), 40)
   })
 
-  it("takes about the same time to pass the queue, however long it is [C40]", () => {
-    // the ratio of the best of several rounds, since other programs take turns on the machine too
+  it("takes about the same time to pass at any length [C40]", () => {
+    // The best ratio of several rounds, because other programs disturb some of them.
     const ratios = Array.from({ length: 5 }, () => passTimeAt(100_000) / passTimeAt(1000))
     assert.isBelow(Math.min(...ratios), 4)
   })
 })
 
-/** Reads and writes of tickets for one operation each on a queue of a length. */
+/** Counts reads and writes of tickets for one operation each on a queue of that length. */
 const touchesAt = (length: number): Record<string, number> => {
   let touches = 0
   const watched = (): Ticket.Ticket =>
@@ -89,7 +89,7 @@ const touchesAt = (length: number): Record<string, number> => {
   }
 }
 
-/** Milliseconds for 20 000 calls that enter at the end and leave at the head of a queue of a length. */
+/** Milliseconds for 20 000 calls that enter at the end and leave at the head of a queue of that length. */
 const passTimeAt = (length: number): number => {
   const pool = Policy.make({ ...options, max: 1, queueCapacity: Infinity }, 1)
   const tickets = Array.from({ length: length + 20_000 }, () => Ticket.make())

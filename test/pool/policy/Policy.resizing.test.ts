@@ -3,20 +3,20 @@ import * as Policy from "../../../src/pool/policy/Policy.ts"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
 describe("Policy: resize", () => {
-  it("boots up to a higher min, and serves those that wait under a higher max", () => {
+  it("boots up to a higher min, and runs waiting calls under a higher max", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b")
     assert.deepStrictEqual(probe.resize({ max: 3 }), ["boot 1"])
     assert.deepStrictEqual(probe.resize({ max: 3, min: 3 }), ["boot 2"])
   })
 
-  it("serves those that wait on new slots at once", () => {
+  it("runs waiting calls on new slots at once", () => {
     const probe = warm(1, { max: 1 })
     probe.submitAll("a", "b", "c")
     assert.deepStrictEqual(probe.resize({ concurrency: 2 }), ["b on 0"])
   })
 
-  it("gives boots up first, then empty runners, then those that end their calls", () => {
+  it("gives up boots first, then ends empty runners, then those whose calls end", () => {
     const probe = warm(3, { concurrency: 2, max: 4 })
     probe.submitAll("a", "b", "c", "d", "e", "f", "g")
     probe.releaseAll("a", "d", "b", "e")
@@ -27,14 +27,14 @@ describe("Policy: resize", () => {
     assert.strictEqual(probe.phases, "0 ready, 1 draining, 2 retiring")
   })
 
-  it("makes a runner go that has had its calls under a lower maxCalls", () => {
+  it("ends a runner that has had its calls under a lower maxCalls", () => {
     const probe = warm(1, { maxCalls: 5 })
     probe.submit("a")
     probe.release("a")
     assert.deepStrictEqual(probe.resize({ maxCalls: 1 }), ["drain 0 maxCalls"])
   })
 
-  it("calls no runner back that has had its calls under a lower maxCalls", () => {
+  it("does not take a consolidated runner back that has had its calls under a lower maxCalls", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500, max: 2 })
     probe.submitAll("a", "b")
     probe.wait(500)
@@ -46,7 +46,7 @@ describe("Policy: resize", () => {
     assert.deepStrictEqual(probe.ready(2), ["c on 2"])
   })
 
-  it("sets no timer for a runner that is lost already", () => {
+  it("sets no timer for a runner that is already lost", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500, max: 2 })
     probe.submitAll("a", "b")
     probe.wait(500)
@@ -66,7 +66,7 @@ describe("Policy: resize", () => {
 })
 
 describe("Policy: closing", () => {
-  it("rejects those that wait, lets calls end, and boots nothing [C59] [C61]", () => {
+  it("rejects waiting calls, lets running calls end, and boots nothing [C59] [C61]", () => {
     const probe = warm(2, { min: 2, max: 3 })
     probe.submitAll("a", "b", "c", "d")
     assert.deepStrictEqual(probe.close(), ["c PoolClosed", "d PoolClosed", "drain 2 close"])
@@ -80,7 +80,7 @@ describe("Policy: closing", () => {
     assert.deepStrictEqual(probe.close(), [])
   })
 
-  it("runs casts that wait on the slots that are there, and then tells the runner to go", () => {
+  it("runs waiting casts on the existing slots, and then ends the runner", () => {
     const probe = warm(1, { max: 1 })
     probe.submit("a")
     probe.submit("cast", { cast: true })
@@ -90,7 +90,7 @@ describe("Policy: closing", () => {
     assert.deepStrictEqual(probe.release("cast"), ["drain 0 close"])
   })
 
-  it("boots nothing for casts that wait", () => {
+  it("boots nothing for waiting casts", () => {
     const probe = warm(1, { max: 2 })
     probe.submit("a")
     assert.deepStrictEqual(probe.submit("cast", { cast: true }), ["boot 1"])
@@ -99,7 +99,7 @@ describe("Policy: closing", () => {
     assert.deepStrictEqual(probe.release("a"), ["cast on 0"])
   })
 
-  it("gives casts up when the last runner that could serve them goes", () => {
+  it("gives casts up when the last runner that could serve them ends", () => {
     const probe = warm(1, { max: 1 })
     probe.submit("a")
     probe.submit("cast", { cast: true })
@@ -108,7 +108,7 @@ describe("Policy: closing", () => {
     assert.deepStrictEqual(probe.requeue("a"), ["a PoolClosed"])
   })
 
-  it("tells idle runners to go at once, leased ones too, and rejects their calls", () => {
+  it("ends idle runners at once, leased ones too, and rejects their calls", () => {
     const probe = warm(2)
     probe.openLease("l")
     assert.deepStrictEqual(probe.close(), ["drain 0 close", "drain 1 close"])

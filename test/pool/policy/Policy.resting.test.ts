@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
 describe("Policy: a pool that rests", () => {
-  it("lets its min runners leave after minIdleTimeToLive without a call, and boots min again at the next call [C350]", () => {
+  it("ends its min runners after minIdleTimeToLive without a call, and boots min again at the next call [C350]", () => {
     const probe = warm(2, { min: 2, idleTimeToLive: 500, minIdleTimeToLive: 5_000 })
     probe.submit("a")
     assert.deepStrictEqual(probe.wait(10_000), [])
@@ -15,7 +15,7 @@ describe("Policy: a pool that rests", () => {
     assert.deepStrictEqual(probe.submit("b"), ["boot 2", "boot 3"])
   })
 
-  it("counts from its start where no call ever comes, and lets boots finish first", () => {
+  it("counts from its start if no call ever arrives, and lets boots finish first", () => {
     const probe = new PoolProbe({ min: 1, idleTimeToLive: 500, minIdleTimeToLive: 1_000 })
     assert.deepStrictEqual(probe.tick(), ["boot 0"])
     assert.deepStrictEqual(probe.wait(60_000), [])
@@ -32,7 +32,7 @@ describe("Policy: a pool that rests", () => {
     assert.deepStrictEqual(probe.wait(5_000), ["drain 0 idle"])
   })
 
-  it("lets all runners leave although idleTimeToLive has no end", () => {
+  it("ends all runners although idleTimeToLive is infinite", () => {
     const probe = warm(3, { min: 1, idleTimeToLive: undefined, minIdleTimeToLive: 5_000 })
     assert.deepStrictEqual(probe.wait(5_000), ["drain 0 idle", "drain 1 idle", "drain 2 idle"])
   })
@@ -54,7 +54,7 @@ describe("Policy: a pool that rests", () => {
     assert.strictEqual(probe.phases, "0 ready")
   })
 
-  it("goes on with its boots while they fail, until those who wait for min have been told", () => {
+  it("continues its boots while they fail, until those who wait for min have got the failure", () => {
     const probe = new PoolProbe({ min: 1, minIdleTimeToLive: 100, bootPatience: 5_000 })
     probe.tick()
     let boots = 0

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { PoolProbe, warm } from "./PolicyProbe.ts"
 
 describe("Policy: growing", () => {
-  it("boots min runners at its first tick, in one go [C1]", () => {
+  it("boots min runners at its first tick, all at once [C1]", () => {
     const probe = new PoolProbe({ min: 2 })
     assert.deepStrictEqual(probe.tick(), ["boot 0", "boot 1"])
     assert.deepStrictEqual(probe.ready(0, 1), [])
@@ -30,7 +30,7 @@ describe("Policy: growing", () => {
     assert.strictEqual(probe.snapshot.runners, 2)
   })
 
-  it("lets a fifth call wait for one of 2 x 2 slots and go unserved [C5]", () => {
+  it("leaves a fifth call waiting for one of 2 x 2 slots [C5]", () => {
     const probe = warm(2, { min: 1, max: 2, concurrency: 2 })
     probe.submitAll("a", "b", "c", "d")
     assert.deepStrictEqual(probe.submit("e"), [])
@@ -39,14 +39,14 @@ describe("Policy: growing", () => {
     assert.deepStrictEqual(probe.release("a"), [])
   })
 
-  it("gives a waiting call the slot that frees, without another runner [C6]", () => {
+  it("gives a waiting call the slot that becomes free, without another runner [C6]", () => {
     const probe = warm(2, { min: 1, max: 2, concurrency: 2 })
     probe.submitAll("a", "b", "c", "d", "e")
     assert.deepStrictEqual(probe.release("c"), ["e on 1"])
     assert.strictEqual(probe.snapshot.runners, 2)
   })
 
-  it("lets two first calls share the one booting runner [C7]", () => {
+  it("serves two first calls by one boot [C7]", () => {
     const probe = new PoolProbe({ max: 1, concurrency: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "b"), ["boot 0"])
     assert.deepStrictEqual(probe.ready(0), ["a on 0", "b on 0"])
@@ -60,12 +60,12 @@ describe("Policy: growing", () => {
     assert.deepStrictEqual(probe.release("b"), ["c on 1"])
   })
 
-  it("counts the calls a fresh runner can take: with maxCalls below concurrency no more than those", () => {
+  it("counts the calls that a new runner can take: with maxCalls below concurrency, no more than maxCalls", () => {
     const probe = new PoolProbe({ concurrency: 4, maxCalls: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "b", "c", "d", "e"), ["boot 0", "boot 1", "boot 2"])
   })
 
-  it("counts what still exists against max, and boots in its place once it is gone [C55]", () => {
+  it("counts runners that still exist against max, and boots a replacement once one is gone [C55]", () => {
     const probe = warm(1, { max: 1 })
     probe.submit("a")
     assert.deepStrictEqual(probe.send({ _tag: "RunnerDraining", runner: 0 }), ["drain 0 draining"])
@@ -75,7 +75,7 @@ describe("Policy: growing", () => {
     assert.deepStrictEqual(probe.gone(0), ["boot 1"])
   })
 
-  it("boots for a runner that leaves at once when below max [C60]", () => {
+  it("boots for a leaving runner at once if below max [C60]", () => {
     const probe = warm(1, { max: 2, min: 1 })
     probe.submit("a")
     const announced = probe.send({ _tag: "RunnerDraining", runner: 0 })
@@ -97,7 +97,7 @@ describe("Policy: growing", () => {
     assert.deepStrictEqual(probe.submit("c"), ["c on 2", "boot 4"])
   })
 
-  it("ignores news of runners and tickets it no longer knows", () => {
+  it("ignores events of runners and tickets that it no longer knows", () => {
     const probe = warm(1)
     probe.submit("a")
     probe.release("a")
@@ -112,7 +112,7 @@ describe("Policy: growing", () => {
 })
 
 describe("Policy: choosing a runner", () => {
-  it("spreads over the least busy runners, among equals the one used last", () => {
+  it("spreads over the least busy runners, and prefers the last used among equals", () => {
     const probe = warm(3, { concurrency: 2 })
     assert.deepStrictEqual(probe.submitAll("a", "b", "c"), ["a on 0", "b on 1", "c on 2"])
     probe.releaseAll("a", "c")
@@ -126,7 +126,7 @@ describe("Policy: choosing a runner", () => {
     assert.deepStrictEqual(probe.submitAll("d", "e"), ["d on 0", "e on 1"])
   })
 
-  it("packs beyond 32 slots a runner", () => {
+  it("packs with more than 32 slots per runner", () => {
     const probe = warm(2, { concurrency: 70, strategy: "pack" })
     for (let i = 0; i < 70; i++) assert.deepStrictEqual(probe.submit(`a${i}`), [`a${i} on 0`])
     assert.deepStrictEqual(probe.submit("b"), ["b on 1"])
@@ -134,7 +134,7 @@ describe("Policy: choosing a runner", () => {
     assert.deepStrictEqual(probe.submitAll("c", "d"), ["c on 0", "d on 1"])
   })
 
-  it("sends nothing to an unresponsive runner until it answers again", () => {
+  it("sends no calls to an unresponsive runner until it answers again", () => {
     const probe = warm(1, { max: 1, concurrency: 2 })
     probe.submit("a")
     probe.send({ _tag: "Unresponsive", runner: 0 })
@@ -143,13 +143,13 @@ describe("Policy: choosing a runner", () => {
     assert.deepStrictEqual(probe.send({ _tag: "Responsive", runner: 0 }), ["b on 0"])
   })
 
-  it("boots past an unresponsive runner", () => {
+  it("boots as if an unresponsive runner did not exist", () => {
     const probe = warm(1, { max: 2 })
     probe.send({ _tag: "Unresponsive", runner: 0 })
     assert.deepStrictEqual(probe.submit("a"), ["boot 1"])
   })
 
-  it("sends nothing to a stuck runner, and replaces it [C88]", () => {
+  it("sends no calls to a stuck runner, and replaces it [C88]", () => {
     const probe = warm(1, { max: 2, concurrency: 2 })
     probe.submitAll("stuck", "b")
     assert.deepStrictEqual(probe.submit("c"), ["boot 1"])

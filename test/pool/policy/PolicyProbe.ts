@@ -1,4 +1,4 @@
-/** A pool's policy on a bench: events in by name, commands out as short lines, time as a number. */
+/** Drives a pool's policy in a test: named events in, commands out as short lines, time as a number. */
 import * as Policy from "../../../src/pool/policy/Policy.ts"
 import * as Ticket from "../../../src/pool/policy/Ticket.ts"
 
@@ -15,7 +15,7 @@ export const options: Policy.Options = {
   minIdleTimeToLive: undefined,
   asksIdle: false,
   backoff: { base: 1000, cap: 30_000 },
-  // off, so that a runner may be lost at once: the tests of it turn it on
+  // Off by default, so that a runner may be lost at once. Tests of crash loops turn it on.
   crashLoopTime: 0,
   bootPatience: 60_000
 }
@@ -25,9 +25,9 @@ type Timed<E> = E extends { readonly now: number } ? Omit<E, "now"> : never
 export class PoolProbe {
   now = 0
   readonly pool: Policy.PolicyState
-  /** The cause of every BootFailed given. */
+  /** The cause of every BootFailed command. */
   readonly causes: Array<unknown> = []
-  /** The cause and the attempts of every Hopeless. */
+  /** The cause and the attempts of every Hopeless command. */
   readonly hopeless: Array<readonly [unknown, number]> = []
   private readonly tickets = new Map<string, Ticket.Ticket>()
 
@@ -39,7 +39,7 @@ export class PoolProbe {
     return Policy.snapshot(this.pool)
   }
 
-  /** Runners by what the policy thinks of them: "0 ready, 1 booting". */
+  /** Runners and their phases in the policy, as in "0 ready, 1 booting". */
   get phases(): string {
     return Policy.runners(this.pool)
       .map((_) => `${_.runner} ${_.phase}`)
@@ -73,7 +73,7 @@ export class PoolProbe {
   releaseAll = (...names: ReadonlyArray<string>) => names.flatMap((name) => this.release(name))
   withdraw = (name: string) => this.send({ _tag: "Withdraw", ticket: this.ticket(name) })
   requeue = (name: string, keepsTurn = true) => this.send({ _tag: "Requeue", ticket: this.ticket(name), keepsTurn })
-  /** Queues a call again that may have ended its runners. */
+  /** Requeues a call that may have ended its runners. */
   suspect(name: string): Array<string> {
     Object.assign(this.ticket(name), { isSuspect: true })
     return this.requeue(name, false)
@@ -99,7 +99,7 @@ export class PoolProbe {
   closeLease = (lease: number) => this.send({ _tag: "LeaseClose", lease })
   answer = (runner: number, idle: boolean) => this.send({ _tag: "IdleAnswer", runner, idle })
 
-  /** Lets time pass, with a tick whenever the policy wants one. */
+  /** Lets time pass, with a tick whenever the policy asks for one. */
   wait(millis: number): Array<string> {
     const end = this.now + millis
     const lines: Array<string> = []

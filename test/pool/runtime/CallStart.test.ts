@@ -1,4 +1,4 @@
-/** How calls enter a pool and how their callers leave it, in memory under `TestClock`. */
+/** Tests of how calls enter a pool and how their callers leave, in memory under `TestClock`. */
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema, Scope, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
@@ -11,7 +11,7 @@ const placed = Flame.service("start/placed", { group: One }, () => One.toLayer({
 
 const one = Flame.fn("start/one", { success: Schema.Int }, () => Effect.succeed(1))
 
-/** An item, and then nothing for ever; the finalizers take two seconds. */
+/** Emits an item, and then waits for ever. Its finalizers take two seconds. */
 const slowly = Flame.fn("start/slowly", { success: Schema.Int, stream: true }, () =>
   Stream.concat(
     Stream.make(1),
@@ -23,7 +23,7 @@ const layer = FlameLayer.test([one, slowly, placed], { max: 2, cancelGrace: "5 s
 
 const status = Effect.flatMap(Pool, (pool) => pool.status)
 
-it.effect("calls of a context that has placed a service have spans like calls before it [C123]", () => {
+it.effect("calls in a context that has placed a service have spans as before [C123]", () => {
   const names: Array<string> = []
   const tracer = Tracer.make({
     span: (options) => {
@@ -42,7 +42,7 @@ it.effect("calls of a context that has placed a service have spans like calls be
 })
 
 it.effect(
-  "a stream over its budget fails with TimedOut at its end, and its finalizers run in the background [C121]",
+  "a stream over its timeout fails with TimedOut at once, and its finalizers run in the background [C121]",
   () =>
     Effect.gen(function* () {
       const taking = yield* Effect.forkChild(
@@ -70,13 +70,13 @@ it.effect("a pull that waits for items is interrupted when the Scope of its stre
     const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
     yield* TestClock.adjust("2 seconds")
     const exit = yield* Fiber.join(waiting)
-    // never the end of a whole stream
+    // The interruption is not the end of the whole stream.
     assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
     yield* Fiber.join(closing)
   }).pipe(Effect.provide(layer))
 )
 
-it.effect("a stream of which enough was taken counts as succeeded, an interrupted one as interrupted [C122]", () =>
+it.effect("a stream whose reader took enough counts as succeeded, an interrupted one as interrupted [C122]", () =>
   Effect.gen(function* () {
     const taken = yield* Effect.forkChild(Stream.runCollect(Stream.take(Flame.stream(slowly), 1)))
     yield* TestClock.adjust("2 seconds")

@@ -1,4 +1,4 @@
-/** Events of a pool whose reader falls behind, in memory under `TestClock`. */
+/** Tests of a pool's events whose reader falls behind, in memory under `TestClock`. */
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -6,7 +6,7 @@ import { Flame, FlameLayer, Pool } from "../../../src/index.ts"
 
 const one = Flame.fn("runtime/one", { success: Schema.Int }, () => Effect.succeed(1))
 
-it.effect("a reader of events that is behind gets the buffered events before the end [C132]", () =>
+it.effect("a slow reader of events gets the buffered events before the end [C132]", () =>
   Effect.gen(function* () {
     const pool = yield* Pool
     const seen: Array<string> = []
@@ -27,7 +27,7 @@ it.effect("a reader of events that is behind gets the buffered events before the
     yield* Fiber.join(reader)
     assert.strictEqual(seen[0], "BootStarted")
     assert.strictEqual(seen.at(-1), "RunnerGone")
-    // a reader that comes after the end finds the end
+    // A reader that starts after the end gets the end.
     assert.deepStrictEqual(yield* Stream.runCollect(pool.events), [])
   }).pipe(Effect.provide(FlameLayer.test([one])))
 )

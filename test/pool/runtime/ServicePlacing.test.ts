@@ -1,4 +1,4 @@
-/** Placed services as their owner's pool sees them, in memory under `TestClock`. */
+/** Tests of placed services as their owner's pool sees them, in memory under `TestClock`. */
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -39,14 +39,14 @@ const isTimedOut = (exit: Exit.Exit<unknown, unknown>) => {
   return error instanceof FlameError.FlameError && error.reason._tag === "TimedOut"
 }
 
-it.effect("a Scope that closes while a service inside is being built ends once its finalizers have run [C120]", () =>
+it.effect("a Scope that closes while it builds a placed service ends once the finalizers have run [C120]", () =>
   Effect.gen(function* () {
-    // what places services is loaded first
+    // Loads the modules for placed services first.
     yield* Effect.scoped(Flame.place(quick))
     const scope = yield* Scope.make()
     yield* Effect.provideService(Effect.forkScoped(Flame.place(slow)), Scope.Scope, scope)
     yield* TestClock.adjust("1 second")
-    // two waiters for one end: the finalizer of `place`, and the fiber that it runs in
+    // Two waiters for one end: the finalizer of `place`, and the fiber that runs it.
     const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
     yield* TestClock.adjust("1999 millis")
     assert.isUndefined(closing.pollUnsafe())
@@ -57,7 +57,7 @@ it.effect("a Scope that closes while a service inside is being built ends once i
 )
 
 it.effect(
-  "a place over its budget fails with TimedOut at its end, and its finalizers run in the background [C121]",
+  "a Flame.place over its timeout fails with TimedOut at once, and its finalizers run in the background [C121]",
   () =>
     Effect.gen(function* () {
       yield* Effect.scoped(Flame.place(quick))
@@ -73,7 +73,7 @@ it.effect(
     }).pipe(Effect.provide(layer))
 )
 
-it.effect("a service that ends with its owner's Scope counts as succeeded [C122]", () =>
+it.effect("a placed service that ends with its owner's Scope counts as succeeded [C122]", () =>
   Effect.gen(function* () {
     yield* Effect.scoped(Effect.flatMap(Flame.place(quick), (client) => client.one()))
     assert.deepStrictEqual(yield* totals, { calls: 1, succeeded: 1, failed: 0, interrupted: 0, busySlots: 0 })

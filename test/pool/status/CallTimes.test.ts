@@ -20,7 +20,7 @@ const told = () => {
 }
 
 describe("explain", () => {
-  it.effect("tells where the time of a cold call went", () =>
+  it.effect("reports where the time of a call that booted a runner went", () =>
     Effect.gen(function* () {
       const { explain, times } = told()
       yield* (yield* MemoryRunners).delayBoots("2 seconds")
@@ -51,7 +51,7 @@ describe("explain", () => {
     }).pipe(Effect.provide(FlameLayer.test([nap])))
   )
 
-  it.effect("tells of every call inside, what one waited for another's slot, and how each ended", () =>
+  it.effect("reports every call inside, how long one waited for another's slot, and how each ended", () =>
     Effect.gen(function* () {
       const { explain, times } = told()
       const calls = Effect.all(
@@ -77,7 +77,7 @@ describe("explain", () => {
     }).pipe(Effect.provide(FlameLayer.test([nap], { max: 1, min: 1, awaitMin: true })))
   )
 
-  it.effect("tells of a call that was never sent, and of the boot that it waited for", () =>
+  it.effect("reports a call that was never sent, and the boot that the call waited for", () =>
     Effect.gen(function* () {
       const { explain, times } = told()
       yield* (yield* MemoryRunners).delayBoots("1 minute")
@@ -92,7 +92,7 @@ describe("explain", () => {
     }).pipe(Effect.provide(FlameLayer.test([nap])))
   )
 
-  it.effect("tells nobody of calls outside, also where they were made from the same place before", () =>
+  it.effect("does not report calls outside, also if they were made by the same code before", () =>
     Effect.gen(function* () {
       const { explain, times } = told()
       const call = Flame.call(nap, { millis: 0 })
@@ -104,7 +104,7 @@ describe("explain", () => {
     }).pipe(Effect.provide(FlameLayer.test([nap])))
   )
 
-  it.effect("tells of casts too", () =>
+  it.effect("reports casts too", () =>
     Effect.gen(function* () {
       const { explain, times } = told()
       yield* explain(Flame.cast(nap, { millis: 100 }))
@@ -116,7 +116,7 @@ describe("explain", () => {
     }).pipe(Effect.provide(FlameLayer.test([nap])))
   )
 
-  it.effect("costs no call its answer where who is told fails", () =>
+  it.effect("does not affect the answer of a call if its callback fails", () =>
     Effect.gen(function* () {
       const failing = Flame.explain(Flame.call(nap, { millis: 0 }), () => {
         throw new Error("no")
@@ -131,7 +131,7 @@ describe("explain", () => {
 describe("the steps of a boot that a call waited for", () => {
   const runner = { startedAt: 1_000, readyAt: 1_900, phases: { ready: 900, started: 100, imported: 600 } }
 
-  it("are in order, each from the one before it to itself", () => {
+  it("are in order, each from the previous one to itself", () => {
     assert.deepStrictEqual(bootSteps(runner, 1_000, 1_900), [
       ["started", 100],
       ["imported", 500],
@@ -139,7 +139,7 @@ describe("the steps of a boot that a call waited for", () => {
     ])
   })
 
-  it("count from the call on, where the boot began before it", () => {
+  it("count from the call on, if the boot started before the call", () => {
     assert.deepStrictEqual(bootSteps(runner, 1_300, 1_950), [
       ["imported", 300],
       ["ready", 300]
