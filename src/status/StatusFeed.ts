@@ -14,6 +14,8 @@ export type Send = (chunk: Buffer) => void
 const bytesPerSecond = 5_000_000
 /** Events that wait for their turn. Beyond them the oldest are dropped. */
 const mostEvents = 200
+/** Events that a new viewer gets. */
+const pastEvents = 60
 /** Milliseconds that an event waits for others: a hundred boots make a thousand events. */
 const eventPause = 200
 
@@ -25,6 +27,8 @@ export class StatusFeed implements RecordListener {
   private readonly recorder: Recorder
   private readonly actions: boolean
   private events: Array<string> = []
+  /** The latest events, for viewers to come. */
+  private readonly past: Array<string> = []
   private flushing: NodeJS.Timeout | undefined
   private latest: { readonly chunk: Buffer; readonly at: number } | undefined
   /** Seconds without a status that are left, because the last one was large. */
@@ -49,6 +53,7 @@ export class StatusFeed implements RecordListener {
     this.viewers.add(viewer)
     const isFresh = this.latest !== undefined && performance.now() - this.latest.at < 1_000
     viewer(isFresh ? this.latest!.chunk : this.draw())
+    if (this.past.length > 0) viewer(Buffer.from(this.past.join("")))
     return () => {
       this.viewers.delete(viewer)
       if (this.viewers.size === 0) this.latest = undefined
@@ -70,8 +75,11 @@ export class StatusFeed implements RecordListener {
   }
 
   event(event: StatusEvent): void {
+    const text = encode("event", event)
+    this.past.push(text)
+    if (this.past.length > pastEvents) this.past.shift()
     if (this.viewers.size === 0) return
-    this.events.push(encode("event", event))
+    this.events.push(text)
     if (this.events.length > mostEvents) this.events.shift()
     this.flushing ??= setTimeout(() => this.flush(), eventPause).unref()
   }

@@ -1,7 +1,6 @@
 /** The events of a pool as a line for people. */
 import { printableLine } from "../../error/PeerText.ts"
 import type { PoolEvent } from "../../pool/status/PoolEvent.ts"
-import { limits } from "./StatusDocument.ts"
 
 /** An event, as `GET /events` sends it. */
 export interface StatusEvent {
@@ -11,6 +10,9 @@ export interface StatusEvent {
   readonly runner?: string
   readonly text: string
 }
+
+/** Characters of a line. The list of failures has the whole message. */
+const longest = 300
 
 const seconds = (millis: number): string => `${(millis / 1_000).toFixed(1)} s`
 
@@ -56,5 +58,5 @@ export const statusEvent = (event: PoolEvent, at: number): StatusEvent => ({
   pool: event.pool,
   tag: event._tag,
   ...("runner" in event ? { runner: event.runner } : {}),
-  text: printableLine(textOf(event), limits.message)
+  text: printableLine(textOf(event), longest)
 })

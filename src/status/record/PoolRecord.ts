@@ -117,7 +117,7 @@ export class PoolRecord implements PoolWatch {
       {
         kind: call.cast ? "cast" : "call",
         tag: flame?._tag ?? tagOf(error),
-        message: () => flame?.message ?? describeError(error),
+        message: () => flame?.message ?? (error instanceof Error ? error.message : describeError(error)),
         function: call.fn.name,
         runner: call.ranOn < 0 ? undefined : this.pool.engine.runners.get(call.ranOn)?.id
       },
