@@ -59,8 +59,10 @@ export const watch = (pool: State.PolicyState): void => {
 export const windowDue = (pool: State.PolicyState): void => {
   const { table, window } = pool
   const slots = window.peak + State.spareFor(pool, window.peak)
-  const enough = Math.max(State.minOf(pool), Math.ceil(slots / table.width))
-  const surplus = table.ready - table.mute - enough
+  // A runner on which a suspect runs alone serves that call and offers nothing: the slots of others must suffice.
+  const needed = Math.ceil(Math.max(0, slots - table.alone) / table.width)
+  const responsive = table.ready - table.mute
+  const surplus = Math.min(responsive - State.minOf(pool), responsive - table.alone - needed)
   if (pool.closed || surplus <= 0) return
   const chosen = table.freeSlots.emptiest(surplus, (_) => _.leases === 0 && _.keptAt <= window.start)
   for (const runner of chosen) {

@@ -139,6 +139,19 @@ describe("Policy: consolidation", () => {
     assert.deepStrictEqual(probe.release("a"), ["drain 0 consolidate"])
   })
 
+  it("keeps spare slots beside suspects, whose runners offer none", () => {
+    const probe = warm(2, { concurrency: 5, spare: 2, idleTimeToLive: 500 })
+    probe.submitAll("a", "b")
+    for (const runner of [0, 1]) probe.lost(runner)
+    for (const runner of [0, 1]) probe.gone(runner)
+    probe.suspect("a")
+    probe.suspect("b")
+    assert.deepStrictEqual(probe.ready(2, 3, 4), ["a on 2", "b on 3"])
+    assert.deepStrictEqual(probe.wait(2000), [])
+    assert.strictEqual(probe.phases, "2 ready, 3 ready, 4 ready")
+    assert.deepStrictEqual(probe.submitAll("c", "d"), ["c on 4", "d on 4"])
+  })
+
   it("takes the choice back rather than boot another runner", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500 })
     probe.submitAll("a", "b")
