@@ -15,7 +15,15 @@ import { BootFailed } from "../../../src/error/FlameError.ts"
 import { bootOf, boots, causeOf, spawnRunner } from "../../fixtures/conformance-process/boots.ts"
 import { children, exists } from "../../fixtures/conformance-process/census.ts"
 import { add } from "../../fixtures/conformance-process/functions.ts"
-import { fixture, inPool, leavesNothing, onPool, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
+import {
+  fixture,
+  inPool,
+  lateness,
+  leavesNothing,
+  onPool,
+  reasonOf,
+  timed
+} from "../../fixtures/conformance-process/harness.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 
 describe("a boot", () => {
@@ -46,7 +54,7 @@ describe("a boot", () => {
         const program = Effect.sync(() => spawnSync(process.execPath, [boots(entry).pathname]))
         const [, alone] = yield* timed(program)
         const [cause, took] = yield* timed(causeOf(scene))
-        assert.isBelow(took, alone + 1000)
+        assert.isBelow(took, alone + lateness)
         assert.instanceOf(cause, ProcessExited)
         assert.strictEqual(cause.code, code)
         assert.match(cause.stderr, stderr)
@@ -137,7 +145,7 @@ describe("a boot", () => {
         // The test never reads and never answers.
         const [{ code, said }, took] = yield* timed(exit)
         assert.strictEqual(code, 1)
-        assert.isBelow(took, 1500 + 1000)
+        assert.isBelow(took, 1500 + lateness)
         assert.isFalse(child.killed)
         assert.match(said, /its parent did not answer/)
       })
@@ -150,7 +158,7 @@ describe("a boot", () => {
         const { exit } = yield* spawnRunner(boots("slow-services"), 1000)
         const [{ signal }, took] = yield* timed(exit)
         assert.strictEqual(signal, "SIGTERM")
-        assert.isBelow(took, 1000 + 1000)
+        assert.isBelow(took, 1000 + lateness)
       })
     )
   )

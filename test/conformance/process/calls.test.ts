@@ -8,7 +8,7 @@ import { InvalidPayload, QueueFull, RemoteDefect, TimedOut } from "../../../src/
 import * as FlameLayer from "../../../src/FlameLayer.ts"
 import { census, isAlive } from "../../fixtures/conformance-process/census.ts"
 import * as fns from "../../fixtures/conformance-process/functions.ts"
-import { fixture, onPool, pids, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
+import { fixture, lateness, onPool, pids, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 
 const { add, misfit, place, play, TooLong } = fns
 
@@ -188,9 +188,6 @@ describe("a call on a child process", () => {
     })
   )
 
-  /** Milliseconds by which a timer may be late on a busy machine. */
-  const noise = 500
-
   it.live("[C85] that runs over its timeout ends at its timeout", () =>
     onPool({ min: 1, awaitMin: true }, ({ stage }) =>
       Effect.gen(function* () {
@@ -199,7 +196,7 @@ describe("a call on a child process", () => {
         assert.instanceOf(reason, TimedOut)
         assert.deepInclude(reason, { phase: "running", after: 200, function: "play" })
         assert.isAtLeast(took, 199)
-        assert.isBelow(took, 200 + noise)
+        assert.isBelow(took, 200 + lateness)
       })
     )
   )
@@ -214,7 +211,7 @@ describe("a call on a child process", () => {
         assert.strictEqual(reason.after, 1200)
         assert.include(["booting", "running"], reason.phase)
         assert.isAtLeast(took, 1199)
-        assert.isBelow(took, 1200 + noise)
+        assert.isBelow(took, 1200 + lateness)
       })
     )
   )
@@ -225,7 +222,7 @@ describe("a call on a child process", () => {
         const [reason, took] = yield* timed(reasonOf(Flame.call(add, { a: 1, b: 1 }, { timeout: "200 millis" })))
         assert.deepInclude(reason, { _tag: "TimedOut", phase: "booting", after: 200 })
         assert.isAtLeast(took, 199)
-        assert.isBelow(took, 200 + noise)
+        assert.isBelow(took, 200 + lateness)
       })
     ).pipe(
       Effect.andThen(
@@ -235,7 +232,7 @@ describe("a call on a child process", () => {
             yield* stage.said("a", "started")
             const [reason, took] = yield* timed(reasonOf(Flame.call(add, { a: 1, b: 1 }, { timeout: "200 millis" })))
             assert.deepInclude(reason, { _tag: "TimedOut", phase: "queued", after: 200 })
-            assert.isBelow(took, 200 + noise)
+            assert.isBelow(took, 200 + lateness)
             yield* stage.tell("a", "return")
             yield* Fiber.join(call)
           })

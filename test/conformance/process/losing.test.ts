@@ -6,7 +6,7 @@ import { RunnerLost } from "../../../src/error/FlameError.ts"
 import { Exited, Killed, OutOfMemory } from "../../../src/error/RunnerExit.ts"
 import { exists, isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, place, play, replay } from "../../fixtures/conformance-process/functions.ts"
-import { begin, onPool, pids, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
+import { begin, lateness, onPool, pids, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 
 const killed = new Killed({ signal: "SIGKILL" })
 
@@ -29,7 +29,7 @@ describe("a runner that ends", () => {
             gone: true
           })
         )
-        assert.isBelow(took, 1000)
+        assert.isBelow(took, lateness)
         assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
         assert.strictEqual((yield* scene.pool.status).totals.runnersLost, 1)
       })
@@ -63,7 +63,7 @@ describe("a runner that ends", () => {
         assert.notStrictEqual(second.pid, first.pid)
         const [reason, took] = yield* Fiber.join(fiber)
         assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 1200 })
-        assert.isBelow(took, 1200 + 500)
+        assert.isBelow(took, 1200 + lateness)
         yield* stage.said("a", "finalized")
       })
     )

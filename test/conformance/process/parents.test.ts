@@ -2,12 +2,10 @@ import { existsSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { isAlive } from "../../fixtures/conformance-process/census.ts"
-import { fixture, leavesNothing } from "../../fixtures/conformance-process/harness.ts"
+import { fixture, lateness, leavesNothing } from "../../fixtures/conformance-process/harness.ts"
 import { until } from "../../fixtures/conformance-process/patience.ts"
 import { start } from "../../fixtures/conformance-process/program.ts"
 
-/** Milliseconds by which a timer may be late on a busy machine. */
-const noise = 1500
 const cancelGrace = 300
 const options = { max: 2, cancelGrace, drainTimeout: "10 seconds" } as const
 
@@ -23,7 +21,7 @@ describe("a parent that is killed", () => {
           yield* program.stage.said("a", "finalized")
           yield* program.stage.said("b", "finalized")
           const took = yield* program.gone
-          assert.isBelow(took, cancelGrace + noise)
+          assert.isBelow(took, cancelGrace + lateness)
           assert.isFalse(runners.some(({ pid }) => isAlive(pid)))
           assert.deepStrictEqual(yield* program.ended, { code: null, signal: "SIGKILL" })
           assert.isFalse(existsSync(program.finalized))
@@ -41,7 +39,7 @@ describe("a parent that is killed", () => {
         yield* program.kill("SIGKILL")
         const took = yield* program.gone
         // The reaper kills half a second after `cancelGrace`, by which a healthy runner has ended.
-        assert.isBelow(took, cancelGrace + 500 + noise)
+        assert.isBelow(took, cancelGrace + 500 + lateness)
         assert.isFalse(isAlive(pid))
       })
     )
@@ -72,7 +70,7 @@ describe("a parent that is killed", () => {
         yield* program.stage.said("a", "started")
         yield* program.kill("SIGKILL")
         yield* program.stage.said("a", "interrupted")
-        assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
+        assert.isBelow(yield* program.gone, cancelGrace + 500 + lateness)
       })
     )
   )
@@ -84,7 +82,7 @@ describe("a parent that is killed", () => {
         // The program itself, two runners, and the reaper.
         yield* until(() => program.running.length === 4, "two runners boot")
         yield* program.kill("SIGKILL")
-        assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
+        assert.isBelow(yield* program.gone, cancelGrace + 500 + lateness)
       })
     )
   )
@@ -98,7 +96,7 @@ describe("a parent that exits without closing its pool", () => {
         yield* program.stage.said("a", "started")
         yield* program.kill("SIGUSR2")
         yield* program.stage.said("a", "finalized")
-        assert.isBelow(yield* program.gone, cancelGrace + 500 + noise)
+        assert.isBelow(yield* program.gone, cancelGrace + 500 + lateness)
         assert.deepStrictEqual(yield* program.ended, { code: 3, signal: null })
       })
     )
@@ -190,7 +188,7 @@ describe("a program under Flame.runMain", () => {
         yield* program.killGroup(signal)
         yield* program.stage.said("a", "finalized")
         const { code } = yield* program.ended
-        assert.isBelow(performance.now() - at, cancelGrace + noise)
+        assert.isBelow(performance.now() - at, cancelGrace + lateness)
         assert.strictEqual(code, codes[signal])
         assert.deepStrictEqual(program.running, [])
         assert.isTrue(existsSync(program.finalized))

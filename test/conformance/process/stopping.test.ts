@@ -6,10 +6,7 @@ import type { RunnerLost } from "../../../src/error/FlameError.ts"
 import { Exited, Killed } from "../../../src/error/RunnerExit.ts"
 import { children, isAlive } from "../../fixtures/conformance-process/census.ts"
 import { add, place, play } from "../../fixtures/conformance-process/functions.ts"
-import { begin, onPool, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
-
-/** Milliseconds by which a timer may be late on a busy machine. */
-const noise = 500
+import { begin, lateness, onPool, reasonOf, timed } from "../../fixtures/conformance-process/harness.ts"
 
 describe("a call on a child process that is stopped", () => {
   it.live(
@@ -21,10 +18,10 @@ describe("a call on a child process that is stopped", () => {
           const { pid } = yield* stage.said("a", "started")
           const at = performance.now()
           assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
-          assert.isBelow(took, 300 + noise)
+          assert.isBelow(took, 300 + lateness)
           yield* stage.said("a", "finalized")
           const gone = yield* events.nth("RunnerGone")
-          assert.isBelow(events.at(gone) - at, 1000 + noise)
+          assert.isBelow(events.at(gone) - at, 1000 + lateness)
           assert.strictEqual(gone.why, "maxCalls")
           assert.isFalse(isAlive(pid))
         })
@@ -37,7 +34,7 @@ describe("a call on a child process that is stopped", () => {
         const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
         const { pid } = yield* stage.said("a", "started")
         assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
-        assert.isBelow(took, 300 + noise)
+        assert.isBelow(took, 300 + lateness)
         yield* stage.said("a", "finalized")
         assert.strictEqual((yield* Flame.call(place)).pid, pid)
         assert.deepStrictEqual(events.of("RunnerDraining"), [])
@@ -100,7 +97,7 @@ describe("a call on a child process that is stopped", () => {
         yield* scene.stage.said("a", "blocking")
         const [, took] = yield* timed(Fiber.interrupt(stuck.fiber))
         assert.isAtLeast(took, 299)
-        assert.isBelow(took, 300 + noise)
+        assert.isBelow(took, 300 + lateness)
         const { exit, gone } = (yield* reasonOf(Fiber.join(neighbour.fiber))) as RunnerLost
         assert.deepStrictEqual(exit, new Killed({ signal: "SIGKILL", by: "stuck call play" }))
         assert.isTrue(gone)
@@ -125,7 +122,7 @@ describe("a call on a child process that is stopped", () => {
           assert.strictEqual(neighbour.pid, stuck.pid)
           const [, took] = yield* timed(Fiber.interrupt(stuck.fiber))
           assert.isAtLeast(took, 299)
-          assert.isBelow(took, 300 + noise)
+          assert.isBelow(took, 300 + lateness)
           yield* scene.events.nth("RunnerStuck")
           // The runner gets no new calls.
           const elsewhere = yield* begin(scene, "c")
@@ -230,7 +227,7 @@ describe("a pool of child processes that closes", () => {
         yield* scene.stage.said("a", "blocking")
         const [, took] = yield* timed(scene.close)
         // The time that the pool allows for a goodbye comes on top of both.
-        assert.isBelow(took, 400 + 1000 + noise)
+        assert.isBelow(took, 400 + 1000 + lateness)
         assert.deepInclude(yield* reasonOf(Fiber.join(fiber)), { _tag: "RunnerLost" })
         assert.deepStrictEqual(children(), [])
       })
@@ -243,7 +240,7 @@ describe("a pool of child processes that closes", () => {
         const { pid } = yield* Flame.call(place)
         process.kill(pid, "SIGSTOP")
         const [, took] = yield* timed(scene.close)
-        assert.isBelow(took, 200 + 1000 + 200 + noise)
+        assert.isBelow(took, 200 + 1000 + 200 + lateness)
         assert.deepStrictEqual(children(), [])
       })
     )
