@@ -1,6 +1,6 @@
 /**
- * An API server that fails, answers late or not at all, by a proxy between it and the parent: C91; and how often it is
- * asked.
+ * Tests an API server that fails, answers late or does not answer (C91), by a proxy between the API server and the
+ * parent. Also counts the requests of a parent.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,7 @@ const outages: ReadonlyArray<readonly [string, ApiProxy.Fault]> = [
 
 describe("an API server", () => {
   for (const [what, fault] of outages) {
-    it.live(`[C91] that ${what} for 10 s: a boot begun then succeeds afterwards, and none is doubled`, () =>
+    it.live(`[C91] that ${what} for 10 s: a boot started then succeeds afterwards, and no pod is duplicated`, () =>
       throughProxy(space, { max: 3 }, (scene) =>
         Effect.gen(function* () {
           const { events, proxy, runners, stage } = scene
@@ -34,7 +34,7 @@ describe("an API server", () => {
           const mend = proxy.inject(fault)
           const second = yield* Effect.forkScoped(Flame.call(play, { key: "b" }), { startImmediately: true })
           const third = yield* Effect.forkScoped(Flame.call(play, { key: "c" }), { startImmediately: true })
-          // the outage itself
+          // The outage itself.
           yield* Effect.sleep("10 seconds")
           assert.isAtLeast(created(proxy), 1)
           assert.isUndefined(second.pollUnsafe())
@@ -52,7 +52,7 @@ describe("an API server", () => {
     )
   }
 
-  it.live("[C91] that is not there when the app starts: its first calls wait for it", () =>
+  it.live("[C91] that is unreachable when the app starts delays the first calls until it is reachable", () =>
     throughProxy(space, { max: 1, min: 1 }, ({ proxy }) =>
       Effect.gen(function* () {
         const mend = proxy.inject({ kind: "reset" })
@@ -65,7 +65,7 @@ describe("an API server", () => {
     )
   )
 
-  it.live("[C91] that loses its answer to a creation has one pod for it", () =>
+  it.live("[C91] that loses its answer to a create has one pod for it", () =>
     throughProxy(space, {}, ({ events, proxy, runners }) =>
       Effect.gen(function* () {
         proxy.inject({ kind: "lose answer" }, isCreate, 1)
@@ -76,7 +76,7 @@ describe("an API server", () => {
     )
   )
 
-  it.live("is asked once to create and once to delete a runner, watched once, and has a Secret for all", () =>
+  it.live("gets one create and one delete for each runner, one watch, and one Secret for all", () =>
     throughProxy(space, { max: 3 }, (scene) =>
       Effect.gen(function* () {
         const calls = yield* Effect.forEach(["a", "b", "c"], (key) => begin(scene, key), { concurrency: 3 })
@@ -98,7 +98,7 @@ describe("an API server", () => {
     )
   )
 
-  it.live("that ends the watch every second is watched again, and nothing is missed", () =>
+  it.live("that ends the watch every second is watched again, and no event is missed", () =>
     throughProxy(space, { max: 2, maxCalls: 1 }, ({ events, proxy }) =>
       Effect.gen(function* () {
         const stop = proxy.cutWatchesEvery(1_000, "reset")

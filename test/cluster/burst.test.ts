@@ -1,4 +1,4 @@
-/** Many calls at once on a pool that has no runner yet, and what the API server is asked on their account. */
+/** Tests many calls at once on a pool without runners, and counts the requests to the API server. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Flame from "../../src/Flame.ts"
@@ -12,7 +12,7 @@ const space = Namespaces.ofFile("burst")
 
 describe("a burst of 500 calls on a cold pool", () => {
   it.live(
-    "has at most max runners, one pod for each boot, an answer for each call, and nothing is left after idleTimeToLive",
+    "runs on at most max runners with one pod for each boot, answers each call, and leaves nothing after idleTimeToLive",
     () =>
       throughProxy(space, { max: 20, idleTimeToLive: "2 seconds" }, ({ events, pool, proxy, runners }) =>
         Effect.gen(function* () {
@@ -24,7 +24,7 @@ describe("a burst of 500 calls on a cold pool", () => {
           const boots = events.of("BootStarted").length
           assert.isAtMost(boots, 20)
           yield* runners((pods) => pods.length === 0, "no runner is left")
-          // ready ones go when they are idle; those that still booted when the last call was done were given up
+          // Ready runners end when they are idle. Runners that still booted when the last call ended were given up.
           yield* events.until(
             () => (events.of("RunnerGone").length + events.of("BootGivenUp").length === boots ? true : undefined),
             "all are gone"
@@ -42,7 +42,7 @@ describe("a burst of 500 calls on a cold pool", () => {
       )
   )
 
-  it.live("of few calls has no more runners than calls", () =>
+  it.live("of few calls boots no more runners than there are calls", () =>
     throughProxy(space, { max: 20 }, ({ events, proxy }) =>
       Effect.gen(function* () {
         const texts = ["a", "b", "c"]

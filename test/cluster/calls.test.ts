@@ -1,6 +1,6 @@
 /**
- * Calls on pods, by a parent outside of the cluster: C2, C15, C17, C21, C59, C60, C89, and that a runner's secrets stay
- * secret.
+ * Tests calls on pods by a parent outside of the cluster: C2, C15, C17, C21, C59, C60, C89, and that functions cannot
+ * see their runner's secrets.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ import { within } from "./kit/Times.ts"
 const space = Namespaces.ofFile("calls")
 
 describe("calls on pods", () => {
-  it.live("[C2] give the function's value, from a pod that is named in status and events", () =>
+  it.live("[C2] return the function's value, from a pod that status and events name", () =>
     onHost(space, {}, ({ events, pool, runners }) =>
       Effect.gen(function* () {
         assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
@@ -35,7 +35,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("give large values, both ways of the wire busy with others", () =>
+  it.live("return large values while other calls run both ways", () =>
     onHost(space, { concurrency: 2 }, () =>
       Effect.gen(function* () {
         const size = 16 * 1024 * 1024
@@ -46,7 +46,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C17] give the function's typed error, and the runner serves on", () =>
+  it.live("[C17] fail with the function's typed error, and the runner serves on", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber, host } = yield* begin(scene, "a")
@@ -59,7 +59,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C15] whose runner is killed fail with RunnerLost, which says how it ended, and the pool lives on", () =>
+  it.live("[C15] whose runner is killed fail with RunnerLost and the cause, and the pool serves on", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber, host } = yield* begin(scene, "a")
@@ -68,7 +68,7 @@ describe("calls on pods", () => {
         assert.instanceOf(reason, RunnerLost)
         assert.deepInclude(reason, { mayHaveRun: true, gone: true })
         assert.deepInclude(reason.exit, { _tag: "Exited", code: 3 })
-        // a cause is worth waiting for only so long
+        // The pool waits for the cause at most this long.
         assert.isBelow(took, 5_000)
         const next = yield* begin(scene, "b")
         assert.notStrictEqual(next.host, host)
@@ -77,7 +77,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C15] whose runner is killed by SIGKILL from outside of its pod are told so by that name", () =>
+  it.live("[C15] whose runner gets SIGKILL from outside of its pod fail with that signal as the cause", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber, host } = yield* begin(scene, "a")
@@ -92,7 +92,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C89] whose runner runs out of memory are told so within 2 s, with the limit", () =>
+  it.live("[C89] whose runner runs out of memory fail within 2 s, with the memory limit", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber } = yield* begin(scene, "a")
@@ -108,7 +108,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("whose pod somebody deletes may end, on a runner that gets no others", () =>
+  it.live("whose pod is deleted may finish, on a runner that gets no others", () =>
     onHost(space, { max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const first = yield* begin(scene, "a")
@@ -122,7 +122,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("whose pod somebody deletes without grace fail with RunnerLost(Deleted)", () =>
+  it.live("whose pod is deleted without grace fail with RunnerLost(Deleted)", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber, host } = yield* begin(scene, "a")
@@ -135,7 +135,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("whose pod is evicted may end within its grace, and the eviction is told", () =>
+  it.live("whose pod is evicted may finish within its grace, and the eviction is reported", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { end, host } = yield* begin(scene, "a")
@@ -149,7 +149,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C21] leave nothing with maxCalls 1: after one call the runner is gone", () =>
+  it.live("[C21] with maxCalls 1 leave nothing: after one call the runner is gone", () =>
     onHost(space, { maxCalls: 1 }, (scene) =>
       Effect.gen(function* () {
         const first = yield* begin(scene, "a")
@@ -163,7 +163,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C59] in flight may end when the pool is closed, then everything is gone", () =>
+  it.live("[C59] in flight may finish when the pool is closed, and nothing is left", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber } = yield* begin(scene, "a")
@@ -178,7 +178,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("[C60] on a runner that gets SIGTERM may end; it gets no new ones, and exits with 0", () =>
+  it.live("[C60] on a runner that gets SIGTERM may finish; the runner gets no new calls, and exits with 0", () =>
     onHost(space, { max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const first = yield* begin(scene, "a")
@@ -194,7 +194,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("never see the key of their runner, nor a role", () =>
+  it.live("cannot see the key of their runner, nor its role", () =>
     onHost(space, {}, ({ runners, log, events }) =>
       Effect.gen(function* () {
         const { env } = yield* Flame.call(place)
@@ -211,7 +211,7 @@ describe("calls on pods", () => {
     )
   )
 
-  it.live("interrupted here are interrupted there, which is waited for", () =>
+  it.live("that are interrupted on the parent are interrupted on the runner, and the caller waits for that", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.forkScoped(Flame.call(play, { key: "a" }), { startImmediately: true })

@@ -20,7 +20,7 @@ const kubectlIn =
       env: { ...process.env, KUBECONFIG: kubeconfig }
     })
 
-/** A namespace with a service account that may do what a parent does, until the end of the scope. */
+/** A namespace with a service account that has a parent's rights, until the end of the scope. */
 const makeNamespace = (name: string) =>
   Effect.gen(function* () {
     const namespace = `client-${name}-${process.pid}`
@@ -41,7 +41,7 @@ const ByKubeconfig = Layer.unwrap(
   Effect.map(makeNamespace("config"), (namespace) => KubeClientLive.layer({ kubeconfig, namespace }))
 )
 
-/** As in a pod: the files that a kubelet would mount, and the variables that it would set. */
+/** A client as in a pod: with the files that a kubelet mounts, and the variables that it sets. */
 const ByServiceAccount = Layer.unwrap(
   Effect.gen(function* () {
     const namespace = yield* makeNamespace("account")
@@ -55,7 +55,7 @@ const ByServiceAccount = Layer.unwrap(
     const { KUBECONFIG } = process.env
     process.env.KUBERNETES_SERVICE_HOST = server.hostname
     process.env.KUBERNETES_SERVICE_PORT = server.port || "443"
-    // looked at once, when the layer is built
+    // Read once, when the layer is built.
     delete process.env.KUBECONFIG
     const live = yield* Layer.build(KubeClientLive.layer({ serviceAccount: directory }))
     if (KUBECONFIG !== undefined) process.env.KUBECONFIG = KUBECONFIG
@@ -88,7 +88,7 @@ const podNamed = (name: string, more: Partial<Pod["spec"]> = {}, script = "setIn
   }
 })
 
-/** Events of the test's pods from now on, until the one that is waited for. */
+/** Follows events of the test's pods from now on, until the awaited one. */
 const following = Effect.fnUntraced(function* (until: (event: WatchEvent<Pod>) => boolean) {
   const kube = yield* KubeClient
   const { metadata } = yield* kube.listPods("app=client-test", { exact: true })
@@ -96,7 +96,7 @@ const following = Effect.fnUntraced(function* (until: (event: WatchEvent<Pod>) =
   return yield* Effect.forkScoped(watch.pipe(Stream.takeUntil(until), Stream.runCollect))
 })
 
-/** Echoes what starts with an e; takes the rest in slowly and tells how much it was; closes at once after a c. */
+/** Echoes input that starts with e. Reads other input slowly and reports its size. Closes at once after a c. */
 const portScript = `
   require("node:net").createServer((socket) => {
     let size = 0
@@ -114,14 +114,14 @@ const portScript = `
 
 const untilListening = (name: string) =>
   Effect.flatMap(KubeClient, (kube) => kube.podLog(name, "main", 1)).pipe(
-    // refused with 400 until its container has been created
+    // The API server refuses with 400 until the container has been created.
     Effect.filterOrFail((text) => text.includes("listening")),
     Effect.retry({ times: 200, schedule: Schedule.spaced("50 millis") })
   )
 
 const suite = (name: string, way: typeof ByKubeconfig) =>
   layer(way, { timeout: 60_000, excludeTestServices: true })(name, (it) => {
-    it.effect("creates a pod, once by its name, watches it run and go, and reads its log", () =>
+    it.effect("creates a pod, only once by its name, watches it run and end, and reads its log", () =>
       Effect.gen(function* () {
         const kube = yield* KubeClient
         const events = yield* following((event) => event.type === "DELETED")
@@ -135,13 +135,13 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
         assert.deepInclude(other, { status: 409, reason: "AlreadyExists", name: "one", retryable: false })
 
         const logged = yield* kube.podLog("one", "main", 10).pipe(
-          // refused with 400 until its container has been created
+          // The API server refuses with 400 until the container has been created.
           Effect.filterOrFail((text) => text !== ""),
           Effect.retry({ times: 100, schedule: Schedule.spaced("100 millis") })
         )
         assert.strictEqual(logged, "hello\n")
 
-        // another one by the same name is not ours to delete
+        // A deletion with another uid must not delete the pod of the same name.
         yield* kube.deletePod("one", { uid: "11111111-2222-3333-4444-555555555555", gracePeriodSeconds: 0 })
         assert.strictEqual((yield* kube.getPod("one")).metadata.deletionTimestamp, undefined)
         yield* kube.deletePod("one", { uid: created.metadata.uid!, gracePeriodSeconds: 1 })
@@ -157,7 +157,7 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
       })
     )
 
-    it.effect("keeps Secrets, tries a pod dry, reads what the cluster tells and what is allowed", () =>
+    it.effect("creates Secrets, dry-runs a pod, reads events, and reads its own rights", () =>
       Effect.gen(function* () {
         const kube = yield* KubeClient
         const secret = { metadata: { name: "keys" }, stringData: { key: "value" } }
@@ -195,7 +195,7 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
       })
     )
 
-    it.effect("forwards a port: both ways, as fast as it is taken, to the end", () =>
+    it.effect("forwards a port in both directions, with backpressure, to the end", () =>
       Effect.gen(function* () {
         const kube = yield* KubeClient
         yield* kube.createPod(podNamed("ports", {}, portScript))
@@ -231,7 +231,7 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
         })
         const uploaded = performance.now()
 
-        // nobody reads what comes back: it must stop to come, and what goes there must stop to go
+        // Nothing reads the answers, so they must stop, and then what is sent must stop too.
         const echo = yield* kube.portForward("ports", 7000)
         echo.write("e")
         yield* Effect.promise(() => once(echo, "data"))

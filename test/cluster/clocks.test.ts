@@ -1,4 +1,4 @@
-/** Parents whose clock is not that of the API server: calls get the time that the grace of a pod gives them. C160. */
+/** Tests parents whose clock differs from the API server's: calls get the whole grace of their pod. C160. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ import * as ParentPod from "./kit/ParentPod.ts"
 
 const space = Namespaces.ofFile("clocks")
 
-/** A module that sets the clock of a process by so many seconds. */
+/** A module that shifts the clock of a process by that many seconds. */
 const skewed = (seconds: number): string => {
   const code = `
     const Real = Date, ahead = ${seconds * 1_000}
@@ -42,7 +42,8 @@ describe("a parent whose clock is", () => {
             const { host: runner } = yield* stage.said(name, "started")
             yield* remove(space.name, "pods", victim === "runner" ? runner : name)
             yield* control.events.nth(victim === "runner" ? "RunnerLeaving" : "PoolClosing")
-            // longer than the grace would last if the clocks were compared: nothing may happen, so there is nothing to wait for
+            // Longer than the grace would last if the clocks were compared. Nothing may happen, so there is no
+            // condition to wait for.
             yield* Effect.sleep("8 seconds")
             assert.isUndefined(call.pollUnsafe())
             yield* stage.tell(name, "return")

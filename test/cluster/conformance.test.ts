@@ -1,4 +1,4 @@
-/** Pods keep the contract of a backend: the suite that child processes and memory pass too. */
+/** Runs the suite for every backend, which child processes and memory pass too, on pods. */
 import { describe, it } from "@effect/vitest"
 import { backendConformance } from "../../src/testing/index.ts"
 import * as Namespaces from "./kit/Namespaces.ts"

@@ -1,4 +1,7 @@
-/** The line between a runner and its parent, by a proxy on the dial-back or by the runner's network: C64. */
+/**
+ * Tests failures of the connection between a runner and its parent (C64), by a proxy on the dial-back or in the
+ * runner's network.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,7 +21,7 @@ import type * as Scope from "effect/Scope"
 
 const space = Namespaces.ofFile("cuts")
 
-/** What 15 s of silence and the wait for a reason allow, in milliseconds. */
+/** The longest time until callers know, in milliseconds: 15 s of silence, and the wait for a reason. */
 const noticed = 15_000 + 3_000 + 1_000
 
 /** A pool whose runners dial through a proxy. */
@@ -39,22 +42,24 @@ const throughProxy = <A, E>(
   )
 
 describe("the connection of a runner", () => {
-  it.live("[C64] is reset: its callers get RunnerLost at once, the runner interrupts its calls and exits", () =>
-    throughProxy({}, (scene) =>
-      Effect.gen(function* () {
-        const { fiber } = yield* begin(scene, "a")
-        scene.line.reset()
-        const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
-        assert.instanceOf(reason, RunnerLost)
-        assert.isTrue(reason.mayHaveRun)
-        assert.isBelow(took, 5_000)
-        yield* scene.stage.said("a", "finalized")
-        assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
-      })
-    )
+  it.live(
+    "[C64] that is reset fails its calls at once with RunnerLost; the runner interrupts its calls and exits",
+    () =>
+      throughProxy({}, (scene) =>
+        Effect.gen(function* () {
+          const { fiber } = yield* begin(scene, "a")
+          scene.line.reset()
+          const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
+          assert.instanceOf(reason, RunnerLost)
+          assert.isTrue(reason.mayHaveRun)
+          assert.isBelow(took, 5_000)
+          yield* scene.stage.said("a", "finalized")
+          assert.strictEqual(yield* Flame.call(add, { a: 1, b: 2 }), 3)
+        })
+      )
   )
 
-  it.live("[C64] carries nothing any more: callers get RunnerLost within 15 s, and the runner is gone by itself", () =>
+  it.live("[C64] that stalls fails its calls with RunnerLost within 15 s, and the runner ends by itself", () =>
     onHost(space, {}, (scene) =>
       Effect.gen(function* () {
         const { fiber, host } = yield* begin(scene, "a")
@@ -72,12 +77,12 @@ describe("the connection of a runner", () => {
   )
 
   const sides = [
-    ["whom nothing reaches", deafen],
-    ["from whom nothing comes", silence]
+    ["to its runner", deafen],
+    ["from its runner", silence]
   ] as const
 
   for (const [what, cut] of sides) {
-    it.live(`[C64] ${what} any more: callers get RunnerLost within 15 s, and the runner is gone by itself`, () =>
+    it.live(`[C64] that loses all packets ${what} fails its calls within 15 s, and the runner ends by itself`, () =>
       onHost(space, {}, (scene) =>
         Effect.gen(function* () {
           const { fiber, host } = yield* begin(scene, "a")
@@ -87,7 +92,7 @@ describe("the connection of a runner", () => {
           const [reason, took] = yield* timed(reasonOf(Fiber.join(fiber)))
           assert.instanceOf(reason, RunnerLost)
           assert.isTrue(reason.mayHaveRun)
-          // it is the silence that is noticed, not a connection that was closed
+          // The silence was noticed, not a closed connection.
           assert.isAbove(took, 10_000)
           assert.isBelow(took, noticed)
           yield* until(() => !processes(space.name).includes(before[0]!), "the runner has ended")
@@ -97,7 +102,7 @@ describe("the connection of a runner", () => {
     )
   }
 
-  it.live("[C64] is lost: an idempotent call runs again only when no two can overlap", () =>
+  it.live("[C64] that is lost has its idempotent call resent only when no two runs can overlap", () =>
     throughProxy({ max: 2 }, ({ line, stage }) =>
       Effect.gen(function* () {
         const fiber = yield* Effect.forkScoped(Flame.call(replay, { key: "a" }), { startImmediately: true })
@@ -106,7 +111,7 @@ describe("the connection of a runner", () => {
         const second = yield* stage.said("a", "started")
         assert.notStrictEqual(second.host, first.host)
         const order = stage.lines.filter(({ key }) => key === "a").map(({ what }) => what)
-        // the first has let go before the second begins
+        // The first run has ended before the second starts.
         assert.isBelow(order.indexOf("finalized"), order.lastIndexOf("started"))
         yield* stage.tell("a", "return")
         yield* Fiber.join(fiber)

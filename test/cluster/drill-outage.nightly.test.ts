@@ -1,4 +1,7 @@
-/** Ten minutes without the API server, which are longer than a boot may wait for a place: calls go on, and boots afterwards. */
+/**
+ * Tests ten minutes without the API server, longer than a boot may wait for a node: calls go on, and boots go on
+ * afterwards.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,8 +19,8 @@ const space = Namespaces.ofFile("long-outage")
 
 const minutes = 10
 
-describe("an API server that is away for ten minutes", () => {
-  it.live("leaves calls alone; who waits for a runner has it soon after, and nothing is doubled or left", () =>
+describe("an API server that is unreachable for ten minutes", () => {
+  it.live("does not affect calls; waiting callers get a runner soon afterwards, and no pod is duplicated or left", () =>
     throughProxy(space, { max: 1, concurrency: 2 }, (calls) =>
       Effect.gen(function* () {
         const { proxy } = calls
@@ -32,14 +35,15 @@ describe("an API server that is away for ten minutes", () => {
             const asked = proxy.requests.length
             const waiting = yield* start("in")
             yield* Effect.sleep(`${minutes} minutes`)
-            // five that try, each seldom more often than every 2.5 s: two parents that watch and list, one boot of a pod
+            // Five tasks retry, each seldom more often than every 2.5 s: two parents that watch and list, and one boot
+            // of a pod.
             const requests = proxy.requests.length - asked
             yield* Effect.log(`${requests} requests in ${minutes} minutes without an API server`)
             assert.isBelow(requests, minutes * 150)
             mend()
             const [, took] = yield* timed(stage.said("in", "started"))
             within("API server away for 10 min: who waits for a runner has it after its end", took, 45_000)
-            // one that has waited longer than it may is followed by another
+            // A boot that has waited longer than it may is followed by another boot.
             const causes = events.of("BootFailed").map(({ cause }) => cause._tag)
             assert.isAtMost(causes.length, 1)
             for (const cause of causes) assert.strictEqual(cause, "ApiUnavailable")

@@ -1,4 +1,7 @@
-/** A minute without the API server, by a proxy that refuses, answers nothing, or ends every watch: calls and boots go on. C167. */
+/**
+ * Tests a minute without the API server, by a proxy that refuses, does not answer, or ends every watch: calls and boots
+ * go on. C167.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -42,7 +45,7 @@ const outages: ReadonlyArray<readonly [string, (proxy: ApiProxy) => Effect.Effec
   ]
 ]
 
-/** Names of all runners' pods that there ever are, over the whole test. */
+/** The names of all runner pods that ever exist during the test. */
 const followed = Effect.gen(function* () {
   const names = new Set<string>()
   const note = (pods: ReadonlyArray<KubeObject>) => {
@@ -69,7 +72,7 @@ describe("an API server", () => {
                 const start = (key: string) => Effect.forkScoped(Flame.call(play, { key }), { startImmediately: true })
                 const fibers = [yield* start("before")]
                 yield* stage.said("before", "started")
-                // one whose pod is asked for as it begins, and one that begins in the midst of it
+                // One boot whose create is sent as the outage begins, and one boot that starts during the outage.
                 fibers.push(yield* start("at"))
                 yield* events.nth("BootStarted", 2)
                 const mend = yield* begins(proxy)
@@ -86,7 +89,7 @@ describe("an API server", () => {
                 for (const key of ["before", "at", "in"]) yield* stage.tell(key, "return")
                 for (const fiber of fibers) yield* Fiber.join(fiber)
                 assert.strictEqual(events.of("RunnerGone").length, 0)
-                // those of the other pool are there too
+                // The pods of the other pool are among them.
                 assert.isAtMost(names.size, 4)
               })
             )
@@ -95,7 +98,7 @@ describe("an API server", () => {
             assert.isAtLeast(proxy.requests.filter(isCreate).length, 4)
             yield* held.end
             assert.strictEqual(calls.events.of("RunnerGone").length, 0)
-            // A connection that is silent for less than the 75 s of a watch is no outage yet.
+            // A connection that is silent for less than the 75 s of a watch does not count as an outage.
             if (what === "refuses connections") {
               yield* calls.events.nth("OutageEnded")
               assert.strictEqual(calls.events.of("OutageBegan").length, 1)
@@ -114,7 +117,7 @@ describe("an API server", () => {
       throughProxy(space, { drainTimeout: "2 seconds" }, (scene) =>
         Effect.gen(function* () {
           const { fiber } = yield* begin(scene, "a")
-          // what nobody could be told of, and no owner takes along, whatever comes of the test
+          // Removes pods that the parent could not delete and that no owner removes, whatever the result of the test.
           yield* Effect.acquireRelease(begins(scene.proxy), (mend) =>
             Effect.gen(function* () {
               mend()
@@ -136,7 +139,7 @@ describe("an API server", () => {
   }
 
   it.live(
-    "that ends the watch every second for a minute: boots go on, each runner's end is told, none is doubled",
+    "that ends the watch every second for a minute: boots go on, each runner's end is reported, and no pod is duplicated",
     () =>
       throughProxy(space, { max: 2, maxCalls: 1 }, (scene) =>
         Effect.gen(function* () {
@@ -157,7 +160,7 @@ describe("an API server", () => {
           stop()
           assert.strictEqual(events.of("BootFailed").length, 0)
           assert.isAtMost(names.size, events.of("BootStarted").length)
-          // every end is known for what it was
+          // Every end is reported with its true cause.
           const reasons = events.of("RunnerGone").map(({ exit }) => exit.reason._tag)
           assert.notInclude(reasons, "Disconnected")
           yield* pods(space.name, runnerLabel, (pods) => pods.length === 0, "no runner is left")

@@ -1,4 +1,7 @@
-/** The failure drill, beside what is in failing.test.ts and calls.test.ts: what a boot lacks, and an account whose token changes. */
+/**
+ * Further failure drills beside failing.test.ts and calls.test.ts: boots that lack an object or a right, and a token
+ * that changes.
+ */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -21,20 +24,20 @@ const space = Namespaces.ofFile("drill")
 
 const call = Flame.call(add, { a: 1, b: 2 })
 
-/** Something of the namespace, until the Scope closes. */
+/** Creates an object in the namespace, until the Scope closes. */
 const having = (resource: string, name: string, rest: object) =>
   Effect.acquireRelease(create(space.name, resource, { metadata: { name }, ...rest }), () =>
     remove(space.name, resource, name)
   )
 
-/** What a call fails with whose runner cannot boot. */
+/** The cause with which a call fails whose runner cannot boot, and the time it took in milliseconds. */
 const bootFailure = Effect.map(timed(reasonOf(call)), ([reason, took]) => {
   assert.instanceOf(reason, BootFailed)
   return { cause: reason.cause, took }
 })
 
-describe("a boot that lacks something", () => {
-  it.live("such as a key in a Secret of the app says which, within 15 s", () =>
+describe("a boot that fails", () => {
+  it.live("for a missing key in a Secret of the app names the key within 15 s", () =>
     Effect.gen(function* () {
       yield* having("secrets", "settings", { stringData: { user: "me" } })
       const env = [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "settings", key: "password" } } }]
@@ -47,7 +50,7 @@ describe("a boot that lacks something", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("such as a volume says which, when the kubelet has waited for it for 10 s", () =>
+  it.live("for a missing volume names the volume when the kubelet has waited for it for 10 s", () =>
     Effect.suspend(() => {
       const volumeMounts = [{ name: "settings", mountPath: "/settings" }]
       const volumes = [{ name: "settings", configMap: { name: "not-there" } }]
@@ -61,7 +64,7 @@ describe("a boot that lacks something", () => {
           )
           assert.match(told.detail ?? "", /not-there/)
           within("missing volume, told in events", told.at, 15_000)
-          // the kubelet looks for it again and again, less and less often
+          // The kubelet looks for the volume again, with growing pauses.
           yield* having("configmaps", "not-there", { data: {} })
           assert.strictEqual(yield* Fiber.join(waiting), 3)
         })
@@ -69,7 +72,7 @@ describe("a boot that lacks something", () => {
     })
   )
 
-  it.live("such as a volume that never comes fails at bootTimeout, with the kubelet's words", () =>
+  it.live("for a volume that never appears does so at bootTimeout, with the kubelet's message", () =>
     Effect.suspend(() => {
       const volumeMounts = [{ name: "settings", mountPath: "/settings" }]
       const volumes = [{ name: "settings", configMap: { name: "never-there" } }]
@@ -86,7 +89,7 @@ describe("a boot that lacks something", () => {
     })
   )
 
-  it.live("such as the memory that a LimitRange grants is told at once, by its name", () =>
+  it.live("for more memory than a LimitRange allows names the LimitRange at once", () =>
     Effect.gen(function* () {
       yield* having("limitranges", "small", { spec: { limits: [{ type: "Container", max: { memory: "32Mi" } }] } })
       yield* onHost(space, {}, () =>
@@ -99,7 +102,7 @@ describe("a boot that lacks something", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("all rights names them with the Role to apply", () =>
+  it.live("for missing rights names the rights, with the Role to apply", () =>
     throughProxy(space, { account: "runner" }, ({ proxy }) =>
       Effect.gen(function* () {
         const { cause, took } = yield* bootFailure
@@ -112,7 +115,7 @@ describe("a boot that lacks something", () => {
   )
 })
 
-it.live("a LimitRange that adds to runners is told of once", () =>
+it.live("limits that a LimitRange adds to runners are reported once", () =>
   Effect.gen(function* () {
     const limits = [{ type: "Container", default: { cpu: "1" }, defaultRequest: { cpu: "20m" } }]
     yield* having("limitranges", "defaults", { spec: { limits } })
@@ -129,7 +132,7 @@ it.live("a LimitRange that adds to runners is told of once", () =>
   }).pipe(Effect.scoped)
 )
 
-it.live("a runner that waits for a place is given up when nobody needs it any more", () =>
+it.live("a boot that waits for a node is given up when no call needs its runner any more", () =>
   onHost(space, { nodeSelector: { "flame.test/none": "such" } }, ({ events, runners }) =>
     Effect.gen(function* () {
       const waiting = yield* Effect.forkScoped(call)
@@ -150,7 +153,7 @@ it.live("a runner that waits for a place is given up when nobody needs it any mo
   )
 )
 
-/** A token that is good for as long as a Secret is there. */
+/** A token that is valid for as long as a Secret exists. */
 const boundToken = (name: string) =>
   Effect.gen(function* () {
     const secret = yield* create(space.name, "secrets", { metadata: { name } })
@@ -164,13 +167,13 @@ const boundToken = (name: string) =>
     return status.token as string
   })
 
-/** Waits until the API server has forgotten that a token was good. */
+/** Waits until the API server rejects a token that was valid. */
 const refused = (token: string) => {
   const ask = statusFor(token, collection(space.name, "pods"))
   return Effect.repeat(Effect.delay(ask, 500), { until: (status) => status === 401 })
 }
 
-/** A kubeconfig whose token stands in a file. */
+/** A kubeconfig whose token is in a file. */
 const rotating = Effect.gen(function* () {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-token-"))),
@@ -187,7 +190,7 @@ const rotating = Effect.gen(function* () {
     "current-context": "x"
   }
   writeFileSync(kubeconfig, JSON.stringify(config))
-  // as the kubelet does it: never half a token
+  // Replaces the file atomically, as the kubelet does, so that no reader sees half a token.
   const put = (token: string) =>
     Effect.sync(() => {
       writeFileSync(`${tokenFile}.new`, token)
@@ -196,8 +199,8 @@ const rotating = Effect.gen(function* () {
   return { kubeconfig, put }
 })
 
-describe("a token", () => {
-  it.live("that is replaced before the old one ends goes unnoticed", () =>
+describe("a token of a parent", () => {
+  it.live("that is replaced before the old one expires causes no failure", () =>
     Effect.gen(function* () {
       const [old, next] = [yield* boundToken("old"), yield* boundToken("next")]
       yield* Effect.addFinalizer(() => remove(space.name, "secrets", "next"))
@@ -218,7 +221,7 @@ describe("a token", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("that ended before it is replaced holds boots until then, calls in flight go on", () =>
+  it.live("that expires before it is replaced delays boots until then, and calls in flight go on", () =>
     Effect.gen(function* () {
       const [old, next] = [yield* boundToken("old"), yield* boundToken("next")]
       yield* Effect.addFinalizer(() => remove(space.name, "secrets", "next"))

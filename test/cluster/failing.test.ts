@@ -1,5 +1,5 @@
 /**
- * Boots that fail, each by its name and within its time: C26, C52, C89, C90, and the failure drill of boots. Parents
+ * Tests boots that fail, each with its named cause within its time: C26, C52, C89, C90, and failure drills. Parents run
  * outside of the cluster.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -22,7 +22,7 @@ const space = Namespaces.ofFile("failing")
 
 const call = Flame.call(add, { a: 1, b: 2 })
 
-/** What a call fails with whose runner cannot boot, and after how long, in milliseconds. */
+/** The cause with which a call fails whose runner cannot boot, and the time until then in milliseconds. */
 const failure = (options: HostOptions) =>
   onHost(space, options, () =>
     Effect.map(timed(reasonOf(call)), ([reason, took]): readonly [BootFailure, number] => {
@@ -35,7 +35,7 @@ const hasNotStarted = ({ status }: KubeObject): boolean =>
   status?.containerStatuses?.[0]?.state?.terminated?.reason === "StartError"
 
 describe("a boot that fails", () => {
-  it.live("[C90] for want of its image names the image within 30 s", () =>
+  it.live("[C90] for a missing image names the image within 30 s", () =>
     Effect.gen(function* () {
       const image = "localhost/not-there:1"
       const [cause, took] = yield* failure({ image })
@@ -45,7 +45,7 @@ describe("a boot that fails", () => {
     })
   )
 
-  it.live("[C90] for a name that no image can have says so within seconds", () =>
+  it.live("[C90] for an invalid image name reports the name within seconds", () =>
     Effect.gen(function* () {
       const [cause, took] = yield* failure({ image: "localhost/UPPER:1" })
       assert.include(["ImagePull", "InvalidSpec"], cause._tag)
@@ -54,7 +54,7 @@ describe("a boot that fails", () => {
     })
   )
 
-  it.live("[C162] for an init container quotes the end of its output", () =>
+  it.live("[C162] for an init container that failed quotes the end of its output", () =>
     Effect.gen(function* () {
       const command = ["node", "-e", "console.log('no such database'); process.exit(3)"]
       const initContainers = [{ name: "migrate", image: "localhost/node:24", command }]
@@ -63,7 +63,7 @@ describe("a boot that fails", () => {
     })
   )
 
-  it.live("for a command that is not there says which, within 3 s, and as soon as the API server knows", () =>
+  it.live("for a missing command names the command within 3 s, and as soon as the API server knows", () =>
     onHost(space, { command: ["no-such-program", "runner.mjs"] }, ({ runners }) =>
       Effect.gen(function* () {
         const isKnown = runners((pods) => pods.some(hasNotStarted), "its container could not be started")
@@ -81,7 +81,7 @@ describe("a boot that fails", () => {
     )
   )
 
-  it.live("for a crash at import has its stderr, within 3 s", () =>
+  it.live("for a crash at import quotes stderr within 3 s", () =>
     Effect.gen(function* () {
       const [cause, took] = yield* failure({ env: { TEST_CRASH: "the settings are wrong" } })
       assert.include(["ProcessExited", "Crashed"], cause._tag)
@@ -90,21 +90,21 @@ describe("a boot that fails", () => {
     })
   )
 
-  it.live("for an exit without a word has its code", () =>
+  it.live("for an exit without output reports the exit code", () =>
     Effect.gen(function* () {
       const [cause] = yield* failure({ env: { TEST_EXIT: "7" } })
       assert.match(cause.message, /code 7/)
     })
   )
 
-  it.live("for a program that ends and is no runner says so", () =>
+  it.live("for a program that is no runner says so", () =>
     Effect.gen(function* () {
       const [cause] = yield* failure({ command: ["node", "-e", ""] })
       assert.strictEqual(cause._tag, "NotARunner")
     })
   )
 
-  it.live("for a Secret that has no such key says so within 15 s", () =>
+  it.live("for a missing key in a Secret names it within 15 s", () =>
     Effect.gen(function* () {
       const env = [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "not-there", key: "password" } } }]
       const [cause, took] = yield* failure({ manifest: { spec: { containers: [{ name: "runner", env }] } } })
@@ -113,7 +113,7 @@ describe("a boot that fails", () => {
     })
   )
 
-  it.live("for a Secret of its parent's that somebody deleted says which, and the next one has it again", () =>
+  it.live("for a deleted Secret of the library names it, and the next boot has the Secret again", () =>
     onHost(space, { max: 1, maxCalls: 1, secretEnv: { PASSWORD: Redacted.make("s3cret") } }, ({ events, runners }) =>
       Effect.gen(function* () {
         const password = Effect.map(Flame.call(place), ({ env }) => env["PASSWORD"])
@@ -132,7 +132,7 @@ describe("a boot that fails", () => {
     )
   )
 
-  it.live("[C89] for want of memory says so, and is tried again", () =>
+  it.live("[C89] for a lack of memory is reported as OutOfMemory, and retried", () =>
     onHost(space, { env: { TEST_HOARD: "1" } }, ({ events }) =>
       Effect.gen(function* () {
         const waiting = yield* Effect.forkScoped(
@@ -145,7 +145,7 @@ describe("a boot that fails", () => {
     )
   )
 
-  it.live("[C26] for want of rights names verb and resource, with the Role to apply", () =>
+  it.live("[C26] for a lack of rights names verb and resource, with the Role to apply", () =>
     Effect.gen(function* () {
       const [cause, took] = yield* failure({ rights: "pods" })
       assert.deepInclude(cause, { _tag: "Forbidden", verb: "create", resource: "secrets" })
@@ -161,7 +161,7 @@ describe("a boot that fails", () => {
     })
   )
 
-  it.live("[C52] by taking longer than bootTimeout is told, and nothing of it is left", () =>
+  it.live("[C52] over bootTimeout is reported, and leaves nothing", () =>
     onHost(space, { bootTimeout: "3 seconds", env: { TEST_HOLD: "60000" } }, ({ events, runners }) =>
       Effect.gen(function* () {
         const waiting = yield* Effect.forkScoped(
@@ -169,7 +169,7 @@ describe("a boot that fails", () => {
         )
         const failed = yield* events.nth("BootFailed")
         assert.strictEqual(failed.cause._tag, "NeverConnected")
-        // another may boot already
+        // Another runner may boot already.
         const isIts = (pod: KubeObject) => pod.metadata.annotations["flame.dev/runner"] === failed.runner
         const [, took] = yield* timed(
           runners(
@@ -183,7 +183,7 @@ describe("a boot that fails", () => {
     )
   )
 
-  it.live("for Pod Security is told at once, by the name of the policy", () =>
+  it.live("for Pod Security is reported at once, with the name of the policy", () =>
     Effect.gen(function* () {
       const strict = new Namespaces.Namespace()
       strict.name = `${space.name}-strict`
@@ -199,7 +199,7 @@ describe("a boot that fails", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("for a quota waits, and goes on when there is room", () =>
+  it.live("for a full quota waits, and continues when there is room", () =>
     onHost(space, {}, ({ events }) =>
       Effect.gen(function* () {
         yield* create(space.name, "resourcequotas", { metadata: { name: "none" }, spec: { hard: { pods: "0" } } })
@@ -219,7 +219,7 @@ describe("a boot that fails", () => {
     )
   )
 
-  it.live("for want of a place waits, with the scheduler's words at once, until scheduleTimeout", () =>
+  it.live("for a lack of nodes reports the scheduler's message at once, and waits until scheduleTimeout", () =>
     onHost(space, { nodeSelector: { "flame.test/none": "such" }, scheduleTimeout: "3 seconds" }, ({ events }) =>
       Effect.gen(function* () {
         const waiting = yield* Effect.forkScoped(

@@ -1,4 +1,7 @@
-/** What runners have of their parent's pod, which container of it the parent is, and what a parent without a way or rights says. */
+/**
+ * Tests what runners inherit from their parent's pod, how the parent finds its own container, and its errors without a
+ * connection or rights.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -26,14 +29,14 @@ const container =
 
 const agent = { name: "log-agent", image: "localhost/node:24", command: ["node", "-e", "setInterval(() => {}, 1e6)"] }
 
-/** A container before the parent's own. */
+/** Adds a container before the parent's own. */
 const beside = (spec: KubeObject): KubeObject => ({
   ...spec,
   containers: [{ ...agent, securityContext: spec.containers[0].securityContext }, ...spec.containers]
 })
 
 describe("a parent in a pod", () => {
-  it.live("gives its runners the variables that describe it [C145]", () =>
+  it.live("passes the variables that describe it on to its runners [C145]", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -70,7 +73,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("gives its runners the resources of its pod, so that a quota admits them [C146]", () =>
+  it.live("passes the resources of its pod on to its runners, so that a quota admits them [C146]", () =>
     leavesNothing(
       limited.name,
       Effect.gen(function* () {
@@ -88,7 +91,7 @@ describe("a parent in a pod", () => {
   )
 
   it.live(
-    "with a read-only root gives its runners its place to write [C147], and warns once of what they lack [C148]",
+    "with a read-only root passes its writable folder on to its runners [C147], and logs once what they lack [C148]",
     () =>
       leavesNothing(
         space.name,
@@ -125,7 +128,7 @@ describe("a parent in a pod", () => {
       )
   )
 
-  it.live("finds its own container, though another comes first [C149]", () =>
+  it.live("finds its own container, although another is listed first [C149]", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -138,7 +141,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("that is told to be another container fails within seconds, and names all of them [C149]", () =>
+  it.live("whose option names another container fails within seconds, and the error names all containers [C149]", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -158,7 +161,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("that has no way to the API server fails within seconds, by address and cause [C140]", () =>
+  it.live("that cannot reach the API server fails within seconds, with address and cause [C140]", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -177,7 +180,7 @@ describe("a parent in a pod", () => {
   )
 
   it.live(
-    "without rights is healed by the Role that its error prints, and takes nothing from another app's [C143]",
+    "without rights works once the Role in its error is applied, and that Role replaces nothing of another app [C143]",
     () =>
       leavesNothing(
         space.name,
@@ -194,7 +197,7 @@ describe("a parent in a pod", () => {
             const failed = yield* control.call("add", add)
             assert.deepInclude(failed, { _tag: "Failure", error: "BootFailed" })
             const { message } = failed as { message: string }
-            // all of it from there on, as somebody would paste it
+            // Everything from there on, as somebody would paste it.
             const [role, binding] = parseAllDocuments(message.slice(message.indexOf("apiVersion:"))).map((document) =>
               document.toJSON()
             )
@@ -203,7 +206,7 @@ describe("a parent in a pod", () => {
             yield* create(space.name, "rolebindings", binding)
           }
           for (const { control, name } of parents) {
-            // until the API server has noticed the Role, and the pause after the failed boot is over
+            // Until the API server knows the Role, and the pause after the failed boot is over.
             const healed = Effect.repeat(control.call("add", add), {
               while: ({ _tag }) => _tag !== "Success",
               schedule: Schedule.spaced("500 millis")

@@ -1,4 +1,4 @@
-/** The kit itself: what the other files rely on. No conformance row is here. */
+/** Tests the kit on which the other files rely. Shows no conformance row. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,8 +31,8 @@ const sleeper = (name: string) => ({
   }
 })
 
-describe("the kit", () => {
-  it.live("sees pods, their logs and their processes, and lets programs run in them", () =>
+describe("the kit of the cluster tests", () => {
+  it.live("sees pods, their logs and their processes, and runs programs in them", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -65,7 +65,7 @@ describe("the kit", () => {
     })
   )
 
-  it.live("has accounts that may do what their Role says, and no more", () =>
+  it.live("has accounts with exactly the rights of their Role", () =>
     Effect.gen(function* () {
       const may = (account: string, verb: string, resource: string, subresource?: string) =>
         Effect.map(
@@ -95,7 +95,7 @@ describe("the kit", () => {
     })
   )
 
-  it.live("steers a parent in a pod, which has child processes here", () =>
+  it.live("controls a parent in a pod, which has child processes here", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -120,7 +120,7 @@ describe("the kit", () => {
     )
   )
 
-  it("has two nodes", () => {
+  it("has a cluster with two nodes", () => {
     assert.isAtLeast(inject("cluster").nodes.length, 2)
   })
 })

@@ -1,4 +1,4 @@
-/** Large values to and from pods, by both ways of reaching them, beside small calls. */
+/** Tests large values to and from pods, for both ways of connecting, beside small calls. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,7 +16,7 @@ describe("a call on a pod", () => {
     ["dials its parent", {}],
     ["is reached through the API server", { rights: "forward" }]
   ] as const) {
-    it.live(`carries 64 MiB both ways at once beside small calls, which go on meanwhile, where it ${way}`, () =>
+    it.live(`carries 64 MiB both ways at once while small calls go on, when it ${way}`, () =>
       onHost(space, { concurrency: 4, resources: roomy, ...options }, ({ pool }) =>
         Effect.gen(function* () {
           const size = 64 * 1024 * 1024

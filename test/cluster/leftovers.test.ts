@@ -1,4 +1,4 @@
-/** What a parent leaves behind that is killed for good: nothing for longer than an hour. C166. */
+/** Tests that a parent that is killed for good leaves nothing for longer than an hour. C166. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Flame from "../../src/Flame.ts"
@@ -34,7 +34,7 @@ const withSidecar = () => ({
 const ended = ({ status }: KubeObject, container: string) =>
   status.containerStatuses?.find(({ name }: { name: string }) => name === container)?.state.terminated !== undefined
 
-/** A parent with one runner, which has a sidecar. */
+/** A parent with one runner that has a sidecar. */
 const busy = (name: string, restartPolicy: "Always" | "Never") =>
   Effect.gen(function* () {
     const stage = yield* Stage.makeFor(host)
@@ -63,7 +63,7 @@ describe("a parent that is killed", () => {
         yield* pod(space.name, parent.name, ({ status }) => status.phase === "Failed", "the failure")
         const left = yield* pod(space.name, runner.metadata.name, (pod) => ended(pod, "runner") && pod, "the end")
         assert.isFalse(ended(left, "log-agent"))
-        // The hour in which nobody extends the Job.
+        // The hour in which nothing extends the Job.
         yield* patch(space.name, "jobs", owner.name, { spec: { ttlSecondsAfterFinished: 1 } })
         yield* gone(space.name, "jobs", owner.name)
         yield* gone(space.name, "pods", runner.metadata.name)
@@ -73,7 +73,7 @@ describe("a parent that is killed", () => {
     )
   )
 
-  it.live("[C166] in a container that restarts has its ended runner reaped, whose sidecar still runs", () =>
+  it.live("[C166] in a container that restarts has its ended runner deleted, although a sidecar still runs", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -86,8 +86,8 @@ describe("a parent that is killed", () => {
   )
 })
 
-describe("a parent", () => {
-  it.live("[C166] whose Job somebody deletes boots its next runners under another one", () =>
+describe("a parent whose Job is deleted", () => {
+  it.live("[C166] boots its next runners under another Job", () =>
     onHost(space, {}, () =>
       Effect.gen(function* () {
         const call = Flame.call(add, { a: 1, b: 2 })

@@ -1,4 +1,4 @@
-/** [C53] Calls inside of functions on pods: the suite that child processes pass too. */
+/** [C53] Runs the suite for calls inside functions, which child processes pass too, on pods. */
 import { nestedConformance } from "../conformance/nested.ts"
 import { onHost } from "./kit/HostParent.ts"
 import { kill } from "./kit/Leaks.ts"

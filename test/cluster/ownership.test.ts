@@ -1,4 +1,4 @@
-/** Parents beside each other: none ever sees or deletes another's runners. C93. */
+/** Tests that parents beside each other never see or delete each other's runners. C93. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -17,7 +17,7 @@ import * as ParentPod from "./kit/ParentPod.ts"
 
 const space = Namespaces.ofFile("ownership")
 
-/** A call that a parent begins, and where it runs. */
+/** Starts a call on a parent, and returns the pod in which the call runs. */
 const hold = Effect.fnUntraced(function* (stage: Stage.Stage, control: Control.Control, key: string) {
   const fiber = yield* Effect.forkScoped(control.call("play", { key, stubborn: false }))
   const { host: runner } = yield* stage.said(key, "started")
@@ -28,7 +28,7 @@ const hold = Effect.fnUntraced(function* (stage: Stage.Stage, control: Control.C
 const parentOf = (runner: KubeObject): string => runner.metadata.labels["flame.dev/parent"]
 
 describe("parents beside each other", () => {
-  it.live("[C93] two apps, and two versions of one: when one goes, the other's runners and calls stay", () =>
+  it.live("[C93] two apps, and two versions of one: when one ends, the other's runners and calls stay", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -48,7 +48,7 @@ describe("parents beside each other", () => {
           const label = parentOf(yield* get(space.name, "pods", runner))
           assert.isTrue(label.startsWith(started[index]!.uid), label)
         }
-        // one goes as it should, one by force
+        // One ends normally, one by force.
         yield* remove(space.name, "pods", "one")
         yield* started[0].control.events.nth("PoolClosing")
         yield* calls[0].end
@@ -64,7 +64,7 @@ describe("parents beside each other", () => {
     )
   )
 
-  it.live("[C93] two containers of a pod: one that is killed takes only its own runners along", () =>
+  it.live("[C93] two containers of a pod: a killed one loses only its own runners", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -104,7 +104,7 @@ describe("parents beside each other", () => {
     )
   )
 
-  it.live("[C93] two FlameLayers in one process: one that closes leaves the other's runners", () =>
+  it.live("[C93] two FlameLayers of one process: when one closes, the other's runners stay", () =>
     Effect.suspend(() =>
       leavesNothing(
         space.name,

@@ -1,4 +1,7 @@
-/** Placed services on pods, C30 to C37: the suite that child processes and memory pass too, and an owner that is killed. */
+/**
+ * Runs the suite for placed services (C30 to C37), which child processes and memory pass too, on pods. Also kills an
+ * owner.
+ */
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { placeConformance } from "../conformance/place/suite.ts"
@@ -21,7 +24,7 @@ placeConformance("pods", {
 })
 
 describe("a service on a pod", () => {
-  it.live("[C35] whose owner is killed stops, with its finalizers, and so does its runner", () =>
+  it.live("[C35] whose owner is killed ends with its finalizers, and so does its runner", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {

@@ -1,5 +1,6 @@
 /**
- * Parents in pods, with nothing configured: C2, C50, C51, C61, C92, C94, and what they may do under each of three Roles.
+ * Tests parents in pods without any options (C2, C50, C51, C61, C92, C94), and their behaviour under each of three
+ * Roles.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -34,7 +35,7 @@ const runnersGone = Effect.suspend(() =>
 )
 
 describe("a parent in a pod", () => {
-  it.live("[C2] has runners like itself, which belong to it and have no rights", () =>
+  it.live("[C2] has runners like itself, which it owns and which have no rights", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -57,7 +58,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("[C2] knows who it is by its token, where its environment does not say", () =>
+  it.live("[C2] finds its own pod by its token if its environment does not name the pod", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -69,7 +70,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("[C92] has runners that have no rights at the API server, and that shut down completely", () =>
+  it.live("[C92] has runners without rights at the API server, which shut down completely", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -83,7 +84,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("does with the rights to pods, where keys stand in them", () =>
+  it.live('needs only the rights to pods with `key: "env"`', () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -96,7 +97,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("does with the rights to pods and Secrets, and leaves no Secret", () =>
+  it.live("needs only the rights to pods and Secrets, and leaves no Secret", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -106,7 +107,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("says with the rights to pods alone which Role it needs", () =>
+  it.live("with the rights to pods alone names the Role that it needs", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -119,13 +120,13 @@ describe("a parent in a pod", () => {
   )
 
   it.live(
-    "[C61] lets calls in flight end on SIGTERM, then is gone with its runners, and exits with 143 as its app had no end",
+    "[C61] lets calls in flight end on SIGTERM, is then gone with its runners, and exits with 143 as its app had not ended",
     () =>
       leavesNothing(
         space.name,
         Effect.gen(function* () {
           const { call, parent, stage } = yield* busy("term")
-          // its exit code is there for a moment only: the watch must be open before
+          // The exit code is visible for a moment only, so the watch must be open before.
           const ended = yield* Effect.forkScoped(
             pod(space.name, parent.name, (pod) => pod.status.containerStatuses?.[0]?.state?.terminated, "the end")
           )
@@ -140,7 +141,7 @@ describe("a parent in a pod", () => {
       )
   )
 
-  it.live("[C51] that is killed has runners that interrupt their calls and end by themselves", () =>
+  it.live("[C51] that is killed leaves runners that interrupt their calls and end by themselves", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -152,12 +153,12 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("[C50] that its runners cannot reach sees them end within their boot deadline", () =>
+  it.live("[C50] that its runners cannot reach has runners that end within their boot deadline", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
         const { control } = yield* ParentPod.start(space.name, "unreachable", {
-          // an address that nobody has: packets go nowhere
+          // An address that no machine has, so packets are lost.
           kubernetes: { advertise: "10.244.0.254" },
           flame: { bootTimeout: "4 seconds", max: 1 }
         })
@@ -169,7 +170,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("[C50] that is killed amid a boot sees that runner end by itself within its boot deadline", () =>
+  it.live("[C50] that is killed amid a boot leaves a runner that ends by itself within its boot deadline", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -186,7 +187,7 @@ describe("a parent in a pod", () => {
           "the runner runs"
         )
         yield* kill(space.name, parent.name)
-        // Nobody is left who would delete its pod.
+        // No parent is left that would delete the pod.
         const [terminated, took] = yield* timed(
           pod(space.name, runner.metadata.name, (pod) => state(pod)?.terminated, "the end")
         )
@@ -197,7 +198,7 @@ describe("a parent in a pod", () => {
     )
   )
 
-  it.live("[C94] whose container restarts has new runners that serve; those of its former life are gone", () =>
+  it.live("[C94] whose container restarts has new runners that serve, and those of its former life are gone", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {

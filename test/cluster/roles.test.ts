@@ -1,4 +1,7 @@
-/** The three Roles of the documentation: what runs under each, what each lacks, and that nothing else is ever asked for. */
+/**
+ * Tests the three Roles of the documentation: what works under each, what each lacks, and that no other right is ever
+ * used.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,10 +19,10 @@ import { throughProxy } from "./kit/ProxiedParent.ts"
 
 const space = Namespaces.ofFile("roles")
 
-/** What every process may ask about itself. */
+/** Requests about the own rights, which every account may send. */
 const free = /^create selfsubject(rules|access)?reviews$/
 
-/** Nothing was asked for beyond a Role: not even what would have been refused. */
+/** Checks that all requests were within a Role, those that were refused included. */
 const keepsTo = ({ requests }: ApiProxy, rights: Namespaces.Rights): void => {
   const may = new Set(
     Namespaces.roles[rights].flatMap(({ resources, verbs }) =>
@@ -37,11 +40,11 @@ const keepsTo = ({ requests }: ApiProxy, rights: Namespaces.Rights): void => {
   )
 }
 
-/** A pool beside another one, that asks through the same proxy. */
+/** A second pool that uses the same proxy. */
 const beside = (proxy: ApiProxy, options: HostOptions, body: Parameters<typeof inPool<void, never>>[2]) =>
   Effect.scoped(inPool(space, { kubeconfig: proxy.kubeconfig, ...options }, body))
 
-/** How a boot fails. */
+/** The cause with which a boot fails. */
 const bootFailure = Effect.map(reasonOf(Flame.call(add, { a: 1, b: 2 })), (reason) => {
   assert.instanceOf(reason, BootFailed)
   return reason.cause
@@ -62,7 +65,7 @@ const cases = [
 
 describe("the Role", () => {
   for (const { explains, key, rights } of cases) {
-    it.live(`of ${rights} is enough for calls, failures and ends of all kinds, and for no other request`, () =>
+    it.live(`of ${rights} is enough for calls, failures and all kinds of ends, and no other request is sent`, () =>
       throughProxy(space, { rights, key, max: 2, idleTimeToLive: "2 seconds" }, (scene) =>
         Effect.gen(function* () {
           const { events, proxy, runners, stage } = scene
@@ -70,7 +73,7 @@ describe("the Role", () => {
           const typed = yield* begin(scene, "typed")
           yield* stage.tell("typed", "fail")
           assert.instanceOf(yield* Effect.flip(Fiber.join(typed.fiber)), TooLong)
-          // where its key stands
+          // The place of the runner's key.
           const { spec } = yield* get(space.name, "pods", typed.host)
           const variable = spec.containers[0].env.find(({ name }: { name: string }) => name === "FLAME_RUNNER_KEY")
           assert.property(variable, key === "env" ? "value" : "valueFrom")
@@ -97,7 +100,7 @@ describe("the Role", () => {
     )
 
     it.live(
-      `of ${rights} ${explains ? "tells" : "does not tell"} what a pod waits for, and what is no runner wrote`,
+      `of ${rights} ${explains ? "shows" : "does not show"} why a pod waits, and the output of a program that is no runner`,
       () =>
         throughProxy(space, { rights, key }, ({ proxy, log }) =>
           Effect.gen(function* () {
@@ -130,7 +133,7 @@ describe("the Role", () => {
     )
   }
 
-  it.live("of pods is not enough for secretEnv, which is told", () =>
+  it.live("of pods is not enough for secretEnv, and the error says so", () =>
     throughProxy(space, { rights: "pods", key: "env", secretEnv: { PASSWORD: Redacted.make("x") } }, ({ proxy }) =>
       Effect.gen(function* () {
         const { message } = yield* bootFailure

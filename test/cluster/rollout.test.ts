@@ -1,4 +1,4 @@
-/** A rollout of three replicas under load, with a quota that leaves little room: C96. */
+/** Tests a rollout of three replicas under load, with a quota that leaves little room: C96. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,12 +15,12 @@ const space = Namespaces.ofFile("rollout")
 
 const replicas = 3
 
-/** Runners of the old parents, two more, and the parents of both. */
+/** The quota: runners of the old parents, two more, and the parents of both versions. */
 const room = replicas + 2 + replicas * 2
 
 const nameOf = (result: Result): string => (result._tag === "Failure" ? result.error : result._tag)
 
-/** Calls a parent again and again, two at a time, until it cannot be reached. */
+/** Calls a parent again and again, two calls at a time, until it cannot be reached. */
 const load = (name: string, note: (result: Result) => void) =>
   Effect.gen(function* () {
     const { control } = yield* ParentPod.attach(space.name, name)
@@ -29,7 +29,7 @@ const load = (name: string, note: (result: Result) => void) =>
         const result = yield* control.call("burn", { millis: 30 }, { timeout: 20_000 })
         if (result._tag === "NotReached") return
         note(result)
-        // its pool takes no more: whoever has a Service in between would ask another one
+        // The pool is closing. A Service would send the request to another replica.
         if (nameOf(result) === "PoolClosed") return
       }
     })
@@ -39,7 +39,7 @@ const load = (name: string, note: (result: Result) => void) =>
 const isNew = (pod: KubeObject) => pod.spec.containers[0].image === inject("cluster").images.other
 
 describe("a rollout", () => {
-  it.live("[C96] of three replicas under load, within a quota of old runners and two more, fails no call", () =>
+  it.live("[C96] of three replicas under load, within a quota of the old runners and two more, fails no call", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -90,7 +90,7 @@ describe("a rollout", () => {
         const { PoolClosed: _closed, Success = 0, TimedOut = 0, ...others } = counts
         assert.deepStrictEqual(others, {})
         assert.isAbove(Success, replicas * 4)
-        // The quota leaves room for a runner of each replica, so that hardly a call waits for its 20 s.
+        // The quota leaves room for one runner of each replica, so hardly any call waits for its 20 s.
         assert.isAtMost(TimedOut, (Success + TimedOut) / 20, JSON.stringify(counts))
       })
     )

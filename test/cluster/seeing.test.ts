@@ -1,4 +1,6 @@
-/** What is seen of calls on pods: what functions log, where the time went, and one trace of both sides. */
+/**
+ * Tests the observability of calls on pods: log lines of functions, where the time went, and one trace of both sides.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
@@ -18,17 +20,20 @@ const space = Namespaces.ofFile("seeing")
 
 const logging: HostOptions = { command: ["node", "logs.mjs"] }
 
-/** Whether these are the steps of a boot: a program dials while it is being loaded, whichever takes longer. */
+/**
+ * Checks the steps of a boot. The order of dialling and loading varies, because a program dials while it is being
+ * loaded.
+ */
 const assertSteps = (told: ReadonlyArray<string>): void => {
   assert.includeMembers([...told], ["imported", "ready"])
   assert.isBelow(told.indexOf("imported"), told.indexOf("ready"))
-  // an image that is there is pulled at no time of its own
+  // An image that is already on the node has no pull of its own.
   const others = told.filter((step) => !["launched", "pulled", "imported"].includes(step))
   assert.deepStrictEqual(others, ["created", "scheduled", "started", "importing", "connected", "ready"])
 }
 
-describe("what a function on a pod logs", () => {
-  it.live("comes to the log of the parent with level, annotations, cause, and whose it is", () =>
+describe("a log line of a function on a pod", () => {
+  it.live("arrives in the parent's log with level, annotations, cause, runner and function", () =>
     onHost(space, logging, ({ events, log }) =>
       Effect.gen(function* () {
         yield* Effect.annotateLogs(Flame.call(say, { text: "hello" }), "request", "r7")
@@ -49,7 +54,7 @@ describe("what a function on a pod logs", () => {
     )
   )
 
-  it.live("is held to the level of its caller, on the way to a log of another level", () =>
+  it.live("is filtered by the log level of its caller, also if the pool's level is lower", () =>
     onHost(space, logging, ({ log }) =>
       Effect.gen(function* () {
         yield* Effect.provideService(Flame.call(say, { text: "loud" }), References.MinimumLogLevel, "Debug")
@@ -62,13 +67,13 @@ describe("what a function on a pod logs", () => {
     )
   )
 
-  it.live("in a flood delays no call and is bounded: what is too much is counted in one line", () =>
+  it.live("in a flood of lines delays no call; lines over the limit are dropped and counted in one line", () =>
     onHost(space, logging, ({ events, log }) =>
       Effect.gen(function* () {
         const began = performance.now()
         yield* Flame.call(chatter, { lines: 20_000, each: "x".repeat(200) })
         yield* log.has(/^\d+ lines dropped of the log of this runner/)
-        // a thousand of each second, and on a slow machine that is many seconds
+        // A thousand lines per second, and on a slow machine the test takes many seconds.
         assert.isBelow(log.lines.length, 1_000 * ((performance.now() - began) / 1_000 + 2))
         yield* Flame.call(chatter, { lines: 1, each: "after" })
         assert.deepStrictEqual(events.of("RunnerGone"), [])
@@ -76,12 +81,12 @@ describe("what a function on a pod logs", () => {
     )
   )
 
-  it.live.each(["exit", "throw"] as const)("right before its process ends by %s is told with its end", (how) =>
+  it.live.each(["exit", "throw"] as const)("right before its process ends by %s is reported", (how) =>
     onHost(space, logging, ({ log }) =>
       Effect.gen(function* () {
         const reason = yield* reasonOf(Flame.call(die, { how }))
         assert.instanceOf(reason, RunnerLost)
-        // what could be sent is logged, what could not is what the container ended with
+        // Lines that could be sent are logged. The others are in the container's termination message.
         const told = [reason.message, ...log.lines.map(({ text }) => text)].join("\n")
         assert.match(told, /the last of it/)
       })
@@ -89,8 +94,8 @@ describe("what a function on a pod logs", () => {
   )
 })
 
-describe("where the time of a call on a pod went", () => {
-  it.live("is told by every step of the boot that it waited for, and then by none", () =>
+describe("the time of a call on a pod", () => {
+  it.live("is reported by every step of the boot that it waited for, and without steps for the next call", () =>
     onHost(space, {}, () =>
       Effect.gen(function* () {
         const told: Array<Flame.CallTimes> = []
@@ -109,7 +114,7 @@ describe("where the time of a call on a pod went", () => {
   )
 })
 
-describe("a call of a program that exports by OTLP, on pods that do", () => {
+describe("a call of a program whose parent and runner pods export by OTLP", () => {
   it.live("is one tree of spans: the caller's, the call with its wait and its boot, and the function's", () =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Parents and runners that are told to go at the same moment: C95. */
+/** Tests parents and runners that are deleted at the same moment: C95. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,8 +13,8 @@ import * as ParentPod from "./kit/ParentPod.ts"
 const space = Namespaces.ofFile("shutdown")
 
 /**
- * From the signal to the parent on nothing boots. A runner that hears of its end first is replaced until then, as any other
- * one that goes: what the pool told in which order is what counts.
+ * Checks that nothing boots after the parent got its signal. A runner that gets its signal first is replaced until
+ * then, so the order of the pool's events counts.
  */
 const bootsNothing = ({ events: { seen } }: Control): void => {
   const told = seen.map(({ _tag }) => _tag)
@@ -24,7 +24,7 @@ const bootsNothing = ({ events: { seen } }: Control): void => {
 const play = (key: string) => ["play", { key, stubborn: false }] as const
 
 describe("a parent and its runners", () => {
-  it.live("[C95] told to go by a foreground deletion of the Deployment: calls finish, nothing is left", () =>
+  it.live("[C95] deleted with their Deployment in the foreground: calls finish, and nothing is left", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
@@ -71,7 +71,7 @@ describe("a parent and its runners", () => {
           const { host: runner } = yield* stage.said("a", "started")
           const [found] = yield* list(space.name, "pods", runnerLabel)
           assert.strictEqual(found.spec.nodeName, "node2")
-          // as a drain does it: both at once
+          // As a drain does, both at once.
           yield* Effect.all([evict(space.name, name), evict(space.name, runner)], { concurrency: 2 })
           yield* control.events.nth("PoolClosing")
           yield* stage.tell("a", "return")
@@ -84,7 +84,7 @@ describe("a parent and its runners", () => {
   )
 
   it.live(
-    "[C95] whose parent is deleted by force: its runners interrupt their calls and go, with pods and Secrets",
+    "[C95] whose parent is deleted by force: its runners interrupt their calls and end, with pods and Secrets",
     () =>
       leavesNothing(
         space.name,

@@ -1,4 +1,4 @@
-/** Streams from pods: the suite that child processes and memory pass too. */
+/** Runs the suite for streams, which child processes and memory pass too, on pods. */
 import { describe, it } from "@effect/vitest"
 import { streamConformance } from "../conformance/stream/suite.ts"
 import * as Namespaces from "./kit/Namespaces.ts"
@@ -9,7 +9,7 @@ const space = Namespaces.ofFile("stream")
 streamConformance("pods", {
   describe,
   it: leavingNothing(space, it),
-  // an item of 100 MiB is one of them
+  // One of the items has 100 MiB.
   layer: backend(space, "dials its parent", {
     resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "768Mi" } }
   }),

@@ -1,6 +1,6 @@
 /**
- * What the API server makes of the pods that are made for runners: in a namespace that admits only what is restricted,
- * beside the controllers of their parent, and field by field. No runner starts here.
+ * Tests how the API server treats pods that are made for runners: in a restricted namespace, beside the controllers of
+ * their parent, and field by field. No runner starts here.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -17,11 +17,11 @@ import * as Namespaces from "./kit/Namespaces.ts"
 
 const space = Namespaces.ofFile("template", { "pod-security.kubernetes.io/enforce": "restricted" })
 
-/** What a restricted namespace admits, and no more than it asks for. */
+/** A parent with exactly the fields that a restricted namespace requires. */
 const parent = (): KubeObject => ({
   metadata: { name: "parent", labels: { app: "web", team: "x" } },
   spec: {
-    // it never starts: only what the API server makes of it matters
+    // This pod never starts. Only the API server's answer matters.
     schedulingGates: [{ name: "effect-flame.test/never" }],
     securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
     topologySpreadConstraints: [
@@ -95,7 +95,7 @@ const runner: PodTemplate.PodRequest = {
   secretEnv: "flame-x-a"
 }
 
-/** What the API server would store, or why it would not; unknown fields are refused. */
+/** The pod that the API server would store, or its refusal. Unknown fields are refused. */
 const tried = (
   template: PodTemplate.PodTemplate,
   over: Partial<PodTemplate.PodRequest> = {}
@@ -105,32 +105,30 @@ const tried = (
 }
 
 describe("the pod of a runner", () => {
-  it.live(
-    "is admitted where only restricted pods are, as a copy of a parent that is, and nothing of it is changed",
-    () =>
-      Effect.gen(function* () {
-        const pod: Pod = yield* create(space.name, "pods", parent())
-        const template = templateOf(pod, {
-          volumes: ["scratch"],
-          secretEnv: { TOKEN: Redacted.make("x") },
-          labels: { team: "y" }
-        })
-        const sent = PodTemplate.podOf(template, runner)
-        const made = yield* tried(template)
-        const [sentContainer] = sent.spec.containers
-        const [madeContainer] = made.spec.containers
-        const names = (env: Container["env"] = []) => env.map(({ name, value }) => [name, value])
-        assert.deepStrictEqual(names(madeContainer?.env), names(sentContainer?.env))
-        assert.deepStrictEqual(madeContainer?.resources, sentContainer?.resources)
-        assert.deepStrictEqual(madeContainer?.volumeMounts, sentContainer?.volumeMounts)
-        assert.deepStrictEqual(made.spec.volumes, sent.spec.volumes)
-        assert.deepStrictEqual(made.spec.tolerations, sent.spec.tolerations)
-        assert.deepStrictEqual(made.spec.affinity, sent.spec.affinity)
-        assert.deepStrictEqual(made.metadata.ownerReferences, sent.metadata.ownerReferences)
+  it.live("is admitted and not changed in a restricted namespace, as a copy of an admitted parent", () =>
+    Effect.gen(function* () {
+      const pod: Pod = yield* create(space.name, "pods", parent())
+      const template = templateOf(pod, {
+        volumes: ["scratch"],
+        secretEnv: { TOKEN: Redacted.make("x") },
+        labels: { team: "y" }
       })
+      const sent = PodTemplate.podOf(template, runner)
+      const made = yield* tried(template)
+      const [sentContainer] = sent.spec.containers
+      const [madeContainer] = made.spec.containers
+      const names = (env: Container["env"] = []) => env.map(({ name, value }) => [name, value])
+      assert.deepStrictEqual(names(madeContainer?.env), names(sentContainer?.env))
+      assert.deepStrictEqual(madeContainer?.resources, sentContainer?.resources)
+      assert.deepStrictEqual(madeContainer?.volumeMounts, sentContainer?.volumeMounts)
+      assert.deepStrictEqual(made.spec.volumes, sent.spec.volumes)
+      assert.deepStrictEqual(made.spec.tolerations, sent.spec.tolerations)
+      assert.deepStrictEqual(made.spec.affinity, sent.spec.affinity)
+      assert.deepStrictEqual(made.metadata.ownerReferences, sent.metadata.ownerReferences)
+    })
   )
 
-  it.live("is admitted there too from a parent that says nothing of security but its user", () =>
+  it.live("is admitted there too, from a parent that sets no security field but its user", () =>
     Effect.gen(function* () {
       const plain: Pod = {
         metadata: { name: "elsewhere", namespace: space.name, uid: "8c1f8ef0-dc97-476b-a999-357ef0432582" },
@@ -148,7 +146,7 @@ describe("the pod of a runner", () => {
     })
   )
 
-  it.live("is one without a parent's pod, from outside the cluster", () =>
+  it.live("can be made without a parent's pod, from outside the cluster", () =>
     Effect.gen(function* () {
       const made = PodTemplate.make(
         { image: "localhost/node:24", podSecurityContext: { runAsNonRoot: true, runAsUser: 65532 } },
@@ -162,7 +160,7 @@ describe("the pod of a runner", () => {
     })
   )
 
-  it.live("has every option, and a manifest's container beside it", () =>
+  it.live("has every option, and the container of a manifest beside its own", () =>
     Effect.gen(function* () {
       const pod: Pod = yield* create(space.name, "pods", { ...parent(), metadata: { name: "another" } })
       const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } }
@@ -194,7 +192,7 @@ describe("the pod of a runner", () => {
         made.spec.containers.map(({ name }) => name),
         ["runner", "beside"]
       )
-      // memory by the API server, which takes a limit for a request where there is none
+      // The API server adds the memory request, from the limit.
       assert.deepStrictEqual(made.spec.containers[0]?.resources, {
         limits: { cpu: "200m", memory: "256Mi" },
         requests: { cpu: "200m", memory: "256Mi" }

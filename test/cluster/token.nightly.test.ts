@@ -1,4 +1,4 @@
-/** The token of a parent's service account, which its kubelet replaces while the parent runs. */
+/** Tests the token of a parent's service account, which the kubelet replaces while the parent runs. */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type KubeObject, statusFor } from "./kit/Api.ts"
@@ -12,10 +12,10 @@ const space = Namespaces.ofFile("token")
 
 const directory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-/** The least that a kubelet takes; it replaces the token when 80 % of it are over. */
+/** The shortest lifetime that a kubelet accepts, in seconds. The kubelet replaces the token after 80 % of it. */
 const expirationSeconds = 600
 
-/** What the kubelet mounts by itself, but for the time that the token is good. */
+/** The volume that the kubelet mounts by default, with a shorter lifetime of the token. */
 const mounted = (spec: KubeObject): KubeObject => {
   const sources = [
     { serviceAccountToken: { path: "token", expirationSeconds } },
@@ -30,7 +30,7 @@ const mounted = (spec: KubeObject): KubeObject => {
   }
 }
 
-it.live("a token that the kubelet replaces: boots go on after the end of the first one, and none fails", () =>
+it.live("a token that the kubelet replaces: boots go on after the first token has expired, and none fails", () =>
   leavesNothing(
     space.name,
     Effect.gen(function* () {
@@ -40,7 +40,7 @@ it.live("a token that the kubelet replaces: boots go on after the end of the fir
       })
       const token = exec(space.name, name, "cat", `${directory}/token`)
       const status = (token: string) => statusFor(token.trim(), collection(space.name, "pods"))
-      // a runner for each of them, so that the API server is asked all the time
+      // A runner for each call, so that requests are sent to the API server all the time.
       const boot = Effect.gen(function* () {
         const outcome = yield* control.call("add", { a: 1, b: 2 })
         assert.deepStrictEqual(outcome, { _tag: "Success", value: 3 })

@@ -1,4 +1,4 @@
-/** What the API server is asked over many boots, and over a long time without any. */
+/** Counts the requests to the API server over many boots, and over a long time without any. */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Flame from "../../src/Flame.ts"
@@ -23,27 +23,25 @@ it.live("260 boots take 260 creates, at most as many deletes, two Secrets and th
       assert.strictEqual(created(scene.proxy), boots)
       assert.isAtMost(counts["delete pods"] ?? 0, boots)
       assert.deepInclude(counts, { "create secrets": 2 })
-      // the server ends each after 4 to 5 minutes
+      // The server ends each watch after 4 to 5 minutes.
       assert.isAtMost(counts["watch pods"] ?? 0, 1 + Math.ceil(minutes / 4))
       assert.isAtMost(counts["list pods"] ?? 0, 2 + Math.ceil(minutes / 4))
     })
   )
 )
 
-it.live(
-  "a parent that idles for 11 minutes asks for nothing but the list and the watch, each every 4 to 6 minutes",
-  () =>
-    throughProxy(space, { min: 1 }, ({ events, proxy }) =>
-      Effect.gen(function* () {
-        yield* events.nth("RunnerReady")
-        const before = proxy.requests.length
-        yield* Effect.sleep("11 minutes")
-        const asked = proxy.requests.slice(before).map(({ resource, verb }) => `${verb} ${resource}`)
-        const of = (what: string) => asked.filter((each) => each === what).length
-        // one more list 30 s after the start
-        assert.isAtMost(of("list pods"), 4)
-        assert.isAtMost(of("watch pods"), 3)
-        assert.strictEqual(asked.length, of("list pods") + of("watch pods"), asked.join(", "))
-      })
-    )
+it.live("a parent that idles for 11 minutes sends only the list and the watch, each every 4 to 6 minutes", () =>
+  throughProxy(space, { min: 1 }, ({ events, proxy }) =>
+    Effect.gen(function* () {
+      yield* events.nth("RunnerReady")
+      const before = proxy.requests.length
+      yield* Effect.sleep("11 minutes")
+      const asked = proxy.requests.slice(before).map(({ resource, verb }) => `${verb} ${resource}`)
+      const of = (what: string) => asked.filter((each) => each === what).length
+      // One more list 30 s after the start.
+      assert.isAtMost(of("list pods"), 4)
+      assert.isAtMost(of("watch pods"), 3)
+      assert.strictEqual(asked.length, of("list pods") + of("watch pods"), asked.join(", "))
+    })
+  )
 )

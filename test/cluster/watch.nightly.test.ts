@@ -1,4 +1,4 @@
-/** The watch of pods with many of them, and on a connection that is dead without a word. */
+/** Tests the watch of pods with many pods, and on a connection that is silently dead. */
 import { execFileSync } from "node:child_process"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -24,7 +24,7 @@ const watching = (topic: string) =>
     return { proxy, watch }
   })
 
-/** A pod that only fake nodes take: it is Running at once and runs nothing. */
+/** A pod that only fake nodes take. It is Running at once and runs nothing. */
 const fake = (name: string, topic: string) => ({
   metadata: { name, labels: { topic } },
   spec: {
@@ -49,7 +49,7 @@ const holds = (look: () => boolean, what: () => string) =>
     return Effect.sync(() => clearInterval(timer))
   }).pipe(patience(what, 300_000))
 
-/** MiB of the heap that are in use, once what is not is collected. */
+/** The used heap in MiB, after a garbage collection. */
 const heap = (): number => {
   setFlagsFromString("--expose-gc")
   const collect = runInNewContext("gc") as () => void
@@ -62,7 +62,7 @@ const many = 2_000
 const nameOf = (at: number) => `many-${at}`
 const all = Array.from({ length: many }, (_, at) => nameOf(at))
 
-describe("PodWatch, slower", () => {
+describe("the watch of pods, slow tests", () => {
   it.live("keeps up with 2 000 pods, in memory that does not grow with their changes", () =>
     Effect.gen(function* () {
       const { kube } = inject("cluster").tools
@@ -119,7 +119,7 @@ describe("PodWatch, slower", () => {
     })
   )
 
-  it.live("notices within 90 s that its connection is dead without a word, and tells what it missed", () =>
+  it.live("notices within 90 s that its connection is silently dead, and reports the events that it missed", () =>
     Effect.gen(function* () {
       const { proxy, watch } = yield* watching("dead")
       const told: Array<string> = []

@@ -1,4 +1,4 @@
-/** The watch of pods against a real API server whose line to it is cut, refused, or told that its place is forgotten. */
+/** Tests the watch of pods against a real API server whose connection is cut or refused, or which answers 410. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -51,7 +51,7 @@ const watching = (topic: string) =>
     return { context, proxy, watch }
   })
 
-/** What really happened to each pod, told by a watch of the administrator's own: versions, in order. */
+/** The true versions of each pod, in order, by a separate watch of the administrator. */
 const witness = (topic: string) =>
   Effect.gen(function* () {
     const path = collection(space.name, "pods")
@@ -74,7 +74,7 @@ const witness = (topic: string) =>
 
 const versionOf = (pod: Pod) => pod.metadata.resourceVersion!
 
-describe("PodWatch on a real API server", () => {
+describe("the watch of pods on a real API server", () => {
   it.live("misses and invents nothing while its connection is cut every second for a minute", () =>
     leavesNothing(
       space.name,
@@ -96,7 +96,7 @@ describe("PodWatch on a real API server", () => {
             if (gone) codes.set(name, exitCode(pod))
           })
           yield* create(space.name, "pods", ending(name, code, "cut"))
-          // one of three is deleted while it starts
+          // One of three pods is deleted while it starts.
           if (code % 3 !== 2) yield* ended(name)
           yield* remove(space.name, "pods", name)
           yield* until(() => watch.get(name) === undefined && codes.has(name), `${name} is told gone`)
@@ -112,7 +112,7 @@ describe("PodWatch on a real API server", () => {
           ),
           { concurrency: "unbounded" }
         )
-        // The watch of the witness is another connection, which may be behind the one that is tested.
+        // The witness uses another connection, which may be behind the tested one.
         const isDeleted = (name: string) => seen.get(name)?.at(-1)?.startsWith("gone ") === true
         yield* until(() => isOver() || [...told.keys()].every(isDeleted), "the witness has seen every pod deleted")
         assert.isFalse(isOver())
@@ -125,12 +125,12 @@ describe("PodWatch on a real API server", () => {
     )
   )
 
-  it.live("tells after an outage in which its place was forgotten who is gone and who is there", () =>
+  it.live("reports after an outage and a 410 which pods are gone and which exist", () =>
     leavesNothing(
       space.name,
       Effect.gen(function* () {
         const { context, proxy, watch } = yield* watching("outage")
-        // what the proxy tells in its place is what the API server itself tells of a version that it has forgotten
+        // The proxy answers exactly as the API server does for a version that it has forgotten.
         const client = yield* Effect.provideContext(KubeClient, context)
         const [first] = yield* Stream.runCollect(Stream.take(client.watchPods("topic=outage", "1"), 1))
         assert.deepInclude(first?.object, { code: 410, reason: "Expired" })
@@ -163,7 +163,7 @@ describe("PodWatch on a real API server", () => {
     )
   )
 
-  it.live("fails at the start where its account may not list pods", () =>
+  it.live("fails at the start if its account has no right to list pods", () =>
     Effect.gen(function* () {
       const token = yield* Namespaces.token(space.name, "runner")
       const proxy = yield* ApiProxy.make({ access: inject("cluster").access, namespace: space.name, token })

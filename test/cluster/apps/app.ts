@@ -1,4 +1,4 @@
-/** Parent and runner in one entry: in a pod of the cluster, told by its test over HTTP what to call. */
+/** Parent and runner in one entry. As a parent in a pod, the program makes the calls that its test orders over HTTP. */
 import { crash } from "./crash.ts"
 import * as Effect from "effect/Effect"
 import * as Flame from "../../../src/Flame.ts"

@@ -1,8 +1,8 @@
 /**
- * How a test steers a parent in the cluster: it asks over HTTP, and the parent dials nothing of the test's.
+ * The HTTP server by which a test controls a parent in the cluster. The parent opens no connection to the test.
  *
- * `POST /call` answers with what came of the call, `GET /status` with the pool's status, `GET /events` with its events,
- * one JSON line each, from the first on.
+ * `POST /call` answers with the outcome of the call, `GET /status` with the pool's status, `GET /events` with all
+ * events, one JSON line each.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import * as Cause from "effect/Cause"
@@ -14,7 +14,7 @@ import * as Flame from "../../../src/Flame.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { all } from "./functions.ts"
 
-/** A call to make. */
+/** A call that the parent is to make. */
 export interface Order {
   readonly function: string
   readonly payload?: unknown
@@ -22,13 +22,13 @@ export interface Order {
   readonly timeout?: number
 }
 
-/** What came of a call: a value, a reason of a FlameError or a typed error by its tag, or a defect. */
+/** The outcome of a call: a value, a reason of a FlameError, a typed error by its tag, or a defect. */
 export type Outcome =
   | { readonly _tag: "Success"; readonly value: unknown }
   | { readonly _tag: "Failure"; readonly error: string; readonly message: string; readonly fields: unknown }
   | { readonly _tag: "Died"; readonly message: string }
 
-// containers of one pod share its ports
+// Containers of one pod share its ports.
 const port = Number(process.env["TEST_PORT"] ?? 8080)
 
 const tagOf = (u: unknown): string => (typeof u === "object" && u !== null && "_tag" in u ? String(u._tag) : typeof u)
@@ -47,7 +47,7 @@ const text = async (request: IncomingMessage): Promise<string> => {
   return body
 }
 
-// which function it is, its test knows: here all are alike
+// The test knows the type of each function. Here all functions have one type.
 type AnyCall = (fn: unknown, payload: unknown, options: object) => Effect.Effect<unknown, unknown, Pool>
 
 const call = ({ function: name, payload, timeout }: Order): Effect.Effect<Outcome, never, Pool> => {
@@ -56,7 +56,7 @@ const call = ({ function: name, payload, timeout }: Order): Effect.Effect<Outcom
   return Effect.map(Effect.exit(made), outcome)
 }
 
-/** Listens until the Scope closes, which waits for the answers to calls in flight. */
+/** Listens until the Scope closes. The close waits for the answers to calls in flight. */
 const serve = (answer: (request: IncomingMessage, response: ServerResponse) => void) =>
   Effect.acquireRelease(
     Effect.callback<ReturnType<typeof createServer>>((resume) => {
@@ -93,7 +93,7 @@ export const app: Effect.Effect<void, never, Pool | Scope.Scope> = Effect.gen(fu
     if (request.url === "/status") return void run(pool.status).then(json)
     void text(request).then(async (body) => json(await run(call(JSON.parse(body) as Order))))
   })
-  // before the server closes, which these would keep open
+  // Runs before the server closes, because open event streams would keep the server open.
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const reader of readers) reader.end()

@@ -1,4 +1,4 @@
-/** The functions of the tests on a cluster: those of the conformance tests, which do what their test tells them. */
+/** The functions of the cluster tests: those of the conformance tests, and a few more. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Flame from "../../../src/Flame.ts"
@@ -16,12 +16,12 @@ export {
   weigh
 } from "../../fixtures/conformance-process/functions.ts"
 
-/** Gives back what it gets. */
+/** Returns its payload. */
 export const echo = Flame.fn("echo", { payload: { text: Schema.String }, success: Schema.String }, ({ text }) =>
   Effect.succeed(text)
 )
 
-/** Writes a file where programs write what they need for a moment. */
+/** Writes a file into the folder for temporary files. */
 export const scratch = Flame.fn("scratch", { success: Schema.String }, () =>
   Effect.promise(async () => {
     const [{ mkdtempSync, writeFileSync }, { tmpdir }] = await Promise.all([import("node:fs"), import("node:os")])
@@ -31,7 +31,7 @@ export const scratch = Flame.fn("scratch", { success: Schema.String }, () =>
   })
 )
 
-/** What a runner may do at the API server: tries to, with whatever token it finds. */
+/** Tries to call the API server with any token that the runner finds. */
 export const tryApi = Flame.fn(
   "try-api",
   { success: Schema.Struct({ token: Schema.Boolean, status: Schema.Int }) },

@@ -1,4 +1,4 @@
-/** An app that owns a service on a runner, and does nothing else. */
+/** An app that places one service on a runner and does nothing else. */
 import { hostname } from "node:os"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -10,7 +10,7 @@ import { enter } from "../../fixtures/conformance-process/actor.ts"
 
 class Presence extends RpcGroup.make(Rpc.make("where", { success: Schema.String })) {}
 
-/** On the stage for as long as it lives. */
+/** Reports on the stage from its construction to its end. */
 const presence = Flame.service("presence", { group: Presence, payload: { key: Schema.String } }, ({ key }) =>
   Presence.toLayer(
     Effect.gen(function* () {

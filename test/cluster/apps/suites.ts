@@ -1,4 +1,4 @@
-/** A runner of all functions of the suites that every backend has to pass. */
+/** A runner that serves all functions of the suites for every backend. */
 import * as Effect from "effect/Effect"
 import { runMain, serve } from "../../../src/FlameRunner.ts"
 import { conformanceFunctions } from "../../../src/testing/ConformanceFunctions.ts"

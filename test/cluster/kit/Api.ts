@@ -1,11 +1,11 @@
-/** The API server as its administrator: what tests make, look at and wait for. Nothing of the project's own client. */
+/** Requests of the tests to the API server as its administrator. Uses no code of the client under test. */
 import { Agent, request as open } from "node:https"
 import type { IncomingMessage } from "node:http"
 import * as Effect from "effect/Effect"
 import { inject } from "vitest"
 import { patience } from "../../fixtures/conformance-process/patience.ts"
 
-/** Where the API server is and who we are there: the parts of a kubeconfig that matter. */
+/** The address of the API server and the administrator's credentials, from a kubeconfig. */
 export interface Access {
   readonly server: string
   readonly ca: string
@@ -14,10 +14,10 @@ export interface Access {
   readonly token?: string
 }
 
-/** Any object of the API, as loosely as tests want it. */
+/** Any object of the API, without a type. */
 export type KubeObject = any
 
-/** The API server said no. */
+/** The API server refused a request. */
 export class Refused extends Error {
   readonly status: number
 
@@ -27,7 +27,7 @@ export class Refused extends Error {
   }
 }
 
-// no connection stays open between requests: a test counts those of what it tests
+// No connection stays open between requests, because tests count the connections of the client under test.
 const agent = new Agent({ keepAlive: false })
 
 const begin = (method: string, path: string, body: unknown, answered: (response: IncomingMessage) => void) => {
@@ -56,7 +56,7 @@ const read = (response: IncomingMessage, done: (text: string) => void) => {
   response.on("end", () => done(text))
 }
 
-/** One request; fails with `Refused`, or with the error of its socket. */
+/** Sends one request. Fails with `Refused`, or with the error of its socket. */
 export const request = (method: string, path: string, body?: unknown): Effect.Effect<KubeObject, Error> =>
   Effect.callback<KubeObject, Error>((resume) => {
     const sent = begin(method, path, body, (response) =>
@@ -72,7 +72,7 @@ export const request = (method: string, path: string, body?: unknown): Effect.Ef
     return Effect.sync(() => sent.destroy())
   })
 
-/** What the API server answers to who shows that token: a code. */
+/** The status code with which the API server answers a request with that token. */
 export const statusFor = (token: string, path: string): Effect.Effect<number> =>
   Effect.callback<number>((resume) => {
     const { ca, server } = inject("cluster").access
@@ -86,7 +86,7 @@ export const statusFor = (token: string, path: string): Effect.Effect<number> =>
     return Effect.sync(() => void sent.destroy())
   })
 
-/** What an effect gives, or undefined where the object is not there. */
+/** The result of an effect, or undefined if the object does not exist. */
 export const orMissing = <A>(effect: Effect.Effect<A, Error>): Effect.Effect<A | undefined> =>
   effect.pipe(
     Effect.catch((error) =>
@@ -94,7 +94,7 @@ export const orMissing = <A>(effect: Effect.Effect<A, Error>): Effect.Effect<A |
     )
   )
 
-/** The lines of an answer that goes on, such as a log that is followed; `done` when it ends, however. */
+/** Follows the lines of a long answer, such as a log. Runs `done` when the answer ends for any reason. */
 export const follow = (path: string, line: (text: string) => void, done: () => void): (() => void) => {
   let stopped = false
   const end = () => {
@@ -119,7 +119,7 @@ export const follow = (path: string, line: (text: string) => void, done: () => v
   }
 }
 
-/** Waits until something holds of the objects of a collection, as a watch of it tells. */
+/** Waits by a watch until a condition holds for the objects of a collection. */
 export const until = <A>(
   collection: string,
   selection: { readonly name?: string; readonly labels?: string },
@@ -145,7 +145,7 @@ export const until = <A>(
         if (type === "DELETED") objects.delete(name)
         else if (type === "BOOKMARK") complete = true
         else if (type !== "ERROR") objects.set(name, object)
-        // before that mark not all that is there has been told
+        // Before that bookmark the watch has not sent all existing objects.
         if (complete) check()
       }
       const query = new URLSearchParams({

@@ -1,8 +1,9 @@
 /**
- * Stands between a parent and the API server, counts what is asked and breaks what a test wants broken.
+ * A proxy between a parent and the API server, which counts requests and injects faults.
  *
- * It ends TLS with a certificate of its own, for which `tls-server-name` in the kubeconfig that it writes is there. What
- * the client says in `Authorization` goes through; a client certificate cannot, so who sends no token is who `access` is.
+ * The proxy ends TLS with its own certificate, so the kubeconfig that it writes has `tls-server-name`. It forwards the
+ * client's `Authorization`. It cannot forward a client certificate, so requests without a token have the rights of
+ * `access`.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -19,28 +20,28 @@ import { type ApiRequest, parse } from "./ApiRequest.ts"
 import { TcpProxy } from "./TcpProxy.ts"
 
 export type Fault =
-  /** Answers this instead of asking; `retryAfter` in seconds. */
+  /** Answers with this status instead of forwarding. `retryAfter` is in seconds. */
   | { readonly kind: "answer"; readonly status: number; readonly retryAfter?: number; readonly reason?: string }
-  /** Tells a watch that its place was forgotten, in the words of the API server. */
+  /** Answers a watch with 410, in the words of the API server. */
   | { readonly kind: "expire" }
   /** Never answers. */
   | { readonly kind: "hang" }
-  /** Resets the connection instead of asking. */
+  /** Resets the connection instead of forwarding. */
   | { readonly kind: "reset" }
-  /** Asks, and resets the connection instead of passing the answer on. */
+  /** Forwards the request, and resets the connection instead of answering. */
   | { readonly kind: "lose answer" }
-  /** Asks later. */
+  /** Forwards later. */
   | { readonly kind: "delay"; readonly millis: number }
 
-/** Which requests; all where not given. */
+/** The requests to which a fault applies. Default: all. */
 export type Which = (request: ApiRequest) => boolean
 
 export interface ApiProxyOptions {
-  /** Where the API server is, and who asks it on behalf of clients without a token. */
+  /** The address of the API server, and the credentials for clients without a token. */
   readonly access: Access
-  /** Token that the kubeconfig holds. */
+  /** The token in the kubeconfig. */
   readonly token?: string
-  /** Namespace that the kubeconfig names. */
+  /** The namespace in the kubeconfig. */
   readonly namespace?: string
 }
 
@@ -53,14 +54,14 @@ interface Rule {
 }
 
 export class ApiProxy {
-  /** What was asked, in order; faults included. */
+  /** All requests in order, those with injected faults included. */
   readonly requests: Array<ApiRequest> = []
-  /** The line to the client: refuse, reset, freeze and slow down everything here. */
+  /** The connections of clients, which a test can refuse, reset, freeze and slow down. */
   readonly line: TcpProxy
-  /** The file for KUBECONFIG. */
+  /** The path of the kubeconfig. */
   readonly kubeconfig: string
   private readonly rules = new Set<Rule>()
-  /** Open watches, and what the API server tells in them. */
+  /** Open watches, and the API server's answers to them. */
   private readonly watches = new Map<ServerResponse, IncomingMessage>()
   private readonly access: Access
   private readonly withCertificate: Agent
@@ -72,16 +73,16 @@ export class ApiProxy {
     this.access = options.access
     const { ca, cert, key } = options.access
     this.withCertificate = new Agent({ keepAlive: true, ca, ...(cert === undefined ? {} : { cert, key }) })
-    // a certificate would count for more than the token
+    // A certificate would override the token.
     this.withToken = new Agent({ keepAlive: true, ca })
   }
 
-  /** What clients connect to. */
+  /** The address to which clients connect. */
   get server(): string {
     return `https://127.0.0.1:${this.line.port}`
   }
 
-  /** How often each was asked, such as `{ "create pods": 3 }`. */
+  /** Requests by kind, such as `{ "create pods": 3 }`. */
   get counts(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {}
     for (const { resource, verb } of this.requests) {
@@ -90,19 +91,22 @@ export class ApiProxy {
     return counts
   }
 
-  /** Watches that are open now. */
+  /** The number of open watches. */
   get openWatches(): number {
     return this.watches.size
   }
 
-  /** Breaks requests from now on, `times` of them or all; the first rule that fits counts. The answer ends it. */
+  /**
+   * Injects a fault into the next `times` requests, or all. The first fault that matches applies. Call the returned
+   * function to end the fault.
+   */
   inject(fault: Fault, which: Which = () => true, times = Number.POSITIVE_INFINITY): () => void {
     const rule = { fault, which, left: times }
     this.rules.add(rule)
     return () => void this.rules.delete(rule)
   }
 
-  /** Ends every watch that is open, as the server does it under load, or by a reset. */
+  /** Ends every open watch, as the server does under load, or by a reset. */
   cutWatches(how: "end" | "reset" = "end"): void {
     for (const [response, from] of this.watches) {
       from.unpipe(response)
@@ -111,7 +115,7 @@ export class ApiProxy {
     }
   }
 
-  /** Cuts every watch again and again; the answer ends that. */
+  /** Ends every watch again and again. Call the returned function to stop. */
   cutWatchesEvery(millis: number, how: "end" | "reset" = "end"): () => void {
     const timer = setInterval(() => this.cutWatches(how), millis)
     return () => clearInterval(timer)
@@ -133,7 +137,7 @@ export class ApiProxy {
     const upstream = this.ask(request)
     request.pipe(upstream)
     response.on("close", () => upstream.destroy())
-    // not once all is said: the connection may have the next request by then
+    // Not after the answer is complete, because the connection may carry the next request by then.
     const broken = () => {
       if (!response.writableEnded) request.socket.destroy()
     }
@@ -146,7 +150,7 @@ export class ApiProxy {
         return
       }
       response.writeHead(from.statusCode!, endToEnd(from.headers))
-      // a watch has an answer before anything happens
+      // A watch is answered before any event.
       response.flushHeaders()
       from.on("error", broken)
       from.pipe(response)
@@ -213,7 +217,7 @@ export class ApiProxy {
   }
 }
 
-/** Headers without those that are about one connection. */
+/** The headers that do not belong to one connection. */
 const endToEnd = (headers: IncomingHttpHeaders): IncomingHttpHeaders => {
   const { connection: _c, "keep-alive": _k, "transfer-encoding": _t, upgrade: _u, ...others } = headers
   return others
@@ -252,7 +256,7 @@ const expire = (asked: ApiRequest, response: ServerResponse): void => {
   response.end(`${JSON.stringify({ type: "ERROR", object })}\n`)
 }
 
-/** A key and a certificate for a name, which is its own authority. */
+/** A key and a self-signed certificate for a name. */
 export const certificate = (name: string): { readonly key: string; readonly cert: string } => {
   const folder = mkdtempSync(join(tmpdir(), "effect-flame-"))
   const [key, cert] = [join(folder, "key"), join(folder, "cert")]
@@ -289,7 +293,7 @@ const kubeconfigOf = (server: string, cert: string, { namespace, token }: ApiPro
     "current-context": "proxy"
   })
 
-/** A proxy that listens, with the kubeconfig that leads to it, until the scope closes. */
+/** A proxy that listens, and its kubeconfig, until the scope closes. */
 export const make = (options: ApiProxyOptions): Effect.Effect<ApiProxy, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(

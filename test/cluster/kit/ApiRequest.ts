@@ -1,26 +1,26 @@
-/** A request to the API server in the words of a Role. */
+/** A request to the API server, in the terms of a Role. */
 export interface ApiRequest {
   readonly verb: string
-  /** With its subresource: `pods`, `pods/log`. */
+  /** The resource with its subresource: `pods`, `pods/log`. */
   readonly resource: string
   readonly namespace: string | undefined
   readonly name: string | undefined
   readonly path: string
   /** Milliseconds since 1970. */
   readonly at: number
-  /** The code of the answer, once there is one; an injected one too. */
+  /** The status code of the answer, injected or not. Undefined until there is one. */
   status: number | undefined
 }
 
 const verbs: Readonly<Record<string, string>> = { POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" }
 
-/** To be connected with a pod is to create something, whatever the method. */
+/** Connecting to a pod counts as create, whatever the HTTP method. */
 const connecting = new Set(["exec", "attach", "portforward"])
 
 export const parse = (method: string, path: string): ApiRequest => {
   const { pathname, searchParams } = new URL(path, "https://api")
   const parts = pathname.split("/").filter((part) => part !== "")
-  // api/v1/…, apis/GROUP/VERSION/…; anything else, such as version, is no resource
+  // api/v1/… or apis/GROUP/VERSION/…. Other paths, such as version, name no resource.
   const inside = parts[0] === "api" ? parts.slice(2) : parts[0] === "apis" ? parts.slice(3) : []
   const namespace = inside[0] === "namespaces" && inside.length > 2 ? inside[1] : undefined
   const [resource = pathname, name, subresource] = namespace === undefined ? inside : inside.slice(2)

@@ -1,4 +1,4 @@
-/** The API server's program, which runs on this machine: stopped, or killed and started again. */
+/** Stops the API server's process on this machine, or kills and restarts it. */
 import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { promisify } from "node:util"
@@ -20,7 +20,10 @@ const pid = (): number => {
   return Number(pid)
 }
 
-/** Stops it, until the Scope closes or it is told to go on: its connections stay, and nothing is answered. */
+/**
+ * Stops the process by SIGSTOP, until the Scope closes or the returned effect runs. Connections stay open, and nothing
+ * is answered.
+ */
 export const stopped: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => {
     const server = pid()
@@ -30,12 +33,13 @@ export const stopped: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = E
   (goOn) => goOn
 )
 
-/** Kills it, until the Scope closes or it is started again; its caches are empty then. */
+/** Kills the process, until the Scope closes or the returned effect starts it again. Its caches are empty then. */
 export const killed: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => {
     const { kube } = inject("cluster").tools
     process.kill(pid(), "SIGKILL")
-    // starts what is not there, and waits until the nodes are ready; this process, which is the parent, goes on meanwhile
+    // Starts missing processes, and waits until the nodes are ready. Runs beside this process, which is the parent
+    // under test.
     return Effect.promise(() => run(kube!, ["up"], { maxBuffer: Infinity }))
   }),
   (start) => start

@@ -1,4 +1,4 @@
-/** What tests do to objects of a namespace: make, delete, wait, read a log, run a program in a pod. */
+/** Helpers for objects of a namespace: create, delete, wait, read a log, run a program in a pod. */
 import { execFile } from "node:child_process"
 import * as Effect from "effect/Effect"
 import { inject } from "vitest"
@@ -21,7 +21,7 @@ export const collection = (namespace: string, resource: string): string =>
 export const create = (namespace: string, resource: string, object: KubeObject): Effect.Effect<KubeObject> =>
   Effect.orDie(request("POST", collection(namespace, resource), object))
 
-/** An object, or undefined where it is not there. */
+/** An object, or undefined if it does not exist. */
 export const get = (namespace: string, resource: string, name: string): Effect.Effect<KubeObject> =>
   orMissing(request("GET", `${collection(namespace, resource)}/${name}`))
 
@@ -31,7 +31,7 @@ export const list = (namespace: string, resource: string, labels = ""): Effect.E
     ({ items }) => items as ReadonlyArray<KubeObject>
   )
 
-/** Deletes an object; one that is not there is deleted. */
+/** Deletes an object. A missing object counts as deleted. */
 export const remove = (
   namespace: string,
   resource: string,
@@ -54,7 +54,7 @@ export const patch = (
   change: KubeObject
 ): Effect.Effect<KubeObject> => Effect.orDie(request("PATCH", `${collection(namespace, resource)}/${name}`, change))
 
-/** Asks for the eviction of a pod, as `kubectl drain` does. */
+/** Requests the eviction of a pod, as `kubectl drain` does. */
 export const evict = (namespace: string, name: string): Effect.Effect<void> =>
   Effect.asVoid(
     Effect.orDie(
@@ -66,11 +66,11 @@ export const evict = (namespace: string, name: string): Effect.Effect<void> =>
     )
   )
 
-/** Takes new pods off a node, or lets them come again. */
+/** Makes a node unschedulable, or schedulable again. */
 export const cordon = (node: string, unschedulable: boolean): Effect.Effect<void> =>
   Effect.asVoid(Effect.orDie(request("PATCH", `/api/v1/nodes/${node}`, { spec: { unschedulable } })))
 
-/** Waits until something holds of a pod that is there. */
+/** Waits until a condition holds for a pod that exists. */
 export const pod = <A>(
   namespace: string,
   name: string,
@@ -84,13 +84,13 @@ export const pod = <A>(
     `${what} of pod ${name}`
   )
 
-/** Waits until an object is not there any more. */
+/** Waits until an object does not exist any more. */
 export const gone = (namespace: string, resource: string, name: string): Effect.Effect<void> =>
   Effect.asVoid(
     until(collection(namespace, resource), { name }, (found) => found.length === 0, `${resource} ${name} is gone`)
   )
 
-/** Waits until something holds of the pods with a label. */
+/** Waits until a condition holds for the pods with a label. */
 export const pods = <A>(
   namespace: string,
   labels: string,
@@ -98,7 +98,7 @@ export const pods = <A>(
   what: string
 ): Effect.Effect<A> => until(collection(namespace, "pods"), { labels }, look, what)
 
-/** All that a container has written so far, of its present life or of the one before. */
+/** The log of a container so far, of its present or its previous run. */
 export const log = (namespace: string, name: string, options: { readonly previous?: boolean } = {}) =>
   Effect.map(
     orMissing(
@@ -107,7 +107,7 @@ export const log = (namespace: string, name: string, options: { readonly previou
     (text) => String(text ?? "")
   )
 
-/** Waits until a container has written a line; the container must have started. */
+/** Waits until a container has written a line. The container must have started. */
 export const says = (namespace: string, name: string, line: RegExp): Effect.Effect<string> =>
   Effect.suspend(() => {
     const seen: Array<string> = []
@@ -131,7 +131,7 @@ export const says = (namespace: string, name: string, line: RegExp): Effect.Effe
     }).pipe(patience(() => `${name} says ${line}; it said ${seen.slice(-20).join("\n")}`))
   })
 
-/** Runs a program in a container and gives what it prints; its exit code does not matter. */
+/** Runs a program in a container and returns its output. Ignores the exit code. */
 export const exec = (namespace: string, name: string, ...command: ReadonlyArray<string>): Effect.Effect<string> =>
   Effect.callback<string>((resume) => {
     const { kubeconfig, kubectl } = inject("cluster").tools

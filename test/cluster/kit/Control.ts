@@ -1,4 +1,4 @@
-/** The test's end of a parent in the cluster: calls by its hand, its status, its events. */
+/** The test's side of a parent in the cluster: makes calls, reads status and events. */
 import { request } from "node:http"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -7,10 +7,10 @@ import { Watch } from "../../fixtures/conformance-process/harness.ts"
 import { patience } from "../../fixtures/conformance-process/patience.ts"
 import type { Order, Outcome } from "../apps/control.ts"
 
-/** What came of a call, or that its parent was not there to take it, or went without a word while it had it. */
+/** The outcome of a call; or that the parent could not be reached, or ended before it answered. */
 export type Result = Outcome | { readonly _tag: "NotReached" | "NoAnswer" }
 
-/** Where a parent listens to its test. */
+/** The address where a parent listens to its test. */
 export interface Place {
   readonly host: string
   readonly port: number
@@ -35,7 +35,7 @@ const ask = (at: Place, path: string, body?: string): Effect.Effect<Answer> =>
     return Effect.sync(() => sent.destroy())
   })
 
-/** Steers one life of a parent. */
+/** Controls one life of a parent. */
 export class Control {
   readonly events: Watch
   private readonly at: Place
@@ -45,7 +45,7 @@ export class Control {
     this.events = events
   }
 
-  /** Makes a call there and gives what came of it. */
+  /** Makes a call on the parent and returns the outcome. */
   call(name: string, payload?: unknown, options: { readonly timeout?: number } = {}): Effect.Effect<Result> {
     const order: Order = { function: name, payload, ...options }
     return Effect.map(ask(this.at, "/call", JSON.stringify(order)), (answer): Result =>
@@ -53,7 +53,7 @@ export class Control {
     )
   }
 
-  /** The status of its pool. */
+  /** The status of the parent's pool. */
   get status(): Effect.Effect<PoolStatus> {
     return Effect.map(ask(this.at, "/status"), (answer) => {
       if (typeof answer === "string") throw new Error(`the parent at ${this.at.host} says no status: ${answer}`)
@@ -62,7 +62,7 @@ export class Control {
   }
 }
 
-/** Waits until a parent listens, and follows its events for as long as the Scope is open or it lives. */
+/** Waits until a parent listens, and follows its events until the Scope closes or the parent ends. */
 export const connect = (host: string, port = 8080): Effect.Effect<Control, never, Scope.Scope> =>
   Effect.gen(function* () {
     const events = new Watch()
@@ -72,7 +72,7 @@ export const connect = (host: string, port = 8080): Effect.Effect<Control, never
       const dial = () => {
         const mine = request({ host, port, path: "/events", agent: false })
         sent = mine
-        // it runs, but does not listen yet: nothing announces that it does
+        // The parent runs, but does not listen yet. Nothing announces that it does.
         mine.on("error", () => (timer = setTimeout(dial, 20)))
         mine.on("response", (response) => {
           mine.removeAllListeners("error")

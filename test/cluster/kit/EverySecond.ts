@@ -1,10 +1,10 @@
-/** A caller of `add` once a second, who counts the right answers: shows that calls go on during an outage. */
+/** Calls `add` once a second and counts the right answers, to show that calls go on during an outage. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Flame from "../../../src/Flame.ts"
 import { add } from "../apps/functions.ts"
 
-/** Calls for as long as `during` runs, each call bounded to 5 s. Gives how many were answered. */
+/** Calls for as long as `during` runs, with a timeout of 5 s each. Returns the number of answers. */
 export const callEverySecond = <E, R>(during: Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
     let answered = 0

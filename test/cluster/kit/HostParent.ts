@@ -1,4 +1,4 @@
-/** A parent outside of the cluster: this process, which pods can reach, with the kubeconfig of an account. */
+/** A parent outside of the cluster: this process, which pods can dial, with the kubeconfig of an account. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -21,12 +21,12 @@ import { pods } from "./Cluster.ts"
 import { leavesNothing, mark } from "./Leaks.ts"
 import { account, type Namespace, type roles, token } from "./Namespaces.ts"
 
-/** This machine, to pods. */
+/** The address of this machine for pods. */
 export const host = "10.244.0.1"
 
 export const runnerLabel = "flame.dev/role=runner"
 
-/** A port that nobody listens on. */
+/** A port that is free. */
 export const freePort: Effect.Effect<number> = Effect.callback<number>((resume) => {
   const server = createServer()
   server.listen(0, () => {
@@ -59,18 +59,20 @@ export const kubeconfig = (
     return file
   })
 
-/** What a test with a parent in its own process has at hand. */
+/** The scene of a test whose parent is this process. */
 export interface HostScene extends Scene {
   /** The namespace. */
   readonly space: string
-  /** Waits until something holds of the runners' pods. */
+  /** Waits until a condition holds for the runners' pods. */
   readonly runners: <A>(
     look: (pods: ReadonlyArray<KubeObject>) => A | undefined | false,
     what: string
   ) => Effect.Effect<A>
 }
 
-/** Options of the layer, and whose rights it has: with `forward` runners are reached through the API server. */
+/**
+ * Options of the layer, and the rights of its account. With `forward` the parent dials runners through the API server.
+ */
 export interface HostOptions extends FlameLayer.KubernetesOptions {
   readonly rights?: keyof typeof roles
 }
@@ -92,7 +94,7 @@ export const inPool = <A, E>(
     const layer = FlameLayer.kubernetes({
       kubeconfig: file,
       namespace: space.name,
-      // files run beside each other on one machine
+      // Test files run concurrently on one machine.
       ...(rights === "forward" ? {} : { port: yield* freePort, advertise: host }),
       entry: space.name,
       image: inject("cluster").images.app,
@@ -110,7 +112,7 @@ export const inPool = <A, E>(
     return yield* Effect.provideContext(body({ pool, events, log, stage, close, space: space.name, runners }), context)
   })
 
-/** The same, and checks that nothing is left in the namespace. */
+/** Like `inPool`, and checks that nothing is left in the namespace. */
 export const onHost = <A, E>(
   space: Namespace,
   options: HostOptions,

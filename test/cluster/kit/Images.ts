@@ -1,4 +1,4 @@
-/** Images of the test apps: bundled as a deployment would be, each run with tags of its own. */
+/** Builds images of the test apps, bundled as a deployment would be. Each run has tags of its own. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -7,13 +7,13 @@ import { bundle } from "../../../scripts/bundle.ts"
 
 export interface Images {
   /**
-   * Parent and runner in one entry, `app.mjs`; runners only in `runner.mjs`, in `suites.mjs` with the functions of suites
-   * that are not only for clusters, and in those after it.
+   * The image with parent and runner in one entry, `app.mjs`. Further entries are only runners: `runner.mjs`,
+   * `suites.mjs` with the functions of suites for all backends, and the entries after it.
    */
   readonly app: string
-  /** The same program as another build of it. */
+  /** The same program as another build. */
   readonly other: string
-  /** Where the bundles are on this machine. */
+  /** The folder of the bundles on this machine. */
   readonly folder: string
 }
 
@@ -27,12 +27,12 @@ const entries = {
   owner: join(apps, "owner.ts"),
   groups: join(programs, "conformance-rpc/runner.ts"),
   place: join(programs, "conformance-place/runner.ts"),
-  // these serve where they are what was started
+  // These programs serve if they are the entry.
   logs: join(programs, "conformance-process/runner-logs.ts"),
   otlp: join(programs, "conformance-process/runner-otlp.ts")
 }
 
-/** Bundles the test apps and gives the images to all nodes. */
+/** Bundles the test apps and loads the images into all nodes. */
 export const make = async (tools: Tools, run: string): Promise<Images> => {
   const folder = mkdtempSync(join(tmpdir(), "flame-images-"))
   await bundle(entries, folder)
@@ -44,5 +44,5 @@ export const make = async (tools: Tools, run: string): Promise<Images> => {
   return { app: image("app"), other: image("other", { TEST_OTHER: "1" }), folder }
 }
 
-/** Deletes the bundles; the images stay on the nodes, which have no way to forget one. */
+/** Deletes the bundles. The images stay on the nodes, which cannot remove them. */
 export const forget = ({ folder }: Images): void => rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,7 @@
-/** What a test leaves behind in its namespace and on this machine: pods, Secrets, processes; counted before and after. */
+/**
+ * Detects leftovers of a test in its namespace and on this machine: pods, Secrets and processes, counted before and
+ * after.
+ */
 import { readdirSync, readFileSync } from "node:fs"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -8,7 +11,7 @@ import { until as eventually } from "../../fixtures/conformance-process/patience
 import { type KubeObject, until } from "./Api.ts"
 import { collection, list } from "./Cluster.ts"
 
-/** Names of what there is. */
+/** The names of existing objects. */
 export interface Census {
   readonly pods: ReadonlyArray<string>
   readonly secrets: ReadonlyArray<string>
@@ -16,7 +19,7 @@ export interface Census {
   readonly processes: ReadonlyArray<string>
 }
 
-/** What every pod of a test has in its environment, so that its processes are known for what they are. */
+/** A variable in the environment of every pod of a test, which identifies the pod's processes. */
 export const mark = "FLAME_TEST_NAMESPACE"
 
 const read = (file: string): string => {
@@ -27,13 +30,13 @@ const read = (file: string): string => {
   }
 }
 
-/** Whether a process was started with a variable, as NAME=VALUE. */
+/** Whether a process was started with a variable, given as NAME=VALUE. */
 const has = (pid: number | string, variable: string): boolean =>
   `\0${read(`/proc/${pid}/environ`)}`.includes(`\0${variable}\0`)
 
 /**
- * The kubelet runs on this machine too: the processes of pods are there for all to see. `variable` as NAME=VALUE tells
- * those of a pod or a container.
+ * The processes of a namespace's pods, which are visible because the kubelet runs on this machine too. `variable` as
+ * NAME=VALUE selects the processes of one pod or container.
  */
 export const processes = (namespace: string, variable?: string): ReadonlyArray<string> =>
   readdirSync("/proc")
@@ -56,7 +59,7 @@ export const census = (namespace: string): Effect.Effect<Census> =>
 const added = (before: ReadonlyArray<string>, now: ReadonlyArray<string>) =>
   now.filter((name) => !before.includes(name))
 
-/** Waits until nothing is there that was not before; fails by name of what stays. */
+/** Waits until no new object or process is left. Fails with the names of those that stay. */
 const settled = (namespace: string, before: Census, limit: number | undefined): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (const resource of ["pods", "secrets"] as const) {
@@ -73,7 +76,10 @@ const settled = (namespace: string, before: Census, limit: number | undefined): 
     assert.deepStrictEqual(left(), [])
   })
 
-/** Runs a test in its namespace and, where it passes, fails it for what it leaves there once its Scope is closed and `limit` is over. */
+/**
+ * Runs a test in its namespace. If the test passes, fails it for objects and processes that are left `limit` after its
+ * Scope has closed.
+ */
 export const leavesNothing = <A, E>(
   namespace: string,
   effect: Effect.Effect<A, E, Scope.Scope>,
@@ -82,14 +88,14 @@ export const leavesNothing = <A, E>(
   Effect.gen(function* () {
     const before = yield* census(namespace)
     const exit = yield* Effect.exit(Effect.scoped(effect))
-    // a failed test says what failed, not what it left behind
+    // A failed test reports its failure, not its leftovers.
     if (Exit.isSuccess(exit)) yield* settled(namespace, before, limit)
     return yield* exit
   })
 
 /**
- * A signal, SIGKILL by default, to the program of a pod: process 1 of a container gets no SIGKILL from inside, but it does
- * from the machine. `variable` as NAME=VALUE tells the containers of a pod apart.
+ * Sends a signal, by default SIGKILL, to the program of a pod. Sent from the machine, because process 1 of a container
+ * gets no SIGKILL from inside. `variable` as NAME=VALUE selects a container of the pod.
  */
 export const kill = (
   namespace: string,

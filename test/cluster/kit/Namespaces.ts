@@ -1,22 +1,22 @@
-/** Namespaces of their own for test files, each with accounts that may do a part of what runners need. */
+/** Makes a namespace for each test file, with accounts that have a part of the rights that runners need. */
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, inject } from "vitest"
 import { type KubeObject, request, until } from "./Api.ts"
 import { collection, create } from "./Cluster.ts"
 
-/** What a parent may do: only what pods need, also make Secrets, also read what helps to explain a failure. */
+/** The rights of a parent: to pods only, to Secrets too, or also to events and logs that explain failures. */
 export type Rights = "pods" | "secrets" | "full"
 
 const pods = { apiGroups: [""], resources: ["pods"], verbs: ["create", "get", "list", "watch", "delete"] }
 const secrets = { apiGroups: [""], resources: ["secrets"], verbs: ["create", "delete"] }
 const events = { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["list"] }
 const logs = { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }
-// over WebSocket the API server wants both
-/** For the Job that owns what a life of a parent makes. */
+/** The right to the Job that owns the objects of a parent's life. */
 const jobs = { apiGroups: ["batch"], resources: ["jobs"], verbs: ["create", "get", "patch", "delete"] }
+// Over WebSocket the API server requires both verbs.
 const portForward = { apiGroups: [""], resources: ["pods/portforward"], verbs: ["create", "get"] }
 
-/** The three Roles of the README, and what a parent outside of the cluster needs besides. */
+/** The three Roles of the README, and the further rights of a parent outside of the cluster. */
 export const roles: Readonly<Record<Rights | "forward", ReadonlyArray<KubeObject>>> = {
   pods: [pods],
   secrets: [pods, secrets],
@@ -27,11 +27,11 @@ export const roles: Readonly<Record<Rights | "forward", ReadonlyArray<KubeObject
 /** The account of a parent with these rights. */
 export const account = (rights: keyof typeof roles = "full"): string => (rights === "full" ? "app" : `app-${rights}`)
 
-/** Namespaces of a test file: there from its first test to its last. */
+/** The namespace of a test file, from its first test to its last. */
 export class Namespace {
   name = ""
 
-  /** An object of the core API, or of apps, in this namespace. */
+  /** Creates an object of the core API, or of apps, in this namespace. */
   create(resource: string, object: KubeObject): Effect.Effect<KubeObject> {
     return create(this.name, resource, object)
   }
@@ -49,27 +49,27 @@ const grant = (namespace: string, rights: keyof typeof roles): Effect.Effect<unk
     })
   })
 
-/** Makes a namespace; `labels` such as those of Pod Security. */
+/** Makes a namespace with these labels, such as those of Pod Security. */
 export const make = (name: string, labels: Readonly<Record<string, string>> = {}): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { run } = inject("cluster")
     yield* Effect.orDie(
       request("POST", "/api/v1/namespaces", { metadata: { name, labels: { "effect-flame-test": run, ...labels } } })
     )
-    // it has no rights at all
+    // This account has no rights.
     yield* create(name, "serviceaccounts", { metadata: { name: "runner" } })
     const all = Object.keys(roles) as ReadonlyArray<keyof typeof roles>
     yield* Effect.forEach(all, (rights) => grant(name, rights), { concurrency: "unbounded", discard: true })
-    // a pod that names no account needs this one, and is refused before it is there
+    // A pod that names no account needs the default account, and is refused until that exists.
     const isThere = ([found]: ReadonlyArray<KubeObject>) => found !== undefined
     yield* until(collection(name, "serviceaccounts"), { name: "default" }, isThere, "the account default is there")
   })
 
-/** Deletes a namespace with all that is in it; does not wait for its end. */
+/** Deletes a namespace with everything in it. Does not wait for the end. */
 export const remove = (name: string): Effect.Effect<void> =>
   Effect.asVoid(Effect.orDie(request("DELETE", `/api/v1/namespaces/${name}`)))
 
-/** Gives a test file a namespace, which is deleted at its end. */
+/** Gives a test file a namespace, which is deleted at the file's end. */
 export const ofFile = (topic: string, labels: Readonly<Record<string, string>> = {}): Namespace => {
   const namespace = new Namespace()
   beforeAll(async () => {
@@ -80,7 +80,7 @@ export const ofFile = (topic: string, labels: Readonly<Record<string, string>> =
   return namespace
 }
 
-/** A token of an account, good for an hour: what a person's kubeconfig would hold. */
+/** A token of an account, valid for an hour, as in a person's kubeconfig. */
 export const token = (namespace: string, account: string): Effect.Effect<string> =>
   Effect.map(
     Effect.orDie(

@@ -1,4 +1,4 @@
-/** The network of a pod, on this machine: cut off, or in one direction, packets are lost without a word. */
+/** Breaks the network of a pod from this machine: drops packets silently, in one or both directions. */
 import { execFileSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { processes } from "./Leaks.ts"
 
 const interfaces = "/sys/class/net"
 
-/** This machine's end of a pod's cable. */
+/** This machine's end of a pod's virtual cable. */
 const cable = (index: string): string => {
   const name = readdirSync(interfaces).find(
     (name) => readFileSync(`${interfaces}/${name}/ifindex`, "utf8").trim() === index
@@ -23,7 +23,7 @@ const set = (name: string, state: "up" | "down"): void => {
   execFileSync("ip", ["link", "set", "dev", name, state], { stdio: "ignore" })
 }
 
-/** Cuts a pod off, until the Scope closes. */
+/** Drops all packets of a pod, until the Scope closes. */
 export const cutOff = (namespace: string, pod: string): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const index = (yield* exec(namespace, pod, "cat", "/sys/class/net/eth0/iflink")).trim()
@@ -34,7 +34,7 @@ export const cutOff = (namespace: string, pod: string): Effect.Effect<void, neve
     )
   })
 
-/** Where frames go that nobody shall get. */
+/** The destination of frames that must not arrive. */
 const nobody = "02:00:00:00:00:01"
 
 const ip = (command: string, ...args: ReadonlyArray<string>): string =>
@@ -43,22 +43,22 @@ const ip = (command: string, ...args: ReadonlyArray<string>): string =>
 const addressOf = (namespace: string, name: string): Effect.Effect<string> =>
   pod(namespace, name, ({ status }) => status?.podIP as string | undefined, "the address")
 
-/** Lets nothing reach a pod from this machine, until the Scope closes; what it sends arrives. */
+/** Drops all packets to a pod from this machine, until the Scope closes. Packets from the pod arrive. */
 export const deafen = (namespace: string, name: string): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const address = yield* addressOf(namespace, name)
     const device = /dev (\S+)/.exec(ip("route", "get", address))![1]!
     yield* Effect.acquireRelease(
       Effect.sync(() => void ip("neigh", "replace", address, "lladdr", nobody, "dev", device, "nud", "permanent")),
-      // gone already, where the pod and with it the device is
+      // Already gone, if the pod and with it the device is gone.
       () => Effect.ignore(Effect.try(() => ip("neigh", "del", address, "dev", device)))
     )
   })
 
-/** Whether a pod has acknowledged all that this machine has sent it. */
+/** Whether a pod has acknowledged everything that this machine has sent. */
 const areQuiet = (address: string): boolean => {
   const table = execFileSync("ss", ["-tnH", "state", "established", "dst", address], { encoding: "utf8" })
-  // the second column is what waits for it
+  // The second column is the number of unacknowledged bytes.
   return table
     .trim()
     .split("\n")
@@ -66,10 +66,10 @@ const areQuiet = (address: string): boolean => {
 }
 
 /**
- * Lets nothing arrive here that a pod sends, for as long as it lives; it hears all that it is sent.
+ * Drops all packets from a pod, for as long as the pod lives. Packets to the pod arrive.
  *
- * Not before all was acknowledged that it was sent at the start of its second connection, which may take 40 ms: until then
- * the kernel would send that again and again, instead of asking whether anybody is there.
+ * Waits until the pod has acknowledged the first bytes of its second connection, which may take 40 ms. Before that the
+ * kernel would retransmit these bytes instead of sending keepalives.
  */
 export const silence = (namespace: string, name: string): Effect.Effect<void> =>
   Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Nodes that go: cordoned, or with a kubelet that is stopped; always undone at the end of the Scope. */
+/** Takes nodes out of service: cordoned, or with a stopped kubelet. The end of the Scope undoes it. */
 import { execFileSync } from "node:child_process"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -6,7 +6,7 @@ import { inject } from "vitest"
 import { type KubeObject, until } from "./Api.ts"
 import * as Cluster from "./Cluster.ts"
 
-/** An affinity that finds a place on that node as long as it takes pods, and elsewhere after that. */
+/** An affinity that prefers a node while the node takes pods, and other nodes after that. */
 export const preferring = (node: string) => ({
   nodeAffinity: {
     preferredDuringSchedulingIgnoredDuringExecution: [
@@ -18,7 +18,7 @@ export const preferring = (node: string) => ({
   }
 })
 
-/** Takes new pods off a node. */
+/** Makes a node unschedulable. */
 export const cordon = (node: string): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(Cluster.cordon(node, true), () => Cluster.cordon(node, false))
 
@@ -26,14 +26,17 @@ const kube = (verb: "stop" | "start", node: 1 | 2): void => {
   execFileSync(inject("cluster").tools.kube!, ["node", verb, `${node}`], { stdio: "ignore" })
 }
 
-/** Ends a node's kubelet without warning: its pods run on, and the API server hears nothing of them. */
+/** Stops a node's kubelet without warning: its pods run on, and the API server gets no reports. */
 export const stopKubelet = (node: 1 | 2): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => kube("stop", node)),
     () => Effect.sync(() => kube("start", node))
   )
 
-/** Takes new pods off a node, and waits until it has none but those of a namespace: others would wait for their end in vain. */
+/**
+ * Makes a node unschedulable, and waits until it has only pods of one namespace. Pods of other tests could not end
+ * while the kubelet is stopped.
+ */
 export const reserve = (node: string, namespace: string): Effect.Effect<void, never, Scope.Scope> =>
   Effect.andThen(
     cordon(node),

@@ -1,4 +1,4 @@
-/** A parent in the cluster: a pod, or the template of one, that runs the test app. */
+/** A parent in the cluster: a pod, or a pod template, that runs the test app. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { inject } from "vitest"
@@ -8,15 +8,15 @@ import * as Control from "./Control.ts"
 import { mark } from "./Leaks.ts"
 import { account, type Rights } from "./Namespaces.ts"
 
-/** How a parent is to be. All durations in seconds. */
+/** Options of a parent. All durations are in seconds. */
 export interface ParentOptions {
   readonly rights?: Rights
   readonly image?: string
-  /** Options of its pool, as JSON can hold them. */
+  /** Options of its pool, as JSON. */
   readonly flame?: Readonly<Record<string, unknown>>
-  /** Those of its pods. */
+  /** Options of its runner pods. */
   readonly kubernetes?: Readonly<Record<string, unknown>>
-  /** Where the functions find their test. */
+  /** The address where functions find their test. */
   readonly stage?: string
   readonly env?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
@@ -25,9 +25,12 @@ export interface ParentOptions {
   readonly memory?: string
   readonly node?: string
   readonly restartPolicy?: "Always" | "Never" | "OnFailure"
-  /** Whether its identity is in its environment, as the README has it; else it reads its token. Default true. */
+  /**
+   * Whether the pod's name and address are in the environment, as the README shows. Otherwise the parent reads its
+   * token. Default true.
+   */
   readonly downward?: boolean
-  /** Changes the pod's spec at last. */
+  /** Changes the pod's spec last. */
   readonly bend?: (spec: KubeObject) => KubeObject
 }
 
@@ -35,7 +38,7 @@ const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRe
 
 const quick = { max: 2, cancelGrace: "1 second", drainTimeout: "5 seconds" }
 
-/** The pod, or what a Deployment makes pods of. */
+/** The pod, or the pod template of a Deployment. */
 export const template = (namespace: string, options: ParentOptions = {}): KubeObject => {
   const env = {
     [mark]: namespace,
@@ -76,7 +79,7 @@ export const template = (namespace: string, options: ParentOptions = {}): KubeOb
   return { metadata: { labels: { app: "parent", ...options.labels }, annotations }, spec: options.bend?.(spec) ?? spec }
 }
 
-/** A parent that runs. */
+/** A running parent. */
 export interface ParentPod {
   readonly name: string
   readonly uid: string
@@ -96,11 +99,11 @@ export const attach = (namespace: string, name: string): Effect.Effect<ParentPod
 
 const isRunning = (pod: KubeObject): KubeObject => {
   const state = pod.status?.containerStatuses?.[0]?.state
-  // an address is told a moment after the start
+  // The pod's address is reported a moment after the start.
   return state?.running !== undefined && pod.status?.podIP !== undefined && pod
 }
 
-/** Starts a parent; at the end of the Scope it is deleted, which tells it to go. */
+/** Starts a parent. The end of the Scope deletes its pod, so the parent gets SIGTERM. */
 export const start = (
   namespace: string,
   name: string,

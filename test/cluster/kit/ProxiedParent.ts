@@ -1,4 +1,7 @@
-/** A parent outside of the cluster that asks the API server through a proxy, which counts and breaks. */
+/**
+ * A parent outside of the cluster whose requests to the API server go through a proxy that counts them and injects
+ * faults.
+ */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { inject } from "vitest"
@@ -15,11 +18,11 @@ export interface ProxiedScene extends HostScene {
   readonly proxy: ApiProxy.ApiProxy
 }
 
-/** Runs a test on a pool whose parent asks through a proxy as an account, and checks that nothing is left. */
+/** Runs a test on a pool whose parent uses a proxy with an account's token, and checks that nothing is left. */
 export const throughProxy = <A, E>(
   space: Namespaces.Namespace,
   options: HostOptions & {
-    /** Whose token the parent has, where not that of `rights`. */
+    /** The account whose token the parent has. Default: the account of `rights`. */
     readonly account?: string
   },
   body: (scene: ProxiedScene) => Effect.Effect<A, E, Pool | Backend | Scope.Scope>
@@ -36,9 +39,9 @@ export const throughProxy = <A, E>(
     )
   })
 
-/** Whether a request is for a pod that shall be there: not one that is only tried. */
+/** Whether a request creates a pod, and is not a dry run. */
 export const isCreate = ({ path, resource, verb }: ApiRequest): boolean =>
   verb === "create" && resource === "pods" && !path.includes("dryRun")
 
-/** How often a pod was asked for. */
+/** The number of creates of pods. */
 export const created = (proxy: ApiProxy.ApiProxy): number => proxy.requests.filter(isCreate).length

@@ -1,4 +1,4 @@
-/** Suites that any backend has to pass, on pods of a namespace: each of their tests leaves nothing there. */
+/** Runs suites for every backend on pods of a namespace. Each test must leave nothing there. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { inject } from "vitest"
@@ -9,14 +9,14 @@ import { freePort, host, kubeconfig } from "./HostParent.ts"
 import { leavesNothing, mark, processes } from "./Leaks.ts"
 import type { Namespace } from "./Namespaces.ts"
 
-/** The two ways by which a runner and a parent outside of the cluster come together. */
+/** The two ways in which a runner and a parent outside of the cluster connect. */
 export const ways = ["dials its parent", "is reached through the API server"] as const
 export type Way = (typeof ways)[number]
 
-/** How long a test on pods may take that others pass within 30 s, in milliseconds. */
+/** The limit of a test on pods, in milliseconds. Other backends have 30 s. */
 export const limit = 60_000
 
-/** Runners of `suites.mjs`, whose parent is this process. */
+/** A backend with runners of `suites.mjs`, whose parent is this process. */
 export const backend = (space: Namespace, way: Way, options: Options = {}): Layer.Layer<Backend> =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -24,7 +24,7 @@ export const backend = (space: Namespace, way: Way, options: Options = {}): Laye
       return KubernetesBackend.layer({
         kubeconfig: yield* kubeconfig(space.name, isDialled ? "forward" : "full"),
         namespace: space.name,
-        // tests of one file that run beside each other are parents of their own
+        // Concurrent tests of one file have parents of their own.
         program: space.name,
         ...(isDialled ? {} : { advertise: host, port: yield* freePort }),
         image: inject("cluster").images.app,
@@ -38,7 +38,9 @@ export const backend = (space: Namespace, way: Way, options: Options = {}): Laye
 
 type Register = (name: string, test: () => Promise<void>, limit: number) => unknown
 
-/** Registers tests, by the `it` of the test runner, that fail for what they leave in the namespace. */
+/**
+ * Registers tests, by `it` of the test runner, that fail for objects and processes that they leave in the namespace.
+ */
 export const leavingNothing =
   (space: Namespace, register: Register) =>
   (name: string, test: () => Promise<void>, limit: number): void =>

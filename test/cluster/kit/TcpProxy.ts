@@ -1,18 +1,18 @@
-/** A TCP proxy whose line can be cut, held or slowed down while a test runs. */
+/** A TCP proxy whose connections a test can cut, freeze or slow down. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 export interface TcpProxyOptions {
   readonly to: { readonly host?: string; readonly port: number }
-  /** Address to listen at; 127.0.0.1 where not given, 0.0.0.0 for pods to reach it. */
+  /** The address to listen on. Default 127.0.0.1. Use 0.0.0.0 for pods. */
   readonly host?: string
 }
 
-/** What happens to connections that come; those that are there go on. */
+/** The fate of new connections. Existing connections are not affected. */
 export type Welcome = "pass" | "refuse" | "reset" | "hang"
 
-/** How much is held for a peer that does not read, or a line that is frozen. */
+/** Bytes that are buffered for a peer that does not read, or a frozen connection. */
 const held = 4 * 1024 * 1024
 
 class Line {
@@ -42,7 +42,7 @@ class Line {
       const turn = async () => {
         await before
         await this.proxy.passage(due)
-        // for good: who waits behind it is collected with the line
+        // For good: all waiting work is garbage collected with the connection.
         if (this.isStalled) await new Promise<never>(() => {})
         await pass()
       }
@@ -59,7 +59,7 @@ class Line {
       })
     })
     from.on("end", () => inTurn(() => void to.end()))
-    // nothing passes a frozen line, not even an end
+    // A frozen connection passes nothing on, not even an end.
     from.on("error", () => inTurn(() => void to.resetAndDestroy()))
     from.on("close", () => inTurn(() => void to.destroy()))
   }
@@ -78,15 +78,15 @@ const drained = (socket: Socket): Promise<void> =>
 
 export class TcpProxy {
   port = 0
-  /** Connections that were accepted so far. */
+  /** The number of connections accepted so far. */
   accepted = 0
-  /** Bytes that were passed on so far, both ways. */
+  /** The number of bytes forwarded so far, in both directions. */
   bytes = 0
-  /** How long everything takes each way, in milliseconds. */
+  /** The delay in each direction, in milliseconds. */
   latency = 0
   private welcome: Welcome = "pass"
   private readonly lines = new Set<Line>()
-  /** Connections that nobody answers. */
+  /** Connections that are not answered. */
   private readonly hanging = new Set<Socket>()
   private thawed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
   private server: Server | undefined
@@ -96,12 +96,12 @@ export class TcpProxy {
     this.options = options
   }
 
-  /** Connections that are open now. */
+  /** The number of open connections. */
   get open(): number {
     return this.lines.size
   }
 
-  /** Says what happens to connections that come from now on. */
+  /** Sets the fate of new connections. */
   async meet(welcome: Welcome): Promise<void> {
     this.welcome = welcome
     if (welcome === "refuse") {
@@ -111,23 +111,25 @@ export class TcpProxy {
     if (welcome === "pass") this.drop(this.hanging)
   }
 
-  /** Resets all connections that are there. */
+  /** Resets all existing connections. */
   reset(): void {
     for (const line of this.lines) line.reset()
     this.drop(this.hanging)
   }
 
-  /** Nothing passes any more on connections that are there, and neither end is told; those that come are met as ever. */
+  /**
+   * Stops forwarding on existing connections for good, without telling either end. New connections are not affected.
+   */
   stall(): void {
     for (const line of this.lines) line.isStalled = true
   }
 
-  /** From now on nothing passes, of connections that are there and of those that come: both ends see silence. */
+  /** Stops forwarding on existing and new connections, so both ends see silence. */
   freeze(): void {
     this.thawed ??= Promise.withResolvers<void>()
   }
 
-  /** What was held passes now. */
+  /** Forwards the frozen bytes, and everything after them. */
   thaw(): void {
     this.thawed?.resolve()
     this.thawed = undefined
@@ -183,7 +185,7 @@ export class TcpProxy {
   }
 }
 
-/** A proxy that listens, until the scope closes. */
+/** A proxy that listens until the scope closes. */
 export const make = (options: TcpProxyOptions): Effect.Effect<TcpProxy, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {

@@ -1,4 +1,4 @@
-/** Finds a cluster to test on, and the programs that go with it. */
+/** Finds a cluster to test on, and the programs for it. */
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { delimiter, join, resolve } from "node:path"
@@ -13,11 +13,11 @@ export interface ImageOptions {
 export interface Tools {
   readonly kubectl: string
   readonly kubeconfig: string
-  /** The program that made the cluster and can stop its nodes and its API server; undefined for a cluster of `kind`. */
+  /** The program that made the cluster and can stop its nodes and API server. Undefined for a cluster of `kind`. */
   readonly kube: string | undefined
-  /** The name of the `kind` cluster; undefined for any other cluster. */
+  /** The name of the `kind` cluster. Undefined for any other cluster. */
   readonly kind: string | undefined
-  /** Where images are pushed for a cluster that is neither of `kube` nor of `kind`: `FLAME_TEST_REGISTRY`. */
+  /** The registry for images, from `FLAME_TEST_REGISTRY`, for a cluster that neither `kube` nor `kind` made. */
   readonly registry?: string
 }
 
@@ -35,18 +35,18 @@ const variable = (lines: string, name: string): string => {
   return value
 }
 
-// the program's messages while it builds are for people
+// The program's build messages go to the terminal.
 const run = (program: string, ...args: ReadonlyArray<string>): string =>
   execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
 
-/** Where a cluster comes from: `KUBECONFIG`, else `kube`, else `kind`. */
+/** The source of a cluster: `KUBECONFIG`, else `kube`, else `kind`. */
 export type Source =
   | { readonly _tag: "Given"; readonly kubeconfig: string; readonly kube: string | undefined }
   | { readonly _tag: "Kube"; readonly kube: string }
   | { readonly _tag: "Kind"; readonly kind: string }
   | { readonly _tag: "None" }
 
-/** Finds out where a cluster comes from, and starts nothing. */
+/** Finds the source of a cluster. Starts nothing. */
 export const clusterSource = (): Source => {
   const beside = join(root, "../shared/kube/kube")
   const kube = existsSync(beside) ? beside : inPath("kube")
@@ -57,13 +57,13 @@ export const clusterSource = (): Source => {
   return kind === undefined ? { _tag: "None" } : { _tag: "Kind", kind }
 }
 
-/** Whether tests can stop nodes and the API server: `kube` runs them as programs of this machine. */
+/** Whether tests can stop nodes and the API server, which `kube` runs as processes of this machine. */
 export const canStopNodes = (): boolean => {
   const source = clusterSource()
   return source._tag === "Kube" || (source._tag === "Given" && source.kube !== undefined)
 }
 
-/** Finds a cluster, and makes one where `KUBECONFIG` names none. A cluster of `kind` has two nodes for pods. */
+/** Finds a cluster, or makes one if `KUBECONFIG` names none. A cluster of `kind` has two nodes for pods. */
 export const findCluster = (options: { readonly nodes?: 1 | 2 } = {}): Tools => {
   const source = clusterSource()
   switch (source._tag) {
@@ -87,7 +87,7 @@ const given = (kubeconfig: string, kube: string | undefined, nodes: 1 | 2 | unde
     throw new Error(`KUBECONFIG is ${kubeconfig}, but the program kubectl is not in PATH`)
   }
   if (kube !== undefined) {
-    // the node is there in seconds; nothing happens to a cluster that `kube` did not make
+    // Adds the second node in seconds, but only to a cluster that `kube` made.
     if (nodes === 2 && kubeconfig === variable(run(kube, "env"), "KUBECONFIG")) run(kube, "up", "--nodes", "2")
     return { kubectl, kubeconfig, kube, kind: undefined }
   }
@@ -109,7 +109,10 @@ const byKube = (kube: string, nodes: 1 | 2 | undefined): Tools => {
   return { kube, kubectl: join(bin, "kubectl"), kubeconfig: variable(env, "KUBECONFIG"), kind: undefined }
 }
 
-/** The cluster `effect-flame` of `kind`, which stays for the next run: `kind delete cluster --name effect-flame`. */
+/**
+ * The cluster `effect-flame` of `kind`, which stays for the next run. Remove it by `kind delete cluster --name
+ * effect-flame`.
+ */
 const byKind = (kind: string): Tools => {
   const name = "effect-flame"
   const kubectl = inPath("kubectl")
@@ -129,13 +132,13 @@ const byKind = (kind: string): Tools => {
 }
 
 /**
- * The name by which pods find an image of that name: with the registry in front for a cluster that has neither `kube` nor
- * `kind` to load it.
+ * The name by which pods find an image: with the registry in front, for a cluster into which neither `kube` nor `kind`
+ * can load images.
  */
 export const imageName = ({ registry }: Tools, name: string): string =>
   registry === undefined ? name : name.replace(/^localhost\//, `${registry.replace(/\/+$/, "")}/`)
 
-/** Makes an image whose folder `/app` is the given folder, and gives it to every node under `imageName`. */
+/** Makes an image whose folder `/app` is the given folder, and loads it into every node under `imageName`. */
 export const makeImage = (tools: Tools, name: string, folder: string, options: ImageOptions = {}): void => {
   const { entrypoint = ["node", "main.mjs"], env = {} } = options
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`)

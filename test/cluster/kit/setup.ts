@@ -1,4 +1,7 @@
-/** Once for all files: a cluster with two nodes, the images of the test apps; at the end no namespace of ours is left. */
+/**
+ * Runs once for all files: finds a cluster with two nodes and makes the images of the test apps. At the end deletes all
+ * namespaces of the run.
+ */
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import type { TestProject } from "vitest/node"
@@ -6,13 +9,13 @@ import type { Access } from "./Api.ts"
 import * as Images from "./Images.ts"
 import { findCluster, type Tools } from "./Tools.ts"
 
-/** What tests are told about the cluster. */
+/** The cluster, as tests get it. */
 export interface ClusterInfo {
   readonly access: Access
   readonly tools: Tools
-  /** Names of its nodes that run pods; two unless the cluster is somebody else's. */
+  /** The names of its nodes that run pods: two, unless the cluster is given by `KUBECONFIG`. */
   readonly nodes: ReadonlyArray<string>
-  /** Tells this run from others, in labels, tags and names. */
+  /** The id of this run, in labels, tags and names. */
   readonly run: string
   readonly images: Images.Images
 }

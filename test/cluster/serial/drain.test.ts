@@ -1,4 +1,7 @@
-/** The drain of a node, by kubectl: what runs there may end, what comes runs elsewhere. Nothing else may run on that node. */
+/**
+ * Tests the drain of a runner's node by kubectl: its calls may finish, and new calls run elsewhere. Nothing else may
+ * run on that node.
+ */
 import { execFile } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -15,7 +18,7 @@ import { within } from "../kit/Times.ts"
 
 const space = Namespaces.ofFile("drain")
 
-/** Evicts the pods of a parent from a node, as a person does it before the node is mended. */
+/** Evicts the pods of a parent from a node, as an operator does before maintenance. */
 const drain = (node: string, parent: string) =>
   Effect.callback<string>((resume) => {
     const { kubeconfig, kubectl } = inject("cluster").tools
@@ -29,7 +32,7 @@ const drain = (node: string, parent: string) =>
   })
 
 describe("the drain of a runner's node", () => {
-  it.live("lets its call end, and the next ones run elsewhere", () =>
+  it.live("lets its call finish, and the next calls run elsewhere", () =>
     onHost(space, { max: 2, concurrency: 2, affinity: preferring("node2"), drainTimeout: "20 seconds" }, (scene) =>
       Effect.gen(function* () {
         const { events, stage } = scene
@@ -43,7 +46,7 @@ describe("the drain of a runner's node", () => {
         const [leaving, took] = yield* timed(events.nth("RunnerLeaving"))
         assert.match(leaving.why, /evict/i)
         within("drain of its node: told", took, 5_000)
-        // a slot of it is free, but it gets nothing more
+        // A slot of the runner is free, but the runner gets no more calls.
         const { env } = yield* Flame.call(place)
         assert.notStrictEqual(env["HOSTNAME"], held.host)
         const other = yield* get(space.name, "pods", env["HOSTNAME"]!)

@@ -1,4 +1,7 @@
-/** C161. Nodes of which nothing is heard: without their kubelet, and without their runner's network too. No other pods may need them. */
+/**
+ * Tests nodes that fall silent (C161): without their kubelet, and without their runner's network too. No other pods may
+ * need these nodes.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -17,12 +20,12 @@ import { within } from "../kit/Times.ts"
 
 const space = Namespaces.ofFile("nodes")
 
-/** How long the cluster may take to call a node lost, in milliseconds. */
+/** The longest time that the cluster may take to mark a node as lost, in milliseconds. */
 const unknown = 60_000
 
 const node = "node2"
 
-/** Pods are evicted 5 s after their node is lost, not 5 minutes. */
+/** Evicts pods 5 s after their node is lost, instead of 5 minutes. */
 const briefly = ["unreachable", "not-ready"].map((condition) => ({
   key: `node.kubernetes.io/${condition}`,
   operator: "Exists" as const,
@@ -41,7 +44,7 @@ describe("a node", () => {
           assert.strictEqual((yield* get(space.name, "pods", held.host)).spec.nodeName, node)
           yield* reserve(node, space.name)
           yield* stopKubelet(2)
-          // as long as nobody knows it goes on
+          // Until the node is marked as lost, its runner still gets calls.
           assert.strictEqual((yield* Flame.call(place)).env["HOSTNAME"], held.host)
           const waiting = events.until(() => events.of("RunnerLeaving")[0], "the node is Unknown", 2 * unknown)
           const [leaving, took] = yield* timed(waiting)
@@ -62,7 +65,7 @@ describe("a node", () => {
           yield* Fiber.join(held.fiber)
           const gone = yield* events.nth("RunnerGone")
           assert.isDefined(gone.why)
-          // its kubelet is not there to end it
+          // The kubelet is stopped, so the pod cannot end.
           yield* until(
             () => !processes(space.name).some((line) => line.startsWith(`${held.pid} `)),
             "it ended by itself"
@@ -72,7 +75,7 @@ describe("a node", () => {
   )
 
   it.live(
-    "that is lost: its callers get RunnerLost in time, the reason comes later, and the process ends by itself",
+    "that is lost: its callers get RunnerLost in time, the reason is reported later, and the process ends by itself",
     () =>
       onHost(space, { max: 2, affinity: preferring(node) }, (scene) =>
         Effect.gen(function* () {

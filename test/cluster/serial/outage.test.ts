@@ -1,4 +1,4 @@
-/** The API server really stops for a minute: calls go on, boots go on afterwards. Nothing else may run meanwhile. */
+/** Stops the real API server for a minute: calls go on, and boots go on afterwards. Nothing else may run meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -13,13 +13,13 @@ import * as Namespaces from "../kit/Namespaces.ts"
 const space = Namespaces.ofFile("outage")
 
 describe("an API server that stops for a minute", () => {
-  it.live("leaves calls alone, holds boots, and none is doubled afterwards", () =>
+  it.live("does not affect calls and delays boots, and no pod is duplicated afterwards", () =>
     onHost(space, { max: 2, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
         const { events, runners, stage } = scene
         const first = yield* begin(scene, "a")
         const goOn = yield* stopped
-        // a full minute without it, during which the runner that is there serves
+        // A full minute without the API server, during which the existing runner serves.
         const serving = yield* Effect.forkScoped(
           Effect.repeat(
             Effect.andThen(
@@ -33,10 +33,10 @@ describe("an API server that stops for a minute", () => {
           { startImmediately: true }
         )
         yield* Fiber.join(serving)
-        // two more than there are slots: another runner is needed, and cannot be had
+        // Two more calls than there are slots: another runner is needed, and cannot boot.
         const waiting = yield* Effect.forEach(["b", "c"], (key) => Effect.forkScoped(Flame.call(play, { key })))
         yield* stage.said("b", "started")
-        // the outage goes on: no runner may come, so there is no condition to wait for
+        // The outage goes on. No runner may become ready, so there is no condition to wait for.
         yield* Effect.sleep("5 seconds")
         assert.strictEqual(events.of("RunnerReady").length, 1)
         yield* goOn

@@ -1,4 +1,4 @@
-/** The API server dies and is started again, amid calls and boots. Nothing else may run meanwhile. */
+/** Kills and restarts the real API server amid calls and boots. Nothing else may run meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -14,7 +14,7 @@ import { Pool } from "../../../src/pool/Pool.ts"
 const space = Namespaces.ofFile("restart")
 
 describe("an API server that is killed and started again", () => {
-  it.live("leaves calls alone; boots of before and of meanwhile go on, and none is doubled or left", () =>
+  it.live("does not affect calls; boots before and during it go on, and no pod is duplicated or left", () =>
     onHost(space, { max: 1, concurrency: 2 }, (calls) =>
       Effect.gen(function* () {
         const held = yield* begin(calls, "held")
@@ -26,7 +26,7 @@ describe("an API server that is killed and started again", () => {
             const start = (key: string) => Effect.forkScoped(Flame.call(play, { key }), { startImmediately: true })
             const fibers = [yield* start("before")]
             const before = yield* stage.said("before", "started")
-            // one whose pod is asked for as it dies, and one that is wanted while it is away
+            // One boot whose create is sent as the server dies, and one boot that starts while the server is down.
             fibers.push(yield* start("at"))
             yield* events.nth("BootStarted", 2)
             const startAgain = yield* killed
