@@ -125,6 +125,7 @@ const loads: Readonly<
       "schema/SchemaProblems",
       "schema/SchemaTraits",
       "schema/SharedTexts",
+      "schema/StructCode",
       "schema/UnionMembers",
       "schema/ValueCoder",
       "schema/ValueLimits",

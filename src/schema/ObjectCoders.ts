@@ -4,16 +4,9 @@ import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import { assign, ownKeys, readKey, unfit, Units, writeKey } from "./Data.ts"
 import { data, readIndex, type ValueCoder } from "./LeafCoders.ts"
+import { compileFields, type Field, type FieldsCoder } from "./StructCode.ts"
 
 export type Compile = (ast: SchemaAST.AST) => ValueCoder
-
-interface Field {
-  readonly name: PropertyKey
-  readonly isOptional: boolean
-  /** Whether every object has such a key by its prototype: only an own one counts then. */
-  readonly isInherited: boolean
-  readonly coder: ValueCoder
-}
 
 const fieldsOf = (ast: SchemaAST.Objects, compile: Compile): ReadonlyArray<Field> =>
   ast.propertySignatures
@@ -25,22 +18,41 @@ const fieldsOf = (ast: SchemaAST.Objects, compile: Compile): ReadonlyArray<Field
     }))
     .toSorted((a, b) => (String(a.name) < String(b.name) ? -1 : 1))
 
+/** How many values a struct writes or reads before its fields are compiled: compiling takes as long as a hundred of them. */
+const busy = 200
+
 export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => {
   const fields = fieldsOf(ast, compile)
-  return {
-    write: (w, value) => {
-      if (typeof value !== "object" || value === null || Array.isArray(value)) throw unfit
-      w.enter(fields.length)
+  const looped: FieldsCoder = {
+    write: (w, from) => {
       // no value takes no byte
       if (fields.length === 0) w.byte(0)
-      for (const field of fields) writeField(w, field, value as Record<PropertyKey, unknown>)
-      w.leave()
+      for (const field of fields) writeField(w, field, from)
     },
     read: (r) => {
-      r.enter(fields.length)
       if (fields.length === 0) readIndex(r, 1)
       const object: Record<PropertyKey, unknown> = {}
       for (const field of fields) readField(r, field, object)
+      return object
+    }
+  }
+  let uses = 0
+  let current = looped
+  const used = (): void => {
+    if (++uses === busy && fields.length > 0) current = compileFields(fields) ?? looped
+  }
+  return {
+    write: (w, value) => {
+      if (typeof value !== "object" || value === null || Array.isArray(value)) throw unfit
+      if (uses < busy) used()
+      w.enter(fields.length)
+      current.write(w, value as Record<PropertyKey, unknown>)
+      w.leave()
+    },
+    read: (r) => {
+      if (uses < busy) used()
+      r.enter(fields.length)
+      const object = current.read(r)
       r.leave()
       return object
     }
