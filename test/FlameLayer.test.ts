@@ -35,7 +35,7 @@ const full = new FlameError.FlameError({
 const callFrame = Flame.call(frame, { video: "a.mp4", at: 3 })
 
 describe("FlameLayer.mock", () => {
-  it.effect("[C227] gives the caller what a stub gives: a value, a typed error, a FlameError", () =>
+  it.effect("[C227] returns the result of a stub to the caller: a value, a typed error, a FlameError", () =>
     Effect.gen(function* () {
       const by = (code: Parameters<typeof stubOf>[0]) => Effect.provide(callFrame, FlameLayer.mock([stubOf(code)]))
       const stubOf = (code: () => Effect.Effect<Uint8Array, TooLong | FlameError.FlameError>) => Flame.stub(frame, code)
@@ -55,7 +55,7 @@ describe("FlameLayer.mock", () => {
     }).pipe(Effect.provide(FlameLayer.mock([Flame.stub(train, () => Effect.succeed("a model"))])))
   )
 
-  it.effect("[C227] gives the items of a stubbed stream, then what it fails with", () => {
+  it.effect("[C227] emits the items of a stubbed stream, then fails as the stub does", () => {
     const taken = (stream: Stream.Stream<number, TooLong | FlameError.FlameError>) =>
       Effect.gen(function* () {
         const seen: Array<number> = []
@@ -72,7 +72,7 @@ describe("FlameLayer.mock", () => {
     })
   })
 
-  it.effect("[C227] stands for a group and for a placed service", () =>
+  it.effect("[C227] replaces a group and a placed service", () =>
     Effect.gen(function* () {
       const sums = yield* Flame.client(Sums)
       assert.strictEqual(yield* sums.add({ a: 1, b: 2 }), 42)
@@ -104,7 +104,7 @@ describe("FlameLayer.mock", () => {
     }).pipe(Effect.provide(FlameLayer.mock([Flame.stub(train, () => Effect.as(Effect.sleep("1 hour"), "a model"))])))
   )
 
-  it.effect("[C227] refuses a value that a runner could not send, and a call that has no stub", () =>
+  it.effect("[C227] refuses a value that a runner could not send, and a call without a stub", () =>
     Effect.gen(function* () {
       const wrong = yield* Effect.exit(callFrame)
       assert.include(String(wrong), "RemoteDefect")
@@ -114,13 +114,13 @@ describe("FlameLayer.mock", () => {
   )
 })
 
-describe("a part of a user's own", () => {
+describe("a service that a user implements", () => {
   it.effect("[C228] Runner and Current are provided without casts", () =>
     Effect.gen(function* () {
       const { id } = yield* Runner
       const { function: fn, remaining } = yield* FlameRunner.Current
       assert.deepStrictEqual([id, fn, remaining], ["r1", "frame", 5])
-      // a lease of no pool: calls run anywhere
+      // A lease without a pool: calls may run anywhere.
       assert.strictEqual((yield* callFrame).length, 1)
     }).pipe(
       Effect.provide([
@@ -162,7 +162,7 @@ describe("Flame.CurrentRole", () => {
     Effect.map(Flame.CurrentRole, (role) => (role._tag === "Runner" ? [role._tag, role.pool] : [role._tag]))
   )
 
-  it.effect("[C229] is Parent here, and inside of a function in memory that of its runner", () =>
+  it.effect("[C229] is Parent in the test, and Runner inside a function that runs in memory", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(Flame.role, { _tag: "Parent" })
       assert.strictEqual(yield* Flame.CurrentRole, Flame.role)

@@ -17,18 +17,18 @@ const output = async (...args: ReadonlyArray<string>): Promise<string> =>
 const path = (name: string) => fileURLToPath(fixture(name))
 
 describe("Flame.main", () => {
-  it("[C229] [C231] builds the services of one pool in its runners alone, which know their role", async () => {
+  it("[C229] [C231] builds the services of one pool only in the runners of that pool, which know their role", async () => {
     const said = JSON.parse((await output(path("pools.ts"))).split("\n").at(-1)!)
     assert.deepStrictEqual(said, ["driver on app/Gpu", "disk Runner", "FunctionMissing"])
   })
 
-  it("[C230] takes the program that calls it through a shared start() for the entry of its runners", async () => {
+  it("[C230] uses the program that calls it through a shared start() as the entry of its runners", async () => {
     assert.strictEqual(await output(path("starts.ts")), path("starts.ts"))
   })
 })
 
 describe("an entry that is written as a .ts file", () => {
-  it.live("[C230] is found as the .js that was built of it", () =>
+  it.live("[C230] is resolved to the .js that was built from it", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "effect-flame-built-"))
       try {

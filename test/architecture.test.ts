@@ -7,24 +7,24 @@ import * as Path from "node:path"
  * without cycles; `import type` counts. So no two folders import each other.
  */
 const folders: ReadonlyArray<string> = [
-  // errors, schemas, functions: the vocabulary of everything else
+  // Errors, schemas, functions: the vocabulary of all other folders.
   "time",
   "error",
   "schema",
   "function",
-  // bytes between one parent and one runner
+  // Bytes between one parent and one runner.
   "wire",
   "wire/network",
-  // one call, both halves
+  // Both halves of one call.
   "call",
   "call/peer",
-  // the inside of a runner, and how a process learns that it is one
+  // The inside of a runner, and how a process learns that it is a runner.
   "runner",
   "process",
-  // the code that a parent sends to its runners, and the program that receives it
+  // The code that a parent sends to its runners, and the program that receives the code.
   "code",
   "code/bootstrap",
-  // how runners come to exist
+  // How runners come to exist.
   "backend",
   "kubernetes/manifest",
   "kubernetes/object",
@@ -34,7 +34,7 @@ const folders: ReadonlyArray<string> = [
   "kubernetes/watch",
   "kubernetes/hub",
   "kubernetes",
-  // many runners
+  // Many runners.
   "pool/policy",
   "pool/option",
   "pool/status",
@@ -42,27 +42,27 @@ const folders: ReadonlyArray<string> = [
   "pool/life",
   "pool/runtime",
   "pool",
-  // how an app shows its pools
+  // How an app shows its pools.
   "status/record",
   "status",
-  // the doors, and what an app meets
+  // The doors, and the modules that an app calls.
   "src",
-  // the program `effect-flame`, which no door loads
+  // The program `effect-flame`, which no door loads.
   "cli/cluster",
   "cli/manifests",
   "cli/doctor",
   "cli"
 ]
 
-/** The policy is a pure function: a module of these folders imports from its own folder and nothing else, not even Effect. */
+/** Folders of pure functions. Their modules import from their own folder and nothing else, not even Effect. */
 const pure: ReadonlySet<string> = new Set(["pool/policy"])
 
 /** Limits on the number of files, so that a folder can be read at a glance. */
 const filesAtMost = (folder: string): number => (folder === "src" ? 12 : 20)
 
 /**
- * What opening a thin door loads: our modules, and the modules of effect that they import. What effect loads by itself
- * is its own affair; `import()` is not counted, it is how a door stays thin.
+ * The modules that a thin door loads: ours, and the modules of effect that they import. Modules that effect loads by
+ * itself are not listed. `import()` is not counted, because a door stays thin by it.
  */
 const loads: Readonly<
   Record<string, { readonly ours: ReadonlyArray<string>; readonly effect: ReadonlyArray<string> }>
@@ -228,7 +228,7 @@ const loads: Readonly<
 }
 
 interface Import {
-  /** A module of ours by its path in src, anything else as it is written. */
+  /** The path of a module of ours in src. Other modules as they are written in the import. */
   readonly from: string
   readonly ours: boolean
   readonly kind: "type" | "static" | "dynamic" | "side effect"
@@ -241,7 +241,7 @@ const modules = Fs.readdirSync(src, { recursive: true, encoding: "utf8" })
   .map((file) => file.slice(0, -".ts".length).replaceAll(Path.sep, "/"))
   .toSorted()
 
-// the formatter puts every statement at the start of a line
+// The formatter puts every statement at the start of a line.
 const statement =
   /^(?:import|export)(?<type> type)? (?:\* as \w+|\*|\w+|(?:\w+, )?\{[^}]*\}) from "(?<from>[^"]+)"|^import "(?<bare>[^"]+)"|\bimport\("(?<lazy>[^"]+)"\)/gm
 
@@ -273,7 +273,7 @@ const isTesting = (module: string): boolean => module.startsWith("testing/")
 const folderOf = (module: string): string => (module.includes("/") ? Path.posix.dirname(module) : "src")
 const rank = (module: string): number => folders.indexOf(folderOf(module))
 
-/** What is reached from a module by the imports that `follow` allows. */
+/** All modules that are reached from a module by the imports that `follow` allows. */
 const closure = (module: string, follow: (to: Import) => boolean): ReadonlyArray<string> => {
   const seen = new Set<string>()
   const visit = (current: string): void => {
@@ -305,8 +305,8 @@ describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (modu
     assert.notInclude(reached, module, `src/${module}.ts imports itself through others of its folder`)
   })
 
-  it("is ASCII but for its comments", () => {
-    // one other character in a bundle makes each of it take two bytes, which is a millisecond or two of a runner's boot
+  it("is ASCII except in comments", () => {
+    // With one other character V8 stores a bundle in two bytes per character, which costs a boot of a runner 1 to 2 ms.
     const lines = Fs.readFileSync(Path.join(src, `${module}.ts`), "utf8").split("\n")
     const isComment = (line: string): boolean => /^\s*(\*|\/[/*])/.test(line)
     assert.deepStrictEqual(
@@ -315,13 +315,13 @@ describe.each(modules.filter((module) => !isTesting(module)))("src/%s.ts", (modu
     )
   })
 
-  it("imports ours, effect by deep paths and Node, nothing of testing, nothing for a side effect", () => {
+  it("imports our modules, effect by deep paths and Node, nothing of testing, and nothing for a side effect only", () => {
     assert.deepStrictEqual(
       those((to) =>
         to.ours
           ? isTesting(to.from) || to.kind === "side effect"
           : !/^(node:\w+(\/\w+)*|effect(\/[a-z-]+)?\/[A-Z]\w*)$/.test(to.from) &&
-            // bundled into the program
+            // The program bundles these packages.
             !(module === "cli/main" && /^@effect\/platform-node\/[A-Z]\w*$/.test(to.from))
       ),
       none
@@ -342,13 +342,13 @@ describe.each(modules.filter((module) => pure.has(folderOf(module))))("src/%s.ts
 describe.each(folders)("the folder %s", (folder) => {
   const inside = modules.filter((module) => folderOf(module) === folder)
 
-  it("has files, and not more than a reader takes in at a glance", () => {
+  it("has files, and no more than fit on one screen", () => {
     assert.isAtLeast(inside.length, 1)
     assert.isAtMost(inside.length, filesAtMost(folder))
   })
 })
 
-it.each(["pool", "kubernetes"])("at least half of the imports within %s stay inside of a sub-folder", (top) => {
+it.each(["pool", "kubernetes"])("at least half of the imports within %s stay inside a sub-folder", (top) => {
   const inside = modules.filter((module) => module.startsWith(`${top}/`))
   const imports = inside.flatMap((module) =>
     (graph.get(module) ?? []).filter(({ from }) => from.startsWith(`${top}/`)).map(({ from }) => ({ module, from }))
@@ -365,8 +365,8 @@ describe("a test of a module", () => {
     .map((file) => file.replaceAll(Path.sep, "/"))
     .filter((file) => file.endsWith(".test.ts") && !suites.test(file))
 
-  it.each(tests)("%s is named after the module that it tests, and lies in the same folder", (file) => {
-    // Module.test.ts, or Module.topic.test.ts where the tests of a module are parted by topic
+  it.each(tests)("%s is named after its module, and is in the mirrored folder", (file) => {
+    // Module.test.ts, or Module.topic.test.ts if the tests of a module are split by topic.
     assert.include(modules, file.replace(/(\.[a-z]+)?\.test\.ts$/, ""))
   })
 })
@@ -374,7 +374,7 @@ describe("a test of a module", () => {
 describe.each(Object.entries(loads).filter(([door]) => graph.has(door)))(
   "the door effect-flame/%s",
   (door, expected) => {
-    it("loads these modules and no others", () => {
+    it("loads exactly the listed modules", () => {
       const loaded = closure(door, ({ kind }) => kind === "static")
       assert.deepStrictEqual(
         {

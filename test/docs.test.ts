@@ -1,7 +1,7 @@
 /**
- * Compiles every code block of the README and of docs, and runs each that can run.
+ * Compiles every code block of the README and of docs, and runs each block that can run.
  *
- * A new block needs nothing here: its fence says what is special about it. CONTRIBUTING.md has the words.
+ * A new block needs no change here: the options are in its fence, and CONTRIBUTING.md lists them.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -23,9 +23,9 @@ const others = [
 ]
 const blocks = pages.flatMap((page) => blocksOf(page, Fs.readFileSync(Path.join(repository, page), "utf8")))
 
-// Inside of the repository: there `effect-flame` is the package itself, and its condition leads to src.
+// Inside the repository the name `effect-flame` resolves to the package itself, and the condition to src.
 const root = Path.join(repository, ".cache/docs")
-// Blocks with packages of their own are left to `npm run docs:check`, which installs them.
+// `npm run docs:check` checks blocks with packages of their own, because it installs these.
 const local = blocks.filter(({ info }) => info["packages"] === undefined)
 const jobs = Workspace.write(root, local)
 const errors = Workspace.compile(root, jobs, ["effect-flame-source"])
@@ -38,7 +38,7 @@ describe("code blocks of documents", () => {
     assert.deepStrictEqual(errors.get(folder) ?? [], [])
   })
 
-  it.each(named(jobs.filter(({ block }) => block.language === "sh")))("%s is shell", (_, { file }) => {
+  it.each(named(jobs.filter(({ block }) => block.language === "sh")))("%s is valid shell", (_, { file }) => {
     const { status, stderr } = ChildProcess.spawnSync("bash", ["-n", file], { encoding: "utf8" })
     assert.deepStrictEqual([status, stderr], [0, ""])
   })
@@ -66,7 +66,7 @@ describe("code blocks of documents", () => {
   })
 })
 
-it("no document names a file of the repository that does not exist", () => {
+it("documents name only files of the repository that exist", () => {
   const link = /\]\((?!https?:|#)(?<path>[^)#\s]+)/g
   const missing = [...pages, ...others].flatMap((page) =>
     [...Fs.readFileSync(Path.join(repository, page), "utf8").matchAll(link)]
@@ -77,9 +77,9 @@ it("no document names a file of the repository that does not exist", () => {
   assert.deepStrictEqual(missing, [])
 })
 
-it("no document names a module or a folder that does not exist", () => {
+it("documents name only modules and folders that exist", () => {
   const path = /`(?<path>[\w./-]+\/[\w.-]+\.(?:ts|mjs|md|json|yaml))(?::\d+)?`/g
-  // relative to the repository, to src, or to a folder of src that the sentence has named
+  // Relative to the repository, to src, or to a folder of src that the sentence names.
   const roots = ["", "src", "src/pool", "src/kubernetes", "src/backend", "bench"]
   const missing = [...pages, ...others].flatMap((page) =>
     [...Fs.readFileSync(Path.join(repository, page), "utf8").matchAll(path)]
@@ -91,7 +91,7 @@ it("no document names a module or a folder that does not exist", () => {
   assert.deepStrictEqual(missing, [])
 })
 
-/** Matches of a pattern's first group in a file of the repository. */
+/** The first group of each match of a pattern in a file of the repository. */
 const namesIn = (file: string, pattern: RegExp): ReadonlyArray<string> =>
   [...Fs.readFileSync(Path.join(repository, file), "utf8").matchAll(pattern)].map((match) => match[1]!)
 

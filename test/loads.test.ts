@@ -6,7 +6,7 @@ import { fixture } from "./fixtures/process/kit.ts"
 
 type Loaded = ReadonlyArray<string>
 
-/** Those of a list that a pattern fits. */
+/** The modules of a list that match a pattern. */
 const those = (loaded: Loaded, pattern: RegExp): Loaded => loaded.filter((module) => pattern.test(module))
 
 const cluster = /\/kubernetes\/|@kubernetes\//
@@ -21,14 +21,14 @@ describe("an app whose runners are child processes", () => {
     loaded = JSON.parse(stdout)
   }, 60_000)
 
-  it("loads nothing of Kubernetes and nothing of TLS", () => {
+  it("loads no module of Kubernetes and no module of TLS", () => {
     assert.deepStrictEqual(those(loaded.parent, cluster), [])
     assert.deepStrictEqual(those(loaded.parent, network), [])
     assert.isNotEmpty(those(loaded.parent, /\/src\/backend\/ProcessBackend\.ts$/))
     assert.isNotEmpty(those(loaded.parent, /^NativeModule net$/))
   })
 
-  it("has runners that load nothing of these, nor of the pool but its key", () => {
+  it("has runners that load none of these, and of the pool only its key", () => {
     assert.deepStrictEqual(those(loaded.runner, cluster), [])
     assert.deepStrictEqual(those(loaded.runner, network), [])
     assert.isEmpty(those(loaded.runner, /\/src\/(pool\/(PoolLayer|PoolEngine|PoolRuntime)|backend\/\w+Backend)\.ts$/))

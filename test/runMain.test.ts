@@ -6,7 +6,7 @@ import { variables } from "../src/process/RoleVariables.ts"
 import { fixture, spec } from "./fixtures/process/kit.ts"
 import { until } from "./fixtures/process/processes.ts"
 
-/** Runs the fixture; `after(line)` waits for a line of its output, `end` for its end. */
+/** Runs the fixture. `after(line)` waits for a line of its output, `end` for its end. */
 const run = (how: string, role: "parent" | "runner" = "parent") => {
   const env = { ...process.env, ...(role === "runner" ? variables(spec, process.pid) : {}) }
   const child = spawn(process.execPath, [fileURLToPath(fixture("main.ts")), how], {
@@ -114,18 +114,18 @@ describe("runMain", () => {
     assert.strictEqual((await end()).code, 0)
   })
 
-  it("ends the process when its program ends, whatever handles are open", async () => {
+  it("ends the process when its program ends, although handles are open", async () => {
     const { code, said } = await run("ends").end()
     assert.deepStrictEqual({ code, said }, { code: 0, said: ["finalized"] })
   })
 
-  it("logs an error and exits with 1", async () => {
+  it("logs the error of a program that failed, and exits with 1", async () => {
     const { code, said } = await run("fails").end()
     assert.strictEqual(code, 1)
     assert.match(said.join("\n"), /ERROR.*no port left/)
   })
 
-  it("[C60] of a runner leaves SIGINT to its parent, drains on SIGTERM and exits with 0", async () => {
+  it("[C60] in a runner ignores SIGINT, which the parent handles, drains on SIGTERM and exits with 0", async () => {
     const { after, child, end } = run("drains", "runner")
     await after("running")
     child.kill("SIGINT")
@@ -136,7 +136,7 @@ describe("runMain", () => {
     assert.strictEqual(said.at(-1), "finalized")
   })
 
-  it("of a runner that does not serve yet finalizes on SIGTERM and is told as killed by it", async () => {
+  it("in a runner that does not serve yet runs finalizers on SIGTERM, and the parent reports the signal", async () => {
     const { after, child, end } = run("none", "runner")
     await after("running")
     child.kill("SIGTERM")
@@ -145,7 +145,7 @@ describe("runMain", () => {
   })
 })
 
-/** The status of one request on a connection of its own, which is closed afterwards. */
+/** The status of one request on its own connection. */
 const get = (port: string): Promise<number | undefined> =>
   new Promise((resolve, reject) => {
     const request = http.get({ port, agent: false }, (response) => {
@@ -179,11 +179,11 @@ describe("the shutdown of an HTTP server that is the app of Flame.main", () => {
     }
   }
 
-  it("[C221] answers all accepted requests, with all the calls that they make, and exits with 0", async () => {
+  it("[C221] answers all accepted requests, runs all their calls, and exits with 0", async () => {
     assert.deepStrictEqual(await stopped(30_000), { statuses: [200, 200, 200, 200, 200, 200], code: 0 })
   })
 
-  it("[C221] cuts the calls that are left when the one budget is over, and exits with 143", async () => {
+  it("[C221] cuts the remaining calls when the one budget is over, and exits with 143", async () => {
     const { code, statuses } = await stopped(500)
     assert.strictEqual(code, 143)
     assert.include(statuses, 500)

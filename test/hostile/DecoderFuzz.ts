@@ -1,4 +1,4 @@
-/** Bodies of single frames with a few bytes changed, fed to every decoder that reads what a peer sends. */
+/** Feeds bodies of single frames with a few changed bytes to every decoder that reads bytes of a peer. */
 import * as assert from "node:assert/strict"
 import { decodeDefect } from "../../src/function/DefectCodec.ts"
 import * as FlameErrorCodec from "../../src/function/FlameErrorCodec.ts"
@@ -28,7 +28,7 @@ const printableAll = (value: unknown): void => {
   }
 }
 
-/** A body as it may be, and the decoder that reads it, with what must hold of the outcome. */
+/** A valid body, its decoder, and the checks of the outcome. */
 const decoders: ReadonlyArray<readonly [body: Buffer, check: (body: Buffer) => void]> = [
   [Buffer.from(encodeHead(1, 5, ids, extras)), (body) => void decodeHead(body)],
   [

@@ -1,4 +1,7 @@
-/** First flights of strangers, in pieces and with a few bytes changed, up to the point where TLS takes over. */
+/**
+ * Feeds first flights of strangers, in pieces and with a few changed bytes, to the listener, up to the point where TLS
+ * takes over.
+ */
 import * as assert from "node:assert/strict"
 import { Duplex } from "node:stream"
 import type { Socket } from "node:net"
@@ -23,7 +26,7 @@ const hello = (random: Random.Random): Buffer => {
   return record
 }
 
-/** Feeds one flight, and checks that a connection that began a handshake has all its bytes back. */
+/** Feeds one flight. Checks that a connection that started a handshake gets all its bytes back. */
 export const fly = (random: Random.Random): boolean => {
   const flight = hello(random)
   for (let i = int(random, 0, 2); i > 0; i--)
@@ -39,7 +42,7 @@ export const fly = (random: Random.Random): boolean => {
     left: () => {}
   })
   strangers.add(socket as unknown as Socket)
-  // emitted at once, as it would be in a later turn
+  // Emitted at once, as in a later turn.
   for (const piece of pieces(flight, random, 300)) {
     if (isDismissed) break
     socket.push(piece)

@@ -1,19 +1,19 @@
-/** All fuzzers of what a peer may send, and a run of them that watches stalls and memory. */
+/** Runs all fuzzers of peers, and measures stalls and memory. */
 import * as Random from "../simulation/Random.ts"
 import { decode } from "./DecoderFuzz.ts"
 import { fly } from "./FirstFlightFuzz.ts"
 import { receive, serve } from "./SessionFuzz.ts"
 
-/** Each takes a generator, throws what is wrong, and returns whether its peer was cut off. */
+/** The fuzzers. Each takes a random generator, throws on a fault, and returns whether the peer was disconnected. */
 export const fuzzers = { "a runner": serve, "its parent": receive, decoders: decode, "first flights": fly }
 
 export type Fuzzer = keyof typeof fuzzers
 
-/** What a run has seen. */
+/** The figures of a run. */
 export interface Outcome {
   readonly runs: number
   readonly ended: number
-  /** CPU time of the longest single run, in milliseconds: other processes do not count. */
+  /** CPU time of the slowest input in milliseconds. CPU time, because other processes must not count. */
   readonly worst: number
   /** Growth of resident memory between the first tenth and the end, in bytes. */
   readonly growth: number

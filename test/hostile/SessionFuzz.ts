@@ -1,8 +1,8 @@
 /**
- * Whole sessions with a few bytes, frames or lengths changed, fed to a runner and to its parent.
+ * Feeds whole sessions with a few changed bytes, frames or lengths to a runner and to its parent.
  *
- * Holds for each: no exception leaves the data handler or is caught there, no call gets two final frames, and the session
- * ends or goes on. Without vitest, so that a nightly run can do millions.
+ * Checks for each session: no exception leaves a data handler, no call gets two final frames, and the session ends or
+ * goes on. Does not use vitest, so that a nightly run can do millions.
  */
 import * as assert from "node:assert/strict"
 import * as Effect from "effect/Effect"
@@ -46,7 +46,7 @@ const large = (opening: Kind, part: Kind, kind: Kind, id: number, first: Uint8Ar
   )
 ]
 
-/** What a parent may say. */
+/** Valid frames of a parent. */
 const parents = (random: Random.Random): Array<Buffer> => {
   const frames = [frame(Kind.Welcome, 0, json(limits))]
   for (let id = 1; id <= int(random, 1, 6); id++) {
@@ -69,7 +69,7 @@ const nestedHead = (caller: number) => {
   return NestedHead.encode(caller, target, undefined, undefined, undefined)
 }
 
-/** What a runner may say that holds the calls from 1 to 6. */
+/** Valid frames of a runner that holds the calls from 1 to 6. */
 const runners = (random: Random.Random): Array<Buffer> => {
   const hello = { protocol, build: "b", runner: "r", life: "l", functions: functions.map((fn) => [fn.name, fn.layout]) }
   const frames = [frame(Kind.Hello, 0, json(hello))]
@@ -95,7 +95,7 @@ const kinds = [...Object.values(Kind), 0, 5, 40, 58, 255]
 const lengths = [0, 1, 8, 9, 100, 32_768, 262_144, 262_145, 0x7fffffff, 0xffffffff]
 const numbers = [Number.NaN, Infinity, -1, -0, 0.5, 2 ** 31, 2 ** 53, 1e300, 32_768, 100_000, 300_000, 300_001]
 
-/** One change of a session. */
+/** Applies one random change to a session. */
 export const mutate = (frames: Array<Buffer>, random: Random.Random): void => {
   const at = int(random, 0, frames.length - 1)
   const bytes = Buffer.from(frames[at] ?? none)
@@ -134,13 +134,13 @@ const mutated = (frames: Array<Buffer>, random: Random.Random): Buffer => {
   return Buffer.concat(frames)
 }
 
-/** Says it all in pieces, with turns between them, and ends. */
+/** Sends all bytes in pieces, with turns between them, and ends. */
 const say = (transport: ScriptedTransport, bytes: Buffer, random: Random.Random) => {
   const cut = random() < 0.5 ? [bytes] : pieces(bytes, random, Math.max(1, bytes.length >> 2))
   for (const piece of cut) {
     transport.feed(piece)
     if (random() < 0.3) transport.rest()
-    // as a socket does: nothing comes after destroy
+    // As at a socket, nothing arrives after destroy.
     if (transport.isDestroyed) break
   }
   transport.settle()
@@ -153,11 +153,11 @@ const context = Effect.runSync(
   )
 )
 
-/** A violation is the peer's; what this side could not handle is a fault of its own. */
+/** Fails if the violation is a fault of this side: only the peer may have broken a rule. */
 const checkViolation = (violation: string | undefined): void =>
   assert.ok(!(violation ?? "").includes("could not be handled"), violation)
 
-/** A runner under a changed parent. Returns whether the session was ended. */
+/** Feeds the session of a changed parent to a runner. Returns whether the session was ended. */
 export const serve = (random: Random.Random): boolean => {
   const transport = new ScriptedTransport()
   const server = new RunnerServer({
@@ -171,7 +171,7 @@ export const serve = (random: Random.Random): boolean => {
   server.start()
   say(transport, mutated(parents(random), random), random)
   const ended = transport.isDestroyed
-  // what it says is well-formed whatever it was asked; a session may end before its first turn
+  // Frames of the runner are well-formed whatever it received. A session may end before its first turn.
   for (const { kind } of transport.frames().slice(0, 1)) assert.equal(kind, Kind.Hello)
   transport.close()
   logged.forEach(checkViolation)
@@ -179,7 +179,7 @@ export const serve = (random: Random.Random): boolean => {
   return ended
 }
 
-/** A parent under a changed runner. Returns whether the session was ended. */
+/** Feeds the session of a changed runner to a parent. Returns whether the session was ended. */
 export const receive = (random: Random.Random): boolean => {
   const transport = new ScriptedTransport()
   const finals: Array<number> = []
@@ -210,7 +210,7 @@ export const receive = (random: Random.Random): boolean => {
     })
   )
   const bytes = mutated(runners(random), random)
-  // Hello by itself, so that the calls are there when their answers come
+  // Hello arrives alone, so that the calls exist when their answers arrive.
   const hello = headerSize + (bytes.length >= 4 ? Math.min(bytes.readUInt32BE(0), 1_000) : 0)
   say(transport, bytes.subarray(0, hello), random)
   say(transport, bytes.subarray(hello), random)

@@ -5,17 +5,17 @@ import * as References from "effect/References"
 import * as FlameLayer from "../../src/FlameLayer.ts"
 import type { Pool } from "../../src/pool/Pool.ts"
 
-/** What an attack has cost. */
+/** The cost of an attack. */
 export interface Cost {
   /** The most CPU time that this thread took without a turn of the event loop, in milliseconds. */
   readonly stall: number
-  /** CPU time of the process in all, as a share of one core. */
+  /** CPU time of the whole process, as a share of one core. */
   readonly share: number
-  /** Growth of resident memory at its highest, in bytes. */
+  /** The highest growth of resident memory, in bytes. */
   readonly memory: number
 }
 
-/** Watches this process. CPU time is measured, because a test shares its machine with others. */
+/** Watches this process. Measures CPU time, because a test shares its machine with others. */
 export class Watch {
   private stall = 0
   private highest = 0
@@ -45,13 +45,13 @@ export class Watch {
   }
 }
 
-/** A line of the log, with the annotations it had. */
+/** A log line with its annotations. */
 export interface Line {
   readonly text: string
   readonly annotations: Readonly<Record<string, unknown>>
 }
 
-/** Runs an app whose runner does that attack. */
+/** Runs an app whose runner attacks in that way. */
 export const attacked = <A>(
   attack: string,
   app: (lines: ReadonlyArray<Line>) => Effect.Effect<A, never, Pool>,

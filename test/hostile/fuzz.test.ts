@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { thorough } from "../fixtures/thorough.ts"
 import { fuzz, type Fuzzer } from "./Fuzz.ts"
 
-/** 200 000 in all in CI, a tenth of that here. `npm run fuzz -- --runs 10000000` does more. */
+/** In CI 200 000 in all, here a tenth of that. `npm run fuzz -- --runs 10000000` runs more. */
 const runs: Readonly<Record<Fuzzer, number>> = {
   "a runner": 25_000,
   "its parent": 25_000,
@@ -10,9 +10,9 @@ const runs: Readonly<Record<Fuzzer, number>> = {
   "first flights": 50_000
 }
 
-describe("what a peer sends, changed at random", () => {
+describe("input of a peer, changed at random", () => {
   for (const [name, all] of Object.entries(runs) as ReadonlyArray<[Fuzzer, number]>) {
-    it(`never throws in ${name}, never stalls, and memory stays flat [C217]`, () => {
+    it(`never makes ${name} throw or stall, and its memory stays flat [C217]`, () => {
       const count = thorough ? all : all / 10
       const { ended, growth, worst } = fuzz(name, count)
       assert.isAbove(ended, count / 5)

@@ -1,4 +1,7 @@
-/** The nightly fuzz: `npm run fuzz -- --runs 10000000`, from `--seed 1`. Prints each block, and fails with the seed. */
+/**
+ * The nightly fuzz run: `npm run fuzz -- --runs 10000000`, from `--seed 1`. Prints each block. A failure names its
+ * seed.
+ */
 import { parseArgs } from "node:util"
 import { fuzz, type Fuzzer, fuzzers } from "./Fuzz.ts"
 
@@ -18,7 +21,7 @@ for (let seed = Number(values.seed); done < total; seed += block) {
     worst = Math.max(worst, outcome.worst)
     if (outcome.worst > 250) throw new Error(`${name} took ${outcome.worst} ms of CPU in one run from seed ${seed} on`)
     if (done >= total) break
-    // buffers and timers are let go of between blocks
+    // Buffers and timers are released between blocks.
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   const rss = Math.round(process.memoryUsage.rss() / 1024 / 1024)

@@ -15,17 +15,17 @@ const small = new Uint8Array(1)
 const show = ({ memory, share, stall }: Cost) =>
   `stall ${stall.toFixed(0)} ms, ${(share * 100).toFixed(0)} % of a core, ${(memory / MiB).toFixed(0)} MiB`
 
-/** What every attack must keep to: it stalls the parent for less than 100 ms, and costs it little memory. */
+/** The limits of every attack: the parent stalls for less than 100 ms, and uses little memory. */
 const check = (cost: Cost, memory = 64 * MiB): void => {
   if (process.env["HOSTILE_REPORT"] !== undefined) console.info(expect.getState().currentTestName, show(cost))
   assert.isBelow(cost.stall, 100, show(cost))
   assert.isBelow(cost.memory, memory, show(cost))
 }
 
-/** Makes calls while the attack goes on, for so many milliseconds. */
+/** Makes calls for that many milliseconds while the attack goes on. */
 const under = (millis: number, use: Effect.Effect<unknown, unknown, never>): Effect.Effect<Cost> =>
   Effect.gen(function* () {
-    // the first seconds compile what the attack meets
+    // The first seconds compile the code that the attack reaches.
     yield* Effect.forkChild(Effect.exit(use))
     yield* Effect.sleep(1_500)
     const watch = new Watch()
@@ -45,14 +45,14 @@ describe("a hostile runner", () => {
     ["cancels", "gives up what it calls at once"]
   ] as const) {
     it.live(
-      `that ${what} without end costs a part of a core and stalls nobody [C205]`,
+      `that ${what} without end costs a part of a core and stalls nothing [C205]`,
       () =>
         attacked(attack, (lines) =>
           Effect.gen(function* () {
             const context = yield* Effect.context<never>()
             const cost = yield* under(3_000, Effect.provideContext(calling as never, context))
             check(cost)
-            // 10 % on a machine of its own; this one is shared, and the watch costs some
+            // 10 % on an idle machine. This machine is shared, and the watch itself costs some.
             assert.isBelow(cost.share, 0.25, show(cost))
             assert.isBelow(lines.length, 6_000)
             for (const { text } of lines) assert.isBelow(text.length, 4_096)
@@ -76,7 +76,7 @@ describe("a hostile runner", () => {
   }
 
   it.live(
-    "that answers calls without reading them loses its session, and nothing piles up [C203]",
+    "that answers calls without reading loses its session, and no data piles up [C203]",
     () =>
       attacked("blind", (lines) =>
         Effect.gen(function* () {
@@ -93,7 +93,7 @@ describe("a hostile runner", () => {
   )
 
   it.live(
-    "that reads nothing gets no more calls than it has slots, and nothing piles up [C204]",
+    "that reads nothing gets no more calls than it has slots, and no data piles up [C204]",
     () =>
       attacked("deaf", () =>
         Effect.gen(function* () {
@@ -128,7 +128,7 @@ describe("text of a hostile runner", () => {
     ["logs", JSON.stringify(log)],
     ["defect", JSON.stringify({ name: evil, message: evil, stack: evil })]
   ] as const) {
-    it.live(`reaches neither log nor error as it was: ${attack} [C200]`, () =>
+    it.live(`reaches logs and errors only after cleaning: ${attack} [C200]`, () =>
       attacked(
         attack,
         (lines) =>
@@ -195,7 +195,7 @@ describe("a hostile placed service", () => {
     ["placed grants", "a grant of more than was sent"]
   ] as const) {
     it.live(
-      `loses its session, at the cost of little memory: ${attack} [C201]`,
+      `loses its session, and uses little memory: ${attack} [C201]`,
       () =>
         Effect.gen(function* () {
           const { cost, lines } = yield* owned(attack, () => Effect.void)
@@ -208,7 +208,7 @@ describe("a hostile placed service", () => {
   }
 
   it.live(
-    "loses its session by items beyond their window, at the cost of little memory [C201]",
+    "loses its session by items beyond their window, and uses little memory [C201]",
     () =>
       Effect.gen(function* () {
         const slow = (client: never) =>
@@ -228,7 +228,7 @@ describe("a hostile placed service", () => {
     { level: "None" },
     { references: { "hostile/Tenant": "root" } }
   ]) {
-    it.live(`decides on nothing in the log of its owner: ${JSON.stringify(extras).slice(0, 20)} [C202]`, () =>
+    it.live(`controls nothing in the log of its owner: ${JSON.stringify(extras).slice(0, 20)} [C202]`, () =>
       Effect.gen(function* () {
         const { lines } = yield* owned("placed extras", () => Effect.void, JSON.stringify(extras))
         const line = lines.find(({ text }) => text.startsWith("asked by"))

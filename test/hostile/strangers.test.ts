@@ -11,7 +11,7 @@ import { Watch } from "./Victim.ts"
 const MiB = 1024 * 1024
 const seconds = Number(process.env["HOSTILE_SECONDS"] ?? 3)
 
-/** Opens so many connections a second to a port, from so many addresses, in processes of its own. */
+/** Opens connections to a port at a rate, from that many addresses, in processes of its own. */
 const crowd = (port: number, rate: number, addresses: number, mode: string) =>
   Effect.acquireRelease(
     Effect.callback<ChildProcess>((resume) => {
@@ -33,7 +33,7 @@ describe("10 000 connections a second of strangers", () => {
     ["reset", 1]
   ] as const) {
     it.live(
-      `hold no more sockets and memory than is promised, and keep no runner out: ${mode}, from ${addresses} [C207]`,
+      `stay within the limits of sockets and memory, and keep no runner out: ${mode}, from ${addresses} [C207]`,
       () => {
         const { layer, lines } = logging()
         return Effect.gen(function* () {
@@ -58,7 +58,7 @@ describe("10 000 connections a second of strangers", () => {
           yield* Effect.sleep(seconds * 1_000)
           clearInterval(looking)
           const { memory } = watch.end()
-          // both ends of 20 sessions with two connections each are of this process
+          // This process has both ends of 20 sessions with two connections each.
           assert.isAtMost(most, 2 * defaults.sockets + 20 * 4 + 20)
           assert.isBelow(memory, 64 * MiB)
           assert.isAtMost(lines.length, 10 * (1 + Math.ceil((seconds + 30) / 10)))
@@ -76,7 +76,7 @@ describe("10 000 connections a second of strangers", () => {
   }
 
   it.live(
-    "that reset and come again from one port leave no entry behind [C208]",
+    "that are reset and opened again from one port leave no entry behind [C208]",
     () =>
       Effect.gen(function* () {
         const listener = yield* listening({ limits: { helloTimeout: 60_000 } })
@@ -105,7 +105,7 @@ describe("10 000 connections a second of strangers", () => {
   )
 })
 
-describe("a neighbour", () => {
+describe("a neighbour, for the limits of connections,", () => {
   it("is an IPv4 address, or an IPv6 network of 64 bits [C209]", () => {
     assert.strictEqual(neighbourOf("10.1.2.3"), "10.1.2.3")
     const one = neighbourOf("2001:db8:0:1:aaaa:bbbb:cccc:dddd")

@@ -1,4 +1,4 @@
-/** Turns the moves of a schedule into events that make sense in the world at that moment, or into nothing. */
+/** Turns the moves of a schedule into events that are possible in the world at that moment, or into nothing. */
 import * as Policy from "../../src/pool/policy/Policy.ts"
 import { check, checkTick, LoadHistory } from "./PoolRules.ts"
 import { type Call, expect, PoolWorld, type Runner } from "./PoolWorld.ts"
@@ -8,7 +8,7 @@ import { pick } from "./Random.ts"
 export class PoolDriver {
   readonly world: PoolWorld
   steps = 0
-  /** What happened, for people; kept only if asked for. */
+  /** The events as text, if they are recorded. */
   readonly log: Array<string> | undefined
   private readonly history = new LoadHistory()
 
@@ -106,7 +106,7 @@ export class PoolDriver {
     }
   }
 
-  /** Lets every runner and caller do what they can, until nobody waits; then nothing to do, until only `min` are left. */
+  /** Lets runners and callers finish their work until nobody waits, then waits until only `min` runners are left. */
   settle(): void {
     const isServed = () => this.world.in("waiting").length + this.world.in("orphan").length === 0
     this.roundsUntil(isServed, "everybody who waits is served in the end")
@@ -117,7 +117,7 @@ export class PoolDriver {
     this.roundsUntil(isSmall, "a pool without work shrinks to min, and to nothing with minIdleTimeToLive")
   }
 
-  /** Closes the pool and lets what runs end: nothing must be left. */
+  /** Closes the pool and lets running calls end. Checks that nothing is left. */
   finish(): void {
     this.close()
     const { leases: lent, runners: all } = this.world
@@ -129,7 +129,7 @@ export class PoolDriver {
   }
 
   private roundsUntil(condition: () => boolean, rule: string): void {
-    // where one runner serves one call, each takes a boot, a call and an end
+    // If a runner serves one call, each call takes a boot, the call and an end.
     const rounds = 300 + 3 * this.world.in("waiting").length
     for (let round = 0; round < rounds; round++) {
       if (condition()) return
@@ -146,7 +146,7 @@ export class PoolDriver {
     }
     for (const call of this.world.in("orphan")) this.adopt(call, true, true, call.turn % 2 === 0)
     for (const call of this.world.suspended()) if (call.isAbroad) this.comeHome(call)
-    // a runner refuses nested calls only when it stops its own
+    // A runner refuses nested calls only when it stops its own calls.
     for (const call of this.world.suspended()) if (call.on?.isShut === true) this.release(call)
     for (const call of this.goingOn()) this.release(call)
     for (const lease of this.world.leases.keys()) this.closeLease(lease)
@@ -160,7 +160,7 @@ export class PoolDriver {
     return [...this.world.runners.values()]
   }
 
-  /** Running calls that wait for nothing. */
+  /** The running calls that wait for nothing. */
   private goingOn(): Array<Call> {
     return this.world.in("running").filter((_) => !_.waits)
   }
@@ -188,7 +188,7 @@ export class PoolDriver {
     this.step({ _tag: "Suspend", now: this.world.now, ticket: call })
   }
 
-  /** Calls that wait for nothing any more go on. */
+  /** Resumes calls that wait for nothing any more. */
   private resumeAll(): void {
     for (const call of this.world.suspended()) if (call.open.size === 0 && !call.isAbroad) this.resume(call)
   }
@@ -222,7 +222,7 @@ export class PoolDriver {
     this.history.note(this.world)
   }
 
-  /** Notes since when nobody calls; new options begin that time anew. */
+  /** Notes since when there has been no call. New options restart that time. */
   private noteQuiet(event: Policy.Event): void {
     const { world } = this
     const isBusy = world.in("waiting").length + world.in("running").length + world.leases.size > 0
@@ -230,7 +230,7 @@ export class PoolDriver {
     else if (world.quietSince === undefined || event._tag === "Resize") world.quietSince = world.now
   }
 
-  /** A failed boot ends the wait of all others where no runner can be had. */
+  /** Ends the wait of all other callers after a failed boot, if no runner can boot. */
   private checkHope(): void {
     const { booting, ready } = Policy.snapshot(this.world.pool)
     if (booting + ready > 0 || !(this.world.permanent || this.world.isHopeless())) return
@@ -238,7 +238,7 @@ export class PoolDriver {
     expect(left === 0 || this.world.closed, "a failed boot is told to all who wait, where no other runner can come")
   }
 
-  /** An outage is over for callers once a runner serves, or nobody wants one. */
+  /** Ends an outage for callers when a runner serves, or no caller wants one. */
   private review(): void {
     const { ready, resting } = Policy.snapshot(this.world.pool)
     const keepsMin = !this.world.closed && !resting && this.world.options.min > 0
@@ -263,7 +263,7 @@ export class PoolDriver {
   private take(call: Call): void {
     const runner = call.on
     const caller = call.caller as Call | undefined
-    // whoever waited for this one only goes on before its slot is offered to others
+    // A caller that waited for this call only resumes before its slot is offered to others.
     if (caller?.stage === "running" && caller.open.size === 1 && caller.open.delete(call) && !caller.isAbroad) {
       this.resume(caller)
     }
@@ -274,7 +274,7 @@ export class PoolDriver {
     if (runner !== undefined && runner.running.size + runner.leases.size === 0) runner.emptySince = this.world.now
   }
 
-  /** A call ends, or has its turn again: nobody waits for what it had called. */
+  /** Removes a call that has ended, or is requeued, from the calls that its caller waits for. */
   private disown(call: Call): void {
     const open = [...call.open]
     call.open.clear()
@@ -437,7 +437,7 @@ export class PoolDriver {
     options.concurrency = 1 + Math.floor(((first * 7) % 1) * 3)
     options.spare = second < 0.5 ? 0 : Math.floor(first * 3)
     if (first < 0.2) options.maxCalls = 1 + Math.floor(second * 5)
-    // a closed pool keeps its options
+    // A closed pool keeps its options.
     if (!this.world.closed) this.world.options = options
     for (const runner of this.runners()) runner.isResized = true
     this.step({ _tag: "Resize", now: this.world.now, options })

@@ -1,9 +1,9 @@
-/** The moves that schedules are made of. */
+/** The moves of a schedule. */
 import type * as Policy from "../../src/pool/policy/Policy.ts"
 import type { Call } from "./PoolWorld.ts"
 import type { Random } from "./Random.ts"
 
-/** What a schedule may contain. */
+/** The kinds of moves. */
 export const kinds = [
   "submit",
   "cast",
@@ -36,14 +36,14 @@ export const kinds = [
   "close"
 ] as const
 
-/** One move: what, to whom (a fraction of those that qualify), and how. */
+/** One move: its kind, its target as a fraction of those that qualify, and a parameter. */
 export interface Move {
   readonly kind: (typeof kinds)[number]
   readonly whom: number
   readonly how: number
 }
 
-// how often each kind of move comes in a quiet world; each schedule bends it its own way
+// How often each kind of move occurs in a quiet world. Each schedule changes these weights.
 const weights: Record<Move["kind"], number> = {
   submit: 14,
   cast: 3,
@@ -76,11 +76,11 @@ const weights: Record<Move["kind"], number> = {
   close: 0
 }
 
-/** A schedule of that many moves. */
+/** Makes a schedule with that many moves. */
 export const make = (random: Random, count: number): ReadonlyArray<Move> => {
   const bent = kinds.map((kind) => weights[kind] * 4 ** (2 * random() - 1))
   if (random() < 0.5) {
-    // functions that call others, in this pool and through another one
+    // Functions that call others, in this pool and through another pool.
     const much = 12 * random()
     bent[kinds.indexOf("nest")] = much
     bent[kinds.indexOf("nestAbroad")] = much * random()
@@ -97,7 +97,7 @@ export const make = (random: Random, count: number): ReadonlyArray<Move> => {
   return Array.from({ length: count }, () => ({ kind: kindAt(random()), whom: random(), how: random() }))
 }
 
-/** What happened, for people. */
+/** An event as text. */
 export const describe = (event: Policy.Event): string => {
   const { _tag, now, ...rest } = event
   const ticket = "ticket" in rest ? (rest.ticket as Call) : undefined

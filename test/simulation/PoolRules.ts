@@ -1,11 +1,11 @@
 /**
- * What must hold after every step. What the world cannot know (which runner is being consolidated) is taken from the
- * pool's own view, and only to allow it less work.
+ * The rules that must hold after every step. Facts that the world cannot know, such as which runner is being
+ * consolidated, come from the pool's own view, and can only allow the pool less work.
  */
 import * as Policy from "../../src/pool/policy/Policy.ts"
 import { expect, type PoolWorld, type Runner } from "./PoolWorld.ts"
 
-/** How busy a pool was, to check what it makes of it. */
+/** The load of a pool over time, to check the pool's decisions. */
 export class LoadHistory {
   private readonly entries: Array<{ readonly at: number; readonly load: number }> = []
 
@@ -15,7 +15,7 @@ export class LoadHistory {
     this.entries.push({ at: world.now, load: used + leases + waiting })
   }
 
-  /** The peak since a time, and at it. */
+  /** The peak load since a time, that time included. */
   peakSince(time: number): number {
     const first = this.entries.findLastIndex((_) => _.at <= time)
     if (first > 0) this.entries.splice(0, first)
@@ -68,8 +68,8 @@ const checkBooks = (world: PoolWorld): void => {
 }
 
 /**
- * Whoever waits in a function is served as soon as a slot is free, or all calls on one wait too. So where nobody is
- * served nobody waits only for another: some call goes on, or a runner comes, goes, or does not answer.
+ * Checks that a waiting nested call is served as soon as a slot is free, or all calls on one wait too. So if no call is
+ * served, some call still goes on, or a runner boots, ends or is unresponsive.
  */
 const checkNested = (world: PoolWorld): void => {
   if (world.nested().length === 0) return
@@ -137,7 +137,10 @@ const checkWaiting = (world: PoolWorld): void => {
   }
 }
 
-/** A free slot that must not stay free; a pool that was made smaller sends runners away that have some. */
+/**
+ * Whether a runner has a free slot that must be used. A pool that was made smaller ends runners although they have free
+ * slots.
+ */
 const offers = (world: PoolWorld, runner: Runner): boolean => {
   const mayGo = runner.isResized || world.runners.size > world.options.max
   return world.takesAny(runner) && (!mayGo || world.isReady(runner))
@@ -163,7 +166,10 @@ const checkGrowth = (world: PoolWorld): void => {
   if (world.boots > 0) expect(booting <= needed || world.live() <= min, "the pool grows no further than needed")
 }
 
-/** A pool rests once nobody has called for `minIdleTimeToLive`, no boot is under way and no outage lasts. */
+/**
+ * Checks that a pool rests once there has been no call for `minIdleTimeToLive`, no boot is in progress and no outage
+ * lasts.
+ */
 const checkRest = (world: PoolWorld): void => {
   const { backoffUntil, booting, failedBoots, resting } = Policy.snapshot(world.pool)
   expect(!resting || world.mayRest(), "a pool rests only when nobody has called for minIdleTimeToLive")
@@ -172,7 +178,7 @@ const checkRest = (world: PoolWorld): void => {
   expect(resting || !isDue || world.closed, "a pool rests when nobody has called for minIdleTimeToLive")
 }
 
-/** What a tick may do to runners that were ready before it. */
+/** Checks the changes of one tick to runners that were ready before. */
 export const checkTick = (world: PoolWorld, before: ReadonlyArray<Policy.RunnerView>, history: LoadHistory): void => {
   const { idleTimeToLive, maxLifetime } = world.options
   const min = world.mayRest() ? 0 : world.options.min

@@ -1,16 +1,16 @@
-/** Random schedules by seed, what they find, and the shortest form of it. */
+/** Runs random schedules by seed, and shrinks a schedule that breaks a rule. */
 import type * as Policy from "../../src/pool/policy/Policy.ts"
 import { PoolDriver } from "./PoolDriver.ts"
 import * as PoolMove from "./PoolMove.ts"
 import * as Random from "./Random.ts"
 
-/** A rule that a schedule broke. */
+/** A schedule that broke a rule. */
 export interface Finding {
   readonly seed: number
-  /** Moves of the schedule as it was. */
+  /** The number of moves before shrinking. */
   readonly length: number
   readonly message: string
-  /** The fewest moves found that still break it, and what happened in them. */
+  /** The fewest moves found that break the rule, and their events. */
   readonly moves: ReadonlyArray<PoolMove.Move>
   readonly log: ReadonlyArray<string>
 }
@@ -26,10 +26,10 @@ export const run = (
   return { steps, finding: error === undefined ? undefined : shrink(options, seed, moves) }
 }
 
-// a finding that somebody waits for ever ends with a long vain wait
+// A finding about an endless wait ends with many ticks in which nothing happens.
 const shown = 80
 
-/** A finding for people. */
+/** A finding as text. */
 export const render = ({ length, log, message, moves, seed }: Finding): string =>
   [
     message,
@@ -51,13 +51,13 @@ const attempt = (options: Policy.Options, seed: number, moves: ReadonlyArray<Poo
     if (!driver.world.closed) driver.settle()
     driver.finish()
   } catch (thrown) {
-    // anything thrown is a finding, also a crash of the policy itself
+    // Anything thrown is a finding, also a crash of the policy itself.
     error = thrown instanceof Error ? thrown : new Error(String(thrown))
   }
   return { error, steps: driver?.steps ?? 0, log: driver?.log ?? [] }
 }
 
-/** Leaves out moves while what is left still breaks a rule: halves first, then ever smaller pieces, down to one. */
+/** Removes moves while the rest still breaks a rule: first halves, then smaller pieces, down to single moves. */
 const shrink = (options: Policy.Options, seed: number, moves: ReadonlyArray<PoolMove.Move>): Finding => {
   let best = moves
   for (let size = Math.ceil(best.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

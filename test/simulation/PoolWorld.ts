@@ -1,36 +1,36 @@
 /**
- * The world around a pool as its policy can tell it: runners that boot, fail, die and answer, callers that come and
- * go. It keeps books of its own from events and commands, and checks each command against the rules.
+ * The world around a pool as its policy sees it: runners that boot, fail, die and answer, and callers that come and go.
+ * The world keeps its own books from events and commands, and checks each command against the rules.
  */
 import * as Policy from "../../src/pool/policy/Policy.ts"
 import * as Ticket from "../../src/pool/policy/Ticket.ts"
 
-/** A rule was broken. */
+/** A broken rule. */
 export class Violation extends Error {}
 
 export const expect = (condition: boolean, rule: string): void => {
   if (!condition) throw new Violation(rule)
 }
 
-/** A call, or a wish for a lease. */
+/** A call, or a request for a lease. */
 export interface Call extends Ticket.Ticket {
   readonly wish: boolean
-  /** Its turn, counted here. */
+  /** The position in the queue, as the world counts it. */
   turn: number
-  /** `orphan`: its runner is lost, and nobody has said yet what becomes of it. */
+  /** `orphan`: the runner is lost, and the policy has not decided yet about the call. */
   stage: "new" | "waiting" | "running" | "orphan" | "over"
   on: Runner | undefined
-  /** The slot it has, as it is booked here. */
+  /** The slot of the call, in the books of the world. */
   has: BookedSlot | undefined
-  /** Its nested calls that have not ended. */
+  /** The nested calls of this call that have not ended. */
   readonly open: Set<Call>
-  /** It waits for a call of another pool. */
+  /** Whether the call waits for a call of another pool. */
   isAbroad: boolean
-  /** It was suspended, and not resumed since. */
+  /** Whether the call was suspended and not resumed since. */
   waits: boolean
 }
 
-/** A slot that calls have: one, or others that borrowed it too. */
+/** A slot that is used by one call, or also by calls that borrowed it. */
 export interface BookedSlot {
   readonly calls: Set<Call>
 }
@@ -38,30 +38,30 @@ export interface BookedSlot {
 export interface Runner {
   readonly index: number
   readonly bootedAt: number
-  /** `told`: it drains, by command or by its own word. `ended`: lost, or its boot failed. */
+  /** `told`: the runner drains, by command or by itself. `ended`: the runner is lost, or its boot failed. */
   phase: "booting" | "up" | "told" | "ended"
   responsive: boolean
-  /** Whether it has completed a call. */
+  /** Whether the runner has completed a call. */
   isProven: boolean
-  /** Why it was told to go. */
+  /** Why the runner was told to end. */
   why: Policy.DrainReason | undefined
-  /** The suspect that has it alone. */
+  /** The suspect call that has the runner alone. */
   suspect: Call | undefined
   readonly running: Set<Call>
   readonly slots: Set<BookedSlot>
-  /** It has handed a call back. */
+  /** Whether the runner has handed a call back. */
   isShut: boolean
   readonly leases: Set<number>
   calls: number
   readyAt: number
-  /** Since when it has neither call nor lease. */
+  /** The time since which the runner has neither call nor lease. */
   emptySince: number
   isAsked: boolean
-  /** The answer to come is about now: it got no work since it was asked. */
+  /** Whether the coming idle answer counts: the runner got no work since it was asked. */
   askCounts: boolean
-  /** It was asked while the pool might rest: its yes counts also after that. */
+  /** Whether the runner was asked while the pool might rest. Its yes then counts after that too. */
   askedInRest: boolean
-  /** The pool was resized since its boot: it may go for the new reasons, or for the old ones. */
+  /** Whether the pool was resized since the boot, so that the runner may end for new or old reasons. */
   isResized: boolean
 }
 
@@ -73,26 +73,26 @@ export class PoolWorld {
   readonly leases = new Map<number, Runner>()
   readonly calls = new Set<Call>()
   closed = false
-  /** No boot may start before, as far as the world can tell. */
+  /** The earliest time of the next boot, as far as the world can tell. */
   pausedUntil = -Infinity
-  /** When a boot failed last. */
+  /** The time of the last failed boot. */
   failedAt = -Infinity
-  /** A boot failed for a cause that does not heal, and none succeeded since. */
+  /** Whether a boot failed for a permanent cause, and none succeeded since. */
   permanent = false
-  /** Runners end soon after they are ready. */
+  /** Whether runners end soon after they are ready. */
   looping = false
-  /** When a boot failed last, or a runner ended early. */
+  /** The time of the last failed boot or early end. */
   lastFailure = -Infinity
-  /** When the first boot began of those that all failed, while somebody wanted a runner. */
+  /** The start of the first of the boots that all failed, while somebody wanted a runner. */
   since: number | undefined = undefined
   lastTick = -Infinity
-  /** Since when nobody calls, waits or leases; undefined while somebody does. */
+  /** The time since which nobody calls, waits or leases. Undefined while somebody does. */
   quietSince: number | undefined = 0
-  /** When a suspect got a runner of its own last. */
+  /** The time when a suspect call last got a runner of its own. */
   isolatedAt = -Infinity
-  /** Runners that took calls when the step began, by the pool's own account. */
+  /** The runners that took calls when the step began, by the pool's own account. */
   private ready: ReadonlySet<number> = new Set()
-  /** Boots of the last step. */
+  /** The number of boots in the last step. */
   boots = 0
   private turns = 0
 
@@ -101,43 +101,43 @@ export class PoolWorld {
     this.pool = Policy.make(options, seed)
   }
 
-  /** Calls in one place, in the order of their turns. */
+  /** The calls at a stage, in the order of their turns. */
   in(stage: Call["stage"]): Array<Call> {
     return [...this.calls].filter((_) => _.stage === stage).sort((a, b) => a.turn - b.turn)
   }
 
-  /** Waiting calls that may run anywhere. */
+  /** The waiting calls that may run anywhere. */
   roots(): Array<Call> {
     return this.in("waiting").filter((_) => _.lease < 0 && !_.wish && !_.nested && !_.isSuspect)
   }
 
-  /** Whether a suspect has a runner of its own that its next seconds may end. */
+  /** Whether a suspect call runs alone on a runner that it may end in the next seconds. */
   isSuspectTried(): boolean {
     const isAlone = [...this.runners.values()].some((_) => _.suspect !== undefined && _.phase !== "ended")
     return isAlone && this.now < this.isolatedAt + this.options.crashLoopTime
   }
 
-  /** Waiting calls that may have ended their runners. */
+  /** The waiting calls that may have ended their runners. */
   suspects(): Array<Call> {
     return this.in("waiting").filter((_) => _.isSuspect)
   }
 
-  /** A call that was lost queues behind the others. */
+  /** The next turn. A call that lost its runner queues behind the others. */
   nextTurn(): number {
     return this.turns++
   }
 
-  /** Waiting calls of functions. */
+  /** The waiting nested calls. */
   nested(): Array<Call> {
     return this.in("waiting").filter((_) => _.nested)
   }
 
-  /** Running calls that wait for nested ones. */
+  /** The running calls that wait for nested calls. */
   suspended(): Array<Call> {
     return this.in("running").filter((_) => _.waits)
   }
 
-  /** Waiting wishes for a lease. */
+  /** The waiting requests for a lease. */
   wishes(): Array<Call> {
     return this.in("waiting").filter((_) => _.wish)
   }
@@ -166,7 +166,7 @@ export class PoolWorld {
     return call
   }
 
-  /** Feeds one event in and books what comes out. */
+  /** Feeds one event to the policy, and books the commands. */
   step(event: Policy.Event): void {
     this.boots = 0
     const views = Policy.runners(this.pool)
@@ -186,7 +186,7 @@ export class PoolWorld {
     const pause = Policy.snapshot(this.pool).backoffUntil
     if (pause === undefined || pause <= this.now) {
       Object.assign(this, { permanent: false, failedAt: this.now })
-      // the first runners that end early are replaced at once
+      // The first runners that end early are replaced at once.
       if (!isEarly) this.pausedUntil = this.now + this.options.backoff.base
     }
     this.permanent ||= !transient
@@ -199,27 +199,27 @@ export class PoolWorld {
     this.since = undefined
   }
 
-  /** Whether callers need not wait any longer, for all the world knows. */
+  /** Whether callers need not wait any longer, as far as the world knows. */
   isHopeless(): boolean {
     return this.since !== undefined && this.now - this.since >= this.options.bootPatience
   }
 
-  /** Whether nobody has called for `minIdleTimeToLive`, so that the pool may be without runners. */
+  /** Whether there has been no call for `minIdleTimeToLive`, so that the pool may be without runners. */
   mayRest(): boolean {
     const limit = Math.max(1, this.options.minIdleTimeToLive ?? Infinity)
     return this.quietSince !== undefined && this.now - this.quietSince >= limit
   }
 
-  /** Slots of boots that are under way or may begin. */
+  /** The slots of boots that are in progress or may start. */
   slotsToCome(): number {
-    // the pool's own count: boots of this very step are not booked yet
+    // The pool's own count, because boots of this step are not booked yet.
     const { backoffUntil, booting, runners } = Policy.snapshot(this.pool)
     if (this.closed) return 0
     const more = backoffUntil === undefined ? Math.max(0, this.options.max - runners) : 0
     return (booting + more) * Math.min(this.options.concurrency, this.options.maxCalls ?? Infinity)
   }
 
-  /** Whether a runner may get a call that is bound to no lease, for all the world knows. */
+  /** Whether a runner may get a call without a lease, as far as the world knows. */
   takesAny(runner: Runner): boolean {
     const age = this.lastTick - runner.readyAt
     return (
@@ -234,19 +234,19 @@ export class PoolWorld {
     return isOpen && runner.slots.size < this.options.concurrency
   }
 
-  /** Whether a slot may be lent: all its calls wait for nested ones, and its runner still serves those. */
+  /** Whether a slot may be lent: all its calls wait for nested calls, and its runner still serves those. */
   isLent(runner: Runner, slot: BookedSlot): boolean {
     const isThere = runner.phase === "up" || runner.phase === "told"
     return isThere && runner.responsive && !runner.isShut && [...slot.calls].every((_) => _.waits)
   }
 
-  /** Whether another runner is on its way, or may be. */
+  /** Whether another runner boots, or may boot. */
   mayGrow(): boolean {
     const { backoffUntil, booting } = Policy.snapshot(this.pool)
     return !this.closed && (booting > 0 || (this.runners.size < this.options.max && backoffUntil === undefined))
   }
 
-  /** Whether the pool itself counts a runner among those that take calls. */
+  /** Whether the pool counts a runner among those that take calls. */
   isReady(runner: Runner): boolean {
     return Policy.runners(this.pool).some((_) => _.runner === runner.index && _.phase === "ready")
   }
@@ -328,7 +328,7 @@ export class PoolWorld {
       this.checkNestedTurn(call)
       return this.seat(call, runner, { calls: new Set() })
     }
-    // one that goes keeps its free slots for the calls of its leases
+    // A runner that ends keeps its free slots for the calls of its leases.
     const isOpen = this.takesAny(runner) && this.isReady(runner)
     expect(!isOpen || this.nested().length === 0, "nested calls are served before others")
     const ahead = this.in("waiting").filter((_) => !_.wish && !_.nested && !_.isSuspect && _.turn < call.turn)
@@ -341,7 +341,7 @@ export class PoolWorld {
       expect(!isRoomy || this.wishes().length === 0, "a wish for a lease is granted before calls take the room for it")
     } else {
       expect(this.leases.get(call.lease) === runner, "a pinned call runs on its lease's runner only")
-      // asked after the step: a runner that this very call retired took any call before it
+      // Checked after the step: a runner that is retired by this call took any call before it.
       if (this.takesAny(runner) && this.isReady(runner)) {
         expect(!rootAhead, "a pinned call does not overtake an earlier call")
       }
@@ -352,7 +352,7 @@ export class PoolWorld {
     this.seat(call, runner, { calls: new Set() })
   }
 
-  /** A suspect gets an empty runner, or a slot where no runner is empty and none can come. */
+  /** Checks that a suspect call gets an empty runner, or a slot if no runner is empty and none can boot. */
   private isolated(call: Call, runner: Runner): void {
     expect(this.takesAny(runner), "a recycled runner gets no suspects")
     expect(!this.suspects().some((_) => _.turn < call.turn), "suspects are served in order")
@@ -370,7 +370,7 @@ export class PoolWorld {
     this.seat(call, runner, { calls: new Set() })
   }
 
-  /** A nested call goes on the slot of a suspended one. */
+  /** Checks that a nested call uses the slot of a suspended call. */
   private lent(call: Call, runner: Runner): void {
     expect(call.nested, "only nested calls borrow slots")
     const slot = [...runner.slots].find((_) => [...(_.calls ?? [])].some((other) => other.slot === call.slot))
@@ -402,7 +402,10 @@ export class PoolWorld {
     runner.askCounts = false
   }
 
-  /** A newcomer goes to the least busy runner, or to the fullest; to one whose slots are promised only for want of others. */
+  /**
+   * Checks that a new call goes to the least busy or the fullest runner, and to a runner with promised slots only if
+   * there is no other.
+   */
   private checkPlace(runner: Runner): void {
     const { concurrency, strategy } = this.options
     const loadOf = (_: Runner) => Math.min(concurrency, _.slots.size + _.leases.size)
@@ -441,7 +444,7 @@ export class PoolWorld {
     call.stage = "over"
   }
 
-  /** Whether somebody is there who serves nested calls, if not now. */
+  /** Whether a runner exists that can serve nested calls, now or later. */
   mayServe(): boolean {
     const isLeft = (_: Runner) => (_.phase === "up" || _.phase === "told") && _.slots.size > 0 && !_.isShut
     return this.live() > 0 || [...this.runners.values()].some(isLeft)

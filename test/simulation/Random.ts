@@ -1,4 +1,4 @@
-/** A small seeded generator (mulberry32), so that a schedule is known by one number. */
+/** A small seeded random generator (mulberry32), so that one number identifies a schedule. */
 export type Random = () => number
 
 export const make = (seed: number): Random => {

@@ -1,4 +1,7 @@
-/** More of the random schedules, from a seed that time gives: `--steps 5000000 --seed 7 --schedules 1 --moves 400`. */
+/**
+ * Runs many random schedules, from a seed that is the present time by default: `--steps 5000000 --seed 7 --schedules 1
+ * --moves 400`.
+ */
 import { parseArgs } from "node:util"
 import * as PoolSchedule from "./PoolSchedule.ts"
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as PoolSchedule from "./PoolSchedule.ts"
 
 const total = 250_000
-// it computes only: in one piece it is not done within the time of a test where it has a tenth of a processor
+// Split into parts, because the whole takes longer than the limit of one test on a tenth of a processor.
 const parts = 10
 
 describe("Policy: random schedules", () => {

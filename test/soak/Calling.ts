@@ -1,4 +1,4 @@
-/** One call of the soak: how a caller makes the call, and how the caller checks its end. */
+/** How a caller of the soak makes a call, and checks its end. */
 import { randomFillSync } from "node:crypto"
 import { Effect, Exit, Fiber, Latch } from "effect"
 import type { FlameError, Pool } from "../../src/index.ts"
@@ -9,7 +9,7 @@ import type { Ledger } from "./Ledger.ts"
 import type { Marks, Told } from "./Marks.ts"
 
 export const settings = {
-  /** Budget of a call that sets none, in milliseconds. */
+  /** The timeout of a call that sets none, in milliseconds. */
   timeout: 20_000,
   cancelGrace: 1_000,
   drainTimeout: 3_000,
@@ -18,7 +18,7 @@ export const settings = {
   maxResult: 12 * 1024 * 1024
 }
 
-/** `cancelGrace` of the calm pool: so much that only a cancellation which is lost takes as long. */
+/** `cancelGrace` of the calm pool in milliseconds: long enough that only a lost cancellation takes this time. */
 export const calmGrace = 10_000
 
 export const largest = 8 * 1024 * 1024
@@ -27,12 +27,12 @@ export const words = ["", "word", "Größe ☃", "a\u0000b", "x".repeat(2_000), 
 
 let nonces = 0
 
-/** Names one call, in this process and on its runner. */
+/** The next number that identifies a call, in this process and on its runner. */
 export const nextNonce = (): number => nonces++
 
 export type Called<A> = Effect.Effect<A, unknown, Pool | Calm>
 
-/** Bytes of a random length: as many small ones as large ones, by their logarithm. */
+/** Bytes of a random length whose logarithm is uniform: as many small values as large ones. */
 export const bytesOf = (random: Random.Random): Uint8Array => {
   const size = Math.floor(largest ** random())
   const from = Math.floor(random() * (noise.length - size))
@@ -55,14 +55,14 @@ export class Calling {
   /** Makes calls of random kinds, for ever. */
   forever(random: Random.Random, kinds: ReadonlyArray<() => Called<unknown>>) {
     const one = Effect.suspend(() => Random.pick(kinds, random())!())
-    // a caller thinks now and then: without it nothing would ever be idle
+    // Callers pause now and then. Otherwise no runner would ever be idle.
     const pause = Effect.suspend(() => (random() < 0.2 ? Effect.sleep(random() * 100) : Effect.void))
     return Effect.forever(
       Effect.andThen(this.gate.await, Effect.andThen(Effect.ignoreCause(Effect.asVoid(one)), pause))
     )
   }
 
-  /** Makes a call and judges what comes of it. */
+  /** Makes a call and judges its end. */
   make<A>(expected: Expected<A>, call: Called<A>) {
     return Effect.suspend(() => {
       const started = performance.now()
@@ -74,7 +74,7 @@ export class Calling {
     })
   }
 
-  /** A call whose caller is interrupted: the word comes after the finalizers on the runner. */
+  /** A call whose caller is interrupted. The interruption completes after the finalizers on the runner. */
   interrupted(nonce: number, call: Called<number>, after: number, grace: number) {
     return Effect.map(this.interrupting(`interrupted mark ${nonce}`, call, after, grace), ({ reason, took, value }) => {
       const given = took >= grace ? "given up" : "interrupted"
@@ -83,7 +83,7 @@ export class Calling {
     })
   }
 
-  /** Makes a call and interrupts it after some milliseconds, if it has not ended by then. */
+  /** Makes a call, and interrupts it after that many milliseconds if it has not ended. */
   interrupting<A>(what: string, call: Called<A>, after: number, grace: number) {
     return Effect.gen({ self: this }, function* () {
       const fiber = yield* Effect.forkDetach(call, { startImmediately: true })
@@ -105,7 +105,7 @@ export class Calling {
   }
 }
 
-/** What a caller knows of a call that ended so. */
+/** What a caller knows about the run of a call that ended with this reason. */
 export const outcomeOf = (reason: FlameError.Reason | undefined): Told["outcome"] => {
   switch (reason?._tag) {
     case "QueueFull":

@@ -1,4 +1,4 @@
-/** Callers of the soak. Each makes one call after the other; a seeded generator picks the kind of each call. */
+/** The callers of the soak. Each makes one call after the other, and a seeded generator picks the kind of each call. */
 import { Effect, Exit } from "effect"
 import { Flame, Pool } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"
@@ -156,7 +156,7 @@ export class Calls {
     return this.calling.make({ what: "invalid", timeout: settings.timeout, reasons: ["InvalidPayload"] }, call)
   }
 
-  /** A call of which runners note that it ran. */
+  /** A call whose runner records that it ran. */
   private mark(random: Random.Random) {
     const nonce = nextNonce()
     const idempotent = random() < 0.3
@@ -167,7 +167,7 @@ export class Calls {
       : Flame.call(Functions.mark, payload, { timeout })
     const expected = { what: `mark ${nonce}`, timeout, idempotent, value: (value: number) => value === nonce }
     return Effect.map(this.calling.make(expected, call), ({ exit, reason }) => {
-      // an idempotent call that waits may have run already, on a runner that was lost
+      // An idempotent call that waits may have run already, on a runner that was lost.
       const outcome = Exit.isSuccess(exit) ? "ran" : idempotent ? "unknown" : outcomeOf(reason)
       this.calling.marks.tell({ nonce, idempotent, outcome, message: reason?.message ?? "", at: Date.now() })
     })
@@ -183,14 +183,14 @@ export class Calls {
     })
   }
 
-  /** A large call that ends in the middle of its way. */
+  /** A large call that is interrupted in transit. */
   private hangUp(random: Random.Random) {
     const bytes = bytesOf(random)
     const call = Flame.call(Functions.mirror, bytes)
     return this.calling.interrupting(`hang-up on ${bytes.length} bytes`, call, random() * 30, settings.cancelGrace)
   }
 
-  /** Calls on one runner: all of them run there. */
+  /** Calls inside a lease, which must all run on one runner. */
   private leased(random: Random.Random) {
     const seen = new Set<string>()
     const value = ({ runner }: { readonly runner: string }) => seen.add(runner).size === 1
@@ -206,7 +206,7 @@ export class Calls {
     return this.calling.make(expected, Pool.withRunner(three))
   }
 
-  /** What costs a runner: a loop that does not end in time, an exit, a crash. */
+  /** Calls that cost a runner: a loop that does not end in time, an exit, a crash. */
   private rarely(random: Random.Random) {
     if (random() < 0.6) return Effect.void
     if (random() < 0.5) {

@@ -1,4 +1,4 @@
-/** Calls on the calm pool, to which no fault is done: each must end as it does without faults beside it. */
+/** Calls on the calm pool, which gets no faults. Each must end as it does without faults on the other pool. */
 import type { Effect } from "effect"
 import { Flame, type Pool } from "../../src/index.ts"
 import type * as Random from "../simulation/Random.ts"

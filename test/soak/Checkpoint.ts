@@ -1,7 +1,7 @@
 /**
  * Stops the load, lets the pool shrink to nothing, and reports leftovers: calls, processes, files, memory.
  *
- * These can be compared exactly only when nothing runs.
+ * Exact comparison is only possible while nothing runs.
  */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -17,7 +17,7 @@ import * as Processes from "./Processes.ts"
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
 
-/** How long all may take to come to rest, in milliseconds. */
+/** The time within which all must come to rest, in milliseconds. */
 const restLimit = 60_000
 
 /** Sizes at rest, in bytes. */
@@ -25,7 +25,7 @@ export interface Sizes {
   readonly heap: number
   readonly external: number
   readonly rss: number
-  /** Heap of the runner that lives through all of it. */
+  /** The heap of the runner that lives through the whole soak. */
   readonly runnerHeap: number
   readonly files: number | undefined
 }
@@ -74,7 +74,7 @@ export class Checkpoint {
 
   private readonly measure: Effect.Effect<void, FlameError.FlameError, Calm> = Effect.gen({ self: this }, function* () {
     const { heap: runnerHeap } = yield* Flame.call(where, undefined, { pool: Calm })
-    // twice with a turn in between, for what finalization registries hold on to
+    // Twice with a turn in between, because finalization registries keep some objects for a turn.
     collect()
     yield* Effect.sleep(10)
     collect()
@@ -87,7 +87,7 @@ export class Checkpoint {
       files: Processes.openFiles()
     })
     const [first, last] = [this.sizes[0]!.files, this.sizes.at(-1)!.files]
-    // the reaper may be down at either time: its pipe is one file
+    // The reaper may be down at either time. Its pipe counts as one file.
     if (first !== undefined && last !== undefined && last > first + 1) {
       this.ledger.violation(`${last} files are open, ${first} at first`)
     }

@@ -1,19 +1,19 @@
-/** Faults done to each runner, and the ends that a caller of it may therefore see. */
+/** The faults done to each runner, and the ends that its callers may therefore see. */
 import type { BootFailure, PoolEvent, RunnerExit } from "../../src/index.ts"
 import type { Ledger } from "./Ledger.ts"
 
 interface Fate {
-  /** Signals that the soak has sent it. */
+  /** The signals that the soak has sent to the runner. */
   readonly signals: Set<string>
-  /** Why its pool told it to go. */
+  /** The reason for which its pool told the runner to end. */
   why: string | undefined
-  /** How it ended. */
+  /** The end of the runner. */
   exit: RunnerExit.RunnerExit | undefined
 }
 
 export class Fates {
   readonly failedBoots = new Map<string, number>()
-  /** How often each kind of event came. */
+  /** The number of events of each kind. */
   readonly events = new Map<string, number>()
   lost = 0
   private readonly runners = new Map<string, Fate>()
@@ -33,7 +33,7 @@ export class Fates {
     this.of(runner).signals.add(signal)
   }
 
-  /** Whether it ended in another way than by itself after a drain. */
+  /** Whether a runner ended in another way than by itself after a drain. */
   isLost(runner: string): boolean {
     const { exit, signals } = this.of(runner)
     return signals.size > 0 || (exit !== undefined && !(exit.reason._tag === "Exited" && exit.reason.code === 0))
@@ -60,13 +60,13 @@ export class Fates {
     }
   }
 
-  /** On the pool that nothing is done to, nothing may happen. */
+  /** Fails on any event of a fault on the calm pool. */
   calmEvent(event: PoolEvent): void {
     const isQuiet =
       event._tag === "BootStarted" ||
       event._tag === "RunnerReady" ||
       event._tag === "PoolClosing" ||
-      // the machine may be so busy that a runner has no turn for seconds
+      // The machine may be so busy that a runner gets no turn for seconds.
       event._tag === "RunnerUnresponsive" ||
       event._tag === "RunnerResponsive" ||
       ((event._tag === "RunnerDraining" || event._tag === "RunnerGone") && event.why === "close")
@@ -79,14 +79,14 @@ export class Fates {
     if (signals.size === 0) this.ledger.violation(`the boot of runner ${runner} failed for nothing: ${cause.message}`)
   }
 
-  /** Says what is wrong where nothing explains such an end of that runner. */
+  /** Describes what is wrong if no fault explains this end of the runner. */
   unexplained(runner: string, reason: RunnerExit.ExitReason): string | undefined {
     const { signals, why } = this.of(runner)
     const told = why !== undefined || signals.has("SIGTERM")
     const isExplained = ((): boolean => {
       switch (reason._tag) {
         case "Exited":
-          // 3 is what `leave` exits with
+          // The function `leave` exits with 3.
           return reason.code === 3 || (reason.code === 0 && told)
         case "Killed": {
           if (reason.by === undefined) return reason.signal === "SIGHUP" || signals.has(reason.signal)
@@ -95,7 +95,7 @@ export class Fates {
           return told
         }
         case "Disconnected":
-          // the cause may come later than the caller can wait; RunnerGone has it
+          // The cause may arrive later than the caller can wait. RunnerGone has it.
           return true
         default:
           return false
@@ -105,7 +105,7 @@ export class Fates {
     return `${reason.message} (${reason._tag}); signals sent: ${[...signals].join(" ") || "none"}, told to go: ${why ?? "no"}`
   }
 
-  /** Forgets runners that nobody can hear of any more. */
+  /** Forgets runners of which no more events can arrive. */
   prune(living: ReadonlySet<string>): void {
     for (const runner of this.runners.keys()) if (!living.has(runner)) this.runners.delete(runner)
   }

@@ -1,4 +1,4 @@
-/** Faults at random times: signals to runners, and changes of the pool's options. */
+/** Injects faults at random times: signals to runners, and changes of the pool's options. */
 import { Effect, type Latch } from "effect"
 import { Pool } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"
@@ -9,7 +9,7 @@ export class Faults {
   sent = 0
   private readonly fates: Fates
   private readonly gate: Latch.Latch
-  /** Processes that are stopped: they must go on before the books are compared. */
+  /** Stopped processes, which must continue before the books are compared. */
   private readonly stopped = new Set<number>()
 
   constructor(fates: Fates, gate: Latch.Latch) {
@@ -17,7 +17,7 @@ export class Faults {
     this.gate = gate
   }
 
-  /** Kills, ends and stops runners of the default pool, for ever. */
+  /** Kills, terminates and stops runners of the default pool, for ever. */
   signals(random: Random.Random): Effect.Effect<never, never, Pool> {
     return this.now(random, 2_000, () => this.strike(random))
   }
@@ -40,7 +40,7 @@ export class Faults {
     return this.now(random, 4_000, () => resize)
   }
 
-  /** Lets stopped processes go on. */
+  /** Continues stopped processes. */
   get release(): Effect.Effect<void> {
     return Effect.sync(() => {
       for (const pid of this.stopped) Processes.signal(pid, "SIGCONT")
@@ -81,7 +81,7 @@ export class Faults {
   }
 
   private send(runner: string, pid: number, signal: NodeJS.Signals): void {
-    // first, because its end may be told in this turn
+    // Recorded before the signal, because the end may be reported in this turn.
     this.fates.signalled(runner, signal)
     this.sent++
     Processes.signal(pid, signal)

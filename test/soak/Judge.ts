@@ -1,20 +1,20 @@
-/** Judges the end of a call: it has to fit the call and the faults done to its runner. */
+/** Judges the end of a call, which must fit the call and the faults done to its runner. */
 import { Cause, Exit } from "effect"
 import { Flame, FlameError } from "../../src/index.ts"
 import type { Fates } from "./Fates.ts"
 import type { Ledger } from "./Ledger.ts"
 
-/** Ends of a call that neither its pool nor its runner causes. */
+/** The ends of a call that are expected without faults. */
 export interface Expected<A> {
   readonly what: string
-  /** The call's budget in milliseconds. */
+  /** The timeout of the call in milliseconds. */
   readonly timeout: number
-  /** Whether the value is the one of this call; without it the call must not succeed. */
+  /** Whether the value belongs to this call. Without this function the call must not succeed. */
   readonly value?: (value: A) => boolean
-  /** Whether the function's own error, or its defect, is the one of this call. */
+  /** Whether the typed error or the defect belongs to this call. */
   readonly error?: (error: unknown) => boolean
   readonly defect?: (defect: Flame.RemoteDefect) => boolean
-  /** Reasons that this call asks for. */
+  /** Reasons of FlameError that this call provokes. */
   readonly reasons?: ReadonlyArray<FlameError.Reason["_tag"]>
   readonly idempotent?: boolean
 }
@@ -28,7 +28,7 @@ export class Judge {
     this.fates = fates
   }
 
-  /** Counts an outcome that fits, and complains of any other; gives the reason of a FlameError. */
+  /** Counts an end that fits, and reports any other. Returns the reason of a FlameError. */
   look<A>(expected: Expected<A>, exit: Exit.Exit<A, unknown>, took: number): FlameError.Reason | undefined {
     const { what } = expected
     if (Exit.isSuccess(exit)) {
@@ -58,7 +58,7 @@ export class Judge {
       case "QueueFull":
         return reason.waiting < reason.capacity ? "refused by a queue that is not full" : undefined
       case "TimedOut":
-        // timers may be a millisecond early
+        // Timers may be a millisecond early.
         return took < expected.timeout - 2 ? `timed out after ${Math.round(took)} of ${expected.timeout} ms` : undefined
       case "RunnerLost":
         if (expected.idempotent === true) return "an idempotent call was not sent again"

@@ -1,27 +1,27 @@
-/** The books of a soak: calls in flight, ends of all others, and violations. */
+/** The books of a soak: calls in flight, counts of all ends, and violations. */
 import { performance } from "node:perf_hooks"
 
 interface Open {
   readonly what: string
   readonly since: number
-  /** Milliseconds after which somebody must have heard something. */
+  /** Milliseconds within which the call must end. */
   readonly limit: number
 }
 
-/** How late an answer may be on a machine that computes on all of its cores, in milliseconds. */
+/** Milliseconds by which an answer may be late on a machine whose cores all compute. */
 export const slack = 10_000
 
 export class Ledger {
   readonly outcomes = new Map<string, number>()
   readonly violations: Array<string> = []
-  /** Longest time by which an answer came after its limit, in milliseconds. */
+  /** The longest time by which an answer exceeded its limit, in milliseconds. */
   latest = 0
   calls = 0
   private readonly open = new Map<number, Open>()
   private readonly started = performance.now()
   private tickets = 0
 
-  /** Opens an entry; the function that comes back closes it. */
+  /** Opens an entry. The returned function closes it. */
   begin(what: string, limit: number): () => void {
     const ticket = this.tickets++
     const since = performance.now()
@@ -49,7 +49,7 @@ export class Ledger {
     if (this.violations.length <= 50) console.error(`  VIOLATION ${line}`)
   }
 
-  /** Finds calls that nobody has heard of for too long. */
+  /** Reports calls that have exceeded their limit. */
   overdue(): void {
     const now = performance.now()
     for (const [ticket, { limit, since, what }] of this.open) {

@@ -10,15 +10,15 @@ import { dirname, join } from "node:path"
 import type { Fates } from "./Fates.ts"
 import type { Ledger } from "./Ledger.ts"
 
-/** A marked call from its caller's side. */
+/** A marked call as its caller sees it. */
 export interface Told {
   readonly nonce: number
   readonly idempotent: boolean
-  /** `cast`: accepted, and nothing was told. `given up`: the interruption took as long as `cancelGrace`. */
+  /** `cast`: accepted, without an answer. `given up`: the interruption took as long as `cancelGrace`. */
   readonly outcome: "ran" | "not run" | "interrupted" | "given up" | "unknown" | "cast"
-  /** What it was told, for the report. */
+  /** The answer as text, for the report. */
   readonly message: string
-  /** When it was told, by the wall clock. */
+  /** The time of the answer, by the wall clock. */
   readonly at: number
 }
 
@@ -49,7 +49,7 @@ export class Marks {
     this.told.push(told)
   }
 
-  /** Compares both sides; nothing may be in flight. */
+  /** Compares both sides. No call may be in flight. */
   check(): void {
     const noted = this.noted()
     for (const told of this.told) {

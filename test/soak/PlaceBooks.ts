@@ -7,9 +7,9 @@ export class PlaceBooks {
   readonly notes = join(mkdtempSync(join(tmpdir(), "soak-place-")), "notes")
   readonly violations: Array<string> = []
   readonly counts = new Map<string, number>()
-  /** Runners that were killed, or that were to be: by their ids. */
+  /** The ids of runners that were killed, or are about to be. */
   readonly killed = new Set<string>()
-  /** Processes of runners that were killed. */
+  /** The process ids of runners that were killed. */
   readonly killedPids = new Set<number>()
 
   constructor() {
@@ -29,7 +29,7 @@ export class PlaceBooks {
     return [...this.counts].map(([what, count]) => `${what} ${count}`).join(", ")
   }
 
-  /** Services that were built on a runner which was not killed, and are not gone. */
+  /** Services that were built on a runner which was not killed, and have not ended. */
   get unfinished(): ReadonlyArray<string> {
     const built = new Map<string, number>()
     for (const line of readFileSync(this.notes, "utf8").split("\n")) {

@@ -1,4 +1,4 @@
-/** Deaths of runners, and of owners in processes of their own. */
+/** Kills runners, and owners in processes of their own. */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
@@ -11,7 +11,7 @@ import * as Processes from "./Processes.ts"
 
 const program = fileURLToPath(new URL("./placeOwner.ts", import.meta.url))
 
-/** How long runners of an owner that was killed may live, in milliseconds: its `cancelGrace`, and what the reaper takes. */
+/** Milliseconds that runners of a killed owner may live: its `cancelGrace`, and the time of the reaper. */
 const orphanLimit = 20_000
 
 export class PlaceDeaths {
@@ -25,13 +25,13 @@ export class PlaceDeaths {
     this.marker = marker
   }
 
-  /** Kills a runner now and then; sometimes one that boots, sometimes half of them. */
+  /** Kills a runner now and then, sometimes a booting runner, sometimes half of all runners. */
   runners(random: Random.Random) {
     return Effect.gen({ self: this }, function* () {
       while (!this.isOver()) {
         yield* Effect.sleep(random() * 3_000)
         const { max, ready, runners } = yield* poolStatus
-        // where boots are slow nobody would live to be placed
+        // If boots are slow, no runner would live long enough to get a service.
         if (ready < max / 2) continue
         const all = runners.filter(
           ({ labels, state }) => labels["pid"] !== undefined && (state !== "booting" || random() < 0.1)
@@ -49,7 +49,7 @@ export class PlaceDeaths {
     })
   }
 
-  /** One owner process after the other, each killed with its services. */
+  /** Starts owner processes one after the other, and kills each with its services. */
   owners(random: Random.Random, services: number) {
     return Effect.gen({ self: this }, function* () {
       for (let index = 0; !this.isOver(); index++) {
@@ -84,7 +84,7 @@ export class PlaceDeaths {
   }
 }
 
-/** Processes other than this one that carry a mark in `SOAK_PLACE`, zombies among them, and the reapers of a process. */
+/** Other processes that have a mark in `SOAK_PLACE`, zombies included, and the reapers of a process. */
 export const left = (mark: string, reaperOf: number): ReadonlyArray<string> =>
   execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 })
     .split("\n")
@@ -99,7 +99,7 @@ const isZombieOfMine = (line: string): boolean => {
   return Number(ppid) === process.pid && state!.startsWith("Z")
 }
 
-// where there is no /proc, ps shows children of this process at least
+// Without /proc, ps shows at least the children of this process.
 const environment = (pid: number): string => {
   try {
     return readFileSync(`/proc/${pid}/environ`, "latin1")

@@ -1,11 +1,13 @@
-/** Owners of the soak of placed services. Each places a service, sends requests, and ends in one of several ways. */
+/**
+ * The owners in the soak of placed services. Each places a service, sends requests, and ends in one of several ways.
+ */
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Flame, FlameError, Pool } from "../../src/index.ts"
 import * as Random from "../simulation/Random.ts"
 import type { PlaceBooks } from "./PlaceBooks.ts"
 import { tally } from "./PlaceServices.ts"
 
-/** Limit for `place`, and for the end of a service. Milliseconds. */
+/** Limit of `Flame.place`, and of the end of a service, in milliseconds. */
 const placeLimit = 60_000
 const endLimit = 15_000
 
@@ -26,7 +28,7 @@ export class PlaceOwners {
     this.isOver = isOver
   }
 
-  /** One owner after the other until the end. */
+  /** Runs owners one after the other until the end of the soak. */
   forever(random: Random.Random) {
     return Effect.gen({ self: this }, function* () {
       while (!this.isOver()) {
@@ -61,7 +63,7 @@ export class PlaceOwners {
     })
   }
 
-  /** Asks until its time is over, ends it, and sees how that is told. */
+  /** Sends requests until the service's time is over, ends the service, and checks how the end is reported. */
   private live(client: Client, scope: Scope.Closeable, random: Random.Random, life: number, fate: Fate) {
     return Effect.gen({ self: this }, function* () {
       this.books.count("placed")
@@ -72,7 +74,7 @@ export class PlaceOwners {
         const asked = yield* Effect.exit(fate === "ends" ? client.end() : client.die())
         this.judge(`the request to ${fate}`, asked, () => false)
       } else yield* this.bounded("closing a Scope", Scope.close(scope, Exit.void))
-      // what it was asked meanwhile has its end as well
+      // Requests in flight must end too.
       yield* this.bounded(`requests to one that ${fate}`, Fiber.await(asking))
       const end = yield* this.bounded(`ended of a service that ${fate}`, Fiber.join(told))
       if (end !== undefined) this.judge(`ended of one that ${fate}`, end, (error) => fate === "dies" && isDefect(error))
@@ -96,7 +98,7 @@ export class PlaceOwners {
     })
   }
 
-  /** Requests and streams, one after the other and beside each other, until the service has ended. */
+  /** Sends requests and takes streams, in sequence and concurrently, until the service has ended. */
   private asks(client: Client, random: Random.Random, told?: Fiber.Fiber<unknown, unknown>) {
     return Effect.gen({ self: this }, function* () {
       let sum = 0
@@ -131,7 +133,7 @@ export class PlaceOwners {
     })
   }
 
-  /** A request and an end may fail by the death of a runner that was killed, or of the service. */
+  /** Checks a failure: only the death of a runner or of the service may cause it. */
   private judge(what: string, exit: Exit.Exit<unknown, unknown>, fits: (error: unknown) => boolean): void {
     if (Exit.isSuccess(exit)) return this.books.count(what.split(" ")[0]!)
     if (exit.cause.reasons.every(({ _tag }) => _tag === "Interrupt")) return this.books.count("cut")
@@ -153,9 +155,9 @@ export class PlaceOwners {
 
 const isDefect = (error: unknown): boolean => error instanceof Flame.RemoteDefect
 
-// killed again and again a runner may not come in time
+// When runners are killed again and again, a runner may not be ready in time.
 const isTimeOut = (error: unknown): boolean =>
   error instanceof FlameError.FlameError && error.reason._tag === "TimedOut" && error.reason.phase !== "running"
 
-/** The pool now. */
+/** The present status of the pool. */
 export const poolStatus = Effect.flatMap(Pool, (pool) => pool.status)

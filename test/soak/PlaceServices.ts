@@ -4,7 +4,7 @@ import { type Context, Effect, type Exit, Metric, Ref, Schema, Stream } from "ef
 import { Rpc, RpcGroup } from "effect/rpc"
 import { Flame, FlameRunner } from "../../src/index.ts"
 
-/** Number of living fibers of the program, without the first. */
+/** The number of living fibers of the program, without the first. */
 export const fibers = {
   living: 0,
   recordFiberStart(_: Context.Context<never>): void {
@@ -17,7 +17,7 @@ export const fibers = {
 
 export const countingFibers = Effect.provideService(Metric.FiberRuntimeMetrics, fibers)
 
-/** What a tally asks its owner. */
+/** The procedures by which a tally calls its owner. */
 export class Owner extends RpcGroup.make(
   Rpc.make("double", { payload: { n: Schema.Int }, success: Schema.Int }),
   Rpc.make("down", { payload: { from: Schema.Int }, success: Schema.Int, stream: true })
@@ -37,14 +37,14 @@ export class Tallying extends RpcGroup.make(
 
 let living = 0
 
-/** A line for each service that is built and for each that is gone, in the file of `SOAK_PLACE_NOTES`. */
+/** Writes a line into the file of `SOAK_PLACE_NOTES` for each service that is built or has ended. */
 const note = (what: "built" | "gone", name: string) =>
   Effect.sync(() => {
     living += what === "built" ? 1 : -1
     appendFileSync(process.env["SOAK_PLACE_NOTES"]!, `${what} ${name} ${process.pid}\n`)
   })
 
-/** Adds up. Its finalizer takes as many milliseconds as it is told to. */
+/** A service that adds numbers. Its finalizer takes that many milliseconds. */
 export const tally = Flame.service(
   "soak/tally",
   { group: Tallying, payload: { name: Schema.String, slow: Schema.Int, fails: Schema.Boolean }, offers: Owner },
@@ -53,7 +53,7 @@ export const tally = Flame.service(
       Effect.gen(function* () {
         yield* Effect.acquireRelease(note("built", name), () => Effect.delay(note("gone", name), slow))
         yield* Effect.forkScoped(Effect.andThen(draining, end))
-        // something of its own that only its Scope ends
+        // A fiber that only the Scope of the service ends.
         yield* Effect.forkScoped(Effect.forever(Effect.sleep(200)))
         if (fails) return yield* Effect.die(new Error(`${name} cannot be built`))
         const sum = yield* Ref.make(0)
@@ -79,13 +79,13 @@ export const tally = Flame.service(
     )
 )
 
-/** What owners answer. */
+/** The handlers of the owner. */
 export const OwnerLive = Owner.toLayer({
   double: ({ n }) => Effect.succeed(2 * n),
   down: ({ from }) => Stream.fromIterable(Array.from({ length: from }, (_, i) => from - i))
 })
 
-/** What there is on a runner besides this call, which takes as long as it is told to before it looks. */
+/** Counts fibers, handles and files on a runner, after a delay, without those of this call. */
 export const census = Flame.fn(
   "soak/census",
   {
@@ -104,7 +104,7 @@ export const census = Flame.fn(
   })
 )
 
-/** What keeps this process alive, by kind; timers come and go. */
+/** Handles that keep this process alive, by kind, without timers. */
 export const handles = (): Record<string, number> => {
   const counts: Record<string, number> = {}
   for (const kind of process.getActiveResourcesInfo()) {

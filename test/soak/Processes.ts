@@ -8,7 +8,7 @@ export interface Child {
   readonly args: string
 }
 
-/** Children of this process, without the `ps` that lists them. */
+/** The children of this process, without the `ps` that lists them. */
 export const children = (): ReadonlyArray<Child> =>
   execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 })
     .split("\n")
@@ -19,31 +19,31 @@ export const children = (): ReadonlyArray<Child> =>
 
 const isReaper = ({ args }: Child): boolean => args.includes(`effect-flame-reaper ${process.pid}`)
 
-/** The process that ends runners should this one be killed. */
+/** The process that kills runners when this process is killed. */
 export const reaper = (): ReadonlyArray<number> =>
   children()
     .filter(isReaper)
     .map(({ pid }) => pid)
 
-/** Children that are none of the given ones, nor the reaper. */
+/** Children that are neither in the given list nor the reaper. */
 export const strangers = (known: ReadonlySet<number>): ReadonlyArray<Child> =>
   children().filter((child) => !isReaper(child) && (!known.has(child.pid) || child.state.startsWith("Z")))
 
-/** Open files of this process; undefined where the system does not tell. */
+/** The number of open files of this process. Undefined if the system does not report it. */
 export const openFiles = (): number | undefined => {
   try {
-    // less the one that reads the directory
+    // Without the descriptor that reads the directory.
     return readdirSync("/proc/self/fd").length - 1
   } catch {
     return undefined
   }
 }
 
-/** Sends a signal, if there still is somebody to send it to. */
+/** Sends a signal, if the process still exists. */
 export const signal = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(pid, signal)
   } catch {
-    // it went meanwhile
+    // The process has ended meanwhile.
   }
 }

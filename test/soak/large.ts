@@ -1,8 +1,8 @@
 /**
  * Sends large values through one child process beside small calls: `node test/soak/large.ts [MiB]`, 1024 by default.
  *
- * Both ways, as one Uint8Array and as a stream of bytes. Prints the time, the longest small call meanwhile, and the peak
- * memory of both sides beyond what they held before.
+ * Sends in both directions, as one Uint8Array and as a stream of bytes. Prints the time, the longest small call
+ * meanwhile, and the growth of the peak memory of both sides.
  */
 import { readFileSync } from "node:fs"
 import { Effect, Fiber, Schema, Stream } from "effect"
@@ -23,7 +23,7 @@ const pour = Flame.fn("pour", { payload: { size: Schema.Int }, success: Schema.U
 )
 const pid = Flame.fn("pid", { success: Schema.Int }, () => Effect.sync(() => process.pid))
 
-/** The most memory of a process since its mark was reset, in MiB. */
+/** The peak memory of a process since its last reset, in MiB. */
 const peak = (of: number) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${of}/status`, "utf8"))?.[1]) / 1024
 const now = (of: number) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${of}/status`, "utf8"))?.[1]) / 1024
 

@@ -88,8 +88,8 @@ const soak = Effect.gen(function* () {
 })
 
 /**
- * Figures at rest, and by how many MiB the last third of them may lie above the middle one. What is not on the heap moves
- * with the size of the last messages, which encoders and the allocator keep room for.
+ * MiB by which the last third of the figures at rest may exceed the middle third. Memory outside the heap depends on
+ * the size of the last messages, for which encoders and the allocator keep room.
  */
 const bounds = { heap: 2, external: 24, runnerHeap: 2, rss: 64 } as const
 
@@ -129,7 +129,7 @@ const runners = Calm.layer({ min: 1, max: 1, concurrency: 4, cancelGrace: calmGr
       env: { SOAK_MARKS: marks.file }
     })
   ),
-  // what runners that are killed say, and casts that fail, is no news here
+  // Output of killed runners and failures of casts are expected, and not logged.
   Layer.provide(Logger.layer([]))
 )
 

@@ -36,10 +36,10 @@ const [seconds, services, max] = [values.seconds, values.services, values.runner
 const concurrency = Math.ceil(services / max)
 const marker = `soak-place-${process.pid}`
 
-/** How long all may take to come to rest, in milliseconds. */
+/** The time within which all must come to rest, in milliseconds. */
 const restLimit = 30_000
 
-// from when the load begins
+// The start of the load.
 let started = performance.now()
 const books = new PlaceBooks()
 const isOver = () => performance.now() - started > seconds * 1_000
@@ -54,7 +54,7 @@ const line = Effect.gen(function* () {
   )
 })
 
-/** A runner goes because it was killed, or because the pool wants it to. */
+/** Checks that a runner ends only because it was killed, or because the pool ends it. */
 const watch = (event: PoolEvent): void => {
   if (event._tag === "BootStarted") books.count("boots")
   if (event._tag === "RunnerUnresponsive" || event._tag === "RunnerStuck") books.count(event._tag)
@@ -76,7 +76,7 @@ const until = <R>(what: string, problem: Effect.Effect<string | undefined, never
     }
   })
 
-/** Fills every slot of every runner, so that all of them are looked at in the same state. */
+/** Fills every slot of every runner, so that all runners are inspected in the same state. */
 const censusOfAll = Effect.gen(function* () {
   yield* (yield* Pool).resize({ min: max })
   yield* until(
@@ -89,7 +89,7 @@ const censusOfAll = Effect.gen(function* () {
     { concurrency: "unbounded" }
   )
   yield* (yield* Pool).resize({ min: 0 })
-  // the first to look: those after it see fewer calls beside them
+  // Keeps the first result of each runner, because later ones see fewer calls beside them.
   const runners = new Map<string, (typeof all)[number]>()
   for (const one of all) {
     const before = runners.get(one.runner)
@@ -144,7 +144,7 @@ const runners = FlameLayer.local({
   env: { SOAK_PLACE: marker, SOAK_PLACE_NOTES: books.notes }
 })
 
-/** What this process has when no pool is there. */
+/** The fibers, files and handles of this process without a pool. */
 const here = () => ({ fibers: fibers.living, files: Processes.openFiles() ?? 0, handles: JSON.stringify(handles()) })
 
 const verdict = (before: ReturnType<typeof here>) =>
@@ -173,12 +173,12 @@ class Found extends Schema.TaggedError<Found>()("Found", { violations: Schema.In
 
 Effect.gen(function* () {
   yield* Console.log(`seed ${seed}`)
-  // Node keeps /dev/null open from the first process on that has pipes, and no input
+  // Node keeps /dev/null open after the first child process with pipes and without input.
   const first = spawn(process.execPath, ["--version"], { stdio: ["ignore", "pipe", "pipe"] })
   first.stdout.resume()
   first.stderr.resume()
   yield* Effect.promise(() => once(first, "close"))
-  // the handle of a process that has ended is there for a turn more
+  // The handle of a process that has ended exists for one more turn.
   yield* Effect.sleep(100)
   const before = here()
   yield* Effect.provide(Effect.scoped(soak), Layer.merge(runners, OwnerLive).pipe(Layer.provide(Logger.layer([]))))

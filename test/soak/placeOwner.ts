@@ -1,4 +1,4 @@
-/** Owner in a process of its own: places the given number of services, reports them, and waits to be killed. */
+/** An owner in a process of its own: places that many services, reports them, and waits to be killed. */
 import { Effect, Layer, Logger, Schedule, Stream } from "effect"
 import { Flame, FlameLayer } from "../../src/index.ts"
 import { OwnerLive, tally } from "./PlaceServices.ts"

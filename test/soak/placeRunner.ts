@@ -1,4 +1,4 @@
-/** The runners of the soak of placed services. */
+/** The runner program of the soak of placed services. */
 import { Flame, FlameRunner } from "../../src/index.ts"
 import { countingFibers, placeFunctions } from "./PlaceServices.ts"
 

@@ -1,4 +1,4 @@
-/** The runners of the soak. Each mark is a line of the file that `SOAK_MARKS` names. */
+/** The runner program of the soak. Each mark is a line of the file that `SOAK_MARKS` names. */
 import { appendFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { Flame, FlameRunner } from "../../src/index.ts"

@@ -1,4 +1,4 @@
-/** The functions, the group and the placed service of the simulation, and the ledger in which they report. */
+/** The functions, the group and the placed service of the simulation, and the ledger into which they write. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -9,20 +9,20 @@ import * as Flame from "../../src/Flame.ts"
 import { Current } from "../../src/function/Current.ts"
 import type { FlameError } from "../../src/error/FlameError.ts"
 
-/** One execution of a job on a runner. */
+/** An execution of a job on a runner. */
 export interface Execution {
   readonly runner: string
   readonly begun: number
   ended: number | undefined
 }
 
-/** Every execution of every job, as the runners saw them. */
+/** Every execution of every job, as the runners recorded it. */
 export class Ledger extends Context.Service<Ledger, LedgerState>()("stack/Ledger") {}
 
 export class LedgerState {
   readonly executions = new Map<number, Array<Execution>>()
   private readonly now: () => number
-  /** Ends a runner as SIGKILL does. */
+  /** Ends a runner as SIGKILL would. */
   readonly kill: (runner: string) => void
 
   constructor(now: () => number, kill: (runner: string) => void) {
@@ -42,13 +42,13 @@ export class LedgerState {
     return execution
   }
 
-  /** The first end counts: what a killed runner still does in this process, it does no more in the play. */
+  /** The first end counts. A killed runner in memory still runs code in this process, which must not count. */
   end(execution: Execution): void {
     execution.ended ??= this.now()
   }
 }
 
-/** How a job ends: as its name says; `late` takes 700 ms when it is interrupted, `poison` ends its runner. */
+/** The way a job ends, by its name. `late` takes 700 ms when it is interrupted, and `poison` ends its runner. */
 export const Ends = Schema.Literals(["well", "badly", "dead", "late", "stubborn", "unfit", "unfitError", "poison"])
 export type Ends = typeof Ends.Type
 
@@ -74,7 +74,7 @@ const ending = ({ ends, id }: Job): Effect.Effect<number, Refused, Ledger | Curr
       return Effect.fail(new Refused({ id }))
     case "dead":
       return Effect.die(new Error(`dead ${id}`))
-    // a value, and an error, that their schemas refuse
+    // A value and an error that do not fit their schemas.
     case "unfit":
       return Effect.succeed(id + 0.5)
     case "unfitError":
@@ -111,7 +111,7 @@ export const often = Flame.fn("stack/often", { ...contract, idempotent: true }, 
 
 const Nest = Schema.Struct({ id: Schema.Int, times: Schema.Int, together: Schema.Boolean, inner: Job })
 
-/** Calls `once` from inside, some times, and gives how many of these calls succeeded. */
+/** Calls `once` several times from inside, and returns the number of successes. */
 export const outer = Flame.fn(
   "stack/outer",
   { payload: Nest.fields, success: Schema.Int },
@@ -130,7 +130,7 @@ export const outer = Flame.fn(
     )
 )
 
-/** Gives the numbers from 0 below `count`, one each so many milliseconds, then ends as the job says. */
+/** Emits the numbers from 0 below `count`, each after that many milliseconds, then ends as the job says. */
 export const items = Flame.fn(
   "stack/items",
   { payload: { ...Job.fields, count: Schema.Int }, success: Schema.Int, error: Refused, stream: true },
@@ -162,12 +162,12 @@ const procedures = Procedures.of({
   counted: ({ to }) => Stream.rechunk(Stream.range(1, to), 1)
 })
 
-/** Handlers of the group, which runners build. */
+/** The handlers of the group, which runners build. */
 export const ProceduresLive = Procedures.toLayer(procedures)
 
 const Placement = Schema.Struct({ id: Schema.Int, millis: Schema.Int, how: Schema.Literals(["well", "badly", "dead"]) })
 
-/** A service that takes its time to be built, answers the procedures, and leaves in its own time. */
+/** A service that takes a while to build, answers the procedures, and takes a while to end. */
 export const desk = Flame.service(
   "stack/desk",
   { group: Procedures, payload: Placement.fields, error: Refused },

@@ -1,4 +1,4 @@
-/** What callers do in a schedule, each as an effect, and what is known of it from outside: when it began, when and how it ended. */
+/** The actions of callers as effects, and their observed course: start, end and outcome. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -15,25 +15,25 @@ export type Doing = Extract<Action, { _tag: "Call" | "Cast" | "Group" | "Outer" 
 export const isDoing = (action: Action): action is Doing =>
   ["Call", "Cast", "Group", "Outer", "Items", "Place", "Lease"].includes(action._tag)
 
-/** One thing that a caller does. */
+/** One action of a caller in progress. */
 export interface Operation {
   readonly doing: Doing
   readonly begun: number
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  /** Items that a reader of a stream has seen. */
+  /** Items that the reader of a stream has got. */
   readonly seen: Array<number>
   interrupted: number | undefined
   ended: number | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** How often it has ended: once, if all is well. */
+  /** The number of ends, which must be one. */
   ends: number
 }
 
-/** The budget of an action, as options. */
+/** The timeout of an action, as options. */
 const budget = ({ timeout }: { readonly timeout?: number }): { readonly timeout?: number } =>
   timeout === undefined ? {} : { timeout }
 
-/** The effect of an action; `seen` takes the items of a stream. */
+/** The effect of an action. Items of a stream go into `seen`. */
 export const effectOf = (doing: Doing, seen: Array<number>): Effect.Effect<unknown, unknown, Pool> => {
   switch (doing._tag) {
     case "Call":
@@ -75,7 +75,7 @@ export const effectOf = (doing: Doing, seen: Array<number>): Effect.Effect<unkno
   }
 }
 
-/** Begins an action; the operation learns how it ends. */
+/** Starts an action, and records its end in the operation. */
 export const begin = (doing: Doing, context: Context.Context<Pool>, now: () => number): Operation => {
   const operation: Operation = {
     doing,

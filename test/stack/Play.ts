@@ -1,4 +1,4 @@
-/** Plays a schedule to its end, and says what rule it has broken, if any. */
+/** Plays a schedule to its end, and reports the first broken rule. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { EntryMissing, LaunchFailed } from "../../src/error/BootFailure.ts"
@@ -7,18 +7,18 @@ import * as Rules from "./Rules.ts"
 import type { Action, Schedule } from "./Schedule.ts"
 import { World } from "./World.ts"
 
-/** How a schedule went. */
+/** The result of a schedule. */
 export interface Played {
-  /** Calls, casts, streams and placed services that were begun. */
+  /** The number of calls, casts, streams and placed services. */
   readonly operations: number
-  /** The rule that was broken, in words; undefined where none was. */
+  /** The broken rule as text. Undefined if none was broken. */
   readonly broken: string | undefined
 }
 
-/** Milliseconds within which everything must have ended once nothing goes wrong any more. */
+/** Milliseconds within which everything must have ended after the last fault. */
 const patience = 10 * 60_000
 
-/** A closing pool drains, then takes its runners away: at most 8 s beyond its `drainTimeout`. */
+/** Milliseconds that a closing pool may take beyond its `drainTimeout` to end its runners. */
 const closing = 8_000
 
 export const play = async (schedule: Schedule): Promise<Played> => {
@@ -50,7 +50,7 @@ class Player {
     for (const { action, wait } of steps) {
       await this.world.time.advance(wait)
       this.act(action)
-      // what a step begins may meet the next one in the same turn
+      // With no wait, two steps meet in one turn.
       if (wait > 0) await this.world.time.settle()
       const broken = this.atAnyTime()
       if (broken !== undefined) return broken
@@ -59,13 +59,13 @@ class Player {
     return (await this.toTheEnd()) ?? (await this.closed())
   }
 
-  /** What holds whenever one looks. */
+  /** The rules that hold at all times. */
   private atAnyTime(): string | undefined {
     const { now } = this.world
     return now > this.most ? `${now} runners exist, where ${this.most} may` : undefined
   }
 
-  /** Nothing goes wrong any more: all operations end, and nothing is left but `min` runners. */
+  /** Runs without faults until all operations have ended, and checks that only `min` runners are left. */
   private async toTheEnd(): Promise<string | undefined> {
     const { ledger, time } = this.world
     this.heal()
@@ -100,13 +100,13 @@ class Player {
       : `${calls} calls, of which ${succeeded} succeeded, ${failed} failed and ${interrupted} were interrupted`
   }
 
-  /** The pool closes in its time, and leaves nothing. */
+  /** Checks that the pool closes in time, and leaves nothing. */
   private async closed(): Promise<string | undefined> {
     const { ledger, spans, time, value } = { ...this.world, value: this.world.value.bind(this.world) }
     const began = time.now
     if (!(await this.world.close(this.schedule.options.drainTimeout + closing)))
       return `the pool is not closed ${time.now - began} ms after it was told to`
-    // callers may still have to do what needs no pool: to read on, to pause
+    // Callers may still do work that needs no pool, such as reading on or pausing.
     for (let i = 0; i < 120 && this.operations.some(({ ended }) => ended === undefined); i++) await time.advance(1_000)
     await time.settle()
     for (const operation of this.operations) {
@@ -116,7 +116,7 @@ class Player {
     if ((await value(this.world.faults.list)).length > 0 || this.world.now > 0) return "a runner is left"
     const running = [...ledger.executions].filter(([, runs]) => runs.some(({ ended }) => ended === undefined))
     if (running.length > 0) return `jobs ${running.map(([id]) => id).join(", ")} still run`
-    // a runner that is killed ends none of its spans
+    // A runner that is killed ends none of its spans.
     const open = [...spans].filter(([{ name }, ends]) => ends > 1 || (ends === 0 && !name.endsWith(".run")))
     if (open.length > 0) return `span ${open[0]![0].name} has ended ${open[0]![1]} times`
     await time.advance(patience)
@@ -187,7 +187,7 @@ class Player {
     if (id !== undefined) use(id)
   }
 
-  /** Runners that exist, booting ones too. */
+  /** Applies `use` to one of the existing runners, booting ones included. */
   private onRunner(which: number, use: (id: string) => void): void {
     this.world.run(
       Effect.flatMap(this.world.faults.list, (list) =>

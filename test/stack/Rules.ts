@@ -1,4 +1,4 @@
-/** What must hold of each operation, by what its caller saw and what the runners have noted. */
+/** The rules of a single operation, by the caller's view and the runners' records. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { FlameError, RemoteDefect } from "../../src/error/FlameError.ts"
@@ -6,35 +6,36 @@ import { type Execution, type LedgerState, Refused } from "./Functions.ts"
 import type { Operation } from "./Operations.ts"
 import type { Options } from "./Schedule.ts"
 
-/** An idempotent call is sent at most so often. */
+/** The largest number of times that an idempotent call is sent. */
 export const attempts = 3
 
-/** What an operation did wrong, or nothing. */
+/** The broken rule of an operation, or undefined. */
 export const violation = (operation: Operation, ledger: LedgerState, options: Options): string | undefined =>
   lasting(operation, options) ?? executed(operation, ledger) ?? outcome(operation, ledger)
 
-/** It ended once, and not later than its budget or the interruption of its caller allows. */
+/** Checks that the operation ended once, and within its timeout or its interruption. */
 const lasting = ({ begun, doing, ended, ends, interrupted, seen }: Operation, options: Options): string | undefined => {
   if (ended === undefined) return `${doing._tag} never ended`
   if (ends !== 1) return `${doing._tag} ended ${ends} times`
   if (interrupted !== undefined) {
     const took = ended - interrupted
-    // a service that is placed is left in two steps: its open requests, then itself
+    // A placed service ends in two steps: first its open requests, then itself.
     const steps = doing._tag === "Place" ? 2 : 1
     return took > steps * options.cancelGrace ? `the interruption of ${doing._tag} took ${took} ms` : undefined
   }
-  // A service outlives the budget of its placing, and a slow reader reads on what came within the budget of its stream.
+  // A placed service outlives the timeout of Flame.place. A slow reader goes on reading the items that arrived within
+  // the timeout of its stream.
   const isBounded = doing._tag !== "Place" && (doing._tag !== "Items" || doing.pause === 0)
   if (isBounded && "timeout" in doing && doing.timeout !== undefined) {
     const took = ended - begun
-    // A reader that leaves waits for the finalizers of the function, as an interrupted caller does.
+    // A reader that stops waits for the finalizers of the function, as an interrupted caller does.
     const leaving = doing._tag === "Items" && seen.length === doing.take ? options.cancelGrace : 0
     if (took > doing.timeout + leaving) return `${doing._tag} took ${took} ms of a budget of ${doing.timeout} ms`
   }
   return undefined
 }
 
-/** A job ran at most once; an idempotent one at most `attempts` times, and never twice at a time. */
+/** Checks that a job ran at most once. An idempotent job ran at most `attempts` times, and never twice at a time. */
 const executed = ({ doing }: Operation, ledger: LedgerState): string | undefined => {
   switch (doing._tag) {
     case "Call": {
@@ -58,7 +59,7 @@ const executed = ({ doing }: Operation, ledger: LedgerState): string | undefined
 const overlapping = (runs: ReadonlyArray<Execution>): boolean =>
   runs.some((run, index) => index > 0 && run.begun < (runs[index - 1]?.ended ?? Infinity))
 
-/** What the caller got fits what its job was to do, and what is known of where it ran. */
+/** Checks that the caller's result fits the job, and the record of where it ran. */
 const outcome = (operation: Operation, ledger: LedgerState): string | undefined => {
   const { doing, exit, interrupted, seen } = operation
   if (exit === undefined || doing._tag === "Lease") return undefined
@@ -105,7 +106,7 @@ const succeeded = (operation: Operation, value: unknown, ledger: LedgerState): s
   }
 }
 
-/** Whether a job gives its value in the end. */
+/** Whether a job succeeds in the end. */
 const isCalm = (ends: string): boolean => ends === "well" || ends === "late" || ends === "stubborn" || ends === "unfit"
 
 const died = (operation: Operation, defect: unknown): string | undefined => {

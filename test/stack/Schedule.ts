@@ -1,4 +1,4 @@
-/** A schedule as data: the options of a pool, and what happens to it step by step. One seed makes one schedule. */
+/** A schedule as data: the options of a pool, and the steps. One seed makes one schedule. */
 import * as Random from "../simulation/Random.ts"
 import type { Ends, Job } from "./Functions.ts"
 
@@ -19,7 +19,7 @@ export interface Options {
   readonly maxLifetime?: number
 }
 
-/** Which of those that there are: a fraction of their number. */
+/** The target among the existing ones, as a fraction of their number. */
 type Which = { readonly which: number }
 
 export type Action =
@@ -38,7 +38,7 @@ export type Action =
       readonly _tag: "Items"
       readonly job: Job
       readonly count: number
-      /** Items after which the reader leaves. */
+      /** The number of items after which the reader stops. */
       readonly take: number
       /** Milliseconds that the reader takes for an item. */
       readonly pause: number
@@ -69,7 +69,7 @@ export type Action =
   | { readonly _tag: "Close" }
 
 export interface Step {
-  /** Milliseconds that pass before it. */
+  /** Milliseconds that pass before the step. */
   readonly wait: number
   readonly action: Action
 }
@@ -80,7 +80,7 @@ export interface Schedule {
   readonly steps: ReadonlyArray<Step>
 }
 
-/** The schedule of a seed. */
+/** Makes the schedule of a seed. */
 export const make = (seed: number, length: number): Schedule => {
   const random = Random.make(seed)
   const among = <A>(...values: ReadonlyArray<A>): A => values[Math.floor(random() * values.length)] as A
@@ -188,7 +188,7 @@ const actions = (
   ]
 }
 
-/** A step for people. */
+/** A step as text. */
 export const render = ({ action, wait }: Step): string => {
   const { _tag, ...rest } = action
   return `+${wait} ms ${_tag} ${JSON.stringify(rest)}`

@@ -1,4 +1,4 @@
-/** The shortest form of a schedule that still breaks a rule. */
+/** Shrinks a schedule to fewer steps that still break a rule. */
 import { play } from "./Play.ts"
 import { render, type Schedule } from "./Schedule.ts"
 
@@ -7,7 +7,7 @@ export interface Finding {
   readonly broken: string
 }
 
-/** Leaves out steps while what is left still breaks a rule: halves first, then ever smaller pieces, down to one. */
+/** Removes steps while the rest still breaks a rule: first halves, then smaller pieces, down to single steps. */
 export const shrink = async (
   schedule: Schedule,
   broken: string,
@@ -25,7 +25,7 @@ export const shrink = async (
   return best
 }
 
-/** A finding for people, with the command that shows it again. */
+/** A finding as text, with the command that reproduces it. */
 export const describe = (length: number, { broken, schedule }: Finding): string =>
   [
     broken,

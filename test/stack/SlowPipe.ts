@@ -1,22 +1,22 @@
-/** A pipe of a runner that the simulation slows down, and into which it puts bytes that nobody has sent. */
+/** The pipe of a runner, which the simulation slows down, and into which it injects bytes. */
 import type { Transport, TransportHandlers } from "../../src/wire/Transport.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
-/** One direction of a pipe. */
+/** The state of one direction of a pipe. */
 interface Way {
-  /** When the last bytes that are on their way arrive. */
+  /** The arrival time of the last bytes in transit. */
   until: number
-  /** How many deliveries are on their way. */
+  /** The number of deliveries in transit. */
   under: number
 }
 
 export class SlowPipe implements Transport {
-  /** Milliseconds that bytes take on their way, in each direction. Default 0. */
+  /** The delay of bytes in each direction, in milliseconds. Default 0. */
   latency = 0
   private readonly inner: Transport
   private readonly time: VirtualTime
   private handlers: TransportHandlers | undefined
-  /** What is on its way, in each direction: later bytes never overtake earlier ones. */
+  /** The directions. Later bytes never overtake earlier ones. */
   private readonly out: Way = { until: 0, under: 0 }
   private readonly in: Way = { until: 0, under: 0 }
   private isClosed = false

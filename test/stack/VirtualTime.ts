@@ -1,8 +1,8 @@
 /**
- * A clock and a scheduler that belong to one run of the simulation: nothing happens but by their doing.
+ * The clock and the scheduler of one run of the simulation, which control everything that happens.
  *
- * `settle` runs everything that needs no time to pass; `advance` lets time pass, from one sleeper to the next, and settles
- * after each. So a run takes no real time, and the same schedule takes the same course.
+ * `settle` runs everything that needs no time to pass. `advance` lets time pass, from one sleeper to the next, and
+ * settles after each. So a run takes no real time, and the same schedule always takes the same course.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,12 +12,12 @@ import * as Scheduler from "effect/Scheduler"
 
 interface Sleeper {
   readonly at: number
-  /** Sleepers of one time wake in the order in which they fell asleep. */
+  /** Sleepers of one time wake in the order in which they started to sleep. */
   readonly order: number
   readonly wake: () => void
 }
 
-/** Rounds of a settling beyond which the program under test is said to spin. */
+/** The number of rounds after which `settle` reports an endless loop of the program under test. */
 const roundLimit = 3_000
 
 /** Completes once every microtask of this turn has run. */
@@ -30,12 +30,12 @@ export class VirtualTime {
   private tasks: Array<() => void> = []
   private readonly sleepers = new Set<Sleeper>()
 
-  /** How many fibers wait for time to pass. */
+  /** The number of sleeping fibers. */
   get asleep(): number {
     return this.sleepers.size
   }
 
-  /** The services that put a program onto this time. */
+  /** The services that make a program use this time. */
   get context(): Context.Context<never> {
     const scheduler = new Scheduler.MixedScheduler("async", (task) => {
       this.tasks.push(task)
@@ -46,7 +46,7 @@ export class VirtualTime {
     return Context.make(Clock.Clock, this.clock).pipe(Context.add(Scheduler.Scheduler, scheduler))
   }
 
-  /** Runs whatever can run now. */
+  /** Runs everything that can run now. */
   async settle(): Promise<void> {
     for (let round = 0; round < roundLimit; round++) {
       await turn()
@@ -56,7 +56,7 @@ export class VirtualTime {
     throw new Error(`the program still runs after ${roundLimit} rounds in which no time has passed`)
   }
 
-  /** Lets some milliseconds pass. */
+  /** Advances the time by that many milliseconds. */
   async advance(duration: number): Promise<void> {
     const until = this.now + duration
     await this.settle()
@@ -69,7 +69,7 @@ export class VirtualTime {
     this.now = until
   }
 
-  /** Calls back after some milliseconds; the returned function prevents that. */
+  /** Calls `wake` after that many milliseconds. The returned function cancels it. */
   after(duration: number, wake: () => void): () => void {
     const sleeper: Sleeper = { at: this.now + Math.max(0, duration), order: this.order++, wake }
     this.sleepers.add(sleeper)

@@ -1,6 +1,6 @@
 /**
- * A parent and its runners in one process, on virtual time: the real pool, wire, codec and runner; only the processes and
- * the network between them are played.
+ * A parent and its runners in one process, on virtual time. Pool, wire, codec and runner are the real ones; only
+ * processes and the network are simulated.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -20,16 +20,16 @@ import { VirtualTime } from "./VirtualTime.ts"
 
 export class World {
   readonly time = new VirtualTime()
-  /** Runners that exist at the backend now, and the most that ever did. */
+  /** Runners that exist at the backend now, and the largest number that ever did. */
   now = 0
   peak = 0
   readonly pipes = new Map<string, SlowPipe>()
   readonly ledger: LedgerState
-  /** Spans that were begun, and how often each has ended. */
+  /** All spans, and how often each has ended. */
   readonly spans = new Map<Tracer.Span, number>()
   pool!: PoolShape
   faults!: MemoryBackend.MemoryRunners["Service"]
-  /** What callers run on. */
+  /** The context in which callers run. */
   context!: Context.Context<Pool>
   private readonly scope = Scope.makeUnsafe()
 
@@ -40,12 +40,12 @@ export class World {
     )
   }
 
-  /** Runs an effect that needs nothing of the pool. */
+  /** Runs an effect that does not use the pool. */
   run(effect: Effect.Effect<unknown, unknown>): void {
     Effect.runForkWith(this.time.context)(effect)
   }
 
-  /** A runner ends as by SIGKILL: whatever runs there is over at once. */
+  /** Ends a runner as SIGKILL would: its code stops at once. */
   kill(runner: string): Effect.Effect<void> {
     return Effect.andThen(this.faults.lose({ id: runner }), this.left(runner))
   }
@@ -72,7 +72,7 @@ export class World {
     this.context = Context.merge(this.time.context, built)
   }
 
-  /** Closes the pool; gives whether that is done within some milliseconds. */
+  /** Closes the pool. Returns whether it has closed within that many milliseconds. */
   async close(within: number): Promise<boolean> {
     const state = { closed: false }
     Effect.runForkWith(this.time.context)(Scope.close(this.scope, Exit.void)).addObserver(() => (state.closed = true))
@@ -82,7 +82,7 @@ export class World {
     return state.closed
   }
 
-  /** Runs an effect to its end, which needs no time to pass. */
+  /** Runs an effect that needs no time to pass, and returns its result. */
   async value<A>(effect: Effect.Effect<A>): Promise<A> {
     let result: A | undefined
     Effect.runForkWith(this.time.context)(effect).addObserver((exit) => {

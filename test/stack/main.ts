@@ -1,8 +1,8 @@
 /**
  * The full-stack simulation: `npm run sim:stack -- --schedules 20000`, or `--calls 1000000`, from `--seed 1`.
  *
- * Prints the shrunk schedule of a rule that is broken, and exits with 1. `--processes 2` parts the schedules among two
- * processes. `--all` goes on after a finding, without making it shorter, and counts the kinds of findings.
+ * Prints the shrunk schedule of a broken rule, and exits with 1. `--processes 2` splits the schedules between two
+ * processes. `--all` goes on after a finding, does not shrink it, and counts the kinds of findings.
  */
 import { fork } from "node:child_process"
 import { parseArgs } from "node:util"
@@ -56,13 +56,13 @@ const playAll = async (): Promise<number> => {
   return kinds.size === 0 ? 0 : 1
 }
 
-/** Each process plays its share of the schedules, by seeds that follow one another. */
+/** Splits the schedules among processes, with consecutive seeds. */
 const playInProcesses = async (processes: number): Promise<number> => {
   const share = {
     schedules: Math.ceil(limit.schedules / processes),
     calls: Math.ceil(limit.calls / processes)
   }
-  // a limit of calls alone does not say how many seeds a process takes
+  // With a limit of calls only, the number of seeds per process is unknown.
   const stride = share.schedules === Infinity ? 10_000_000 : share.schedules
   const codes = await Promise.all(
     Array.from({ length: processes }, (_, index) => {

@@ -1,6 +1,6 @@
 /**
- * Loads what the library loads on demand. An `import()` of a module that is not loaded yet waits for the file system, which
- * is no virtual time.
+ * Loads the modules that the library imports on demand. An `import()` of a new module waits for the file system, which
+ * is not part of virtual time.
  */
 export const preload = (): Promise<unknown> =>
   Promise.all([

@@ -54,7 +54,7 @@ const lost = (mayHaveRun: boolean) =>
   )
 
 describe("the rules of the full-stack simulation", () => {
-  it("a call that ran once and gave its own value within its budget breaks none", () => {
+  it("accept a call that ran once and returned its own value within its timeout", () => {
     assert.isUndefined(Rules.violation(called(false), ran([0, 50]), options))
   })
 
@@ -75,11 +75,11 @@ describe("the rules of the full-stack simulation", () => {
     assert.include(Rules.violation(operation, ledger, options), words)
   })
 
-  it("a call that may have run before its runner was lost breaks none", () => {
+  it("accept a call that may have run before its runner was lost", () => {
     assert.isUndefined(Rules.violation(called(false, { exit: lost(true) }), ran([0, 50]), options))
   })
 
-  it("a schedule is shrunk to the steps without which it breaks nothing", async () => {
+  it("shrink a schedule to the steps that break a rule", async () => {
     const schedule = make(7, 20)
     const guilty = schedule.steps[11]
     const finding = await shrink(schedule, "before", async (less) =>

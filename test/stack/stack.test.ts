@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 
-/** Plays schedules in a process of its own: the module loader of the test runner does not keep to virtual time. */
+/** Plays schedules in a separate process, because the module loader of the test runner does not follow virtual time. */
 const play = (schedules: number) => {
   const main = join(import.meta.dirname, "main.ts")
   const args = [main, `--schedules=${schedules}`, "--seed=1"]

@@ -1,13 +1,11 @@
-/**
- * What the calling surface infers, and what must not compile. Nothing here is run: `tsc` is the test.
- */
+/** Checks the types that calls infer, and the mistakes that must not compile. Nothing here runs: `tsc` is the test. */
 import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { Rpc, RpcGroup, RpcMiddleware } from "effect/rpc"
 import { NodeRuntime } from "@effect/platform-node"
 import { Flame, type FlameError, FlameLayer, FlameRunner, Pool, Runner } from "../../src/index.ts"
 import type { AnyImplemented, FlameFunction, Implemented } from "../../src/function/FlameFunction.ts"
 
-/** Holds only where both types are the same, `any` included. */
+/** Holds only if both types are the same, `any` included. */
 // oxlint-disable typescript/no-unnecessary-type-parameters -- an unresolved T is what makes tsc compare A and B themselves
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const same = <A, B>(..._proof: Same<A, B> extends true ? [] : ["the types differ", A, B]): void => {}
@@ -32,7 +30,7 @@ const train = Flame.fn("train", { payload: { n: Schema.Int }, success: Schema.In
 )
 const ping = Flame.fn("ping", { success: Schema.String }, () => Effect.succeed("pong"))
 
-// a function says what it is
+// A function has its own type.
 same<
   typeof thumb,
   FlameFunction<"thumb", Schema.Struct<{ video: Schema.String }>, Schema.Uint8Array, typeof TooBig, Pool> &
@@ -40,7 +38,7 @@ same<
 >()
 same<typeof ping, FlameFunction<"ping", Schema.Void, Schema.String, Schema.Never, Pool> & Implemented<never>>()
 
-// a call gives what the function gives, in the pool that the function names
+// A call returns the function's value, and requires the pool that the function names.
 same<ReturnType<typeof callTrain>, Effect.Effect<number, FlameFailure, Gpu>>()
 const callTrain = () => Flame.call(train, { n: 1 })
 same<ReturnType<typeof callTrainElsewhere>, Effect.Effect<number, FlameFailure, Pool>>()
@@ -53,7 +51,7 @@ same<ReturnType<typeof callLonger>, Effect.Effect<number, FlameFailure, Gpu>>()
 const callLonger = () => Flame.call(train, { n: 1 }, { timeout: "1 second" })
 same<ReturnType<typeof callBoth>, Effect.Effect<string, FlameFailure, Gpu>>()
 const callBoth = () => Flame.call(ping, undefined, { pool: Gpu, timeout: "1 second" })
-// a cast has no result and no error of the function
+// A cast has no result and no error of the function.
 same<ReturnType<typeof castThumb>, Effect.Effect<void, FlameFailure, Pool>>()
 const castThumb = () => Flame.cast(thumb, { video: "x" })
 same<ReturnType<typeof castTrain>, Effect.Effect<void, FlameFailure, Gpu>>()
@@ -86,7 +84,7 @@ Flame.fn("liar", { success: Schema.Int }, () => Effect.succeed("1"))
 // @ts-expect-error the implementation fails with something else
 Flame.fn("failing", { success: Schema.Int }, () => Effect.fail("no"))
 
-// streams: their own way to call them, the rest as with calls
+// Streams: called by Flame.stream, otherwise like calls.
 const counted = Flame.fn(
   "counted",
   { payload: { to: Schema.Int }, success: Schema.Int, error: TooBig, pool: Gpu, stream: true },
@@ -134,7 +132,7 @@ Flame.fn("odd", { success: Schema.Int }, () => Stream.make(1))
 // @ts-expect-error the code of a stream fails with something else
 Flame.implement(streamContract, () => Stream.fail("no"))
 
-// contract and implementation apart are the same function
+// A contract and its implementation together are the same function.
 const contract = Flame.contract("apart", { payload: Schema.String, success: Schema.Int, error: TooBig })
 same<typeof contract, FlameFunction<"apart", Schema.String, Schema.Int, typeof TooBig, Pool>>()
 const apart = Flame.implement(contract, (text) =>
@@ -149,7 +147,7 @@ Flame.implement(contract, (text: number) => Effect.succeed(text))
 // @ts-expect-error a contract cannot be served
 FlameRunner.serve([contract])
 
-// nested: a function that calls others, on two pools, needs neither pool nor Ffmpeg from the runner
+// A nested function that calls functions of two pools requires neither pool nor Ffmpeg on the runner.
 const nested = Flame.fn("nested", { success: Schema.Int, error: Schema.Never }, () =>
   Effect.gen(function* () {
     yield* Flame.call(thumb, { video: "x" }).pipe(Effect.orDie)
@@ -158,7 +156,7 @@ const nested = Flame.fn("nested", { success: Schema.Int, error: Schema.Never }, 
 )
 export const nestedNeedsNothing: Implemented<never> = nested
 
-// Scope and where it runs are given on every runner
+// Scope and Runner are provided on every runner.
 const scoped = Flame.fn("scoped", {}, () =>
   Effect.gen(function* () {
     yield* Effect.addFinalizer(() => Effect.void)
@@ -175,7 +173,7 @@ export const complete: Effect.Effect<void, FlameFailure | TooBig> = program
 program.pipe(NodeRuntime.runMain)
 program.pipe(Flame.runMain)
 
-// without the Gpu pool it cannot be run
+// Without the Gpu pool the program cannot run.
 const lacking = Flame.main({ functions: [train], app: callTrain(), flame: FlameLayer.local() })
 same<typeof lacking, Effect.Effect<void, FlameFailure, Gpu>>()
 // @ts-expect-error Gpu is missing
@@ -190,7 +188,7 @@ Flame.main({ functions: [ping, thumb], app: callThumb(), flame })
 Flame.main({ functions: [thumb], services: Layer.succeed(Dict, {}), app: callThumb(), flame })
 Flame.main({ functions: [ping], app: callPing(), flame })
 
-// [C231] functions of one pool bring their own services; what these need is asked of the program
+// [C231] Functions of one pool bring their own services. The program must provide what these services require.
 const ofGpu = Flame.forPool(Gpu, { functions: [thumb, train], services: Ffmpeg.layer })
 export const bothPools: Effect.Effect<void, FlameFailure | TooBig> = Flame.main({
   functions: [ping, ofGpu],
@@ -203,7 +201,7 @@ declare const needy: Layer.Layer<Ffmpeg, never, Dict>
 // @ts-expect-error what the services themselves need is missing
 Flame.main({ functions: [ping, Flame.forPool(Gpu, { functions: [thumb], services: needy })], app, flame })
 
-// what schemas need is not lost: the caller decodes the success, the runner encodes it
+// Services of schemas are kept: the caller decodes the success value, and the runner encodes it.
 class Dict extends Context.Service<Dict, {}>()("Dict") {}
 class Key extends Context.Service<Key, {}>()("Key") {}
 declare const Coded: Schema.Codec<string, string, Dict, Key>
@@ -213,13 +211,13 @@ same<ReturnType<typeof callCoded>, Effect.Effect<string, FlameFailure, Pool | Di
 const callCoded = () => Flame.call(coded)
 // @ts-expect-error Dict is missing on the parent
 export const noDict: Effect.Effect<string, FlameFailure, Pool> = Flame.call(coded)
-// the caller encodes the payload, the runner decodes it
+// The caller encodes the payload, and the runner decodes it.
 const codedPayload = Flame.fn("codedPayload", { payload: { word: Coded } }, () => Effect.void)
 export const needsDict: Implemented<Dict> = codedPayload
 same<ReturnType<typeof callCodedPayload>, Effect.Effect<void, FlameFailure, Pool | Key>>()
 const callCodedPayload = () => Flame.call(codedPayload, { word: "x" })
 
-// a payload is given as the schema's constructor takes it: with defaults left out, and plain objects for classes
+// A payload has the type of the schema's constructor: defaults may be left out, and plain objects may replace classes.
 class Item extends Schema.Class<Item>("Item")({
   id: Schema.Int,
   tags: Schema.Array(Schema.String).pipe(Schema.withConstructorDefault(Effect.succeed([])))
@@ -234,7 +232,7 @@ const storeItem = Flame.fn("storeItem", { payload: Item }, () => Effect.void)
 same<typeof storeItem, FlameFunction<"storeItem", typeof Item, Schema.Void, Schema.Never, Pool> & Implemented<never>>()
 Flame.call(storeItem, { id: 1 })
 
-// errors are caught by their tags and reasons
+// Errors are caught by their tags and reasons.
 same<ReturnType<typeof whenFull>, Effect.Effect<Uint8Array | "full", TooBig | FlameFailure, Pool>>()
 const whenFull = () =>
   Flame.call(thumb, { video: "x" }).pipe(
@@ -244,17 +242,17 @@ same<ReturnType<typeof whenTooBig>, Effect.Effect<Uint8Array | number, FlameFail
 const whenTooBig = () =>
   Flame.call(thumb, { video: "x" }).pipe(Effect.catchTag("TooBig", ({ max }) => Effect.succeed(max)))
 Flame.call(thumb, { video: "x" }).pipe(Effect.retry({ times: 2, while: Flame.isRetryable }))
-// [C226] an error that is not retryable may still be a FlameError
+// [C226] An error that is not retryable may still be a FlameError.
 same<ReturnType<typeof unlessRetryable>, Effect.Effect<number | string, FlameFailure, Pool>>()
 const unlessRetryable = () => Flame.call(ping).pipe(Effect.catchIf(Flame.isRetryable, () => Effect.succeed(-1)))
 // @ts-expect-error a reason that does not exist
 Flame.call(ping).pipe(Effect.catchReason("FlameError", "QueueFul", () => Effect.void))
 
-// the members of a pool, and its runner
+// The members of a pool, and its runner.
 same<ReturnType<typeof onOneRunner>, Effect.Effect<number, FlameFailure, Gpu>>()
 const onOneRunner = () => Gpu.withRunner(Effect.andThen(Runner, Flame.call(train, { n: 1 })))
 
-// a group gives the client that Effect gives, with FlameError beside each procedure's own errors
+// A group has the client of Effect, with FlameError beside each procedure's own errors.
 class Tenant extends Context.Service<Tenant, { readonly id: string }>()("Tenant") {}
 class Door extends RpcMiddleware.Service<Door, { provides: Tenant }>()("Door", {
   error: TooBig,
@@ -274,7 +272,7 @@ same<ReturnType<typeof enter>, Effect.Effect<string, TooBig | FlameFailure, Pool
 const tail = () => Effect.map(Flame.client(Guarded), (_) => _.tail())
 same<Effect.Success<ReturnType<typeof tail>>, Stream.Stream<number, TooBig | FlameFailure>>()
 
-// who serves it provides its handlers and its middleware
+// A program that serves the group provides its handlers and its middleware.
 const adding = Adding.toLayer({ add: ({ by }) => Effect.succeed(by) })
 const guarded = Guarded.toLayer({ enter: () => Effect.map(Tenant, ({ id }) => id), tail: () => Stream.make(1) })
 const door = Layer.succeed(Door, (code) => Effect.provideService(code, Tenant, { id: "1" }))
@@ -307,7 +305,7 @@ export const untested: Layer.Layer<Pool, FlameFailure> = FlameLayer.test([Adding
 // @ts-expect-error the middleware of the client's side is missing
 export const unguarded: Effect.Effect<string, TooBig | FlameFailure, Pool> = enter()
 
-// a placed service gives the client of its group, and what it needs is known
+// A placed service has the client of its group, and its requirements are known.
 class Db extends Context.Service<Db, { readonly size: number }>()("Db") {}
 const library = Flame.service(
   "store",

@@ -21,17 +21,17 @@ const note = Flame.fn("note", { payload: Schema.Uint8Array }, (bytes) =>
   )
 )
 
-/** Runs until it is let go. */
+/** The gate of a function: it runs until the gate is open. */
 const gate = { open: (): void => {}, wait: new Promise<void>(() => {}) }
 const hold = Flame.fn("hold", {}, () => Effect.promise(() => gate.wait))
 
-/** Memory that the functions go on using after they have given a view of it. */
+/** Memory that the functions keep using after they have returned a view of it. */
 const scratch = new Uint8Array(200_000)
 const spoil = Effect.sync(() => scratch.fill(9))
 const view = Flame.fn("view", { payload: { size: Schema.Int }, success: Schema.Uint8Array }, ({ size }) =>
   Effect.suspend(() => {
     scratch.fill(1)
-    // runs after the result was given
+    // Runs after the function has returned its result.
     queueMicrotask(() => Effect.runSync(spoil))
     return Effect.succeed(scratch.subarray(0, size))
   })
@@ -67,7 +67,7 @@ const big = Flame.fn(
 const layer = Layer.orDie(FlameLayer.test([sum, hold, note, view, nested, views, big], { max: 1 }))
 const isAll = (bytes: Uint8Array, value: number) => bytes.every((byte) => byte === value)
 
-/** Takes the memory of bytes away, as a transfer to another thread does. */
+/** Detaches the memory of bytes, as a transfer to another thread does. */
 const detach = (bytes: Uint8Array) => void structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] })
 
 const reasonOf = (exit: Exit.Exit<unknown, unknown>) => {
@@ -78,7 +78,7 @@ const reasonOf = (exit: Exit.Exit<unknown, unknown>) => {
 it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
   describe("of a call", () => {
     it.effect.each([16, 20_000, 40_000, 5_000_000])(
-      "that are detached before they have left, %i of them, are InvalidPayload of that call alone [C185]",
+      "that are detached before they are sent, %i of them, fail that call alone with InvalidPayload [C185]",
       (size) =>
         Effect.gen(function* () {
           yield* Flame.call(sum, new Uint8Array(1))
@@ -88,7 +88,7 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
           yield* Effect.yieldNow
           detach(bytes)
           const exit = yield* Fiber.join(taken)
-          // what had left before is a value like any other
+          // Bytes that were sent before are a value like any other.
           if (Exit.isSuccess(exit)) assert.strictEqual(exit.value, size)
           else {
             const reason = reasonOf(exit)
@@ -100,7 +100,7 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
         })
     )
 
-    it.effect("that are detached while the call waits for a slot are InvalidPayload [C185]", () =>
+    it.effect("that are detached while the call waits for a slot fail it with InvalidPayload [C185]", () =>
       Effect.gen(function* () {
         gate.wait = new Promise((resolve) => (gate.open = resolve))
         const busy = yield* Effect.forkChild(Flame.call(hold))
@@ -115,7 +115,7 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
       })
     )
 
-    it.effect("that are detached already are InvalidPayload, inside other values too [C185]", () =>
+    it.effect("that are already detached fail the call with InvalidPayload, inside other values too [C185]", () =>
       Effect.gen(function* () {
         const bytes = new Uint8Array(100)
         detach(bytes)
@@ -124,7 +124,7 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
     )
   })
 
-  it.effect("of a cast are copied at once, a Buffer's too [C186]", () =>
+  it.effect("of a cast are copied at once, those of a Buffer too [C186]", () =>
     Effect.gen(function* () {
       seen.length = 0
       const buffer = Buffer.alloc(16)
@@ -152,7 +152,7 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
       })
   )
 
-  it.effect("that arrive keep alive at most twice their own memory [C187]", () =>
+  it.effect("that arrive keep at most twice their own memory alive [C187]", () =>
     Effect.gen(function* () {
       const items = yield* Stream.runCollect(Flame.stream(views, { size: 10 }))
       const { all } = yield* Flame.call(nested, { size: 10 })
@@ -162,7 +162,7 @@ it.layer(layer, { excludeTestServices: true })("bytes", (it) => {
     })
   )
 
-  it.effect("do not count towards maxValue, other values do: PayloadTooLarge names the option [C191]", () =>
+  it.effect("do not count towards maxValue, but other values do, and PayloadTooLarge names the option [C191]", () =>
     Effect.gen(function* () {
       const payload = reasonOf(yield* Effect.exit(Flame.call(big, { texts: ["x".repeat(20_000)] })))
       assert.strictEqual(payload?._tag, "PayloadTooLarge")

@@ -5,7 +5,7 @@ import { defaultMaxValue, ValueTooLarge } from "../../src/schema/ValueLimits.ts"
 import { fuzzDecoders } from "./fuzz.ts"
 import { thorough } from "../fixtures/thorough.ts"
 
-/** Milliseconds of CPU: the promise is 250 for the event loop; a busy machine that collects garbage counts twice. */
+/** Milliseconds of CPU. The promise is 250 ms of the event loop; garbage collection on a busy machine may double it. */
 const stall = 500
 
 const cpu = (f: () => unknown): number => {
@@ -55,7 +55,7 @@ const schemas: Readonly<Record<string, Schema.Top>> = {
   "a union of unions": Either
 }
 
-/** Bytes that claim as much as bytes can, of one size and all sizes of counts. */
+/** Bytes with the largest possible claims, of one size and with counts of all sizes. */
 const hostile = function* (size: number): Generator<Buffer> {
   const counts = [size - 8, size >> 1, size >> 3, 3]
   for (const fill of [0x00, 0x01, 0x05, 0x06, 0xff]) {
@@ -70,7 +70,7 @@ const hostile = function* (size: number): Generator<Buffer> {
 }
 
 describe("bytes of a peer that breaks the rules", () => {
-  it.each(Object.entries(schemas))("stall nobody: %s [C188]", (_, schema) => {
+  it.each(Object.entries(schemas))("do not stall the receiver: %s [C188]", (_, schema) => {
     const codec = makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
     for (const bytes of hostile(2 * 1024 * 1024)) {
       const took = cpu(() => {
@@ -84,7 +84,7 @@ describe("bytes of a peer that breaks the rules", () => {
     }
   })
 
-  it("of 256 KiB are no integer, and cost no more than their length [C188]", () => {
+  it("of 256 KiB are refused as an integer, at the cost of reading them once [C188]", () => {
     for (const schema of [Schema.Int, Schema.BigInt, Schema.Duration, Schema.Array(Schema.BigInt)]) {
       const codec = makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
       const took = cpu(() => assert.throws(() => codec.decode(Buffer.alloc(256 * 1024, 0xff), false), CodecError))
@@ -92,7 +92,7 @@ describe("bytes of a peer that breaks the rules", () => {
     }
   })
 
-  it("claim nothing that they do not hold: a few bytes are no million values [C188]", () => {
+  it("cannot claim millions of values in a few bytes [C188]", () => {
     const nested = Schema.Array(Schema.Array(Schema.Array(Schema.Null)))
     const codec = makeSchemaCodec(nested, { what: "the value", maxValue: defaultMaxValue })
     assert.throws(
@@ -101,7 +101,7 @@ describe("bytes of a peer that breaks the rules", () => {
     )
   })
 
-  it("keep no time zones and no symbols alive without end [C189]", () => {
+  it("cannot make the receiver keep an unlimited number of time zones and symbols [C189]", () => {
     const zoned = makeSchemaCodec(Schema.Struct({ at: Schema.DateTimeZoned }), { what: "the value", maxValue: 1e9 })
     const text = (zone: string) => `1970-01-01T00:00:00.000Z[${zone}]`
     const spelling = (n: number) =>
@@ -133,7 +133,7 @@ describe("bytes of a peer that breaks the rules", () => {
 })
 
 describe("the limit for values by a schema", () => {
-  it("counts the same on both sides: what is sent is read, what is over it is ValueTooLarge [C191]", () => {
+  it("counts the same on both sides: a value that is sent is read, and a larger one is ValueTooLarge [C191]", () => {
     const kinds: ReadonlyArray<readonly [Schema.Top, () => unknown]> = [
       [Schema.Array(Schema.Struct({ a: Schema.Number, b: Schema.String })), () => ({ a: 1, b: "x" })],
       [Schema.Array(Row), () => new Row({ n: null })],

@@ -1,4 +1,4 @@
-/** Feeds encodings with a few bytes changed, and noise, to the decoders of random schemas. */
+/** Feeds random bytes, and encodings with a few changed bytes, to the decoders of random schemas. */
 import * as assert from "node:assert/strict"
 import * as fc from "fast-check"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
@@ -12,7 +12,10 @@ export interface FuzzReport {
   worst: number
 }
 
-/** Decodes `runs` messages for each of the schemas of a seed. Throws where a decoder fails with anything but a `CodecError`. */
+/**
+ * Decodes `runs` messages for each of the schemas of a seed. Throws if a decoder fails with anything but a
+ * `CodecError`.
+ */
 export const fuzzDecoders = (seed: number, schemas: number, runs: number): FuzzReport => {
   const report: FuzzReport = { decoded: 0, refused: 0, worst: 0 }
   const random = randomOf(seed)
@@ -22,7 +25,7 @@ export const fuzzDecoders = (seed: number, schemas: number, runs: number): FuzzR
       try {
         return [Buffer.from(codec.encode(value))]
       } catch (error) {
-        // Schema takes a key that every object inherits, such as `constructor`, for a field that is there
+        // Schema treats a key that every object inherits, such as `constructor`, as a field that exists.
         assert.ok(error instanceof CodecError)
         return []
       }
@@ -60,7 +63,9 @@ const randomOf = (seed: number): Random => {
 
 const noise = (random: Random): Buffer => Buffer.from(Array.from({ length: random(64) }, () => random(256)))
 
-/** A message with bytes changed, cut off or put in; lengths and counts are what most often changes the meaning. */
+/**
+ * A message with bytes changed, cut off or inserted. Mostly lengths and counts, because these change the meaning most.
+ */
 const changed = (message: Buffer, random: Random): Buffer => {
   let bytes = Buffer.from(message)
   for (let i = 0; i <= random(3); i++) {

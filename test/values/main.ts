@@ -1,8 +1,8 @@
 /**
- * Nightly round trips of random values: `npm run values -- --runs 10000000 [--seed 1]`. With `--fuzz` broken encodings are
- * decoded instead.
+ * Nightly round trips of random values: `npm run values -- --runs 10000000 [--seed 1]`. With `--fuzz` it decodes broken
+ * encodings instead.
  *
- * Prints a line for each batch, and the first values that arrived changed. Exits with 1 if there were any.
+ * Prints a line for each batch, and the first values that changed on the way. Exits with 1 if there are any.
  */
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"

@@ -5,7 +5,7 @@ import { roundTrips } from "./roundTrips.ts"
 
 describe("random values of random schemas", () => {
   it.live(
-    "arrive equal through memory and through a process, or are refused by both in the same words [C184]",
+    "arrive equal through memory and through a process, or are refused by both with the same message [C184]",
     () =>
       Effect.gen(function* () {
         let total = 0

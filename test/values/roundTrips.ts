@@ -1,8 +1,8 @@
 /**
- * Sends random values of random schemas through functions that give them back, in memory and in a child process.
+ * Sends random values of random schemas through functions that return them, in memory and in a child process.
  *
- * A value arrives equal to what was sent, or to what Schema's own JSON codec makes of it where several members of a union
- * fit; or both backends refuse the value in the same words.
+ * A value must arrive equal, or equal to the result of Schema's own JSON codec if several members of a union fit, or
+ * both backends must refuse it with the same message.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,7 @@ import { same } from "../fixtures/values/same.ts"
 export interface Rounds {
   readonly seed: number
   readonly schemas: number
-  /** Values of each schema. */
+  /** The number of values of each schema. */
   readonly values: number
 }
 
@@ -33,7 +33,7 @@ export interface Report {
 
 const entry = new URL("../fixtures/values/runner.ts", import.meta.url)
 
-/** One value in twenty is of anything: most of them do not fit. */
+/** Any value. One value in twenty is of this kind, and most of them do not fit the schema. */
 const strange = fc.anything({
   withBigInt: true,
   withDate: true,
@@ -97,7 +97,7 @@ const compare = (
   }
   if (!same(a.value, b.value)) return `in memory: ${show(a.value)}; on a process: ${show(b.value)}`
   if (same(value, a.value)) return undefined
-  // of what is no value of the schema nothing can be expected but that both backends agree
+  // For a value that does not fit the schema, both backends must agree, and nothing else.
   if (!fits) return undefined
   const expected = throughJson(schema, value)
   return expected.some((one) => same(one, a.value))
@@ -118,7 +118,7 @@ const wordsOf = (exit: AnyExit): string =>
         .split("\n")[0]!
         .replaceAll(/runner \S+/g, "runner")
 
-/** What Schema makes of a value that goes through its own codec once, and twice as the payload and the result do. */
+/** The result of sending a value through Schema's own codec once, and twice, as payload and result go. */
 const throughJson = (schema: Schema.Codec<unknown, unknown>, value: unknown): ReadonlyArray<unknown> => {
   const results: Array<unknown> = []
   let next = value
@@ -131,11 +131,11 @@ const throughJson = (schema: Schema.Codec<unknown, unknown>, value: unknown): Re
     }
     results.push(next)
   }
-  // Schema itself, without any encoding, drops what a type does not have
+  // Schema itself drops fields that the type lacks, without any encoding.
   try {
     results.push(Schema.decodeUnknownSync(schema)(Schema.encodeUnknownSync(schema)(value)))
   } catch {
-    // nothing else to compare with
+    // There is no other result to compare with.
   }
   return results
 }
