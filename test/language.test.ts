@@ -1,6 +1,6 @@
 /**
- * Holds the sentences of src to what a test can hold: how a docstring begins, that every name behind a door has one, and
- * that every example compiles.
+ * Holds the sentences of the repository to what a test can hold: how a docstring or a test title begins, that every module
+ * has a header and every name behind a door a docstring, and that every example compiles.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -11,6 +11,15 @@ import * as Workspace from "../scripts/docs/Workspace.ts"
 const repository = Path.join(import.meta.dirname, "..")
 const read = (file: string): string => Fs.readFileSync(Path.join(repository, file), "utf8")
 const modules = Fs.globSync("src/**/*.ts", { cwd: repository }).toSorted()
+
+/** Everything that is not src: tests, their kits and fixtures, the benchmark, scripts and examples. */
+const others = Fs.globSync("{test,bench,scripts,examples}/**/*.{ts,mjs}", {
+  cwd: repository,
+  exclude: (path) => /node_modules|\.out|\.venv|results/.test(path)
+}).toSorted()
+
+/** First words that name nothing: the reader does not know yet what the sentence is about. */
+const riddle = /^(?:It|One|What|That|Whoever|Who|Which)\b/
 
 interface Docstring {
   readonly line: number
@@ -31,19 +40,52 @@ const docstringsOf = (source: string): ReadonlyArray<Docstring> =>
     end: match.index + match[0].length
   }))
 
+/** The docstrings that begin with a riddle, with their lines. */
+const riddlesOf = (file: string, docstrings: ReadonlyArray<Docstring>): ReadonlyArray<string> =>
+  docstrings.filter(({ text }) => riddle.test(text)).map(({ line, text }) => `${file}:${line} ${text.split("\n")[0]}`)
+
 describe.each(modules)("%s", (module) => {
   const docstrings = docstringsOf(read(module))
 
   it("has no docstring that begins with a word that names nothing", () => {
-    const riddles = docstrings.filter(({ text }) => /^(It|One|What|That|Whoever|Who|Which)\b/.test(text))
-    assert.deepStrictEqual(
-      riddles.map(({ line, text }) => `${module}:${line} ${text.split("\n")[0]}`),
-      []
-    )
+    assert.deepStrictEqual(riddlesOf(module, docstrings), [])
   })
 
   it("says in its first lines what the module is", () => {
     assert.isTrue(read(module).startsWith("/**"), `${module} has no header`)
+  })
+})
+
+describe("tests, benchmark, scripts and examples", () => {
+  it("have no docstring or header that begins with a word that names nothing", () => {
+    const found = others.flatMap((file) => {
+      const source = read(file)
+      const header = /^(?:#!.*\n)?\/\/ (.*)/.exec(source)?.[1] ?? ""
+      return [...riddlesOf(file, docstringsOf(source)), ...(riddle.test(header) ? [`${file}:1 ${header}`] : [])]
+    })
+    assert.deepStrictEqual(found, [])
+  })
+
+  it("say in their first lines what they are, except tests, whose titles say so", () => {
+    const lacking = others.filter(
+      (file) =>
+        !file.endsWith(".test.ts") &&
+        !file.startsWith("test/fixtures/types/mistakes/") &&
+        !/^(?:#!.*\n)?(?:\/\*\*|\/\/ )/.test(read(file))
+    )
+    assert.deepStrictEqual(lacking, [])
+  })
+
+  it("have no title of a test that begins with a word that names nothing", () => {
+    const title =
+      /^[ \t]*(?:it|test|poolTest|hostile|describe)(?:\.\w+)*(?:\([^"`\n]*\))?\(\s*["`](?<text>[^"`]+)["`]/gm
+    const found = others.flatMap((file) =>
+      [...read(file).matchAll(title)]
+        .map(({ groups }) => groups!["text"]!)
+        .filter((text) => /^(?:\[C\d+\] ?)*(?:it|one|what|that which|whoever|who)\b/.test(text))
+        .map((text) => `${file}: ${text}`)
+    )
+    assert.deepStrictEqual(found, [])
   })
 })
 

@@ -1,3 +1,4 @@
+// The runner of the variant `traced`: the functions, and a tracer.
 import * as Effect from "effect/Effect"
 import { FlameRunner, runMain } from "../../src/runner.ts"
 import { functions } from "./functions.mjs"

@@ -1,3 +1,4 @@
+// The runner of the benchmark, through the thin doors.
 import { FlameRunner, runMain } from "../../src/runner.ts"
 import { functions } from "./functions.mjs"
 

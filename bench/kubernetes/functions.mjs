@@ -1,3 +1,4 @@
+// The functions of the cold-start benchmark.
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Flame from "../../src/Flame.ts"

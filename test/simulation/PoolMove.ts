@@ -36,7 +36,7 @@ export const kinds = [
   "close"
 ] as const
 
-/** One move: its kind, its target as a fraction of those that qualify, and a parameter. */
+/** A move: its kind, its target as a fraction of those that qualify, and a parameter. */
 export interface Move {
   readonly kind: (typeof kinds)[number]
   readonly whom: number

@@ -105,7 +105,7 @@ export class Calling {
   }
 }
 
-/** What a caller knows about the run of a call that ended with this reason. */
+/** The caller's knowledge of a run, after its call has ended with this reason. */
 export const outcomeOf = (reason: FlameError.Reason | undefined): Told["outcome"] => {
   switch (reason?._tag) {
     case "QueueFull":

@@ -15,7 +15,7 @@ export type Doing = Extract<Action, { _tag: "Call" | "Cast" | "Group" | "Outer" 
 export const isDoing = (action: Action): action is Doing =>
   ["Call", "Cast", "Group", "Outer", "Items", "Place", "Lease"].includes(action._tag)
 
-/** One action of a caller in progress. */
+/** An action of a caller, in progress or ended. */
 export interface Operation {
   readonly doing: Doing
   readonly begun: number

@@ -5,7 +5,7 @@ import type { Transport, TransportHandlers } from "../../src/wire/Transport.ts"
 import * as Random from "../simulation/Random.ts"
 import { int, noise, none, withSeeds } from "./kit.ts"
 
-/** One end of a pipe that delays, cuts and congests at random. */
+/** An end of a pipe that delays, cuts and congests at random. */
 class ChanceTransport implements Transport {
   peer: ChanceTransport | undefined
   /** The error of a check that failed inside a handler of the Link, which would otherwise report it as a violation. */

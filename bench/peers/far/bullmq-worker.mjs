@@ -1,3 +1,4 @@
+// The far side of BullMQ: a worker that processes jobs.
 import { Worker } from "bullmq"
 import { functions } from "../../work/work.mjs"
 const { port, concurrency } = JSON.parse(process.argv[2])

@@ -1,3 +1,4 @@
+// The far side of effect/cluster: a runner process that hosts entities.
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { clusterLayer, entityHandlers, Work } from "../shared/effect-cluster-api.mjs"

@@ -1,4 +1,4 @@
-// argv: stock | tuned
+// The far side of Effect RPC over TCP. argv: stock or tuned.
 import { NodeRuntime, NodeSocketServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { RpcSerialization, RpcServer } from "effect/rpc"

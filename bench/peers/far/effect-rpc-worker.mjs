@@ -1,3 +1,4 @@
+// The far side of Effect RPC in a worker thread.
 import { NodeRuntime, NodeWorkerRunner } from "@effect/platform-node"
 import { Layer } from "effect"
 import { RpcServer } from "effect/rpc"

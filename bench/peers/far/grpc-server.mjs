@@ -1,3 +1,4 @@
+// The far side of gRPC: a server with the functions of work.mjs.
 import grpc from "@grpc/grpc-js"
 import loader from "@grpc/proto-loader"
 import { blob, item, timedSpin } from "../../work/work.mjs"

@@ -1,3 +1,4 @@
+// The far side of child-process IPC: runs the functions of work.mjs by message.
 import { blob, functions } from "../../work/work.mjs"
 /** A few chunks are in flight at any time. */
 const chunks = (id, { n, size }, answer) => {

@@ -1,3 +1,4 @@
+// The far side of the raw peers: frames over a socket.
 import fs from "node:fs"
 import net from "node:net"
 import { blob, item, prepare, timedSpin } from "../../work/work.mjs"

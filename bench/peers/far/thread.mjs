@@ -1,3 +1,4 @@
+// The far side of raw postMessage in a worker thread.
 import { parentPort, workerData } from "node:worker_threads"
 import { functions } from "../../work/work.mjs"
 parentPort.on("message", ({ id, fn, arg }) => {

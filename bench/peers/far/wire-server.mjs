@@ -1,3 +1,4 @@
+// The far side of the wire prototype.
 import fs from "node:fs"
 import net from "node:net"
 import { handlers } from "../shared/effect-api.mjs"

@@ -1,4 +1,4 @@
-// One entity type with the benchmark's functions, and a RunnerStorage with a fixed list of runners instead of an SQL database.
+// An entity type with the benchmark's functions, and a RunnerStorage with a fixed list of runners instead of an SQL database.
 import { NodeClusterSocket } from "@effect/platform-node"
 import { Effect, Layer, Logger, Option } from "effect"
 import { Entity, MachineId, MessageStorage, Runner, RunnerAddress, RunnerStorage } from "effect/cluster"

@@ -30,7 +30,7 @@ export const reader = (socket, onFrame) => {
   })
 }
 
-/** One write per message, or (batch) every message of one turn of the event loop in one write. */
+/** A writer of messages: one write per message, or with `batch` one write for all messages of a turn of the event loop. */
 export const writer = (socket, batch) => {
   let slab = Buffer.allocUnsafeSlow(SLAB)
   let pos = 0

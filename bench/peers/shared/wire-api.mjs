@@ -1,3 +1,4 @@
+// The functions of the benchmark, for the wire prototype.
 import { Schema } from "effect"
 import { Item, Record } from "./effect-api.mjs"
 import { fn } from "./wire/wire.ts"

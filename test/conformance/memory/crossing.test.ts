@@ -9,7 +9,7 @@ import { Pool } from "../../../src/pool/Pool.ts"
 import { luggage, Tenant } from "./functions.ts"
 import { pass, poolTest, settle, start, value } from "./harness.ts"
 
-describe("what a call sends along", () => {
+describe("the data that a call sends along", () => {
   poolTest("is empty when everything has its default", {}, function* () {
     assert.deepStrictEqual(yield* Flame.call(luggage), {
       pool: Pool.key,

@@ -1,21 +1,21 @@
 /**
- * What a group of Effect's RPC owes its callers when runners serve it, on any backend.
+ * Tests of groups of Effect's RPC that runners serve, on any backend.
  *
  * | row | what holds |
  * |-----|------------|
- * | R1  | a procedure gives its value; classes arrive as instances, and codecs that need services have them |
+ * | R1  | a procedure returns its value; classes arrive as instances, and codecs that need services have them |
  * | R2  | typed errors arrive as instances of their class |
- * | R3  | a defect is that of its request alone, in the procedure's defect schema |
- * | R4  | headers cross, those of a request and those around it; too many of them are refused |
+ * | R3  | a defect fails its request alone, in the procedure's defect schema |
+ * | R4  | headers of a request and headers of its context cross; too many of them are refused |
  * | R5  | middleware runs on both sides: it provides, adds headers, and fails with its own error, around streams too |
- * | R6  | streams give their items, their errors after them, and hold their handler back |
- * | R7  | handlers that give a queue, a Deferred, or are forked are understood |
- * | R8  | an interrupted caller has waited for the finalizers of its handler, also of a stream |
- * | R9  | an uninterruptible handler goes on to its end, which an interrupted caller waits for |
- * | R10 | many requests at once, each with a slot of its own; more wait in the queue within their budget |
- * | R11 | values of 20 MiB, beside small requests |
+ * | R6  | streams emit their items, then their errors, and a slow consumer holds the handler back |
+ * | R7  | handlers may return a queue or a Deferred, or be forked |
+ * | R8  | an interrupted caller waits for the finalizers of its handler, also of a stream |
+ * | R9  | an uninterruptible handler runs to its end, and an interrupted caller waits for that |
+ * | R10 | requests at the same time have a slot each; further ones wait in the queue within their timeout |
+ * | R11 | values of 20 MiB cross beside small requests |
  * | R12 | a lost runner fails its requests with RunnerLost |
- * | R13 | nobody waits for the result of a discarded request, but for its middleware |
+ * | R13 | a discarded request waits for its middleware, but not for its result |
  * | R14 | a payload that does not fit fails the request before anything is sent |
  * | R15 | a primary key is ignored: the same request twice runs twice |
  */

@@ -1,27 +1,27 @@
 /**
- * What a stream owes its consumer, on any backend.
+ * Tests of streams on any backend.
  *
  * | row | what holds |
  * |-----|------------|
  * | S1  | all items arrive, in order, however many and however they are cut into chunks |
- * | S2  | an empty stream ends at once; items of 0 bytes and of nothing count as any other |
+ * | S2  | an empty stream ends at once; items of 0 bytes count as any other |
  * | S3  | items are instances of their classes; a codec that needs services has them on both sides |
- * | S4  | a slow consumer holds the function back: it is ahead by a bounded number of bytes |
- * | S5  | the function's error, typed, comes after the items before it, also where there is no stream yet |
+ * | S4  | a slow consumer holds the function back: the function is ahead by a bounded number of bytes |
+ * | S5  | the function's typed error comes after the items before it, also if there is no stream yet |
  * | S6  | a defect comes after the items before it, as a RemoteDefect; so does an item that does not fit its schema |
  * | S7  | the end of the consumer interrupts the function and waits for its finalizers there |
  * | S8  | interruption of the consumer does the same |
  * | S9  | the budget covers the whole stream: at its end the consumer fails at once, and the function is stopped |
  * | S10 | a stream holds its slot until it ends; others wait for it |
  * | S11 | a runner that drains lets a stream in flight end |
- * | S12 | a runner that is lost fails the stream with RunnerLost, after the items that have come; an idempotent one that has given an item does not run again |
- * | S13 | an idempotent stream that has given nothing runs again elsewhere |
- * | S14 | streams and small calls on one runner do not stand in each other's way |
+ * | S12 | a lost runner fails the stream with RunnerLost, after the items that have arrived; an idempotent stream that has emitted an item is not resent |
+ * | S13 | an idempotent stream that has emitted nothing is resent to another runner |
+ * | S14 | streams and small calls on one runner do not block each other |
  * | S15 | an item above `maxResult` fails the stream with PayloadTooLarge, after the items before it |
- * | S16 | one item of 100 MiB, beside small calls |
+ * | S16 | an item of 100 MiB arrives beside small calls |
  * | S17 | random streams arrive as they were made, many at once |
  * | S18 | a stream that is not pulled costs nothing; each run of it is a call of its own |
- * | S20 | 64 MiB go in and out as one value and as a stream, and beyond the limits nothing is sent |
+ * | S20 | 64 MiB cross in both directions as one value and as a stream, and nothing is sent beyond the limits |
  * | S19 | a payload that does not fit fails before anything is sent |
  */
 import * as Assert from "node:assert/strict"

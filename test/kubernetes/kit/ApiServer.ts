@@ -1,3 +1,4 @@
+/** An HTTPS server that plays the API server for tests of the client: scripts its answers and records its requests. */
 import { Effect } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
