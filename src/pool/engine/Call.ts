@@ -1,7 +1,9 @@
 /**
- * A call on the parent: a ticket to the policy, a call to its runner's handle, a deadline to the pool's timer.
+ * A call on the parent: a ticket to the policy, a call to its runner's handle, a deadline to the pool's timer, and the
+ * effect that its interrupted caller runs.
  *
- * One object serves all three: a waiting call then costs little memory, and a running call no look-up.
+ * One object serves all four: a waiting call then costs little memory, and a running call no look-up. Fields that most
+ * calls never need are declared, and have their value on the prototype: they take memory and time once they are set.
  *
  * The policy writes `state`, the engine writes `phase`. These pairs are legal:
  *
@@ -17,6 +19,8 @@
  * Fields of `Ticket` belong to the policy, but for `lease` and `isSuspect`; `linkId`, `turn` and `channel` to the handle;
  * `at` and `heapIndex` to the timer; all others to the engine.
  */
+import type * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import { FlameError, type Reason } from "../../error/FlameError.ts"
 import * as Unhandled from "../../error/Unhandled.ts"
@@ -42,6 +46,8 @@ export interface CallOwner {
   readonly final: (call: Call, kind: number, body: Buffer, large: Uint8Array | undefined) => void
   readonly expired: (call: Call, now: number) => void
   readonly detached: (call: Call) => void
+  /** Stops the call of an interrupted caller. */
+  readonly interrupt: (call: Call) => Effect.Effect<void>
   /** Hears of every call that ends, where somebody looks at the pool. */
   readonly watch?: CallObserver | undefined
 }
@@ -87,15 +93,15 @@ export interface NestedOf {
   readonly end: () => void
 }
 
-export class Call implements Ticket, RunnerCall, Due {
+export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, Due {
   state: "idle" | "waiting" | "running" = "idle"
   runner = -1
   lease: number
   readonly cast: boolean
-  readonly nested: boolean = false
-  readonly caller: Call | undefined = undefined
-  slot: Slot | undefined = undefined
-  isSuspended = false
+  declare readonly nested: boolean
+  declare readonly caller: Call | undefined
+  declare slot: Slot | undefined
+  declare isSuspended: boolean
   seq = -1
   queue: TicketQueue | undefined = undefined
   prev: Ticket | undefined = undefined
@@ -107,11 +113,11 @@ export class Call implements Ticket, RunnerCall, Due {
   /** Written by the engine; see the table above. */
   phase: "open" | "lost" | "stopping" | "over" = "open"
   /** Pings that its runner had answered when the call was cancelled. */
-  pongs = 0
+  declare pongs: number
   /** Whether its function did not stop within `cancelGrace`. */
-  isStuck = false
+  declare isStuck: boolean
   /** The fibers that wait until the function has stopped, or is given up. */
-  stopped: Array<() => void> | undefined = undefined
+  declare stopped: Array<() => void> | undefined
   submittedAt: number
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
@@ -119,28 +125,31 @@ export class Call implements Ticket, RunnerCall, Due {
   /** How often it was sent; whatever was never handed to a connection does not count. */
   sent = 0
   /** Whether a runner went that may have run it. */
-  mayHaveRun = false
+  declare mayHaveRun: boolean
   /** Whether it may have ended its runners: its last attempt shares a runner with nobody. */
-  isSuspect = false
+  declare isSuspect: boolean
   /** How many calls are around it: 0 for one that the app makes. */
-  readonly depth: number = 0
+  declare readonly depth: number
   /** Calls that its function has made, once it has. */
-  calls: NestedOf | undefined = undefined
+  declare calls: NestedOf | undefined
   /** Called when its function has ended, before its slot is free. */
-  leaving: (() => void) | undefined = undefined
+  declare leaving: (() => void) | undefined
   /** Its span, or another observer of its end. */
-  trace: CallObserver | undefined = undefined
+  declare trace: CallObserver | undefined
   /** Milliseconds that the function ran, where the runner was asked and has answered. */
-  ranFor: number | undefined = undefined
+  declare ranFor: number | undefined
   /** Receives the items of a stream. */
-  messages: CallMessages | undefined = undefined
-  channel: Channel | undefined = undefined
+  declare messages: CallMessages | undefined
+  declare channel: Channel | undefined
   /** End of its budget in the pool's time. */
   expiry: number | undefined
   readonly fn: CalledFunction
   /** Undefined where the parent gives bytes on as they are, for a function that it may not have. */
   readonly codec: FunctionCodec.FunctionCodec | undefined
-  readonly payload: Uint8Array
+  /** The payload, or the buffer that it is a part of while the call waits. */
+  private bytes: Uint8Array | ArrayBuffer
+  declare private from: number
+  declare private size: number
   readonly terms: CallTerms
   private readonly owner: CallOwner
   private readonly resume: (exit: CallExit) => void
@@ -154,16 +163,38 @@ export class Call implements Ticket, RunnerCall, Due {
     now: number,
     resume: (exit: CallExit) => void
   ) {
+    super()
     this.owner = owner
     this.fn = fn
     this.codec = codec
-    this.payload = payload
+    this.bytes = payload
     this.terms = terms
     this.lease = terms.lease
     this.cast = terms.cast
     this.submittedAt = now
     this.expiry = terms.timeout === undefined ? undefined : now + terms.timeout
     this.resume = resume
+  }
+
+  get payload(): Uint8Array {
+    return this.bytes instanceof Uint8Array ? this.bytes : new Uint8Array(this.bytes, this.from, this.size)
+  }
+
+  /**
+   * Drops the view of a payload that a codec has written: the view of a small payload takes more memory than the payload.
+   * Not for bytes of the caller, whose buffer may be detached.
+   */
+  park(): void {
+    const { bytes } = this
+    if (!(bytes instanceof Uint8Array)) return
+    this.bytes = bytes.buffer as ArrayBuffer
+    this.from = bytes.byteOffset
+    this.size = bytes.length
+  }
+
+  /** What an interrupted caller runs: the call stops, and its function's finalizers are awaited. */
+  override asEffect(): Effect.Effect<void> {
+    return this.owner.interrupt(this)
   }
 
   final(kind: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -236,6 +267,26 @@ export class Call implements Ticket, RunnerCall, Due {
     return Outcome.read(this.fn.name, this.codec, kind, body, large, runner)
   }
 }
+
+const rare: Partial<Call> = {
+  nested: false,
+  caller: undefined,
+  slot: undefined,
+  isSuspended: false,
+  pongs: 0,
+  isStuck: false,
+  stopped: undefined,
+  mayHaveRun: false,
+  isSuspect: false,
+  depth: 0,
+  calls: undefined,
+  leaving: undefined,
+  trace: undefined,
+  ranFor: undefined,
+  messages: undefined,
+  channel: undefined
+}
+Object.assign(Call.prototype, rare)
 
 /** The exit of a failure whose error nobody has decoded, as observers see it. */
 const undecoded = Exit.fail(new Error("the error is decoded by the caller"))

@@ -255,15 +255,16 @@ export class PoolEngine implements CallOwner {
     if (runner === undefined || handle === undefined) throw new Error("dispatched to a runner that is not ready")
     const functionIndex = handle.indexOf(call.fn, call.codec !== undefined)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
-    if (isDetached(call.payload)) {
+    const { payload } = call
+    if (isDetached(payload)) {
       this.release(call, now, false)
       return this.answer(call, failed(CallReasons.detached(call)))
     }
     call.dispatchedAt = now
     call.ranOn = index
-    call.ranFor = undefined
+    if (call.ranFor !== undefined) call.ranFor = undefined
     const budget = call.expiry === undefined ? undefined : call.expiry - now
-    handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, call.payload, call.nested)
+    handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, payload, call.nested)
     call.sent++
     this.pings.start()
   }

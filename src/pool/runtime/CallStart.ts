@@ -15,6 +15,7 @@ import type { AnyService } from "../../function/PlacedService.ts"
 import * as Propagate from "../../function/Propagate.ts"
 import * as ExtrasSent from "../../call/ExtrasSent.ts"
 import { Items } from "../../call/Items.ts"
+import { isBare } from "../../schema/SchemaCodec.ts"
 import type { SpanIds } from "../../wire/Request.ts"
 import { Call, type CallExit, type CallObserver, type CallTerms } from "../engine/Call.ts"
 import { CallExplain } from "./CallExplain.ts"
@@ -92,7 +93,8 @@ export const cast = (
       else Effect.runForkWith(caller.context as Context.Context<unknown>)(exit).addObserver(failed)
     }
     const call = new Call(engine, fn, codec, own, terms, engine.now(), resume)
-    call.trace = explainOf(engine, caller)
+    const explain = explainOf(engine, caller)
+    if (explain !== undefined) call.trace = explain
     engine.submit(call)
     accepted = true
     return refusal ?? Effect.void
@@ -133,9 +135,10 @@ const run = (
   if (fn.stream) return open(engine, fn, codec, bytes, terms, trace)
   return Effect.callback<unknown, unknown, unknown>((resume) => {
     const call = new Call(engine, fn, codec, bytes, terms, engine.now(), resume)
-    call.trace = trace
+    if (trace !== undefined) call.trace = trace
     engine.submit(call)
-    return Effect.suspend(() => engine.interrupt(call))
+    if (call.state === "waiting" && !isBare(fn.payload)) call.park()
+    return call
   })
 }
 
@@ -154,7 +157,7 @@ const open = (
         const items = new Items(codec)
         const call = new Call(engine, fn, codec, bytes, terms, engine.now(), (exit) => items.end(exit))
         items.call = call
-        call.trace = trace
+        if (trace !== undefined) call.trace = trace
         call.messages = items
         engine.submit(call)
         const close = (exit: Exit.Exit<unknown, unknown>) =>
