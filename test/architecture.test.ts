@@ -49,6 +49,7 @@ const folders: ReadonlyArray<string> = [
   "src",
   // The program `effect-flame`, which no door loads.
   "cli/cluster",
+  "cli/status",
   "cli/manifests",
   "cli/doctor",
   "cli"

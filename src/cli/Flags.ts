@@ -31,6 +31,15 @@ export const target = {
   )
 }
 
+/** Flags of commands that look at parents, on this machine too. */
+export const found = {
+  ...target,
+  local: Flag.Boolean("local").pipe(
+    Flag.withDescription("Parents of this machine only: ask no cluster"),
+    Flag.withDefault(false)
+  )
+}
+
 /** The values of `target`. */
 export interface Target {
   readonly context: Option.Option<string>

@@ -1,7 +1,14 @@
 /** Pure: the output of `gc`. */
 import type { Judged, Leftover } from "./cluster/Leftovers.ts"
-import type { Where } from "./Ps.ts"
 import { age, count, type Paint, table } from "./Style.ts"
+
+/** The namespace that was looked at. */
+export interface Where {
+  readonly namespace: string
+  readonly server: string
+  /** Milliseconds of the API server's clock. */
+  readonly now: number
+}
 
 /** An object that could not be deleted, and why. */
 export interface NotDeleted {

@@ -62,8 +62,9 @@ export const table = (
   )
 }
 
-/** The age of something, in the largest unit that fits: `42s`, `7m`, `3h`, `12d`. */
+/** The age of something, in the largest unit that fits: `420ms`, `42s`, `7m`, `3h`, `12d`. */
 export const age = (millis: number): string => {
+  if (millis > 0 && millis < 1_000) return `${Math.round(millis)}ms`
   const seconds = Math.max(0, Math.round(millis / 1_000))
   if (seconds < 100) return `${seconds}s`
   if (seconds < 6_000) return `${Math.round(seconds / 60)}m`

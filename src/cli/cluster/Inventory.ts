@@ -45,6 +45,8 @@ export interface ParentView {
   /** The pod's name, or what the process says of itself, or the label. */
   readonly name: string
   readonly isInCluster: boolean
+  /** The lives of which objects are there; a process that restarted has left some of the life before. */
+  readonly lives: ReadonlyArray<string>
   /** The pod of a parent in the cluster, if that pod is there. */
   readonly pod?: Pod
   readonly runners: ReadonlyArray<RunnerView>
@@ -131,6 +133,7 @@ export const parentsOf = ({ jobs = [], now, pods, secrets = [] }: Snapshot): Rea
       parent,
       name: pod?.metadata.name ?? ownerPodOf(own) ?? (mark === undefined ? parent : nameOfProcess(mark)),
       isInCluster: uid !== undefined,
+      lives: [...new Set(own.map(({ metadata }) => lifeOf(metadata)))],
       ...(pod === undefined ? {} : { pod }),
       runners: ownRunners(runners, parent, now)
     }

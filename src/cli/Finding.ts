@@ -1,0 +1,67 @@
+/** Finds the parents that `ps`, `top`, `logs` and `explain` look at: on this machine, and in a namespace if there is a cluster. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type { KubeError } from "../kubernetes/api/KubeError.ts"
+import { Cluster } from "./cluster/Cluster.ts"
+import { CommandFailed } from "./cluster/CommandFailed.ts"
+import * as Inventory from "./cluster/Inventory.ts"
+import * as Snapshots from "./cluster/Snapshots.ts"
+import * as Flags from "./Flags.ts"
+import type { Where } from "./Ps.ts"
+import * as Parents from "./status/Parents.ts"
+import * as Terminal from "./Terminal.ts"
+
+/** The parents, and the namespace that was looked at. */
+export interface Found {
+  readonly parents: ReadonlyArray<Parents.Parent>
+  readonly where: Where
+  /** The cluster's part of it; undefined without a cluster. */
+  readonly cluster: Cluster["Service"] | undefined
+}
+
+const ofCluster: Effect.Effect<Found, KubeError, Cluster> = Effect.gen(function* () {
+  const cluster = yield* Cluster
+  const { client } = cluster
+  const [here, snapshot] = yield* Effect.all([Parents.ofMachine, Snapshots.read], { concurrency: 2 })
+  const there = yield* Parents.ofCluster(Inventory.parentsOf(snapshot))
+  return {
+    parents: Parents.joined(here, there),
+    where: { namespace: client.namespace, server: client.server, now: snapshot.now },
+    cluster
+  }
+})
+
+const ofMachine: Effect.Effect<Found> = Effect.gen(function* () {
+  const parents = yield* Parents.ofMachine
+  const where = { namespace: undefined, server: undefined, now: yield* Clock.currentTimeMillis }
+  return { parents, where, cluster: undefined }
+})
+
+const nothing = (way: string) =>
+  new CommandFailed({
+    status: 1,
+    message: `no parent on this machine shows its status (FlameStatus.layer), and there is ${way}`
+  })
+
+/**
+ * Finds parents and runs `use`. Without any way to a cluster the parents of this machine are all there are. Fails if there
+ * is neither.
+ */
+export const withFound = <A, E>(
+  { local, ...target }: Flags.Target & { readonly local: boolean },
+  use: (found: Found) => Effect.Effect<A, E>
+): Effect.Effect<A, E | CommandFailed | KubeError> =>
+  Effect.gen(function* () {
+    if (local) return yield* use(yield* ofMachine)
+    const built = yield* Effect.result(Layer.build(Flags.clusterOf(target)))
+    if (Result.isFailure(built)) {
+      const found = yield* ofMachine
+      return yield* found.parents.length === 0 ? Effect.fail(nothing(built.failure.message)) : use(found)
+    }
+    const found = yield* Effect.provide(ofCluster, built.success).pipe(Terminal.spinning("looking for parents"))
+    const obstacle = Parents.obstacle(found.parents)
+    if (obstacle !== undefined) yield* Terminal.hint(obstacle)
+    return yield* use(found)
+  }).pipe(Effect.scoped)

@@ -1,0 +1,55 @@
+/** A parent that keeps runners busy and shows its status, for tests of the command line. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Flame from "../../../src/Flame.ts"
+import * as FlameLayer from "../../../src/FlameLayer.ts"
+import * as FlameStatus from "../../../src/status/FlameStatus.ts"
+
+const work = Flame.fn(
+  "work",
+  { payload: { millis: Schema.Int }, success: Schema.Int },
+  Effect.fnUntraced(function* ({ millis }) {
+    yield* Effect.log(`works for ${millis} ms`)
+    yield* Effect.sleep(millis)
+    return millis
+  })
+)
+
+class Refused extends Schema.TaggedError<Refused>()("Refused", { why: Schema.String }) {}
+
+const refuse = Flame.fn("refuse", { error: Refused }, () => Effect.fail(new Refused({ why: "this order is closed" })))
+
+const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback)
+
+/** Calls at once, and how long each takes. */
+const load = number("TEST_LOAD", 3)
+const millis = number("TEST_MILLIS", 400)
+
+const app = Effect.gen(function* () {
+  const call = Effect.ignore(Flame.call(work, { millis })).pipe(Effect.repeat(Schedule.forever))
+  const failing = Effect.ignore(Flame.call(refuse)).pipe(Effect.repeat(Schedule.spaced("2 seconds")))
+  const callers = Array.from({ length: load }, () => call)
+  return yield* Effect.all(load === 0 ? [Effect.never] : [...callers, failing], {
+    concurrency: "unbounded",
+    discard: true
+  })
+})
+
+const priority = process.env["TEST_PRIORITY_CLASS"]
+
+const flame = FlameLayer.auto({
+  max: 4,
+  idleTimeToLive: "10 seconds",
+  kubernetes: {
+    ...(process.env["TEST_KUBERNETES_OPTIONS"] === undefined ? {} : JSON.parse(process.env["TEST_KUBERNETES_OPTIONS"])),
+    ...(priority === undefined ? {} : { priorityClassName: priority })
+  }
+})
+
+Flame.main({
+  functions: [work, refuse],
+  app,
+  flame: process.env["TEST_STATUS"] === "0" ? flame : Layer.merge(flame, FlameStatus.layer())
+}).pipe(Flame.runMain)
