@@ -52,6 +52,7 @@ const folders: ReadonlyArray<string> = [
   "cli/status",
   "cli/manifests",
   "cli/doctor",
+  "cli/screen",
   "cli"
 ]
 

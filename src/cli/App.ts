@@ -5,9 +5,12 @@ import * as Effect from "effect/Effect"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as DoctorCommand from "./DoctorCommand.ts"
+import * as ExplainCommand from "./ExplainCommand.ts"
 import * as GcCommand from "./GcCommand.ts"
+import * as LogsCommand from "./LogsCommand.ts"
 import * as ManifestsCommand from "./ManifestsCommand.ts"
 import * as PsCommand from "./PsCommand.ts"
+import * as TopCommand from "./TopCommand.ts"
 
 export const root = Command.make("effect-flame").pipe(
   Command.withDescription(
@@ -18,7 +21,15 @@ export const root = Command.make("effect-flame").pipe(
     { command: "effect-flame ps -n shop" },
     { command: "source <(effect-flame --completions bash)", description: "Completions for this shell" }
   ]),
-  Command.withSubcommands([DoctorCommand.command, ManifestsCommand.command, PsCommand.command, GcCommand.command])
+  Command.withSubcommands([
+    DoctorCommand.command,
+    ManifestsCommand.command,
+    PsCommand.command,
+    TopCommand.command,
+    LogsCommand.command,
+    ExplainCommand.command,
+    GcCommand.command
+  ])
 )
 
 /** Help goes to standard output. A wrong command line is explained on standard error alone, so that pipes stay empty. */

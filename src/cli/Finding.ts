@@ -9,7 +9,7 @@ import { CommandFailed } from "./cluster/CommandFailed.ts"
 import * as Inventory from "./cluster/Inventory.ts"
 import * as Snapshots from "./cluster/Snapshots.ts"
 import * as Flags from "./Flags.ts"
-import type { Where } from "./Ps.ts"
+import type { Where } from "./screen/Ps.ts"
 import * as Parents from "./status/Parents.ts"
 import * as Terminal from "./Terminal.ts"
 

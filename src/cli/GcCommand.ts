@@ -9,7 +9,7 @@ import * as Leftovers from "./cluster/Leftovers.ts"
 import * as Snapshots from "./cluster/Snapshots.ts"
 import { printed } from "./cluster/CommandFailed.ts"
 import * as Flags from "./Flags.ts"
-import * as Gc from "./Gc.ts"
+import * as Gc from "./screen/Gc.ts"
 import * as Terminal from "./Terminal.ts"
 
 const dryRun = Flag.Boolean("dry-run").pipe(

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Finding from "./Finding.ts"
 import * as Flags from "./Flags.ts"
-import * as Ps from "./Ps.ts"
+import * as Ps from "./screen/Ps.ts"
 import * as Terminal from "./Terminal.ts"
 
 /** Prints parents and their runners. */

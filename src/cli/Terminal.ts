@@ -3,7 +3,7 @@ import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { type Paint, painter } from "./Style.ts"
+import { type Paint, painter } from "./screen/Style.ts"
 
 /** The terminal of this process. */
 export interface TerminalShape {
@@ -41,6 +41,9 @@ export const lines = (all: ReadonlyArray<string>): Effect.Effect<void> =>
 
 /** Writes a value to standard output as JSON. */
 export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value, null, 2))
+
+/** Writes a value to standard output as JSON on one line. */
+export const compact = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 
 /** Writes a line to standard error, where it does not disturb a pipe. */
 export const hint = (text: string): Effect.Effect<void> => Console.error(text)

@@ -1,6 +1,6 @@
 /** Pure: text for terminals: tables, colours, ages. Without colour the text is plain, for pipes and files. */
-import { printableLine } from "../error/PeerText.ts"
-import { spoken } from "../time/Spoken.ts"
+import { printableLine } from "../../error/PeerText.ts"
+import { spoken } from "../../time/Spoken.ts"
 
 /** The look of a text. */
 export type Tone = "plain" | "good" | "bad" | "warn" | "dim" | "bold" | "accent"

@@ -1,7 +1,7 @@
 /** Pure: the output of `ps`. */
-import type { PoolDocument } from "../status/record/StatusDocument.ts"
-import type { ParentView, RunnerView } from "./cluster/Inventory.ts"
-import type { Parent } from "./status/Parents.ts"
+import type { PoolDocument } from "../../status/record/StatusDocument.ts"
+import type { ParentView, RunnerView } from "../cluster/Inventory.ts"
+import type { Parent } from "../status/Parents.ts"
 import { age, type Cell, count, type Paint, table, type Tone } from "./Style.ts"
 
 /** The namespace that is shown; without a cluster there is none. */

@@ -1,5 +1,5 @@
 /** Pure: the output of `gc`. */
-import type { Judged, Leftover } from "./cluster/Leftovers.ts"
+import type { Judged, Leftover } from "../cluster/Leftovers.ts"
 import { age, count, type Paint, table } from "./Style.ts"
 
 /** The namespace that was looked at. */

@@ -1,5 +1,5 @@
 /** Pure: the output of `doctor`. */
-import type { Check, Status } from "./doctor/Check.ts"
+import type { Check, Status } from "../doctor/Check.ts"
 import { count, type Paint, type Tone } from "./Style.ts"
 
 const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
