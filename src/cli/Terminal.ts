@@ -1,4 +1,4 @@
-/** What a command writes: lines and JSON to standard output, hints and a spinner to standard error. */
+/** Output of a command: lines and JSON to standard output, hints and a spinner to standard error. */
 import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

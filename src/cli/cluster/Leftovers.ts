@@ -57,7 +57,7 @@ const silence = 2 * Lifeline.extendEvery + 120_000
 /** Milliseconds after which an ended runner has no parent that would delete its pod. */
 const endedFor = 120_000
 
-/** One life of one parent, with its objects. */
+/** A life of a parent, with its objects in the cluster. */
 interface Life {
   readonly parent: string
   readonly job: Job | undefined

@@ -1,4 +1,4 @@
-/** Pure: one line of `doctor`, and the fix that makes it pass. */
+/** A check of `doctor`: its status, its line, and the fix that makes the check pass. Pure. */
 
 /**
  * `fail`: the first call would fail. `warn`: calls work, and something is missing. `unknown`: this user may not look, or
@@ -10,11 +10,11 @@ export interface Check {
   /** A name for scripts, such as `rights.pods`. */
   readonly name: string
   readonly status: Status
-  /** What was found, in one line. */
+  /** The finding, in one line. */
   readonly line: string
-  /** What makes the line pass: a command, or a sentence. */
+  /** The change that makes the check pass: a command, or a sentence. */
   readonly fix?: string
-  /** What makes the line pass when it is applied with kubectl. */
+  /** A manifest that makes the check pass when it is applied with kubectl. */
   readonly manifest?: string
 }
 

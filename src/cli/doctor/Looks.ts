@@ -34,7 +34,7 @@ export interface DoctorOptions {
   readonly pod: PodOptions
 }
 
-/** What a check is about, in words for a look that is forbidden. */
+/** The result of a check whose request to the API server was forbidden. `what` names the object that could not be read. */
 const hidden =
   (name: string, what: string) =>
   (error: KubeError): Check =>

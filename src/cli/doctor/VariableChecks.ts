@@ -25,7 +25,7 @@ const wordsOf = (message: string): string =>
 
 type Read = { readonly pool: string; readonly result: Result.Result<PoolOptions<never>, string> }
 
-/** What one pool reads from one variable; undefined if the variable is none of its options. */
+/** The options that one pool reads from one variable. Undefined if the variable is no option of the pool. */
 const readBy = (pool: string, name: string, value: string): Read | undefined => {
   const provider = ConfigProvider.fromEnv({ env: { [name]: value } })
   const result = Effect.runSync(

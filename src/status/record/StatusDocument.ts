@@ -133,7 +133,7 @@ const RecentCall = Schema.Struct({
   ran: Schema.optional(millis)
 })
 
-/** One entry each second, oldest first. All lists are of one length. */
+/** Figures of the last minutes, one entry each second, oldest first. All lists have the same length. */
 const History = Schema.Struct({
   /** Milliseconds between two entries. */
   every: millis,
@@ -194,7 +194,7 @@ export const PoolDocument = Schema.Struct({
 })
 
 /**
- * One pool in the document.
+ * A pool in the document.
  *
  * @since 0.1.0
  * @category status
