@@ -12,6 +12,7 @@ import type { AnyImplemented } from "./function/FlameFunction.ts"
 import * as BuildName from "./process/BuildName.ts"
 import * as UnsentLogs from "./process/UnsentLogs.ts"
 import { LogForward } from "./runner/LogForward.ts"
+import { MetricForward } from "./runner/MetricForward.ts"
 import * as Role from "./process/Role.ts"
 import * as Steps from "./process/Steps.ts"
 import { RunnerServer } from "./runner/RunnerServer.ts"
@@ -128,15 +129,18 @@ const run = Effect.fnUntraced(function* (
     Role.report(new NotARunner({ detail }))
     return yield* Effect.die(new Error(detail))
   }
+  const forwardedContext = forwarded(context)
+  const metrics = new MetricForward(forwardedContext)
   const server = new RunnerServer({
     transport: role.transport(),
     info: { id: role.id, pool: role.pool, parent: role.parent },
     life: role.life,
     build: BuildName.of(process.argv[1]),
     functions,
-    context: forwarded(context),
+    context: forwardedContext,
+    metrics,
     ...(logs === undefined ? {} : { logs }),
-    ...(leaving === undefined ? {} : { leaving }),
+    leaving: leaving === undefined ? metrics.flush : Effect.andThen(leaving, metrics.flush),
     steps: Steps.now
   })
   const unregister = Shutdown.onSignal({

@@ -107,6 +107,7 @@ const loads: Readonly<
       "process/UnsentLogs",
       "runMain",
       "runner/LogForward",
+      "runner/MetricForward",
       "runner/NestedCalls",
       "runner/QuietOutput",
       "runner/RelayPool",

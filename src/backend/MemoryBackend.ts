@@ -8,15 +8,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { type BootFailure, Crashed } from "../error/BootFailure.ts"
 import type { AnyImplemented, Implemented } from "../function/FlameFunction.ts"
 import { Exited, type ExitReason, Killed, type RunnerExit } from "../error/RunnerExit.ts"
 import { CurrentRole, type ProcessRole } from "../process/AppRole.ts"
 import { LogForward } from "../runner/LogForward.ts"
+import { MetricChanges } from "../runner/MetricChanges.ts"
+import { MetricForward } from "../runner/MetricForward.ts"
 import { RunnerServer } from "../runner/RunnerServer.ts"
 import { functionsOf, partOf } from "../runner/Serving.ts"
 import type { AnyGroup, PoolFunctions } from "../function/Servable.ts"
+import { frames } from "../wire/MetricDelta.ts"
 import { memoryPair, type Transport } from "../wire/Transport.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
 
@@ -112,6 +116,24 @@ export const layer = <R>(options: MemoryBackendOptions<R>): Layer.Layer<Backend 
     })
   )
 
+type MetricSeries = typeof Metric.MetricRegistry.Service extends Map<string, infer One> ? One : never
+
+/** The metrics of one runner: as in a process, its parent has them only once they have been sent. */
+class OwnRegistry extends Map<string, MetricSeries> {
+  private readonly added: () => void
+
+  constructor(added: () => void) {
+    super()
+    this.added = added
+  }
+
+  override set(key: string, value: MetricSeries): this {
+    super.set(key, value)
+    this.added()
+    return this
+  }
+}
+
 class World {
   private readonly living = new Map<string, Living>()
   private launched = 0
@@ -153,14 +175,20 @@ class World {
     const [parent, own] = memoryPair()
     const exit = Deferred.makeUnsafe<RunnerExit>()
     const logs = new LogForward()
+    const registry = new OwnRegistry(() => metrics.arm())
+    const context = Context.add(this.context, Metric.MetricRegistry, registry)
+    const changes = new MetricChanges(registry, context)
+    const metrics = new MetricForward(context, { take: () => changes.take(), frames }, () => registry.size === 0)
     const server = new RunnerServer({
       transport: own,
       info: { id: spec.id, pool: spec.pool, parent: "this process" },
       life: spec.life,
       build: this.build,
       functions: this.functions,
-      context: logs.instead(Context.add(this.context, CurrentRole, roleOf(spec, this.build))),
-      logs
+      context: logs.instead(Context.add(context, CurrentRole, roleOf(spec, this.build))),
+      logs,
+      metrics,
+      leaving: metrics.flush
     })
     const runner: Living & { readonly transport: Transport } = {
       id: spec.id,

@@ -167,7 +167,10 @@ export class RunnerServer implements CallSession {
       case Kind.Welcome: {
         this.welcome = decodeWelcome(body)
         if (this.welcome === undefined) this.link.violate("a Welcome that is not understood here")
-        else this.options.logs?.open(this.link, this.welcome.logLevel)
+        else {
+          this.options.logs?.open(this.link, this.welcome.logLevel)
+          this.options.metrics?.open(this.link, this.welcome.metricsInterval)
+        }
         this.unwelcomed?.interruptUnsafe()
         return
       }
@@ -277,6 +280,7 @@ export class RunnerServer implements CallSession {
   }
 
   private finish(): void {
+    this.options.metrics?.close()
     for (const timer of this.timers) timer.interruptUnsafe()
     Deferred.doneUnsafe(this.done, Exit.void)
   }

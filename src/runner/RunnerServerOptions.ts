@@ -7,6 +7,7 @@ import { protocol } from "../wire/Frame.ts"
 import type { Hello, HelloSteps } from "../wire/Handshake.ts"
 import type { Transport } from "../wire/Transport.ts"
 import type { LogForward } from "./LogForward.ts"
+import type { MetricForward } from "./MetricForward.ts"
 
 export interface RunnerServerOptions {
   readonly transport: Transport
@@ -20,6 +21,8 @@ export interface RunnerServerOptions {
   readonly steps?: () => HelloSteps
   /** Forwards the log of that context to the parent. */
   readonly logs?: LogForward
+  /** Forwards the metrics of that context to the parent. */
+  readonly metrics?: MetricForward
   /** Runs before the goodbye, such as the finalizers of services, whose log would not reach the parent later. */
   readonly leaving?: Effect.Effect<void>
 }

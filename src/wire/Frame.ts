@@ -88,7 +88,9 @@ export const Kind = {
   /** Runner to parent, JSON: lines of its log. */
   Logs: 96,
   /** Runner to parent, f64 milliseconds: so long the function of that call has run; its final frame is next. */
-  Ran: 97
+  Ran: 97,
+  /** Runner to parent, JSON: changes of its metrics. */
+  Metrics: 98
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 

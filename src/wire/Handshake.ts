@@ -39,6 +39,8 @@ export interface Welcome {
   readonly maxResult: number
   /** The least level of the log lines that the parent wants; all that its runner logs where not given. */
   readonly logLevel?: LogLevel.LogLevel
+  /** How often the parent wants changes of metrics; never where not given. */
+  readonly metricsInterval?: number
 }
 
 // Not by Schema: compiling two codecs would be a large part of a runner's boot.
@@ -86,11 +88,12 @@ const isTime = (value: unknown): value is number => typeof value === "number" &&
 
 /** Decodes a Welcome frame. Returns undefined for any other body. */
 export const decodeWelcome = (bytes: Uint8Array): Welcome | undefined => {
-  const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = parse(bytes) ?? {}
+  const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult, metricsInterval } = parse(bytes) ?? {}
   const isNumber = (value: unknown): value is number => typeof value === "number" && value >= 0
   if (!(isNumber(cancelGrace) && isNumber(drainTimeout) && isNumber(maxPayload) && isNumber(maxResult)))
     return undefined
-  const welcome = { cancelGrace, drainTimeout, maxPayload, maxResult }
+  const limits = { cancelGrace, drainTimeout, maxPayload, maxResult }
+  const welcome = isNumber(metricsInterval) ? { ...limits, metricsInterval } : limits
   if (logLevel === undefined) return welcome
   return isLevel(logLevel) ? { ...welcome, logLevel } : undefined
 }

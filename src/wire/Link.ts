@@ -252,6 +252,7 @@ export class Link {
       case Kind.GrantResponse:
         return this.onCredit(kind, id, body)
       case Kind.Logs:
+      case Kind.Metrics:
       case Kind.Ran:
         return this.handlers.message(kind, id, body, undefined)
       default:

@@ -5,7 +5,7 @@ import { json, Kind, kindName } from "../../wire/Frame.ts"
 import { checkHello, decodeFailure, type Welcome } from "../../wire/Handshake.ts"
 import { Link } from "../../wire/Link.ts"
 import type { Transport } from "../../wire/Transport.ts"
-import { type RunnerEvents, RunnerHandle, type TakeLogs } from "./RunnerHandle.ts"
+import { type RunnerEvents, RunnerHandle, type TakeReport } from "./RunnerHandle.ts"
 
 /** The runner that is expected, and the terms on which it is let in. */
 export interface RunnerTerms extends Welcome {
@@ -26,7 +26,7 @@ const none = new Uint8Array(0)
 export const connect = (
   transport: Transport,
   terms: RunnerTerms,
-  logs?: TakeLogs
+  reports?: TakeReport
 ): Effect.Effect<RunnerHandle, BootFailure> =>
   Effect.callback<RunnerHandle, BootFailure>((resume) => {
     const before: RunnerEvents = {
@@ -50,10 +50,11 @@ export const connect = (
           link.endSession()
           return resume(Effect.fail(hello))
         }
-        const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = terms
-        link.send(Kind.Welcome, 0, none, json({ cancelGrace, drainTimeout, logLevel, maxPayload, maxResult }))
+        const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult, metricsInterval } = terms
+        const welcome = { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult, metricsInterval }
+        link.send(Kind.Welcome, 0, none, json(welcome))
         const handle = new RunnerHandle(link, hello, before, maxResult)
-        handle.logs = logs
+        handle.reports = reports
         link.handOver(handle)
         resume(Effect.succeed(handle))
       },

@@ -40,8 +40,8 @@ export interface RunnerEvents {
   readonly closed: (how: LinkClosed) => void
 }
 
-/** Takes what a runner logs; a string says what is wrong with it. */
-export type TakeLogs = (body: Buffer) => string | undefined
+/** Takes what a runner logs, and changes of its metrics; a string says what is wrong with them. */
+export type TakeReport = (kind: number, body: Buffer) => string | undefined
 
 /**
  * Bytes that may wait in the connection of a runner before it gets no more calls. A turn of the event loop may add the
@@ -58,7 +58,7 @@ export class RunnerHandle implements LinkHandlers {
   /** Whether the runner has said that it takes no new calls. */
   isDraining = false
   events: RunnerEvents
-  logs: TakeLogs | undefined
+  reports: TakeReport | undefined
   private readonly maxResult: number
   /** Whether the runner has said goodbye, by which it claims to have answered all that it took. */
   saidGoodbye = false
@@ -247,8 +247,9 @@ export class RunnerHandle implements LinkHandlers {
       }
       case Kind.Ran:
         return this.ran(id, body)
-      case Kind.Logs: {
-        const wrong = this.logs?.(body)
+      case Kind.Logs:
+      case Kind.Metrics: {
+        const wrong = this.reports?.(kind, body)
         if (wrong !== undefined) this.link.violate(wrong)
         return
       }

@@ -8,6 +8,7 @@ import type { BootPhase, RunnerProcess } from "../../backend/Backend.ts"
 import { BeforeBootFailed, type BootFailure, LaunchFailed, NeverConnected } from "../../error/BootFailure.ts"
 import { connect, type RunnerTerms } from "../engine/Introduction.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
+import { Kind } from "../../wire/Frame.ts"
 import type { LifeParts, LivingRunner } from "./LivingRunner.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import * as Policy from "../policy/Policy.ts"
@@ -72,7 +73,9 @@ export const boot = (
   const session = (process: RunnerProcess) =>
     Effect.raceFirst(
       Effect.flatMap(process.connection, (transport) =>
-        connect(transport, termsOf(runner, parts, engine), (body) => runner.log.take(body, parts.beside))
+        connect(transport, termsOf(runner, parts, engine), (kind, body) =>
+          kind === Kind.Logs ? runner.log.take(body, parts.beside) : runner.metrics.take(body)
+        )
       ),
       Effect.flatMap(process.exit, (exit) => Effect.fail(process.bootFailure(exit)))
     )
@@ -106,7 +109,7 @@ export const boot = (
 }
 
 const termsOf = (runner: LivingRunner, parts: LifeParts, engine: PoolEngine): RunnerTerms => {
-  const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult } = engine.settings
+  const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult, metricsInterval } = engine.settings
   return {
     runner: runner.id,
     life: parts.life,
@@ -115,7 +118,8 @@ const termsOf = (runner: LivingRunner, parts: LifeParts, engine: PoolEngine): Ru
     drainTimeout,
     maxPayload,
     maxResult,
-    ...(logLevel === undefined ? {} : { logLevel })
+    ...(logLevel === undefined ? {} : { logLevel }),
+    ...(metricsInterval === undefined ? {} : { metricsInterval })
   }
 }
 

@@ -14,6 +14,8 @@ import type { BootPhases, PoolEvent, RunnerStatus } from "../status/PoolEvent.ts
 import type { PoolMetrics } from "../engine/PoolMetrics.ts"
 import type { PoolOptions } from "../option/PoolOptions.ts"
 import { LogArrival } from "./LogArrival.ts"
+import { MetricArrival } from "./MetricArrival.ts"
+import type { RunnerSeries } from "../engine/RunnerSeries.ts"
 import type * as Policy from "../policy/Policy.ts"
 
 /** The parts of a pool that the life of a runner uses. */
@@ -23,6 +25,8 @@ export interface LifeParts {
   readonly build: string
   readonly backend: Context.Service.Shape<typeof Backend>
   readonly metrics: PoolMetrics
+  /** What functions count and measure on runners. */
+  readonly series: RunnerSeries
   readonly hooks: Pick<PoolOptions<never>, "beforeBoot" | "afterBoot" | "onRunnerLost">
   readonly publish: (event: PoolEvent) => void
   /** Runs an effect in the background, until the pool ends. */
@@ -47,6 +51,7 @@ export class LivingRunner implements EngineRunner {
   readonly startedAt: number
   readonly progress: BootProgress
   readonly log: LogArrival
+  readonly metrics: MetricArrival
   /** Completes when its session is over. */
   readonly over = Deferred.makeUnsafe<void>()
   /** Completes when a boot is given up. */
@@ -73,6 +78,7 @@ export class LivingRunner implements EngineRunner {
     this.engine = engine
     this.startedAt = engine.now()
     this.log = new LogArrival(parts.pool, id, undefined, (line) => engine.watch?.line(id, line))
+    this.metrics = new MetricArrival(parts.series, id, () => engine.now())
     this.progress = new BootProgress(parts.pool, id, () => engine.now(), parts.publish)
   }
 
@@ -144,6 +150,7 @@ export class LivingRunner implements EngineRunner {
   gone(): void {
     Deferred.doneUnsafe(this.over, Exit.void)
     this.log.end(this.parts.beside)
+    this.metrics.end()
     if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
   }
 

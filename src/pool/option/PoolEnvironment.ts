@@ -38,6 +38,7 @@ export const fromConfig = (pool: string): Effect.Effect<PoolOptions<never>, Conf
       crashLoopTime: read("CRASH_LOOP_TIME", Config.Duration),
       maxPayload: read("MAX_PAYLOAD", Config.Int),
       maxResult: read("MAX_RESULT", Config.Int),
+      metricsInterval: read("METRICS_INTERVAL", Config.Duration),
       log: read("LOG", (name) => Config.Literals(severities, name)),
       logLevel: read("LOG_LEVEL", Config.LogLevel),
       awaitMin: read("AWAIT_MIN", Config.Boolean)

@@ -99,6 +99,11 @@ export interface PoolOptions<RHooks = never> {
    * failed boots are warnings at any setting. Default none: neither is logged.
    */
   readonly log?: LogLevel.Severity
+  /**
+   * How often metrics that functions raise on runners come to this parent's registry, with a label `pool`. They come once more
+   * before a runner leaves. Default 5 s. `Infinity` sends none, for programs whose runners export by themselves.
+   */
+  readonly metricsInterval?: Duration.Input
   /** Whether the layer is built only when `min` runners serve, and fails if they cannot. Default false. */
   readonly awaitMin?: boolean
   /**
@@ -128,7 +133,8 @@ export const defaults = {
   crashLoopTime: 10_000,
   silenceLimit: 300_000,
   maxPayload: 256 * 1024 * 1024,
-  maxResult: 1024 * 1024 * 1024
+  maxResult: 1024 * 1024 * 1024,
+  metricsInterval: 5_000
 }
 
 /** Options with every default filled in; durations in milliseconds, sizes in bytes. */
@@ -154,6 +160,7 @@ export interface Settings {
   readonly reasonGrace: number
   readonly maxPayload: number
   readonly maxResult: number
+  readonly metricsInterval: number | undefined
   readonly logLevel: LogLevel.LogLevel | undefined
   readonly log: LogLevel.Severity | undefined
 }
@@ -206,6 +213,7 @@ export const resolve = (
     crashLoopTime: millis("crashLoopTime", options.crashLoopTime, defaults.crashLoopTime),
     maxPayload: options.maxPayload ?? defaults.maxPayload,
     maxResult: options.maxResult ?? defaults.maxResult,
+    metricsInterval: optionalMillis("metricsInterval", options.metricsInterval ?? defaults.metricsInterval),
     logLevel: options.logLevel,
     log: options.log
   }
@@ -215,6 +223,9 @@ export const resolve = (
 
 /** An upper limit, because each slot costs the policy a little memory even while it is free. */
 const maxConcurrency = 65_536
+
+/** Milliseconds. Each interval costs a runner a look at all of its metrics. */
+const leastInterval = 100
 
 export const severities: ReadonlyArray<LogLevel.Severity> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]
 
@@ -248,6 +259,11 @@ const validate = (settings: Settings): void => {
   // A program without types, or one that reads its options from a file, may pass any string.
   if (settings.strategy !== "spread" && settings.strategy !== "pack") {
     throw new TypeError(`the pool option strategy must be spread or pack, it is ${settings.strategy as string}`)
+  }
+  if (settings.metricsInterval !== undefined && settings.metricsInterval < leastInterval) {
+    throw new TypeError(
+      `the pool option metricsInterval must be at least ${leastInterval} ms, it is ${settings.metricsInterval} ms`
+    )
   }
   oneOf("logLevel", settings.logLevel, LogLevel.values)
   oneOf("log", settings.log, severities)

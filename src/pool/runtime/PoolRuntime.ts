@@ -19,6 +19,7 @@ import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
 import * as PoolSeries from "../engine/PoolSeries.ts"
 import { PoolMetrics } from "../engine/PoolMetrics.ts"
 import { type PoolOptions, resolve, toPolicyOptions } from "../option/PoolOptions.ts"
+import { RunnerSeries } from "../engine/RunnerSeries.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import * as Policy from "../policy/Policy.ts"
 import * as PoolEvents from "./PoolEvents.ts"
@@ -42,6 +43,7 @@ export class PoolRuntime {
   readonly engine: PoolEngine
   private readonly published: PoolEvents.PoolEvents
   readonly metrics = new PoolMetrics()
+  private series: RunnerSeries | undefined
   /** Completes when `min` runners serve. Fails with the reason that they cannot. */
   readonly minReady = Deferred.makeUnsafe<void, FlameError>()
   private readonly id: string
@@ -250,6 +252,7 @@ export class PoolRuntime {
       build: this.backend.build,
       backend: this.backend,
       metrics: this.metrics,
+      series: (this.series ??= new RunnerSeries(this.id, this.context)),
       hooks: this.options,
       publish: (event) => this.publish(event),
       beside: (effect) => this.beside(effect),

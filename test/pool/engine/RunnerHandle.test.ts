@@ -468,7 +468,7 @@ describe("a session on the parent's side", () => {
       }
       const { handle, heard, say } = yield* session()
       const log = new LogArrival("pool", "r1")
-      handle.logs = (body) => log.take(body, () => assert.fail())
+      handle.reports = (_, body) => log.take(body, () => assert.fail())
       say(frame(Kind.Logs, 0, Buffer.from("[{}]")))
       yield* when(() => heard.closed.length === 1)
       assert.strictEqual(heard.closed[0]?.violation, "a Logs frame with a line that is not understood here")

@@ -1,0 +1,224 @@
+/**
+ * The metrics that functions raise on the runners of a pool, in the registry of the parent with a label `pool`.
+ *
+ * Runners are added up. A gauge has the value that a runner sent last; quantiles of a summary are averages over its runners,
+ * weighted by their counts. A series stays when its runners are gone, because a counter must not decrease.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type { Amount, MetricDelta } from "../../wire/MetricDelta.ts"
+
+/** Series of one pool. Those beyond are dropped, and a warning says so. */
+export const mostSeries = 500
+/** Words of a frequency. Those beyond share the word `(others)`. */
+export const mostWords = 500
+/** Runners whose quantiles a summary remembers. */
+const mostRunners = 100
+
+/** Adds without rounding: numbers as numbers, and bigint where one side is. */
+const plus = (a: number | bigint, b: Amount): number | bigint => {
+  if (typeof a === "number" && typeof b === "number") return a + b
+  const whole = (value: number | bigint | string) => BigInt(typeof value === "number" ? Math.trunc(value) : value)
+  return whole(a) + whole(b)
+}
+
+const read = (amount: Amount): number | bigint => (typeof amount === "string" ? BigInt(amount) : amount)
+
+type Delta<Type extends MetricDelta["type"]> = Extract<MetricDelta, { readonly type: Type }>
+
+/** One series of the registry. */
+interface Series {
+  readonly state: () => unknown
+  readonly add: (runner: string, delta: MetricDelta) => void
+  readonly gone: (runner: string) => void
+}
+
+const none = () => {}
+
+const counter = (incremental: boolean): Series => {
+  let count: number | bigint = 0
+  return {
+    state: () => ({ count, incremental }),
+    add: (_, delta) => {
+      const { add } = delta as Delta<"Counter">
+      if (!incremental || Number(add) >= 0) count = plus(count, add)
+    },
+    gone: none
+  }
+}
+
+const gauge = (): Series => {
+  let value: number | bigint = 0
+  return {
+    state: () => ({ value }),
+    add: (_, delta) => {
+      value = read((delta as Delta<"Gauge">).value)
+    },
+    gone: none
+  }
+}
+
+const frequency = (): Series => {
+  const occurrences = new Map<string, number>()
+  return {
+    state: () => ({ occurrences }),
+    add: (_, delta) => {
+      for (const [word, count] of (delta as Delta<"Frequency">).add) {
+        const key = occurrences.has(word) || occurrences.size < mostWords ? word : "(others)"
+        occurrences.set(key, (occurrences.get(key) ?? 0) + count)
+      }
+    },
+    gone: none
+  }
+}
+
+/** Count, sum, least and largest value of a histogram or a summary. */
+class Spread {
+  count = 0
+  sum = 0
+  min = Infinity
+  max = -Infinity
+
+  add(delta: Delta<"Histogram"> | Delta<"Summary">): void {
+    this.count += delta.count
+    this.sum += delta.sum
+    this.min = Math.min(this.min, delta.min)
+    this.max = Math.max(this.max, delta.max)
+  }
+}
+
+const histogram = (bounds: ReadonlyArray<number>): Series => {
+  const counts = bounds.map(() => 0)
+  const spread = new Spread()
+  return {
+    state: () => ({ buckets: bounds.map((bound, index) => [bound, counts[index]]), ...spread }),
+    add: (_, delta) => {
+      const { add } = delta as Delta<"Histogram">
+      // Another version of the app may have other bounds, which cannot be added.
+      if (add.length !== bounds.length || add.some(([bound], index) => bound !== bounds[index])) return
+      add.forEach(([, count], index) => (counts[index]! += count))
+      spread.add(delta as Delta<"Histogram">)
+    },
+    gone: none
+  }
+}
+
+const summary = (): Series => {
+  const spread = new Spread()
+  const latest = new Map<string, { readonly count: number; readonly quantiles: Delta<"Summary">["quantiles"] }>()
+  let last: Delta<"Summary">["quantiles"] = []
+  const quantiles = () => {
+    const all = [...latest.values()]
+    return last.map(([quantile], index) => {
+      const known = all.flatMap(({ count, quantiles }) => {
+        const value = quantiles[index]?.[1]
+        return typeof value === "number" ? [{ count, value }] : []
+      })
+      const weight = known.reduce((total, { count }) => total + count, 0)
+      return [
+        quantile,
+        weight === 0 ? undefined : known.reduce((total, { count, value }) => total + value * count, 0) / weight
+      ]
+    })
+  }
+  return {
+    state: () => ({ quantiles: quantiles(), ...spread }),
+    add: (runner, delta) => {
+      const { count, quantiles } = delta as Delta<"Summary">
+      spread.add(delta as Delta<"Summary">)
+      last = quantiles
+      latest.delete(runner)
+      latest.set(runner, { count, quantiles })
+      if (latest.size > mostRunners) for (const oldest of latest.keys()) return void latest.delete(oldest)
+    },
+    // The last runner's quantiles stay: its pool may have no other.
+    gone: (runner) => void (latest.size > 1 && latest.delete(runner))
+  }
+}
+
+const make = (delta: MetricDelta): Series => {
+  switch (delta.type) {
+    case "Counter":
+      return counter(delta.incremental)
+    case "Gauge":
+      return gauge()
+    case "Frequency":
+      return frequency()
+    case "Histogram":
+      return histogram(delta.add.map(([bound]) => bound))
+    case "Summary":
+      return summary()
+  }
+}
+
+/** The metric under whose key a series stands in the registry. */
+const metricOf = (delta: MetricDelta, pool: string): Metric.Metric<never, unknown> => {
+  const attributes = { ...delta.attributes, pool }
+  const options = { description: delta.text, attributes }
+  switch (delta.type) {
+    case "Counter":
+      return Metric.counter(delta.id, { ...options, incremental: delta.incremental })
+    case "Gauge":
+      return Metric.gauge(delta.id, options)
+    case "Frequency":
+      return Metric.frequency(delta.id, options)
+    case "Histogram":
+      return Metric.histogram(delta.id, { ...options, boundaries: delta.add.map(([bound]) => bound) })
+    case "Summary": {
+      const quantiles = delta.quantiles.map(([quantile]) => quantile)
+      return Metric.summary(delta.id, { ...options, quantiles, maxAge: 0, maxSize: 0 })
+    }
+  }
+}
+
+/** By registry, then by pool: pools of one id share their series. */
+const registries = new WeakMap<object, Map<string, Map<string, Series>>>()
+
+export class RunnerSeries {
+  private readonly pool: string
+  private readonly context: Context.Context<never>
+  private readonly all: Map<string, Series>
+  private hasWarned = false
+
+  constructor(pool: string, context: Context.Context<never>) {
+    this.pool = pool
+    this.context = context
+    const registry = Context.get(context, Metric.MetricRegistry)
+    const pools = registries.get(registry) ?? new Map<string, Map<string, Series>>()
+    registries.set(registry, pools)
+    this.all = pools.get(pool) ?? new Map<string, Series>()
+    pools.set(pool, this.all)
+  }
+
+  /** Adds a change. The pool's own metrics begin with `flame_`: a runner's of such a name are dropped. */
+  add(runner: string, delta: MetricDelta): void {
+    if (delta.id.startsWith("flame_")) return
+    const attributes = Object.entries(delta.attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const key = JSON.stringify([delta.type, delta.id, delta.text, attributes])
+    const series = this.all.get(key) ?? this.begin(key, delta)
+    series?.add(runner, delta)
+  }
+
+  gone(runner: string): void {
+    for (const series of this.all.values()) series.gone(runner)
+  }
+
+  private begin(key: string, delta: MetricDelta): Series | undefined {
+    if (this.all.size >= mostSeries) {
+      this.warn()
+      return undefined
+    }
+    const series = make(delta)
+    this.all.set(key, series)
+    Metric.registerUnsafe(metricOf(delta, this.pool), this.context, { get: series.state, update: none, modify: none })
+    return series
+  }
+
+  private warn(): void {
+    if (this.hasWarned) return
+    this.hasWarned = true
+    const text = `functions of pool ${this.pool} raise more than ${mostSeries} series of metrics, and the others are dropped: give their metrics fewer attributes`
+    Effect.runForkWith(this.context)(Effect.logWarning(text))
+  }
+}

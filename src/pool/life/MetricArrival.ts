@@ -1,0 +1,128 @@
+/** Takes the changes of metrics that one runner sends. A runner is not trusted: every field is checked and bounded. */
+import { printableLine } from "../../error/PeerText.ts"
+import { type Amount, type MetricDelta, metricsLimit } from "../../wire/MetricDelta.ts"
+import type { RunnerSeries } from "../engine/RunnerSeries.ts"
+
+/** Frames of a second that are read. A runner sends a few in each interval. */
+const framesPerSecond = 100
+/** Characters of a name, and entries of a list. */
+const mostText = 200
+const mostEntries = 500
+const mostAttributes = 16
+
+export class MetricArrival {
+  private readonly series: RunnerSeries
+  private readonly runner: string
+  private readonly now: () => number
+  private second = -Infinity
+  private left = 0
+
+  constructor(series: RunnerSeries, runner: string, now: () => number) {
+    this.series = series
+    this.runner = runner
+    this.now = now
+  }
+
+  /** Adds the changes of a frame. Returns what is wrong with a frame that cannot be decoded. */
+  take(body: Buffer): string | undefined {
+    if (body.length > metricsLimit) return `a Metrics frame of ${body.length} bytes, the limit is ${metricsLimit}`
+    const now = this.now()
+    if (now - this.second >= 1_000) {
+      this.second = now
+      this.left = framesPerSecond
+    }
+    if (this.left-- <= 0) return undefined
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(body.toString("utf8"))
+    } catch {
+      return "a Metrics frame that is no JSON"
+    }
+    if (!Array.isArray(parsed)) return "a Metrics frame that is no list"
+    for (const item of parsed) {
+      const delta = asDelta(item)
+      if (delta === undefined) return "a Metrics frame with a change that is not understood here"
+      this.series.add(this.runner, delta)
+    }
+    return undefined
+  }
+
+  /** Forgets the runner, which is gone. */
+  end(): void {
+    this.series.gone(this.runner)
+  }
+}
+
+const isNumber = (u: unknown): u is number => typeof u === "number" && Number.isFinite(u)
+const isCount = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0
+const isText = (u: unknown): u is string => typeof u === "string"
+const isAmount = (u: unknown): u is Amount => isNumber(u) || (isText(u) && /^-?\d{1,100}$/.test(u))
+const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+const isList = <A, B>(
+  u: unknown,
+  first: (u: unknown) => u is A,
+  second: (u: unknown) => u is B
+): u is ReadonlyArray<readonly [A, B]> =>
+  Array.isArray(u) &&
+  u.length <= mostEntries &&
+  u.every((pair) => Array.isArray(pair) && pair.length === 2 && first(pair[0]) && second(pair[1]))
+
+const isValueOrNone = (u: unknown): u is number | null => u === null || isNumber(u)
+
+const asDelta = (u: unknown): MetricDelta | undefined => {
+  if (!isRecord(u) || !isText(u["id"]) || u["id"].length > mostText) return undefined
+  const { attributes, text } = u
+  if (text !== undefined && !isText(text)) return undefined
+  if (attributes !== undefined && !isRecord(attributes)) return undefined
+  const pairs = Object.entries(attributes ?? {})
+  if (pairs.length > mostAttributes || !pairs.every(([, value]) => isText(value))) return undefined
+  const series = {
+    id: printableLine(u["id"]),
+    text: text === undefined ? undefined : printableLine(text, mostText * 5),
+    attributes: Object.fromEntries(
+      pairs.map(([name, value]) => [printableLine(name, mostText), printableLine(value as string, mostText)])
+    )
+  }
+  switch (u["type"]) {
+    case "Counter": {
+      const { add, incremental } = u
+      return isAmount(add) && typeof incremental === "boolean"
+        ? { ...series, type: "Counter", add, incremental }
+        : undefined
+    }
+    case "Gauge":
+      return isAmount(u["value"]) ? { ...series, type: "Gauge", value: u["value"] } : undefined
+    case "Frequency": {
+      const { add } = u
+      if (!isList(add, isText, isCount)) return undefined
+      return {
+        ...series,
+        type: "Frequency",
+        add: add.map(([word, count]) => [printableLine(word, mostText), count] as const)
+      }
+    }
+    case "Histogram": {
+      const { add, count, max, min, sum } = u
+      if (!isList(add, isNumber, isCount) || !isCount(count) || ![sum, min, max].every(isNumber)) return undefined
+      return { ...series, type: "Histogram", add, count, sum: sum as number, min: min as number, max: max as number }
+    }
+    case "Summary": {
+      const { count, max, min, quantiles, sum } = u
+      if (!isList(quantiles, isNumber, isValueOrNone) || !isCount(count) || ![sum, min, max].every(isNumber))
+        return undefined
+      return {
+        ...series,
+        type: "Summary",
+        quantiles,
+        count,
+        sum: sum as number,
+        min: min as number,
+        max: max as number
+      }
+    }
+    default:
+      return undefined
+  }
+}

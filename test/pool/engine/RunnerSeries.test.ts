@@ -1,0 +1,207 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Metric, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import * as Flame from "../../../src/Flame.ts"
+import * as FlameLayer from "../../../src/FlameLayer.ts"
+import { mostSeries, mostWords, RunnerSeries } from "../../../src/pool/engine/RunnerSeries.ts"
+
+const seen = Metric.counter("pages_seen", { description: "pages", incremental: true })
+const depth = Metric.gauge("crawl_depth")
+const sizes = Metric.histogram("page_bytes", { boundaries: [10, 100, 1_000] })
+const kinds = Metric.frequency("page_kinds")
+const took = Metric.summary("page_ms", { maxAge: "1 hour", maxSize: 100, quantiles: [0.5, 1] })
+
+const crawl = Flame.fn("crawl", { payload: { pages: Schema.Int } }, ({ pages }) =>
+  Effect.gen(function* () {
+    yield* Metric.update(Metric.withAttributes(seen, { site: "a" }), pages)
+    yield* Metric.update(depth, pages)
+    yield* Metric.update(sizes, pages * 10)
+    yield* Metric.update(kinds, pages > 5 ? "large" : "small")
+    yield* Metric.update(took, pages)
+  })
+)
+
+/** The series of a registry that functions have raised, by id. */
+const raised = Effect.map(Metric.snapshot, (all) =>
+  Object.fromEntries(
+    all
+      .filter(({ id }) => !id.startsWith("flame_"))
+      .map(({ attributes, id, state }) => [id, { attributes, state: state as any }])
+  )
+)
+
+/** The series, once `isThere` holds: a frame is on its way for a few turns after the time at which it was sent. */
+const arrived = (isThere: (series: Effect.Success<typeof raised>) => boolean): typeof raised =>
+  Effect.gen(function* () {
+    for (;;) {
+      const series = yield* raised
+      if (isThere(series)) return series
+      yield* Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+    }
+  })
+
+const withRegistry = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.provideService(effect, Metric.MetricRegistry, new Map())
+
+const onPool = <A, E>(body: Effect.Effect<A, E, any>, options: FlameLayer.LocalOptions = {}) =>
+  withRegistry(Effect.scoped(Effect.provide(body, FlameLayer.test([crawl], options))) as Effect.Effect<A, E>)
+
+describe("a metric that a function raises on a runner", () => {
+  it.effect("is in the parent's registry after the interval, with a label for the pool [C311]", () =>
+    onPool(
+      Effect.gen(function* () {
+        yield* Flame.call(crawl, { pages: 3 })
+        assert.deepStrictEqual(yield* raised, {})
+        yield* TestClock.adjust("5 seconds")
+        const { crawl_depth, page_bytes, page_kinds, page_ms, pages_seen } = yield* arrived(
+          (all) => all["page_ms"] !== undefined
+        )
+        const pool = "effect-flame/Pool"
+        assert.deepStrictEqual(pages_seen, { attributes: { site: "a", pool }, state: { count: 3, incremental: true } })
+        assert.deepStrictEqual(crawl_depth, { attributes: { pool }, state: { value: 3 } })
+        assert.deepStrictEqual(page_kinds?.state.occurrences, new Map([["small", 1]]))
+        assert.deepStrictEqual(page_bytes?.state, {
+          buckets: [
+            [10, 0],
+            [100, 1],
+            [1_000, 1]
+          ],
+          count: 1,
+          sum: 30,
+          min: 30,
+          max: 30
+        })
+        assert.deepStrictEqual(page_ms?.state, {
+          quantiles: [
+            [0.5, 3],
+            [1, 3]
+          ],
+          count: 1,
+          sum: 3,
+          min: 3,
+          max: 3
+        })
+        yield* Flame.call(crawl, { pages: 20 })
+        yield* TestClock.adjust("5 seconds")
+        const later = yield* arrived((all) => all["pages_seen"]?.state.count !== 3)
+        assert.strictEqual(later["pages_seen"]?.state.count, 23)
+        assert.strictEqual(later["crawl_depth"]?.state.value, 20)
+        assert.deepStrictEqual(later["page_bytes"]?.state.buckets, [
+          [10, 0],
+          [100, 1],
+          [1_000, 2]
+        ])
+        assert.deepStrictEqual(
+          later["page_kinds"]?.state.occurrences,
+          new Map([
+            ["small", 1],
+            ["large", 1]
+          ])
+        )
+      })
+    )
+  )
+
+  it.effect("is added up over the runners of the pool, and arrives before a runner leaves [C311]", () =>
+    onPool(
+      Effect.gen(function* () {
+        for (let calls = 0; calls < 3; calls++) yield* Flame.call(crawl, { pages: 2 })
+        // each runner has left after its call, long before the interval
+        yield* TestClock.adjust("1 second")
+        const { page_bytes, pages_seen } = yield* arrived((all) => all["page_ms"]?.state.count === 3)
+        assert.strictEqual(pages_seen?.state.count, 6)
+        assert.strictEqual(page_bytes?.state.count, 3)
+      }),
+      { maxCalls: 1 }
+    )
+  )
+
+  it.effect("is not sent where `metricsInterval` is Infinity [C311]", () =>
+    onPool(
+      Effect.gen(function* () {
+        yield* Flame.call(crawl, { pages: 3 })
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(yield* raised, {})
+      }),
+      { metricsInterval: Infinity }
+    )
+  )
+
+  it.effect("stays in the registry when its pool closes", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        yield* Effect.scoped(Effect.provide(Flame.call(crawl, { pages: 3 }), FlameLayer.test([crawl])))
+        assert.strictEqual((yield* raised)["pages_seen"]?.state.count, 3)
+      })
+    )
+  )
+})
+
+describe("the series of a pool's runners", () => {
+  const series = Effect.map(Effect.context<never>(), (context) => new RunnerSeries("app/Pool", context))
+  const count = (id: string, add: number | string, attributes: Readonly<Record<string, string>> = {}) =>
+    ({ type: "Counter", id, attributes, add, incremental: true }) as const
+
+  it.effect("are bounded in number, and a warning says so once [C312]", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        const all = yield* series
+        for (let n = 0; n < mostSeries + 50; n++) all.add("r1", count("visits", 1, { user: `u${n}` }))
+        assert.lengthOf(yield* Metric.snapshot, mostSeries)
+        // known series go on counting
+        all.add("r1", count("visits", 1, { user: "u0" }))
+        const first = (yield* Metric.snapshot).find(({ attributes }) => attributes?.["user"] === "u0")
+        assert.deepStrictEqual(first?.state, { count: 2, incremental: true })
+      })
+    )
+  )
+
+  it.effect("cannot take the place of the pool's own, nor of another pool's [C312]", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        const all = yield* series
+        all.add("r1", count("flame_calls_total", 5))
+        all.add("r1", count("visits", 5, { pool: "another" }))
+        const shown = (yield* Metric.snapshot).map(({ attributes, id }) => ({ id, attributes }))
+        assert.deepStrictEqual(shown, [{ id: "visits", attributes: { pool: "app/Pool" } }])
+      })
+    )
+  )
+
+  it.effect("count without rounding, never down, and words within a bound [C312]", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        const all = yield* series
+        all.add("r1", count("big", "9007199254740993"))
+        all.add("r2", count("big", 2))
+        all.add("r2", count("big", -7))
+        const words = Array.from({ length: mostWords + 20 }, (_, n) => [`w${n}`, 1] as const)
+        all.add("r1", { type: "Frequency", id: "words", add: words })
+        const [big, frequency] = (yield* Metric.snapshot).map(({ state }) => state as any)
+        assert.strictEqual(big.count, 9007199254740995n)
+        assert.strictEqual(frequency.occurrences.size, mostWords + 1)
+        assert.strictEqual(frequency.occurrences.get("(others)"), 20)
+      })
+    )
+  )
+
+  it.effect("of a histogram with other bounds are left out, quantiles are weighted by count", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        const all = yield* series
+        const values = { count: 1, sum: 1, min: 1, max: 1 }
+        all.add("r1", { type: "Histogram", id: "h", add: [[1, 1]], ...values })
+        all.add("r2", { type: "Histogram", id: "h", add: [[2, 1]], ...values })
+        all.add("r1", { type: "Summary", id: "s", quantiles: [[0.5, 10]], ...values, count: 3 })
+        all.add("r2", { type: "Summary", id: "s", quantiles: [[0.5, 50]], ...values, count: 1 })
+        const [histogram, summary] = (yield* Metric.snapshot).map(({ state }) => state as any)
+        assert.strictEqual(histogram.count, 1)
+        assert.deepStrictEqual(summary.quantiles, [[0.5, 20]])
+        all.gone("r1")
+        all.gone("r2")
+        const later = (yield* Metric.snapshot).map(({ state }) => state as any)[1]
+        assert.deepStrictEqual([later.quantiles, later.count], [[[0.5, 50]], 4])
+      })
+    )
+  )
+})
