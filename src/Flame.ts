@@ -213,7 +213,7 @@ export const cast = <
  *   items that were not pulled are dropped.
  * - An `idempotent` function runs again where its runner is lost before the first item; never later.
  *
- * Inside of a function it fails with `PoolMissing`: only a parent can take a stream.
+ * Inside of a function the items pass through the parent, and the stream ends with the function's call at the latest.
  *
  * @example
  * ```ts

@@ -1,12 +1,14 @@
 /** Services on runners, as an app uses them: declare a service, place it, wait for its end. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcClient from "effect/rpc/RpcClient"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type AnyCallOptions, type CallArgs, millisOf, type PoolOf } from "./CallOptions.ts"
 import { FlameError, PoolMissing } from "./error/FlameError.ts"
+import { Current, type CurrentCall, type Wanted } from "./function/Current.ts"
 import type * as FlameFunction from "./function/FlameFunction.ts"
 import * as PlacedService from "./function/PlacedService.ts"
 import { Pool } from "./pool/Pool.ts"
@@ -122,7 +124,7 @@ export const implementService: <
  *   service gets `draining`, and `drainTimeout` to end by itself.
  *
  * Fails with the service's own error where it cannot be built, and then its slot is free; with a `FlameError` as a call
- * does; with `PoolMissing` inside of a function. Requests to a service that has ended fail with `ServiceEnded`, those to a
+ * does. Inside of a function the service is placed by the parent, and ends with the function's call at the latest. Requests to a service that has ended fail with `ServiceEnded`, those to a
  * service whose runner was lost with `RunnerLost`. The handlers of the group that it `offers` are those around `place`.
  *
  * @example
@@ -166,14 +168,23 @@ export const place = <
     const [payload, options] = args as readonly [payload: unknown, options?: AnyCallOptions]
     const key = options?.pool ?? (service.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
-    const placed = pool?.place?.(fiber, service, payload, millisOf(options?.timeout))
-    if (placed !== undefined) return placed as Effect.Effect<never, unknown, unknown>
-    const detail =
+    const timeout = millisOf(options?.timeout)
+    return (
       pool === undefined
-        ? "provide a FlameLayer, or the layer of the pool, around the program"
-        : "a function cannot place services; its parent can"
-    return Effect.fail(new FlameError({ reason: new PoolMissing({ pool: key.key, function: service.name, detail }) }))
+        ? fromInside(fiber, { fn: service, payload, timeout, pool: key.key, cast: false })
+        : pool.place(fiber, service, payload, timeout)
+    ) as Effect.Effect<never, unknown, unknown>
   })
+
+/** Places a service where no pool is provided. Inside of a function, the parent's pools are found by their ids. */
+const fromInside = (owner: Fiber.Fiber<unknown, unknown>, wanted: Wanted): Effect.Effect<unknown, unknown, unknown> => {
+  const current = Context.getOrUndefined(owner.context as Context.Context<Current>, Current) as CurrentCall | undefined
+  if (current?.nesting !== undefined) return current.nesting.place(current, owner, wanted)
+  const detail = "provide a FlameLayer, or the layer of the pool, around the program"
+  return Effect.fail(
+    new FlameError({ reason: new PoolMissing({ pool: wanted.pool, function: wanted.fn.name, detail }) })
+  )
+}
 
 /**
  * Waits for the end of a placed service. `client` is the client that `Flame.place` gave.
@@ -198,6 +209,6 @@ export const place = <
  */
 export const ended = (client: object): Effect.Effect<void, FlameError> =>
   Effect.flatMap(
-    Effect.promise(() => import("./pool/runtime/ServiceEnd.ts")),
+    Effect.promise(() => import("./call/peer/ServiceEnd.ts")),
     (Endings) => Endings.of(client)
   )

@@ -109,6 +109,7 @@ const loads: Readonly<
       "runner/LogForward",
       "runner/MetricForward",
       "runner/NestedCalls",
+      "runner/NestedSpan",
       "runner/QuietOutput",
       "runner/RelayPool",
       "runner/RunnerServer",

@@ -45,6 +45,12 @@ export interface Nesting {
     caller: Fiber.Fiber<unknown, unknown>,
     wanted: Wanted
   ) => Effect.Effect<unknown, unknown, unknown>
+  /** Places a service for a function, and gives its client, which belongs to the Scope. */
+  readonly place: (
+    current: CurrentCall,
+    owner: Fiber.Fiber<unknown, unknown>,
+    wanted: Wanted
+  ) => Effect.Effect<object, unknown, unknown>
 }
 
 /**

@@ -322,6 +322,14 @@ const streaming = ["stream"] as const
 export const isStreaming = (layout: string): boolean => layout.endsWith(`-${streaming[0]}`)
 
 /**
+ * Whether a layout is that of a placed service.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const isPlaced = (layout: string): boolean => layout.endsWith("-service")
+
+/**
  * Names the schemas that differ between two layouts of one function, for the error message.
  *
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The pool that a function on a runner sees: relays calls and casts to the parent's pool of that id. Every other member fails,
- * because only the parent has pools.
+ * The pool that a function on a runner sees: relays calls, casts, streams and placed services to the parent's pool of that
+ * id. Every other member fails, because only the parent has pools.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -36,11 +36,13 @@ export class RelayPool {
   /** Members of every pool. */
   readonly call: Relay
   readonly cast: Relay
+  readonly place: Relay
 
   constructor(id: string) {
     this.id = id
-    this.call = this.relay(false)
-    this.cast = this.relay(true)
+    this.call = this.relay("call")
+    this.cast = this.relay("cast")
+    this.place = this.relay("place")
   }
 
   get status(): Effect.Effect<never> {
@@ -55,20 +57,23 @@ export class RelayPool {
   readonly resize = (_options: unknown): Effect.Effect<never> => Effect.die(this.parentOnly("resize"))
 
   readonly withRunner = (_effect: unknown): Effect.Effect<never, FlameError> =>
-    fail(this.id, "withRunner", "a function can call and cast; to keep a runner is its parent's")
+    fail(this.id, "withRunner", "only the parent can keep a runner; a function can call, cast, stream and place")
 
-  private relay(cast: boolean): Relay {
+  private relay(how: "call" | "cast" | "place"): Relay {
     return (caller, fn, payload, timeout) => {
       const current = Context.getOrUndefined(caller.context as Context.Context<Current>, Current) as
         | CurrentCall
         | undefined
       if (current?.nesting === undefined) return fail(this.id, fn.name, "it is called outside of a function")
-      return current.nesting.relay(current, caller, { fn, payload, timeout, pool: this.id, cast })
+      const wanted = { fn, payload, timeout, pool: this.id, cast: how === "cast" }
+      return how === "place"
+        ? current.nesting.place(current, caller, wanted)
+        : current.nesting.relay(current, caller, wanted)
     }
   }
 
   private parentOnly(member: string): Error {
-    return new Error(`${member} of pool ${this.id} is its parent's: a function can only call and cast`)
+    return new Error(`${member} of pool ${this.id} is its parent's: a function can call, cast, stream and place`)
   }
 }
 

@@ -28,6 +28,9 @@ import { decodeHead, type RequestHead } from "../wire/Request.ts"
 
 const none = new Uint8Array(0)
 
+/** The limits of a runner that was not let in. */
+const unwelcome = { maxPayload: 0, cancelGrace: 0 }
+
 /** Serves until the session is over. Every call has ended by then, or has had `cancelGrace` to end. */
 export class RunnerServer implements CallSession {
   /** Completes when the last call has ended and the link is closed. Fails when the parent refuses this runner. */
@@ -71,17 +74,19 @@ export class RunnerServer implements CallSession {
       },
       // items that cross the final frame of their call are dropped
       items: (kind, id, bytes) => {
+        if (kind === Kind.ItemsResponse && this.nested.items(id, bytes)) return
         const call = this.calls.get(id)
         if (kind !== Kind.ItemsRequest || (call !== undefined && call.open === undefined)) return this.misplaced(kind)
         call?.open?.channel.onItems(bytes)
       },
       grant: (kind, id, more) => {
+        if (kind === Kind.GrantRequest && this.nested.grant(id, more)) return
         if (kind !== Kind.GrantResponse) return this.misplaced(kind)
         this.calls.get(id)?.open?.channel.onGrant(more)
       },
       closed: ({ error, violation }) => this.closed(violation, error)
     })
-    this.nested = new NestedCalls(this.link, () => this.welcome?.maxPayload ?? 0)
+    this.nested = new NestedCalls(this.link, () => this.welcome ?? unwelcome)
   }
 
   private misplaced(kind: number): void {

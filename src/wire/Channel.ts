@@ -38,6 +38,8 @@ export interface ChannelHandlers {
   readonly keepsLength?: boolean
   /** Bytes that a message may have beyond `LinkEnd.limit`, for the head around a value. Default 0. */
   readonly slack?: number
+  /** Whether the window stays at 128 KiB. Default false: the window grows while the user keeps up. */
+  readonly isSteady?: boolean
   /** Called when the runner has to leave, and has time until then. */
   readonly leave?: () => void
 }
@@ -274,6 +276,7 @@ export class Channel {
 
   /** Sets the next window: larger while the user keeps up and no other frames come, smaller otherwise. */
   private resize(frames: number): void {
+    if (this.handlers.isSteady === true) return
     if (this.seen !== frames) {
       this.seen = frames
       this.lonely = 0

@@ -9,7 +9,7 @@
 import type { BootFailure } from "../error/BootFailure.ts"
 
 /** Version of everything in this folder and of the handshake; two sides of different versions refuse each other. */
-export const protocol = 4
+export const protocol = 5
 
 /** Bytes before the body. */
 export const headerSize = 9
@@ -80,10 +80,13 @@ export const Kind = {
   GrantResponse: 57,
   /**
    * Runner to parent: a function calls another one. Its id is the runner's own, and finals of that id come back: a Defect
-   * with the name of its runner in front, Refused with a FlameError as JSON. Its parts are those of a Request.
+   * with the name of its runner in front, Refused with a FlameError as JSON. Its parts and items are those of a Request.
    */
   Nested: 64,
-  /** Runner to parent: asks for the final frame of a nested call soon. */
+  /**
+   * Runner to parent: asks for the final frame of a nested call soon. With a body of one byte the function has all that it
+   * wants: a stream of which it takes no more items, or a placed service whose Scope has closed.
+   */
   NestedCancel: 65,
   /** Runner to parent, JSON: lines of its log. */
   Logs: 96,

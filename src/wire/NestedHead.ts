@@ -32,6 +32,9 @@ export interface NestedHead extends NestedTarget {
 export const maxOpen = 4_096
 export const maxOpenOfCall = 1_024
 
+/** Streams and placed services that functions of one runner have open at a time. */
+export const maxChannels = 1_024
+
 /** Casts that functions of one runner have made and that are not over. */
 export const maxCasts = 16_384
 

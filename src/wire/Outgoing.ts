@@ -3,7 +3,7 @@ import { isDetached } from "../schema/OwnBytes.ts"
 import { creditWindow } from "./Inbox.ts"
 
 /** Bytes up to which messages are copied together into a slab. Larger messages are passed by reference. */
-const copyLimit = 8 * 1024
+export const copyLimit = 8 * 1024
 const slabSize = 16 * 1024
 
 const nothing = Buffer.alloc(0)

@@ -13,7 +13,16 @@ import { RunnerLost } from "../../src/error/FlameError.ts"
 import type { Pool } from "../../src/pool/Pool.ts"
 import type { PoolOptions } from "../../src/pool/option/PoolOptions.ts"
 import { Killed } from "../../src/error/RunnerExit.ts"
-import { directs, dive, nested, repeats, Second, through } from "../fixtures/conformance-process/functions.ts"
+import {
+  directs,
+  dive,
+  nested,
+  pours,
+  repeats,
+  Second,
+  tallies,
+  through
+} from "../fixtures/conformance-process/functions.ts"
 import { reasonOf, type Scene, type Watch } from "../fixtures/conformance-process/harness.ts"
 import type { Line } from "../fixtures/conformance-process/stage.ts"
 
@@ -35,8 +44,95 @@ const ready = (events: Watch) => events.of("RunnerReady").map(({ runner }) => ru
 const direct = (key: string, second: boolean) =>
   Effect.forkScoped(Flame.call(directs, { key, second }), { startImmediately: true })
 
+/** Sends a signal to the runner of the first pool. */
+const signalFirst = (events: Watch, signal: NestedOptions["signal"], how: "SIGKILL") => {
+  const [{ labels } = { labels: {} as Record<string, string> }] = events.of("RunnerReady")
+  return signal({ pid: Number(labels["pid"]), host: labels["pod"] ?? "" }, how)
+}
+
+/** Registers the tests of streams and placed services inside of functions. */
+const channelConformance = (name: string, { onPool, signal }: NestedOptions): unknown =>
+  describe(`a stream or a placed service inside of a function on ${name}`, () => {
+    it.live("[C353] brings 64 MiB through the parent, on the slot of its caller", () =>
+      onPool({ max: 1 }, ({ events }) =>
+        Effect.gen(function* () {
+          assert.strictEqual(yield* Flame.call(pours, { key: "", chunks: 1_024, second: false }), "1024 chunks, gave 0")
+          assert.lengthOf(ready(events), 1)
+        })
+      )
+    )
+
+    it.live("[C358] gives what has come before RunnerLost when the runner of the stream is killed", () =>
+      onPool({}, ({ stage }) =>
+        Effect.gen(function* () {
+          yield* Layer.build(Second.layer({ max: 1, reasonGrace: "2 seconds" }))
+          const call = yield* Effect.forkScoped(Flame.call(pours, { key: "a", chunks: 3, second: true }))
+          yield* signal(yield* stage.said("a", "started"), "SIGKILL")
+          assert.match(
+            yield* Fiber.join(call),
+            /^3 chunks, RunnerLost: runner second-\S+ of pool test\/Second was lost/
+          )
+        })
+      )
+    )
+
+    it.live("[C357] stops the stream when the runner of its caller is killed", () =>
+      onPool({}, ({ events, stage }) =>
+        Effect.gen(function* () {
+          yield* Layer.build(Second.layer({ max: 1 }))
+          const call = yield* Effect.forkScoped(Flame.call(pours, { key: "a", chunks: 3, second: true }))
+          yield* stage.said("a", "started")
+          yield* signalFirst(events, signal, "SIGKILL")
+          assert.instanceOf(yield* reasonOf(Fiber.join(call)), RunnerLost)
+          yield* stage.said("a", "interrupted")
+        })
+      )
+    )
+
+    it.live("[C360] answers its function, and ends with its Scope", () =>
+      onPool({ max: 1 }, ({ events, stage }) =>
+        Effect.gen(function* () {
+          const call = yield* Effect.forkScoped(Flame.call(tallies, { key: "a", second: false }))
+          yield* stage.said("a", "started")
+          yield* stage.tell("a", "return")
+          assert.strictEqual(yield* Fiber.join(call), "gave 2")
+          yield* stage.said("a.tally", "ended")
+          assert.lengthOf(ready(events), 1)
+        })
+      )
+    )
+
+    it.live("[C357] ends the service when the runner of its function is killed", () =>
+      onPool({}, ({ events, stage }) =>
+        Effect.gen(function* () {
+          yield* Layer.build(Second.layer({ max: 1 }))
+          const call = yield* Effect.forkScoped(Flame.call(tallies, { key: "a", second: true }))
+          yield* stage.said("a", "started")
+          yield* signalFirst(events, signal, "SIGKILL")
+          assert.instanceOf(yield* reasonOf(Fiber.join(call)), RunnerLost)
+          yield* stage.said("a.tally", "ended")
+        })
+      )
+    )
+
+    it.live("[C358] fails with RunnerLost when the runner of the service is killed", () =>
+      onPool({}, ({ stage }) =>
+        Effect.gen(function* () {
+          yield* Layer.build(Second.layer({ max: 1, reasonGrace: "2 seconds" }))
+          const call = yield* Effect.forkScoped(Flame.call(tallies, { key: "a", second: true }))
+          const where = yield* stage.said("a.tally", "built")
+          yield* stage.said("a", "started")
+          yield* signal(where, "SIGKILL")
+          yield* stage.tell("a", "return")
+          assert.match(yield* Fiber.join(call), /^RunnerLost: runner second-/)
+        })
+      )
+    )
+  })
+
 /** Registers the tests of nested calls. */
-export const nestedConformance = (name: string, { onPool, signal }: NestedOptions): unknown =>
+export const nestedConformance = (name: string, { onPool, signal }: NestedOptions): void => {
+  channelConformance(name, { onPool, signal })
   describe(`[C53] a call inside a function on ${name}`, () => {
     it.live("is made by the parent and runs on the slot of its caller", () =>
       onPool({}, ({ events }) =>
@@ -137,3 +233,4 @@ export const nestedConformance = (name: string, { onPool, signal }: NestedOption
       )
     )
   })
+}

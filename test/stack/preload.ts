@@ -8,7 +8,8 @@ export const preload = (): Promise<unknown> =>
     import("../../src/function/GroupClient.ts"),
     import("../../src/pool/option/PoolEnvironment.ts"),
     import("../../src/pool/runtime/PoolLayer.ts"),
-    import("../../src/pool/runtime/ServiceEnd.ts"),
+    import("../../src/call/peer/ServiceEnd.ts"),
     import("../../src/pool/runtime/ServicePlacing.ts"),
+    import("../../src/runner/NestedChannels.ts"),
     import("../../src/runner/PlacedServer.ts")
   ])

@@ -132,6 +132,8 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
   declare readonly depth: number
   /** Calls that its function has made, once it has. */
   declare calls: NestedOf | undefined
+  /** Whether its slot may be lent until it ends: a nested stream or placed service, which waits for its caller. */
+  declare lendsSlot: boolean
   /** Called when its function has ended, before its slot is free. */
   declare leaving: (() => void) | undefined
   /** Its span, or another observer of its end. */
@@ -280,6 +282,7 @@ const rare: Partial<Call> = {
   isSuspect: false,
   depth: 0,
   calls: undefined,
+  lendsSlot: false,
   leaving: undefined,
   trace: undefined,
   ranFor: undefined,

@@ -35,6 +35,9 @@ export interface RunnerEvents {
   readonly responsive: (answers: boolean) => void
   /** A function there makes a call, or gives one up. */
   readonly nested?: (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => void
+  /** Takes bytes of messages, or a grant, for a stream or a placed service of a function there. */
+  readonly nestedItems?: (id: number, bytes: Buffer) => void
+  readonly nestedGrant?: (id: number, more: number) => void
   /** Whether a call of a function there may have a large payload of this size; a string says why not. */
   readonly acceptNested?: (id: number, total: number) => string | undefined
   readonly closed: (how: LinkClosed) => void
@@ -277,6 +280,7 @@ export class RunnerHandle implements LinkHandlers {
   }
 
   items(kind: number, id: number, bytes: Buffer): void {
+    if (kind === Kind.ItemsRequest && this.events.nestedItems !== undefined) return this.events.nestedItems(id, bytes)
     const call = kind === Kind.ItemsResponse ? this.calls[id] : undefined
     if (call?.channel === undefined) return this.violateFor(kind, id, "is no channel here")
     if (call.turn > this.link.begun) return this.violateFor(kind, id, "it cannot have read")
@@ -284,6 +288,7 @@ export class RunnerHandle implements LinkHandlers {
   }
 
   grant(kind: number, id: number, more: number): void {
+    if (kind === Kind.GrantResponse && this.events.nestedGrant !== undefined) return this.events.nestedGrant(id, more)
     const channel = kind === Kind.GrantRequest ? this.calls[id]?.channel : undefined
     if (channel === undefined) return this.violateFor(kind, id, "is no channel here")
     channel.onGrant(more)

@@ -7,54 +7,26 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import {
-  FlameError,
-  PayloadTooLarge,
-  PoolMissing,
-  QueueFull,
-  type Reason,
-  RemoteDefect,
-  TooDeep
-} from "../../error/FlameError.ts"
-import { printableLine, printableRecord } from "../../error/PeerText.ts"
+import { FlameError, PayloadTooLarge, PoolMissing, type Reason, TooDeep } from "../../error/FlameError.ts"
 import * as FlameErrorCodec from "../../function/FlameErrorCodec.ts"
-import { isStreaming } from "../../function/FlameFunction.ts"
-import * as FunctionCodec from "../../function/FunctionCodec.ts"
 import { encodeRunner } from "../../call/DefectOrigin.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import { inlineLimit, Kind } from "../../wire/Frame.ts"
 import * as NestedHead from "../../wire/NestedHead.ts"
-import type { Extras } from "../../wire/Request.ts"
-import { Call, type CallExit, type CallTerms, type NestedOf, type RawAnswer } from "../engine/Call.ts"
+import { Call, type CallExit, type RawAnswer } from "../engine/Call.ts"
 import { nestedCallLimit, NestedCall } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
+import { NestedCasts } from "./NestedCasts.ts"
+import * as NestedFamily from "./NestedFamily.ts"
+import { NestedRelay } from "./NestedRelay.ts"
+import * as NestedTerms from "./NestedTerms.ts"
 import { cancelPrice, NestedToll } from "./NestedToll.ts"
-
-/** A nested call without an answer. */
-interface Open {
-  readonly id: number
-  readonly caller: Call
-  readonly size: number
-  /** The call in its pool. Set as it is submitted. */
-  call: Call | undefined
-  engine: PoolEngine | undefined
-  /** Whether the call was cancelled, so that its end is awaited already. */
-  isStopping: boolean
-}
-
-/** The open calls of one caller. */
-interface Family extends NestedOf {
-  readonly open: Set<Open>
-}
 
 const none = new Uint8Array(0)
 
-/** The price of a cast that did not run, in failures: such a cast is logged and published besides. */
-const castPrice = 2
-
 export class NestedSession {
-  private readonly open = new Map<number, Open>()
+  private readonly open = new Map<number, NestedFamily.Open>()
   private readonly engine: PoolEngine
   private readonly backend: object
   private readonly handle: RunnerHandle
@@ -62,11 +34,10 @@ export class NestedSession {
   /** Bytes of payloads of calls without an answer, and of payloads that are still coming. */
   private size = 0
   private readonly coming = new Map<number, number>()
-  /** Casts that are not over, and bytes of their payloads: they belong to their pool, but a runner can make many. */
-  private casts = 0
-  private castSize = 0
+  private readonly casts: NestedCasts
+  /** Streams and placed services among the open calls. */
+  private channels = 0
   private readonly toll: NestedToll
-  private readonly mayLog: (bytes: number) => boolean
 
   /**
    * `engine` is that of the pool whose runner this is, `beside` runs an effect in the background, `mayLog` says whether a
@@ -80,7 +51,7 @@ export class NestedSession {
     mayLog: (bytes: number) => boolean
   ) {
     this.toll = new NestedToll(handle.link, engine.timer)
-    this.mayLog = mayLog
+    this.casts = new NestedCasts(this.toll, mayLog)
     this.engine = engine
     this.backend = backend
     this.handle = handle
@@ -95,7 +66,7 @@ export class NestedSession {
       return link.violate("a call of a function under the id of a large one that is coming")
     }
     this.arrived(id)
-    if (kind === Kind.NestedCancel) return this.cancel(id)
+    if (kind === Kind.NestedCancel) return this.cancel(id, body.length > 0)
     const head = NestedHead.decode(body)
     const caller = head === undefined ? undefined : this.handle.calls[head.caller]
     if (head === undefined || this.open.has(id) || caller === undefined) {
@@ -103,8 +74,8 @@ export class NestedSession {
     }
     const payload = large ?? Buffer.from(body.subarray(head.end))
     // such as a call of `idleWhen`, which has no slot to lend
-    if (!(caller instanceof Call)) return this.refuse(id, missing(head, "only a function that was called can call"))
-    if (isStreaming(head.layout)) return this.refuse(id, missing(head, "a function cannot take a stream"))
+    if (!(caller instanceof Call))
+      return this.refuse(id, NestedTerms.missing(head, "only a function that was called can call"))
     const excess = this.excess(caller, payload.length)
     if (excess !== undefined) return link.violate(excess)
     this.submit(id, head, caller, payload)
@@ -135,14 +106,15 @@ export class NestedSession {
       // The caller may be sent again, to another runner: its nested calls belong to the session there.
       open.caller.calls = undefined
       // a cancelled call is stopped already
-      if (!open.isStopping) this.stop(open, () => {})
+      open.relay?.drop()
+      if (!open.isStopping) this.stop(open, false, () => {})
     }
   }
 
   private excess(caller: Call, size: number): string | undefined {
     const { settings } = this.engine
     if (this.open.size >= NestedHead.maxOpen) return "more nested calls than a runner may have"
-    if ((familyOf(caller)?.open.size ?? 0) >= NestedHead.maxOpenOfCall) return "more nested calls than a call may have"
+    if (NestedFamily.openOf(caller).size >= NestedHead.maxOpenOfCall) return "more nested calls than a call may have"
     if (size > settings.maxPayload || this.size >= NestedHead.limits.mostHeld) {
       return "nested calls with too large payloads"
     }
@@ -152,7 +124,10 @@ export class NestedSession {
   private submit(id: number, head: NestedHead.NestedHead, caller: Call, payload: Uint8Array): void {
     const target = PoolRegistry.find(head.pool, this.engine, this.backend)
     if (target === undefined) {
-      return this.refuse(id, missing(head, "the parent has no such pool: provide its layer beside its FlameLayer"))
+      return this.refuse(
+        id,
+        NestedTerms.missing(head, "the parent has no such pool: provide its layer beside its FlameLayer")
+      )
     }
     const { engine } = target
     const depth = caller.depth + 1
@@ -165,78 +140,106 @@ export class NestedSession {
       return this.refuse(id, new PayloadTooLarge({ function: head.name, size, limit, direction: "payload" }))
     }
     if (head.cast) return this.cast(id, head, target, payload)
-    const open: Open = { id, caller, size: payload.length, call: undefined, engine, isStopping: false }
+    const channel = NestedTerms.channelOf(head.layout)
+    if (channel !== undefined && this.channels >= NestedHead.maxChannels) {
+      return this.handle.link.violate("more nested streams and placed services than a runner may have")
+    }
+    const open: NestedFamily.Open = {
+      id,
+      caller,
+      size: payload.length,
+      call: undefined,
+      relay: undefined,
+      engine,
+      isStopping: false
+    }
+    if (channel !== undefined) open.relay = this.relayOf(open, engine, channel === "service")
     this.add(open)
-    const terms = this.termsOf(head, engine, caller)
+    const terms = NestedTerms.of(head, engine, caller, this.engine.now())
     const near = engine === this.engine ? caller : undefined
     const resume = (exit: CallExit) => this.answer(open, exit)
     const call = new NestedCall(engine, head, payload, terms, engine.now(), resume, near, depth)
-    call.leaving = () => this.remove(open)
+    // the final frame of a stream waits for its items, but the slot of its caller does not
+    call.leaving = () => (open.relay === undefined ? this.remove(open) : NestedFamily.leave(this.engine, open))
     open.call = call
+    call.messages = open.relay
     engine.submit(call)
+  }
+
+  /** Makes the relay of a nested stream or placed service. */
+  private relayOf(open: NestedFamily.Open, engine: PoolEngine, isService: boolean): NestedRelay {
+    const own = this.engine.settings.maxPayload
+    const limit = engine.settings.maxPayload
+    const relay = new NestedRelay(this.handle.link, open.id, own, limit, isService, {
+      begun: () => NestedFamily.lendSlot(engine, open.call!),
+      built: () => {
+        const call = open.call!
+        // the budget of `Flame.place` is for building the service
+        call.expiry = undefined
+        if (call.heapIndex >= 0) engine.timer.cancel(call)
+      },
+      tooLarge: (size) => {
+        if (open.isStopping) return
+        open.isStopping = true
+        const { name } = open.call!.fn
+        relay.drop()
+        this.stop(open, false, () => {
+          if (this.remove(open))
+            this.refuse(open.id, new PayloadTooLarge({ function: name, size, limit, direction: "payload" }))
+        })
+      }
+    })
+    relay.server = () => open.call?.channel
+    return relay
+  }
+
+  /** Takes bytes of messages of a function's stream or placed service. Those that cross its final frame are dropped. */
+  items(id: number, bytes: Buffer): void {
+    const open = this.open.get(id)
+    if (open === undefined) return
+    if (open.relay?.isBegun !== true) return this.handle.link.violate("messages for a nested call that has not begun")
+    open.relay.taker.onItems(bytes)
+  }
+
+  /** Takes a grant for the messages of a nested stream or placed service, in bytes. */
+  grant(id: number, more: number): void {
+    this.open.get(id)?.relay?.taker.onGrant(more)
   }
 
   private cast(
     id: number,
     head: NestedHead.NestedHead,
-    { castFailed, engine }: PoolRegistry.RegisteredPool,
+    target: PoolRegistry.RegisteredPool,
     payload: Uint8Array
   ): void {
+    if (NestedTerms.channelOf(head.layout) !== undefined)
+      return this.refuse(id, NestedTerms.missing(head, "a stream cannot be cast"))
     const limit = NestedHead.limits.mostHeld
     if (this.held >= limit) {
       const size = this.held + payload.length
       return this.refuse(id, new PayloadTooLarge({ function: head.name, size, limit, direction: "payload" }))
     }
-    if (this.casts >= NestedHead.maxCasts) {
-      const full = { pool: head.pool, function: head.name, waiting: this.casts, capacity: NestedHead.maxCasts }
-      return this.refuse(id, new QueueFull(full))
-    }
-    this.casts++
-    this.castSize += payload.length
-    let refusal: CallExit | undefined
-    let isAccepted = false
-    const resume = (exit: CallExit) => {
-      this.casts--
-      this.castSize -= payload.length
-      if (!isAccepted && isFailure(exit)) refusal = exit
-      else {
-        // a function that ran and failed is no fault of the runner that cast it
-        if (isFailure(exit)) this.toll.charge(castPrice)
-        castFailed(head, exitOfCast(head.name, exit), this.mayLog)
-      }
-    }
-    const terms = this.termsOf(head, engine, undefined)
-    engine.submit(new Call(engine, head, undefined, payload, terms, engine.now(), resume))
-    isAccepted = true
+    const terms = NestedTerms.of(head, target.engine, undefined, this.engine.now())
+    const refusal = this.casts.submit(head, target, payload, terms)
     if (refusal === undefined) this.handle.link.send(Kind.Success, id, none, none)
     else this.send(id, refusal, head.name)
   }
 
-  /** The terms of a nested call. Its budget is at most what is left of the caller's budget. */
-  private termsOf(head: NestedHead.NestedHead, engine: PoolEngine, caller: Call | undefined): CallTerms {
-    const { budget, extras, span } = head.terms
-    const own = budget ?? (head.isUnbounded ? undefined : engine.settings.timeout)
-    const left =
-      caller?.expiry === undefined || caller.phase !== "open"
-        ? Infinity
-        : Math.max(0, caller.expiry - this.engine.now())
-    const timeout = Math.min(own ?? Infinity, left)
-    const finite = timeout === Infinity ? undefined : timeout
-    return { span, extras: cleaned(extras), timeout: finite, lease: -1, leasedRunner: undefined, cast: head.cast }
-  }
-
   /** Bytes that the parent holds for this runner's nested calls. */
   private get held(): number {
-    return this.size + this.castSize + this.handle.link.unsent
+    return this.size + this.casts.size + this.handle.link.unsent
   }
 
-  private cancel(id: number): void {
-    this.toll.charge(cancelPrice)
+  /** `isEnough`: the function has all that it wants of a stream or a placed service. */
+  private cancel(id: number, isEnough = false): void {
     const open = this.open.get(id)
+    const isDone = isEnough && open?.relay?.isBegun === true
+    if (!isDone) this.toll.charge(cancelPrice)
     if (open !== undefined) {
       if (open.isStopping) return
       open.isStopping = true
-      return this.stop(open, () => {
+      open.relay?.drop()
+      return this.stop(open, isDone, () => {
         // the answer may have left before the call stopped
         if (this.remove(open)) this.handle.link.control(Kind.Interrupted, id)
       })
@@ -247,19 +250,31 @@ export class NestedSession {
     if (link.forget(id, "request") || link.abandon(id, "response")) link.control(Kind.Interrupted, id)
   }
 
-  private stop({ call, engine }: Open, then: () => void): void {
+  private stop({ call, engine }: NestedFamily.Open, isDone: boolean, then: () => void): void {
     if (call === undefined || engine === undefined) return then()
-    this.beside(Effect.map(engine.interrupt(call), then))
+    this.beside(Effect.map(isDone ? engine.finish(call) : engine.interrupt(call), then))
   }
 
-  private answer(open: Open, exit: CallExit): void {
-    this.remove(open)
-    if (!this.handle.link.closed) this.send(open.id, exit, open.call?.fn.name ?? "?")
+  private answer(open: NestedFamily.Open, exit: CallExit): void {
+    const { relay } = open
+    const tell = () => {
+      // a cancel drops messages, and answers itself
+      if (open.isStopping) return
+      if (this.remove(open) && !this.handle.link.closed) this.send(open.id, exit, open.call?.fn.name ?? "?")
+    }
+    if (relay === undefined) {
+      this.remove(open)
+      if (!this.handle.link.closed) this.send(open.id, exit, open.call?.fn.name ?? "?")
+      return
+    }
+    NestedFamily.leave(this.engine, open)
+    // at the end of the budget items that have not left are dropped, as they are for the app
+    relay.finish(NestedTerms.isTimeout(exit), tell)
   }
 
   private send(id: number, exit: CallExit, name: string): void {
     const { link } = this.handle
-    if (isFailure(exit)) return this.fail(id, Exit.findErrorOption(exit))
+    if (NestedTerms.isFailure(exit)) return this.fail(id, Exit.findErrorOption(exit))
     const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value
     const limit = NestedHead.limits.mostHeld
     // large answers wait here until the runner takes them
@@ -283,54 +298,31 @@ export class NestedSession {
     )
   }
 
-  private add(open: Open): void {
+  private add(open: NestedFamily.Open): void {
     const { caller } = open
     this.open.set(open.id, open)
     this.size += open.size
-    let family = familyOf(caller)
-    if (family === undefined) {
-      const own: Family = { open: new Set(), end: () => this.abandon(caller, own) }
-      caller.calls = family = own
-    }
-    family.open.add(open)
-    if (family.open.size === 1) this.engine.step({ _tag: "Suspend", now: this.engine.now(), ticket: caller })
+    if (open.relay !== undefined) this.channels++
+    NestedFamily.join(this.engine, open, () => this.abandon(caller))
   }
 
   /** Removes a call that has its answer. Resumes the caller after the last one. Returns false if it was removed before. */
-  private remove(open: Open): boolean {
+  private remove(open: NestedFamily.Open): boolean {
     if (this.open.get(open.id) !== open) return false
     this.open.delete(open.id)
     this.size -= open.size
-    const family = familyOf(open.caller)
-    if (family?.open.delete(open) === true && family.open.size === 0) {
-      this.engine.step({ _tag: "Resume", now: this.engine.now(), ticket: open.caller })
+    if (open.relay !== undefined) {
+      this.channels--
+      open.relay.taker.endChannel()
     }
+    NestedFamily.leave(this.engine, open)
     return true
   }
 
   /** Cancels the nested calls of a caller that has ended, which its runner should have done. */
-  private abandon(caller: Call, { open }: Family): void {
+  private abandon(caller: Call): void {
+    const open = NestedFamily.openOf(caller)
     caller.calls = undefined
     for (const each of open) this.cancel(each.id)
   }
-}
-
-/** Cleans the log annotations of a runner: other runners and the parent will log them. */
-const cleaned = (extras: Extras | undefined): Extras | undefined =>
-  extras?.annotations === undefined ? extras : { ...extras, annotations: printableRecord(extras.annotations) }
-
-const familyOf = (caller: Call): Family | undefined => caller.calls as Family | undefined
-
-const missing = ({ name, pool }: NestedHead.NestedHead, detail: string): PoolMissing =>
-  new PoolMissing({ pool: printableLine(pool), function: name, detail })
-
-const isFailure = (exit: CallExit): exit is Exit.Failure<unknown, unknown> => Exit.isExit(exit) && Exit.isFailure(exit)
-
-/** The exit of a cast, whose values are bytes on this side. */
-const exitOfCast = (name: string, exit: CallExit): Exit.Exit<unknown, unknown> => {
-  if (isFailure(exit)) return exit
-  const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value
-  if (kind === Kind.Success) return Exit.void
-  if (kind === Kind.Failure) return Exit.fail("an error of its own")
-  return Exit.die(new RemoteDefect({ function: name, runner, ...FunctionCodec.decodeDefect(bytes) }))
 }

@@ -136,6 +136,8 @@ const ready = (
   const nested = new NestedSession(engine, parts.backend, handle, parts.beside, (bytes) => runner.log.allows(bytes))
   handle.events = {
     nested: (kind, id, body, large) => nested.message(kind, id, body, large),
+    nestedItems: (id, bytes) => nested.items(id, bytes),
+    nestedGrant: (id, more) => nested.grant(id, more),
     acceptNested: (id, total) => nested.accept(id, total),
     draining: () => engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index }),
     responsive(answers) {

@@ -322,9 +322,9 @@ describe("[C53] a call inside a function", () => {
     ["RangeError", "RangeError: die died on runner itself with RangeError: because on itself"],
     [
       "withRunner",
-      "PoolMissing: withRunner needs pool effect-flame/Pool, which is not there: a function can call and cast; to keep a runner is its parent's"
+      "PoolMissing: withRunner needs pool effect-flame/Pool, which is not there: only the parent can keep a runner; a function can call, cast, stream and place"
     ],
-    ["status", "Error: status of pool effect-flame/Pool is its parent's: a function can only call and cast"]
+    ["status", "Error: status of pool effect-flame/Pool is its parent's: a function can call, cast, stream and place"]
   ] as const) {
     poolTest(`reports ${what} to the calling function`, { serve: functions, max: 1 }, function* ({ pool }) {
       assert.strictEqual(yield* value(yield* start(Flame.call(asking, { what }))), said)
