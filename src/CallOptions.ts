@@ -7,7 +7,7 @@ import type { AnyPool } from "./function/FlameFunction.ts"
 import type { PoolShape } from "./pool/runtime/PoolShape.ts"
 
 /**
- * How one call differs from its function's contract.
+ * The options by which one call differs from its function's contract.
  *
  * @since 0.1.0
  * @category calling
@@ -23,7 +23,7 @@ export interface CallOptions<PoolId> {
 }
 
 /**
- * The arguments after the function: a function that takes nothing needs no payload.
+ * The arguments after the function. A function without a payload needs none.
  *
  * @since 0.1.0
  * @category calling

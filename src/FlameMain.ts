@@ -156,7 +156,7 @@ export const launch = <A, E, R>(app: Layer.Layer<A, E, R>): Effect.Effect<void, 
           return Fiber.interrupt(running)
         })
       )
-      // the pools around this effect must not close before the app has
+      // The pools around this effect must not close before the app has closed.
       return restore(Fiber.await(running)).pipe(
         Effect.onInterrupt(() => Fiber.interrupt(running)),
         Effect.ensuring(Effect.sync(unregister)),

@@ -47,7 +47,7 @@ export const serve = <const S extends Servable | ReadonlyArray<Servable>>(
 ): Effect.Effect<void, FlameError, NeedsOf<S extends ReadonlyArray<infer One> ? One : S>> =>
   Effect.contextWith((context) => {
     const all: ReadonlyArray<Servable> = isMany(served) ? served : [served]
-    // built here and not around: other runners have no use for the services of one pool
+    // Built here and not around `serve`, because runners of other pools must not build the services of this pool.
     if (all.some((one) => "forPool" in one)) return serveWith(all, Layer.empty)
     return Effect.flatMap(functionsOf(all), (functions) => run(functions, context))
   })
@@ -94,7 +94,7 @@ export const serveWith = <ES, RS>(
         return yield* Effect.failCause(built.cause)
       }
       const functions = yield* functionsOf(part.served)
-      // closed before the goodbye: what the finalizers of services log comes to the parent like any other line
+      // Closed before the goodbye, so that log lines of the services' finalizers reach the parent like any other line.
       const leaving = Scope.close(scope, Exit.void)
       yield* Effect.contextWith((context: Context.Context<never>) =>
         run(functions, Context.merge(context, built.value), leaving)
@@ -104,7 +104,7 @@ export const serveWith = <ES, RS>(
 
 let logs: LogForward | undefined
 
-/** The context of a runner, in which what is logged goes to its parent. */
+/** Makes a context of a runner in which log lines go to the parent. */
 const forwarded = <R>(context: Context.Context<R>): Context.Context<R> => {
   if (Role.current()._tag !== "Runner") return context
   if (logs === undefined) {

@@ -1,4 +1,4 @@
-/** Runs the program of a process that has runners or is one: what a signal means, and how the process ends. */
+/** Runs the program of a parent or a runner: handles signals, and ends the process with the right exit code. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -70,7 +70,7 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
     if (draining === undefined) {
       end = isRunner && !Shutdown.wasUsed() ? "booting" : "drained"
       if (!isRunner && Shutdown.wasUsed()) {
-        // without this line a long drain looks like a program that ignores Ctrl-C
+        // Without this line a long drain looks like a program that ignores Ctrl-C.
         const log = Effect.logInfo("stopping: calls in flight may end first; a second signal interrupts them")
         Effect.runForkWith(fiber.context)(log)
       }
@@ -83,15 +83,16 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
     }
   }
 
-  // a runner that waits for its services would outlive its parent, because it does not read the connection yet
+  // A runner whose services are being built does not read its connection yet, so it would not notice the end of its
+  // parent.
   const giveUp = (after: number) => {
     if (draining !== undefined || Shutdown.wasUsed()) return
-    // the same reason as the parent's own, which gives up at the same moment
+    // The same reason as the parent's, which gives up at the same moment.
     const hint = "its program runs but never served; are its services slow to build? raise `bootTimeout`"
     report(new NeverConnected({ phase: "started", hint, after }))
     onSignal("SIGTERM")
   }
-  // a sleep and not `setTimeout`, which fires at once where the delay is above 24.8 days
+  // `Effect.sleep` and not `setTimeout`, which fires at once if the delay is above 24.8 days.
   if (role._tag === "Runner")
     Effect.runFork(
       Effect.delay(
@@ -106,11 +107,11 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
 
   fiber.addObserver((exit) => {
     const asked = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-    // services that are provided around `serve` fail here
+    // Services that are provided around `serve` fail here.
     if (isRunner && Exit.isFailure(exit) && !asked && !Shutdown.wasUsed()) {
       report(servicesFailed(exit.cause))
     }
-    // a runner that does not serve yet dies of the signal: an exit with 0 would be reported as "not a runner"
+    // A runner that does not serve yet must die by the signal: an exit with 0 would be reported as `NotARunner`.
     if (asked && end === "booting") return dieOfSigterm(onTerm)
     const exitProcess = () => {
       const isDrained = end === "drained" && (isRunner || Shutdown.isComplete())
@@ -118,13 +119,15 @@ export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
         process.exit(signal !== undefined && code === interruptedCode ? signalCodes[signal] : code)
       )
     }
-    // pools may belong to a runtime beside the program: they drain to their end also when the program has ended
+    // Pools may belong to a runtime beside the program, so they drain to their end also when the program has ended.
     if (draining === undefined) exitProcess()
     else draining.addObserver(exitProcess)
   })
 })
 
-/** The end that decides the exit code. A signal cuts a program, but only ends what was there to be drained. */
+/**
+ * The exit that decides the exit code. A signal interrupts a program, but a program that was only drained succeeded.
+ */
 const judged = (
   exit: Exit.Exit<unknown, unknown>,
   asked: boolean,
@@ -133,7 +136,7 @@ const judged = (
 ): Exit.Exit<unknown, unknown> => {
   if (!isSignalled || (Exit.isFailure(exit) && !asked)) return exit
   if (isDrained) return Exit.void
-  // closing an app that is a Layer succeeds also where calls were cut
+  // Closing an app that is a Layer succeeds even if calls were cut.
   return Shutdown.hadAppToClose() ? Exit.interrupt() : exit
 }
 

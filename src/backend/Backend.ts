@@ -30,9 +30,9 @@ export interface RunnerSpec {
   readonly drainTimeout: number
   /** How long finalizers may take after an interruption. */
   readonly cancelGrace: number
-  /** Whether it is to be kept at hand (`min`, `spare`) rather than booted for calls that wait. */
+  /** Whether the runner is kept in reserve (`min`, `spare`) rather than booted for calls that wait. */
   readonly isKept?: boolean
-  /** How long it may live, where the pool limits that. */
+  /** Milliseconds that the runner may live, if the pool limits that. */
   readonly maxLifetime?: number | undefined
 }
 
@@ -65,29 +65,29 @@ export interface Leaving {
    * until its connection ends.
    */
   readonly budget: number
-  /** Completes where it turns out later that there is less time, with what is left of it then. */
+  /** Completes with the remaining milliseconds if the time turns out to be shorter. */
   readonly sooner?: Effect.Effect<number>
 }
 
 /**
- * A runner as its backend has it.
+ * A runner as its backend sees it.
  *
  * @since 0.1.0
  * @category backends
  */
 export interface RunnerProcess {
-  /** Labels that help a person to find it: pid, or pod, node and zone. */
+  /** Labels by which a person finds the runner: its pid, or pod, node and zone. */
   readonly labels: Readonly<Record<string, string>>
-  /** The steps of its boot; ends when it is connected or has ended. */
+  /** The steps of its boot. Ends when the runner is connected or has ended. */
   readonly phases: Stream.Stream<BootPhase>
   /**
-   * Completes once it has a place to run at, for a backend where finding one can take long: `bootTimeout` counts from
-   * there, and the backend itself gives up on finding one, by failing `connection`.
+   * Completes once the runner has a node to run on, for a backend where that can take long. `bootTimeout` starts then,
+   * and until then the backend itself gives up by failing `connection`.
    */
   readonly scheduled?: Effect.Effect<void>
-  /** Advice for a boot that is too slow, where the backend knows more than the last step. */
+  /** Advice for a boot that is too slow, if the backend knows more than the last step. */
   readonly hint?: () => string | undefined
-  /** Completes when it is told to go by somebody else than its pool, which sends it nothing new from then on. */
+  /** Completes when somebody other than its pool ends the runner. The pool then sends it nothing new. */
   readonly leaving?: Effect.Effect<Leaving>
   /** The authenticated byte pipe to it, once it has dialled back. */
   readonly connection: Effect.Effect<Transport, BootFailure>
@@ -127,12 +127,15 @@ export class Backend extends Context.Service<
     readonly defaults: {
       readonly bootTimeout: number
       readonly reasonGrace: number
-      /** 60 000 where not given. */
+      /** Default 60 000. */
       readonly bootPatience?: number
     }
-    /** The part of a pool's `drainTimeout` that is left before this process itself is ended. Default: all of it. */
+    /** Milliseconds of a pool's `drainTimeout` that are left before this process itself is ended. Default: all. */
     readonly drainBudget?: (drainTimeout: number) => Effect.Effect<number>
-    /** Reports outages of what makes runners exist, which pools publish as events. The result ends that. */
+    /**
+     * Reports outages of the system that makes runners exist. Pools publish them as events. The returned function ends
+     * the reports.
+     */
     readonly onOutage?: (listener: (outage: BackendOutage) => void) => () => void
     /**
      * Makes one runner exist. Its scope owns the runner: closing it removes every trace of it,

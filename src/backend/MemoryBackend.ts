@@ -1,6 +1,6 @@
 /**
- * Runners inside of this process, for tests: through the real codec, the real wire and the real pool, by direct calls
- * and microtasks only, so that it works under `TestClock`. It can be told to fail, delay and lose runners.
+ * Runners inside this process, for tests: the real codec, wire and pool, connected by direct calls and microtasks, so
+ * that they work under `TestClock`. A test can make runners fail, boot slowly and get lost.
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -46,24 +46,24 @@ export class MemoryRunners extends Context.Service<
   {
     /** Runners that exist now, in the order of their boots; booting ones too. */
     readonly list: Effect.Effect<ReadonlyArray<MemoryRunner>>
-    /** How many were launched so far. */
+    /** The number of runners launched so far. */
     readonly launched: Effect.Effect<number>
     /** Makes the next boots fail with these causes, one each. */
     readonly failBoots: (...causes: ReadonlyArray<BootFailure>) => Effect.Effect<void>
     /** Makes every boot take that long, from now on. */
     readonly delayBoots: (duration: Duration.Input) => Effect.Effect<void>
-    /** Makes runners that boot from now on never say anything. */
+    /** Makes runners that boot from now on never send Hello. */
     readonly muteBoots: (mute: boolean) => Effect.Effect<void>
-    /** Ends runners as if from outside, all that exist where none is named; the reason is SIGKILL where none is given. */
+    /** Ends runners as if from outside: the one that is named, or all. Default reason: SIGKILL. */
     readonly lose: (options?: { readonly id?: string; readonly exit?: ExitReason }) => Effect.Effect<void>
-    /** Cuts the connection of a runner, or of all; how it ended is told after the delay, or never. */
+    /** Cuts the connection of one runner or of all. The reason of the end is reported after the delay, or never. */
     readonly disconnect: (options?: {
       readonly id?: string
       readonly tellAfter?: Duration.Input
     }) => Effect.Effect<void>
-    /** Makes a runner drain as SIGTERM does, or all. */
+    /** Drains one runner or all, as SIGTERM does. */
     readonly terminate: (id?: string) => Effect.Effect<void>
-    /** Makes a runner, or all, stop to read what its parent sends, as a blocked event loop does; or read again. */
+    /** Makes one runner or all stop reading, as a blocked event loop does, or read again. */
     readonly freeze: (frozen: boolean, id?: string) => Effect.Effect<void>
   }
 >()("effect-flame/testing/MemoryRunners") {}
@@ -71,7 +71,7 @@ export class MemoryRunners extends Context.Service<
 interface Living extends MemoryRunner {
   readonly server: RunnerServer
   readonly exit: Deferred.Deferred<RunnerExit>
-  /** How long after its end the reason is told, in milliseconds. */
+  /** Milliseconds between the end and the report of its reason. */
   tellAfter: number
   readonly cut: () => void
   readonly freeze: (frozen: boolean) => void
@@ -90,7 +90,8 @@ export interface MemoryBackendOptions<R> {
 }
 
 /**
- * The backend whose runners live in this process, and what a test may do to them; what groups need is not in its type.
+ * The backend whose runners live in this process, and the faults that a test may inject. Services that groups need are
+ * not in its type.
  *
  * @since 0.1.0
  * @category testing
@@ -99,7 +100,7 @@ export const layer = <R>(options: MemoryBackendOptions<R>): Layer.Layer<Backend 
   Layer.effectContext(
     Effect.gen(function* () {
       const context = (yield* Effect.context<R>()) as Context.Context<never>
-      // every runner is in this process: services of all pools are built once
+      // All runners are in this process, so the services of all pools are built once.
       const { served, services } = partOf(options.functions, undefined)
       const own = services === undefined ? Context.empty() : yield* Effect.orDie(Layer.build(services))
       const all = Context.merge(context, own)
@@ -202,7 +203,7 @@ class World {
     }
     this.living.set(spec.id, runner)
     if (!isMute) server.start()
-    // as a process: it exits once its session is over and its calls have ended
+    // As a process does, a runner exits once its session is over and its calls have ended.
     const told = Effect.flatMap(Effect.exit(Deferred.await(server.done)), () =>
       runner.tellAfter === 0 ? Effect.void : Effect.sleep(runner.tellAfter)
     )

@@ -1,22 +1,23 @@
 /**
- * Lines of a runner's output on their way to the log, bounded in every direction.
+ * Logs the lines of a runner's output, with a limit in every direction.
  *
- * Reading never waits for the log, because a runner blocks where nobody reads: what is too much is counted and left out.
+ * Reading never waits for the log, because a runner blocks if its output is not read. Lines over the limit are counted
+ * and dropped.
  */
 import { printableLine } from "../error/PeerText.ts"
 
-/** A longer line is cut, in bytes. */
+/** The longest line in bytes. The rest of a longer line is cut. */
 export const lineLimit = 16 * 1024
 
-/** How many lines go to the log in a second, and how many at once after silence. */
+/** Lines that may be logged per second, and at once after a silence. */
 export const rate = 1000
 
 /** A long line counts as one more for each of these bytes. */
 const bytesPerLine = 1024
 
-/** How many lines may still be logged now; shared by the outputs of one runner. */
+/** The number of lines that may be logged now, shared by both outputs of one runner. */
 export class LineBudget {
-  /** Bytes that were left out and not reported yet. */
+  /** Bytes that were dropped and not reported yet. */
   leftOut = 0
   private left = rate
   private at: number
@@ -32,7 +33,8 @@ export class LineBudget {
     const now = this.now()
     this.left = Math.min(rate, this.left + ((now - this.at) / 1000) * rate)
     this.at = now
-    // after a gap only in bursts: line by line, each would come with a report of those left out before it
+    // After dropped lines, waits until a burst is allowed. Otherwise each line would come with its own report of
+    // dropped bytes.
     if (this.left < (this.leftOut === 0 ? 1 : rate / 10)) return false
     this.left -= 1 + bytes / bytesPerLine
     return true
@@ -44,7 +46,7 @@ const none = Buffer.alloc(0)
 
 export class OutputLines {
   private carry: Buffer = none
-  /** Whether the line that goes on was cut already. */
+  /** Whether the unfinished line was cut already. */
   private cut = false
   private readonly budget: LineBudget
   private readonly log: (line: string) => void
@@ -75,11 +77,11 @@ export class OutputLines {
     if (bytes.length === 0) return
     const space = lineLimit - this.carry.length
     if (bytes.length > space) this.cut = true
-    // `concat` copies also where the carry is empty: a view would keep the whole chunk
+    // `Buffer.concat` copies also if the carry is empty: a view would keep the whole chunk alive.
     if (space > 0) this.carry = Buffer.concat([this.carry, bytes.subarray(0, space)])
   }
 
-  /** The cheap way for a flood: to count its lines would cost three times what reading it does. */
+  /** Drops bytes without counting lines, which would cost three times the reading in a flood. */
   private leaveOut(bytes: Buffer): void {
     const end = bytes.lastIndexOf(newline) + 1
     this.budget.leftOut += this.carry.length + end

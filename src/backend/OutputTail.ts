@@ -1,10 +1,10 @@
 /** The last 8 KiB of an output, kept for the report of a crash. */
 import { printable } from "../error/PeerText.ts"
 
-/** How much is kept, in bytes: enough for a fatal error of V8 with its native stack. */
+/** Bytes that are kept: enough for a fatal error of V8 with its native stack. */
 const size = 8 * 1024
 
-/** How many lines of it are told. */
+/** The number of lines in a report. */
 const told = 20
 
 export class OutputTail {
@@ -16,15 +16,15 @@ export class OutputTail {
     this.kept = Buffer.concat([this.kept, chunk.subarray(-size)]).subarray(-size)
   }
 
-  /** Whether the kept end contains a text, which may be before the lines that are told. */
+  /** Whether the kept output contains a text, also before the reported lines. */
   includes(text: string): boolean {
     return this.kept.includes(text)
   }
 
-  /** The last lines, without what could forge a line or rewrite a terminal. */
+  /** The last lines, without characters that could forge a line or rewrite a terminal. */
   text(): string {
     const lines = this.kept.toString("utf8").trimEnd().split("\n")
-    // the first one has lost its beginning
+    // The first line may lack its beginning.
     if (!this.isWhole) lines.shift()
     return printable(lines.slice(-told).join("\n"))
   }

@@ -44,15 +44,15 @@ export interface ProcessBackendOptions {
    * `--import` and `--require`: from where this process was started, as here.
    */
   readonly cwd?: string
-  /** Level at which the lines a runner writes to stdout and stderr are logged; `Info` where not given. */
+  /** The level at which lines of a runner's stdout and stderr are logged. Default `Info`. */
   readonly outputLevel?: Severity
   /** Name of this process's build, as its runners name theirs. Default: `FLAME_BUILD`, else made of the entry's file. */
   readonly build?: string
-  /** How long a runner may take to end on SIGTERM before it gets SIGKILL; the pool's `cancelGrace` where not given. */
+  /** Time for a runner to end on SIGTERM before it gets SIGKILL. Default: the pool's `cancelGrace`. */
   readonly killGrace?: Duration.Input
 }
 
-/** After the end of its parent a healthy runner ends within `cancelGrace`; one that has not by then and this, is killed. */
+/** Milliseconds beyond `cancelGrace` after which the reaper kills a runner whose parent has ended. */
 const reaperSlack = 500
 
 /**
@@ -113,7 +113,7 @@ export const layer = (options: ProcessBackendOptions): Layer.Layer<Backend> => L
 
 const severities: ReadonlyArray<unknown> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]
 
-/** Once for all runners: each boot would fail of the same mistake, and as if it could heal. */
+/** Checked once for all runners. Otherwise each boot would fail for the same mistake, as if waiting could heal it. */
 const checked = ({ killGrace, outputLevel = "Info" }: ProcessBackendOptions) => {
   if (!severities.includes(outputLevel)) {
     throw new TypeError(`the option outputLevel must be one of ${severities.join(", ")}, it is ${outputLevel}`)
@@ -132,7 +132,7 @@ const grace = (input: Duration.Input): Duration.Duration => {
 
 const shown = (input: Duration.Input): string => (typeof input === "object" ? JSON.stringify(input) : `${input}`)
 
-// looked for at each launch: the file may be built later, or be gone
+// Checked at each launch, because the file may be built or removed later.
 const findEntry = (entry: string | URL): Effect.Effect<string, BootFailure> =>
   Effect.suspend((): Effect.Effect<string, BootFailure> => {
     const path = Entry.pathOf(entry)
@@ -156,7 +156,7 @@ const shortList = (files: ReadonlyArray<string>): string =>
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
-// checked here, because Node would report that its own executable does not exist
+// Checked here, because Node would report that its own executable does not exist.
 const directoryOf = (cwd: string | undefined): Effect.Effect<string | undefined, BootFailure> =>
   Effect.suspend((): Effect.Effect<string | undefined, BootFailure> =>
     cwd === undefined || isDirectory(cwd)
@@ -166,7 +166,7 @@ const directoryOf = (cwd: string | undefined): Effect.Effect<string | undefined,
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
-/** This process, as it is when a runner is started. */
+/** This process, as it is when it starts a runner. */
 const program = (): RunnerCommand.Program => {
   const { startDirectory } = Entry
   return {

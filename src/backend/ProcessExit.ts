@@ -13,23 +13,23 @@ export interface ProcessFacts {
   readonly signal: string | null
   /** The last lines of its stderr. */
   readonly stderr: string
-  /** Whether V8 said there that its heap is full. */
+  /** Whether V8 reported in stderr that its heap is full. */
   readonly heapFull: boolean
-  /** The heap's limit as the options of the process gave it. */
+  /** The heap limit from the options of the process. */
   readonly heapLimit: string | undefined
-  /** Why we killed it, if we did. */
+  /** The reason why the parent killed the process. Undefined if it did not. */
   readonly by: string | undefined
 }
 
 /**
- * V8's words before it aborts for want of memory.
+ * The text that V8 writes before it aborts for lack of memory.
  *
  * @since 0.1.0
  * @category backends
  */
 export const heapFull = "heap out of memory"
 
-/** An abort is SIGABRT or, told by a shell in between, 134; some platforms trap instead. */
+/** An abort is SIGABRT, or 134 if a shell reports it. Some platforms trap instead. */
 const isAbort = (end: ProcessFacts): boolean =>
   end.code === 134 || end.signal === "SIGABRT" || end.signal === "SIGTRAP" || end.signal === "SIGILL"
 

@@ -1,12 +1,12 @@
 /**
- * Ends the runners of a parent that was killed: nobody else can end one that computes without pause.
+ * Kills the runners of a killed parent: no other process could end a runner that computes without pause.
  *
- * A healthy runner ends by itself when the socketpair to its parent closes. One in a blocked loop never looks; so one
- * `/bin/sh` per parent waits on a pipe whose other end only the parent holds. When the pipe ends and runners are still
- * registered, it gives them their grace, then SIGKILL, and ends itself.
+ * A healthy runner ends by itself when the socketpair to its parent closes. A runner with a blocked event loop does not
+ * notice. So one `/bin/sh` per parent waits on a pipe whose other end only the parent holds. When the pipe ends and
+ * runners are still registered, the shell waits for their grace, sends SIGKILL, and ends.
  *
- * Measured on Linux with dash: 1.7 MiB resident (0.1 of it private) and 5 ms to start, once per parent. A watchdog thread
- * in every runner would take 18 MiB (10 private) and as much CPU at each boot as Node itself takes to start.
+ * Measured on Linux with dash: 1.7 MiB resident (0.1 of it private) and 5 ms to start, once per parent. A watchdog
+ * thread in every runner would take 18 MiB (10 private) and as much CPU at each boot as Node itself takes to start.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import type * as Context from "effect/Context"
@@ -15,9 +15,9 @@ import type * as Scope from "effect/Scope"
 
 /** Keeps watch over the runners of this process. */
 export interface Reaper {
-  /** Process `pid` is to be killed `grace` milliseconds after the end of this process. */
+  /** Registers process `pid`, to be killed `grace` milliseconds after the end of this process. */
   readonly watch: (pid: number, grace: number) => void
-  /** Process `pid` has ended; at once, because its number may be given to another process. */
+  /** Removes process `pid`, which has ended. Called at once, because another process may get the same pid. */
   readonly forget: (pid: number) => void
 }
 
@@ -81,7 +81,7 @@ class Supervisor implements Reaper {
     if (this.watched.delete(pid)) this.tell(`- ${pid}`)
   }
 
-  /** Lets it end, and calls back when it has. */
+  /** Ends the shell, and calls back when it has ended. */
   close(ended: () => void): void {
     const child = this.child
     if (child?.pid === undefined) return ended()
@@ -92,7 +92,7 @@ class Supervisor implements Reaper {
   }
 
   private start(): void {
-    // a session of its own: what a terminal sends to the group of its parent must not end it
+    // In a session of its own, because signals from a terminal to its parent's group must not end it.
     const child = spawn("/bin/sh", ["-c", script, "effect-flame-reaper", `${process.pid}`], {
       cwd: "/",
       env: { PATH: process.env.PATH ?? "/usr/bin:/bin" },
@@ -101,13 +101,13 @@ class Supervisor implements Reaper {
     })
     this.child = child
     child.once("error", this.unavailable)
-    // killed by somebody: the next runner brings it back
+    // Killed from outside. The next runner starts it again.
     child.once("exit", () => {
       if (this.child === child) this.child = undefined
     })
     if (child.pid === undefined) return
     child.stdin.on("error", () => {})
-    // it must never be what keeps a program running
+    // The shell must never keep a program running.
     child.unref()
     ;(child.stdin as unknown as { unref(): void }).unref()
     for (const [pid, grace] of this.watched) this.tell(`+ ${pid} ${grace}`)
@@ -125,7 +125,7 @@ const unavailable = (context: Context.Context<never>) => (cause: Error) => {
   Effect.runForkWith(context)(Effect.logWarning(`no /bin/sh for the reaper (${cause.message}): ${loss}`))
 }
 
-/** The reaper of this process, for the lifetime of a scope; the last user to leave waits until it has ended. */
+/** The reaper of this process, for the lifetime of a scope. The last user waits until the shell has ended. */
 export const acquire: Effect.Effect<Reaper, never, Scope.Scope> = Effect.gen(function* () {
   const context = yield* Effect.context<never>()
   const mine = yield* Effect.acquireRelease(

@@ -19,17 +19,17 @@ import { heapFull, reason } from "./ProcessExit.ts"
 import type { RunnerCommand } from "./RunnerCommand.ts"
 
 /**
- * How many turns of the event loop without output mean that an ended process has left nothing to read.
+ * Turns of the event loop without output after which an ended process has nothing left to read.
  *
- * A pipe that a grandchild holds never closes. Everything that the runner wrote was in the pipe before it ended, so a
- * whole turn reads it: the first turn may be over already, the second one may have begun.
+ * A pipe that a grandchild holds never closes. Everything that the runner wrote was in the pipe before it ended, so one
+ * whole turn reads it. The first turn may be over already, and the second may have started.
  */
 const quietTurns = 3
 
-/** How long reading may take after the end, in milliseconds. Below `reasonGrace`, for which callers wait. */
+/** Longest time of reading after the end, in milliseconds. Below `reasonGrace`, for which callers wait. */
 const drainLimit = 40
 
-/** Where lines of output go. */
+/** Receives each line of output. */
 export type LogOutput = (source: "stdout" | "stderr", line: string) => void
 
 export class RunnerChild {
@@ -42,7 +42,7 @@ export class RunnerChild {
   private readonly child: ChildProcess
   private readonly connection: Net.Socket
   private readonly heapLimit: string | undefined
-  /** Turns of the event loop since its last output, once it has ended. */
+  /** Turns of the event loop since the last output, once the process has ended. */
   private quiet = 0
   private sent: { readonly signal: string; readonly by: string } | undefined
 
@@ -53,7 +53,7 @@ export class RunnerChild {
     this.heapLimit = command.heapLimit
     this.transport = transport
     this.connection = connection
-    // a reset before anybody listens on the transport must not be an uncaught exception
+    // A reset before the transport starts must not be an uncaught exception.
     connection.on("error", () => {})
     const budget = new LineBudget()
     const outputs = [
@@ -63,7 +63,7 @@ export class RunnerChild {
     child.once("exit", (code, signal) => {
       onEnd(this.pid)
       Deferred.doneUnsafe(this.ended, Effect.void)
-      // where somebody reads the connection, its last messages come before the reason
+      // If the connection is being read, its last messages must come before the reason.
       const last = connection.readableFlowing === true ? closed(connection) : Promise.resolve()
       const report = () => {
         clearTimeout(limit)
@@ -134,7 +134,10 @@ const closed = (stream: Readable): Promise<void> =>
     else stream.once("close", resolve)
   })
 
-/** Codes of what a later try cannot start either: the command, its arguments or its environment are wrong. */
+/**
+ * Error codes after which a later try cannot start the process: the command, its arguments or its environment are
+ * wrong.
+ */
 const permanentCodes: ReadonlySet<unknown> = new Set([
   "E2BIG",
   "EACCES",
@@ -173,14 +176,14 @@ export const start = (
         env: command.env,
         stdio: ["ignore", "pipe", "pipe", "pipe"]
       })
-      // without a pid there are no streams either, or not all of them
+      // Without a pid some or all streams are missing.
       if (child.pid === undefined) return void child.once("error", failed)
       options.onStart(child.pid)
       const runner = new RunnerChild(child, command, options.log, options.onEnd)
       child.on("error", () => {})
       resume(Effect.succeed(runner))
     } catch (cause) {
-      // node throws what it does not expect, such as an environment that is too large
+      // Node throws for some errors, such as an environment that is too large.
       failed(cause)
     }
   })

@@ -1,8 +1,8 @@
 /**
- * The command line, environment and directory of a runner's process, made of those of the program that starts it.
+ * Makes the command line, environment and directory of a runner's process from those of the program that starts it.
  *
- * A runner is the same Node with the same options, arguments and environment, without what would hurt a second process,
- * and with its role.
+ * A runner is the same Node with the same options, arguments and environment, without those that would hurt a second
+ * process, and with its role.
  */
 import { preload, prefix } from "../process/RoleVariables.ts"
 import * as NodeArguments from "../process/NodeArguments.ts"
@@ -14,9 +14,12 @@ export interface Program {
   /** Node, the script and the arguments of the script. */
   readonly argv: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Where the program was started, if that directory still exists: Node resolves `--import` and `--require` from there. */
+  /**
+   * The directory where the program was started, if it still exists. Node resolves `--import` and `--require` from
+   * there.
+   */
   readonly startDirectory: string | undefined
-  /** Where the program is now. */
+  /** The current directory of the program. */
   readonly directory: string
 }
 
@@ -28,7 +31,7 @@ export interface Additions {
   readonly argv?: ReadonlyArray<string> | undefined
   /** More variables. `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** An absolute path; the program's own directory without it. */
+  /** An absolute path. Default: the program's own directory. */
   readonly cwd?: string | undefined
 }
 
@@ -37,13 +40,13 @@ export interface RunnerCommand {
   readonly file: string
   readonly args: ReadonlyArray<string>
   readonly env: Record<string, string>
-  /** The directory to start the process in. The first thing it may do is to change to another one. */
+  /** The directory to start the process in. A preloaded option may change it at once. */
   readonly cwd: string
-  /** The option that limits the heap, where there is one. */
+  /** The option that limits the heap, if there is one. */
   readonly heapLimit: string | undefined
 }
 
-// set by a watching or testing node for its direct child: a runner would report files or test results in its name
+// Set by a watching or testing Node for its direct child. A runner would report files or test results in its name.
 const notInherited = new Set(["WATCH_REPORT_DEPENDENCIES", "NODE_TEST_CONTEXT", "NODE_CHANNEL_FD", "NODE_UNIQUE_ID"])
 
 const environment = (
@@ -58,7 +61,7 @@ const environment = (
     env[name] = value
   }
   const options = NodeArguments.filterText(program.env.NODE_OPTIONS ?? "")
-  // a value that is given for runners is taken as it is
+  // A value that is given for runners is used unchanged.
   if (additions.env !== undefined && "NODE_OPTIONS" in additions.env) return env
   if (options === "") delete env.NODE_OPTIONS
   else env.NODE_OPTIONS = options
@@ -97,7 +100,7 @@ export const make = (
   return {
     file: program.execPath,
     args: [
-      // first, so that it runs before any other module that is loaded ahead of the entry
+      // First, so that it runs before every other preloaded module.
       preload,
       ...options,
       ...(isMoved ? [changeTo(cwd)] : []),

@@ -1,8 +1,8 @@
 /**
- * Where the runners of a backend dial back to, for one that starts them where no socketpair reaches: in a container, on
- * another machine.
+ * A listener for a backend whose runners dial back, because no socketpair reaches them: in a container, or on another
+ * machine.
  *
- * Each runner has a key of its own, which admits one session over TLS 1.3; what else comes to the port is turned away.
+ * Each runner has a key of its own, which admits one session over TLS 1.3. All other connections are refused.
  */
 import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
@@ -24,29 +24,34 @@ export { ListenFailed, type Seen } from "../wire/network/Listener.ts"
  * @category backends
  */
 export interface RunnerListenerOptions {
-  /** The address to listen on; all of this machine, of both families, where not given. */
+  /** The address to listen on. Default: all addresses of this machine, IPv4 and IPv6. */
   readonly host?: string
-  /** The port; any free one where not given. */
+  /** The port. Default: any free port. */
   readonly port?: number
 }
 
 /**
- * A runner that is expected, and what makes a process anywhere that runner.
+ * An expected runner, and the variables that turn a process anywhere into this runner.
  *
  * @since 0.1.0
  * @category backends
  */
 export interface ExpectedRunner {
   /**
-   * The variables of its environment, but for its key. `address` is where it finds its parent: one `host:port` or more,
-   * separated by commas. `report` names a file there, which gets the reason why it will not serve, for `reportOf`.
+   * The variables of its environment, without its key. `address` is the address of the parent: one or more `host:port`,
+   * separated by commas. `report` names a file on the runner's machine, into which it writes why it will not serve, for
+   * `reportOf`.
    */
   readonly variables: (address: string, report?: string) => Readonly<Record<string, string>>
-  /** The variable with its key: whoever reads it before the runner has dialled can take its place. */
+  /**
+   * The variable with its key. A process that reads the key before the runner has dialled can impersonate the runner.
+   */
   readonly key: { readonly name: string; readonly value: Redacted.Redacted<string> }
-  /** The byte pipe to it, once it has dialled back and proven to have the key, by two connections to the same address. */
+  /**
+   * The byte pipe to the runner, once it has dialled back and proven its key, by two connections to the same address.
+   */
   readonly connection: Effect.Effect<Transport>
-  /** How far it has got, for the hint of a boot that was too slow. `address` is its own, where that is known. */
+  /** How far the runner has got, for the hint of a boot that is too slow. `address` is the runner's own, if known. */
   readonly seen: (address?: string) => Seen
 }
 

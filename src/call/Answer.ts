@@ -52,9 +52,9 @@ export const of = (
 ): Answer | Later => {
   try {
     if (Exit.isSuccess(exit)) {
-      // the caller of a cancelled call waits for the acknowledgement alone
+      // The caller of a cancelled call waits for the acknowledgement only.
       if (isCancelled) return interrupted
-      // the items have been sent
+      // The items have already been sent.
       if (fn.stream) return [Kind.Success, none]
       const { value } = exit
       if (codec.success.isSync) return [Kind.Success, codec.success.encode(value)]

@@ -6,7 +6,7 @@ import * as CallHeaders from "../function/CallHeaders.ts"
 import * as Propagate from "../function/Propagate.ts"
 import type { Extras } from "../wire/Request.ts"
 
-// the defaults, which every fiber has that has set neither: a Reference makes its default once
+// The defaults, which every fiber has that sets neither. A Reference makes its default once.
 const noAnnotations = Context.get(Context.empty(), References.CurrentLogAnnotations)
 const defaultLevel = Context.get(Context.empty(), References.MinimumLogLevel)
 

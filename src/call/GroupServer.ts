@@ -102,7 +102,7 @@ export class Handler {
     } catch (defect) {
       code = Effect.die(defect)
     }
-    // a value that is there already needs no middleware and no catch
+    // A value without an effect needs no middleware and no catch.
     if (isValue(code) && rpc.middlewares.size === 0 && incoming === undefined) return code
     const request = { isHandled: false }
     if (incoming?.discard === true) code = noted(code, request)
@@ -122,7 +122,7 @@ export class Handler {
       const other: unknown = fiber.context.mapUnsafe.get(key)
       if (other === undefined && !fiber.context.mapUnsafe.has(key))
         return Effect.provideContext(code, Context.merge(entry.context, fiber.context))
-      // a value that came with this call, such as its log level, will not be in the context of the next call
+      // A value that came with this call, such as its log level, will not be in the context of the next call.
       isShared &&= everyCallHas.has(key) || (value === other && isReferenceType(value))
     }
     if (isShared) this.covered = entry.context

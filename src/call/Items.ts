@@ -13,14 +13,14 @@ import type { CallExit } from "./Outcome.ts"
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Pulled = Effect.Effect<Chunk, unknown, unknown>
 
-/** Messages that have come and are not pulled: a large message, or several small ones in `used` bytes. */
+/** Messages that have arrived and were not pulled: a large message, or several small ones in `used` bytes. */
 interface Waiting {
   messages: Uint8Array
   used: number
   readonly isSingle: boolean
 }
 
-/** Small messages are merged up to so many bytes. */
+/** Bytes up to which small messages are merged. */
 const mergeLimit = 16 * 1024
 
 /** The call of the items, whose channel grants more bytes as items are taken. */
@@ -30,7 +30,7 @@ export interface ItemsOf {
 
 export class Items {
   isBegun = false
-  /** The call of the items. Set before an item can come. */
+  /** The call of the items. Set before an item can arrive. */
   call: ItemsOf | undefined
   readonly keepsLength: boolean
   readonly slack = aroundItem
@@ -59,10 +59,10 @@ export class Items {
 
   ready(): void {}
 
-  /** Keeps bytes that nobody else uses: items with their lengths before them, or a single item without. */
+  /** Keeps bytes that belong to this stream: items with their lengths before them, or a single item without. */
   take(messages: Uint8Array, isSingle: boolean): void {
     this.isBegun = true
-    // an item that comes after the end of the budget would follow a gap
+    // After the end of the budget items were dropped, so later items would follow a gap.
     if (this.isClosed || this.exit !== undefined) return
     this.waiting.push({ messages, used: messages.length, isSingle })
     this.wake()

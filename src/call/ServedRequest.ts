@@ -134,13 +134,13 @@ export abstract class ServedRequest<Session extends RequestSession> {
   protected reply(kind: Kind, body: Uint8Array): void {
     let answer: Answer.Answer = [kind, body]
     const limit = this.session.maxResult
-    // a defect is bounded by its encoding, and a limit for values must not hide it
+    // Defects are exempt: their encoding bounds them, and the limit for results must not hide them.
     if (body.length > limit && kind !== Kind.Defect) answer = Answer.tooLarge(body.length, limit)
     else if (this.isCancelled && kind === Kind.Success) answer = Answer.interrupted
     try {
       this.send(...answer)
     } catch (defect) {
-      // such as bytes that were transferred to another thread
+      // Thrown, for example, for bytes that were transferred to another thread.
       this.send(...Answer.died(defect))
     }
     this.leave()

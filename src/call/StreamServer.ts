@@ -99,7 +99,7 @@ export class Outlet {
   private send(items: Chunk, from: number): Effect.Effect<void, unknown, unknown> {
     if (!this.codec.success.isSync) return Effect.forEach(items, (item) => this.sendLater(item), { discard: true })
     while (from < items.length) {
-      // another stream may have taken the room meanwhile
+      // Another stream may have used the room meanwhile.
       if (!this.sink.isReady) return Effect.flatMap(this.room, () => this.send(items, from))
       const until = Math.min(items.length, from + this.perBatch)
       if (!this.sendBatch(from === 0 && until === items.length ? items : items.slice(from, until))) continue
@@ -116,7 +116,7 @@ export class Outlet {
       pieces = this.encode(items)
     } catch (error) {
       if (items.length === 1) throw error
-      // the items before the one that does not fit are sent first
+      // The items before the one that does not fit are sent first.
       this.perBatch = items.length >> 1
       return false
     }
@@ -128,7 +128,7 @@ export class Outlet {
       return false
     }
     this.sink.write(pieces)
-    // at most twice as many as before: a large item among small ones would otherwise be encoded again and again
+    // Grows at most twofold, because a large item among small ones would otherwise be encoded again and again.
     this.perBatch = Math.max(1, Math.min(largestBatch, 2 * this.perBatch, fitting))
     return true
   }

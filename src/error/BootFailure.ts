@@ -28,15 +28,15 @@ export {
 } from "./CodeFailure.ts"
 
 /**
- * The process of the runner ended before it served. A signal may be chance, an exit code is the program's own doing.
+ * The process of the runner ended before it served. A later try can succeed after a signal, but not after an exit code.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ProcessExited extends Schema.TaggedError<ProcessExited>()("ProcessExited", {
-  /** The exit code, or null where a signal ended the process. */
+  /** The exit code, or null if a signal ended the process. */
   code: Schema.NullOr(Schema.Int),
-  /** The signal, or null where the process ended by itself. */
+  /** The signal, or null if the process ended by itself. */
   signal: Schema.NullOr(Schema.String),
   /** The last lines of its stderr. */
   stderr: Schema.String
@@ -175,12 +175,12 @@ export const servicesFailed = (cause: Cause.Cause<unknown>): ServicesFailed => {
   return new ServicesFailed(isPermanent ? { detail, permanent: true } : { detail })
 }
 
-/** Whether an error, or what caused it, is a mistake in the program or its configuration. */
+/** Whether an error, or one of its causes, is a mistake in the program or its configuration. */
 const isMistake = (error: unknown): boolean => {
   let at = error
   for (let depth = 0; depth < 8 && typeof at === "object" && at !== null; depth++) {
     const { _tag, cause, message } = at as { _tag?: unknown; cause?: unknown; message?: unknown }
-    // A provider of configuration that cannot be read may be readable later.
+    // A provider of configuration that cannot be read now may be readable later.
     if (_tag === "SourceError") return false
     if (_tag === "ConfigError") return (cause as { _tag?: unknown } | undefined)?._tag !== "SourceError"
     if (at instanceof Error && typeof message === "string" && message.startsWith("Service not found")) return true

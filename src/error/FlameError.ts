@@ -81,14 +81,14 @@ export class BootFailed extends Schema.TaggedError<BootFailed>()("BootFailed", {
   cause: BootFailure
 }) {
   override get message() {
-    // without any attempt the program itself is wrong, and the cause says all there is to say
+    // Without any attempt the program itself is wrong, and the cause says everything.
     if (this.attempts === 0) return this.cause.message
     const attempts = this.attempts === 1 ? "first attempt" : `${this.attempts} attempts`
     return `pool ${this.pool} could not boot a runner (${attempts}): ${this.cause.message}`
   }
 }
 
-/** Why no runner was ready, and what to do where nothing has failed. */
+/** Why no runner was ready, and what to do if nothing has failed. */
 const whyNone = ({ cause, runner, waitsFor }: TimedOut): string => {
   const boot = waitsFor === undefined ? "" : `, runner ${runner}: ${waitsFor}`
   return cause === undefined
@@ -97,7 +97,8 @@ const whyNone = ({ cause, runner, waitsFor }: TimedOut): string => {
 }
 
 /**
- * The runner went while it had the call. Only a function that is `idempotent` runs again by itself.
+ * The runner ended or was lost while it had the call. Only a function that is `idempotent` is sent again without the
+ * caller.
  *
  * @since 0.1.0
  * @category errors
@@ -120,7 +121,7 @@ export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
 }) {
   override get message() {
     const advice = adviceOnLoss(this)
-    // after the last words of a runner the advice would be taken for one of them
+    // Behind the last output of a runner the advice would be read as part of that output.
     const separator = this.exit.message.includes("\n") ? "\n" : ". "
     return `runner ${this.runner} of pool ${this.pool} was lost with ${this.function}: ${this.exit.message}${separator}${advice}`
   }
@@ -143,7 +144,7 @@ const adviceOnLoss = ({ attempts, mayHaveRun }: RunnerLost): string => {
 export class ServiceEnded extends Schema.TaggedError<ServiceEnded>()("ServiceEnded", {
   /** Id of the pool. */
   pool: Schema.String,
-  /** The service, or what was asked of it. */
+  /** Name of the service, or of the procedure of the request. */
   function: Schema.String,
   /** Name of the runner, as events and logs have it. */
   runner: Schema.String,

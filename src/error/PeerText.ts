@@ -66,7 +66,7 @@ export const printableRecord = (value: object, depth = 0): Record<string, unknow
   const out: Record<string, unknown> = {}
   for (const [key, item] of Object.entries(value)) {
     const name = printableLine(key)
-    // compared after the cleaning, which may have uncovered the name
+    // Compared after the cleaning, which may have uncovered the name.
     if (name !== "__proto__") out[name] = printableValue(item, depth + 1)
   }
   return out

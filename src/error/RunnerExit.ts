@@ -1,5 +1,5 @@
 /**
- * The reason why a runner went, as its backend knows it once the process or pod has ended.
+ * The reason why a runner ended, as its backend knows it once the process or pod has ended.
  *
  * `gone` travels beside the reason, not in it: a connection may be lost while the process still computes.
  */
@@ -128,7 +128,7 @@ export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnect
 }
 
 /**
- * Every way in which a runner can go.
+ * Every reason for the end of a runner.
  *
  * @since 0.1.0
  * @category errors
@@ -146,7 +146,7 @@ export const ExitReason: Schema.Union<
   ]
 > = Schema.Union([OutOfMemory, Evicted, Preempted, Deleted, NodeLost, Killed, Exited, Disconnected])
 /**
- * Any way in which a runner went; `_tag` tells which.
+ * Any reason for the end of a runner. `_tag` says which one.
  *
  * @since 0.1.0
  * @category errors
@@ -154,7 +154,7 @@ export const ExitReason: Schema.Union<
 export type ExitReason = typeof ExitReason.Type
 
 /**
- * How a runner ended. `gone` says whether it is known to have ended, so that nothing of it can still run.
+ * The end of a runner. `gone` says whether the runner is known to have ended, so that nothing of it can still run.
  *
  * @since 0.1.0
  * @category errors
@@ -165,7 +165,7 @@ export interface RunnerExit {
 }
 
 /**
- * The last lines of an output, indented under a message; nothing where there was none.
+ * The last lines of an output, indented under a message. Empty if there is no output.
  *
  * @since 0.1.0
  * @category errors

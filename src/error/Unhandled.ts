@@ -1,6 +1,6 @@
 /**
- * Errors that nobody can receive: what code that is not ours throws inside of our frames, such as the `onExit` observer of
- * a caller's fiber. Thrown on, such an error would end the step, the timer or the session of others.
+ * Errors that no caller can receive: foreign code, such as the `onExit` observer of a caller's fiber, throws inside a
+ * frame of the engine. Rethrown, such an error would end the step, the timer or the session of other calls.
  */
 
 /** Reports an error as an uncaught exception, in a turn of its own. */

@@ -1,4 +1,4 @@
-/** Modules of Node as `require` gives them, for what a runner loads at its start. */
+/** Loads modules of Node by `require`, for the modules that a runner loads at its start. */
 
 /**
  * A module of Node by its name, such as `node:util`.

@@ -18,7 +18,7 @@ export interface RunnerInfo {
   readonly parent: string
 }
 
-/** A declared function, as whoever relays a call of it needs it. */
+/** A declared function, with the fields that are needed to relay a call of it. */
 export interface NestedFunction {
   readonly name: string
   readonly layout: string
@@ -31,10 +31,10 @@ export interface NestedFunction {
 export interface Wanted {
   readonly fn: NestedFunction
   readonly payload: unknown
-  /** Milliseconds, Infinity for none at all, undefined for what the function or the pool says. */
+  /** Milliseconds. `Infinity`: no budget. Undefined: the function's or the pool's timeout applies. */
   readonly timeout: number | undefined
   readonly pool: string
-  /** Nobody waits for its result. */
+  /** Whether nobody waits for the result. */
   readonly cast: boolean
 }
 
@@ -66,7 +66,7 @@ export interface RunningCall extends RunnerInfo {
   readonly remaining: number | undefined
 }
 
-/** A call as the runner keeps it, with what nested calls need. A test that provides `Current` has none of that. */
+/** A call with the state that its runner keeps for nested calls. A `Current` that a test provides has none of that. */
 export class CurrentCall implements RunningCall {
   readonly id: string
   readonly pool: string

@@ -27,7 +27,7 @@ const maxChain = 200
  */
 export const encodeDefect = (defect: unknown, beside: ReadonlyArray<unknown> = []): Uint8Array => {
   const { message, name, stack } = describeDefect(defect)
-  // a long stack must not cut off the others
+  // A long stack must not cut off the others.
   const stacks = [beside.length === 0 ? stack : stack.slice(0, maxText / 2)]
   for (const other of beside.slice(0, maxCauses).map(describeDefect)) {
     stacks.push(`beside ${other.stack === "" ? `${other.name}: ${other.message}` : other.stack}`)
@@ -98,7 +98,7 @@ const fieldsOf = (error: object): string => {
 
 const show = (value: object): string => {
   try {
-    // no code of the value's own runs: neither getters, nor proxies' traps, nor custom inspection
+    // Runs no code of the value: no getters, no traps of proxies, no custom inspection.
     return builtin("node:util").inspect(value, {
       depth: 2,
       breakLength: Infinity,
@@ -120,7 +120,7 @@ const stacks = (error: object, headline: string): string => {
     .slice(1)
     .map((cause) => `caused by ${isObject(cause) ? stackOf(cause, titleOf(cause)) : primitive(cause)}`)
   const left = Math.max(0, others.length - maxCauses)
-  // of a long chain the root says most, then what is nearest to the top
+  // Of a long chain the root says most, and after it the errors nearest to the top.
   const shown = left === 0 ? others : [...others.slice(0, maxCauses - 1), `... ${left} more causes ...`, others.at(-1)!]
   const texts = [first, ...shown]
   const total = texts.reduce((sum, { length }) => sum + length + 1, -1)
@@ -159,7 +159,7 @@ const causes = (error: object): ReadonlyArray<unknown> => {
   return cause === undefined ? several : [cause, ...several]
 }
 
-// Array.isArray throws for a revoked proxy
+// Array.isArray throws for a revoked proxy.
 const isArray = (u: unknown): boolean => {
   try {
     return Array.isArray(u)

@@ -35,7 +35,7 @@ export const later = (
     onSuccess: then
   })
 
-/** A value that does not fit is the caller's to mend. What a schema's own code throws is a defect. */
+/** Turns an encoding error into the caller's failure. Anything else that the schema's own code throws is a defect. */
 const invalid = (fn: AnyFunction, error: unknown): AnyEffect => {
   if (error instanceof ValueTooLarge) {
     const { limit, size } = error

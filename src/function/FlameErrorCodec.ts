@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { printableLine } from "../error/PeerText.ts"
 import { FlameError, PoolMissing } from "../error/FlameError.ts"
 
-// compiled at the first failure, not at boot
+// Compiled at the first failure, not at boot.
 let toJson: ((error: FlameError) => unknown) | undefined
 let fromJson: ((value: unknown) => Exit.Exit<FlameError, unknown>) | undefined
 
@@ -20,7 +20,7 @@ export const decode = (bytes: Uint8Array): FlameError => {
     const exit = fromJson(JSON.parse(text))
     if (Exit.isSuccess(exit)) return exit.value
   } catch {
-    // no JSON: reported below
+    // Not JSON: reported below.
   }
   const detail = `its parent refused the call in a way that is not understood here: ${printableLine(text, 200)}`
   return new FlameError({ reason: new PoolMissing({ pool: "?", function: "?", detail }) })

@@ -44,7 +44,7 @@ export type PoolKey<PoolId extends AnyPool> = Context.Key<PoolId, unknown>
 export type OnRunner = AnyPool | Scope.Scope | Current
 
 /**
- * Fields stand for a struct of them.
+ * The schema of a payload: fields stand for a struct of these fields.
  *
  * @since 0.1.0
  * @category models
@@ -164,7 +164,7 @@ interface DeclareSuccessInTheContract {
 }
 
 /**
- * The value that the code of a function has to give: the type of `success`, or nothing.
+ * The value that the code of a function must return: the type of `success`, or nothing.
  *
  * @since 0.1.0
  * @category models
@@ -491,7 +491,7 @@ class Declared implements AnyFunction {
     this.implementation = implementation
   }
 
-  // computed when a runner is met, not at declaration: a suspended schema may not be there yet
+  // Computed when a runner connects, not at the declaration: a suspended schema may not exist yet.
   get layout(): string {
     return (this.#layout ??= [...sides.map((side) => fingerprint(this[side])), ...(this.stream ? streaming : [])].join(
       "-"

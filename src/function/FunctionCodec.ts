@@ -22,7 +22,7 @@ export const payloadIssues = (error: unknown): ReadonlyArray<Problem> | undefine
 
 /** The codec of a function, made once per function. */
 export const of = (fn: AnyFunction | AnyImplemented): FunctionCodec => {
-  // an implemented function was declared, though its type does not say so
+  // An implemented function was declared, although its type does not say so.
   const declared = fn as AnyFunction
   let codec = codecs.get(declared)
   if (codec === undefined) codecs.set(declared, (codec = new FunctionCodec(declared)))
@@ -87,7 +87,7 @@ export class FunctionCodec {
     }))
   }
 
-  /** Whether items travel as the bytes that they are, or as nothing. */
+  /** Whether items have no encoding of their own: raw bytes, or nothing. */
   get isItemBare(): boolean {
     return isBare(this.fn.success)
   }

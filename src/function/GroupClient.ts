@@ -46,7 +46,7 @@ export const make = <Rpcs extends Rpc.Any>(
     const functions = new Map(GroupFunctions.of(group).map((fn) => [fn.name, fn]))
     const answers: { write: Write } = { write: () => Effect.void }
     const stock = yield* RpcClient.makeNoSerialization(group, {
-      // calls have backpressure and spans of their own
+      // Calls have their own backpressure and spans.
       supportsAck: false,
       disableTracing: true,
       onFromClient: ({ message }) =>
@@ -109,7 +109,7 @@ const sent = (
   )
 }
 
-/** A call fails with the Cause of its handler as an error, or with a FlameError. */
+/** Passes on the failure of a call: the Cause of its handler as an error, or a FlameError. */
 const told = (cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
   const error = cause.reasons.find(Cause.isFailReason)?.error
   return Effect.failCause(Cause.isCause(error) ? error : cause)
@@ -124,7 +124,7 @@ const request = (
 ): Effect.Effect<void, unknown, unknown> => {
   const exit = (exit: Exit.Exit<unknown, unknown>) =>
     write({ _tag: "Exit", clientId: 0, requestId: request.id, exit: exit as never })
-  // like an error of a transport, a FlameError passes through the middleware to the caller
+  // Like an error of a transport, a FlameError passes through the middleware to the caller.
   const failed = (error: unknown) =>
     Cause.isCause(error)
       ? exit(request.discard === true && error.reasons.length === 0 ? Exit.void : Exit.failCause(error))
@@ -153,7 +153,7 @@ const request = (
   )
 }
 
-/** Turns what Effect's client throws for a payload that does not fit into a failure of the request. */
+/** Turns the error that Effect's client throws for an invalid payload into a failure of the request. */
 const guarded =
   (fn: GroupFunctions.GroupFunction, method: Method): Method =>
   (payload, options) => {

@@ -24,7 +24,7 @@ export const of = (group: AnyGroup): ReadonlyArray<GroupFunction> =>
     functionOf(rpc as unknown as Rpc.AnyWithProps)
   )
 
-// the client of a group names the pool, the group does not
+// The client of a group names the pool; the group does not.
 const pool = Context.Service<AnyPool, unknown>()("effect-flame/Pool")
 
 const known = new WeakMap<Rpc.AnyWithProps, GroupFunction>()
@@ -59,7 +59,7 @@ const make = (rpc: Rpc.AnyWithProps): GroupFunction => {
     idempotent: false,
     stream: streamed !== undefined,
     maxValue: checkMaxValue(rpc._tag, Context.get(rpc.annotations, MaxValue)),
-    // computed when the first runner boots: a suspended schema may not exist before
+    // Computed when the first runner boots: a suspended schema may not exist before.
     get layout() {
       const all = [sides.payload, sides.success, sides.error].map(fingerprint)
       return (layout ??= [...all, ...(streamed === undefined ? [] : ["stream"])].join("-"))

@@ -174,7 +174,7 @@ export const make = (
     stream: false,
     group,
     offers,
-    // in place of the layout of a result, which a service does not have
+    // Replaces the layout of a result, which a service does not have.
     get layout() {
       const [of = "", , error = ""] = fn.layout.split("-")
       return (layout ??= [of, layoutOf(group, offers), error, "service"].join("-"))
@@ -201,7 +201,7 @@ const layoutOf = (...groups: ReadonlyArray<RpcGroup.RpcGroup<Rpc.Any> | undefine
     10
   )
 
-// told without loading Effect's RPC: the schema of a stream has those of its items and of its error
+// Found without loading Effect's RPC: the schema of a stream has the schemas of its items and of its error.
 const procedure = (rpc: Rpc.Any): string => {
   const { _tag, errorSchema, payloadSchema, successSchema } = rpc as Rpc.AnyWithProps
   const { success = successSchema, error = errorSchema } = successSchema as Schema.Top & {

@@ -37,7 +37,7 @@ export const propagate = <A>(reference: Context.Reference<A>, schema: Schema.Con
   })
 }
 
-/** Whether any Reference crosses at all. Every call asks, so the answer must cost nothing. */
+/** Whether any Reference is registered. Every call checks this, so the check must cost nothing. */
 export const hasAny = (): boolean => entries.size > 0
 
 /** Encodes the References that a context sets; undefined where it sets none. */
@@ -50,7 +50,7 @@ export const collect = (context: Context.Context<never>): Record<string, unknown
       found ??= {}
       found[key] = encoded
     } catch {
-      // a value that does not fit its schema must not make the call fail
+      // A value that does not fit its schema must not make the call fail.
     }
   }
   return found
@@ -67,7 +67,7 @@ export const restore = (
     try {
       restored.push([entry.reference, entry.decode(encoded[key])])
     } catch {
-      // the other side has another schema for it: the default stands
+      // The other side has another schema for it, so the default applies.
     }
   }
   return restored

@@ -21,7 +21,7 @@ export const checkCopy = (name: string, schema: Schema.Top): void => {
   )
 }
 
-// the prototype that all schema nodes of one copy share
+// The prototype that all schema nodes of one copy share.
 const rootOf = (node: object): unknown => {
   let root: unknown
   for (let next: unknown = node; next !== null && next !== Object.prototype; next = Object.getPrototypeOf(next))

@@ -34,7 +34,7 @@ const roleOf = (role: Role.Role): ProcessRole => {
     id,
     pool,
     parent,
-    // read from the file system where somebody asks
+    // Read from the file system only when the property is used.
     get build() {
       return BuildName.of(process.argv[1])
     }

@@ -1,10 +1,11 @@
-/** The file that runners of this app run: where `Flame.main` stands, or what the `entry` option names. */
+/** The file that runners of this app run: the file that calls `Flame.main`, or the file of the `entry` option. */
 import { builtin } from "../function/Builtin.ts"
 
 /**
- * The directory in which this process was started; undefined where it is gone by now.
+ * The directory in which this process was started. Undefined if the directory does not exist any more.
  *
- * Node has resolved the values of `--import` and `--require` from there, whatever the directory is later.
+ * Node has resolved the values of `--import` and `--require` from this directory, whatever the current directory is
+ * later.
  */
 export const startDirectory: string | undefined = currentDirectory()
 
@@ -40,7 +41,7 @@ export const fileOf = (frames: ReadonlyArray<Frame>, program: string | undefined
   return program ?? outermost.scriptName
 }
 
-// code that was typed in or piped, and Node's own, is in no file that a runner could run
+// Code from `--eval` or stdin, and code of Node itself, is in no file that a runner could run.
 const isFile = (name: string): boolean => name !== "" && !name.startsWith("[") && !name.startsWith("node:")
 
 /**
@@ -74,9 +75,9 @@ const builds: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /**
- * The files to run for an entry that is written as `./runner.ts`, in the order in which they are looked for.
+ * The files to run for an entry that is written as `./runner.ts`, in order of preference.
  *
- * `new URL("./runner.ts", import.meta.url)` stays as it is in a build, where `runner.js` stands in its place.
+ * `new URL("./runner.ts", import.meta.url)` is not rewritten by a compiler, so in a build `runner.js` is at that place.
  */
 export const candidates = (path: string): ReadonlyArray<string> => {
   const extension = /\.[cm]?tsx?$/.exec(path)?.[0] ?? ""

@@ -14,7 +14,7 @@ const families = [
   "--heap-prof",
   "--prof",
   "--trace-event",
-  // the variables of the file are in the environment already, and one that was taken away must not come back
+  // The variables of the file are in the environment already, and a removed one must not return.
   "--env-file"
 ]
 
@@ -35,24 +35,24 @@ const single = new Set([
 ])
 
 const hurts = (argument: string): boolean => {
-  // node takes `--cpu_prof` for `--cpu-prof`
+  // Node accepts `--cpu_prof` for `--cpu-prof`.
   const name = argument.split("=", 1)[0]!.replaceAll("_", "-")
   return single.has(name) || families.some((family) => name === family || name.startsWith(`${family}-`))
 }
 
-/** Options without those that hurt, each of which goes with its value, be it `--flag=value` or `--flag value`. */
+/** Options without those that would hurt a second process, each with its value: `--flag=value` or `--flag value`. */
 export const filter = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
   const kept: Array<string> = []
   let dropping = false
   for (const argument of args) {
-    // node takes no value that begins with a dash, and there is no script among these: the rest are values
+    // Node takes no value that begins with a dash, and these arguments contain no script, so all others are values.
     if (argument.startsWith("-")) dropping = hurts(argument)
     if (!dropping) kept.push(argument)
   }
   return kept
 }
 
-/** The same for the text of `NODE_OPTIONS`; empty when nothing is left. */
+/** `filter` for the text of `NODE_OPTIONS`. Empty if no option remains. */
 export const filterText = (text: string): string => filter(parse(text)).map(quote).join(" ")
 
 /** Cuts `NODE_OPTIONS` as Node does: at spaces outside of double quotes, with backslash as escape inside of them. */

@@ -29,9 +29,9 @@ export interface Runner {
   readonly life: string
   /** How long its boot may take, counted from the start of this process. */
   readonly bootTimeout: number
-  /** How long calls in flight may take to end once this runner drains. */
+  /** Milliseconds that calls in flight may take to end once this runner drains. */
   readonly drainTimeout: number
-  /** How long finalizers may take after an interruption. */
+  /** Milliseconds that finalizers may take after an interruption. */
   readonly cancelGrace: number
   /** Its parent, for people. */
   readonly parent: string
@@ -69,7 +69,7 @@ export const decode = (taken: Variables.Taken | undefined, isMain?: boolean): Ro
   }
   const text = (name: Variables.RoleVariable) => (typeof taken[name] === "string" ? taken[name] : "")
   const id = text("ID")
-  // started with a runner's options of Node, but not as a runner
+  // Started with a runner's options of Node, but not as a runner.
   if (id === "") return { _tag: "Parent" }
   const spec = {
     _tag: "Runner" as const,
@@ -126,14 +126,14 @@ const overNetwork = (
   file: string
 ): Runner => {
   const isDialling = way.address !== ""
-  // imported here, because the boot of a local runner must not pay for TLS
+  // Imported here, because a local runner must not load TLS during its boot.
   const connect = async (signal: AbortSignal): Promise<Transport> => {
     const { connectParent } = await import("../wire/network/ConnectParent.ts")
     try {
-      // gives up 250 ms before the other waits of the boot do, because they know less about the cause
+      // Gives up 250 ms before the other limits of the boot, which know less about the cause.
       return await connectParent(way, Math.max(0, bootTimeLeft(spec) - 250), signal)
     } catch (error) {
-      // the parent cannot hear this runner, but may read the container's last words
+      // The parent cannot hear this runner, but may read the container's termination message.
       if (error instanceof NeverConnected) {
         report(error)
         complain(`runner ${spec.id} ends: ${error.hint}`)
@@ -149,7 +149,7 @@ const overNetwork = (
     const pipe = fromDuplex(socket)
     return startedBy(pipe, (handlers) => {
       pipe.start(handlers)
-      // the bootstrap has paused it, so that nothing gets lost
+      // The bootstrap has paused the socket, so that no bytes are lost.
       socket.resume()
     })
   }
@@ -160,7 +160,7 @@ const overNetwork = (
     transport: () => (transport ??= open()),
     report: (cause) => {
       const handed = handedSession()
-      // the connection is there already, and its parent listens
+      // The connection exists already, and its parent listens.
       if (handed !== undefined) handed.socket.write(fail(cause))
       const path = file !== "" ? file : terminationLog
       const fs = builtin("node:fs")
@@ -187,7 +187,7 @@ let role: Role | undefined
 /** The role of this process; every call returns the same one. */
 export const current = (): Role => (role ??= decode(Variables.take()))
 
-// read at once where the option of Node did not take the variables: code that runs next must not find a key
+// Read at once if the option of Node did not remove the variables: code that runs next must not find a key.
 if (Variables.isInEnvironment()) current()
 
 /**

@@ -79,7 +79,7 @@ export interface Taken {
 export const take = (): Taken | undefined => (globalThis as { [key]?: Taken })[key] ?? takeFromEnvironment()
 
 const takeFromEnvironment = (): Taken | undefined => {
-  // a variable such as FLAME_RUNNER_BOOT_TIMEOUT alone may configure a pool called `Runner`
+  // A variable such as FLAME_RUNNER_BOOT_TIMEOUT alone may configure a pool called `Runner`.
   if (!isInEnvironment()) return undefined
   const taken: Record<string, string | number | undefined> & { ppid: number } = { ppid: process.ppid }
   for (const name of names) {

@@ -11,9 +11,11 @@ import * as Fiber from "effect/Fiber"
 
 /** Something that has to end before the program is interrupted: a pool, or the serving of a runner. */
 export interface Draining {
-  /** Milliseconds that it may take, the closing of apps included. Asked once, at the signal. Nothing without it. */
+  /**
+   * Milliseconds that the drain may take, the closing of apps included. Evaluated once, at the signal. Default: none.
+   */
   readonly budget?: Effect.Effect<number>
-  /** Ends it. Must end by itself: nothing bounds it but a second signal, which interrupts it. */
+  /** Ends the pool or the serving. Must end by itself, because only a second signal interrupts it. */
   readonly drain: Effect.Effect<void>
 }
 
@@ -24,7 +26,7 @@ let used = false
 let hadApp = false
 let cut = false
 
-/** Registers something to drain on the first signal. The function that comes back takes the registration away. */
+/** Registers work to drain on the first signal. The returned function removes the registration. */
 export const onSignal = (draining: Draining): (() => void) => {
   used = true
   drainings.add(draining)
@@ -33,7 +35,7 @@ export const onSignal = (draining: Draining): (() => void) => {
   }
 }
 
-/** Registers an app to close on the first signal, before anything drains. The function that comes back undoes it. */
+/** Registers an app to close on the first signal, before the drain. The returned function removes the registration. */
 export const closeFirst = (close: Effect.Effect<void>): (() => void) => {
   used = true
   hadApp = true
@@ -46,7 +48,7 @@ export const closeFirst = (close: Effect.Effect<void>): (() => void) => {
 /** Whether anything was ever registered. A runner without a registration does not serve yet. */
 export const wasUsed = (): boolean => used
 
-/** Whether a signal has come, so that nothing new is to begin. */
+/** Whether a signal has arrived, so that no new work may start. */
 export const isSignalled = (): boolean => signalled
 
 /** Records that the shutdown did not wait for everything: an app was not closed in time, or calls were cut. */
@@ -63,7 +65,9 @@ export const isComplete = (): boolean => hadApp && !cut
 /** Milliseconds of this process. `performance` is not loaded in every runner, and loading it takes CPU of the boot. */
 const now = (): number => process.uptime() * 1_000
 
-/** Closes the apps, then drains everything that is registered, side by side, each once; also what is registered meanwhile. */
+/**
+ * Closes the apps, then drains all registered work concurrently, each once, work that is registered meanwhile included.
+ */
 export const drain: Effect.Effect<void> = Effect.gen(function* () {
   signalled = true
   if (apps.size > 0) yield* closeApps
@@ -78,13 +82,13 @@ const closeApps = Effect.gen(function* () {
   const began = now()
   const closing = yield* Effect.forkDetach(sideBySide([...apps]))
   apps.clear()
-  // asked while the apps close already: a pod asks the API server how much time it has
+  // Evaluated while the apps already close, because a pod asks the API server for its remaining time.
   const budgets = [...drainings].flatMap(({ budget }) => (budget === undefined ? [] : [budget]))
   const given = yield* Effect.all(budgets, { concurrency: "unbounded" })
   const left = given.length === 0 ? Infinity : Math.max(0, Math.max(...given) - (now() - began))
   yield* Effect.timeoutOrElse(Fiber.await(closing), { duration: left, orElse: () => Effect.sync(markCut) })
 })
 
-/** Runs effects together. One that dies is logged, and does not keep the others from ending. */
+/** Runs effects concurrently. An effect that dies is logged, and the others go on. */
 const sideBySide = (effects: ReadonlyArray<Effect.Effect<void>>): Effect.Effect<void> =>
   Effect.forEach(effects, Effect.ignoreCause({ log: true }), { concurrency: "unbounded", discard: true })

@@ -1,4 +1,4 @@
-/** Log lines of a runner that could not be sent before its end: they are written to stderr, whose end the parent reads. */
+/** Log lines of a runner that could not be sent before its end. They are written to stderr, which the parent reads. */
 import { builtin } from "../function/Builtin.ts"
 
 let takeUnsent: (() => ReadonlyArray<string>) | undefined

@@ -14,7 +14,7 @@ const units = [
  */
 export const spoken = (millis: number): string => {
   if (!Number.isFinite(millis)) return "ever"
-  // the value is rounded before its unit is chosen: 59.96 s would otherwise read `60 s`, and 999.7 ms `1000 ms`
+  // The value is rounded before its unit is chosen. Otherwise 59.96 s would read `60 s`, and 999.7 ms `1000 ms`.
   for (const [at, [unit, size]] of units.entries()) {
     const next = units[at + 1]
     const value = millis / size

@@ -32,12 +32,12 @@ interface Open {
   readonly codec: FunctionCodec.FunctionCodec
   readonly tell: (exit: Outcome.CallExit) => void
   readonly items: Items | undefined
-  /** Bytes of its payload, and bytes that the channel had sent before it. */
+  /** Bytes of the payload, which the channel counts as sent. */
   readonly size: number
   readonly sentBefore: number
-  /** Bytes of its items that were not granted anew. */
+  /** Bytes of its items for which no new credit was granted. */
   ahead: number
-  /** The fibers that wait until the other end has stopped, or is not there any more. */
+  /** The fibers that wait until the other end has stopped the request, or the session is over. */
   stopped: Array<() => void> | undefined
   isGivenUp: boolean
 }
@@ -63,7 +63,7 @@ export class PeerCalls {
   private readonly options: PeerCallsOptions
   private plainContext: Context.Context<never> | undefined
   private isOver = false
-  /** Bytes of the payloads of open requests, and of items of all streams that were not granted anew. */
+  /** Bytes of the payloads of open requests, and of items of all streams for which no new credit was granted. */
   private bytes = 0
   private aheadOfAll = 0
   /** Requests that wait until fewer are open. */
@@ -74,7 +74,7 @@ export class PeerCalls {
     this.indices = new Map(options.functions.map((fn, index) => [fn, index]))
   }
 
-  /** Makes a request for a fiber. A stream gives a Pull, and its request belongs to the Scope. */
+  /** Makes a request for a fiber. A stream returns a Pull, and its request belongs to the Scope. */
   readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): AnyEffect => {
     const codec = FunctionCodec.of(fn)
     return EncodePayload.encode(codec, fn, payload, (bytes) => this.request(caller, fn, codec, bytes))
@@ -103,7 +103,8 @@ export class PeerCalls {
     for (const go of this.waiting) {
       if (count-- <= 0) return
       this.waiting.delete(go)
-      // A fiber that ends at once runs observers of the program: what they throw must not reach the other requests.
+      // A fiber that ends at once runs observers of the program. Errors that these throw must not affect other
+      // requests.
       confine(go)
     }
   }
@@ -203,7 +204,7 @@ export class PeerCalls {
     return this.open.get(open.id) === open
   }
 
-  /** Takes a message about a request. Returns what is wrong with it, undefined where nothing is. */
+  /** Handles a message about a request. Returns the violation, or undefined. */
   message(kind: number, id: number, body: Buffer, owned: Uint8Array | undefined): string | undefined {
     const open = this.open.get(id)
     if (open === undefined) return "an answer to nothing"
@@ -227,7 +228,7 @@ export class PeerCalls {
     open.ahead += body.length
     this.aheadOfAll += body.length
     if (owned === undefined) open.items.batch(body)
-    // items have a length before them, also the only one of a large message
+    // Items have a length before them, also the only item of a large message.
     else open.items.take(owned, false)
     return undefined
   }
@@ -250,7 +251,7 @@ export class PeerCalls {
     return Outcome.read(fn.name, codec, kind, body, owned, runner)
   }
 
-  /** The other end answers nothing any more. */
+  /** Fails all open requests, because the other end will not answer any more. */
   failOpen(): void {
     if (this.isOver) return
     this.isOver = true

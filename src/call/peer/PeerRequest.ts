@@ -27,17 +27,17 @@ export interface PeerSession extends RequestSession {
   readonly isTraced: boolean
   /** The id of the runner whose requests these are, where the owner of a service answers them. */
   readonly runner: (() => string) | undefined
-  /** Whether so many answers wait for the other end that no more are made. */
+  /** Whether so many answers wait for the other end that no more are encoded. */
   readonly isBacklogged: boolean
   /** Counts a request that is open after its first steps. */
   keep(request: PeerRequest): void
   /** Runs `say` once fewer answers wait for the other end. */
   whenTaken(say: () => void): void
-  /** Whether a stream of which so many bytes are under way may send items. */
+  /** Whether a stream with that many bytes in transit may send items. */
   mayFollow(ahead: number): boolean
-  /** Counts items of a stream that were sent, or with a negative number taken. */
+  /** Counts sent items of a stream or, with a negative number, items that the other end has taken. */
   follow(bytes: number): void
-  /** Takes out a request that has its answer. */
+  /** Removes a request that has been answered. */
   over(request: PeerRequest): void
 }
 
@@ -108,7 +108,7 @@ export class PeerRequest extends ServedRequest<PeerSession> implements Sink {
     if (this.session.mayFollow(this.ahead)) this.outlet?.ready()
   }
 
-  /** Encodes nothing for a peer that does not take what waits for it already. */
+  /** Encodes no result for a peer that does not take the answers that already wait. */
   protected override conclude(exit: Exit.Exit<unknown, unknown>): void {
     const { session } = this
     if (!session.isBacklogged || session.isStopping) return super.conclude(exit)

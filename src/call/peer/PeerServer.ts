@@ -12,7 +12,7 @@ import { Handler } from "../GroupServer.ts"
 import { PeerRequest, type PeerSession, type Procedure } from "./PeerRequest.ts"
 import * as PeerWire from "./PeerWire.ts"
 
-/** A request that has come and is not begun. */
+/** A request that has arrived and is not started yet. */
 interface Late {
   readonly request: PeerRequest
   readonly head: RequestHead
@@ -43,7 +43,7 @@ export class PeerServer implements PeerSession {
   private aheadOfAll = 0
   /** Requests that wait until answers have left or the event loop has turned. */
   private readonly late: Array<Late> = []
-  /** Answers that wait until others have left. */
+  /** Answers that wait until earlier ones have been sent. */
   private readonly unsaid: Array<() => void> = []
   private begunInTurn = 0
   private isResting = false
@@ -68,7 +68,7 @@ export class PeerServer implements PeerSession {
     this.isTraced = CallSpan.isTraced(context)
   }
 
-  /** Serves a request, whose bytes hold only now. Returns what is wrong with it, undefined where nothing is. */
+  /** Serves a request, whose bytes are valid only in this turn. Returns the violation, or undefined. */
   request(id: number, body: Buffer, owned: boolean): string | undefined {
     const head = decodeHead(body)
     const procedure = head === undefined ? undefined : this.procedures[head.functionIndex]
@@ -86,12 +86,15 @@ export class PeerServer implements PeerSession {
     return undefined
   }
 
-  /** A peer that asks without end, or takes no answers, has to wait. What it may ask is bounded, so requests are kept. */
+  /**
+   * Whether a request may start. A peer that sends too many requests, or takes no answers, has to wait. Its requests
+   * are kept, because their number is bounded.
+   */
   private mayBegin(): boolean {
     return !this.isResting && this.late.length === 0 && !this.isBacklogged
   }
 
-  /** Whether so many answers wait for the other end that no more are made. */
+  /** Whether so many answers wait for the other end that no more are encoded. */
   get isBacklogged(): boolean {
     return this.channel.unsent >= PeerWire.mostUndelivered
   }
@@ -101,7 +104,7 @@ export class PeerServer implements PeerSession {
     this.isInside = true
     const exit = request.begin(head, payload, owned)
     this.isInside = false
-    // a request that ends at once and has nothing to close cannot be cancelled: nobody needs to find it
+    // A request that has ended and has nothing to close cannot be cancelled, so it need not be found by id.
     if (exit === undefined || !request.isPlain) this.keep(request)
     // the first steps of the request have ended the session
     if (this.isStopping) request.stop()
@@ -137,7 +140,7 @@ export class PeerServer implements PeerSession {
     this.unsaid.push(say)
   }
 
-  /** There is room in the channel again: for answers, then for those of requests that wait, then for items. */
+  /** Uses new room in the channel: first for answers, then for waiting requests, then for items. */
   ready(): void {
     while (this.unsaid.length > 0 && !this.isBacklogged) this.unsaid.shift()!()
     this.beginLate()
@@ -148,19 +151,19 @@ export class PeerServer implements PeerSession {
     for (const request of this.open.values()) request.resume()
   }
 
-  /** Whether a stream of which so many bytes are under way may send items. */
+  /** Whether a stream with that many bytes in transit may send items. */
   mayFollow(ahead: number): boolean {
     return PeerWire.mayFollow(ahead, this.aheadOfAll)
   }
 
-  /** Counts items of a stream that were sent, or with a negative number taken. */
+  /** Counts sent items of a stream or, with a negative number, items that the other end has taken. */
   follow(bytes: number): void {
     const wasFull = !this.mayFollow(PeerWire.grantAt)
     this.aheadOfAll += bytes
     if (wasFull && this.mayFollow(PeerWire.grantAt) && this.channel.isReady) this.resumeStreams()
   }
 
-  /** Counts items of a stream that were taken. Returns false where they cannot have been. */
+  /** Counts items that the other end has taken. Returns false if it claims more than were sent. */
   granted(id: number, bytes: number): boolean {
     const request = this.open.get(id)
     if (request === undefined) return true
@@ -171,7 +174,7 @@ export class PeerServer implements PeerSession {
     return true
   }
 
-  /** Interrupts a request, whose requester waits for nothing but its end. */
+  /** Interrupts a request. The requester waits only for its end. */
   cancel(id: number): void {
     const request = this.open.get(id)
     if (request === undefined) return
@@ -182,7 +185,7 @@ export class PeerServer implements PeerSession {
     request.ended(Exit.interrupt())
   }
 
-  /** Takes out a request that has its answer. */
+  /** Removes a request that has been answered. */
   over(request: PeerRequest): void {
     if (this.open.delete(request.id)) this.bytes -= request.size
     if (request.ahead > 0) this.follow(-request.ahead)

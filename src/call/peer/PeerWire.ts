@@ -12,28 +12,31 @@ import type { Kind } from "../../wire/Frame.ts"
 export const headSize = 5
 
 /**
- * Requests of one end that are not answered, and bytes of their payloads: a request is sent while there are fewer. More
- * are a violation, so that a peer holds 4 MiB and one message of them.
+ * The largest number of unanswered requests of one end, and of bytes of their payloads. An end sends a request while it
+ * is below the limit. More is a violation, so a peer holds at most 4 MiB and one message.
  */
 export const maxOpen = 2_048
 export const maxOpenBytes = 4 * 1024 * 1024
 
-/** Bytes of answers that wait for the other end. Above that no request is answered, until it has taken some. */
+/**
+ * Bytes of answers that may wait for the other end. Above this limit no request is answered until the other end has
+ * taken some.
+ */
 export const mostUndelivered = 4 * 1024 * 1024
 
-/** Requests that are begun in one turn of the event loop. */
+/** Requests that start in one turn of the event loop. */
 export const requestsPerTurn = 256
 
-/** Items of a stream are granted anew when so many bytes of them were taken. */
+/** Bytes of taken items after which new credit is granted. */
 export const grantAt = 16 * 1024
 
-/** Bytes of items that may be under way: of one stream, and of all streams towards one end. */
+/** Bytes of items that may be in transit, of one stream, and of all streams towards one end. */
 const window = 128 * 1024
 const windowOfAll = 4 * 1024 * 1024
 
 /**
- * Items of larger messages come alone. A sender joins up to 128 KiB of items: more of them in one message would be decoded
- * in one turn, without a bound on their number.
+ * Items in larger messages are sent alone. A sender joins up to 128 KiB of items, because a receiver decodes all items
+ * of a message in one turn, whatever their number.
  */
 export const largestBatch = 256 * 1024
 
@@ -52,8 +55,8 @@ export const isOneMessage = (body: Uint8Array): boolean => {
 }
 
 /**
- * Whether a stream of which so many bytes are under way may send a message. One that has nearly nothing under way always
- * may: it must not wait for streams that nobody pulls.
+ * Whether a stream with that many bytes in transit may send a message. A stream with almost nothing in transit always
+ * may, because it must not wait for streams that are not pulled.
  */
 export const mayFollow = (ahead: number, aheadOfAll: number): boolean =>
   ahead < window && (aheadOfAll < windowOfAll || ahead < grantAt)
@@ -61,10 +64,10 @@ export const mayFollow = (ahead: number, aheadOfAll: number): boolean =>
 /** Bytes that a message may have around a value: the head of a request, lengths of items. */
 export const slack = 16 * 1024
 
-/** Bytes up to which a message is put together before it is sent. */
+/** Bytes up to which a message is assembled before it is sent. */
 const joined = 4 * 1024
 
-/** The buffer in which messages are put together. A channel copies messages of up to this size. */
+/** The buffer in which messages are assembled. A channel copies messages of up to this size. */
 const scratch = Buffer.allocUnsafeSlow(maxPrefix + joined)
 
 const none: ReadonlyArray<Uint8Array> = []
@@ -86,7 +89,7 @@ export const send = (channel: Channel, kind: Kind, id: number, pieces: ReadonlyA
   writeHead(head, 0, kind, id)
   channel.send(lengthOf(size))
   channel.send(head)
-  // copied: bytes that were detached would end the channel, which all requests of the service share
+  // Copied, because detached bytes would end the channel, which all requests of the service share.
   for (const piece of pieces) channel.send(piece.length > joined ? new Uint8Array(piece) : piece)
 }
 
