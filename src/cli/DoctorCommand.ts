@@ -11,10 +11,11 @@ import { forwardPort } from "../kubernetes/RunnerConnection.ts"
 import type { PodOptions } from "../kubernetes/template/PodOptions.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import { CommandFailed, printed } from "./cluster/CommandFailed.ts"
-import type { Check } from "./doctor/Check.ts"
+import { type Check, unknown } from "./doctor/Check.ts"
 import * as Looks from "./doctor/Looks.ts"
 import { variablesOf } from "./doctor/Parent.ts"
 import * as ParentChecks from "./doctor/ParentChecks.ts"
+import * as Probe from "./doctor/Probe.ts"
 import * as ReadParent from "./doctor/ReadParent.ts"
 import * as ServerChecks from "./doctor/ServerChecks.ts"
 import * as VariableChecks from "./doctor/VariableChecks.ts"
@@ -29,6 +30,8 @@ export interface Asked extends Looks.DoctorOptions {
   readonly container: string | undefined
   readonly drainTimeout: number
   readonly cancelGrace: number
+  /** Whether one real runner is booted. */
+  readonly probe: boolean
 }
 
 /** Takes checks as they are made. */
@@ -45,7 +48,7 @@ export const examine = (asked: Asked, report: Report) =>
     const parent = yield* ReadParent.read(asked.target, asked.container)
     yield* report([ServerChecks.user(server.name ?? "unknown", namespace, parent.account)])
     yield* report(yield* Looks.rights(parent, server.name ?? "unknown", asked))
-    const { checks, made } = yield* Looks.pod(parent, asked)
+    const { checks, made, sample } = yield* Looks.pod(parent, asked)
     yield* report(checks)
     const variables = parent.pod === undefined ? process.env : variablesOf(parent.pod.container)
     const max = asked.max ?? VariableChecks.maxOf(variables)
@@ -60,7 +63,15 @@ export const examine = (asked: Asked, report: Report) =>
     yield* report(ParentChecks.mesh(parent, asked.port))
     yield* report(ParentChecks.grace(parent, asked, namespace))
     yield* report(VariableChecks.checks(variables, parent.workload, namespace))
+    if (!asked.probe) return
+    const hasImage = parent.pod !== undefined || asked.pod.image !== undefined
+    if (sample === undefined || !hasImage) return yield* report([noProbe])
+    yield* report(yield* Probe.checks(sample, asked.key).pipe(Terminal.spinning("booting one real runner")))
   })
+
+const noProbe = unknown("probe", "no runner was booted, because no image is known", {
+  fix: "name a parent, such as deploy/NAME, or set --image"
+})
 
 const flags = {
   target: Argument.String("parent").pipe(
@@ -93,6 +104,10 @@ const flags = {
     Flag.withMetavar("<duration>"),
     Flag.withDescription("The pool's cancelGrace"),
     Flag.withDefault("5s")
+  ),
+  probe: Flag.Boolean("probe").pipe(
+    Flag.withDescription("Boot one real runner, show its phases, and delete it"),
+    Flag.withDefault(false)
   ),
   fix: Flag.Boolean("fix").pipe(
     Flag.withDescription(
@@ -150,6 +165,7 @@ export const command = Command.make("doctor", flags, ({ context, fix, json, kube
       max: given.max,
       pod: { ...pod, ...(given.image === undefined ? {} : { image: given.image }) },
       drainTimeout: Duration.toMillis(yield* Durations.parse("drain-timeout", own.drainTimeout)),
+      probe: own.probe,
       cancelGrace: Duration.toMillis(yield* Durations.parse("cancel-grace", own.cancelGrace))
     }
     yield* run(asked, { context, kubeconfig, namespace }, fix ? "manifest" : json ? "json" : "lines")
@@ -165,6 +181,7 @@ export const command = Command.make("doctor", flags, ({ context, fix, json, kube
       command: "effect-flame doctor --image registry.example/shop:1.2.3",
       description: "A program on this machine whose runners are pods"
     },
+    { command: "effect-flame doctor deploy/shop --probe", description: "Boot one real runner of the app's image too" },
     { command: "effect-flame doctor deploy/shop --fix | kubectl apply -f -", description: "Grant what is missing" }
   ])
 )

@@ -5,6 +5,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
@@ -21,6 +22,8 @@ const program = App.root.pipe(
     CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
   ),
   Effect.provide(NodeServices.layer),
+  // Standard output is for what the command prints.
+  Effect.provideService(Logger.LogToStderr, true),
   Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Failure.report(cause)))
 )
 

@@ -14,7 +14,8 @@ const asked: Asked = {
   max: undefined,
   pod: {},
   drainTimeout: 30_000,
-  cancelGrace: 5_000
+  cancelGrace: 5_000,
+  probe: false
 }
 
 const labels = { "app.kubernetes.io/name": "shop" }

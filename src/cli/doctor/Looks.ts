@@ -156,7 +156,7 @@ export const pod = (parent: Parent, options: DoctorOptions) =>
     const { client } = yield* Cluster
     const sample = sampleOf(parent, client.namespace, options)
     if (sample instanceof InvalidSpec) {
-      return { made: undefined, checks: [fail("pod", `the options make no pod: ${sample.detail}`)] }
+      return { sample: undefined, made: undefined, checks: [fail("pod", `the options make no pod: ${sample.detail}`)] }
     }
     const made = yield* Effect.result(client.createPod(sample, { dryRun: true }))
     const context = {
@@ -164,8 +164,8 @@ export const pod = (parent: Parent, options: DoctorOptions) =>
       workload: parent.workload,
       container: parent.pod?.container.name
     }
-    if (Result.isFailure(made)) return { made: sample, checks: [PodChecks.refused(made.failure, context)] }
-    return { made: made.success, checks: PodChecks.answered(sample, made.success) }
+    if (Result.isFailure(made)) return { sample, made: sample, checks: [PodChecks.refused(made.failure, context)] }
+    return { sample, made: made.success, checks: PodChecks.answered(sample, made.success) }
   })
 
 /** The runners of this parent that exist. */
