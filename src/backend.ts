@@ -2,6 +2,7 @@
 export { Backend } from "./backend/Backend.ts"
 export type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "./backend/Backend.ts"
 export * as Build from "./process/BuildName.ts"
+export type { CodeOptions } from "./code/CodeOptions.ts"
 export * as ProcessExit from "./backend/ProcessExit.ts"
 export * as RunnerListener from "./backend/RunnerListener.ts"
 export { reportOf } from "./backend/RunnerReport.ts"

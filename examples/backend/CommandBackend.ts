@@ -12,6 +12,7 @@ import { Deferred, Effect, Exit, Layer, Redacted, Stream } from "effect"
 import {
   Backend,
   Build,
+  type CodeOptions,
   ProcessExit,
   reportOf,
   RunnerListener,
@@ -25,8 +26,17 @@ export interface Options {
    * Makes the command line of a runner, which has to pass on the variables of these names. In a container:
    *
    *     (names) => ["docker", "run", "--rm", "--network=host", ...names.map((name) => `--env=${name}`), "app:1", "node", "main.mjs"]
+   *
+   * With `code` the runner is `node` with these arguments, and its machine needs nothing else:
+   *
+   *     (names, nodeArguments) => ["docker", "run", …, "node:24-slim", "node", ...nodeArguments]
    */
-  readonly command: (variables: ReadonlyArray<string>) => readonly [string, ...Array<string>]
+  readonly command: (
+    variables: ReadonlyArray<string>,
+    nodeArguments: ReadonlyArray<string>
+  ) => readonly [string, ...Array<string>]
+  /** The code that runners get from this process. Default: their machine has the program. */
+  readonly code?: "sync" | CodeOptions
   /** The address that runners dial. Default: the loopback of this machine, which no other machine can reach. */
   readonly address?: (port: number) => string
   /** The port that runners dial. Default: any free port. */
@@ -49,17 +59,21 @@ export const layer = (options: Options): Layer.Layer<Backend, RunnerListener.Lis
 
 const make = Effect.fnUntraced(function* (options: Options) {
   const { address = (port: number) => `127.0.0.1:${port}`, isProxy = false, port = 0 } = options
-  const listener = yield* RunnerListener.make({ port, ...(options.address === undefined ? { host: "127.0.0.1" } : {}) })
+  const listener = yield* RunnerListener.make({
+    port,
+    ...(options.address === undefined ? { host: "127.0.0.1" } : {}),
+    ...(options.code === undefined ? {} : { code: options.code })
+  })
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-command-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true }))
   )
 
   const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
-    const { connection, key, variables } = yield* listener.expect(spec)
+    const { code, connection, key, nodeArguments, variables } = yield* listener.expect(spec)
     const report = join(folder, spec.id)
     const env = { ...variables(address(listener.port), report), [key.name]: Redacted.value(key.value) }
-    const [file, ...args] = options.command(Object.keys(env))
+    const [file, ...args] = options.command(Object.keys(env), nodeArguments())
     const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, ...env } })
     const running = follow(child, isProxy)
     if (child.pid === undefined) return yield* running.failed
@@ -74,7 +88,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
     const runner: RunnerProcess = {
-      labels: { pid: `${child.pid}` },
+      labels: { pid: `${child.pid}`, ...(code === undefined ? {} : { code }) },
       phases: Stream.make({ name: "started", detail: `pid ${child.pid}` }),
       connection,
       exit: running.exit,

@@ -8,6 +8,12 @@ import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Code from "../code/Code.ts"
+import type { CodeOptions } from "../code/CodeOptions.ts"
+import * as RunnerProgram from "../code/RunnerProgram.ts"
+import { sendCode } from "../code/SendCode.ts"
+import type { BootFailure } from "../error/BootFailure.ts"
+import * as BuildName from "../process/BuildName.ts"
 import * as RoleVariables from "../process/RoleVariables.ts"
 import * as Listener from "../wire/network/Listener.ts"
 import type { Seen } from "../wire/network/Listener.ts"
@@ -28,6 +34,12 @@ export interface RunnerListenerOptions {
   readonly host?: string
   /** The port. Default: any free port. */
   readonly port?: number
+  /**
+   * The code that runners get from this process, so that the machine of a runner needs Node alone: `"sync"` for the program
+   * that calls `Flame.main`, or options of another one. Start a runner by `node` with its `nodeArguments` then. Default: the
+   * machine has the program.
+   */
+  readonly code?: "sync" | CodeOptions
 }
 
 /**
@@ -48,9 +60,17 @@ export interface ExpectedRunner {
    */
   readonly key: { readonly name: string; readonly value: Redacted.Redacted<string> }
   /**
-   * The byte pipe to the runner, once it has dialled back and proven its key, by two connections to the same address.
+   * Arguments of Node that make a process a runner which gets its code from this process. `args` are the arguments of the
+   * program. Empty without the option `code`.
    */
-  readonly connection: Effect.Effect<Transport>
+  readonly nodeArguments: (args?: ReadonlyArray<string>) => ReadonlyArray<string>
+  /** The code that the runner gets, for labels: its hash, its size, and how it was made. */
+  readonly code: string | undefined
+  /**
+   * The byte pipe to the runner, once it has dialled back and proven its key, by two connections to the same address, and
+   * has its code. Fails with the reason why the code cannot run there.
+   */
+  readonly connection: Effect.Effect<Transport, BootFailure>
   /** How far the runner has got, for the hint of a boot that is too slow. `address` is the runner's own, if known. */
   readonly seen: (address?: string) => Seen
 }
@@ -63,8 +83,11 @@ export interface ExpectedRunner {
  */
 export interface RunnerListener {
   readonly port: number
-  /** Expects one runner until the scope ends, which ends its session too. */
-  readonly expect: (spec: RunnerSpec) => Effect.Effect<ExpectedRunner, never, Scope.Scope>
+  /**
+   * Expects one runner until the scope ends, which ends its session too. Fails where the code for runners cannot be made,
+   * such as with `CodeUnbundled`.
+   */
+  readonly expect: (spec: RunnerSpec) => Effect.Effect<ExpectedRunner, BootFailure, Scope.Scope>
 }
 
 /**
@@ -94,23 +117,30 @@ export const make: (
   const where = host === undefined ? { port } : { host, port }
   const listener = yield* Listener.make({ ...where, master: Psk.makeMaster(), life })
   let runners = 0
+  const prepared = options.code === undefined ? undefined : Code.prepare(options.code === "sync" ? {} : options.code)
+  // begun while the app starts; a failure is that of the first runner
+  if (prepared !== undefined) yield* Effect.forkScoped(Effect.ignore(prepared))
   return {
     port: listener.port,
-    expect: (spec) =>
-      Effect.map(
-        Effect.acquireRelease(
-          Effect.sync(() => listener.expect(++runners)),
-          (admission) => Effect.sync(() => admission.revoke())
-        ),
-        ({ identity, key, seen, transport }) => ({
-          variables: (address, report) => ({
-            ...RoleVariables.networkVariables(spec, identity, { address }),
-            ...(report === undefined ? {} : { [RoleVariables.reportVariable]: report })
-          }),
-          key: { name: RoleVariables.keyVariable, value: key },
-          connection: transport,
-          seen
-        })
+    expect: Effect.fnUntraced(function* (spec) {
+      const code = prepared === undefined ? undefined : yield* prepared
+      const { identity, key, seen, transport } = yield* Effect.acquireRelease(
+        Effect.sync(() => listener.expect(++runners)),
+        (admission) => Effect.sync(() => admission.revoke())
       )
+      return {
+        variables: (address, report) => ({
+          ...RoleVariables.networkVariables(spec, identity, { address }),
+          ...(report === undefined ? {} : { [RoleVariables.reportVariable]: report }),
+          // code in memory has no file that would name its build
+          ...(code === undefined ? {} : { FLAME_BUILD: BuildName.of(process.argv[1]) })
+        }),
+        key: { name: RoleVariables.keyVariable, value: key },
+        nodeArguments: (args = []) => (code === undefined ? [] : RunnerProgram.nodeArguments(code, args)),
+        code: code === undefined ? undefined : Code.describe(code),
+        connection: code === undefined ? transport : Effect.flatMap(transport, (pipe) => sendCode(pipe, code)),
+        seen
+      }
+    })
   }
 })

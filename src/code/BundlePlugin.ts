@@ -7,6 +7,7 @@ import { basename, dirname, extname, resolve } from "node:path"
 import { CodeNative } from "../error/CodeFailure.ts"
 import type { Plugin, PluginContext } from "./BundlerLibrary.ts"
 import * as NativePackage from "./NativePackage.ts"
+import * as OwnFiles from "./OwnFiles.ts"
 import { variablesIn } from "./Variables.ts"
 
 /** Facts about a program that were found while it was bundled. */
@@ -45,7 +46,7 @@ export const bundlePlugins = (
   {
     name: "effect-flame: own files",
     transform: {
-      filter: { id: { exclude: inPackage } },
+      filter: { id: { exclude: OwnFiles.ofPackages } },
       async handler(code, id) {
         for (const name of variablesIn(code)) findings.variables.add(name)
         // in memory no module is the main one, but the entry is what was started
@@ -60,7 +61,7 @@ export const bundlePlugins = (
   {
     name: "effect-flame: files of packages",
     transform: {
-      filter: { id: { include: inPackage }, code: /\bnew URL\(/ },
+      filter: { id: { include: OwnFiles.ofPackages }, code: /\bnew URL\(/ },
       async handler(code, id) {
         const changed = withFiles(this, code, id, entry, findings)
         return changed === code ? undefined : { code: changed, map: null }
@@ -68,8 +69,6 @@ export const bundlePlugins = (
     }
   }
 ]
-
-const inPackage = /[\\/]node_modules[\\/]/
 
 const withFiles = (context: PluginContext, code: string, id: string, entry: string, findings: Findings): string =>
   code.replaceAll(urls, (text: string, _quote: string, path: string) => {

@@ -9,6 +9,7 @@ import { bundlePlugins, type Findings } from "./BundlePlugin.ts"
 import type { Program } from "./Program.ts"
 import type { CodeOptions } from "./CodeOptions.ts"
 import type { CodeFile } from "./CodePack.ts"
+import * as OwnFiles from "./OwnFiles.ts"
 
 /** Options of a bundle. */
 export interface BundleOptions extends CodeOptions {
@@ -45,11 +46,15 @@ export const bundleProgram = async (entry: string, options: BundleOptions): Prom
       platform: "node",
       resolve: { conditionNames: [...conditions(), "node", "import", "default"] },
       external: (id) => id.startsWith("node:") || isExternal(id),
+      // Node runs a module of the program that is imported for its effects alone, whatever its package.json says
+      treeshake: { moduleSideEffects: [{ test: OwnFiles.own, sideEffects: true }] },
       plugins: bundlePlugins(entry, findings, isExternal),
       onLog
     })
     try {
       const { output } = await bundle.generate({
+        // nothing is written: the sources in the maps are relative to it
+        dir: root,
         format: "esm",
         minify: options.mangle === true ? true : { compress: true, mangle: false, codegen: { removeWhitespace: true } },
         sourcemap: options.sourceMaps === false ? false : "hidden",
@@ -85,7 +90,7 @@ const conditions = (): ReadonlyArray<string> =>
   NodeArguments.conditions([...NodeArguments.parse(process.env["NODE_OPTIONS"] ?? ""), ...process.execArgv])
 
 /** Whether a file is the user's own, and not one of a package, where an import may be optional. */
-const isOwn = (file: string): boolean => !/[\\/]node_modules[\\/]/.test(file)
+const isOwn = (file: string): boolean => !OwnFiles.ofPackages.test(file)
 
 const said = (message: string): string => stripVTControlCharacters(message).trim()
 

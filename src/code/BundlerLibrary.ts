@@ -70,6 +70,9 @@ export interface InputOptions {
   readonly platform: "node"
   readonly resolve: { readonly conditionNames: ReadonlyArray<string> }
   readonly external: (id: string) => boolean
+  readonly treeshake: {
+    readonly moduleSideEffects: ReadonlyArray<{ readonly test: RegExp; readonly sideEffects: boolean }>
+  }
   readonly plugins: ReadonlyArray<Plugin>
   readonly onLog: (level: string, log: BundlerLog) => void
   readonly cwd?: string
@@ -77,6 +80,7 @@ export interface InputOptions {
 
 /** Options of what the bundler writes. */
 export interface OutputOptions {
+  readonly dir: string
   readonly format: "esm"
   readonly minify: boolean | object
   readonly sourcemap: boolean | "hidden"

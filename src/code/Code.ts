@@ -19,6 +19,8 @@ export interface Code {
   readonly size: number
   /** The pack, compressed by Zstandard. All runners read this one buffer. */
   readonly sent: Buffer
+  /** Whether a runner writes the code to a directory: worker threads and assets are opened by their path. */
+  readonly onDisk: boolean
   /** How the code was made, for people. */
   readonly made: string
   /** Milliseconds that it took to make. */
@@ -45,9 +47,14 @@ interface Known {
 const known = new Map<string, Known>()
 const making = new Map<string, Promise<Code>>()
 
-/** The code of an entry. Pools that ask at the same time share one bundle. */
-export const prepare = (options: CodeOptions): Effect.Effect<Code, CodeFailure> =>
-  Effect.tryPromise({
+/**
+ * The code of an entry: that of the options, else the program that calls `Flame.main`. Pools that ask at the same time share
+ * one bundle.
+ */
+export const prepare = (given: CodeOptions): Effect.Effect<Code, CodeFailure> => {
+  const entry = given.entry ?? Entry.current() ?? process.argv[1]
+  const options = entry === undefined ? given : { ...given, entry }
+  return Effect.tryPromise({
     try: () => {
       const key = JSON.stringify([String(options.entry), options.external, options.assets, options.maxCode])
       const running = making.get(key)
@@ -63,6 +70,7 @@ export const prepare = (options: CodeOptions): Effect.Effect<Code, CodeFailure> 
     },
     catch: (error) => asFailure(String(options.entry), error)
   })
+}
 
 const asFailure = (entry: string, error: unknown): CodeFailure =>
   typeof error === "object" && error !== null && "_tag" in error
@@ -90,6 +98,7 @@ const make = async (options: CodeOptions): Promise<{ readonly code: Code; readon
     hash: createHash("sha256").update(packed).digest("hex"),
     size: packed.length,
     sent,
+    onDisk: program.index.onDisk,
     made: program.made,
     took: performance.now() - began,
     variables: program.variables

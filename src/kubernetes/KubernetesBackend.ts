@@ -140,13 +140,14 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
     const isInCluster = known.parent !== undefined
     const code = isInCluster === isInPod() ? early : yield* codeOf(options, isInCluster)
     const build = options.build ?? "unnamed"
-    const template = PodTemplate.make(
+    const made = PodTemplate.make(
       code === undefined ? withEntry(options, isInCluster) : PodCode.withCode(options, code, build, isInCluster),
       known.parent,
       known.identity,
       known.dialBack?.listener.port
     )
-    if (template instanceof InvalidSpec) return yield* Effect.fail(template)
+    if (made instanceof InvalidSpec) return yield* Effect.fail(made)
+    const template = code === undefined ? made : PodCode.withScratch(made, code)
     const { key = "secret", secretEnv } = options
     const may = yield* RightsCheck.ask(known, template, key)
     yield* warnOfLeftOut(known.parent?.pod.metadata.uid ?? "", template.leftOut)
@@ -171,7 +172,7 @@ const isInPod = (): boolean => process.env["KUBERNETES_SERVICE_HOST"] !== undefi
 const codeOf = (options: Options, isInCluster: boolean): Effect.Effect<Code.Code | undefined, BootFailure> => {
   const choice = PodCode.choiceOf(options, isInCluster)
   if (choice === undefined) return Effect.succeed(undefined)
-  const entry = choice.entry ?? options.entry ?? Entry.current() ?? process.argv[1]
+  const entry = choice.entry ?? options.entry
   return Code.prepare(entry === undefined ? choice : { ...choice, entry })
 }
 

@@ -13,6 +13,7 @@ const codeOf = (packed: Buffer): Code => ({
   hash: createHash("sha256").update(packed).digest("hex"),
   size: packed.length,
   sent: zstdCompressSync(packed),
+  onDisk: false,
   made: "for a test",
   took: 0,
   variables: []

@@ -3,6 +3,7 @@ import type { Code } from "../../code/Code.ts"
 import type { CodeOptions } from "../../code/CodeOptions.ts"
 import * as RunnerProgram from "../../code/RunnerProgram.ts"
 import type { PodOptions } from "./PodOptions.ts"
+import type { PodTemplate } from "./PodTemplate.ts"
 
 /** Where the code of runners comes from. */
 export interface CodeChoice {
@@ -50,6 +51,22 @@ export const withCode = (options: PodOptions, code: Code, build: string, isInClu
     args: RunnerProgram.nodeArguments(code, args).map((arg) => arg.replaceAll("$", "$$$$")),
     env: { FLAME_BUILD: build, ...options.env },
     annotations: { ...options.annotations, [codeAnnotation]: code.hash }
+  }
+}
+
+/** Where a runner writes code that must lie on a disk. */
+const scratch = { name: "flame-code", mountPath: "/tmp" }
+
+/** The template with a directory for code that a runner writes, under a root that cannot be written. */
+export const withScratch = (template: PodTemplate, { onDisk }: Pick<Code, "onDisk">): PodTemplate => {
+  const { container, spec } = template
+  const mounts = container.volumeMounts ?? []
+  const isReadOnly = container.securityContext?.["readOnlyRootFilesystem"] === true
+  if (!onDisk || !isReadOnly || mounts.some(({ mountPath }) => mountPath === scratch.mountPath)) return template
+  return {
+    ...template,
+    spec: { ...spec, volumes: [...(spec.volumes ?? []), { name: scratch.name, emptyDir: {} }] },
+    container: { ...container, volumeMounts: [...mounts, scratch] }
   }
 }
 

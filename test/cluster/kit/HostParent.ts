@@ -97,8 +97,8 @@ export const inPool = <A, E>(
       // Test files run concurrently on one machine.
       ...(rights === "forward" ? {} : { port: yield* freePort, advertise: host }),
       entry: space.name,
-      image: inject("cluster").images.app,
-      command: ["node", "runner.mjs"],
+      // code that is sent needs no image of its own
+      ...(given.code === undefined ? { image: inject("cluster").images.app, command: ["node", "runner.mjs"] } : {}),
       resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "192Mi" } },
       ...quick,
       ...given,

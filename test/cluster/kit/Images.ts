@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { imageName, makeImage, type Tools } from "./Tools.ts"
+import { stockImage } from "../../../src/code/RunnerProgram.ts"
+import { giveStockImage, imageName, makeImage, type Tools } from "./Tools.ts"
 import { bundle } from "../../../scripts/bundle.ts"
 
 export interface Images {
@@ -35,6 +36,9 @@ const entries = {
 /** Bundles the test apps and loads the images into all nodes. */
 export const make = async (tools: Tools, run: string): Promise<Images> => {
   const folder = mkdtempSync(join(tmpdir(), "flame-images-"))
+  const empty = mkdtempSync(join(tmpdir(), "flame-empty-"))
+  giveStockImage(tools, stockImage().image, empty)
+  rmSync(empty, { recursive: true })
   await bundle(entries, folder)
   const image = (name: string, env: Readonly<Record<string, string>> = {}): string => {
     const tagged = `localhost/flame-test-${name}:${run}`

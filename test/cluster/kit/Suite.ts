@@ -27,8 +27,7 @@ export const backend = (space: Namespace, way: Way, options: Options = {}): Laye
         // Concurrent tests of one file have parents of their own.
         program: space.name,
         ...(isDialled ? {} : { advertise: host, port: yield* freePort }),
-        image: inject("cluster").images.app,
-        command: ["node", "suites.mjs"],
+        ...(options.code === undefined ? { image: inject("cluster").images.app, command: ["node", "suites.mjs"] } : {}),
         resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "256Mi" } },
         ...options,
         env: { [mark]: space.name, ...options.env }

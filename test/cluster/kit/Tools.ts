@@ -167,3 +167,17 @@ export const makeImage = (tools: Tools, name: string, folder: string, options: I
     stdio: ["ignore", "ignore", "inherit"]
   })
 }
+
+/** Gives the stock image of Node to the nodes, under its public name, where they have no registry to pull it from. */
+export const giveStockImage = (tools: Tools, name: string, empty: string): void => {
+  if (tools.kube !== undefined) {
+    // the image of `kube` has the Node of the machine that made the cluster
+    const args = ["image", `docker.io/library/${name}`, empty, "--entrypoint", '["node"]']
+    execFileSync(tools.kube, args, { stdio: ["ignore", "ignore", "inherit"] })
+  } else if (tools.kind !== undefined) {
+    execFileSync("docker", ["pull", "--quiet", name], { stdio: ["ignore", "ignore", "inherit"] })
+    execFileSync("kind", ["load", "docker-image", name, "--name", tools.kind], {
+      stdio: ["ignore", "ignore", "inherit"]
+    })
+  }
+}

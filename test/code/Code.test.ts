@@ -1,0 +1,162 @@
+import { assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { promisify } from "node:util"
+import { zstdDecompressSync } from "node:zlib"
+import { Effect, type Scope } from "effect"
+import * as Code from "../../src/code/Code.ts"
+import type { CodeOptions } from "../../src/code/CodeOptions.ts"
+import { unpack } from "../../src/code/CodePack.ts"
+
+const cache = join(import.meta.dirname, "../../.cache")
+
+/** A folder of this package with these files, until the scope closes. */
+const program = (files: Readonly<Record<string, string>>): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      mkdirSync(cache, { recursive: true })
+      const folder = mkdtempSync(join(cache, "program-"))
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true })
+        writeFileSync(join(folder, name), text)
+      }
+      return folder
+    }),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  )
+
+const contents = (code: Code.Code) => unpack(zstdDecompressSync(code.sent))
+
+const failing = (
+  title: string,
+  files: Readonly<Record<string, string>>,
+  tag: string,
+  words: RegExp,
+  options: CodeOptions = {}
+) =>
+  it.live(title, () =>
+    Effect.gen(function* () {
+      const folder = yield* program(files)
+      const cause = yield* Effect.flip(Code.prepare({ entry: join(folder, "main.ts"), ...options }))
+      assert.strictEqual(cause._tag, tag)
+      assert.match(cause.message, words)
+    })
+  )
+
+describe("the code of a program", () => {
+  failing(
+    "whose file does not parse is CodeUnbundled, with the words of the bundler [C257]",
+    { "main.ts": "import './broken.ts'", "broken.ts": "const = 3" },
+    "CodeUnbundled",
+    /main\.ts: [^]*broken\.ts:1/
+  )
+  failing(
+    "that imports a file which does not exist is CodeUnbundled [C257]",
+    { "main.ts": "import './nowhere.ts'" },
+    "CodeUnbundled",
+    /Could not resolve '.\/nowhere.ts' in [^]*main\.ts:1/
+  )
+  failing(
+    "that imports a package which is not installed is CodeUnbundled [C257]",
+    { "main.ts": "import 'not-installed-here'" },
+    "CodeUnbundled",
+    /Could not resolve 'not-installed-here' in [^]*main\.ts:1/
+  )
+  failing("without a file is CodeUnbundled [C257]", {}, "CodeUnbundled", /there is no file .*main\.ts/)
+  failing(
+    "above the limit is CodeTooLarge, and names its largest files [C258]",
+    { "main.mjs": "export {}", "main.ts": "", "big.bin": "x".repeat(3_000_000) },
+    "CodeTooLarge",
+    /has 3\.0 MB, the limit is 2\.0 MB; its largest files are big\.bin \(3000 kB\)/,
+    { assets: ["big.bin"], maxCode: 2_000_000 }
+  )
+
+  const addon = {
+    "node_modules/fast-hash/package.json": JSON.stringify({ name: "fast-hash", gypfile: true, main: "index.js" }),
+    "node_modules/fast-hash/index.js": "module.exports = require('./build/hash.node')",
+    "node_modules/fast-hash/build/hash.node": ""
+  }
+  failing(
+    "that imports a package with a native addon is CodeNative, which names the package and the way out [C259]",
+    { "main.ts": "import hash from 'fast-hash'\nconsole.log(hash)", ...addon },
+    "CodeNative",
+    /fast-hash cannot be sent to runners: it has a native addon, and .*main\.ts imports it; .*external: \["fast-hash"\]/
+  )
+  failing(
+    "that loads an addon of its own is CodeNative too [C259]",
+    { "main.ts": "import hash from './hash.node'\nconsole.log(hash)", "hash.node": "" },
+    "CodeNative",
+    /hash\.node is a native addon/
+  )
+
+  it.live(
+    "leaves out an addon that is asked for later, and packages of `external` with what lies below them [C259]",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* program({
+          "main.ts": "export const later = () => import('fast-hash')\nexport { a } from 'of-the-image/lib/a.js'",
+          ...addon
+        })
+        const code = yield* Code.prepare({ entry: join(folder, "main.ts"), external: ["of-the-image"] })
+        const { files, index } = contents(code)
+        assert.deepStrictEqual(Object.keys(index.native), ["fast-hash"])
+        assert.match(String(files[0]?.bytes), /from ?["'`]of-the-image\/lib\/a\.js/)
+      })
+  )
+
+  it.live("is made once, and again when a file of it has changed [C260]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({ "main.ts": "import './other.ts'", "other.ts": "console.log(1)" })
+      const prepare = Code.prepare({ entry: join(folder, "main.ts") })
+      const [first, second] = yield* Effect.all([prepare, prepare], { concurrency: 2 })
+      assert.strictEqual(first, second)
+      assert.strictEqual(yield* prepare, first)
+      writeFileSync(join(folder, "other.ts"), "console.log(22)")
+      const changed = yield* prepare
+      assert.notStrictEqual(changed.hash, first.hash)
+    })
+  )
+
+  it.live("is sent as it is where it needs no bundler: plain modules that import Node and each other [C261]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({
+        "main.mjs":
+          "import 'node:fs'\nimport './chunks/a.mjs'\nconst b = import('./b.json', { with: { type: 'json' } })",
+        "chunks/a.mjs": "console.log(process.env.TOKEN, process.env['URL_OF_IT'])",
+        "chunks/a.mjs.map": "{}",
+        "b.json": "{}"
+      })
+      const code = yield* Code.prepare({ entry: join(folder, "main.mjs") })
+      const { files, index } = contents(code)
+      assert.deepStrictEqual(
+        files.map(({ name }) => name),
+        ["main.mjs", "chunks/a.mjs", "chunks/a.mjs.map", "b.json"]
+      )
+      assert.deepStrictEqual([index.onDisk, code.made], [false, "sent as it is"])
+      assert.deepStrictEqual(code.variables, ["TOKEN", "URL_OF_IT"])
+    })
+  )
+
+  it.live("without the bundler fails with the command that installs it [C262]", () =>
+    Effect.gen(function* () {
+      const hook = `import { registerHooks } from "node:module"
+registerHooks({ resolve: (name, context, next) => {
+  if (name !== "rolldown") return next(name, context)
+  throw Object.assign(new Error("Cannot find package 'rolldown'"), { code: "ERR_MODULE_NOT_FOUND" })
+} })`
+      const folder = yield* program({
+        "main.ts": "const n: number = 1\nconsole.log(n)",
+        "parent.ts": `import { Effect } from "effect"
+import * as Code from ${JSON.stringify(join(import.meta.dirname, "../../src/code/Code.ts"))}
+const cause = await Effect.runPromise(Effect.flip(Code.prepare({ entry: process.argv[2]! })))
+console.log(cause.message)`
+      })
+      const option = `--import=data:text/javascript,${encodeURIComponent(hook)}`
+      const { stdout } = yield* Effect.promise(() =>
+        promisify(execFile)(process.execPath, [option, join(folder, "parent.ts"), join(folder, "main.ts")])
+      )
+      assert.match(stdout, /the package rolldown is not installed: run `npm install --save-dev rolldown`/)
+    })
+  )
+})

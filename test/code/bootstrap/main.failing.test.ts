@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { Effect } from "effect"
+import type { CodeOptions } from "../../../src/backend.ts"
+import * as Flame from "../../../src/Flame.ts"
+import { environment } from "../../fixtures/code/functions.ts"
+import { bootFailure, fixture, type FarOptions, pool } from "./kit.ts"
+
+const cache = join(import.meta.dirname, "../../../.cache")
+
+/** A program of one file, until the scope closes. */
+const entryOf = (text: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      mkdirSync(cache, { recursive: true })
+      const folder = mkdtempSync(join(cache, "entry-"))
+      const entry = join(folder, "main.ts")
+      writeFileSync(entry, text)
+      return entry
+    }),
+    (entry) => Effect.sync(() => rmSync(join(entry, ".."), { recursive: true }))
+  )
+
+const failing = (
+  title: string,
+  text: string | undefined,
+  tag: string,
+  words: RegExp,
+  options: FarOptions & { readonly code?: CodeOptions } = {}
+) =>
+  it.live(title, () =>
+    Effect.gen(function* () {
+      const entry = text === undefined ? fixture("runner.ts") : yield* entryOf(text)
+      const cause = yield* bootFailure(Flame.call(environment)).pipe(
+        Effect.provide(pool({ entry, ...options.code }, options))
+      )
+      assert.strictEqual(cause._tag, tag)
+      assert.match(cause.message, words)
+    })
+  )
+
+const version = (text: string) =>
+  `--import=data:text/javascript,Object.defineProperty(process.versions,"node",{value:"${text}"})`
+
+describe("a runner that gets its code from its parent", () => {
+  failing(
+    "for another hash than the parent has fails with CodeMismatch [C263]",
+    "console.log(1)",
+    "CodeMismatch",
+    /started for code aaaaaaaaaaaa, but its parent has/,
+    { change: (args) => args.map((arg) => (/^[0-9a-f]{64}$/.test(arg) ? "a".repeat(64) : arg)) }
+  )
+  failing(
+    "whose image lacks a package of `external` fails with CodeUnresolved [C264]",
+    "import 'not-in-the-image'",
+    "CodeUnresolved",
+    /does not find not-in-the-image, which its code imports: .*install it in the image below .*flame-nothing-/,
+    { code: { external: ["not-in-the-image"] } }
+  )
+  failing(
+    "with an older Node fails with NodeTooOld, before it connects [C265]",
+    "console.log(1)",
+    "NodeTooOld",
+    /has Node 20\.11\.1, and effect-flame needs 22\.19 or newer/,
+    { change: (args) => [version("20.11.1"), ...args] }
+  )
+  failing(
+    "that has to write files and cannot fails with CodeUnwritten, which names the directory [C266]",
+    undefined,
+    "CodeUnwritten",
+    /cannot write the files of its code to \/proc\/nothing: ENOENT.*TMPDIR/,
+    { env: ["TMPDIR=/proc/nothing"] }
+  )
+  failing(
+    "whose program throws while it loads fails with the line of the source [C267]",
+    "const first = 1\nconst boom = (): never => {\n  throw new Error('not today')\n}\nboom()\nexport { first }",
+    "Crashed",
+    /Error: not today\n +at .*main\.ts:3:\d+\n +at .*main\.ts:5:1/
+  )
+})
