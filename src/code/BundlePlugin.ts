@@ -71,12 +71,16 @@ export const bundlePlugins = (
 ]
 
 const withFiles = (context: PluginContext, code: string, id: string, entry: string, findings: Findings): string =>
-  code.replaceAll(urls, (text: string, _quote: string, path: string) => {
+  code.replaceAll(urls, (text: string, _quote: string, path: string, at: number) => {
     const file = resolve(dirname(id), path)
-    if (file === entry || !existsSync(file) || !statSync(file).isFile()) return text
+    if (isInComment(code, at) || file === entry || !existsSync(file) || !statSync(file).isFile()) return text
     findings.onDisk = true
     return `new URL(import.meta.ROLLUP_FILE_URL_${emit(context, file)})`
   })
+
+/** Whether the line begins as a comment does, such as an example of a docstring. */
+const isInComment = (code: string, at: number): boolean =>
+  /^\s*(\/\/|\/?\*)/.test(code.slice(code.lastIndexOf("\n", at) + 1, at))
 
 /** A program becomes a chunk with its imports, any other file an asset. */
 const emit = (context: PluginContext, file: string): string =>

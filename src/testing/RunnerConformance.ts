@@ -75,7 +75,7 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
       yield* Effect.all([welcome(one), welcome(other)], { concurrency: 2 })
       Assert.ok(Object.keys(one.runner.labels).length > 0)
       Assert.notDeepEqual(one.runner.labels, other.runner.labels)
-      const order = ["created", "scheduled", "pulled", "started", "connected"]
+      const order = ["bundled", "created", "scheduled", "pulled", "started", "connected", "sent"]
       // what a boot waits for in between is no step
       const steps = (yield* Stream.runCollect(one.runner.phases)).filter(({ name }) => name !== "waiting")
       const phases = steps.map(({ name }) => order.indexOf(name))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Flame from "../../src/Flame.ts"
 import { BootFailed } from "../../src/error/FlameError.ts"
 import { reasonOf } from "../fixtures/conformance-process/harness.ts"
-import { environment, feature, whereabouts } from "../fixtures/code/functions.ts"
+import { environment, feature } from "../fixtures/code/functions.ts"
 import { type HostOptions, onHost } from "./kit/HostParent.ts"
 import * as Namespaces from "./kit/Namespaces.ts"
 
@@ -30,12 +30,14 @@ const program = (text: string, files: Readonly<Record<string, Uint8Array>> = {})
     (main) => Effect.sync(() => rmSync(join(main, ".."), { recursive: true }))
   )
 
+const source = (name: string): string => JSON.stringify(join(import.meta.dirname, "../../src", name))
+
 const serving = (text: string) => `import { Effect, Schema } from "effect"
-import { Flame } from "effect-flame"
-import { FlameRunner } from "effect-flame/runner"
+import * as Flame from ${source("Flame.ts")}
+import { runMain, serve } from ${source("FlameRunner.ts")}
 import { statSync } from "node:fs"
 const feature = Flame.fn("feature", { payload: { name: Schema.String }, success: Schema.String }, () => Effect.sync(() => ${text}))
-FlameRunner.serve([feature]).pipe(Flame.runMain)`
+serve([feature]).pipe(runMain)`
 
 const names = ["await", "json", "wasm", "import", "worker", "sqlite", "asset", "names"]
 const answers = ["top-level await", "json", "wasm 5", "imported later", "worker", "sqlite", "an asset", "Named nameOf"]
@@ -111,14 +113,12 @@ describe("a pod of the stock image", () => {
   )
 
   it.live("is one of twenty that boot at once, all with the same code [C271]", () =>
-    onHost(space, { ...sync, max: 20, concurrency: 1, bootTimeout: "2 minutes" }, () =>
+    onHost(space, { ...sync, min: 20, max: 20, awaitMin: true, bootTimeout: "2 minutes" }, ({ pool }) =>
       Effect.gen(function* () {
-        const all = yield* Effect.forEach(
-          Array.from({ length: 20 }, (_, index) => index),
-          () => Flame.call(whereabouts, { others: 20 }, { timeout: "100 seconds" }),
-          { concurrency: "unbounded" }
-        )
-        assert.lengthOf(new Set(all), 20)
+        const { runners } = yield* pool.status
+        assert.lengthOf(runners, 20)
+        assert.lengthOf(new Set(runners.map(({ labels }) => labels["code"])), 1)
+        assert.lengthOf(new Set(runners.map(({ labels }) => labels["pod"])), 20)
       })
     )
   )

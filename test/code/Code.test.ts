@@ -105,6 +105,26 @@ describe("the code of a program", () => {
       })
   )
 
+  it.live("is in memory as long as no line of it opens a file by its path, whatever its comments say [C256]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({
+        "main.ts": "import './other.ts'\n// new URL('./note.txt', import.meta.url)\nconsole.log(1)",
+        "other.ts": "/**\n * new URL('./note.txt', import.meta.url)\n */\nconsole.log(2)",
+        "open.ts": "console.log(new URL('./note.txt', import.meta.url), new URL('./gone.txt', import.meta.url))",
+        "note.txt": "a note"
+      })
+      const made = (name: string) => Effect.map(Code.prepare({ entry: join(folder, name) }), contents)
+      const memory = yield* made("main.ts")
+      assert.deepStrictEqual([memory.index.onDisk, memory.files.length], [false, 2])
+      const { files, index } = yield* made("open.ts")
+      assert.isTrue(index.onDisk)
+      assert.deepStrictEqual(
+        files.map(({ name }) => name.replace(/-[\w-]{8}\./, ".")),
+        ["open.mjs", "open.mjs.map", "note.txt"]
+      )
+    })
+  )
+
   it.live("is made once, and again when a file of it has changed [C260]", () =>
     Effect.gen(function* () {
       const folder = yield* program({ "main.ts": "import './other.ts'", "other.ts": "console.log(1)" })
