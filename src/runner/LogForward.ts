@@ -1,7 +1,7 @@
 /**
- * Sends what a runner logs to the log of its parent, in place of the runner's own output.
+ * Sends the log lines of a runner to the log of its parent, instead of printing them.
  *
- *   log ──▶ queue ──end of turn, unless the connection is congested──▶ Logs frames
+ * log ──▶ queue ──end of turn, unless the connection is congested──▶ Logs frames
  *
  * A function never waits for its log: a full queue drops its oldest lines, errors last, and reports how many.
  */
@@ -24,7 +24,7 @@ const mostChars = 512 * 1024
 type AnyLogger = Logger.Logger<unknown, unknown>
 type Line = Parameters<AnyLogger["log"]>[0]
 
-// the first logger is the one of the console; loading `effect/Logger` would take a tenth of a runner's boot
+// The first logger is the console's. Loading `effect/Logger` would take a tenth of a runner's boot.
 const [consoleLogger, spanLogger] = References.CurrentLoggers.defaultValue()
 
 const errorLevels: ReadonlySet<LogLevel.LogLevel> = new Set(["Error", "Fatal"])
@@ -41,7 +41,7 @@ export class LogForward {
   private least: LogLevel.LogLevel = "All"
   private isScheduled = false
   private isOver = false
-  /** The loggers of lines that come after the session. */
+  /** The loggers of lines that are logged after the session. */
   private fallback: ReadonlySet<AnyLogger> = new Set([consoleLogger!])
 
   constructor() {
@@ -76,7 +76,7 @@ export class LogForward {
     this.link = link
     if (least !== undefined) {
       this.least = least
-      // the lines before the Welcome were kept whatever their level
+      // The lines before the Welcome were kept whatever their level.
       const isWanted = this.queue.map((line) => !LogLevel.isGreaterThan(least, (JSON.parse(line) as LogLine).level))
       this.queue = this.queue.filter((_, index) => isWanted[index])
       this.errors = this.errors.filter((_, index) => isWanted[index])
@@ -91,7 +91,7 @@ export class LogForward {
     this.isOver = true
   }
 
-  /** Takes the lines that have not reached the parent, each as a line of text. */
+  /** Removes and returns the lines that have not reached the parent, each as text. */
   takeUnsent(): ReadonlyArray<string> {
     const lines = this.queue.map(toText)
     if (this.dropped > 0) lines.unshift(`(${this.dropped} lines dropped)`)
@@ -100,7 +100,7 @@ export class LogForward {
   }
 
   private log(line: Line): void {
-    // after the session, the output of the runner is the only way to the parent
+    // After the session, the output of the runner is the only way to the parent.
     if (this.isOver || this.link?.closed === true) {
       for (const logger of this.fallback) logger.log(line)
       return
@@ -157,7 +157,7 @@ const quiet = (logger: AnyLogger): AnyLogger =>
     log: (line: Line) => quietly(() => logger.log(line))
   }) as AnyLogger
 
-/** A line as JSON. A value in it that throws as it is read must not end the fiber that logs it. */
+/** Encodes a line as JSON. A value whose getters throw must not end the fiber that logs it. */
 const encode = (line: Line): string => {
   try {
     return encodeLine(lineOf(line))

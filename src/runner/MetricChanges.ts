@@ -1,18 +1,18 @@
-/** Finds what has changed in a registry of metrics since the last look. */
+/** Finds the changes in a registry of metrics since the last call. */
 import type * as Context from "effect/Context"
 import type * as Metric from "effect/Metric"
 import type { Amount, MetricDelta } from "../wire/MetricDelta.ts"
 
-/** A registry as `effect/Metric` has it. */
+/** A registry, as `effect/Metric` defines it. */
 export type Registry = typeof Metric.MetricRegistry.Service
 
-/** Series that are looked at. The parent keeps as many for a pool. */
+/** The largest number of series that are read. The parent keeps as many for a pool. */
 export const mostSeries = 500
 
 const amount = (value: number | bigint): Amount =>
   typeof value === "bigint" ? (Number.isSafeInteger(Number(value)) ? Number(value) : String(value)) : value
 
-/** What a series has changed by. `previous` is undefined at the first look. */
+/** The change of a series. `previous` is undefined at the first call. */
 const changeOf = (
   metadata: Metric.Metric.Metadata<unknown, unknown>,
   previous: unknown,
@@ -71,7 +71,7 @@ const changeOf = (
   }
 }
 
-/** A state that does not change any more: the occurrences of a frequency are a map that does. */
+/** A copy of a state that does not change any more: the occurrences of a frequency are a mutable map. */
 const frozen = (state: unknown): unknown =>
   typeof state === "object" && state !== null && "occurrences" in state
     ? { occurrences: new Map((state as Metric.FrequencyState).occurrences) }
@@ -98,7 +98,7 @@ export class MetricChanges {
         this.seen.set(key, state)
         if (delta !== undefined) deltas.push(delta)
       } catch {
-        // A series of the app's own hooks.
+        // A series of the app's own metric hooks, without a known state.
       }
     }
     return deltas

@@ -1,8 +1,8 @@
 /**
- * Sends what the functions of a runner count and measure to the registry of their parent, so that one exporter serves all.
+ * Sends the metrics of a runner's functions to the registry of their parent, so that one exporter serves all runners.
  *
- * Changes leave every `metricsInterval`, and once more before the session ends. A call does nothing for it. A runner that
- * is killed loses the changes since its last frame.
+ * Changes are sent every `metricsInterval`, and once more before the session ends. A call does no work for metrics. A
+ * runner that is killed loses the changes since its last frame.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ export class MetricForward {
   private link: Link | undefined
   private every = Infinity
   private reader: MetricReader | undefined
-  /** Whether the registry is this runner's own and empty: nothing has to be sent, nor looked for. */
+  /** Whether the registry is the runner's own and empty, so that nothing has to be read or sent. */
   private isUnused: () => boolean
   private isOver = false
   private timer: Fiber.Fiber<unknown> | undefined
@@ -65,7 +65,7 @@ export class MetricForward {
     this.timer = Effect.runForkWith(this.context)(Effect.delay(tick, this.every))
   }
 
-  /** Loads what reads metrics, when it is first needed: a boot would pay for it. */
+  /** Loads the reader of metrics when it is first needed, so that no boot pays for it. */
   private get loaded(): Effect.Effect<MetricReader> {
     return this.reader === undefined
       ? Effect.promise(async () => {

@@ -26,7 +26,7 @@ import { crossing, endSpan } from "./NestedSpan.ts"
 import type { ChannelCalls, OpenNested } from "./OpenNested.ts"
 import type { AnyEffect } from "../function/AnyEffect.ts"
 
-/** The body of a NestedCancel of a call that gave its function all that it wants. */
+/** The body of a NestedCancel for a call whose function needs nothing more. */
 const enough = new Uint8Array([1])
 const nothing = new Uint8Array(0)
 
@@ -36,7 +36,7 @@ const channels = Effect.promise(() => import("./NestedChannels.ts"))
 export class NestedCalls implements Nesting, ChannelCalls {
   private readonly calls = new OpenIds<OpenNested>()
   private channelCount = 0
-  /** The last target of each function, which is mostly the next one too. */
+  /** The last target of each function, which is usually the next one too. */
   private readonly targets = new WeakMap<Wanted["fn"], NestedHead.NestedTarget>()
   private readonly link: Link
   private readonly limits: () => Pick<Welcome, "maxPayload" | "cancelGrace">
@@ -52,12 +52,12 @@ export class NestedCalls implements Nesting, ChannelCalls {
 
   /** Makes a call for a function. */
   relay(current: CurrentCall, caller: Fiber.Fiber<unknown, unknown>, wanted: Wanted): AnyEffect {
-    // every function that can be called was declared
+    // Every function that can be called was declared.
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
     return EncodePayload.encode(codec, fn, wanted.payload, (bytes) => {
-      // Copied: the function may detach its buffer while the payload is sent in parts. Only the parent has a handler that
-      // then fails the call (`RunnerHandle.request`); a nested call would never be answered.
+      // Copied, because the function may detach its buffer while the payload is sent in parts. Only the parent can fail
+      // such a call (`RunnerHandle.request`); a nested call would never be answered.
       const own = bytes === wanted.payload ? new Uint8Array(bytes) : bytes
       if (!fn.stream) return this.send(current, caller, wanted, own)
       return Effect.flatMap(channels, (_) => _.stream(this, current, caller, wanted, own))
@@ -133,7 +133,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
     return Effect.sync(() => this.waiting.delete(go))
   })
 
-  /** Takes the final frame of a nested call. */
+  /** Handles the final frame of a nested call. */
   final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const open = this.calls.get(id)
     if (open === undefined) return this.link.violate(`a ${kindName(kind)} frame for a nested call that is not there`)
@@ -206,30 +206,35 @@ export class NestedCalls implements Nesting, ChannelCalls {
     const head = NestedHead.encode(
       current.callId,
       this.targetOf(wanted, own === Infinity),
-      // a cast may outlive the call that makes it
+      // A cast may outlive the call that makes it.
       budgetOf(own, wanted.cast ? undefined : current.remaining),
       span ?? around,
       extras
     )
-    // bytes are their own encoding, and a large payload is sent by reference: nobody waits for a cast before its
-    // caller may change them
+    // Bytes are their own encoding, and a large payload is sent by reference. A cast is not awaited, so its caller may
+    // change the bytes.
     this.link.send(Kind.Nested, open.id, head, wanted.cast && bytes === wanted.payload ? bytes.slice() : bytes)
     return open
   }
 
   private channel(messages: ChannelHandlers): Channel {
-    // the parent is trusted, and has held what it sends to the limits of the serving pool
+    // The parent is trusted. It has checked the sizes against the limits of the serving pool.
     return new Channel({ link: this.link, side: "parent", id: this.calls.next, limit: Infinity }, messages)
   }
 
-  /** Takes bytes of messages for a function's stream or placed service. Returns false if there is none. */
+  /**
+   * Handles bytes of messages for a function's stream or placed service. Returns false if there is none with that id.
+   */
   items(id: number, bytes: Buffer): boolean {
     const channel = this.calls.get(id)?.channel
     channel?.onItems(bytes)
     return channel !== undefined
   }
 
-  /** Takes a grant for messages of a function to its placed service, in bytes. Returns false if there is none. */
+  /**
+   * Handles a grant of bytes for messages of a function to its placed service. Returns false if there is none with that
+   * id.
+   */
   grant(id: number, more: number): boolean {
     const channel = this.calls.get(id)?.channel
     channel?.onGrant(more)
@@ -252,7 +257,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
     if (open.isGivenUp) return stopped
     this.giveUp(open, isEnough)
     const exit = endSpan(open, isEnough ? Exit.void : Exit.interrupt())
-    // the interrupted fiber receives what its tracer throws
+    // The interrupted fiber receives the error that its tracer throws.
     return Exit.hasDies(exit) ? Effect.andThen(stopped, exit) : stopped
   }
 

@@ -19,7 +19,7 @@ import type { ChannelCalls, OpenNested } from "./OpenNested.ts"
 
 type Caller = Fiber.Fiber<unknown, unknown>
 
-/** Calls a streaming function for a function. Gives a Pull of its items, which belongs to the Scope. */
+/** Calls a streaming function for a function. Returns a Pull of its items, which belongs to the Scope. */
 export const stream = (
   nested: ChannelCalls,
   current: CurrentCall,
@@ -38,7 +38,7 @@ export const stream = (
           const close = (exit: Exit.Exit<unknown, unknown>) =>
             Effect.suspend(() => {
               items.close()
-              // a consumer that has taken enough ends its Scope without an interruption
+              // A consumer that has taken enough ends its Scope without an interruption.
               return nested.stop(open, !isInterrupted(exit))
             })
           return Effect.as(Scope.addFinalizerExit(scope, close), items.pull)
@@ -50,7 +50,7 @@ export const stream = (
 const isInterrupted = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
 
-/** Places a service for a function, and gives its client, which belongs to the Scope. */
+/** Places a service for a function. Returns its client, which belongs to the Scope. */
 export const place = (
   nested: ChannelCalls,
   current: CurrentCall,
@@ -76,7 +76,7 @@ const owner = (
     limit: nested.maxPayload,
     cancelGrace: nested.cancelGrace,
     channel: () => open!.channel!,
-    // only the parent knows where its services are
+    // Only the parent knows the runners of its services.
     runner: () => "?",
     begin: () => {
       open = nested.open(current, caller, wanted, bytes, placed, (exit) => placed.over(exit))

@@ -24,7 +24,7 @@ interface Crossing {
 
 const plain: Crossing = { span: undefined, around: undefined, extras: undefined }
 
-/** Begins the span of a nested call, where there is a tracer. */
+/** Begins the span of a nested call, if there is a tracer. */
 export const crossing = (
   current: CurrentCall,
   caller: Fiber.Fiber<unknown, unknown>,
@@ -44,6 +44,6 @@ export const crossing = (
   return { span, around, extras }
 }
 
-/** Ends the span of a nested call. An error of its tracer is the exit instead. */
+/** Ends the span of a nested call. If its tracer throws, that error becomes the exit. */
 export const endSpan = <E extends Outcome.CallExit>({ context, span }: Spanned, exit: E): E | Exit.Exit<never, never> =>
   span === undefined ? exit : CallSpan.endWith(context, span, exit)

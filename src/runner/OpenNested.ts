@@ -1,4 +1,4 @@
-/** A nested call on its runner, and what streams and placed services of functions need of `NestedCalls.ts`. */
+/** A nested call on its runner, and the interface of `NestedCalls.ts` for streams and placed services of functions. */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -17,7 +17,7 @@ export interface OpenNested {
   readonly wanted: Wanted
   readonly size: number
   readonly resume: (exit: Outcome.CallExit) => void
-  /** The span of the call, where there is a tracer, and the context that the span belongs to. */
+  /** The span of the call, if there is a tracer, and the context of the span. */
   readonly span: Tracer.Span | undefined
   readonly context: Context.Context<never>
   /** The channel of a stream or a placed service. */
@@ -40,7 +40,7 @@ export interface ChannelCalls {
     messages: ChannelHandlers,
     resume: (exit: Outcome.CallExit) => void
   ) => OpenNested
-  /** Stops a nested call, and waits for its end. `isEnough`: the function has all that it wants. */
+  /** Stops a nested call, and waits for its end. `isEnough`: the function needs nothing more. */
   readonly stop: (open: OpenNested, isEnough: boolean) => Effect.Effect<void>
   /** Milliseconds that a nested call may take to stop. */
   readonly cancelGrace: number

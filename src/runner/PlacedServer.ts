@@ -27,7 +27,7 @@ const ownerGrace = 5_000
 
 /** Makes a service a function of its runner. */
 export const implement = (service: AnyPlacedCode): OpenFunction => {
-  // made at boot: a schema that cannot be sent fails the boot, not the first placing
+  // Made at boot: a schema that cannot be sent fails the boot, not the first placing.
   const answered = GroupFunctions.of(service.group)
   const offered = service.offers === undefined ? [] : GroupFunctions.of(service.offers)
   const own = {
@@ -88,7 +88,7 @@ class PlacedServer implements ChannelServer {
   private live(payload: unknown): Effect.Effect<void, unknown, unknown> {
     return Effect.gen({ self: this }, function* () {
       const context = yield* Effect.context<Current | Scope.Scope>()
-      // a runner provides its own kind of call
+      // A runner provides its own kind of call.
       this.current = Context.get(context, Current) as CurrentCall
       const owner = yield* this.owner
       const placed: Placed<Rpc.Any> = {
@@ -98,14 +98,14 @@ class PlacedServer implements ChannelServer {
         die: (defect) => Effect.asVoid(Deferred.die(this.ended, defect))
       }
       const handlers = this.service.build(payload, placed) as Layer.Layer<never, unknown>
-      // a memo map of its own: a layer that is placed twice is built twice
+      // A memo map for each placing: a layer that is placed twice is built twice.
       const built = yield* Layer.buildWithMemoMap(
         handlers,
         Layer.makeMemoMapUnsafe(),
         Context.get(context, Scope.Scope)
       )
       this.peer.server = new PeerServer(this.answered, Context.merge(context, built), this.channel, this.maxResult)
-      // the budget of `place` is for building the service
+      // The timeout of `place` is for building the service.
       this.current.unbind()
       this.peer.say(Kind.Welcome)
       yield* Deferred.await(this.ended)

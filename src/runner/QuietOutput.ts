@@ -1,8 +1,8 @@
-/** Keeps what a logger writes to stdout and stderr from the output of a runner. */
+/** Suppresses what a logger writes to stdout and stderr. */
 
 /**
- * Runs a logger while nothing can be written to stdout or stderr. The line goes to the parent, whose own loggers print it:
- * printed here too, it would come to the parent's log a second time, as a line of output.
+ * Runs a logger while writes to stdout and stderr are dropped. The line goes to the parent, whose own loggers print it.
+ * If printed here too, the line would reach the parent's log a second time, as a line of output.
  */
 export const quietly = (log: () => void): void => {
   const { stderr, stdout } = process

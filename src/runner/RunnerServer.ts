@@ -61,7 +61,7 @@ export class RunnerServer implements CallSession {
       clock === Clock.Clock.defaultValue()
         ? () => performance.now()
         : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    // a context that layers have built is a chain of maps, which each call would extend or copy
+    // A context that layers have built is a chain of maps, which each call would extend or copy.
     this.context = Context.makeUnsafe(new Map(RelayPool.provide(options.context, options.functions).mapUnsafe))
     this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
@@ -72,7 +72,7 @@ export class RunnerServer implements CallSession {
         const limit = this.welcome?.maxPayload ?? 0
         return total <= limit ? undefined : `a ${kindName(kind)} of ${total} bytes, the limit is ${limit}`
       },
-      // items that cross the final frame of their call are dropped
+      // Items that cross the final frame of their call are dropped.
       items: (kind, id, bytes) => {
         if (kind === Kind.ItemsResponse && this.nested.items(id, bytes)) return
         const call = this.calls.get(id)
@@ -123,7 +123,7 @@ export class RunnerServer implements CallSession {
     Served.prepare(this.functions, this.options.transport, () => this.welcome !== undefined || this.link.closed)
   }
 
-  /** Ends a runner whose parent does not answer its Hello: nobody else would. */
+  /** Ends a runner whose parent does not answer its Hello. */
   private giveUp(patience: number): void {
     const hint = "its parent did not answer what it said of itself"
     Deferred.doneUnsafe(this.done, Exit.fail(new NeverConnected({ phase: "connected", hint, after: patience })))
@@ -139,11 +139,12 @@ export class RunnerServer implements CallSession {
   drain(budget: number = this.welcome?.drainTimeout ?? 0): void {
     if (this.move("drain")) {
       this.link.control(Kind.Draining, 0)
-      // services that are placed here end themselves
+      // Placed services end themselves.
       for (const { open } of this.calls.values()) open?.drain?.()
     }
     this.leaveIfIdle()
-    // also for a runner without calls: a parent that does not read must not keep a runner that has results to send
+    // Set also for a runner without calls, because a parent that does not read must not keep a runner that has results
+    // to send.
     this.after(budget, () => {
       if (this.move("budgetOver")) this.interruptAll()
       this.after(this.welcome?.cancelGrace ?? 0, () => this.cut())
@@ -206,7 +207,7 @@ export class RunnerServer implements CallSession {
     this.isBeginning = true
     const exit = call.begin(this.context, head, this.isTraced, effect)
     this.isBeginning = false
-    // a call that ends at once cannot be cancelled: nobody needs to find it
+    // A call that has ended and has nothing to close cannot be cancelled, so it need not be found by id.
     if (exit === undefined || !call.isPlain) this.calls.set(id, call)
     if (exit !== undefined) call.ended(exit)
   }
@@ -216,7 +217,7 @@ export class RunnerServer implements CallSession {
     return head.isNested && this.calls.size > 0 && this.phase === "draining"
   }
 
-  /** Takes out a call whose final frame is on its way. */
+  /** Removes a call whose final frame is being sent. */
   readonly over = (id: number): void => {
     this.calls.delete(id)
     if (this.calls.size > 0) return
@@ -230,8 +231,8 @@ export class RunnerServer implements CallSession {
       call.isCancelled = true
       return call.stop()
     }
-    // a payload that has not come whole, or a result that is still leaving in parts, ends here. Otherwise the final frame
-    // has left and crosses the Cancel
+    // Ends a payload that has not arrived whole, or a result that is still being sent in parts. Otherwise the final
+    // frame has left and crosses the Cancel.
     if (this.link.forget(id, "request") || this.link.abandon(id, "response")) this.link.control(Kind.Interrupted, id)
   }
 
@@ -256,7 +257,10 @@ export class RunnerServer implements CallSession {
     this.link.endSession()
   }
 
-  /** Gives up what has not ended or is not written. No goodbye: it would say that every call has its answer. */
+  /**
+   * Drops calls that have not ended and results that are not written. Sends no goodbye, which would say that every call
+   * has its answer.
+   */
   private cut(): void {
     if (!this.move("graceOver")) return
     this.options.logs?.close()
@@ -266,7 +270,7 @@ export class RunnerServer implements CallSession {
 
   /** Interrupts the calls of a session that is over. Their finalizers have `cancelGrace`. */
   private closed(violation: string | undefined, error: Error | undefined): void {
-    // a runner that had to find its parent first has not found it
+    // A runner that had to find its parent first has not found it.
     if (error instanceof NeverConnected) Deferred.doneUnsafe(this.done, Exit.fail(error))
     if (violation !== undefined) {
       Effect.runForkWith(this.options.context)(
@@ -276,7 +280,7 @@ export class RunnerServer implements CallSession {
     const isInGrace = this.move("linkClosed")
     this.interruptAll()
     this.nested.closed()
-    // most calls end as they are interrupted
+    // Most calls end as they are interrupted.
     if (this.calls.size === 0 || !isInGrace) return this.finish()
     this.after(this.welcome?.cancelGrace ?? 0, () => {
       this.move("graceOver")

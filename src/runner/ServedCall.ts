@@ -28,7 +28,7 @@ export class ServedCall extends ServedRequest<CallSession> {
   readonly current: CurrentCall
   /** The runner's end of the channel, for a call that is one. */
   readonly open: ChannelServer | undefined
-  /** Begin of the call in milliseconds, where its caller wants to know how long the function ran. */
+  /** Start of the call in milliseconds, if its caller wants the run time. */
   private readonly since: number | undefined
 
   constructor(
@@ -64,7 +64,7 @@ export class ServedCall extends ServedRequest<CallSession> {
     return this.open === undefined && super.isPlain
   }
 
-  /** Interrupts the function, and drops the items that have not left. */
+  /** Interrupts the function, and drops the items that are not sent yet. */
   override stop(): void {
     super.stop()
     this.open?.channel.dropUnsent()
@@ -75,7 +75,7 @@ export class ServedCall extends ServedRequest<CallSession> {
     if (this.open === undefined) return super.conclude(exit)
     const { channel } = this.open
     channel.flushed(() => {
-      // a stream of which items were dropped must not look complete
+      // A stream whose items were dropped must not look complete.
       if (channel.isBroken) this.reply(...Answer.died(new Error(`an item could not be sent: ${detachedProblem}`)))
       else if (channel.dropped && exit._tag === "Success") this.reply(...Answer.interrupted)
       else super.conclude(exit)
@@ -105,7 +105,7 @@ export class ServedCall extends ServedRequest<CallSession> {
   }
 }
 
-/** The body of a Ran frame: how long the function ran, in milliseconds. */
+/** The body of a Ran frame: the run time of the function in milliseconds. */
 const ranFor = (millis: number): Uint8Array => {
   const body = Buffer.allocUnsafe(8)
   body.writeDoubleBE(Math.max(0, millis), 0)

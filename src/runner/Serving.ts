@@ -1,4 +1,4 @@
-/** Turns what a runner serves into functions. */
+/** Turns the things that a runner serves into functions. */
 import * as Effect from "effect/Effect"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
 import type { AnyPlacedCode } from "../function/PlacedService.ts"
@@ -6,9 +6,10 @@ import * as Layer from "effect/Layer"
 import type { AnyGroup, PoolFunctions, Servable } from "../function/Servable.ts"
 
 /**
- * The part that concerns the runners of one pool: what they serve, and the layer of the services that only they build.
+ * The part that concerns the runners of one pool: the functions, and the layer of the services that only these runners
+ * build.
  *
- * Without a pool the part of all pools, for runners in memory, which share one context.
+ * Without a pool: the part of all pools, for runners in memory, which share one context.
  */
 export const partOf = (
   served: ReadonlyArray<Servable>,
@@ -44,7 +45,7 @@ export const functionsOf = (served: ReadonlyArray<Servable>): Effect.Effect<Read
   })
 }
 
-// tells a group by its members: a check by class would load Effect's RPC
+// Recognises a group by its members, because a check by class would load Effect's RPC.
 const isGroup = (u: Servable): u is AnyGroup => "requests" in u && "toLayerHandler" in u
 
 const isService = (u: Servable): u is AnyPlacedCode => "build" in u && "group" in u

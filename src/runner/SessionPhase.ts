@@ -37,5 +37,5 @@ const transitions: Readonly<Record<SessionPhase, Readonly<Partial<Record<Session
   over: {}
 }
 
-/** The phase after an event; undefined where the event changes nothing. */
+/** The phase after an event. Undefined if the event changes nothing. */
 export const after = (phase: SessionPhase, event: SessionEvent): SessionPhase | undefined => transitions[phase][event]

@@ -4,7 +4,7 @@ import { NumberTag } from "./ByteWriter.ts"
 import { isShared } from "./SharedTexts.ts"
 import { maxBigInt, maxDepth } from "./ValueLimits.ts"
 
-/** Bytes that are no value of their schema; the message says what is wrong with them. */
+/** The error for bytes that encode no value of their schema. The message says what is wrong. */
 export class Malformed extends Error {
   override readonly name = "Malformed"
 }
@@ -34,15 +34,15 @@ export class ByteReader {
     if (this.at !== this.end) throw new Malformed(`there are ${this.end - this.at} bytes after the value`)
   }
 
-  /** Enters an array or object that holds so many values, before memory is allocated for any of them. */
+  /** Enters an array or object with that many values, before memory is allocated for any of them. */
   enter(values: number, levels = 1): void {
-    // each takes at least a byte
+    // Each value takes at least one byte.
     if (values > this.end - this.at) throw truncated()
     if ((this.depth += levels) > maxDepth) throw new Malformed(`the value is nested deeper than ${maxDepth} levels`)
     this.spend((values + 1) * this.unit)
   }
 
-  /** Counts a value that takes as long to read as so many others. */
+  /** Counts a value that takes as long to read as `units` others. */
   charge(units: number): void {
     this.spend(units * this.unit)
   }
@@ -89,7 +89,7 @@ export class ByteReader {
 
   /** Shares the texts that come from now on. */
   share(): void {
-    // indexes begin at 1
+    // Indexes begin at 1.
     this.texts ??= [""]
   }
 
@@ -121,7 +121,7 @@ export class ByteReader {
       if (text !== undefined) return text
     }
     const text = bytes.toString("utf8", from, until)
-    // such a character may also stand for bytes that are no UTF-8
+    // This character may also stand for bytes that are not UTF-8.
     if (text.includes("\ufffd") && !isUtf8(bytes.subarray(from, until))) throw new Malformed("text is no UTF-8")
     return text
   }
@@ -144,7 +144,7 @@ export class ByteReader {
     return head % 2 === 1 ? -value : value
   }
 
-  /** A copy of bytes, which keeps nothing else alive. */
+  /** A copy of bytes, which keeps no other memory alive. */
   raw(): Uint8Array {
     const size = this.length()
     const from = this.take(size)
@@ -166,7 +166,10 @@ export class ByteReader {
 
 const truncated = (): Malformed => new Malformed("it ends in the middle of a value")
 
-/** Short ASCII without a call into the engine, which costs more than its characters; undefined where it is none. */
+/**
+ * Reads short ASCII without a call into the engine, which costs more than the characters. Undefined if the text is not
+ * ASCII.
+ */
 const ascii = (bytes: Buffer, from: number, until: number): string | undefined => {
   let text = ""
   let at = from

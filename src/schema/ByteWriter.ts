@@ -42,13 +42,13 @@ export class ByteWriter {
     const { at, bytes, start } = this
     this.release()
     const message = new Uint8Array(bytes.buffer, bytes.byteOffset + start, at - start)
-    // a large slab must not outlive its message
+    // A large slab must not outlive its message.
     if (bytes.length - at < spare || bytes.length > slabSize) this.bytes = Buffer.allocUnsafeSlow(slabSize)
     this.start = this.at = this.bytes === bytes ? at : 0
     return message
   }
 
-  /** Leaves the message out. */
+  /** Drops the message. */
   abort(): void {
     if (!this.isBusy) return
     this.release()
@@ -64,18 +64,18 @@ export class ByteWriter {
     this.texts.clear()
   }
 
-  /** Shares the texts that come from now on. A message with a single row has few of them to share. */
+  /** Shares texts from now on. A message with a single row has few texts to share. */
   share(): void {
     this.isSharing = true
   }
 
-  /** Enters an array or object that holds so many values. */
+  /** Enters an array or object with that many values. */
   enter(values: number, levels = 1): void {
     if ((this.depth += levels) > maxDepth) throw new LimitError(`is nested deeper than ${maxDepth} levels`)
     this.spend((values + 1) * this.unit)
   }
 
-  /** Counts a value that takes its receiver as long as so many others. */
+  /** Counts a value that takes its receiver as long as `units` others. */
   charge(units: number): void {
     this.spend(units * this.unit)
   }

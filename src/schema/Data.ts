@@ -1,8 +1,8 @@
 /**
- * Data without a layout: each value says what it is.
+ * Data without a layout: each value carries its type.
  *
- * JSON travels so, and so does a union whose members cannot be told apart by a type or a literal: the schema decides on
- * the receiver which member a value is, as it does for JSON.
+ * JSON is encoded in this way, and so is a union whose members cannot be told apart by a type or a literal. The schema
+ * decides on the receiver which member a value is, as it does for JSON.
  */
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
@@ -17,7 +17,7 @@ const Tag = {
   text: 4,
   array: 5,
   object: 6,
-  // not in JSON
+  // Not in JSON.
   undefined: 7,
   bigint: 8,
   bytes: 9,
@@ -27,13 +27,16 @@ const Tag = {
 } as const
 const lastOfJson = Tag.object
 
-/** Weights of values that take longer to read than others: measured, and the same on both sides. V8 may not know a key yet. */
+/**
+ * Weights of values that take longer to read than others. Measured, and the same on both sides. V8 may not know a key
+ * yet.
+ */
 export const Units = { key: 7, bytes: 4, bigint: 4, date: 2, utc: 6, data: 4, object: 3, transformed: 8 } as const
 
 /** Thrown for a value that does not fit. */
 export const unfit = Symbol("unfit")
 
-/** Writes data: only what JSON has where `isJson` says so. */
+/** Writes data. With `isJson`, only data that JSON has. */
 export const writeData = (w: ByteWriter, value: unknown, isJson: boolean): void => {
   switch (typeof value) {
     case "string":
@@ -112,7 +115,7 @@ const writeObject = (w: ByteWriter, value: object, isJson: boolean): void => {
 
 const isPlain = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
-  // the prototype of another realm's objects has none itself
+  // The prototype of objects of another realm has no prototype itself.
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
 }
 
@@ -183,7 +186,7 @@ export const readUtc = (r: ByteReader): DateTime.Utc => {
   return DateTime.makeUnsafe(millis)
 }
 
-/** Own enumerable keys, symbols among them. */
+/** Own enumerable keys, including symbols. */
 export const ownKeys = (value: object): Array<string | symbol> => {
   const keys: Array<string | symbol> = Object.keys(value)
   for (const key of Object.getOwnPropertySymbols(value)) {
@@ -219,7 +222,9 @@ export const nameOfSymbol = (symbol: symbol): string => {
 const maxSymbols = 10_000
 const symbols = new Set<string>()
 
-/** A registered symbol. A process keeps each of them for ever, so it takes no more than a fixed number from others. */
+/**
+ * Reads a registered symbol. A process keeps each such symbol for ever, so it accepts only a fixed number from peers.
+ */
 export const readSymbol = (r: ByteReader): symbol => {
   const name = r.text()
   if (!symbols.has(name)) {
@@ -230,7 +235,7 @@ export const readSymbol = (r: ByteReader): symbol => {
   return Symbol.for(name)
 }
 
-/** Sets a key that is data: `__proto__` would change the object's prototype. */
+/** Sets a key that is data. An assignment of `__proto__` would change the object's prototype. */
 export const assign = (object: Record<PropertyKey, unknown>, key: PropertyKey, value: unknown): void => {
   if (key === "__proto__")
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })

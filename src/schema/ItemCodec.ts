@@ -1,7 +1,8 @@
 /**
- * Encodes the items of a stream together: as one array with its length before it.
+ * Encodes the items of a stream together, as one array with its length before it.
  *
- * An item whose encoding takes time is an array of one. Bytes and nothing travel one by one, each with its length.
+ * An item whose encoding suspends is an array of one. Items that are raw bytes or nothing are written one by one, each
+ * with its length.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -19,10 +20,10 @@ export interface ItemCodec {
   readonly decodeEffect: (message: Uint8Array) => Effect.Effect<ReadonlyArray<unknown>, CodecError, unknown>
 }
 
-/** Most bytes that a message has around its only item. */
+/** The largest number of bytes around a single item of a message. */
 export const aroundItem = 32
 
-/** The items that were read, and what is wrong with the message after them. */
+/** The items that were read, and the error after them. */
 export interface Decoded {
   readonly items: ReadonlyArray<unknown>
   readonly failure: { readonly error: unknown } | undefined
@@ -41,7 +42,7 @@ const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
         const bytes = array.encode(items)
         return [lengthOf(bytes.length), bytes]
       } catch (error) {
-        // the error names the path within the first item that does not fit, without the index in the batch
+        // The error names the path within the first item that does not fit, without the index in the batch.
         if (error instanceof CodecError) for (const item of items) one.encode(item)
         throw error
       }
@@ -67,7 +68,7 @@ const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
   }
 }
 
-/** Larger items of bytes are passed by reference, in bytes. */
+/** Size above which items of bytes are passed by reference, in bytes. */
 const copyLimit = 4 * 1024
 const slabSize = 32 * 1024
 

@@ -1,4 +1,4 @@
-/** Coders of the parts that have no parts: primitives, literals, bytes, times, and data that says itself what it is. */
+/** Coders of values without parts: primitives, literals, bytes, times, and data that carries its own type. */
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
@@ -12,7 +12,9 @@ export interface ValueCoder {
   readonly read: (r: ByteReader) => unknown
 }
 
-/** Levels that data without a layout counts as, in unions of unions: the schema may try each member at each level. */
+/**
+ * The weight of a level of data without a layout in a union of unions: the schema may try each member at each level.
+ */
 const ambiguity = 10
 
 /** A coder of values that take longer than others. */
@@ -149,7 +151,7 @@ export const never: ValueCoder = {
   }
 }
 
-/** The index of one of some values; also where there is only one, so that no value takes no byte. */
+/** A coder of one of several fixed values by its index, also if there is only one, so that every value takes a byte. */
 export const literals = (values: ReadonlyArray<unknown>): ValueCoder => {
   const indexes = new Map(values.map((value, index) => [value, index]))
   return {

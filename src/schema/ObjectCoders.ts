@@ -18,14 +18,16 @@ const fieldsOf = (ast: SchemaAST.Objects, compile: Compile): ReadonlyArray<Field
     }))
     .toSorted((a, b) => (String(a.name) < String(b.name) ? -1 : 1))
 
-/** How many values a struct writes or reads before its fields are compiled: compiling takes as long as a hundred of them. */
+/**
+ * The number of values after which the fields of a struct are compiled. Compiling takes as long as a hundred values.
+ */
 const busy = 200
 
 export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => {
   const fields = fieldsOf(ast, compile)
   const looped: FieldsCoder = {
     write: (w, from) => {
-      // no value takes no byte
+      // Every value takes at least one byte.
       if (fields.length === 0) w.byte(0)
       for (const field of fields) writeField(w, field, from)
     },
@@ -74,12 +76,12 @@ const readField = (r: ByteReader, { coder, isOptional, name }: Field, into: Reco
   else into[name] = coder.read(r)
 }
 
-/** An object whose keys are data, beside those that its schema names. */
+/** A coder of objects whose keys are data, beside keys that the schema names. */
 export const record = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => {
   const fields = fieldsOf(ast, compile)
   const named = new Set(fields.map(({ name }) => name))
   const [first, ...others] = ast.indexSignatures
-  // which signature a key is of is known where there is one; else the values say themselves what they are
+  // With one signature every key belongs to it. With several, the values carry their own type.
   const values = others.length === 0 ? compile(first!.type) : data
   const keysOf = hasSymbols(first!.parameter) || others.length > 0 ? ownKeys : Object.keys
   return {

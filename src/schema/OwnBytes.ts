@@ -1,12 +1,12 @@
-/** Ownership of bytes: others may see a buffer, and may take its memory away. */
+/** Ownership of bytes: other code may see a buffer, and may detach its memory. */
 
-/** Whether bytes are a buffer of their own, which nobody else can see through another view. */
+/** Whether bytes are a whole buffer, which no other view can see. */
 export const isWhole = ({ buffer, byteLength }: Uint8Array): boolean =>
   byteLength === buffer.byteLength && buffer instanceof ArrayBuffer && !buffer.resizable
 
 /** Whether the memory of bytes was taken away: transferred to another thread, or left by a WebAssembly memory that grew. */
 export const isDetached = ({ buffer, byteLength }: Uint8Array): boolean =>
-  // only what is empty can be so
+  // Only empty bytes can be detached.
   byteLength === 0 && (buffer as { readonly detached?: boolean }).detached === true
 
 /** The problem of bytes that could not be sent. */

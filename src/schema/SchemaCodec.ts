@@ -43,11 +43,13 @@ export interface SchemaCodec {
 }
 
 export interface CodecOptions {
-  /** Names the values in errors. */
+  /** The name of the values in errors. */
   readonly what: string
-  /** Whether values to encode are what the schema's `make` takes. */
+  /** Whether values to encode are in the form that the schema's `make` takes. */
   readonly isMade?: boolean
-  /** Whether bytes that are a view of a larger buffer are copied: whoever gave them may change them in its next turn. */
+  /**
+   * Whether bytes that are a view of a larger buffer are copied, because their owner may change them in its next turn.
+   */
   readonly copiesViews?: boolean
   /** Largest cost of a value for its receiver, in bytes. */
   readonly maxValue: number
@@ -59,7 +61,7 @@ export const makeSchemaCodec = (schema: Schema.Top, options: CodecOptions): Sche
   if (ast._tag === "Void" && ast.encoding === undefined) return voidSide
   if (isBytes(ast) && ast.checks === undefined) return bytesSide(schema, options)
   try {
-    // again after the declaration: a suspended schema exists by now
+    // Checked again after the declaration, because a suspended schema exists by now.
     const refused = refusal(schema)
     if (refused !== undefined) throw new Error(refused)
     return schemaSide(schema, options)
@@ -70,7 +72,7 @@ export const makeSchemaCodec = (schema: Schema.Top, options: CodecOptions): Sche
   }
 }
 
-/** Whether values of the schema are sent as the bytes that they are. */
+/** Whether values of the schema are sent as the raw bytes that they are. */
 export const isBare = ({ ast }: Schema.Top): boolean =>
   (ast._tag === "Void" && ast.encoding === undefined) || (isBytes(ast) && ast.checks === undefined)
 
@@ -198,7 +200,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
   }
 }
 
-/** All codecs write into one slab. Code of a schema that encodes within an encoding gets a writer of its own. */
+/** All codecs write into one slab. A schema whose code encodes within an encoding gets a writer of its own. */
 const shared = new ByteWriter()
 
 export const mismatch = (issue: SchemaIssue.Issue, schema: Schema.Top, what: string): CodecError =>
@@ -209,7 +211,7 @@ const garbled = (what: string) => `${what} cannot be read`
 const tooDeep: Problem = { path: "", problem: `is nested deeper than ${maxDepth} levels` }
 const unknown: Problem = { path: "", problem: "expected a value that its schema takes" }
 
-/** Whether an error is the end of the stack, which a value without end reaches in Schema's own code. */
+/** Whether an error is a stack overflow, which a cyclic value causes in Schema's own code. */
 const isOverflow = (error: unknown): boolean => error instanceof RangeError && /call stack/i.test(error.message)
 
 /** The value of an effect that is known to be sync. Throws the issue that it fails with. */

@@ -64,7 +64,7 @@ interface Refused {
 const search = (ast: SchemaAST.AST, path: string, seen: Set<SchemaAST.AST>): Refused | undefined => {
   if (seen.has(ast)) return undefined
   seen.add(ast)
-  // a value that is encoded to Json is refused where it is none; such is Schema.Defect
+  // A value that is encoded to Json is refused at run time if it does not fit, such as by Schema.Defect.
   const last = ast.encoding?.at(-1)
   if (last !== undefined && isJson(last.to)) return undefined
   if (ast._tag in untyped) {
@@ -111,7 +111,7 @@ export const representationOf = (ast: {
   readonly annotations?: { readonly representation?: unknown } | undefined
 }): Representation | undefined => ast.annotations?.representation as Representation | undefined
 
-/** Declarations that a layout carries as they are. */
+/** Declarations that a layout contains unchanged. */
 export const natives: ReadonlySet<string | undefined> = new Set([
   "effect/schema/Uint8Array",
   "effect/schema/Date",
@@ -155,7 +155,7 @@ class Describer {
   }
 
   private encoded(ast: SchemaAST.AST, type: string): string {
-    // a class says by its parameter what it is encoded to
+    // A class names by its parameter the schema that it is encoded to.
     const said = ast._tag === "Declaration" ? ast.typeParameters.map((parameter) => this.describe(parameter)) : []
     const links = (ast.encoding ?? []).map(({ to }) => this.describe(to)).filter((text) => !said.includes(text))
     return [type, ...links].join(" as ")
@@ -225,7 +225,7 @@ class Describer {
 const optional = (ast: SchemaAST.AST): string => {
   const inner = ast.encoding?.at(-1)?.to.context?.isOptional
   const outer = ast.context?.isOptional === true
-  // a default makes a key that is required here optional on its way
+  // A default makes a key that is required here optional on the wire.
   return inner === undefined || inner === outer ? (outer ? "?" : "") : outer ? "?!" : "!?"
 }
 

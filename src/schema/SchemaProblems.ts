@@ -1,8 +1,8 @@
 /**
- * Describes what is wrong with a value, in words that never contain the value.
+ * Describes the problems of a value, in text that never contains the value.
  *
- * Effect's own formatters keep inputs out too, but not the messages that checks and transformations make up at run
- * time ("cannot parse hunter2"). This module uses only the text that a schema has about itself.
+ * Effect's own formatters leave inputs out too, but not messages that checks and transformations build at run time
+ * ("cannot parse hunter2"). This module uses only the text that a schema has about itself.
  */
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"

@@ -6,9 +6,9 @@ import { membersOf } from "./UnionMembers.ts"
 import { isPrompt } from "./WireSchema.ts"
 
 export interface Traits {
-  /** Some part may suspend or need a service. */
+  /** Whether some part may suspend or need a service. */
   suspends: boolean
-  /** `make` gives something else than it takes: there are defaults or classes. */
+  /** Whether `make` returns something else than it takes, because there are defaults or classes. */
   isMade: boolean
   /** The parts that Schema transforms, as they are encoded. */
   readonly transformed: Set<SchemaAST.AST>
@@ -45,7 +45,10 @@ const mayWait = (transformation: SchemaAST.Link["transformation"]): boolean =>
 const isEffect = ({ _tag }: { readonly _tag: string }): boolean =>
   _tag === "TransformEffect" || _tag === "TransformOptionalEffect"
 
-/** Whether a coder alone decides what fits: nothing is transformed, and each value fits one member of a union at most. */
+/**
+ * Whether a coder alone decides if a value fits: nothing is transformed, and each value fits at most one member of a
+ * union.
+ */
 export const isPlain = (wire: SchemaAST.AST): boolean => {
   const seen = new Set<SchemaAST.AST>()
   const visit = (ast: SchemaAST.AST): boolean => {
@@ -59,7 +62,7 @@ export const isPlain = (wire: SchemaAST.AST): boolean => {
   return visit(wire)
 }
 
-/** Whether what a node takes is written in the node, and its coder knows it. */
+/** Whether the rules of a node are written in the node, and its coder knows them. */
 const hasOwnRules = (ast: SchemaAST.AST): boolean => {
   switch (ast._tag) {
     case "TemplateLiteral":
@@ -73,7 +76,7 @@ const hasOwnRules = (ast: SchemaAST.AST): boolean => {
       return membersOf(ast) !== undefined
     case "Objects": {
       const { indexSignatures, propertySignatures } = ast
-      // without fields it takes anything but null
+      // Without fields the schema accepts any value except null.
       if (propertySignatures.length + indexSignatures.length === 0) return false
       return (
         indexSignatures.every(({ parameter }) => isAnyText(parameter)) &&

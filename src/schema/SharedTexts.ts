@@ -1,8 +1,8 @@
 /**
- * The texts that a message repeats: the second time, only the index of the first one is written.
+ * The texts that a message repeats: from the second time on, only the index of the text is written.
  *
- * Rows repeat texts: hosts, levels, keys. The sender looks for a text in a small table, where a newer text takes the place
- * of an older one. The receiver only counts: each text that may be repeated has the next index, from 1.
+ * Rows repeat texts: hosts, levels, keys. The sender looks up a text in a small table, in which a newer text replaces
+ * an older one. The receiver only counts: each text that may be repeated gets the next index, from 1.
  */
 
 /** Texts of other lengths are not shared, in UTF-16 units: an index saves nothing there, or hashing costs too much. */
@@ -20,7 +20,7 @@ export class SentTexts {
   private readonly indexes = new Uint32Array(slots)
   private count = 0
 
-  /** The index of a text that the message has already; 0 for a new one, which has an index from now on. */
+  /** The index of a text that the message has already. 0 for a new text, which gets an index. */
   indexOf(text: string): number {
     const slot = slotOf(text)
     if (this.texts[slot] === text) return this.indexes[slot]!
@@ -29,7 +29,7 @@ export class SentTexts {
     return 0
   }
 
-  /** Forgets the message, and with it every text: a text may keep a larger one alive that it was cut from. */
+  /** Forgets the texts of the message: a text may keep a larger text alive from which it was cut. */
   clear(): void {
     if (this.count === 0) return
     this.count = 0

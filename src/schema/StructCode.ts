@@ -13,7 +13,7 @@ import { boolean, number, readIndex, string, type ValueCoder } from "./LeafCoder
 export interface Field {
   readonly name: PropertyKey
   readonly isOptional: boolean
-  /** Whether every object has such a key by its prototype: only an own one counts then. */
+  /** Whether every object has such a key by its prototype, so that only an own key counts. */
   readonly isInherited: boolean
   readonly coder: ValueCoder
 }
@@ -24,7 +24,7 @@ export interface FieldsCoder {
   readonly read: (r: ByteReader) => Record<PropertyKey, unknown>
 }
 
-/** Compiles the fields. Undefined where a key is no plain name, or where the process forbids to compile code. */
+/** Compiles the fields. Undefined if a key is not a plain name, or if the process forbids compiling code. */
 export const compileFields = (fields: ReadonlyArray<Field>): FieldsCoder | undefined => {
   if (!fields.every(({ isInherited, name }) => typeof name === "string" && !isInherited)) return undefined
   const coders = fields.map(({ coder }) => coder)

@@ -8,7 +8,7 @@ export interface Members {
   readonly literals: ReadonlyMap<unknown, number>
   /** All other members. */
   readonly types: ReadonlyArray<SchemaAST.AST>
-  /** The index in `types` of the only member that a value can be of; -1 where there is none. */
+  /** The index in `types` of the only member that a value can belong to. -1 if there is none. */
   readonly memberOf: (value: unknown) => number
   /** How many literals and types there are. */
   readonly count: number
@@ -19,7 +19,7 @@ export const isAmbiguous = (ast: SchemaAST.Union): boolean => membersOf(ast) ===
 
 const known = new WeakMap<SchemaAST.Union, { readonly members: Members | undefined }>()
 
-/** The members of an encoded union; undefined where a value may fit several. */
+/** The members of an encoded union. Undefined if a value may fit several. */
 export const membersOf = (ast: SchemaAST.Union): Members | undefined => {
   let found = known.get(ast)
   if (found === undefined) known.set(ast, (found = { members: sort(ast) }))
@@ -73,7 +73,7 @@ const sort = (ast: SchemaAST.Union): Members | undefined => {
   return { literals, types, memberOf, count: literals.size + types.length }
 }
 
-/** The members, unions among them taken apart; false where a union is more than its members. */
+/** The members of a union, with nested unions flattened. False if the union has rules of its own. */
 const flatten = (ast: SchemaAST.AST, into: Array<SchemaAST.AST>, seen: Set<SchemaAST.AST>): boolean => {
   const union = resolve(ast)
   if (union._tag !== "Union") {
@@ -83,7 +83,7 @@ const flatten = (ast: SchemaAST.AST, into: Array<SchemaAST.AST>, seen: Set<Schem
   if (seen.has(union)) return true
   const isFirst = seen.size === 0
   seen.add(union)
-  // the checks of the union itself are looked at by whoever compiles it
+  // The compiler of the union handles the checks of the union itself.
   if (union.options?.mode === "oneOf" || (!isFirst && union.checks !== undefined)) return false
   return union.types.every((type) => flatten(type, into, seen))
 }
@@ -94,7 +94,7 @@ const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
   return resolved
 }
 
-/** The values of a member that has only some, without checks. */
+/** The values of a member that has a fixed set of them, without checks. */
 const valuesOf = (ast: SchemaAST.AST): ReadonlyArray<unknown> | undefined => {
   if (ast.checks !== undefined) return undefined
   switch (ast._tag) {
@@ -136,7 +136,7 @@ const kindOfType = (ast: SchemaAST.AST): Kind | undefined => {
     case "Arrays":
       return "array"
     case "Objects":
-      // without fields it takes anything but null
+      // Without fields the schema accepts any value except null.
       return ast.propertySignatures.length + ast.indexSignatures.length === 0 ? undefined : "object"
     case "Declaration":
       return kinds[representationOf(ast)?.id ?? ""]

@@ -36,7 +36,10 @@ export const coderOf = (encoded: SchemaAST.AST, transformed: ReadonlySet<SchemaA
 
 class Compiler {
   private readonly known = new Map<SchemaAST.AST, ValueCoder>()
-  /** Undefined where values are to pass the checks of their schema here, because no Schema sees them. */
+  /**
+   * The parts that Schema transforms. Undefined for a plain schema, whose checks run here because Schema does not see
+   * its values.
+   */
   private readonly transformed: ReadonlySet<SchemaAST.AST> | undefined
 
   constructor(transformed: ReadonlySet<SchemaAST.AST> | undefined) {
@@ -163,11 +166,11 @@ const array = ({ elements, rest }: SchemaAST.Arrays, compile: Compile): ValueCod
   }
 }
 
-/** The index of a member, and its value where the index does not say all. */
+/** A coder of a union: the index of the member, and the value unless the index implies it. */
 const union = ({ count, literals, memberOf, types }: Members, compile: Compile): ValueCoder => {
   const values = [...literals.keys()]
   let coders: ReadonlyArray<ValueCoder> | undefined
-  // members may be suspended schemas that are being compiled
+  // Members may be suspended schemas that are being compiled.
   const all = () => (coders ??= types.map(compile))
   return {
     write: (w, value) => {

@@ -1,8 +1,8 @@
 /**
- * The schema of a value as it is encoded: every part that no layout is known for has its own JSON codec.
+ * The schema of a value as it is encoded: every part without a known layout gets its own JSON codec.
  *
- * As `Schema.toCodecJson` does it, but numbers, BigInts, undefined, symbols, dates and bytes stay what they are: a layout
- * carries them as they are, at a fraction of what their text costs.
+ * Does the same as `Schema.toCodecJson`, except for numbers, BigInts, undefined, symbols, dates and bytes: a layout
+ * encodes these directly, at a fraction of the cost of their text.
  */
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -16,7 +16,7 @@ const wires = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 export const wireOf = (ast: SchemaAST.AST): SchemaAST.AST => {
   let wire = wires.get(ast)
   if (wire === undefined) {
-    // a schema that refers to itself is met again before it is done
+    // A recursive schema is met again before it is complete.
     wires.set(ast, new SchemaAST.Suspend(() => wires.get(ast)!, undefined, undefined, undefined, ast.context))
     wire = ast.encoding === undefined ? derive(ast) : withLastLink(ast, ast.encoding, wireOf)
     wires.set(ast, wire)
@@ -56,7 +56,7 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
     case "Union": {
       const { annotations, checks, context, encodingChecks, options, types } = ast
       const wires = types.map(wireOf)
-      // what a suspended member is made of is known without its wire, which may be the one that is being made
+      // The parts of a suspended member are known without its wire schema, which may be the one that is being made.
       const encoded = types.map((type, i) => SchemaAST.toEncoded(type._tag === "Suspend" ? resolved(type) : wires[i]!))
       const members = membersOf(new SchemaAST.Union(encoded, options)) === undefined ? wires.map(tagged) : wires
       return new SchemaAST.Union(members, options, annotations, checks, undefined, context, encodingChecks)
@@ -88,7 +88,7 @@ const resolved = (ast: SchemaAST.AST): SchemaAST.AST => {
   return inner
 }
 
-/** A copy of a node, as Effect makes them: the constructors of nodes take their fields in different orders. */
+/** A copy of a node. Uses the prototype, because the constructors of nodes take their fields in different orders. */
 const changed = <A extends SchemaAST.AST>(ast: A, changes: Partial<SchemaAST.AST>): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes) as A
 

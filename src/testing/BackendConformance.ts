@@ -1,7 +1,7 @@
 /**
- * Whether a backend keeps its contract: one suite for every backend, whoever wrote it.
+ * A test suite for the contract of a backend, which every backend can run.
  *
- * Two halves: runners without a pool, as `Backend.launch` gives them, and calls through a pool on the backend.
+ * Two halves: runners without a pool, as `Backend.launch` makes them, and calls through a pool on the backend.
  */
 import * as Assert from "node:assert/strict"
 import * as Effect from "effect/Effect"
@@ -19,19 +19,19 @@ import * as RunnerConformance from "./RunnerConformance.ts"
  * @category testing
  */
 export interface ConformanceOptions<E> {
-  /** Groups tests, as that of vitest and of `node:test` does. */
+  /** Groups tests: `describe` of vitest or of `node:test`. */
   readonly describe: (name: string, body: () => void) => void
-  /** Registers a test with its limit in milliseconds, as that of vitest does. */
+  /** Registers a test with its limit in milliseconds: `it` of vitest, or a wrapper of `node:test`. */
   readonly it: (name: string, test: () => Promise<void>, limit: number) => void
-  /** The backend; its runners serve `conformanceFunctions`. */
+  /** The backend. Its runners serve `conformanceFunctions`. */
   readonly layer: Layer.Layer<Backend, E>
-  /** The same whose runners live but never say anything; tests of that are left out without it. */
+  /** The backend with runners that live but never connect. Without it the tests of such runners are left out. */
   readonly silent?: Layer.Layer<Backend, E>
-  /** The same whose runners end before they serve; tests of that are left out without it. */
+  /** The backend with runners that end before they serve. Without it the tests of such runners are left out. */
   readonly ending?: Layer.Layer<Backend, E>
-  /** Whether anything is left of a runner with these labels, such as its process. */
+  /** Whether anything is left of a runner with these labels, such as its process. Default: not checked. */
   readonly remains?: (labels: Readonly<Record<string, string>>) => boolean | Promise<boolean>
-  /** How long a test may take, in milliseconds. Default 30 s; boots of some backends take longer. */
+  /** Limit of one test in milliseconds. Default 30 000. Boots of some backends take longer. */
   readonly limit?: number
 }
 

@@ -33,7 +33,7 @@ const withPool = <A, E, R>(options: PoolOptions, use: Effect.Effect<A, E, R>) =>
 /** Registers the tests of boots that fail. */
 export const boots = (test: Register, onSilent: Register, onEnding: Register): void => {
   onSilent(
-    "a boot whose runner never serves fails at its deadline, saying how far it got",
+    "a boot whose runner never serves fails at its deadline, with the step that it had reached",
     Effect.gen(function* () {
       const error = yield* Effect.flip(withPool({ bootTimeout: 1_500 }, Flame.call(nothing)))
       Assert.ok(error instanceof FlameError && error.reason._tag === "BootFailed", String(error))
@@ -42,7 +42,7 @@ export const boots = (test: Register, onSilent: Register, onEnding: Register): v
   )
 
   onEnding(
-    "a boot whose runner ends fails as soon as it has, with what it said last",
+    "a boot whose runner ends fails at once, with the end of the runner's output",
     Effect.gen(function* () {
       const error = yield* Effect.flip(withPool({}, Flame.call(nothing)))
       Assert.ok(error instanceof FlameError && error.reason._tag === "BootFailed", String(error))
@@ -51,7 +51,7 @@ export const boots = (test: Register, onSilent: Register, onEnding: Register): v
   )
 
   test(
-    "a runner with another layout of a function is refused by name",
+    "a runner with another layout of a function is refused, with the function's name",
     Effect.gen(function* () {
       const other = Flame.contract(echo.name, { payload: Schema.Int })
       const error = yield* Effect.flip(withPool({}, Flame.call(other, 1)))
@@ -64,7 +64,7 @@ export const boots = (test: Register, onSilent: Register, onEnding: Register): v
 /** Registers the tests of calls. */
 export const calls = (test: Register, isGone: IsGone): void => {
   test(
-    "calls give bytes, values of classes, and nothing",
+    "calls return bytes, instances of classes, and nothing",
     withPool(
       { max: 1, concurrency: 4 },
       Effect.gen(function* () {
@@ -92,7 +92,7 @@ export const calls = (test: Register, isGone: IsGone): void => {
   )
 
   test(
-    "calls carry large bytes both ways, beside small ones",
+    "calls carry large bytes both ways, while small calls go on",
     withPool(
       { max: 1, concurrency: 4 },
       Effect.gen(function* () {
@@ -106,7 +106,7 @@ export const calls = (test: Register, isGone: IsGone): void => {
   )
 
   test(
-    "calls fail with their own error, or die with a defect, and the runner lives on",
+    "calls fail with their typed error, or die with a defect, and the runner serves on",
     withPool(
       { max: 1 },
       Effect.gen(function* () {
@@ -126,7 +126,7 @@ export const calls = (test: Register, isGone: IsGone): void => {
   )
 
   test(
-    "calls bring along their budget and what is propagated",
+    "calls send along their budget, log annotations and propagated References",
     withPool(
       {},
       Effect.gen(function* () {
@@ -141,7 +141,7 @@ export const calls = (test: Register, isGone: IsGone): void => {
   )
 
   test(
-    "what calls log comes to the log of their pool, with their runner and function",
+    "log lines of calls arrive in the log of their pool, with runner and function",
     Effect.gen(function* () {
       const lines: Array<readonly [level: string, message: unknown, annotations: Readonly<Record<string, unknown>>]> =
         []
@@ -184,7 +184,7 @@ export const calls = (test: Register, isGone: IsGone): void => {
   )
 
   test(
-    "calls beyond a runner's slots run on a second one, at the same time",
+    "calls beyond a runner's slots run on a second runner at the same time",
     withPool(
       { max: 2 },
       Effect.gen(function* () {
@@ -205,7 +205,7 @@ export const calls = (test: Register, isGone: IsGone): void => {
   )
 
   test(
-    "calls of a runner that is killed are told by whom, and the next one has a new runner",
+    "calls whose runner is killed fail with the cause, and the next call has a new runner",
     Effect.gen(function* () {
       const backend = yield* Backend
       const launched: Array<RunnerProcess> = []

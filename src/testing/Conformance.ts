@@ -13,11 +13,11 @@ export type Register = (title: string, test: Test) => void
 /** Fails if anything is left of the runner with these labels. */
 export type IsGone = (labels: Readonly<Record<string, string>>) => Effect.Effect<void>
 
-/** Name of this life of the suite. */
+/** The id of this run of the suite. */
 export const life: string = crypto.randomUUID().slice(0, 8)
 let names = 0
 
-/** A name that nothing else in this life has. */
+/** A name that is unique in this run. */
 export const nextName = (): string => `conformance-${life}-${names++}`
 
 /** Waits for a condition that another process makes true. */

@@ -11,7 +11,7 @@ export class Refusal extends Schema.TaggedError<Refusal>()("effect-flame/testing
   at: Schema.Date
 }) {}
 
-/** A class that crosses. */
+/** A class that crosses the wire. */
 export class Point extends Schema.Class<Point>("effect-flame/testing/Point")({ x: Schema.Number, y: Schema.Number }) {}
 
 /** A value of many kinds. */
@@ -29,15 +29,15 @@ export const Parcel = Schema.Struct({
 export const Tenant = Context.Reference<string>("effect-flame/testing/Tenant", { defaultValue: () => "nobody" })
 Flame.propagate(Tenant, Schema.String)
 
-// of this process: that of a runner, or of the test itself where runners are in memory; entries have unique names
+// The journal of this process: of a runner, or of the test itself if runners are in memory. Entries have unique names.
 const journal: Array<string> = []
 
-/** Gives bytes back. */
+/** Returns its bytes. */
 export const echo = Flame.fn("conformance/echo", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (bytes) =>
   Effect.succeed(bytes)
 )
 
-/** Moves a parcel, which must have arrived whole. */
+/** Moves a parcel, which must have arrived complete. */
 export const forward = Flame.fn("conformance/forward", { payload: { parcel: Parcel }, success: Parcel }, ({ parcel }) =>
   Effect.sync(() => {
     if (!(parcel.point instanceof Point)) throw new Error("the point is no instance of its class")
@@ -45,22 +45,22 @@ export const forward = Flame.fn("conformance/forward", { payload: { parcel: Parc
   })
 )
 
-/** Fails with its own error. */
+/** Fails with its typed error. */
 export const refuse = Flame.fn("conformance/refuse", { payload: { why: Schema.String }, error: Refusal }, ({ why }) =>
   Effect.fail(new Refusal({ why, at: new Date(0) }))
 )
 
-/** Throws. */
+/** Dies with a defect. */
 export const collapse = Flame.fn("conformance/collapse", { payload: { why: Schema.String } }, ({ why }) =>
   Effect.sync(() => {
     throw new RangeError(why)
   })
 )
 
-/** Gives nothing. */
+/** Returns nothing. */
 export const nothing = Flame.fn("conformance/nothing", {}, () => Effect.void)
 
-/** Says where it runs, and what crossed with its call. */
+/** Returns where it runs, and what its call sent along. */
 export const whoami = Flame.fn(
   "conformance/whoami",
   {
@@ -73,7 +73,7 @@ export const whoami = Flame.fn(
     })
 )
 
-/** Runs until it is interrupted, and takes so many milliseconds to clean up. */
+/** Runs until it is interrupted. Its finalizer takes that many milliseconds. */
 export const hold = Flame.fn(
   "conformance/hold",
   { payload: { name: Schema.String, cleanup: Schema.Int } },
@@ -89,7 +89,7 @@ export const hold = Flame.fn(
     )
 )
 
-/** The notes that functions of this process have taken. */
+/** The journal of its process. */
 export const read = Flame.fn("conformance/read", { success: Schema.Array(Schema.String) }, () =>
   Effect.sync(() => [...journal])
 )
@@ -100,7 +100,7 @@ export const say = Flame.fn("conformance/say", { payload: { line: Schema.String 
 )
 
 /**
- * All of them: what the runners of a backend under test serve.
+ * All functions of the suite, which the runners of a backend under test serve.
  *
  * @since 0.1.0
  * @category testing

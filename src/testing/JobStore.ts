@@ -1,4 +1,7 @@
-/** The Jobs of `KubeMock`: each is finished when it is created, and deleted with all that it owns when its time is over. */
+/**
+ * The Jobs of `KubeMock`: each is finished when it is created, and is deleted with the objects that it owns when its
+ * time is over.
+ */
 import type { Job, Metadata } from "../kubernetes/object/KubeObjects.ts"
 
 interface Kept {
@@ -26,7 +29,7 @@ export class JobStore {
     return finished
   }
 
-  /** Sets the time to live of a Job; false where there is no such Job. */
+  /** Sets the time to live of a Job. Returns false if there is no such Job. */
   extend(name: string, uid: string, seconds: number): boolean {
     const kept = this.kept.get(name)
     if (kept === undefined || kept.job.metadata.uid !== uid) return false
@@ -35,14 +38,14 @@ export class JobStore {
     return true
   }
 
-  /** Milliseconds that a Job still has; undefined where it is gone. */
+  /** Milliseconds until a Job is deleted. Undefined if it does not exist. */
   leftOf(name: string, uid: string, now: number): number | undefined {
     const kept = this.kept.get(name)
     if (kept === undefined || kept.job.metadata.uid !== uid) return undefined
     return kept.finishedAt + kept.seconds * 1_000 - now
   }
 
-  /** Deletes a Job; false where there is none of that name, or another one. */
+  /** Deletes a Job. Returns false if none has that name, or the uid differs. */
   remove(name: string, uid: string | undefined): boolean {
     const job = this.get(name)
     return job !== undefined && (uid === undefined || job.metadata.uid === uid) && this.kept.delete(name)

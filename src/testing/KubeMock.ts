@@ -33,7 +33,7 @@ import {
 import { PodStore } from "./PodStore.ts"
 
 /**
- * How a pod ends that is deleted.
+ * The end of a deleted pod.
  *
  * @category models
  * @since 0.1.0
@@ -198,7 +198,7 @@ const make = Effect.fnUntraced(function* <R>({
   const change = (uid: string, name: string, to: (pod: Pod, now: string) => Pod | undefined) =>
     Effect.map(time, (now) => {
       const pod = store.get(name)
-      // A script goes on after its pod was deleted, and another pod may have the name by now.
+      // A script goes on after its pod was deleted, when another pod may have the name.
       if (pod === undefined || pod.metadata.uid !== uid) return
       const next = to(pod, now)
       if (next === undefined) removePod(name)
@@ -222,7 +222,7 @@ const make = Effect.fnUntraced(function* <R>({
     return store.get(name) ?? stored
   }
 
-  /** As the garbage collector does: deletes what the object with that uid owns. */
+  /** Deletes the objects that the object with that uid owns, as the garbage collector does. */
   const collect = (uid: string): Effect.Effect<void> =>
     Effect.suspend(() => {
       for (const [name, { metadata }] of secrets) if (isOwnedBy(metadata, uid)) secrets.delete(name)
@@ -230,7 +230,7 @@ const make = Effect.fnUntraced(function* <R>({
       return Effect.forEach(owned, ({ metadata }) => destroyPod(metadata.name ?? ""), { discard: true })
     })
 
-  /** Deletes a Job at the end of its time, however often that is extended meanwhile. */
+  /** Deletes a Job at the end of its time, which may be extended meanwhile. */
   const expire = (name: string, uid: string): Effect.Effect<void> =>
     Effect.gen(function* () {
       for (;;) {

@@ -1,6 +1,6 @@
 /**
- * The programs in the pods of `KubeMock`: runners in this process, which come to their parent as real ones do, by a TLS
- * connection over the loopback.
+ * The programs in the pods of `KubeMock`: runners in this process, which connect to their parent as real ones do, by
+ * TLS over the loopback.
  */
 import { type AddressInfo, connect, createServer } from "node:net"
 import type { Duplex } from "node:stream"
@@ -24,7 +24,7 @@ const patience = 30_000
 interface Program {
   server: RunnerServer | undefined
   transport: Transport | undefined
-  /** The port where the program waits for its parent; undefined where it dials. */
+  /** The port on which the program waits for its parent. Undefined if the program dials. */
   readonly port: Deferred.Deferred<number>
   readonly abort: AbortController
 }
@@ -46,7 +46,7 @@ export class MockPrograms {
     this.secret = secret
   }
 
-  /** Starts the program of a pod once, where it is a runner; `ended` runs when the program exits by itself. */
+  /** Starts the program of a pod once, if it is a runner. `ended` runs when the program exits by itself. */
   start(pod: Pod, ended: Effect.Effect<void>): void {
     const uid = pod.metadata.uid ?? ""
     if (this.functions.length === 0 || this.programs.has(uid) || variable(pod, "ID") === undefined) return
@@ -67,16 +67,16 @@ export class MockPrograms {
         return Effect.andThen(Effect.exit(Deferred.await(server.done)), ended)
       }
     )
-    // A program that was killed on its way reports nothing.
+    // A program that was killed while it connected reports nothing.
     Effect.runForkWith(this.context)(Effect.ignoreCause(serving))
   }
 
-  /** SIGTERM: the program ends its calls and leaves. */
+  /** Handles SIGTERM: the program ends its calls and leaves. */
   terminate(uid: string): void {
     this.programs.get(uid)?.server?.drain()
   }
 
-  /** SIGKILL: the connection of the program ends at once. */
+  /** Handles SIGKILL: the connection of the program ends at once. */
   kill(uid: string): void {
     const program = this.programs.get(uid)
     this.programs.delete(uid)
@@ -84,7 +84,7 @@ export class MockPrograms {
     program?.transport?.destroy()
   }
 
-  /** A connection to the program that waits for its parent; undefined where there is none. */
+  /** Connects to a program that waits for its parent. Undefined if there is none. */
   connectTo(uid: string): Effect.Effect<Duplex> | undefined {
     const program = this.programs.get(uid)
     return program === undefined

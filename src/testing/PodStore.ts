@@ -9,7 +9,7 @@ import { matches } from "./Selector.ts"
 
 type Line = Queue.Queue<WatchEvent<Pod>, KubeError | Cause.Done>
 
-/** As with a real server: a bookmark every minute, and an end after 270 s. */
+/** As at a real server: a bookmark every minute, and an end after 270 s. */
 const bookmarkEvery = "1 minute"
 const watchFor = "270 seconds"
 
@@ -61,7 +61,7 @@ export class PodStore {
       Effect.fnUntraced({ self: this }, function* (line) {
         yield* Effect.addFinalizer(() => Effect.sync(() => void this.watchers.delete(line)))
         this.watchers.set(line, selector)
-        // Version 0 means all present pods, as if they were added.
+        // Version 0 means all present pods, as if they were just added.
         const since = from === "0" || from === "" ? undefined : Number(from)
         if (since !== undefined && since < this.oldest) return this.expire(line)
         const past =
@@ -93,7 +93,7 @@ export class PodStore {
 
   /** Forgets the history. Open watches end with 410. */
   compact(): void {
-    // Also for a watch that has heard everything: its version is older than the oldest that is kept.
+    // Also for a watch that has received everything: its version is older than the oldest that is kept.
     this.oldest = ++this.version
     this.history = []
     for (const line of this.watchers.keys()) this.expire(line)

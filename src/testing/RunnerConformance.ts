@@ -55,7 +55,7 @@ const welcome = (
 /** Registers the tests of runners without a pool. */
 export const runners = (test: Register, onEnding: Register, isGone: IsGone): void => {
   test(
-    "a runner connects and introduces itself as the one that was asked for",
+    "a runner connects and sends the Hello of the runner that was requested",
     Effect.gen(function* () {
       const launched = yield* launch
       const { hello } = yield* welcome(launched)
@@ -69,14 +69,14 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
   )
 
   test(
-    "a runner has labels that are its own, and phases that are told once each, in order",
+    "a runner has labels of its own, and reports each phase once, in order",
     Effect.gen(function* () {
       const [one, other] = [yield* launch, yield* launch]
       yield* Effect.all([welcome(one), welcome(other)], { concurrency: 2 })
       Assert.ok(Object.keys(one.runner.labels).length > 0)
       Assert.notDeepEqual(one.runner.labels, other.runner.labels)
       const order = ["bundled", "created", "scheduled", "pulled", "started", "connected", "sent"]
-      // what a boot waits for in between is no step
+      // `waiting` is not a step of the boot.
       const steps = (yield* Stream.runCollect(one.runner.phases)).filter(({ name }) => name !== "waiting")
       const phases = steps.map(({ name }) => order.indexOf(name))
       Assert.ok(phases.length > 0)
@@ -88,7 +88,7 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
   )
 
   test(
-    "a runner that is told to go ends by itself, and every waiter is told the same",
+    "a runner that is drained ends by itself, and every waiter gets the same exit",
     Effect.gen(function* () {
       const launched = yield* launch
       const handle = yield* welcome(launched)
@@ -104,7 +104,7 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
   )
 
   test(
-    "a runner that is killed says by whom",
+    "a runner that is killed has an exit that says by whom",
     Effect.gen(function* () {
       const launched = yield* launch
       yield* welcome(launched)
@@ -119,7 +119,7 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
   )
 
   test(
-    "a runner ends when its connection does",
+    "a runner ends when its connection ends",
     Effect.gen(function* () {
       const launched = yield* launch
       const handle = yield* welcome(launched)
@@ -140,7 +140,7 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
   )
 
   test(
-    "the end of its scope leaves nothing of a runner that serves, nor of one beside its boot",
+    "the end of its scope leaves nothing of a serving runner, nor of a booting one",
     Effect.gen(function* () {
       const [serving, booting, other] = [yield* launch, yield* launch, yield* launch]
       const [handle, neighbour] = yield* Effect.all([welcome(serving), welcome(other)], { concurrency: 2 })
@@ -154,13 +154,13 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
         "the connection is closed"
       )
       Assert.equal(neighbour.link.closed, false, "another runner is not touched")
-      // a second end has nothing to do
+      // A second end does nothing.
       yield* serving.close
     })
   )
 
   test(
-    "the end of its scope leaves nothing of a runner that has ended before",
+    "the end of its scope leaves nothing of a runner that has already ended",
     Effect.gen(function* () {
       const launched = yield* launch
       yield* welcome(launched)
@@ -173,7 +173,7 @@ export const runners = (test: Register, onEnding: Register, isGone: IsGone): voi
   )
 
   onEnding(
-    "the end of a runner before it serves means a cause of the boot's failure",
+    "the end of a runner before it serves is translated into a cause of a failed boot",
     Effect.gen(function* () {
       const { runner } = yield* launch
       const exit = yield* runner.exit

@@ -40,7 +40,7 @@ export interface ChannelHandlers {
   readonly slack?: number
   /** Whether the window stays at 128 KiB. Default false: the window grows while the user keeps up. */
   readonly isSteady?: boolean
-  /** Called when the runner has to leave, and has time until then. */
+  /** Called when the runner must end, and may take until then. */
   readonly leave?: () => void
 }
 
@@ -188,12 +188,12 @@ export class Channel {
     this.grantMore()
   }
 
-  /** Takes a Grant frame of this call. */
+  /** Handles a Grant frame of this call. */
   onGrant(more: number): void {
     if (!this.isDropped) this.at.link.grantMessages(this.out, more)
   }
 
-  /** Takes bytes of an Items frame of this call. */
+  /** Handles bytes of an Items frame of this call. */
   onItems(bytes: Buffer): void {
     this.received += bytes.length
     if (this.received > this.granted) return this.violate("beyond their credit")

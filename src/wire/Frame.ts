@@ -25,13 +25,13 @@ export const frameLimit = 256 * 1024
 
 /** Kinds of frames. Kinds of bodies that come in parts are even for what a caller sends and odd for what comes back. */
 export const Kind = {
-  /** Runner to parent, JSON: who I am, what I serve. */
+  /** Runner to parent, JSON: identity of the runner, and the functions that it serves. */
   Hello: 1,
-  /** Parent to runner, JSON: you are in, these are the limits. */
+  /** Parent to runner, JSON: the runner is accepted, with the limits of the session. */
   Welcome: 2,
-  /** Parent to runner, JSON `BootFailure`: you cannot serve me, and why. */
+  /** Parent to runner, JSON `BootFailure`: the runner is refused, and why. */
   Refuse: 3,
-  /** Runner to parent, JSON `BootFailure`: I cannot serve, and why. */
+  /** Runner to parent, JSON `BootFailure`: the runner cannot serve, and why. */
   Fail: 4,
   /** Runner to parent, JSON, before Hello: asks for the code of a hash. */
   AskCode: 5,
@@ -41,7 +41,7 @@ export const Kind = {
   CodePart: 7,
   /** Runner to parent, u32: that many more bytes of the code may come. */
   CodeCredit: 8,
-  /** Runner to parent: the code is there and has the right hash. Hello or Fail comes next. */
+  /** Runner to parent: the code has arrived and has the right hash. Hello or Fail comes next. */
   CodeKept: 9,
   Request: 16,
   /** Asks for the final frame of a call soon; the final frame is its acknowledgement. */
@@ -54,28 +54,28 @@ export const Kind = {
   Defect: 26,
   /** Final: stopped because it was cancelled; its finalizers have run. */
   Interrupted: 27,
-  /** Final, JSON: it did not run, and why; or its result may not be sent. */
+  /** Final, JSON: the call did not run, and why; or its result may not be sent. */
   Refused: 28,
   Ping: 32,
   Pong: 33,
-  /** Parent to runner, u32 milliseconds: take nothing new, end your calls within that, then leave. */
+  /** Parent to runner, u32 milliseconds: take no new calls, end the present ones within that time, then leave. */
   Drain: 34,
-  /** Runner to parent: I take nothing new. */
+  /** Runner to parent: takes no new calls. */
   Draining: 35,
-  /** Runner to parent: my last frame. */
+  /** Runner to parent: the last frame. */
   Bye: 36,
   /** f64 total, u8 kind, head: a large body of that kind begins. */
   OpenRequest: 48,
   OpenResponse: 49,
   PartRequest: 50,
   PartResponse: 51,
-  /** u32: that many more bytes of your large body may come. */
+  /** u32: credit for that many more bytes of a large body. */
   CreditRequest: 52,
   CreditResponse: 53,
   /** Bytes of the messages of a channel, cut anywhere: each message is a varint length and as many bytes. */
   ItemsRequest: 54,
   ItemsResponse: 55,
-  /** u32: that many more bytes of your messages may come. */
+  /** u32: credit for that many more bytes of messages. */
   GrantRequest: 56,
   GrantResponse: 57,
   /**
@@ -139,7 +139,7 @@ export class Parser {
   private partId = 0
   private broken = false
   private paused = false
-  /** Bytes that came and are not parsed, because the parser is paused. */
+  /** Bytes that arrived while the parser was paused. */
   private rest: Buffer = none
   /** The kept bytes that `resume` parses right now. */
   private resumed: Buffer = none
@@ -153,7 +153,7 @@ export class Parser {
     if (this.broken) return
     const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (this.paused) {
-      // from a transport that cannot be paused
+      // From a transport that cannot be paused.
       this.rest = Buffer.concat([this.rest, chunk])
       return
     }
@@ -162,7 +162,7 @@ export class Parser {
     if (this.have > 0) at = this.complete(chunk, at)
     while (at < chunk.length && !this.broken) {
       if (this.paused) {
-        // bytes that were kept before are the parser's own already
+        // Bytes that were kept before belong to the parser already.
         this.rest = bytes === this.resumed ? chunk.subarray(at) : Buffer.from(chunk.subarray(at))
         return
       }
@@ -170,12 +170,12 @@ export class Parser {
     }
   }
 
-  /** Calls no handler from now on, and keeps what comes until `resume`. */
+  /** Calls no handler from now on, and keeps arriving bytes until `resume`. */
   pause(): void {
     this.paused = true
   }
 
-  /** Parses what was kept; false where a handler has paused the parser again. */
+  /** Parses the kept bytes. Returns false if a handler has paused the parser again. */
   resume(): boolean {
     this.paused = false
     const { rest } = this

@@ -17,17 +17,17 @@ export interface Hello {
   readonly runner: string
   readonly life: string
   readonly functions: ReadonlyArray<readonly [name: string, fingerprint: string]>
-  /** How its process came here, where it has one of its own. */
+  /** The steps of the boot, if the runner is a process of its own. */
   readonly steps?: HelloSteps
 }
 
 /** Milliseconds from the start of a runner's process. */
 export interface HelloSteps {
-  /** Node runs, and the program begins to be loaded. */
+  /** Node runs, and starts to load the program. */
   readonly importing: number
   /** The program is loaded, and runs. */
   readonly imported: number
-  /** Its services are built, and it says Hello. */
+  /** The services are built, and the runner sends Hello. */
   readonly said: number
 }
 
@@ -37,9 +37,9 @@ export interface Welcome {
   readonly drainTimeout: number
   readonly maxPayload: number
   readonly maxResult: number
-  /** The least level of the log lines that the parent wants; all that its runner logs where not given. */
+  /** The lowest level of log lines that the parent wants. Default: all lines. */
   readonly logLevel?: LogLevel.LogLevel
-  /** How often the parent wants changes of metrics; never where not given. */
+  /** Milliseconds between reports of metrics. Default: no reports. */
   readonly metricsInterval?: number
 }
 

@@ -33,26 +33,26 @@ interface Incoming {
   readonly head: Buffer
   readonly bytes: Uint8Array
   filled: number
-  /** How far the sender may go. */
+  /** Bytes up to which the sender may send. */
   granted: number
   window: number
-  /** Small frames that had come when it was granted more last, and how often in a row there were none. */
+  /** Small frames that had arrived at the last grant, and how many grants in a row saw no new one. */
   seen: number
   lonely: number
 }
 
 export interface InboxHandlers {
-  /** A large body is whole. */
+  /** Called when a large body is complete. */
   readonly complete: (kind: number, id: number, head: Buffer, bytes: Uint8Array) => void
-  /** Whether a large body of this size may come; a string says why not. */
+  /** Whether a large body of this size may arrive. A string says why not. */
   readonly accept: (kind: number, id: number, total: number) => string | undefined
   readonly violate: (detail: string) => void
-  /** The sender may send that many more bytes. */
+  /** Grants the sender that many more bytes. */
   readonly grant: (kind: Kind, id: number, more: number) => void
 }
 
 export class Inbox {
-  /** Small frames that have come: beside them a large body gets less credit. */
+  /** Small frames that have arrived. They reduce the credit of large bodies. */
   smallFrames = 0
   /** Credit of incomplete bodies, beyond their first windows. */
   private promised = 0
@@ -146,7 +146,7 @@ export class Inbox {
     return false
   }
 
-  /** A body is not under way any more: others may get the credit that they did not. */
+  /** Removes a large body. Others may then get the credit that was withheld. */
   private release(body: Incoming): void {
     const isFull = this.promised > mostIncomplete - maxCreditWindow
     this.promised -= body.granted - creditWindow

@@ -1,4 +1,4 @@
-/** A pipe that can be used before it is there: what is written waits. */
+/** A pipe that can be used before it is connected: writes wait. */
 import type { Transport, TransportHandlers } from "./Transport.ts"
 
 class LateTransport implements Transport {
@@ -53,7 +53,7 @@ class LateTransport implements Transport {
     this.queue = []
     const isFree = queue.length === 0 || inner.write(queue)
     if (this.hasEnded) inner.end()
-    // otherwise the pipe says so itself
+    // Otherwise the pipe calls `drained` itself.
     else if (isFree) this.handlers?.drained()
   }
 
@@ -65,5 +65,8 @@ class LateTransport implements Transport {
   }
 }
 
-/** A pipe that is at hand at once, and to whomever `connect` finds; that is aborted where the pipe is destroyed before. */
+/**
+ * Makes a pipe that is usable at once, and joins it to the pipe that `connect` finds. Destroying it before aborts
+ * `connect`.
+ */
 export const make = (connect: (signal: AbortSignal) => Promise<Transport>): Transport => new LateTransport(connect)

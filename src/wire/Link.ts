@@ -29,7 +29,7 @@ export interface LinkHandlers {
   readonly items?: (kind: number, id: number, bytes: Buffer) => void
   /** Takes a grant for a channel's messages, in bytes. Absent: Grant frames are a violation. */
   readonly grant?: (kind: number, id: number, more: number) => void
-  /** A write has left bytes in the connection: `buffered` tells how many. */
+  /** Called after a write that has left bytes in the connection. `buffered` says how many. */
   readonly congested?: () => void
   /** Called once, last. */
   readonly closed: (how: LinkClosed) => void
@@ -67,7 +67,7 @@ export class Link {
     })
   }
 
-  /** Gives everything that comes from now on to other handlers. */
+  /** Passes everything that arrives from now on to other handlers. */
   handOver(handlers: LinkHandlers): void {
     this.handlers = handlers
   }
@@ -144,7 +144,7 @@ export class Link {
     return this.transport.buffered?.() ?? 0
   }
 
-  /** Handles and reads nothing more until `resume`: the peer has to wait. Frames that were read already are kept. */
+  /** Handles and reads nothing more until `resume`, so the peer has to wait. Frames that were read already are kept. */
   pause(): void {
     if (this.parser.isPaused || this.isClosed) return
     this.parser.pause()
@@ -204,7 +204,7 @@ export class Link {
   /** Ends the session because the peer broke a rule. */
   violate(detail: string): void {
     if (this.violated !== undefined || this.isClosed) return
-    // an error here may quote the bytes of the peer
+    // This error may quote bytes of the peer.
     this.violated = printableLine(detail, 1_000)
     this.parser.stop()
     this.transport.destroy()
@@ -234,7 +234,7 @@ export class Link {
 
   private onFrame(kind: number, id: number, body: Buffer): void {
     if (kind < Kind.OpenRequest) {
-      // Pings and the like come at any time, and say nothing about calls.
+      // Pings and the like arrive at any time, and say nothing about calls.
       if (kind < Kind.Ping) this.inbox.smallFrames++
       return this.handlers.message(kind, id, body, undefined)
     }

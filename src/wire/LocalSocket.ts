@@ -1,18 +1,20 @@
 /**
- * The pipe between a parent and a runner on the same machine: a socketpair, read into memory that is used again.
+ * The pipe between a parent and a runner on the same machine: a socketpair, read into memory that is reused.
  *
- * By default Node allocates 64 KiB for each read, and copies what came of it if that is less. Of large values and streams
- * nine tenths of a parent's time went into collecting those buffers.
+ * By default Node allocates 64 KiB for each read, and copies the bytes if fewer arrived. For large values and streams a
+ * parent spent nine tenths of its time on collecting those buffers.
  */
 import type { Socket, SocketConstructorOpts } from "node:net"
 import { fromDuplex, over, type Transport, type TransportHandlers } from "./Transport.ts"
 
 type OnRead = NonNullable<SocketConstructorOpts["onread"]>
 
-/** About what a socketpair holds on Linux: with less a large value takes more reads. */
+/** About the capacity of a socketpair on Linux. With less, a large value takes more reads. */
 const readSize = 256 * 1024
 
-/** The buffer of all sockets: bytes are handled before the next read. Pages that are never read into cost nothing. */
+/**
+ * The buffer of all sockets, because bytes are handled before the next read. Pages that are never written cost nothing.
+ */
 let shared: Buffer | undefined
 
 /** The pipe over a socket that `open` makes, which must read in the given way. Nothing is read before its start. */
@@ -34,11 +36,11 @@ export const fromSocket = (open: (onread: OnRead) => Socket): Transport => {
 }
 
 /**
- * The pipe over a socket that Node has made, as `spawn` does, in the turn in which it was made; with the socket that it
- * goes by from then on.
+ * Makes the pipe over a socket that Node has made, as `spawn` does. Must run in the turn in which the socket was made.
+ * Returns the socket that is used from then on, too.
  *
- * How a socket reads is said when it is made, and `spawn` does not ask: its handle gets another socket. `handle` is no
- * documented option, though an old one; where there is none, reading is just slower.
+ * The way a socket reads is set when it is made, and `spawn` has no option for it, so the handle moves to another
+ * socket. `handle` is an old but undocumented option. Without a handle, reading is only slower.
  */
 export const adopt = (
   Socket: new (options: SocketConstructorOpts) => Socket,

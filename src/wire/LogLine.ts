@@ -7,7 +7,7 @@
 import type { Severity } from "effect/LogLevel"
 import { fitting, sayable } from "./Annotations.ts"
 
-/** No Logs frame is larger, in bytes, and so no line. */
+/** The largest Logs frame, and so the largest line, in bytes. */
 export const logsLimit = 16 * 1024
 
 /** A line of a log. */
@@ -19,24 +19,30 @@ export interface LogLine {
   readonly annotations?: Readonly<Record<string, unknown>>
   /** Log spans: label, and when they began. */
   readonly spans?: ReadonlyArray<readonly [label: string, at: number]>
-  /** The cause, as it is shown to people. */
+  /** The cause, as text for people. */
   readonly cause?: string
-  /** The function whose call it belongs to. */
+  /** The function to whose call the line belongs. */
   readonly function?: string
   readonly traceId?: string
   readonly spanId?: string
 }
 
-/** Characters of message and cause that are kept of a line that is too large; the second where each takes many bytes. */
+/**
+ * Characters of message and cause that are kept of a line that is too large. The second pair applies if characters take
+ * many bytes.
+ */
 const cuts = [
   [10_000, 4_000],
   [1_500, 500]
 ] as const
 
-/** Bytes of annotations that are kept of a line that is too large, or that JSON cannot say. */
+/** Bytes of annotations that are kept of a line that is too large, or that JSON cannot hold. */
 const annotationsLimit = 2 * 1024
 
-/** A line as JSON, always within a frame: one that is too large, or that JSON cannot say, is cut to its text. */
+/**
+ * Encodes a line as JSON that always fits a frame. A line that is too large, or that JSON cannot hold, is cut to its
+ * text.
+ */
 export const encodeLine = (line: LogLine): string => {
   const whole = stringify(line)
   if (whole !== undefined && fits(whole)) return whole
@@ -76,7 +82,7 @@ export const takeFrame = (lines: Array<string>, dropped: number): Buffer => {
   return Buffer.from(`${text}]`)
 }
 
-// leaves room for the brackets, and for how many are missing
+// Leaves room for the brackets, and for the number of missing lines.
 const fits = (text: string): boolean => Buffer.byteLength(text) <= logsLimit - 20
 
 const clip = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}... (cut)` : text)

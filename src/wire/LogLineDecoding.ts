@@ -6,7 +6,10 @@ import type * as LogLevel from "effect/LogLevel"
 import { printable, printableLine, printableRecord, printableValue } from "../error/PeerText.ts"
 import { type LogLine, logsLimit } from "./LogLine.ts"
 
-/** The lines of a Logs frame, and how many are missing between them; a string says what is wrong with it. */
+/**
+ * The lines of a Logs frame, and the numbers of missing lines between them. A string describes what is wrong with the
+ * frame.
+ */
 export const decodeLines = (body: Buffer): ReadonlyArray<LogLine | number> | string => {
   if (body.length > logsLimit) return `a Logs frame of ${body.length} bytes, the limit is ${logsLimit}`
   let parsed: unknown
@@ -50,7 +53,7 @@ const asLine = (item: unknown): LogLine | undefined => {
 const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
   typeof u === "object" && u !== null && !Array.isArray(u)
 
-// what a Date can hold
+// The range of a Date.
 const isTime = (u: unknown): u is number => typeof u === "number" && Math.abs(u) <= 8.64e15
 
 const isSpan = (u: unknown): u is readonly [string, number] =>

@@ -1,11 +1,11 @@
 /**
- * Changes of metrics on the wire: what the functions of a runner have raised since its last Metrics frame.
+ * Changes of metrics on the wire, since the runner's last Metrics frame.
  *
- * A Metrics frame is a JSON array of changes. Counts are differences, so that the parent adds up the runners of a pool.
- * Integers above 2^53 are strings.
+ * A Metrics frame is a JSON array of changes. Counts are differences, so that the parent can add up the runners of a
+ * pool. Integers above 2^53 are strings.
  */
 
-/** No Metrics frame is larger, in bytes, and so no change. */
+/** The largest Metrics frame, and so the largest change, in bytes. */
 export const metricsLimit = 16 * 1024
 
 /** The series that changed: type, id, description, attributes. */
@@ -25,7 +25,7 @@ export type MetricDelta = Series &
     | { readonly type: "Frequency"; readonly add: ReadonlyArray<readonly [word: string, count: number]> }
     | {
         readonly type: "Histogram"
-        /** Upper bounds, with how many values were at most that. */
+        /** Upper bounds, and the number of values up to each bound. */
         readonly add: ReadonlyArray<readonly [bound: number, count: number]>
         readonly count: number
         readonly sum: number

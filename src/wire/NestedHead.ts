@@ -14,28 +14,28 @@ export interface NestedTarget {
   /** Fingerprint of its schemas, as the calling runner has them. */
   readonly layout: string
   readonly idempotent: boolean
-  /** Nobody waits for its result. */
+  /** Whether nobody waits for the result. */
   readonly cast: boolean
   /** Whether the caller asked for no budget: that overrides the timeout of the pool. */
   readonly isUnbounded: boolean
 }
 
 export interface NestedHead extends NestedTarget {
-  /** The call whose function asks. */
+  /** The id of the call whose function makes the nested call. */
   readonly caller: number
   readonly terms: RequestHead
-  /** Where the payload begins. */
+  /** The offset of the payload. */
   readonly end: number
 }
 
-/** Nested calls that may be under way at a time: of one runner, and of one call there. */
+/** The largest number of nested calls in progress, of one runner and of one call. */
 export const maxOpen = 4_096
 export const maxOpenOfCall = 1_024
 
-/** Streams and placed services that functions of one runner have open at a time. */
+/** The largest number of streams and placed services that functions of one runner have open. */
 export const maxChannels = 1_024
 
-/** Casts that functions of one runner have made and that are not over. */
+/** The largest number of unfinished casts that functions of one runner have made. */
 export const maxCasts = 16_384
 
 export const limits = {
@@ -56,7 +56,7 @@ const begins = new WeakMap<NestedTarget, Buffer>()
 const beginOf = (target: NestedTarget): Buffer => {
   const known = begins.get(target)
   if (known !== undefined) return known
-  // no name of a function has a control character, and a pool's that has one is told as missing
+  // No name of a function has a control character. A pool whose name has one is reported as missing.
   const names = Buffer.from(`${target.pool}\0${target.name}\0${target.layout}`)
   const begin = Buffer.alloc(fixed + names.length)
   begin[4] =
@@ -69,7 +69,7 @@ const beginOf = (target: NestedTarget): Buffer => {
   return begin
 }
 
-/** Encodes a head. A target that is given again costs no encoding of its names. */
+/** Encodes a head. The names of a target are encoded once per target. */
 export const encode = (
   caller: number,
   target: NestedTarget,
@@ -88,7 +88,7 @@ export const encode = (
 
 type Names = Pick<NestedTarget, "pool" | "name" | "layout">
 
-/** Decoded names, by their bytes: most calls are of few functions. */
+/** Decoded names by their bytes, because most calls are of few functions. */
 const known = new Map<string, Names>()
 const mostKnown = 256
 const longestKnown = 1_024
@@ -102,7 +102,7 @@ const namesIn = (bytes: Buffer, end: number): Names | undefined => {
   if (names !== undefined) return names
   const [pool, name, layout, ...more] = bytes.toString("utf8", fixed, end).split("\0")
   if (pool === undefined || !name || layout === undefined || more.length > 0) return undefined
-  // these names come to stand in errors and logs
+  // These names appear in errors and logs.
   if (!isPrintable(name) || !isPrintable(layout)) return undefined
   if (Math.max(name.length, pool.length, layout.length) > longestName) return undefined
   const read = { pool, name, layout }

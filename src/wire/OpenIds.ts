@@ -11,7 +11,7 @@ export class OpenIds<A> implements Iterable<A> {
     return this.all.length - 1 - this.free.length
   }
 
-  /** The id that `add` will give next. */
+  /** The id that `add` will return next. */
   get next(): number {
     return this.free.at(-1) ?? this.all.length
   }

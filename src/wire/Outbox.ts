@@ -61,7 +61,7 @@ export class Outbox {
   send(kind: number, id: number, head: Uint8Array, payload: Uint8Array, lost: () => void = nobody): void {
     if (this.isClosed) return
     const length = head.length + payload.length
-    // the handshake is in whole frames: a Hello names every function of its runner
+    // Frames of the handshake are always whole, because a Hello names every function of its runner.
     if (length > inlineLimit && kind >= Kind.Request) return this.sendLarge(kind, id, head, payload, lost)
     // Copied now: the caller may detach the memory of the payload before the flush.
     const copied = payload.length <= inlineLimit
@@ -91,7 +91,7 @@ export class Outbox {
   sendMessages(messages: OutgoingMessages, bytes: Uint8Array): void {
     if (this.isClosed || bytes.length === 0) return
     if (messages.left === 0 && !this.congested && bytes.length <= Math.min(messages.credit, copyLimit)) {
-      // As cheap as any small frame, and not delayed by the large bodies of other calls.
+      // As cheap as any small frame, and not delayed by large bodies of other calls.
       messages.credit -= bytes.length
       return this.send(messages.part, messages.id, none, bytes)
     }
@@ -278,7 +278,7 @@ export class Outbox {
   /** Gathers a part of each large body in turn, so that two large values share the connection. */
   private gatherParts(): void {
     const first = this.outgoing[0]
-    // The receiver gives so much credit only while no small frames come.
+    // The receiver grants so much credit only while no small frames arrive.
     let left =
       this.outgoing.length === 1 && first !== undefined && first.credit > creditWindow ? partsAlone : partsPerTurn
     let blocked = 0
@@ -291,7 +291,7 @@ export class Outbox {
         continue
       }
       if (!body.isIntact(size)) {
-        // in a turn of its own: the owner may send
+        // In a turn of its own, because the owner may send.
         this.transport.later(() => body.lost())
         continue
       }

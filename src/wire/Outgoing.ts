@@ -9,17 +9,17 @@ const slabSize = 16 * 1024
 const nothing = Buffer.alloc(0)
 
 export class OutgoingMessages {
-  /** Bytes that may be sent. */
+  /** Bytes for which there is credit. */
   credit = creditWindow
   /** Bytes that wait. */
   left = 0
-  /** Whether bytes were dropped because their memory was taken away. */
+  /** Whether bytes were dropped because their memory was detached. */
   isBroken = false
   readonly part: number
   readonly id: number
   private readonly sent: () => void
   private pieces: Array<Uint8Array> = []
-  /** The first piece that is not sent whole, and the bytes of it that are sent. */
+  /** The first piece that is not sent completely, and the number of its bytes that are sent. */
   private first = 0
   private offset = 0
   /** The slab for small bytes. Its bytes from `start` to `at` are the last of `pieces` while that is open. */
@@ -86,7 +86,7 @@ export class OutgoingMessages {
     return true
   }
 
-  /** Drops what waits: bytes of it have lost their memory. */
+  /** Drops the waiting bytes, because some of them were detached. */
   lost(): void {
     this.isBroken = true
     this.clear()
@@ -115,13 +115,13 @@ export interface Outgoing {
   readonly left: number
   /** Appends the next bytes to `into`. */
   readonly take: (size: number, into: Array<Uint8Array>) => void
-  /** Whether none of the next bytes has lost its memory to somebody else. */
+  /** Whether none of the next bytes was detached. */
   readonly isIntact: (size: number) => boolean
-  /** Called in a turn of its own after bytes were found not to be intact; nothing more is sent. */
+  /** Called in a turn of its own when bytes were found detached. Nothing more is sent. */
   readonly lost: () => void
 }
 
-/** A large body. Its bytes are not copied, and must not be changed until they have left. */
+/** A large body. Its bytes are not copied, and must not be changed until they are sent. */
 export class LargeBody implements Outgoing {
   credit = creditWindow
   private offset = 0

@@ -31,11 +31,11 @@ export interface RequestHead {
   readonly budget: number | undefined
   readonly span: SpanIds | undefined
   readonly extras: Extras | undefined
-  /** Whether the caller wants to know how long the function ran. */
+  /** Whether the caller wants the run time of the function. */
   readonly isTimed: boolean
   /** Whether a function waits for the call: a draining runner that has calls still serves it. */
   readonly isNested: boolean
-  /** Where the payload begins. */
+  /** The offset of the payload. */
   readonly end: number
 }
 
@@ -43,14 +43,14 @@ const flag = { budget: 1, span: 2, extras: 4, timed: 8, nested: 16 }
 const extrasLimit = 8 * 1024
 const scratch = Buffer.allocUnsafe(32 + 2 + extrasLimit)
 
-/** Heads without any option, by the index of their function: most calls have one, and a new view costs time. */
+/** Heads without options, by the index of their function. Most calls use one, and making a view takes time. */
 const plainHeads: Array<Uint8Array> = []
 
 /**
- * Writes a head; the answer is a view of memory that the next call overwrites, so use it at once.
+ * Encodes a head. Returns a view of memory that the next call overwrites, so use it at once.
  *
- * An annotation that JSON cannot say, or with which the extras are larger than 8 KiB, is left out and named: it must not
- * make a call fail. So are all References, where they are larger than that by themselves.
+ * An annotation that JSON cannot hold, or with which the extras exceed 8 KiB, is left out and named, because it must
+ * not make a call fail. All References are left out if they alone exceed that size.
  */
 export const encodeHead = (
   functionIndex: number,
@@ -69,7 +69,7 @@ export const encodeHead = (
     flags |= flag.budget
     at = scratch.writeUInt32BE(Math.min(0xffffffff, Math.max(0, Math.ceil(budget))), at)
   }
-  // a tracer may have ids of another kind, which no other side would understand
+  // A tracer may have ids of another kind, which the other side would not understand.
   if (
     span !== undefined &&
     scratch.write(span.traceId, at, 16, "hex") === 16 &&
@@ -104,7 +104,7 @@ const jsonOf = (extras: { readonly [_ in keyof Extras]?: unknown }): Buffer | un
   }
 }
 
-/** With the annotations that fit beside the rest, which must not be lost for one of them. */
+/** The extras with the annotations that fit beside the rest, which must not be lost because of one annotation. */
 const withFittingAnnotations = (extras: Extras): Buffer | undefined => {
   const rest = jsonOf({ ...extras, annotations: undefined })
   if (extras.annotations === undefined || rest === undefined) return rest

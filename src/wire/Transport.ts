@@ -1,8 +1,8 @@
 /**
- * A byte pipe with a beginning and an end: all that a Link knows of a socket.
+ * A byte pipe with a start and an end, which is all that a Link uses of a socket.
  *
- * Three kinds: `fromDuplex` over any Node stream, `LocalSocket` where more can be had of it, and `memoryPair` for tests,
- * which needs no turn of the event loop.
+ * Three kinds: `fromDuplex` over any Node stream, the faster `LocalSocket` over a socketpair, and `memoryPair` for
+ * tests, which needs no turn of the event loop.
  */
 import type { Duplex } from "node:stream"
 
@@ -27,7 +27,10 @@ export interface TransportHandlers {
  */
 export interface Transport {
   readonly start: (handlers: TransportHandlers) => void
-  /** Sends the chunks in order; false when it is congested, `drained` then says when to go on. Chunks are not copied. */
+  /**
+   * Sends the chunks in order. Returns false if the pipe is congested; `drained` is called when it is free again.
+   * Chunks are not copied.
+   */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /** Flushes, then closes. */
   readonly end: () => void
@@ -37,11 +40,11 @@ export interface Transport {
   readonly atTurnEnd: (flush: () => void) => void
   /** Runs a flush after the other events that are due now have been handled. */
   readonly later: (flush: () => void) => void
-  /** Bytes that were written and have not left; absent where none ever wait. */
+  /** Bytes that were written and have not left. Absent if none ever wait. */
   readonly buffered?: () => number
   /**
-   * How many calls of `write` may have reached the peer, at least in part; absent where each does at once. A peer cannot
-   * have read what a later one wrote.
+   * The number of calls of `write` that may have reached the peer, at least in part. Absent if each does at once. A
+   * peer cannot have read the bytes of a later call.
    */
   readonly begun?: () => number
   /** Reads nothing more until `resume`, so that the peer has to wait. */
@@ -50,20 +53,20 @@ export interface Transport {
 }
 
 /**
- * A pipe over a Node stream; a socket must have `noDelay` set by whoever made it.
+ * A pipe over a Node stream. The maker of a socket must set `noDelay` on it.
  *
  * @since 0.1.0
  * @category backends
  */
 export const fromDuplex = (duplex: Duplex): Transport => over(duplex, (data) => duplex.on("data", data))
 
-/** A pipe over a Node stream of which `read` begins to read. */
+/** A pipe over a Node stream. `read` starts reading. */
 export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => void): Transport => {
   let started = false
   let written = 0
   let begun = 0
   let completed = 0
-  // a stream begins to write what waits together, once what it wrote before has left
+  // A stream writes waiting chunks together, once its previous write has left.
   const onWritten = () => {
     completed++
     begun = written
@@ -79,13 +82,13 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
       read(handlers.data)
       duplex.on("drain", handlers.drained)
       duplex.on("end", () => duplex.end())
-      // one that was destroyed before may have told its end already
+      // A stream that was destroyed before may have reported its end already.
       if (duplex.closed) handlers.closed(duplex.errored ?? undefined)
       else duplex.once("close", () => handlers.closed(error ?? duplex.errored ?? undefined))
     },
     write(chunks) {
       if (completed === written++) begun = written
-      // a write after the end is an error to a stream, which then loses what it has not sent
+      // A write after the end is an error for a stream, which then loses its unsent bytes.
       if (!duplex.writable) {
         onWritten()
         return true
@@ -113,7 +116,7 @@ export const over = (duplex: Duplex, read: (data: TransportHandlers["data"]) => 
   }
 }
 
-/** The same pipe, with a function that is told of its end first. */
+/** Wraps a pipe so that a function is called first at its end. */
 export const whenClosed = (transport: Transport, ended: (error: Error | undefined) => void): Transport =>
   startedBy(transport, (handlers) =>
     transport.start({
@@ -125,7 +128,7 @@ export const whenClosed = (transport: Transport, ended: (error: Error | undefine
     })
   )
 
-/** The same pipe with another `start`. */
+/** Wraps a pipe with another `start`. */
 export const startedBy = (transport: Transport, start: Transport["start"]): Transport => ({
   start,
   write: (chunks) => transport.write(chunks),
@@ -141,7 +144,7 @@ export const startedBy = (transport: Transport, start: Transport["start"]): Tran
 
 /** An end of a pipe in memory. */
 export interface MemoryTransport extends Transport {
-  /** Stops to deliver what the other end writes, as a blocked event loop does, or delivers again. */
+  /** Stops delivering the other end's bytes, as a blocked event loop does, or delivers them again. */
   readonly freeze: (frozen: boolean) => void
 }
 
@@ -165,7 +168,7 @@ class MemoryEnd implements MemoryTransport {
   write(chunks: ReadonlyArray<Uint8Array>) {
     if (this.ended || this.closed) return true
     const peer = this.peer!
-    // copied, as a real socket does: what the sender does to its bytes later must not reach the receiver
+    // Copied, as a real socket does, because the sender may change its bytes later.
     for (const chunk of chunks) peer.inbox.push(Buffer.from(chunk))
     queueMicrotask(peer.deliver)
     return true
@@ -200,7 +203,7 @@ class MemoryEnd implements MemoryTransport {
       if (this.paused) return
       const chunk = this.inbox.shift()!
       this.handlers.data(chunk)
-      // as the next read into the same memory does: nobody gets away with a view that is kept
+      // Overwritten, as the next read into the same memory would do, so that a view that is kept is noticed.
       chunk.fill(0xa5)
     }
     if (this.closed) this.notify()

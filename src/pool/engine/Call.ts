@@ -194,7 +194,7 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
     this.size = bytes.length
   }
 
-  /** What an interrupted caller runs: the call stops, and its function's finalizers are awaited. */
+  /** Stops the call of an interrupted caller, and waits for the finalizers of its function. */
   override asEffect(): Effect.Effect<void> {
     return this.owner.interrupt(this)
   }

@@ -8,7 +8,7 @@ export interface Address {
   readonly port: number
 }
 
-/** The addresses in a text, those of families that this machine has first. */
+/** Parses addresses from a text. Addresses of families that this machine has come first. */
 export const parse = (text: string, families?: ReadonlySet<number>): ReadonlyArray<Address> => {
   const addresses = text.split(",").flatMap((part): Array<Address> => {
     const match = /^\s*(?:\[([^\]]+)\]|([^:\s]+)):(\d+)\s*$/.exec(part)

@@ -16,11 +16,11 @@ import { defaults } from "./Strangers.ts"
 
 export interface AwaitOptions extends Psk.Credentials {
   readonly port: number
-  /** How long to wait for the parent, in milliseconds. */
+  /** Milliseconds to wait for the parent. */
   readonly patience: number
 }
 
-/** The pipe to the parent. Rejects with `NeverConnected` where it does not come in time. */
+/** Waits for the pipe to the parent. Rejects with `NeverConnected` if the parent does not connect in time. */
 export const awaitParent = (options: AwaitOptions, signal?: AbortSignal): Promise<Transport> =>
   Effect.runPromise(accept(options), signal === undefined ? {} : { signal })
 
@@ -32,7 +32,7 @@ const accept = ({ identity, key, patience, port }: AwaitOptions): Effect.Effect<
     const door = new PskServer(defaults, {
       find: (claimed) => (claimed === identity ? psk : undefined),
       secure: (socket: TLSSocket) => {
-        // two at once: the first to get here has used the key up
+        // Two connections at once: the first has used the key.
         if (psk === undefined) return void socket.destroy()
         psk = undefined
         closePort()
@@ -51,7 +51,7 @@ const accept = ({ identity, key, patience, port }: AwaitOptions): Effect.Effect<
       door.dismissStrangers()
       for (const server of servers) server.close()
     }
-    // a sleep and not `setTimeout`, which fires at once where the delay is above 24.8 days
+    // `Effect.sleep` and not `setTimeout`, which fires at once if the delay is above 24.8 days.
     const timer = Effect.runFork(Effect.sleep(patience))
     timer.addObserver((exit) => {
       if (Exit.isFailure(exit)) return
@@ -59,7 +59,7 @@ const accept = ({ identity, key, patience, port }: AwaitOptions): Effect.Effect<
       const others = wrong === 0 ? "" : `, but ${wrong} that did not have its key`
       resume(failed(`its parent did not come to its port ${port}${others}`, patience))
     })
-    // a pod without IPv6 has no ::1
+    // A pod without IPv6 has no ::1.
     let errors = 0
     for (const server of servers) {
       server.on("error", (error) => {

@@ -1,14 +1,16 @@
-/** Log lines about strangers, who could otherwise fill a log, and what is remembered of their addresses. */
+/** Log lines about strangers, with limits so that strangers cannot fill a log, and the state of their addresses. */
 import * as Effect from "effect/Effect"
 
-/** Milliseconds in which one address is complained of once, and all addresses together at most `mostLines` times. */
+/** Milliseconds in which each address is logged at most once, and all addresses together at most `mostLines` times. */
 const interval = 10_000
 const mostLines = 10
 
-/** Addresses that are remembered. */
+/** The number of addresses that are remembered. */
 const capacity = 1_024
 
-/** Makes a function that logs `message` with an address and a detail, and how many complaints were left out before. */
+/**
+ * Makes a function that logs `message` with an address, a detail, and the number of lines that were left out before.
+ */
 export const makeComplaints = (message: string): Effect.Effect<(address: string, detail: string) => void> =>
   Effect.contextWith((context) => {
     const run = Effect.runForkWith(context)
@@ -24,7 +26,7 @@ export const makeComplaints = (message: string): Effect.Effect<(address: string,
       }
       if (lines >= mostLines || now - (saidOf.get(address) ?? -Infinity) < interval) return void unsaid++
       lines++
-      // set again, an address is the youngest one
+      // Set again, so that the address is the youngest.
       saidOf.delete(address)
       saidOf.set(address, now)
       forgetOldest(saidOf)
@@ -47,7 +49,7 @@ export class Sightings {
 
   note(address: string, seen: Seen): void {
     const last = this.byAddress.get(address)
-    // the furthest counts: a later connection of a refused runner may be closed for want of room
+    // The furthest state counts, because a later connection of a refused runner may be closed for lack of room.
     if (last?.seen === "tls refused" && seen === "tcp") seen = last.seen
     this.byAddress.delete(address)
     this.byAddress.set(address, { seen, at: performance.now() })

@@ -9,7 +9,9 @@ import { awaitParent } from "./AwaitParent.ts"
 import { dialParent } from "./DialParent.ts"
 import type { Transport } from "../Transport.ts"
 
-/** Dials `address`, or waits at the port `listen` if `address` is empty. `patience`: milliseconds until the attempt fails. */
+/**
+ * Dials `address`, or listens on port `listen` if `address` is empty. `patience`: milliseconds until the attempt fails.
+ */
 export const connectParent = (
   way: Readonly<Record<"address" | "listen" | "identity" | "key", string>>,
   patience: number,

@@ -1,7 +1,8 @@
 /**
- * A runner's way to its parent: dials until somebody there proves to have the key, and keeps both connections.
+ * The runner's side of dialling: tries the parent's addresses until one proves to have the key, and keeps both
+ * connections.
  *
- *   TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
+ * TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
  */
 import type * as Net from "node:net"
 import type { TLSSocket } from "node:tls"
@@ -16,20 +17,20 @@ import * as SilentConnection from "./SilentConnection.ts"
 import { fromDuplex, type Transport } from "../Transport.ts"
 
 export interface DialOptions extends Psk.Credentials {
-  /** Where the parent may be, as `10.1.2.3:9345` or `[fd00::1]:9345`, separated by commas. */
+  /** Addresses of the parent, as `10.1.2.3:9345` or `[fd00::1]:9345`, separated by commas. */
   readonly addresses: string
-  /** How long to go on trying, in milliseconds. */
+  /** Milliseconds to keep trying. */
   readonly patience: number
 }
 
-/** How long one address may take to answer, and then to prove who it is, in milliseconds. */
+/** Milliseconds that an address may take to answer, and then to prove its key. */
 const tcpTimeout = 3_000
 const tlsTimeout = 5_000
 
 /** The pause between two rounds over all addresses, in milliseconds. */
 const pauses = { first: 75, longest: 1_500 }
 
-/** The pipe to the parent. Rejects with `NeverConnected` where nobody there is the parent in time. */
+/** Connects to the parent. Rejects with `NeverConnected` if no address proves to be the parent in time. */
 export const dialParent = (options: DialOptions, signal?: AbortSignal): Promise<Transport> =>
   Effect.runPromise(
     Effect.map(connect(options), ({ address, socket, token }) => {
@@ -150,7 +151,7 @@ const readToken = (socket: TLSSocket): Effect.Effect<Buffer, HandshakeFailed> =>
     })
   })
 
-/** Brings the second connection about beside the session, and ends that where it does not come. */
+/** Opens the second connection beside the session. Ends the session if that fails. */
 const accompany = (address: Address, identity: string, first: TLSSocket, token: Buffer): void => {
   const second = Effect.gen(function* () {
     for (;;) {

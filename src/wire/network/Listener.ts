@@ -43,46 +43,46 @@ export interface ListenerOptions {
   readonly master: Redacted.Redacted<Uint8Array>
   /** Identity of this life of the parent. */
   readonly life: string
-  /** The address to listen on; all of this machine, of both families, where not given. */
+  /** The address to listen on. Default: all addresses of this machine, IPv4 and IPv6. */
   readonly host?: string
-  /** 9345 where not given; 0 is any free one. */
+  /** The port. Default 9345. 0 means any free port. */
   readonly port?: number
-  /** Whether any free port will do where that one is taken. */
+  /** Whether any free port may be used if the port is taken. Default false. */
   readonly orAnyPort?: boolean
   readonly limits?: Partial<StrangerLimits>
 }
 
-/** The one session that a key is good for. */
+/** The session for which a key is valid. */
 export interface Admission {
   readonly identity: string
   readonly key: Redacted.Redacted<string>
-  /** The byte pipe to the runner, once it has dialled back, proven to have the key, and has its second connection. */
+  /** The byte pipe to the runner, once it has dialled back, proven its key, and opened its second connection. */
   readonly transport: Effect.Effect<Transport>
-  /** How far it has got; what came from its address counts too, where that is known. */
+  /** How far the runner has got. Connections from its address count too, if the address is known. */
   readonly seen: (address?: string) => Seen
-  /** Ends the session, and what might still become one. */
+  /** Ends the session, and prevents one that has not begun. */
   readonly revoke: () => void
 }
 
 /** Counts of connections since the port was opened. */
 export interface Counters {
-  /** Connections that have proven to have a key; two of each session. */
+  /** Connections that have proven a key. Each session has two. */
   authenticated: number
-  /** Refused: keys that are wrong, unknown or used up, and handshakes that are not understood. */
+  /** Refused connections: keys that are wrong, unknown or used up, and malformed handshakes. */
   refused: number
-  /** Sent away: too many at once, silent or slow for too long, not TLS at all. */
+  /** Disconnected connections: too many at once, silent or slow for too long, not TLS. */
   crowded: number
   silent: number
   slow: number
   garbage: number
-  /** Sessions that were ended because their second connection did not come. */
+  /** Sessions that were ended because their second connection did not arrive. */
   unaccompanied: number
 }
 
 export interface Listener {
   readonly port: number
   readonly keyOf: (index: number) => Redacted.Redacted<string>
-  /** Expects the runner of that index, whose key is good for one session from now on; each index once. */
+  /** Expects the runner with that index. Its key is valid for one session from now on. Each index can be used once. */
   readonly expect: (index: number) => Admission
   readonly counters: Readonly<Counters>
 }
@@ -90,7 +90,7 @@ export interface Listener {
 /** The default port of the parent, fixed so that NetworkPolicies and service meshes can name it. */
 export const defaultPort = 9345
 
-/** A runner that is expected, or the second connection of its session. */
+/** An expected runner, or the second connection of its session. */
 interface Expected {
   readonly key: Uint8Array
   readonly admit: (socket: TLSSocket) => void
@@ -109,7 +109,7 @@ class Door {
   }
   private readonly expected = new Map<string, Expected>()
   private readonly sessions = new Set<TLSSocket>()
-  /** The highest index that was expected. */
+  /** The highest expected index. */
   private highest = -1
   private readonly sightings = new Sightings()
   private readonly options: ListenerOptions
@@ -181,7 +181,10 @@ class Door {
     return expected?.key
   }
 
-  /** A second connection whose session has ended meanwhile: nobody's fault, and it has no other key to try. */
+  /**
+   * Whether this is a second connection whose session has ended meanwhile. It has no other key to try, so it is not
+   * logged.
+   */
   private isLate(identity: string): boolean {
     const { life } = this.options
     if (!identity.startsWith(`${life}.`) || !identity.endsWith(SilentConnection.suffix)) return false
@@ -196,7 +199,7 @@ class Door {
 
   private secure(socket: TLSSocket, identity: string, address: string): void {
     const expected = this.expected.get(identity)
-    // two handshakes with one key at once: the first to get here has burnt it
+    // Two handshakes with one key at once: the first has used the key.
     if (expected === undefined) {
       this.counters.refused++
       if (!this.isLate(identity)) this.complain(address, this.strange(identity))
@@ -210,8 +213,8 @@ class Door {
   }
 
   /**
-   * Says the first words, and waits for the second connection beside the session, without which no call may be sent: a
-   * runner that computes from then on could not bring it about. A session that ends before is handed on as it is.
+   * Sends the token, and waits for the second connection. No call may be sent before: a runner that computes could not
+   * open the second connection. A session that ends before is passed on as it is.
    */
   private begin(identity: string, first: TLSSocket, ready: () => void): void {
     const token = randomBytes(SilentConnection.tokenSize)
@@ -280,11 +283,11 @@ const listen = (
     Effect.callback<Net.Server, ListenFailed>((resume) => {
       const server = Net.createServer({ ...SilentConnection.keepAlive, highWaterMark: defaults.buffered }, accept)
       server.on("error", (error: NodeJS.ErrnoException) => {
-        // no more than a connection that could not be accepted, once it listens
+        // Once the port listens, an error only means that a connection could not be accepted.
         resume(Effect.fail(new ListenFailed({ port, code: error.code ?? "", detail: error.message })))
       })
-      // without a host it is both families where there are two; exclusive, because the port of a cluster's worker would
-      // be its neighbours' too
+      // Without a host both families are used if there are two. Exclusive, because a worker of node:cluster would share
+      // the port with its siblings.
       server.listen({ ...(host === undefined ? {} : { host }), port, exclusive: true, backlog: 1_024 }, () =>
         resume(Effect.succeed(server))
       )

@@ -1,7 +1,8 @@
 /**
- * Keys of runners, and TLS that knows nobody by anything else: no certificate, no ticket, one cipher.
+ * Keys of runners, and TLS that authenticates by these keys only: no certificates, no tickets, one cipher.
  *
- * Each runner has a key of its own, derived from the master of its parent's life. What a peer proves is that it has it.
+ * Each runner has a key of its own, derived from the master key of its parent's life. A handshake proves that the peer
+ * has the key.
  */
 import type { ConnectionOptions, TlsOptions, TLSSocket } from "node:tls"
 import * as Redacted from "effect/Redacted"
@@ -15,7 +16,7 @@ export interface Credentials {
 
 const keySize = 32
 
-/** A master, new for each life of a parent; it never leaves the process. */
+/** A master key. Each life of a parent has a new one, which never leaves the process. */
 export const makeMaster = (): Redacted.Redacted<Uint8Array> =>
   Redacted.make(builtin("node:crypto").randomBytes(keySize), { label: "master" })
 
@@ -35,7 +36,7 @@ export const keyOf = (
   return Redacted.make(Buffer.from(key).toString("base64url"), { label: "key" })
 }
 
-/** The bytes of a key that stands in a variable. */
+/** The bytes of a key from a variable. */
 export const bytesOf = (key: Redacted.Redacted<string>): Buffer => Buffer.from(Redacted.value(key), "base64url")
 
 /** The identity of a runner. Not secret. */
@@ -44,34 +45,35 @@ export const identityOf = (life: string, index: number): string => `${life}.${in
 const common = {
   minVersion: "TLSv1.3",
   maxVersion: "TLSv1.3",
-  // more than twice as fast as the default suite, and the only one whose hash fits a key that OpenSSL is given this way
+  // More than twice as fast as the default suite, and the only suite whose hash fits a key that OpenSSL gets in this
+  // way.
   ciphers: "TLS_AES_128_GCM_SHA256",
-  // the key is secret already, so that a costlier agreement would add nothing but a longer boot
+  // The pre-shared key is secret already, so a costlier key agreement would only slow down the boot.
   ecdhCurve: "X25519:P-256"
 } as const
 
 /**
- * TLS of the side that listens; `find` gives the key of an identity, which is trusted only once the handshake is over.
+ * TLS options of the listening side. `find` returns the key of an identity, which is trusted only after the handshake.
  *
- * Without a certificate there is no way in but by a key.
+ * Without a certificate a key is the only way in.
  */
 export const serverOptions = (find: (identity: string, socket: TLSSocket) => Uint8Array | undefined): TlsOptions => ({
   ...common,
-  // with tickets a client would get in after its key was burnt, without `find` being asked
+  // With tickets a client could connect after its key was used, without a call of `find`.
   secureOptions: builtin("node:crypto").constants.SSL_OP_NO_TICKET,
   pskCallback: (socket: TLSSocket, identity: string) => find(identity, socket) ?? null
 })
 
-/** TLS of the side that connects. `isAuthentic` must be asked before anything is written. */
+/** TLS options of the connecting side. Call `isAuthentic` before anything is written. */
 export const clientOptions = (identity: string, key: Uint8Array): ConnectionOptions => ({
   ...common,
-  // a server with a certificate is none of ours, whoever has signed it
+  // A server with a certificate is never a parent, whatever authority signed the certificate.
   ca: [],
   pskCallback: () => ({ identity, psk: key }),
-  // there is no certificate to look at
+  // There is no certificate to check.
   checkServerIdentity: () => undefined
 })
 
-/** Whether the server has proven that it has the key; one that a certificate speaks for has not. */
+/** Whether the server has proven its key. False if it used a certificate instead. */
 export const isAuthentic = (socket: TLSSocket): boolean =>
   socket.isSessionReused() && Object.keys(socket.getPeerCertificate() ?? {}).length === 0

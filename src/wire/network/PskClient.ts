@@ -1,4 +1,4 @@
-/** The side that connects: TLS over a byte stream to somebody who must prove to have the same key. */
+/** The connecting side: TLS over a byte stream to a peer that must prove the same key. */
 import type { Duplex } from "node:stream"
 import type * as Tls from "node:tls"
 import * as Effect from "effect/Effect"
@@ -7,9 +7,9 @@ import { builtin } from "../../function/Builtin.ts"
 import * as Psk from "./Psk.ts"
 import { fromDuplex, type Transport } from "../Transport.ts"
 
-/** A handshake did not come to its end. */
+/** A handshake failed. */
 export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("HandshakeFailed", {
-  /** Whether the other side said no, or is not who it should be: trying again would not help. */
+  /** Whether the peer refused, or is not the right one, so that a retry would not help. */
   refused: Schema.Boolean,
   detail: Schema.String
 }) {
@@ -18,7 +18,7 @@ export class HandshakeFailed extends Schema.TaggedError<HandshakeFailed>()("Hand
   }
 }
 
-/** A connection to somebody who has proven to have the key; nothing of ours is written before. */
+/** Connects to a peer that proves the key. Writes no data before the proof. */
 export const secure = (
   stream: Duplex,
   identity: string,
@@ -26,12 +26,13 @@ export const secure = (
 ): Effect.Effect<Tls.TLSSocket, HandshakeFailed> =>
   Effect.callback((resume) => {
     const failed = (refused: boolean, detail: string) => resume(Effect.fail(new HandshakeFailed({ refused, detail })))
-    // what has ended before will not tell so again: a port-forward to a program that does not listen yet
+    // A stream that has ended before does not report it again, such as a port-forward to a program that does not listen
+    // yet.
     if (stream.destroyed) return failed(false, stream.errored?.message ?? "the connection was closed before")
     const socket = builtin("node:tls").connect({ ...Psk.clientOptions(identity, key), socket: stream })
     let cause: NodeJS.ErrnoException | undefined
     let isRefused = false
-    // TLS tells only some of what happens to what is below it
+    // TLS reports only some events of the stream below it.
     stream.on("error", (error) => {
       cause ??= error
     })
@@ -53,14 +54,15 @@ export const secure = (
     })
   })
 
-// an alert of the other side, a certificate, an answer that is no TLS; what the system says may be better next time
+// An alert of the peer, a certificate, or an answer that is not TLS. Errors of the system may pass.
 const isRefusal = (error: NodeJS.ErrnoException): boolean =>
   error.code === "EPROTO" || (error.syscall === undefined && error.code !== "ECONNRESET")
 
 /**
- * The pipe to a runner that waits for its parent, over a stream to its port such as that of a port-forward.
+ * Makes the pipe to a runner that waits for its parent, over a stream to its port, such as a port-forward.
  *
- * Fails where the runner is not there yet, with `refused` where it will never be. Interrupted it destroys the stream.
+ * Fails if the runner does not listen yet, and with `refused` if a retry cannot help. An interruption destroys the
+ * stream.
  */
 export const connectThrough = (
   stream: Duplex,

@@ -11,11 +11,11 @@ import * as Psk from "./Psk.ts"
 import { type Dismissal, type StrangerLimits, type Stranger, Strangers } from "./Strangers.ts"
 
 export interface PskServerHandlers {
-  /** The key of an identity, which is only what somebody claims at this point. */
+  /** Returns the key of an identity, which is only a claim at this point. */
   readonly find: (identity: string, address: string) => Uint8Array | undefined
-  /** Somebody has proven to have that key, which is all that counts from here on. */
+  /** Called when a peer has proven that key. */
   readonly secure: (socket: Tls.TLSSocket, identity: string, address: string) => void
-  /** A handshake ended before it was over; with the identity it claimed, if a key was found for that. */
+  /** Called when a handshake failed. `identity` is the claimed one, if a key was found for it. */
   readonly refused: (address: string, identity: string | undefined) => void
   readonly dismissed: (address: string, why: Dismissal) => void
 }
@@ -24,24 +24,24 @@ export class PskServer {
   private readonly handlers: PskServerHandlers
   private readonly strangers: Strangers
   private readonly tls: Tls.Server
-  /** Identities that a key was found for; a handshake may ask for several, the last one is the one it goes on with. */
+  /** Identities for which a key was found. A handshake may ask for several, and continues with the last. */
   private readonly claims = new WeakMap<Stranger, string>()
 
   constructor(limits: StrangerLimits, handlers: PskServerHandlers) {
     this.handlers = handlers
     this.strangers = new Strangers(limits, {
-      // what was read of it is back in the socket, where TLS finds it
+      // The bytes that were read are back in the socket, where TLS reads them.
       hello: ({ socket }) => void this.tls.emit("connection", socket),
       dismissed: ({ address }, why) => handlers.dismissed(address, why),
       left: (stranger) => this.left(stranger)
     })
     this.tls = builtin("node:tls").createServer(Psk.serverOptions((identity, socket) => this.find(identity, socket)))
     this.tls.on("secureConnection", (socket) => this.secure(socket))
-    // it is destroyed already, and told by the end of its connection
+    // The connection is destroyed already, and its end reports the failure.
     this.tls.on("tlsClientError", () => {})
   }
 
-  /** Connections that have proven nothing yet. */
+  /** The number of connections that have proven nothing yet. */
   get strangerCount(): number {
     return this.strangers.size
   }
@@ -70,8 +70,9 @@ export class PskServer {
   }
 
   /**
-   * The stranger behind a TLS socket, by the socket below it: an address and a port may be those of a later connection.
-   * `_parent` is no documented property of Node. Without it nobody gets in, which the tests would show at once.
+   * Finds the stranger behind a TLS socket by the socket below it, because a later connection may have the same address
+   * and port. `_parent` is an undocumented property of Node. Without it no connection succeeds, which the tests would
+   * show at once.
    */
   private strangerOf(socket: Tls.TLSSocket & { readonly _parent?: Socket }): Stranger | undefined {
     return socket._parent === undefined ? undefined : this.strangers.find(socket._parent)

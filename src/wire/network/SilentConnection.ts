@@ -1,15 +1,16 @@
 /**
- * The second connection of a session over a network, which carries nothing.
+ * The second connection of a session over a network, which carries no data.
  *
- * Because nothing ever waits to be acknowledged on it, the kernel's keepalive works there, and notices a dead peer or a
- * partition within 15 s even while JavaScript on either side computes. What carries frames may wait for minutes.
+ * Nothing ever waits on it to be acknowledged, so the kernel's keepalive works on it. It notices a dead peer or a
+ * partition within 15 s, even while JavaScript on either side computes. The connection with the frames may not notice
+ * for minutes.
  */
 import type { Socket } from "node:net"
 
 /** Size of the token that a parent sends first, in bytes. The token is the key of the second connection, and of nothing else. */
 export const tokenSize = 32
 
-/** Idle time before the kernel asks the peer, in milliseconds; after it Node asks ten times, a second apart. */
+/** Idle time before the kernel probes the peer, in milliseconds. After it Node probes ten times, a second apart. */
 export const keepAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5_000 } as const
 
 /** Suffix of the identity of a second connection. */
@@ -29,9 +30,9 @@ export const tie = (first: Socket, silent: Socket): void => {
   first.once("close", () => silent.destroy())
   silent.once("close", () => {
     if (first.destroyed) return
-    // a peer that does not answer: what the first connection waits for will not come either
+    // The peer does not answer, so the first connection will get no answer either.
     if (error !== undefined && error.code !== "ECONNRESET") return void end(`its peer is gone (${error.code})`)
-    // a peer that has ended: its last words may still be on their way
+    // The peer has ended, but its last bytes may still be in transit.
     const timer = setTimeout(() => end("its peer has closed the second connection"), closingTime)
     first.once("close", () => clearTimeout(timer))
   })

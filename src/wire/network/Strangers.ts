@@ -42,10 +42,10 @@ export interface Stranger {
 }
 
 export interface StrangersHandlers {
-  /** The beginning of a handshake has come, and is back in the socket. */
+  /** Called when the beginning of a handshake has arrived, and is back in the socket. */
   readonly hello: (stranger: Stranger) => void
   readonly dismissed: (stranger: Stranger, why: Dismissal) => void
-  /** The peer ended the connection before it had proven anything. */
+  /** Called when the peer ended the connection before it had proven anything. */
   readonly left: (stranger: Stranger) => void
 }
 
@@ -78,10 +78,10 @@ export class Strangers {
    * connections that have said nothing go first. At twice the limit the new connection is closed instead.
    */
   add(socket: Socket): void {
-    // an error is followed by the end of the connection, which is handled below
+    // The end of the connection follows an error, and is handled below.
     socket.on("error", () => {})
     const { remoteAddress } = socket
-    // the peer has reset the connection already
+    // The peer has already reset the connection.
     if (remoteAddress === undefined) return void socket.destroy()
     const { helloTimeout, perNeighbour, sockets } = this.limits
     const address = addressOf(remoteAddress)
@@ -114,7 +114,7 @@ export class Strangers {
     return this.entries.get(socket)
   }
 
-  /** The peer has proven who it is. */
+  /** Removes a stranger that has proven its key. */
   release(stranger: Stranger): void {
     this.remove(stranger as Entry)
   }
@@ -199,7 +199,7 @@ export class Strangers {
   }
 }
 
-/** An address as people write it: an IPv4 address stays one on a socket of both families. */
+/** An address in its usual form: an IPv4 address of a socket of both families is shown as IPv4. */
 export const addressOf = (address: string): string =>
   address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address
 
@@ -210,7 +210,7 @@ export const neighbourOf = (address: string): string => {
   const [left = "", right] = text.split("::")
   const first = left === "" ? [] : left.split(":")
   const last = right === undefined || right === "" ? [] : right.split(":")
-  // an embedded IPv4 address takes two groups
+  // An embedded IPv4 address takes two groups.
   const groups = first.length + last.length + (text.includes(".") ? 1 : 0)
   const gap = right === undefined ? [] : Array.from({ length: Math.max(0, 8 - groups) }, () => "0")
   const network = [...first, ...gap, ...last].slice(0, 4)
@@ -219,7 +219,7 @@ export const neighbourOf = (address: string): string => {
 
 const header = 5
 
-/** Bytes of a TLS record with a ClientHello, with its header; undefined where the bytes do not begin one. */
+/** Bytes of a TLS record with a ClientHello, with its header. Undefined if the bytes do not begin such a record. */
 const recordLength = (bytes: Buffer): number | undefined => {
   const isHello =
     bytes[0] === 22 && (bytes.length < 2 || bytes[1] === 3) && (bytes.length <= header || bytes[header] === 1)
@@ -227,7 +227,7 @@ const recordLength = (bytes: Buffer): number | undefined => {
   return bytes.length < header ? header : header + bytes.readUInt16BE(3)
 }
 
-/** A timer that is later than this, in milliseconds, was held up by this process. */
+/** Milliseconds of delay from which a late timer means that this process was blocked. */
 const lateness = 50
 
 /**
