@@ -75,7 +75,7 @@ const summary = (pool: PoolDocument, paint: Paint): string => {
 
 type Runner = PoolDocument["runners"][number]
 
-/** What a runner does: its calls, or the step and the wait of its boot. */
+/** The activity of a runner: its calls, or the step and the wait of its boot. */
 const doing = ({ phase, running, state: is, waitsFor }: Runner): string =>
   is === "booting"
     ? (waitsFor ?? `reached ${phase}`)

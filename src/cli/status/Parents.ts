@@ -79,7 +79,7 @@ export const joined = (here: ReadonlyArray<Parent>, there: ReadonlyArray<Parent>
   return [...here.filter((each) => !used.has(each)), ...all]
 }
 
-/** What stands in the way of asking parents in pods, once for all of them. */
+/** Why parents in pods could not be asked, as one sentence for all of them. Undefined if they were. */
 export const obstacle = (parents: ReadonlyArray<Parent>): string | undefined => {
   const kinds = new Set(parents.flatMap(({ silence }) => (silence === undefined ? [] : [silence.kind])))
   if (kinds.has("uninstalled")) {

@@ -1,6 +1,6 @@
-/** Pure: server-sent events, cut out of the text of a stream. */
+/** Cuts server-sent events out of the text of a stream. Pure. */
 
-/** One event: its name and its data. */
+/** A server-sent event: its name and its data. */
 export interface ServerEvent {
   readonly event: string
   readonly data: string
