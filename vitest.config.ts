@@ -6,7 +6,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 // tests of one process and no real time
 const memory = [
   "test/*.test.ts",
-  "test/{call,cli,error,function,kubernetes,pool,process,runner,schema,simulation,stack,testing,values,wire}/**/*.test.ts",
+  "test/{call,cli,error,function,kubernetes,pool,process,runner,schema,simulation,stack,status,testing,values,wire}/**/*.test.ts",
   "test/conformance/{memory,place,rpc,stream}/**/*.test.ts"
 ]
 
@@ -19,6 +19,7 @@ const processes = [
   "test/conformance/{place,process,rpc,stream}/process*.test.ts",
   "test/conformance/process/**/*.test.ts",
   "test/values/process*.test.ts",
+  "test/status/{FlameStatus,StatusRoutes}.test.ts",
   "test/wire/network/**/*.test.ts",
   "test/hostile/**/*.test.ts",
   // the tests of examples/testing are like an app's own tests

@@ -114,7 +114,7 @@ const tile = (name) => {
 }
 
 const slotsOf = (node, r, size) => {
-  const held = Math.max(r.calls, r.suspended), n = Math.max(size, held)
+  const held = r.calls + r.suspended, n = Math.max(size, held)
   const stuck = r.running.filter((c) => c.state === "stuck").length
   if (n > 16) {
     if (node.children.length !== 1 || node.firstChild.className !== "bar") node.replaceChildren(h("i", "bar"))

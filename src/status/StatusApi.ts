@@ -45,6 +45,9 @@ const failure = (status: number, error: string): StatusAnswer => json(status, { 
 /** The paths that the status answers, below where it is. */
 export const paths = ["/", "/status", "/events", "/logs", "/schema", "/resize", "/drain"] as const
 
+/** Whether a path changes something. */
+export const isAction = (path: string): boolean => path === "/resize" || path === "/drain"
+
 export class StatusApi {
   private readonly recorder: Recorder
   private readonly actions: boolean
@@ -60,7 +63,7 @@ export class StatusApi {
 
   answer(request: StatusRequest): StatusAnswer {
     const { method, path } = request
-    if (path === "/resize" || path === "/drain") return this.act(request)
+    if (isAction(path)) return this.act(request)
     if (!(paths as ReadonlyArray<string>).includes(path)) return failure(404, `there is ${paths.join(", ")}`)
     if (method !== "GET" && method !== "HEAD") return failure(405, `${path} takes GET`)
     switch (path) {
@@ -96,6 +99,8 @@ export class StatusApi {
     if (method !== "POST") return failure(405, `${path} takes POST`)
     if (header("x-flame-action") !== "1" || header("content-type")?.startsWith("application/json") !== true)
       return failure(403, "an action needs the headers `x-flame-action: 1` and `content-type: application/json`")
+    // The next reader is to see what the action did.
+    this.latest = undefined
     const { status, text } = path === "/resize" ? StatusActions.resize(body) : StatusActions.drain(body)
     return status === 200 ? json(200, { done: text }) : failure(status, text)
   }

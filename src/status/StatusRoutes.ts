@@ -7,7 +7,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Recorder from "./record/Recorder.ts"
-import { bodyLimit, paths, type StatusAnswer, StatusApi } from "./StatusApi.ts"
+import { bodyLimit, isAction, paths, type StatusAnswer, StatusApi } from "./StatusApi.ts"
 
 /** Chunks that wait for a viewer. Beyond them the viewer misses the oldest. */
 const mostChunks = 16
@@ -22,8 +22,8 @@ export const layer = (options: { readonly path: string; readonly actions: boolea
       const base = options.path.replace(/\/+$/, "")
       for (const path of paths) {
         const answer = (request: HttpServerRequest.HttpServerRequest) => respond(api, path, request)
-        yield* router.add("*", `${base}${path}` as `/${string}`, answer)
-        if (path === "/" && base !== "") yield* router.add("*", base as `/${string}`, answer)
+        const at = path === "/" ? base || "/" : `${base}${path}`
+        yield* router.add(isAction(path) ? "POST" : "GET", at as `/${string}`, answer)
       }
     })
   )

@@ -244,8 +244,8 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
   /** Tells the observers how the call ended. An observer that throws must not cost the caller its answer. */
   observe(exit: Exit.Exit<unknown, unknown>): void {
     try {
-      this.trace?.end(this, exit)
       this.owner.watch?.end(this, exit)
+      this.trace?.end(this, exit)
     } catch {
       // A tracer that throws is at fault itself, and its error reaches nobody.
     }

@@ -61,7 +61,7 @@ const Runner = Schema.Struct({
   labels: Schema.Record(text, text),
   /** Calls that hold a slot of it. */
   calls: count,
-  /** Of these, calls that wait for nested calls. */
+  /** Calls beside these, which wait for nested calls and have lent their slot. */
   suspended: count,
   /** Milliseconds since it became ready. Absent while it boots. */
   age: Schema.optional(millis),
