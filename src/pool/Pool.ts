@@ -21,7 +21,7 @@ import type { Runner } from "./runtime/Runner.ts"
  */
 export interface PoolClass<Self, Id extends string> extends Context.Key<Self, PoolShape> {
   new (_: never): AnyPool & { readonly key: Id }
-  /** Makes a pool on the backend that is provided. The scope of the layer closes the pool. */
+  /** Makes a pool on the provided backend. The end of the layer's scope closes the pool. */
   readonly layer: <RHooks = never>(options?: PoolOptions<RHooks>) => Layer.Layer<Self, FlameError, Backend | RHooks>
   /**
    * Runs all calls of this pool inside the effect on one runner, which stays for as long as the effect runs.
@@ -67,7 +67,7 @@ export const PoolService =
   }
 
 /**
- * The default pool, for functions whose contract names no other one.
+ * The default pool, for functions whose contract names no other.
  *
  * @since 0.1.0
  * @category pools

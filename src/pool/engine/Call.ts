@@ -48,18 +48,18 @@ export interface CallOwner {
   readonly detached: (call: Call) => void
   /** Stops the call of an interrupted caller. */
   readonly interrupt: (call: Call) => Effect.Effect<void>
-  /** Hears of every call that ends, where somebody looks at the pool. */
+  /** Called for every call that ends, if an observer watches the pool. */
   readonly watch?: CallObserver | undefined
 }
 
-/** Hears when the caller has its answer. */
+/** Called when the caller has its answer. */
 export interface CallObserver {
   readonly end: (call: Call, exit: Exit.Exit<unknown, unknown>) => void
 }
 
 /** Receives the items of a stream. */
 export interface CallMessages extends ChannelHandlers {
-  /** Whether any has come. */
+  /** Whether any item has arrived. */
   readonly isBegun: boolean
 }
 
@@ -67,7 +67,7 @@ export interface CallMessages extends ChannelHandlers {
 export interface CallTerms {
   readonly span: SpanIds | undefined
   readonly extras: Extras | undefined
-  /** Milliseconds of budget, undefined for none. */
+  /** The call's budget in milliseconds. Undefined: no budget. */
   readonly timeout: number | undefined
   readonly lease: number
   /** Name of the runner of that lease. */
@@ -89,7 +89,7 @@ export interface RawAnswer {
 
 /** The nested calls of one call. */
 export interface NestedOf {
-  /** Their caller has ended. */
+  /** Called when their caller has ended. */
   readonly end: () => void
 }
 
@@ -122,15 +122,17 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
   dispatchedAt = 0
   /** Index of the runner it was sent to last, or -1. */
   ranOn = -1
-  /** How often it was sent; whatever was never handed to a connection does not count. */
+  /** The number of times that the call was sent. A call that was never handed to a connection does not count. */
   sent = 0
-  /** Whether a runner went that may have run it. */
+  /** Whether a runner that may have run the call was lost. */
   declare mayHaveRun: boolean
-  /** Whether it may have ended its runners: its last attempt shares a runner with nobody. */
+  /**
+   * Whether the call may have ended its runners. The last attempt of such a call shares its runner with no other call.
+   */
   declare isSuspect: boolean
-  /** How many calls are around it: 0 for one that the app makes. */
+  /** The number of calls around it. 0 for a call that the app makes. */
   declare readonly depth: number
-  /** Calls that its function has made, once it has. */
+  /** The calls that its function has made, if any. */
   declare calls: NestedOf | undefined
   /** Whether its slot may be lent until it ends: a nested stream or placed service, which waits for its caller. */
   declare lendsSlot: boolean
@@ -138,15 +140,15 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
   declare leaving: (() => void) | undefined
   /** Its span, or another observer of its end. */
   declare trace: CallObserver | undefined
-  /** Milliseconds that the function ran, where the runner was asked and has answered. */
+  /** Milliseconds that the function ran, if the runner was asked and has answered. */
   declare ranFor: number | undefined
   /** Receives the items of a stream. */
   declare messages: CallMessages | undefined
   declare channel: Channel | undefined
-  /** End of its budget in the pool's time. */
+  /** The end of its budget, in the pool's time. */
   expiry: number | undefined
   readonly fn: CalledFunction
-  /** Undefined where the parent gives bytes on as they are, for a function that it may not have. */
+  /** Undefined if the parent passes bytes on without decoding, because it may not have the function. */
   readonly codec: FunctionCodec.FunctionCodec | undefined
   /** The payload, or the buffer that it is a part of while the call waits. */
   private bytes: Uint8Array | ArrayBuffer
@@ -220,8 +222,8 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
   }
 
   /**
-   * Whether it may simply run again when its runner is lost: never one that is pinned to its runner by a withRunner, nor
-   * a stream of which somebody has items already.
+   * Whether the call may be resent when its runner is lost. False for a call that a withRunner pins to its runner, and
+   * for a stream whose reader has got items already.
    */
   get mayRunAgain(): boolean {
     return this.fn.idempotent && this.lease < 0 && this.messages?.isBegun !== true
@@ -230,7 +232,7 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
   /** Gives the caller its answer. Later answers are dropped. */
   settle(exit: CallExit, phase: "stopping" | "over", isFailure = false): void {
     this.phase = phase
-    // An answer that is still to be decoded, or passed on as bytes, has no value yet for the observers.
+    // An answer that is still to be decoded, or is passed on as bytes, has no value yet for the observers.
     if (!Exit.isExit(exit) || (isFailure && Exit.isSuccess(exit))) this.observe(isFailure ? undecoded : Exit.void)
     else this.observe(exit)
     try {
@@ -247,7 +249,7 @@ export class Call extends Effectable.Class<void> implements Ticket, RunnerCall, 
       this.owner.watch?.end(this, exit)
       this.trace?.end(this, exit)
     } catch {
-      // A tracer that throws is at fault itself, and its error reaches nobody.
+      // A tracer that throws is itself at fault, and its error is dropped.
     }
   }
 
@@ -291,7 +293,7 @@ const rare: Partial<Call> = {
 }
 Object.assign(Call.prototype, rare)
 
-/** The exit of a failure whose error nobody has decoded, as observers see it. */
+/** The exit of a failure whose error is not decoded, as observers see it. */
 const undecoded = Exit.fail(new Error("the error is decoded by the caller"))
 
 /** The largest `depth` of a nested call. A deeper call fails with `TooDeep`; casts are not limited. */
@@ -303,7 +305,7 @@ export class NestedCall extends Call {
   override readonly caller: Call | undefined
   override readonly depth: number
 
-  /** `caller` is the call whose function makes it, where that runs in the same pool. */
+  /** `caller` is the call whose function makes this call, if that function runs in the same pool. */
   constructor(
     owner: CallOwner,
     fn: CalledFunction,

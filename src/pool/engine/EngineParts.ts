@@ -14,32 +14,32 @@ import type { DrainReason } from "../policy/Step.ts"
  */
 export interface EngineRunner {
   readonly id: string
-  /** Helps a person to find the runner, such as its pid; empty until it is launched. */
+  /** Labels by which a person finds the runner, such as its pid. Empty until the runner is launched. */
   readonly labels: Readonly<Record<string, string>>
-  /** The step of its boot that it reached last; `ready` once it serves. */
+  /** The step of its boot that it reached last. `ready` once it serves. */
   readonly phase: string
-  /** The thing that its boot waits for, as text for people; undefined where nothing is known of it. */
+  /** The reason why its boot waits, as text for people. Undefined if nothing is known of it. */
   readonly waitsFor: string | undefined
   readonly startedAt: number
-  /** When its boot had succeeded. */
+  /** The time when its boot succeeded. */
   readyAt: number | undefined
-  /** How long the steps of its boot took, in milliseconds from its start. */
+  /** Milliseconds from the start of its boot to each step. */
   readonly phases: Readonly<Record<string, number>>
-  /** Its session; undefined while it boots. */
+  /** Its session. Undefined while the runner boots. */
   handle: RunnerHandle | undefined
   /** Why the pool told it to leave. */
   why: DrainReason | undefined
-  /** The reason for which it leaves, where its backend reported one before its end. */
+  /** The reason why it leaves, if its backend reported one before its end. */
   leavesFor: ExitReason | undefined
-  /** Whether a call of it did not stop within `cancelGrace`. */
+  /** Whether one of its calls did not stop within `cancelGrace`. */
   isStuck: boolean
-  /** When it last fell silent. */
+  /** The time when it last became unresponsive. */
   silentSince: number | undefined
-  /** Tells it to leave within the budget, in milliseconds. A boot is given up. */
+  /** Tells the runner to leave within the budget, in milliseconds. Gives up a runner that still boots. */
   readonly leave: (why: DrainReason, budget: number) => void
-  /** Ends it now. */
+  /** Kills the runner. */
   readonly kill: (by: string) => void
-  /** Asks it whether it may go; the answer comes by an event. */
+  /** Asks the runner's `idleWhen`. The answer arrives as an event. */
   readonly askIdle: () => void
 }
 
@@ -50,7 +50,7 @@ export interface EngineParts {
   readonly metrics: PoolMetrics
   readonly boot: (index: number) => EngineRunner
   readonly build: string
-  /** No runner can be had: for a permanent cause, or because every boot has failed for `bootPatience`. */
+  /** Called when no runner can boot: for a permanent cause, or because every boot has failed for `bootPatience`. */
   readonly hopeless: (cause: BootFailure, attempts: number) => void
   readonly stuck: (runner: EngineRunner, fn: string) => void
 }

@@ -1,4 +1,4 @@
-/** The parent's side of the handshake: a runner introduces itself, and is let in or refused. */
+/** The parent's side of the handshake: reads the Hello of a runner, and accepts or refuses the runner. */
 import * as Effect from "effect/Effect"
 import { type BootFailure, NeverConnected, NotARunner } from "../../error/BootFailure.ts"
 import { json, Kind, kindName } from "../../wire/Frame.ts"
@@ -7,7 +7,7 @@ import { Link } from "../../wire/Link.ts"
 import type { Transport } from "../../wire/Transport.ts"
 import { type RunnerEvents, RunnerHandle, type TakeReport } from "./RunnerHandle.ts"
 
-/** The runner that is expected, and the terms on which it is let in. */
+/** The expected runner, and the limits of its session. */
 export interface RunnerTerms extends Welcome {
   readonly runner: string
   readonly life: string
@@ -18,10 +18,10 @@ export interface RunnerTerms extends Welcome {
 const none = new Uint8Array(0)
 
 /**
- * Waits for the runner at the other end of a pipe to introduce itself, and lets it in or refuses it.
+ * Waits for the Hello at the other end of a pipe, and accepts or refuses the runner.
  *
- * Fails at once if the peer is no runner, or a runner that does not fit. If the pipe closes first, the backend has one
- * second to report why the runner ended.
+ * Fails at once if the peer is no runner, or not the expected one. If the pipe closes first, the backend has one second
+ * to report why the runner ended.
  */
 export const connect = (
   transport: Transport,
@@ -34,7 +34,7 @@ export const connect = (
       responsive() {},
       closed: () => {}
     }
-    // Until the Welcome. From then on the runner's handle takes what comes.
+    // Until the Welcome. From then on the runner's handle receives the frames.
     const link = new Link(transport, {
       message(kind, _id, body) {
         if (kind === Kind.Fail) {
@@ -68,7 +68,7 @@ export const connect = (
         const why = error === undefined ? "" : ` (${error.message})`
         const hint = `its connection ended before it served${why}; look at its output`
         const failure = Effect.fail(new NeverConnected({ phase: "connected", hint, after: 0 }))
-        // The backend knows why the runner ended, and tells it within this time.
+        // The backend knows why the runner ended, and reports it within this time.
         resume(Effect.delay(failure, "1 second"))
       }
     })

@@ -1,4 +1,4 @@
-/** The ticket of `withRunner`: a wish for a lease of one runner. */
+/** The ticket of `withRunner`: a request for a lease of one runner. */
 import type * as Exit from "effect/Exit"
 import type { FlameError } from "../../error/FlameError.ts"
 import type { Slot, Ticket, TicketQueue } from "../policy/Ticket.ts"

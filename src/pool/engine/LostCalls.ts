@@ -14,7 +14,7 @@ const confirmMillis = 15_000 + 2_000
 /** The rules for lost calls. `UnansweredCalls` implements them. */
 export interface LostOwner {
   readonly cancelGrace: () => number
-  /** How often a call is sent at most. */
+  /** The largest number of times that a call is sent. */
   readonly attempts: () => number
   /** Whether the call may be sent again. */
   readonly mayResend: (call: Call) => boolean
@@ -22,7 +22,9 @@ export interface LostOwner {
   readonly resend: (call: Call) => void
 }
 
-/** A loss of a call. A call that is lost again gets a new one, so that late news of the first loss does not apply. */
+/**
+ * A loss of a call. A call that is lost again gets a new one, so that a late reason of the first loss does not apply.
+ */
 interface Loss {
   readonly runner: string
 }
@@ -41,7 +43,7 @@ export class LostCalls {
     this.owner = owner
   }
 
-  /** How many calls wait. */
+  /** The number of waiting calls. */
   get size(): number {
     return this.losses.size
   }
@@ -55,7 +57,7 @@ export class LostCalls {
     this.losses.delete(call)
   }
 
-  /** Name of the runner with which a call was lost. */
+  /** The name of the runner with which a call was lost. */
   runnerOf(call: Call): string | undefined {
     return this.losses.get(call)?.runner
   }
@@ -81,7 +83,7 @@ export class LostCalls {
     })
   }
 
-  /** Fails all calls that are left: nothing more is known of their runners. */
+  /** Fails all remaining calls, because nothing more will be known of their runners. */
   tellAll(): void {
     for (const [call, { runner }] of this.losses)
       this.giveUp(call, runner, { reason: new Disconnected({}), gone: false })

@@ -5,7 +5,7 @@
 import type { EngineRunner } from "./EngineParts.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
-/** How often each runner is pinged, in milliseconds. */
+/** The interval of pings to each runner, in milliseconds. */
 const interval = 2_000
 
 export class Pings {

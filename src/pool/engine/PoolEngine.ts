@@ -30,18 +30,20 @@ import { type WhyWaiting, whyWaiting } from "./WhyWaiting.ts"
 export class PoolEngine implements CallOwner {
   readonly state: Policy.PolicyState
   readonly runners = new Map<number, EngineRunner>()
-  /** Layouts of the functions called so far: what a booting runner is checked against. */
+  /** Layouts of the functions called so far. A booting runner is checked against them. */
   readonly fingerprints = new Map<string, string>()
   settings: Settings
-  /** Set while somebody looks at the pool. */
+  /** Set while an observer watches the pool. */
   watch: PoolWatch | undefined = undefined
-  /** A caller's context from which nothing crosses with a call: no tracer, no lease, no annotations, no log level. */
+  /**
+   * A caller's context without anything that crosses with a call: no tracer, no lease, no annotations, no log level.
+   */
   plainContext: Context.Context<never> | undefined
   private readonly parts: EngineParts
   readonly timer: PoolTimer
   private readonly backlog: Array<Policy.Event> = []
   private isStepping = false
-  /** Answers of the step. They run users' code, which must not see a state that is ahead of the frames sent. */
+  /** Answers of the current step. They run users' code, which must not see a state that is ahead of the sent frames. */
   private answers: Array<() => void> = []
   private readonly pings: Pings
   private readonly stopping: StoppingCalls
@@ -62,7 +64,7 @@ export class PoolEngine implements CallOwner {
       this.runners,
       () => this.settings.silenceLimit,
       () => {
-        // Frees the context of a caller of long ago.
+        // Releases the context of a former caller.
         this.plainContext = undefined
       }
     )
@@ -78,7 +80,7 @@ export class PoolEngine implements CallOwner {
     return this.parts.pool
   }
 
-  /** Feeds an event into the policy. An event that comes while commands are carried out waits for its turn. */
+  /** Feeds an event into the policy. An event that arrives while commands are carried out waits for its turn. */
   step(event: Policy.Event): void {
     if (this.isStepping) {
       this.backlog.push(event)
@@ -105,7 +107,7 @@ export class PoolEngine implements CallOwner {
       try {
         this.carryOut(command, now)
       } catch (error) {
-        // The step has decided the other commands as well: only what this one concerns may fail.
+        // The step has decided the other commands too, so only the call or runner of this command may fail.
         this.notCarriedOut(command, now, error)
       }
     }
@@ -127,7 +129,7 @@ export class PoolEngine implements CallOwner {
     return this.stop(call, Exit.interrupt())
   }
 
-  /** Stops a call like `interrupt`, but counts the call as succeeded: its caller has what it wanted. */
+  /** Stops a call like `interrupt`, but counts the call as succeeded, because its caller needs no more. */
   finish(call: Call): Effect.Effect<void> {
     return this.stop(call, Exit.void)
   }
@@ -156,7 +158,7 @@ export class PoolEngine implements CallOwner {
     if (call.phase === "stopping") return this.stopping.expired(call)
     const isRunning = call.phase === "lost" || call.state === "running"
     const runner = this.unanswered.lost.runnerOf(call) ?? this.runners.get(call.runner)?.id
-    // Before the call is withdrawn: a boot that only this call needs is given up then.
+    // Before the call is withdrawn, because a boot that only this call needs is given up then.
     const why: WhyWaiting = isRunning ? { phase: "running", runner: runner ?? "?" } : this.whyWaiting
     const reason = CallReasons.timedOut(this.pool, call, why, now)
     this.parts.metrics.failed(call.cast)
@@ -169,12 +171,15 @@ export class PoolEngine implements CallOwner {
     call.fail(reason)
   }
 
-  /** Why calls that wait now have no runner. */
+  /** Why waiting calls have no runner now. */
   get whyWaiting(): WhyWaiting {
     return whyWaiting(this.state, this.runners)
   }
 
-  /** Fails a call whose payload was taken away while it left. Its runner has a part of it, and never runs it. */
+  /**
+   * Fails a call whose payload was detached while it was being sent. Its runner has a part of the payload, and never
+   * runs the call.
+   */
   detached(call: Call): void {
     if (call.phase !== "open") return
     this.timer.cancel(call)
@@ -190,7 +195,7 @@ export class PoolEngine implements CallOwner {
     const runner = this.runners.get(call.runner)
     const id = runner?.id ?? "?"
     if (call.phase !== "open") {
-      // Nobody waits for the result: only the slot matters.
+      // No caller waits for the result, so only the slot matters.
       this.release(call, now, true)
       call.end()
       if (runner?.isStuck === true) this.stopping.killIfOnlyStuck(runner)
@@ -247,7 +252,8 @@ export class PoolEngine implements CallOwner {
     const runner = this.runners.get(index)
     const handle = runner?.handle
     if (call.phase !== "open") {
-      // The caller has given it up since the step decided so: nothing of it is sent, and nobody waits for it to stop.
+      // The caller has given the call up since the step. Nothing of the call is sent, and no caller waits for it to
+      // stop.
       this.timer.cancel(call)
       this.release(call, now, false)
       return call.end()
@@ -269,7 +275,7 @@ export class PoolEngine implements CallOwner {
     this.pings.start()
   }
 
-  /** Fails a call whose runner does not have the function, or has another one of that name. */
+  /** Fails a call whose runner does not have the function, or has it with another layout. */
   private misfit(call: Call, now: number, runner: EngineRunner, failure: BootFailure | undefined): void {
     this.release(call, now, false)
     const { build, pool } = this.parts
@@ -285,7 +291,7 @@ export class PoolEngine implements CallOwner {
     this.answers.push(() => (ticket as LeaseTicket.LeaseTicket).rejected(exit))
   }
 
-  /** Fails a call once the step that decided so is over, unless its caller has gone by then. */
+  /** Fails a call once the current step is over, unless its caller has gone by then. */
   private answer(call: Call, exit: Exit.Exit<never, FlameError>): void {
     this.timer.cancel(call)
     this.answers.push(() => {

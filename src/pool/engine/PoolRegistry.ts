@@ -7,7 +7,7 @@ export interface RegisteredPool {
   readonly engine: PoolEngine
   /** The identity of its backend. */
   readonly backend: object
-  /** Publishes and logs the failure of a cast, unless `mayLog` says that its line is too much. */
+  /** Publishes and logs the failure of a cast. `mayLog` says whether the line fits the budget of lines. */
   readonly castFailed: (
     fn: { readonly name: string },
     exit: Exit.Exit<unknown, unknown>,
@@ -29,8 +29,8 @@ export const register = (pool: RegisteredPool): (() => void) => {
 }
 
 /**
- * Finds the pool of an id for a function on a runner of `from`: that pool itself, else one on the same backend, else any.
- * Of several pools the last one built is taken.
+ * Finds the pool of an id for a function on a runner of `from`: that pool itself, else a pool on the same backend, else
+ * any. Among several pools the last one built is taken.
  */
 export const find = (id: string, from: PoolEngine | undefined, backend: object): RegisteredPool | undefined => {
   const all = pools.get(id)

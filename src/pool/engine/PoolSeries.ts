@@ -2,7 +2,7 @@
  * The figures of pools in Effect's registry of metrics, as `flame_*` with the id of the pool.
  *
  * A registry has one series per id. Pools of one id, such as those of two layers, share it: the series is their sum. A
- * counter must not decrease, so it keeps what closed pools had counted until the last pool of the id closes.
+ * counter must not decrease, so the counts of closed pools stay until the last pool of the id closes.
  */
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
@@ -25,7 +25,7 @@ interface Series {
 
 const registries = new WeakMap<object, Map<string, Series>>()
 
-/** Adds a pool to the registry of a context. The returned function takes it out again. */
+/** Adds a pool to the registry of a context. The returned function removes it. */
 export const register = (pool: string, context: Context.Context<never>, source: Source): (() => void) => {
   const registry = Context.get(context, Metric.MetricRegistry)
   let all = registries.get(registry)

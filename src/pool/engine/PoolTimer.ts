@@ -20,7 +20,7 @@ export interface Waker {
 }
 
 export class PoolTimer {
-  /** Whether this is the real clock, and not that of a test. */
+  /** Whether this is the real clock, and not the clock of a test. */
   readonly isLive: boolean
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
@@ -36,7 +36,7 @@ export class PoolTimer {
     this.isLive = Object.getPrototypeOf(clock) === Object.getPrototypeOf(Clock.Clock.defaultValue())
   }
 
-  /** Milliseconds of a time that no change of the wall clock moves. */
+  /** Milliseconds of a clock that is not affected by changes of the wall clock. */
   now(): number {
     return this.isLive ? performance.now() : Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
   }
@@ -48,7 +48,7 @@ export class PoolTimer {
     return due
   }
 
-  /** Sets a deadline, in place of the time that it had. */
+  /** Sets a deadline. Replaces its former time. */
   schedule(due: Due, at: number): void {
     if (due.heapIndex >= 0) this.deadlines.remove(due)
     due.at = at
@@ -75,7 +75,7 @@ export class PoolTimer {
     if (wake !== undefined && wake < this.at) this.arm(wake)
   }
 
-  /** Ends the timer: no deadline fires any more. */
+  /** Ends the timer. No deadline fires any more. */
   dispose(): void {
     this.fiber?.interruptUnsafe()
     this.at = -Infinity
@@ -98,7 +98,7 @@ export class PoolTimer {
       try {
         due.due(now)
       } catch (error) {
-        // The fiber must go on to whatever else is due, and to the next sleep.
+        // The fiber must go on to the other due deadlines, and to the next sleep.
         Unhandled.report(error)
       }
     }

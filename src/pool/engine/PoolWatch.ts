@@ -1,4 +1,4 @@
-/** An observer of one pool. A pool has none unless somebody looks at it, such as `FlameStatus`. */
+/** An observer of one pool. A pool has one only while something watches it, such as `FlameStatus`. */
 import type { LogLine } from "../../wire/LogLine.ts"
 import type { PoolEvent } from "../status/PoolEvent.ts"
 import type { Call, CallObserver } from "./Call.ts"

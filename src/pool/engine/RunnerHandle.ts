@@ -1,7 +1,7 @@
 /**
- * The parent's handle on one runner: its session, the calls it holds, whether it answers.
+ * The parent's handle on one runner: its session, the calls in flight on it, and whether it answers pings.
  *
- * The handle routes frames and knows no policy. It reports to the pool through `RunnerEvents`.
+ * The handle routes frames and contains no policy. It reports to the pool through `RunnerEvents`.
  */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
@@ -13,19 +13,19 @@ import { encodeHead, type Extras, type SpanIds } from "../../wire/Request.ts"
 
 /** A call as its runner's handle sees it. */
 export interface RunnerCall {
-  /** Its id on the runner's link; set by the handle. */
+  /** The call's id on the runner's link. Set by the handle. */
   linkId: number
   /** The turn in which its Request was sent; see `Link.flushed`. */
   turn: number
-  /** Whether the runner is asked how long the function runs; it says so by `ran`, right before `final`. */
+  /** Whether the runner is asked for the run time of the function. The answer is `ran`, right before `final`. */
   readonly isTimed?: boolean
   readonly ran?: (millis: number) => void
   /** Receives the messages of the call, if it is a channel. */
   readonly messages?: ChannelHandlers | undefined
-  /** Its channel, from its Request to its final frame; set by the handle. */
+  /** The call's channel, from its Request to its final frame. Set by the handle. */
   channel?: Channel | undefined
   readonly final: (kind: number, body: Buffer, large: Uint8Array | undefined) => void
-  /** The memory of its payload was detached before the payload had left. */
+  /** Called when the memory of the payload was detached before the payload was sent completely. */
   readonly detached?: () => void
 }
 
@@ -33,17 +33,17 @@ export interface RunnerCall {
 export interface RunnerEvents {
   readonly draining: () => void
   readonly responsive: (answers: boolean) => void
-  /** A function there makes a call, or gives one up. */
+  /** Called when a function on the runner makes a call, or cancels one. */
   readonly nested?: (kind: number, id: number, body: Buffer, large: Uint8Array | undefined) => void
-  /** Takes bytes of messages, or a grant, for a stream or a placed service of a function there. */
+  /** Handles bytes of messages, or a grant, for a stream or a placed service of a function on the runner. */
   readonly nestedItems?: (id: number, bytes: Buffer) => void
   readonly nestedGrant?: (id: number, more: number) => void
-  /** Whether a call of a function there may have a large payload of this size; a string says why not. */
+  /** Whether a call of a function on the runner may have a large payload of this size. A string says why not. */
   readonly acceptNested?: (id: number, total: number) => string | undefined
   readonly closed: (how: LinkClosed) => void
 }
 
-/** Takes what a runner logs, and changes of its metrics; a string says what is wrong with them. */
+/** Handles log lines or metric changes of a runner. Returns what is wrong with them, or undefined. */
 export type TakeReport = (kind: number, body: Buffer) => string | undefined
 
 /**
@@ -55,7 +55,7 @@ export const mostUnsent = 4 * 1024 * 1024
 export class RunnerHandle implements LinkHandlers {
   readonly hello: Hello
   readonly link: Link
-  /** Calls by link id; a hole is a free id. */
+  /** The calls by their link ids. A hole is a free id. */
   readonly calls: Array<RunnerCall | undefined> = [undefined]
   inFlight = 0
   /** Whether the runner has said that it takes no new calls. */
@@ -63,22 +63,22 @@ export class RunnerHandle implements LinkHandlers {
   events: RunnerEvents
   reports: TakeReport | undefined
   private readonly maxResult: number
-  /** Whether the runner has said goodbye, by which it claims to have answered all that it took. */
+  /** Whether the runner has sent its goodbye, by which it claims to have answered all of its calls. */
   saidGoodbye = false
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
-  /** Functions whose layout was compared. */
+  /** The functions whose layout was compared. */
   private readonly checked = new Map<Pick<AnyFunction, "name" | "layout">, number>()
-  /** How often it has answered a ping. */
+  /** The number of pings that the runner has answered. */
   pongs = 0
   /** Whether a ping was sent and is not answered yet. */
   private pinged = false
   /** Whether the next call of `ping` makes the runner unresponsive if the ping is still unanswered. */
   private isDue = false
   private answers = true
-  /** Whether more than `mostUnsent` waits in its connection. */
+  /** Whether more than `mostUnsent` bytes wait in its connection. */
   private isBacklogged = false
-  /** Whether the runner takes calls, as the pool was told last. */
+  /** Whether the runner takes calls, as last reported to the pool. */
   private responds = true
 
   constructor(link: Link, hello: Hello, events: RunnerEvents, maxResult: number) {
@@ -90,8 +90,8 @@ export class RunnerHandle implements LinkHandlers {
   }
 
   /**
-   * Index of a function there; undefined when it is not served, a failure when its layout is another one. One that is not
-   * `ours` is known by what another runner says of it, and not remembered.
+   * The index of a function on the runner. Undefined if the runner does not serve it, a failure if its layout differs.
+   * A function that is not `ours` is known only from another runner's claim, and is not remembered.
    */
   indexOf(fn: Pick<AnyFunction, "name" | "layout">, ours = true): number | BootFailure | undefined {
     const known = this.checked.get(fn)
@@ -148,14 +148,14 @@ export class RunnerHandle implements LinkHandlers {
     this.link.control(Kind.Cancel, call.linkId)
   }
 
-  /** Tells the runner to take nothing new, to end its calls within the budget in milliseconds, and to leave. */
+  /** Tells the runner to take no new calls, to end its calls within the budget in milliseconds, and to leave. */
   drain(budget: number): void {
     const body = Buffer.allocUnsafe(4)
     body.writeUInt32BE(Math.min(0xffffffff, Math.max(0, Math.ceil(budget))), 0)
     this.link.control(Kind.Drain, 0, body)
   }
 
-  /** Tells calls that want to know it that the runner will have to go. */
+  /** Tells the calls that need to know it that their runner must leave. */
   warn(): void {
     for (const call of this.calls) call?.messages?.leave?.()
   }
@@ -186,12 +186,15 @@ export class RunnerHandle implements LinkHandlers {
     this.link.control(Kind.Ping, 0)
   }
 
-  /** A write has left bytes in the connection: a runner that does not read them gets no more calls until it does. */
+  /**
+   * Handles a write that has left bytes in the connection. A runner that does not read them gets no more calls until it
+   * does.
+   */
   congested(): void {
     const { link } = this
     if (this.isBacklogged || link.buffered <= mostUnsent) return
     this.isBacklogged = true
-    // not at once: the pool may be in the midst of dispatching
+    // Not at once, because the pool may be dispatching calls.
     link.atTurnEnd(() => this.report())
     link.whenFree(() => {
       this.isBacklogged = false
@@ -206,7 +209,7 @@ export class RunnerHandle implements LinkHandlers {
     this.events.responsive(responds)
   }
 
-  /** Whether a ping is out that has not been answered. */
+  /** Whether a ping is unanswered. */
   get isPinged(): boolean {
     return this.pinged
   }
@@ -216,12 +219,14 @@ export class RunnerHandle implements LinkHandlers {
     return this.answers
   }
 
-  /** Whether a part of a call was handed to the connection. Where none was, the call has not run for sure. */
+  /** Whether a part of a call was handed to the connection. If not, the call certainly has not run. */
   wasSent(call: RunnerCall): boolean {
     return call.turn <= this.link.flushed
   }
 
-  /** Whether a large body may come. The limits hold for values alone: a defect is bounded where it is made. */
+  /**
+   * Whether a large body may arrive. The limits apply to values only, because defects are bounded by their encoding.
+   */
   accept(kind: number, id: number, total: number): string | undefined {
     const { acceptNested } = this.events
     if (kind === Kind.Nested && acceptNested !== undefined) return acceptNested(id, total)

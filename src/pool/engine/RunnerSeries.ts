@@ -9,14 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type { Amount, MetricDelta } from "../../wire/MetricDelta.ts"
 
-/** Series of one pool. Those beyond are dropped, and a warning says so. */
+/** The largest number of series of one pool. Further series are dropped, and a warning says so. */
 export const mostSeries = 500
-/** Words of a frequency. Those beyond share the word `(others)`. */
+/** The largest number of words of a frequency. Further words share the word `(others)`. */
 export const mostWords = 500
-/** Runners whose quantiles a summary remembers. */
+/** The largest number of runners whose quantiles a summary remembers. */
 const mostRunners = 100
 
-/** Adds without rounding: numbers as numbers, and bigint where one side is. */
+/** Adds without rounding: numbers as numbers, and as bigint if one side is a bigint. */
 const plus = (a: number | bigint, b: Amount): number | bigint => {
   if (typeof a === "number" && typeof b === "number") return a + b
   const whole = (value: number | bigint | string) => BigInt(typeof value === "number" ? Math.trunc(value) : value)
@@ -73,7 +73,7 @@ const frequency = (): Series => {
   }
 }
 
-/** Count, sum, least and largest value of a histogram or a summary. */
+/** Count, sum, minimum and maximum of a histogram or a summary. */
 class Spread {
   count = 0
   sum = 0
@@ -132,7 +132,7 @@ const summary = (): Series => {
       latest.set(runner, { count, quantiles })
       if (latest.size > mostRunners) for (const oldest of latest.keys()) return void latest.delete(oldest)
     },
-    // The last runner's quantiles stay: its pool may have no other.
+    // The quantiles of the last runner stay, because its pool may have no other.
     gone: (runner) => void (latest.size > 1 && latest.delete(runner))
   }
 }
@@ -152,7 +152,7 @@ const make = (delta: MetricDelta): Series => {
   }
 }
 
-/** The metric under whose key a series stands in the registry. */
+/** The metric under whose key a series is stored in the registry. */
 const metricOf = (delta: MetricDelta, pool: string): Metric.Metric<never, unknown> => {
   const attributes = { ...delta.attributes, pool }
   const options = { description: delta.text, attributes }
@@ -172,7 +172,7 @@ const metricOf = (delta: MetricDelta, pool: string): Metric.Metric<never, unknow
   }
 }
 
-/** By registry, then by pool: pools of one id share their series. */
+/** By registry, then by pool, because pools of one id share their series. */
 const registries = new WeakMap<object, Map<string, Map<string, Series>>>()
 
 export class RunnerSeries {
@@ -191,7 +191,10 @@ export class RunnerSeries {
     pools.set(pool, this.all)
   }
 
-  /** Adds a change. The pool's own metrics begin with `flame_`: a runner's of such a name are dropped. */
+  /**
+   * Adds a change. Names that begin with `flame_` belong to the pool's own metrics, so such series of a runner are
+   * dropped.
+   */
   add(runner: string, delta: MetricDelta): void {
     if (delta.id.startsWith("flame_")) return
     const attributes = Object.entries(delta.attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))

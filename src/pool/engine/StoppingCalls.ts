@@ -33,14 +33,14 @@ export class StoppingCalls {
     const handle = this.engine.runners.get(call.runner)?.handle
     if (handle === undefined) return call.end()
     handle.cancel(call)
-    // The answer to a ping that is already out may have left before the function blocked the event loop.
+    // The answer to a ping that is in transit may have left before the function blocked the event loop.
     call.pongs = handle.pongs + (handle.isPinged ? 1 : 0)
     handle.probe()
     // A caller whose nested call does not stop must not count as stuck before the nested call does.
     this.timer.schedule(call, now + this.engine.settings.cancelGrace * 0.9 ** call.depth)
   }
 
-  /** Waits until it has stopped, or is stuck. */
+  /** Waits until the call has stopped, or is stuck. */
   until(call: Call): Effect.Effect<void> {
     return untilStopped(call, () => call.phase === "over" || call.isStuck)
   }
@@ -59,13 +59,13 @@ export class StoppingCalls {
     runner.isStuck = true
     this.engine.step({ _tag: "Stuck", now: this.timer.now(), runner: call.runner })
     this.parts.stuck(runner, call.fn.name)
-    // Any answer since the cancellation shows that the event loop turns: a regular ping may have been sent just now.
+    // Any answer since the cancellation shows that the event loop turns. A regular ping may have been sent just now.
     if (runner.handle.pongs <= call.pongs) return runner.kill(by)
     this.killIfOnlyStuck(runner)
     this.timer.after(this.engine.settings.drainTimeout, () => runner.kill(by))
   }
 
-  /** Kills a runner that has no calls but stuck ones. */
+  /** Kills a runner whose remaining calls are all stuck. */
   killIfOnlyStuck(runner: EngineRunner): void {
     let stuck: Call | undefined
     for (const call of runner.handle?.calls ?? []) {

@@ -46,12 +46,12 @@ export class UnansweredCalls {
     })
   }
 
-  /** Takes the refusal of a call: by a runner that drains, or of a result that is too large. */
+  /** Handles the refusal of a call: by a runner that drains, or of a result that is too large. */
   refused(call: Call, now: number, body: Buffer, runner: string): void {
     const refusal = Refusal.decode(body)
     if (Refusal.isDraining(refusal)) {
       if (this.requeue(call, now, true)) return
-      // Told before the slot is free: the runner would otherwise get, and refuse, the next call.
+      // Reported before the slot is free. Otherwise the runner would get, and refuse, the next call.
       this.engine.step({ _tag: "RunnerDraining", now, runner: call.runner })
       return this.giveUp(call, now, runner, { reason: refusedIt, gone: false })
     }
@@ -60,7 +60,7 @@ export class UnansweredCalls {
     call.fail(Refusal.reasonOf(call.fn.name, refusal, runner))
   }
 
-  /** Takes back a call that its runner stopped, because the runner had to go. Nothing of the call runs any more. */
+  /** Requeues a call that its runner stopped because the runner had to end. Nothing of the call runs any more. */
   cut(call: Call, now: number, runner: string, leavesFor: ExitReason | undefined): void {
     call.mayHaveRun = true
     if (this.mayRunAgain(call) && this.requeue(call, now, true)) return

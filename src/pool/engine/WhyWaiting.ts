@@ -1,15 +1,15 @@
-/** Why a call that waits has no runner: what its caller is told when its budget is over. */
+/** Why a waiting call has no runner. Its caller gets this when the budget is over. */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { TimedOut } from "../../error/FlameError.ts"
 import * as Policy from "../policy/Policy.ts"
 import type { EngineRunner } from "./EngineParts.ts"
 
-/** The fields of `TimedOut` that say so. */
+/** The fields of `TimedOut` with the reason. */
 export type WhyWaiting = Pick<TimedOut, "phase" | "runner" | "waitsFor" | "cause">
 
 /**
- * Finds out why calls wait at this moment. The phase is `booting` where a boot is under way, has failed, or waits for the
- * end of a pause, and `queued` only where every slot is busy.
+ * Finds out why calls wait at this moment. The phase is `booting` if a boot is in progress, has failed, or waits for
+ * the end of a pause, and `queued` only if every slot is busy.
  */
 export const whyWaiting = (state: Policy.PolicyState, runners: ReadonlyMap<number, EngineRunner>): WhyWaiting => {
   const { backoffUntil, bootCause, booting, failedBoots, ready, unresponsive } = Policy.snapshot(state)
@@ -29,7 +29,7 @@ const queued: WhyWaiting = { phase: "queued" }
 const waitOf = ({ phase, waitsFor }: EngineRunner): string =>
   waitsFor ?? (phase === "beforeBoot" ? "it is being launched" : `its boot has got as far as "${phase}"`)
 
-/** The runner whose boot began first, one that says what it waits for before others. */
+/** The runner whose boot started first. Runners that report why they wait come before others. */
 const slowest = (runners: ReadonlyMap<number, EngineRunner>): EngineRunner | undefined => {
   let found: EngineRunner | undefined
   for (const runner of runners.values()) {

@@ -16,7 +16,7 @@ import * as Policy from "../policy/Policy.ts"
 /** The defect of a boot that the pool has given up. */
 export const givenUp: unique symbol = Symbol("the boot was given up")
 
-/** Launches a runner and lets it in. The scope owns the runner. */
+/** Launches a runner and connects its session. The scope owns the runner. */
 export const boot = (
   runner: LivingRunner,
   index: number,
@@ -60,7 +60,7 @@ export const boot = (
     let isScheduled = process.scheduled === undefined
     if (process.scheduled !== undefined) {
       parts.beside(
-        // a boot that fails may reach neither
+        // A boot that fails may reach neither.
         Effect.map(Effect.raceAllFirst([process.scheduled, process.exit, Deferred.await(runner.over)]), () => {
           isScheduled = true
           step("Scheduled")
@@ -86,7 +86,7 @@ export const boot = (
   }
   const booted = Effect.gen(function* () {
     const process = yield* Effect.timeoutOrElse(launch, { duration: settings.bootTimeout, orElse: late })
-    // the backend bounds how long a pod may wait for a node; `bootTimeout` begins once the pod is scheduled
+    // The backend bounds the wait of a pod for a node. `bootTimeout` begins once the pod is scheduled.
     const deadline = Effect.flatMap(process.scheduled ?? Effect.void, () => {
       const left =
         process.scheduled === undefined ? started + settings.bootTimeout - engine.now() : settings.bootTimeout

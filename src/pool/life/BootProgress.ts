@@ -8,7 +8,7 @@ export class BootProgress {
   readonly phases: Record<string, number> = {}
   /** The last step that was reached. `beforeBoot` until then. */
   phase = "beforeBoot"
-  /** Why the boot makes no progress, in the words of its backend. */
+  /** Why the boot makes no progress, as text of its backend. */
   waitsFor: string | undefined = undefined
   private isOver = false
   private readonly pool: string
@@ -34,7 +34,7 @@ export class BootProgress {
     this.tell(phase, detail, this.phases[phase])
   }
 
-  /** Takes a step or a reason to wait from the backend. The same reason again is not published. */
+  /** Handles a step, or a reason to wait, from the backend. A repeated reason is not published. */
   backend({ detail, name }: BootPhase): void {
     if (name !== "waiting") return this.reached(name, detail)
     if (this.isOver || detail === this.waitsFor) return
@@ -45,7 +45,7 @@ export class BootProgress {
   /** Ends the boot: the runner serves. `steps` are times of the clock of its process, of which `said` is now. */
   serves(steps: HelloSteps | undefined): void {
     if (steps !== undefined) this.hello(steps)
-    // a backend whose pipe exists from the start does not report `connected`
+    // A backend whose pipe exists from the start does not report `connected`.
     if (this.phases["connected"] === undefined) this.reached("connected")
     this.phases["ready"] = this.now() - this.startedAt
     this.phase = "ready"
@@ -56,7 +56,7 @@ export class BootProgress {
   private hello(steps: HelloSteps): void {
     const now = this.now() - this.startedAt
     for (const name of ["importing", "imported"] as const) {
-      // a runner is not trusted: a step before the begin of its boot counts as one at the begin
+      // A runner is not trusted: a step before the start of its boot counts as one at the start.
       const at = Math.max(0, now - Math.max(0, steps.said - steps[name]))
       this.phases[name] = at
       this.tell(name, undefined, at)

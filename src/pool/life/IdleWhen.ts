@@ -10,7 +10,7 @@ import type { RunnerCall, RunnerHandle } from "../engine/RunnerHandle.ts"
 import { Kind } from "../../wire/Frame.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** Milliseconds that a runner has to object to being stopped. */
+/** Milliseconds within which a runner may object to being stopped. */
 const objectionTime = 1_000
 
 const none = new Uint8Array(0)
@@ -45,9 +45,9 @@ export const askIdle = (
     turn: 0,
     final: (kind, body) => answer(kind !== Kind.Success || idleWhen === undefined || mayStop(idleWhen, body))
   }
-  // no answer, or a failure, is no objection: a broken check must not keep runners for ever
+  // No answer, or a failure, is no objection, because a broken check must not keep runners for ever.
   const silence = engine.timer.after(objectionTime, () => {
-    // otherwise the runner would wait for this call as it drains
+    // Otherwise the runner would wait for this call while it drains.
     handle.cancel(call)
     answer(true)
   })

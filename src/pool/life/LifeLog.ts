@@ -1,4 +1,4 @@
-/** The lines of the log about the boot and the end of a runner, at the level of the pool's option `log`. */
+/** The log lines about the boot and the end of a runner, at the level of the pool's option `log`. */
 import * as Effect from "effect/Effect"
 import type { Severity } from "effect/LogLevel"
 import type { RunnerExit } from "../../error/RunnerExit.ts"

@@ -25,7 +25,7 @@ export interface LifeParts {
   readonly build: string
   readonly backend: Context.Service.Shape<typeof Backend>
   readonly metrics: PoolMetrics
-  /** What functions count and measure on runners. */
+  /** The metrics of functions on runners. */
   readonly series: RunnerSeries
   readonly hooks: Pick<PoolOptions<never>, "beforeBoot" | "afterBoot" | "onRunnerLost">
   readonly publish: (event: PoolEvent) => void
@@ -56,9 +56,9 @@ export class LivingRunner implements EngineRunner {
   readonly over = Deferred.makeUnsafe<void>()
   /** Completes when a boot is given up. */
   readonly givenUp = Deferred.makeUnsafe<void>()
-  /** Why this pool has killed the runner. */
+  /** The reason why this pool has killed the runner. */
   killedBy: string | undefined = undefined
-  /** When somebody else ends the runner, in the time of the pool, as its backend has said. */
+  /** The time when somebody else ends the runner, in the pool's time, as its backend has reported. */
   leavesBy = Infinity
   leavesFor: ExitReason | undefined = undefined
   /** Whether the runner was booted as one of `min` or `spare`, not for calls that wait. */
@@ -127,7 +127,7 @@ export class LivingRunner implements EngineRunner {
     // Of several drains the shortest budget holds on the runner.
     handle.drain(Math.min(budget, longestDrain))
     if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
-    // A runner without calls has no other use for the time than to say goodbye.
+    // A runner without calls needs the time only for its goodbye.
     const limit = (handle.inFlight === 0 ? 0 : budget) + this.engine.settings.cancelGrace + 1_000
     if (limit === Infinity) return
     this.patience = this.engine.timer.after(limit, () => this.kill(`not gone after its drain (${why})`))
@@ -138,7 +138,7 @@ export class LivingRunner implements EngineRunner {
     this.killedBy = by
     const { handle } = this
     this.parts.beside(
-      // destroys the link too: the kill of a backend may leave it open
+      // Destroys the link too, because the kill of a backend may leave it open.
       Effect.ensuring(
         this.process.kill(by),
         Effect.sync(() => handle?.link.destroy())
@@ -146,7 +146,7 @@ export class LivingRunner implements EngineRunner {
     )
   }
 
-  /** Releases what would keep a runner that is gone in memory. */
+  /** Releases the memory of a runner that is gone. */
   gone(): void {
     Deferred.doneUnsafe(this.over, Exit.void)
     this.log.end(this.parts.beside)
@@ -167,7 +167,7 @@ const states = {
   lost: "draining"
 } as const
 
-/** The status of a runner. `runner` is undefined for a boot that has not begun. */
+/** The status of a runner. `runner` is undefined for a boot that has not started. */
 export const statusOf = (view: Policy.RunnerView, runner: EngineRunner | undefined, now: number): RunnerStatus => {
   const state = states[view.phase]
   return {

@@ -1,4 +1,7 @@
-/** Writes what runners log into the log of their pool. A runner is not trusted: its lines are checked and bounded. */
+/**
+ * Writes the log lines of runners into the log of their pool. A runner is not trusted, so its lines are checked and
+ * bounded.
+ */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,7 +13,7 @@ import { confine } from "../../error/Unhandled.ts"
 import type { LogLine } from "../../wire/LogLine.ts"
 import { decodeLines } from "../../wire/LogLineDecoding.ts"
 
-/** Lines that are missing are reported within so many milliseconds. */
+/** Milliseconds within which missing lines are reported. */
 const reportAfter = 900
 
 type Run = (log: Effect.Effect<void>) => void
@@ -18,7 +21,7 @@ type Run = (log: Effect.Effect<void>) => void
 /** Logs the lines of one runner at their level and time, with runner, pool and function. */
 export class LogArrival {
   private readonly budget: LineBudget
-  /** A second budget, for errors alone: a flood of other lines must not drop them. */
+  /** A second budget for errors only, so that a flood of other lines does not drop errors. */
   private readonly errorBudget: LineBudget
   private readonly pool: string
   private readonly runner: string
@@ -36,7 +39,7 @@ export class LogArrival {
     this.errorBudget = new LineBudget(now)
   }
 
-  /** Logs the lines of a frame by effects that `run` runs. Returns what is wrong with a frame that cannot be decoded. */
+  /** Logs the lines of a frame by effects that `run` runs. Returns what is wrong with the frame, or undefined. */
   take(body: Buffer, run: Run): string | undefined {
     const lines = decodeLines(body)
     if (typeof lines === "string") return lines
@@ -44,12 +47,15 @@ export class LogArrival {
     return undefined
   }
 
-  /** Reports lines that are missing, which nothing else would report: the runner is gone. */
+  /** Reports missing lines of a runner that is gone, because no later line would report them. */
   end(run: Run): void {
     if (this.missing > 0) run(this.report)
   }
 
-  /** Whether a line of so many bytes that the parent writes about this runner fits the runner's budget; counts it. */
+  /**
+   * Whether a line of that many bytes, which the parent writes about this runner, fits the runner's budget. Counts the
+   * line.
+   */
   allows(bytes: number): boolean {
     if (this.budget.take(bytes)) return true
     this.missing++
@@ -90,7 +96,7 @@ export class LogArrival {
     )
   }
 
-  /** Writes how many lines are missing, if any are. */
+  /** Writes the number of missing lines, if there are any. */
   private readonly report: Effect.Effect<void> = Effect.suspend(() => {
     const { missing } = this
     if (missing === 0) return Effect.void
@@ -103,7 +109,7 @@ export class LogArrival {
   private write(line: LogLine): Effect.Effect<void> {
     return Effect.withFiber((pool) => {
       this.seen?.(line)
-      // a line of a call has passed its caller's minimum level; the pool's level holds for lines without a call
+      // A line of a call has passed its caller's minimum level. The pool's level applies to lines without a call.
       const least = pool.getRef(References.MinimumLogLevel)
       if (line.function === undefined && LogLevel.isGreaterThan(least, line.level)) return Effect.void
       return Effect.updateContext(
@@ -141,7 +147,7 @@ export class LogArrival {
   }
 }
 
-/** A cause that its runner has sent as text. Loggers print that text. */
+/** A cause that its runner has sent as text, which loggers print. */
 class Logged extends Error {
   constructor(pretty: string) {
     const first = pretty.indexOf("\n")

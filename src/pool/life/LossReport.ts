@@ -1,7 +1,7 @@
-/** The one line of the log about a runner that was lost: which runner, how it ended, and which calls it had. */
+/** The log line about a lost runner: which runner, how it ended, and which calls it had. */
 import type { RunnerExit } from "../../error/RunnerExit.ts"
 
-/** Functions that are named; further ones are counted. */
+/** The number of functions that are named. Further ones are counted. */
 const named = 10
 
 /**

@@ -1,11 +1,11 @@
-/** Takes the changes of metrics that one runner sends. A runner is not trusted: every field is checked and bounded. */
+/** Handles the metric changes that one runner sends. A runner is not trusted, so every field is checked and bounded. */
 import { printableLine } from "../../error/PeerText.ts"
 import { type Amount, type MetricDelta, metricsLimit } from "../../wire/MetricDelta.ts"
 import type { RunnerSeries } from "../engine/RunnerSeries.ts"
 
-/** Frames of a second that are read. A runner sends a few in each interval. */
+/** Frames that are read in a second. A runner sends a few in each interval. */
 const framesPerSecond = 100
-/** Characters of a name, and entries of a list. */
+/** The largest number of characters of a name, and of entries of a list. */
 const mostText = 200
 const mostEntries = 500
 const mostAttributes = 16
@@ -23,7 +23,7 @@ export class MetricArrival {
     this.now = now
   }
 
-  /** Adds the changes of a frame. Returns what is wrong with a frame that cannot be decoded. */
+  /** Adds the changes of a frame. Returns what is wrong with the frame, or undefined. */
   take(body: Buffer): string | undefined {
     if (body.length > metricsLimit) return `a Metrics frame of ${body.length} bytes, the limit is ${metricsLimit}`
     const now = this.now()

@@ -46,7 +46,7 @@ export class NestedCasts {
       this.size -= payload.length
       if (!isAccepted && isFailure(exit)) refusal = exit
       else {
-        // a function that ran and failed is no fault of the runner that cast it
+        // A function that ran and failed is not the fault of the runner that made the cast.
         if (isFailure(exit)) this.toll.charge(castPrice)
         castFailed(head, exitOfCast(head.name, exit), this.mayLog)
       }

@@ -10,7 +10,7 @@ export interface Open {
   readonly size: number
   /** The call in its pool. Set as it is submitted. */
   call: Call | undefined
-  /** Of a stream or a placed service. */
+  /** The relay of a stream or a placed service. */
   relay: NestedRelay | undefined
   engine: PoolEngine | undefined
   /** Whether the call was cancelled, so that its end is awaited already. */

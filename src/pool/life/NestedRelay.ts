@@ -13,13 +13,13 @@ import type { Link } from "../../wire/Link.ts"
 import { copyLimit } from "../../wire/Outgoing.ts"
 import type { CallMessages } from "../engine/Call.ts"
 
-/** What a relay reports. */
+/** The events of a relay. */
 export interface RelayEvents {
-  /** The first message of the serving runner has come. */
+  /** Called when the first message of the serving runner has arrived. */
   readonly begun: () => void
-  /** The placed service is built. */
+  /** Called when the placed service is built. */
   readonly built: () => void
-  /** The taker has sent a message of this many bytes, which is above the limit of the serving pool. */
+  /** Called when the taker has sent a message of this many bytes, which is above the limit of the serving pool. */
   readonly tooLarge: (size: number) => void
 }
 
@@ -37,9 +37,9 @@ export class NestedRelay implements CallMessages {
   private readonly most: number
   private isBuilt = false
   private isOver = false
-  /** Bytes that came from the server and wait for the taker. */
+  /** Bytes that arrived from the server and wait for the taker. */
   private toTaker = 0
-  /** Bytes that came from the taker and wait for the server. */
+  /** Bytes that arrived from the taker and wait for the server. */
   private toServer = 0
 
   /** `limit` and `most` are the largest messages, in bytes: of the taker's pool, and of the serving one. */
@@ -70,7 +70,7 @@ export class NestedRelay implements CallMessages {
     this.pass(message)
   }
 
-  /** The server has room again. */
+  /** Called when the server has room again. */
   ready(): void {
     this.taker.consumed(this.toServer)
     this.toServer = 0
@@ -89,7 +89,7 @@ export class NestedRelay implements CallMessages {
     this.taker.flushed(then)
   }
 
-  /** Passes nothing on any more. */
+  /** Stops passing messages on. */
   drop(): void {
     this.isOver = true
     this.taker.dropUnsent()
@@ -115,7 +115,7 @@ export class NestedRelay implements CallMessages {
     if (this.isOver || server === undefined || server.send(messages)) this.ready()
   }
 
-  /** Looks for the message by which a service says that it is built. */
+  /** Looks for the message by which a service reports that it is built. */
   private look(messages: Buffer): void {
     eachSpan(messages, (_, from) => {
       if (this.isBuilt || messages[from] !== Kind.Welcome) return
@@ -125,5 +125,5 @@ export class NestedRelay implements CallMessages {
   }
 }
 
-/** A view of a frame holds only for now, and a channel keeps more bytes than `copyLimit` as they are. */
+/** Copies bytes: a view of a frame is valid only now, and a channel keeps more bytes than `copyLimit` by reference. */
 const copied = (messages: Buffer): Uint8Array => (messages.length > copyLimit ? Buffer.from(messages) : messages)

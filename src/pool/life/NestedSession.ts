@@ -31,7 +31,7 @@ export class NestedSession {
   private readonly backend: object
   private readonly handle: RunnerHandle
   private readonly beside: (effect: Effect.Effect<void>) => void
-  /** Bytes of payloads of calls without an answer, and of payloads that are still coming. */
+  /** Bytes of payloads of unanswered calls, and of payloads that are still arriving. */
   private size = 0
   private readonly coming = new Map<number, number>()
   private readonly casts: NestedCasts
@@ -61,7 +61,7 @@ export class NestedSession {
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const { link } = this.handle
     this.toll.onFrame()
-    // the rest of the large body would come without being counted
+    // The rest of the large body would arrive without being counted.
     if (kind === Kind.Nested && large === undefined && this.coming.has(id)) {
       return link.violate("a call of a function under the id of a large one that is coming")
     }
@@ -73,7 +73,7 @@ export class NestedSession {
       return link.violate("a call of a function that is not understood here")
     }
     const payload = large ?? Buffer.from(body.subarray(head.end))
-    // such as a call of `idleWhen`, which has no slot to lend
+    // A caller such as a call of `idleWhen` has no slot to lend.
     if (!(caller instanceof Call))
       return this.refuse(id, NestedTerms.missing(head, "only a function that was called can call"))
     const excess = this.excess(caller, payload.length)
@@ -103,9 +103,9 @@ export class NestedSession {
   stopAll(): void {
     for (const open of this.open.values()) {
       this.remove(open)
-      // The caller may be sent again, to another runner: its nested calls belong to the session there.
+      // The caller may be sent again, to another runner. Its nested calls belong to the session there.
       open.caller.calls = undefined
-      // a cancelled call is stopped already
+      // A cancelled call is stopped already.
       open.relay?.drop()
       if (!open.isStopping) this.stop(open, false, () => {})
     }
@@ -159,7 +159,7 @@ export class NestedSession {
     const near = engine === this.engine ? caller : undefined
     const resume = (exit: CallExit) => this.answer(open, exit)
     const call = new NestedCall(engine, head, payload, terms, engine.now(), resume, near, depth)
-    // the final frame of a stream waits for its items, but the slot of its caller does not
+    // The final frame of a stream waits for its items, but the slot of its caller does not.
     call.leaving = () => (open.relay === undefined ? this.remove(open) : NestedFamily.leave(this.engine, open))
     open.call = call
     call.messages = open.relay
@@ -174,7 +174,7 @@ export class NestedSession {
       begun: () => NestedFamily.lendSlot(engine, open.call!),
       built: () => {
         const call = open.call!
-        // the budget of `Flame.place` is for building the service
+        // The timeout of `Flame.place` is for building the service.
         call.expiry = undefined
         if (call.heapIndex >= 0) engine.timer.cancel(call)
       },
@@ -193,7 +193,7 @@ export class NestedSession {
     return relay
   }
 
-  /** Takes bytes of messages of a function's stream or placed service. Those that cross its final frame are dropped. */
+  /** Handles bytes of messages for a function's stream or placed service. Drops bytes that cross its final frame. */
   items(id: number, bytes: Buffer): void {
     const open = this.open.get(id)
     if (open === undefined) return
@@ -201,7 +201,7 @@ export class NestedSession {
     open.relay.taker.onItems(bytes)
   }
 
-  /** Takes a grant for the messages of a nested stream or placed service, in bytes. */
+  /** Handles a grant of bytes for the messages of a nested stream or placed service. */
   grant(id: number, more: number): void {
     this.open.get(id)?.relay?.taker.onGrant(more)
   }
@@ -230,7 +230,7 @@ export class NestedSession {
     return this.size + this.casts.size + this.handle.link.unsent
   }
 
-  /** `isEnough`: the function has all that it wants of a stream or a placed service. */
+  /** Cancels a nested call. `isEnough`: the function needs no more of a stream or a placed service. */
   private cancel(id: number, isEnough = false): void {
     const open = this.open.get(id)
     const isDone = isEnough && open?.relay?.isBegun === true
@@ -240,12 +240,12 @@ export class NestedSession {
       open.isStopping = true
       open.relay?.drop()
       return this.stop(open, isDone, () => {
-        // the answer may have left before the call stopped
+        // The answer may have left before the call stopped.
         if (this.remove(open)) this.handle.link.control(Kind.Interrupted, id)
       })
     }
-    // a payload that has not come whole, or a result that is still leaving in parts, ends here. Otherwise the answer has
-    // left and crosses the cancel
+    // Ends a payload that has not arrived whole, or a result that is still being sent in parts. Otherwise the answer
+    // has left and crosses the cancel.
     const { link } = this.handle
     if (link.forget(id, "request") || link.abandon(id, "response")) link.control(Kind.Interrupted, id)
   }
@@ -258,7 +258,7 @@ export class NestedSession {
   private answer(open: NestedFamily.Open, exit: CallExit): void {
     const { relay } = open
     const tell = () => {
-      // a cancel drops messages, and answers itself
+      // A cancel drops messages, and answers itself.
       if (open.isStopping) return
       if (this.remove(open) && !this.handle.link.closed) this.send(open.id, exit, open.call?.fn.name ?? "?")
     }
@@ -268,7 +268,7 @@ export class NestedSession {
       return
     }
     NestedFamily.leave(this.engine, open)
-    // at the end of the budget items that have not left are dropped, as they are for the app
+    // At the end of the budget unsent items are dropped, as they are for the app.
     relay.finish(NestedTerms.isTimeout(exit), tell)
   }
 
@@ -277,7 +277,7 @@ export class NestedSession {
     if (NestedTerms.isFailure(exit)) return this.fail(id, Exit.findErrorOption(exit))
     const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value
     const limit = NestedHead.limits.mostHeld
-    // large answers wait here until the runner takes them
+    // Large answers wait here until the runner takes them.
     if (bytes.length > inlineLimit && this.held >= limit) {
       const size = this.held + bytes.length
       return this.refuse(id, new PayloadTooLarge({ function: name, size, limit, direction: "result" }))

@@ -1,4 +1,4 @@
-/** The terms of a nested call in its pool, and what its layout and its exit say. */
+/** The terms of a nested call in its pool, and the meaning of its layout and its exit. */
 import * as Exit from "effect/Exit"
 import { FlameError, PoolMissing } from "../../error/FlameError.ts"
 import { printableLine, printableRecord } from "../../error/PeerText.ts"
@@ -8,7 +8,7 @@ import type { Extras } from "../../wire/Request.ts"
 import type { Call, CallExit, CallTerms } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** The terms of a nested call. Its budget is at most what is left of the caller's budget. */
+/** The terms of a nested call. Its budget is at most the rest of the caller's budget. */
 export const of = (head: NestedHead, engine: PoolEngine, caller: Call | undefined, now: number): CallTerms => {
   const { budget, extras, span } = head.terms
   const own = budget ?? (head.isUnbounded ? undefined : engine.settings.timeout)
@@ -28,7 +28,7 @@ export const missing = ({ name, pool }: NestedHead, detail: string): PoolMissing
 export const isFailure = (exit: CallExit): exit is Exit.Failure<unknown, unknown> =>
   Exit.isExit(exit) && Exit.isFailure(exit)
 
-/** Whether a nested call of this layout is a channel, by which a stream or a placed service answers. */
+/** The kind of channel, a stream or a placed service, that answers a nested call of this layout. */
 export const channelOf = (layout: string): "stream" | "service" | undefined =>
   isStreaming(layout) ? "stream" : isPlaced(layout) ? "service" : undefined
 

@@ -1,14 +1,14 @@
 /**
- * Limits what the calls of functions on one runner cost their parent.
+ * Limits the cost of a runner's nested calls for their parent.
  *
- * A nested call without a result (a refusal, an unknown function, a failed cast, a cancel) has a price. A runner in debt is
- * not read until time has paid the debt. A turn of the event loop handles nested frames for a bounded time. A runner that does
- * not take its answers is not read either.
+ * A nested call without a result (a refusal, an unknown function, a failed cast, a cancel) has a price. A runner in
+ * debt is not read until time has paid the debt. Nested frames are handled for a limited time per turn of the event
+ * loop. A runner that does not read its answers is not read either.
  */
 import type { Link } from "../../wire/Link.ts"
 import type { PoolTimer } from "../engine/PoolTimer.ts"
 
-/** Failures that a runner may cause in a second, and at once after a quiet time. */
+/** Failures that a runner may cause per second, and at once after a quiet time. */
 export const failuresPerSecond = 500
 const burst = 100
 
@@ -33,7 +33,7 @@ export class NestedToll {
   private readonly timer: Pick<PoolTimer, "after" | "now">
   private credit = burst
   private at: number
-  /** When the frames of this turn began, and when the latest of them did. */
+  /** The start of the frames of this turn, and of the latest of them. */
   private began = -Infinity
   private latest = -Infinity
   private isStopped = false
@@ -78,7 +78,10 @@ export class NestedToll {
     this.link.resume()
   }
 
-  /** Milliseconds until the debt is paid, and half of a burst is saved: to read for one frame at a time costs more. */
+  /**
+   * Milliseconds until the debt is paid and half of a burst is saved, because reading for one frame at a time costs
+   * more.
+   */
   private debt(): number {
     if (this.credit >= 0) return 0
     const credit = this.credit + ((this.timer.now() - this.at) * failuresPerSecond) / 1000

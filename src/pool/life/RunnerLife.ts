@@ -42,7 +42,7 @@ const reasonWithin = (
   millis: number,
   outOfTime: Effect.Effect<void>
 ): Effect.Effect<RunnerExit> =>
-  // a turn later: a parent that was busy hears of the end of a process after its own timers
+  // One turn later, because a busy parent learns of the end of a process after its own timers.
   Effect.raceAllFirst([
     process.exit,
     Effect.andThen(Effect.raceFirst(Effect.sleep(millis), outOfTime), Effect.as(Effect.yieldNow, unknown))
@@ -56,10 +56,10 @@ const reasonWithin = (
 export const live = (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine): Effect.Effect<void> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    // a pool that closes in the turn of the boot gives it up before it begins
+    // A pool that closes in the turn of the boot gives the boot up before it starts.
     const isWanted = !Deferred.isDoneUnsafe(runner.givenUp)
     const exit = yield* Effect.exit(isWanted ? serve(runner, index, parts, engine, scope) : Effect.undefined)
-    // the pool must learn that the runner is gone, also if the backend fails to remove it
+    // The pool must learn that the runner is gone, also if the backend fails to remove it.
     const closed = yield* Effect.exit(Scope.close(scope, exit))
     if (Exit.isFailure(closed)) yield* Effect.logError(`runner ${runner.id} could not be removed`, closed.cause)
     const end = Exit.isSuccess(exit) ? exit.value : undefined
@@ -68,7 +68,8 @@ export const live = (runner: LivingRunner, index: number, parts: LifeParts, engi
     runner.gone()
     engine.runners.delete(index)
     engine.step({ _tag: "Gone", now: engine.now(), runner: index })
-    // published last: who reads `RunnerGone` finds nothing of the runner, neither in the system nor in the status
+    // Published last, so that a reader of `RunnerGone` finds nothing of the runner, neither in the system nor in the
+    // status.
     if (lost !== undefined)
       parts.publish({ _tag: "RunnerGone", pool: parts.pool, runner: runner.id, exit: lost.exit, why: lost.why })
     if (lost?.why !== undefined && lost.calls.length === 0) {
@@ -94,7 +95,7 @@ const serve = Effect.fnUntraced(function* (
   if (Exit.isFailure(booted)) {
     const squashed = Cause.squash(booted.cause)
     if (squashed === givenUp) return givenUp
-    // only a boot itself can have interrupted it: a failed boot like others, with a pause after it
+    // Only the boot itself can have interrupted it. That is a failed boot like others, with a pause after it.
     const cause = Cause.hasInterruptsOnly(booted.cause)
       ? new LaunchFailed({ detail: "its boot was interrupted" })
       : (squashed as BootFailure)
@@ -143,7 +144,7 @@ const ready = (
     responsive(answers) {
       runner.silentSince = answers ? undefined : engine.now()
       engine.step({ _tag: answers ? "Responsive" : "Unresponsive", now: engine.now(), runner: index })
-      // after the policy: a reader of the event may call at once, and must not meet the state before it
+      // After the policy: a reader of the event may call at once, and must see the new state.
       parts.publish({ _tag: answers ? "RunnerResponsive" : "RunnerUnresponsive", pool, runner: id })
     },
     closed: ({ violation }) => {
@@ -153,12 +154,12 @@ const ready = (
       Deferred.doneUnsafe(runner.over, Exit.void)
     }
   }
-  // a session that ended between the handshake and this turn had no `closed` to call
+  // The session ended between the handshake and this turn, when `closed` was not set yet.
   if (handle.link.closed) Deferred.doneUnsafe(runner.over, Exit.void)
   parts.metrics.booted(took, true)
   const otherBuild = handle.hello.build === parts.build ? undefined : handle.hello.build
   if (runner.process !== undefined) {
-    // another process can hold the connection open after the end of the runner
+    // Another process can hold the connection open after the end of the runner.
     parts.beside(
       Effect.flatMap(runner.process.exit, () =>
         Effect.delay(
@@ -181,7 +182,7 @@ const ready = (
           parts.beside(Effect.raceFirst(sooner, Deferred.await(runner.over)))
         }
         engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
-        // after the policy: a reader of the event may call at once, and that call must not run there
+        // After the policy: a reader of the event may call at once, and that call must not run there.
         parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
       })
     )
@@ -196,9 +197,9 @@ const ready = (
     otherBuild
   })
   runAfterBoot(parts, { pool, runner: id, failure: undefined, took })
-  // a runner that was told to go during its handshake has sent its Draining already
+  // A runner that was told to leave during its handshake has already sent its Draining.
   if (handle.isDraining) handle.events.draining()
-  // The policy gave this boot up after the handshake, and before this turn: nobody has told the runner to leave.
+  // The policy gave this boot up after the handshake and before this turn, so nothing has told the runner to leave.
   if (Deferred.isDoneUnsafe(runner.givenUp)) runner.leave(runner.why ?? "close", engine.settings.drainTimeout)
 }
 
@@ -215,14 +216,14 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   if (process === undefined) return undefined
   const lost: Lost = { calls: engine.unanswered.sessionOver(index), why, exit: unknown }
   lost.exit = yield* reasonWithin(process, engine.settings.reasonGrace, outOfPatience(parts.outOfTime))
-  // for a runner that the pool has killed the reason is known, however long the system takes to report it
+  // The reason is known for a runner that the pool has killed, however late the system reports it.
   const { killedBy } = runner
   const killed: RunnerExit | undefined =
     killedBy === undefined ? undefined : { reason: new Killed({ signal: "SIGKILL", by: killedBy }), gone: false }
   const told = lost.exit === unknown ? (killed ?? unknown) : lost.exit
   engine.unanswered.lost.tell(lost.calls, runner.id, told)
   const early = Policy.endedEarly(engine.state, index) ? endedEarly(runner, index, told, parts, engine) : undefined
-  // the close of the scope waits for the end as well, and kills a runner that lasts that long
+  // The close of the scope waits for the end too, and kills a runner that takes that long.
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
@@ -240,7 +241,9 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   return lost
 })
 
-/** Counts a runner that ended soon after it was ready as a failed boot. Returns how soon, in milliseconds. */
+/**
+ * Counts a runner that ended soon after it was ready as a failed boot. Returns the milliseconds from ready to its end.
+ */
 const endedEarly = (
   runner: LivingRunner,
   index: number,

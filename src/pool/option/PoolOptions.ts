@@ -16,7 +16,7 @@ import type { Options as PolicyOptions } from "../policy/Step.ts"
 export interface BootOutcome {
   readonly pool: string
   readonly runner: string
-  /** Undefined when the boot succeeded. */
+  /** The cause of a failed boot. Undefined if the boot succeeded. */
   readonly failure: BootFailure | undefined
   /** Milliseconds from its start, `beforeBoot` included. */
   readonly took: number
@@ -51,8 +51,8 @@ export interface PoolOptions<RHooks = never> {
    */
   readonly minIdleTimeToLive?: Duration.Input
   /**
-   * A function that a runner is asked with before it is stopped for want of work: `false` keeps it for another
-   * `idleTimeToLive`. It must answer within 1 s; failing or silent, it does not object. Default none.
+   * A function that is called on a runner before the runner is stopped as idle. `false` keeps the runner for another
+   * `idleTimeToLive`. A failure, or no answer within 1 s, lets the runner stop. Default none.
    */
   readonly idleWhen?: IdleFunction
   /**
@@ -90,30 +90,32 @@ export interface PoolOptions<RHooks = never> {
   /** Largest result, in bytes. Default 1 GiB. */
   readonly maxResult?: number
   /**
-   * Least level of what runners log that comes to this log; `None` for nothing. What a function logs is held to the
-   * minimum level of its caller before. Default: all that its caller lets pass, and the pool's minimum level outside of calls.
+   * The lowest level of runners' log lines that arrive in this log. `None` forwards no lines. Lines of a function are
+   * first filtered by the minimum level of its caller. Default: all lines that pass that filter, and the pool's minimum
+   * level for lines outside of calls.
    */
   readonly logLevel?: LogLevel.LogLevel
   /**
-   * Level at which the pool logs that a runner is ready, and that a runner has ended which it had told to leave. Lost runners and
-   * failed boots are warnings at any setting. Default none: neither is logged.
+   * The level at which the pool logs that a runner is ready, and that a runner that was told to end has ended. Lost
+   * runners and failed boots are always warnings. Default: not logged.
    */
   readonly log?: LogLevel.Severity
   /**
-   * How often metrics that functions raise on runners come to this parent's registry, with a label `pool`. They come once more
-   * before a runner leaves. Default 5 s. `Infinity` sends none, for programs whose runners export by themselves.
+   * Interval at which metrics of functions on runners arrive in this parent's registry, with a label `pool`. A runner
+   * sends them once more before it ends. Default 5 s. `Infinity` sends none, for programs whose runners export by
+   * themselves.
    */
   readonly metricsInterval?: Duration.Input
   /** Whether the layer is built only when `min` runners serve, and fails if they cannot. Default false. */
   readonly awaitMin?: boolean
   /**
-   * The first part of every boot and inside `bootTimeout`; its failure fails that boot. `runners` is the number of runners
-   * that exist, this one included.
+   * Runs first in every boot, within `bootTimeout`. A failure fails that boot. `runners` is the number of runners that
+   * exist, this one included.
    */
   readonly beforeBoot?: (runner: string, runners: number) => Effect.Effect<void, unknown, RHooks>
-  /** Runs beside the pool after every boot, failed ones too; what it fails with is logged. */
+  /** Runs after every boot, failed ones included, concurrently with the pool. A failure is logged. */
   readonly afterBoot?: (outcome: BootOutcome) => Effect.Effect<void, unknown, RHooks>
-  /** Runs beside the pool when a runner ended that was not told to; what it fails with is logged. */
+  /** Runs after a runner ended that was not told to end, concurrently with the pool. A failure is logged. */
   readonly onRunnerLost?: (runner: string, exit: RunnerExit) => Effect.Effect<void, unknown, RHooks>
 }
 
@@ -224,7 +226,7 @@ export const resolve = (
 /** An upper limit, because each slot costs the policy a little memory even while it is free. */
 const maxConcurrency = 65_536
 
-/** Milliseconds. Each interval costs a runner a look at all of its metrics. */
+/** Milliseconds. Each interval costs a runner one pass over all of its metrics. */
 const leastInterval = 100
 
 export const severities: ReadonlyArray<LogLevel.Severity> = ["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]

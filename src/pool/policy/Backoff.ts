@@ -9,7 +9,7 @@ import type { Alarm } from "./RunnerTable.ts"
 export interface FailedBoot {
   /** `Backoff.epoch` when the boot began. */
   readonly epoch: number
-  /** When the boot began. */
+  /** The time when the boot started. */
   readonly bootedAt: number
   readonly transient: boolean
   readonly cause: unknown
@@ -17,25 +17,27 @@ export interface FailedBoot {
   readonly wasReady: boolean
 }
 
-/** When boots may start again, since when all of them fail, and why. */
+/** The state of an outage of boots: when boots may start again, since when all of them fail, and why. */
 export class Backoff {
-  /** Boots that failed in a row. */
+  /** The number of boots that failed in a row. */
   failures = 0
   /** No boot starts before this time. */
   until = -Infinity
-  /** How many pauses there were. Each boot remembers it, so that a failure of an older boot is recognised. */
+  /** The number of pauses so far. Each boot remembers it, so that a failure of an older boot is recognised. */
   epoch = 0
-  /** Whether the cause cannot heal by waiting. */
+  /** Whether waiting cannot heal the cause. */
   permanent = false
-  /** Why the last boot failed; a permanent cause stays for as long as its pause. */
+  /** The cause of the last failed boot. A permanent cause stays for as long as its pause. */
   cause: unknown = undefined
-  /** When the first boot of the outage began; undefined while a runner serves, or while nobody wants one. */
+  /**
+   * The time when the first boot of the outage started. Undefined while a runner serves, or while no runner is wanted.
+   */
   since: number | undefined = undefined
-  /** `PolicyState.nextSeq` when the last boot failed: callers with an earlier turn have waited for a boot in vain. */
+  /** `PolicyState.nextSeq` at the last failed boot. Callers with an earlier turn have waited for a boot in vain. */
   failedAtSeq = 0
-  /** When the last boot failed, or the last runner ended soon after it was ready. */
+  /** The time when the last boot failed, or the last runner ended soon after it was ready. */
   failedAt = -Infinity
-  /** Whether runners end soon after they are ready: then a boot that succeeds does not end the outage, a call does. */
+  /** Whether runners end soon after they are ready. A completed call then ends the outage, not a successful boot. */
   isLooping = false
   /** Rings when the pause is over. */
   readonly alarm: Alarm = { kind: "backoff", runner: undefined, at: 0, heapIndex: -1 }
@@ -48,7 +50,7 @@ export class Backoff {
     this.seed = seed | 0
   }
 
-  /** Whether a pause runs. */
+  /** Whether a pause is running. */
   runs(now: number): boolean {
     return now < this.until
   }
@@ -63,7 +65,8 @@ export class Backoff {
     if (!running) this.permanent = false
     if (!failed.transient) this.permanent = true
     if (!failed.transient || !this.permanent) this.cause = failed.cause
-    // Boots that began before the last pause belong to its outage: they may start a pause, not lengthen the next one.
+    // Boots that started before the last pause belong to its outage. They may start a pause, but not lengthen the next
+    // one.
     const fresh = failed.epoch === this.epoch
     if (failed.wasReady && !(fresh && this.failures > 1)) {
       // The first runner that ends soon, and those that were there with it, may have met an accident: they are replaced

@@ -3,15 +3,18 @@
  * each can be cancelled in O(log n).
  */
 
-/** An item that is due at a time. It lies in at most one heap. */
+/** An item that is due at a time. An item is in at most one heap. */
 export interface Deadline {
-  /** When it is due, in any unit that is the same for all of a heap; not to be changed while it lies in one. */
+  /**
+   * The time when the item is due, in any unit that all items of a heap share. Must not change while the item is in a
+   * heap.
+   */
   at: number
-  /** Its index in the heap, or -1; written by the heap only. */
+  /** The item's index in the heap, or -1. Only the heap writes it. */
   heapIndex: number
 }
 
-/** A heap of deadlines, the earliest on top; the order of equal ones is not defined. */
+/** A heap of deadlines with the earliest on top. The order of equal deadlines is not defined. */
 export class Deadlines<T extends Deadline> {
   private readonly heap: Array<T> = []
 
@@ -19,17 +22,17 @@ export class Deadlines<T extends Deadline> {
     return this.heap.length
   }
 
-  /** The earliest, which stays. */
+  /** The earliest item, which stays in the heap. */
   first(): T | undefined {
     return this.heap[0]
   }
 
-  /** Adds an item that lies in no heap. O(log n), O(1) when it is due last. */
+  /** Inserts an item that is in no heap. O(log n), or O(1) if the item is due last. */
   insert(item: T): void {
     this.rise(item, this.heap.length)
   }
 
-  /** Takes an item out; false if it was not in. O(log n). */
+  /** Removes an item. Returns false if the item was not in this heap. O(log n). */
   remove(item: T): boolean {
     const index = item.heapIndex
     if (this.heap[index] !== item) return false
@@ -41,7 +44,7 @@ export class Deadlines<T extends Deadline> {
     return true
   }
 
-  /** Takes the earliest out if it is due by `now`. */
+  /** Removes and returns the earliest item if it is due by `now`. */
   takeDue(now: number): T | undefined {
     const first = this.heap[0]
     if (first === undefined || first.at > now) return undefined

@@ -26,7 +26,7 @@ export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   pool.waits++
 }
 
-/** Takes the slot of a call back. */
+/** Frees the slot of a call. */
 export const release = (pool: State.PolicyState, ticket: Ticket, completed: boolean): void => {
   const runner = free(pool, ticket)
   if (runner === undefined) return
@@ -59,12 +59,12 @@ export const requeue = (pool: State.PolicyState, ticket: Ticket, keepsTurn: bool
   pool.waits++
 }
 
-/** Gives the free slots of a runner to the calls that wait, the earliest first, pinned to the runner or not. */
+/** Gives the free slots of a runner to waiting calls, the earliest first, pinned to the runner or not. */
 export const serve = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (pool.nested.size > 0) Nesting.serve(pool)
   if (pool.suspects.size > 0) serveSuspects(pool)
-  // Leases come before calls: granting a lease takes no slot. The other way round, a queue of calls that never empties
-  // would fill every runner, and no lease would be granted.
+  // Leases come before calls, because granting a lease takes no slot. In the other order a queue of calls that never
+  // empties would fill every runner, and no lease would be granted.
   if (pool.wishes.size > 0) Leasing.grant(pool)
   while (runner.responsive && !runner.isAlone && runner.used < pool.options.concurrency) {
     const own = runner.pinned?.peek()
@@ -96,7 +96,9 @@ export const serveSuspects = (pool: State.PolicyState): void => {
   }
 }
 
-/** Sets the alarm that lets suspects share while one of them has a runner of its own. Clears the alarm where none waits. */
+/**
+ * Sets the alarm that lets suspects share while one of them has a runner of its own. Clears the alarm if none waits.
+ */
 export const watchSuspects = (pool: State.PolicyState): void => {
   const { deadlines, sharing, suspects, table } = pool
   const isNeeded = suspects.size > 0 && table.alone > 0 && pool.now < sharing.at
@@ -147,7 +149,7 @@ const dispatch = (pool: State.PolicyState, ticket: Ticket, runner: RunnerEntry):
   }
 }
 
-/** Ends the stay of a call on its runner. Returns the runner if it has slots still. */
+/** Removes a call from its runner. Returns the runner if its session is not over. */
 const free = (pool: State.PolicyState, ticket: Ticket): RunnerEntry | undefined => {
   if (ticket.state !== "running") return undefined
   const runner = pool.table.all.get(ticket.runner)

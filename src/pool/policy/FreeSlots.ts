@@ -6,19 +6,22 @@
 
 /** The links of a runner in the lists. Only `FreeSlots` writes them. */
 export interface Listed<R> {
-  /** Its list, or -1 if it is in none. */
+  /** The list of the runner, or -1 if it is in none. */
   level: number
   before: R | undefined
   after: R | undefined
 }
 
-/** Lists of runners by load, from 0 to `concurrency`; the last holds all whose free slots are promised to leases. */
+/**
+ * Lists of runners by load, from 0 to `concurrency`. The last list holds the runners whose free slots are promised to
+ * leases.
+ */
 export class FreeSlots<R extends Listed<R>> {
   private readonly strategy: "spread" | "pack"
   private readonly concurrency: number
   private readonly heads: Array<R | undefined>
   private readonly tails: Array<R | undefined>
-  // a bit for each list below the last that holds a runner, 32 to a word
+  // A bit for each list below the last that holds a runner, 32 to a word.
   private readonly filled: Array<number>
 
   constructor(strategy: "spread" | "pack", concurrency: number) {
@@ -34,13 +37,13 @@ export class FreeSlots<R extends Listed<R>> {
     return this.roomy() ?? this.heads[this.concurrency]
   }
 
-  /** The runner that gets the next lease, if some runner has a slot for it. */
+  /** The runner that gets the next lease, if some runner has a free slot for it. */
   roomy(): R | undefined {
     const level = this.strategy === "spread" ? this.lowest() : this.highest()
     return level < 0 ? undefined : this.heads[level]
   }
 
-  /** The runner that gets the next lease where leases must share runners: each runner in turn. */
+  /** The runner that gets the next lease if leases must share runners: each runner in turn. */
   crowded(): R | undefined {
     return this.tails[this.concurrency]
   }

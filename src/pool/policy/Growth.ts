@@ -1,4 +1,4 @@
-/** How many runners there should be, and the boots that make up for the missing ones. */
+/** The number of runners that a pool should have, and the boots for those that are missing. */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
@@ -28,7 +28,7 @@ export const boot = (pool: State.PolicyState, count: number): void => {
   }
 }
 
-/** Gives up to `count` boots up that are not scheduled yet: nobody needs them any more. */
+/** Gives up to `count` boots that are not scheduled yet, because no call needs them any more. */
 export const surrender = (pool: State.PolicyState, count: number): void => {
   let left = count
   for (const runner of pool.table.unscheduled) {
@@ -78,7 +78,7 @@ export const lost = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.endedEarly) backOff(pool, runner, true, undefined)
 }
 
-/** Notes why a runner ended that counts as a failed boot, which is known later than its end. */
+/** Notes the reason why a runner ended that counts as a failed boot. The reason is known later than the end. */
 export const explained = (pool: State.PolicyState, runner: RunnerEntry, cause: unknown): void => {
   if (runner.endedEarly && !pool.backoff.permanent) pool.backoff.cause = cause
 }
@@ -88,7 +88,7 @@ export const isHopeless = (pool: State.PolicyState): boolean => {
   const { backoff, options, table } = pool
   if (backoff.since === undefined || backoff.cause === undefined || table.ready > 0) return false
   const waited = pool.now - backoff.since
-  // A boot under way may succeed. But where some boots fail at once and others hang, one is always under way.
+  // A boot in progress may succeed. But if some boots fail at once and others hang, one is always in progress.
   return waited >= options.bootPatience * (table.booting === 0 ? 1 : 2)
 }
 
@@ -123,7 +123,7 @@ const healed = (pool: State.PolicyState): void => {
 
 /** Whether a runner ended by itself, within `crashLoopTime` of being ready, before it completed a call. */
 const isEarly = (pool: State.PolicyState, runner: RunnerEntry): boolean => {
-  // A suspect that runs alone is the likelier reason: its runner's end must not make the calls behind it wait.
+  // A suspect that runs alone is the likelier reason. The end of its runner must not make the calls behind it wait.
   if (pool.closed || runner.isProven || runner.isAlone) return false
   const { phase, why } = runner
   if (phase !== "ready" && phase !== "retiring" && !(phase === "draining" && why === "draining")) return false

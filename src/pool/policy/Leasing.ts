@@ -1,19 +1,19 @@
 /**
- * Leases: runners lent to `withRunner`. A lease holds no slot, but counts as load, so that leases and other calls keep
- * apart while there is room; where there is none and none can be had, leases share a runner rather than wait for one
- * another, which would deadlock nested ones.
+ * Leases: runners that `withRunner` reserves for the calls inside. A lease holds no slot, but counts as load, so that
+ * leases and other calls keep apart while there is room. Without room leases share a runner rather than wait for one
+ * another, which would deadlock nested leases.
  */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { Ticket } from "./Ticket.ts"
 
-/** Grants a wish for a lease, or queues it. */
+/** Grants a request for a lease, or queues it. */
 export const open = (pool: State.PolicyState, ticket: Ticket): void => {
   if (pool.closed) return State.reject(pool, ticket, "PoolClosed")
   ticket.seq = pool.nextSeq++
   ticket.lease = -1
   if (State.isFull(pool)) {
-    // A full queue matters only if the wish would have to wait.
+    // A full queue matters only if the request would have to wait.
     if (next(pool) === undefined) return State.reject(pool, ticket, "QueueFull")
   }
   pool.wishes.push(ticket)
@@ -21,7 +21,7 @@ export const open = (pool: State.PolicyState, ticket: Ticket): void => {
   grant(pool)
 }
 
-/** Grants what can be granted, first in first out. */
+/** Grants waiting requests, first in, first out. */
 export const grant = (pool: State.PolicyState): void => {
   for (let ticket = pool.wishes.peek(); ticket !== undefined; ticket = pool.wishes.peek()) {
     const runner = next(pool)
@@ -37,7 +37,7 @@ export const grant = (pool: State.PolicyState): void => {
   }
 }
 
-/** Ends a lease. Calls of it that still wait are rejected. */
+/** Ends a lease, and rejects its waiting calls. */
 export const close = (pool: State.PolicyState, id: number): void => {
   const lease = pool.leases.get(id)
   if (lease === undefined) return

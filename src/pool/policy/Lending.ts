@@ -17,9 +17,9 @@ interface Lender {
 }
 
 export class Lending {
-  /** Calls that wait for nested ones, on all runners. */
+  /** Calls on all runners that wait for nested calls. */
   suspended = 0
-  /** Slots to lend: on runners that stay, and on those that are on their way out. */
+  /** Slots that may be lent: on runners that stay, and on runners that leave. */
   private readonly staying = new Set<Slot>()
   private readonly leaving = new Set<Slot>()
 
@@ -40,7 +40,7 @@ export class Lending {
     slot.suspended--
     this.withdraw(slot)
     if (slot.calls > 1) return
-    // alone on it again: it need not be named any more
+    // The call is alone on the slot again, which then needs no object.
     ticket.slot = undefined
     runner.slots?.delete(slot)
   }
@@ -51,7 +51,7 @@ export class Lending {
     this.withdraw(slot)
   }
 
-  /** A call has ended; whether that frees its slot. */
+  /** Removes a call that has ended. Returns whether its slot is free now. */
   leave(runner: Lender, ticket: Ticket): boolean {
     const { slot } = ticket
     if (slot === undefined) return true
@@ -70,13 +70,13 @@ export class Lending {
     return false
   }
 
-  /** The ticket has no slot any more. */
+  /** Forgets the slot of a ticket. */
   forget(ticket: Ticket): void {
     ticket.slot = undefined
     ticket.isSuspended = false
   }
 
-  /** Judges the slots of a runner anew: its phase has changed, or whether it answers. */
+  /** Judges the slots of a runner again, because its phase or its responsiveness has changed. */
   review(runner: Lender): void {
     if (runner.slots === undefined) return
     for (const slot of runner.slots) {
@@ -91,7 +91,10 @@ export class Lending {
     return slot !== undefined && (this.staying.has(slot) || this.leaving.has(slot))
   }
 
-  /** The slot that has been here longest, of a runner that stays, or also of one that leaves. */
+  /**
+   * The slot that has been lendable for longest, of runners that stay or, with `alsoLeaving`, also of runners that
+   * leave.
+   */
   pick(alsoLeaving: boolean): Slot | undefined {
     for (const slot of this.staying) return slot
     if (alsoLeaving) for (const slot of this.leaving) return slot

@@ -1,7 +1,7 @@
 /**
- * Nested calls: calls that functions make and wait for. They are served before all others: on the slot of their caller
- * first, then on a free slot, then on the slot of any suspended call. The slots of a leaving runner are lent to calls made
- * elsewhere only where no other runner can come.
+ * Nested calls: calls that functions make and wait for. They are served before all others: first on the slot of their
+ * caller, then on a free slot, then on the slot of any suspended call. A slot of a leaving runner is lent to calls of
+ * other runners only if no other runner can become available.
  */
 import * as State from "./State.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
@@ -16,7 +16,7 @@ export const submit = (pool: State.PolicyState, ticket: Ticket): void => {
   pool.waits++
 }
 
-/** Gives slots to those that wait, first in first out. */
+/** Gives slots to waiting nested calls, first in, first out. */
 export const serve = (pool: State.PolicyState): void => {
   for (let ticket = pool.nested.peek(); ticket !== undefined; ticket = pool.nested.peek()) {
     const source = sourceOf(pool, ticket)
@@ -33,7 +33,7 @@ export const suspend = (pool: State.PolicyState, ticket: Ticket): void => {
   pool.table.lending.suspend(runner, ticket)
 }
 
-/** Lets a suspended call go on. */
+/** Resumes a suspended call. */
 export const resume = (pool: State.PolicyState, ticket: Ticket): void => {
   const runner = hostOf(pool, ticket)
   if (runner === undefined || !ticket.isSuspended) return
@@ -55,7 +55,7 @@ type SlotSource = Slot | RunnerEntry
 const tryDispatch = (pool: State.PolicyState, ticket: Ticket): boolean => {
   const { lending } = pool.table
   const own = ticket.caller?.slot
-  // those that wait are the first to get any other
+  // Waiting calls come first for any other slot.
   const source = lending.has(own) ? own : pool.nested.size > 0 ? undefined : sourceOf(pool, ticket)
   if (source === undefined) return false
   dispatch(pool, ticket, source)
@@ -69,7 +69,10 @@ const sourceOf = (pool: State.PolicyState, ticket: Ticket): SlotSource | undefin
   return freeSlots.pick() ?? lending.pick(false) ?? (State.mayGrow(pool) ? undefined : lastSource(pool))
 }
 
-/** The source where no other runner can come: the waiting call may be what keeps the leaving runner from ending. */
+/**
+ * The source if no other runner can become available. The waiting call may be the reason why the leaving runner does
+ * not end.
+ */
 const lastSource = ({ table }: State.PolicyState): SlotSource | undefined => {
   const slot = table.lending.pick(true)
   if (slot !== undefined) return slot

@@ -24,31 +24,31 @@ import * as Shrinking from "./Shrinking.ts"
 export type { Command, DrainReason, Event, Options, RejectReason } from "./Step.ts"
 export type { Ticket } from "./Ticket.ts"
 
-/** The state of one pool; nothing but the functions of this module looks inside. */
+/** The state of one pool. Only the functions of this module read it. */
 export type PolicyState = State.PolicyState
 
 /** The figures of a pool. */
 export interface Snapshot {
-  /** All runners that exist; `booting`, `ready` and `draining` (retiring, draining and lost ones) add up to it. */
+  /** All runners that exist: the sum of `booting`, `ready` and `draining` (retiring, draining and lost ones). */
   readonly runners: number
   readonly booting: number
   readonly ready: number
   readonly draining: number
-  /** Ready runners that do not answer. */
+  /** Ready runners that are unresponsive. */
   readonly unresponsive: number
-  /** Slots that any call may have at once, and slots that calls have. */
+  /** Slots that any call may get at once, and slots that calls hold. */
   readonly free: number
   readonly used: number
-  /** Running calls that wait for nested ones. */
+  /** Running calls that wait for nested calls. */
   readonly suspended: number
-  /** Waiting calls and wishes for a lease. */
+  /** Waiting calls and requests for a lease. */
   readonly waiting: number
   readonly leases: number
-  /** Boots that failed since the last that succeeded. */
+  /** Boots that failed since the last successful boot. */
   readonly failedBoots: number
-  /** Why the last of them failed. */
+  /** The cause of the last failed boot. */
   readonly bootCause: unknown
-  /** When boots may start again, if a backoff runs. */
+  /** The time when boots may start again, if a backoff is running. */
   readonly backoffUntil: number | undefined
   /** Whether the pool has had no work for `minIdleTimeToLive`, and keeps no runner. */
   readonly resting: boolean
@@ -74,13 +74,13 @@ export const make = (options: Options, seed: number): PolicyState => State.make(
  */
 export const step = (state: PolicyState, event: Event): ReadonlyArray<Command> => {
   state.commands = none
-  // A clock that is set back must not make past deadlines future again.
+  // A clock that is set back must not turn past deadlines into future ones.
   if (event.now > state.now) state.now = event.now
-  // Before the event: a runner that is lost now may have served for long enough to end an outage.
+  // Before the event, because a runner that is lost now may have served for long enough to end an outage.
   if (state.backoff.since !== undefined) Growth.review(state)
   const isNews = tellsOfBoots(state, event)
   take(state, event)
-  // Before the pool grows: no runner is booted for calls that are given up in the same step.
+  // Before the pool grows, so that no runner boots for calls that are given up in the same step.
   if (isNews) giveUpHope(state, event._tag === "BootFailed")
   settle(state)
   return state.commands
@@ -126,8 +126,8 @@ export const runners = (state: PolicyState): ReadonlyArray<RunnerView> =>
     leases
   }))
 
-// The list of a step that decides nothing. All pools and steps share this one array, and nobody writes to it: the first
-// `State.emit` of a step replaces an empty list by a new one.
+// The command list of a step that decides nothing. All pools and steps share this array, and nobody writes to it: the
+// first `State.emit` of a step replaces an empty list by a new one.
 const none: Array<Command> = []
 
 const take = (state: PolicyState, event: Event): void => {
@@ -215,7 +215,7 @@ const ring = (state: PolicyState): void => {
   if (isWindowOver) Shrinking.windowDue(state)
 }
 
-/** Settles the pool after an event: serves, calls back, boots, gives up, in this order. */
+/** Settles the pool after an event: serves calls, takes runners back, boots, and gives up boots, in this order. */
 const settle = (state: PolicyState): void => {
   const { backoff, calls, nested, suspects, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
@@ -225,13 +225,14 @@ const settle = (state: PolicyState): void => {
     if (suspects.size > 0) Dispatch.serveSuspects(state)
     if (wishes.size > 0) Leasing.grant(state)
     for (let left = Infinity; calls.size > 0 && calls.size < left;) {
-      // A runner with a free slot takes a call. If it ever did not, the loop ends and callers wait: better than a hang.
+      // A runner with a free slot takes a call. If it ever did not, the loop ends and callers wait, which is better
+      // than a hang.
       left = calls.size
       const runner = table.freeSlots.pick()
       if (runner !== undefined) Dispatch.serve(state, runner)
     }
     const missing = Growth.missing(state)
-    // Also if a boot under way covers the waiting calls: a runner that is there serves them sooner.
+    // Also if a boot in progress covers the waiting calls, because an existing runner serves them sooner.
     const isWanted = missing > 0 || calls.size > 0 || nested.size > 0 || wishes.size > 0
     if (isWanted && Growth.takeBack(state)) continue
     if (missing > 0) Growth.boot(state, missing)
@@ -239,7 +240,7 @@ const settle = (state: PolicyState): void => {
     break
   }
   if (state.closed && state.waits > 0 && table.live === 0) giveUp(state, "PoolClosed")
-  // After the calls are served: an outage is over for callers once none of them waits.
+  // After the calls are served, because an outage is over for callers once none of them waits.
   if (backoff.since !== undefined) Growth.review(state)
   if (suspects.size > 0 || state.sharing.heapIndex >= 0) Dispatch.watchSuspects(state)
   Shrinking.watch(state)
@@ -251,7 +252,7 @@ const tellsOfBoots = ({ backoff, now }: PolicyState, event: Event): boolean =>
   event._tag === "EndedEarly" ||
   (event._tag === "Tick" && backoff.patience.heapIndex >= 0 && backoff.patience.at <= now)
 
-/** Rejects those that wait once no runner can be had. */
+/** Rejects the waiting calls once no runner can boot. */
 const giveUpHope = (state: PolicyState, hasFailed: boolean): void => {
   const { backoff, table } = state
   const isPermanent = hasFailed && backoff.permanent && table.live === 0

@@ -1,4 +1,4 @@
-/** New limits for a pool at work, and its end. Both look at every runner. */
+/** Changes the limits of a running pool, and closes it. Both visit every runner. */
 import * as Dispatch from "./Dispatch.ts"
 import * as State from "./State.ts"
 import type { Options } from "./Step.ts"
@@ -26,7 +26,7 @@ export const resize = (pool: State.PolicyState, options: Options): void => {
   for (const runner of pool.table.all.values()) Dispatch.serve(pool, runner)
 }
 
-/** Closes the pool: no boots and no new calls. Running calls may end, and waiting casts use the slots that are there. */
+/** Closes the pool: no boots and no new calls. Running calls may end, and waiting casts use the existing slots. */
 export const close = (pool: State.PolicyState): void => {
   if (pool.closed) return
   pool.closed = true
@@ -56,11 +56,11 @@ const rejectCalls = (pool: State.PolicyState, tickets: Iterable<Ticket>): void =
 
 const adjust = (pool: State.PolicyState, runner: RunnerEntry): void => {
   const { maxCalls, maxLifetime } = pool.options
-  // A runner that is being consolidated may be called back to work, so it is adjusted too.
+  // A runner that is being consolidated may be taken back, so it is adjusted too.
   if (runner.phase !== "ready" && !pool.table.consolidating.has(runner)) return
   State.setAlarm(pool, runner.lifetime, runner.readyAt + (maxLifetime ?? Infinity))
   if (runner.calls >= (maxCalls ?? Infinity)) return Retirement.retire(pool, runner, "maxCalls")
-  // An alarm in the past rings at the next tick, which comes at once.
+  // An alarm in the past rings at the next tick, which follows at once.
   const isIdle = runner.phase === "ready" && runner.used === 0 && runner.leases === 0 && runner.asked === "no"
   State.setAlarm(pool, runner.idle, isIdle ? runner.idleSince + State.idleTimeOf(pool) : Infinity)
 }

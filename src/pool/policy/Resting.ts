@@ -19,12 +19,13 @@ export const watch = (pool: State.PolicyState): void => {
   rest.since ??= pool.now
   if (rest.isResting) return
   const at = rest.since + Math.max(1, limit)
-  // An alarm that is already set rings too early, and is set again then: cheaper than moving the alarm at every call.
+  // An alarm that is already set rings too early, and is set again then. That is cheaper than moving the alarm at every
+  // call.
   if (pool.now < at) return rest.alarm.heapIndex >= 0 ? undefined : State.setAlarm(pool, rest.alarm, at)
   if (mayRest(pool)) begin(pool)
 }
 
-/** Forgets the time without work: the options of the pool have changed. */
+/** Restarts the time without work, because the options of the pool have changed. */
 export const restart = (pool: State.PolicyState): void => {
   pool.rest.since = undefined
   pool.rest.isResting = false

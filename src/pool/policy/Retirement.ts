@@ -34,7 +34,7 @@ export const callBack = (pool: State.PolicyState, runner: RunnerEntry): void => 
   rest(pool, runner)
 }
 
-/** Decides what becomes of a runner that may have no call left. */
+/** Decides the next phase of a runner that may have no call left. */
 export const rest = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.used > 0) return
   if (runner.phase === "ready") {
@@ -48,7 +48,7 @@ export const rest = (pool: State.PolicyState, runner: RunnerEntry): void => {
   }
 }
 
-/** Asks a runner whether it may go. */
+/** Asks a runner's `idleWhen` whether the runner may end. */
 export const ask = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.asked !== "no") return
   runner.asked = "asked"
@@ -58,11 +58,11 @@ export const ask = (pool: State.PolicyState, runner: RunnerEntry): void => {
 /** Notes that the runner has no work. */
 export const becomeIdle = (pool: State.PolicyState, runner: RunnerEntry): void => {
   runner.idleSince = pool.now
-  // An alarm that is already set rings too early, and is set again then: cheaper than moving it at every call.
+  // An alarm that is already set rings too early, and is set again then. That is cheaper than moving it at every call.
   if (runner.idle.heapIndex < 0) State.setAlarm(pool, runner.idle, pool.now + State.idleTimeOf(pool))
 }
 
-/** Takes the slots of a runner whose session is over. */
+/** Removes the slots of a runner whose session is over. */
 export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.phase === "lost") return
   pool.table.enter(runner, "lost")
@@ -70,7 +70,7 @@ export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
 }
 
 const leaveAtClose = (pool: State.PolicyState, runner: RunnerEntry): void => {
-  // Waiting casts and nested calls may still run here, unless the runner does not answer: nothing would end it then.
+  // Waiting casts and nested calls may still run here, unless the runner is unresponsive: nothing would end it then.
   const needed = runner.phase === "ready" && runner.responsive && State.waitingCalls(pool) > 0
   if (!needed && (runner.pinned === undefined || runner.pinned.size === 0 || !runner.responsive)) {
     leave(pool, runner, runner.why ?? "close")

@@ -23,7 +23,7 @@ import type { WaitQueue } from "./WaitQueue.ts"
  */
 export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
 
-/** Something of the pool or of one runner that is due at a time. */
+/** An alarm of the pool or of one runner, due at a time. */
 export interface Alarm extends Deadline {
   readonly kind: "backoff" | "patience" | "sharing" | "window" | "rest" | "idle" | "lifetime"
   readonly runner: RunnerEntry | undefined
@@ -34,23 +34,23 @@ export interface RunnerEntry extends Listed<RunnerEntry> {
   readonly index: number
   /** `Backoff.epoch` when its boot began. */
   readonly epoch: number
-  /** When its boot began. */
+  /** The time when its boot started. */
   readonly bootedAt: number
   phase: Phase
-  /** Why it retires. */
+  /** The reason why it retires. */
   why: DrainReason | undefined
   responsive: boolean
-  /** Slots taken; a call on a slot that it borrows takes none. */
+  /** Slots in use. A call on a borrowed slot uses none. */
   used: number
-  /** Slots it offers to any call; 0 unless it is ready and responsive. */
+  /** Slots that any call may get. 0 unless the runner is ready and responsive. */
   free: number
-  /** Calls it ever got, but for nested ones. */
+  /** The number of its calls so far, without nested ones. */
   calls: number
   /** Open leases. */
   leases: number
-  /** Waiting calls that must run on it. */
+  /** Waiting calls that must run on this runner. */
   pinned: WaitQueue | undefined
-  /** Its slots that were lent, or may be. */
+  /** Its slots that were lent, or may be lent. */
   slots: Set<Slot> | undefined
   /** Whether it handed back a nested call, and so gets none any more. A runner does so when its own calls have ended. */
   isShut: boolean
@@ -59,9 +59,12 @@ export interface RunnerEntry extends Listed<RunnerEntry> {
   isProven: boolean
   /** Whether it ended so soon after it was ready that it counts as a failed boot. */
   endedEarly: boolean
-  /** Whether a suspect runs on it, which shares it with nobody. */
+  /** Whether a suspect runs on it, which shares the runner with no other call. */
   isAlone: boolean
-  /** When it became ready, or last said that it is not idle. Consolidation leaves it alone for a window from then on. */
+  /**
+   * The time when it became ready, or last answered that it is not idle. Consolidation ignores it for a window from
+   * then on.
+   */
   keptAt: number
   idleSince: number
   /** `asked`: the answer to AskIdle is awaited. `void`: the runner got work since, so the answer does not count. */
@@ -103,14 +106,14 @@ const makeEntry = (index: number, epoch: number, bootedAt: number): RunnerEntry 
   return entry
 }
 
-/** All runners of a pool by index. An index is never used twice, so that late news cannot reach a successor. */
+/** All runners of a pool by index. An index is never reused, so that a late event cannot reach a successor. */
 export class RunnerTable {
   readonly all = new Map<number, RunnerEntry>()
-  /** Those that retire because fewer would do; they are called back before another one boots. */
+  /** Runners that retire because fewer would do. They are taken back before another runner boots. */
   readonly consolidating = new Set<RunnerEntry>()
-  /** Those that retire once their leases end, with a free slot until then. */
+  /** Runners that retire once their leases end, with a free slot until then. */
   readonly reserved = new Set<RunnerEntry>()
-  /** Those whose boot waits for a place. */
+  /** Runners whose boot waits for a node. */
   readonly unscheduled = new Set<RunnerEntry>()
   freeSlots!: FreeSlots<RunnerEntry>
   readonly lending = new Lending()
@@ -118,11 +121,11 @@ export class RunnerTable {
   ready = 0
   /** Runners on which a suspect runs alone. */
   alone = 0
-  /** Runners whose session is over, and that are not removed yet. */
+  /** Runners whose session is over, and which are not removed yet. */
   lost = 0
-  /** Ready ones that are unresponsive. */
+  /** Ready runners that are unresponsive. */
   mute = 0
-  /** Slots taken on all, and offered by all. */
+  /** Slots in use on all runners, and slots that all runners offer. */
   used = 0
   free = 0
   private nextIndex = 0
@@ -133,17 +136,17 @@ export class RunnerTable {
     this.limit(options)
   }
 
-  /** Runners that serve or are about to. */
+  /** Runners that serve, or boot. */
   get live(): number {
     return this.booting + this.ready
   }
 
-  /** Calls that wait for nested ones. */
+  /** Calls that wait for nested calls. */
   get suspended(): number {
     return this.lending.suspended
   }
 
-  /** Calls one fresh runner can take at once. */
+  /** The number of calls that a new runner can take at once. */
   get width(): number {
     return Math.min(this.concurrency, this.maxCalls)
   }
@@ -158,7 +161,7 @@ export class RunnerTable {
       runner.before = undefined
       runner.after = undefined
     }
-    // Runners used last are inserted last, so that they come first; among unused runners the first one booted.
+    // Runners used last are inserted last, so that they come first. Among unused runners the first booted comes first.
     const byUse = [...this.all.values()].sort((a, b) => a.idleSince - b.idleSince || b.index - a.index)
     for (const runner of byUse) this.reseat(runner)
   }
@@ -203,7 +206,7 @@ export class RunnerTable {
     this.reseat(runner)
   }
 
-  /** Keeps a runner for one suspect, or opens it to all calls again. */
+  /** Reserves a runner for one suspect, or opens it to all calls again. */
   isolate(runner: RunnerEntry, isAlone: boolean): void {
     runner.isAlone = isAlone
     this.alone += isAlone ? 1 : -1
@@ -217,7 +220,7 @@ export class RunnerTable {
     this.reseat(runner)
   }
 
-  /** Puts a runner where its phase, calls and leases say, as the one used last. */
+  /** Moves a runner to the list for its phase, calls and leases, as the one used last. */
   reseat(runner: RunnerEntry): void {
     const offers = runner.phase === "ready" && runner.responsive && !runner.isAlone
     const free = offers ? Math.max(0, Math.min(this.concurrency - runner.used, this.maxCalls - runner.calls)) : 0
@@ -228,7 +231,7 @@ export class RunnerTable {
     this.freeSlots.move(runner, free === 0 ? -1 : this.loadOf(runner))
   }
 
-  /** Puts a ready runner that never had a call behind all that are as busy. */
+  /** Moves a ready runner that never had a call behind all runners with the same load. */
   seatLast(runner: RunnerEntry): void {
     if (runner.free > 0) this.freeSlots.moveLast(runner, this.loadOf(runner))
   }

@@ -1,14 +1,14 @@
 /**
- * Stops of runners for want of work: idle runners after `idleTimeToLive`, and runners that are busy now and then while fewer
- * would do (consolidation). Both keep `min` and, while calls run, `spare`.
+ * Stops runners for lack of work: idle runners after `idleTimeToLive`, and runners that are busy now and then while
+ * fewer would do (consolidation). Both keep `min` and, while calls run, `spare`.
  */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
-/** Stops a runner, or asks it, once it has been idle for `idleTimeToLive`. */
+/** Stops a runner, or asks its `idleWhen`, once it has been idle for `idleTimeToLive`. */
 export const idleDue = (pool: State.PolicyState, runner: RunnerEntry): void => {
-  // A busy runner sets its alarm again when it falls idle.
+  // A busy runner sets its alarm again when it becomes idle.
   if (runner.phase !== "ready" || runner.used > 0 || runner.leases > 0) return
   const ttl = State.idleTimeOf(pool)
   if (runner.idleSince + ttl > pool.now) return State.setAlarm(pool, runner.idle, runner.idleSince + ttl)
@@ -20,7 +20,10 @@ export const idleDue = (pool: State.PolicyState, runner: RunnerEntry): void => {
   else Retirement.leave(pool, runner, "idle")
 }
 
-/** Takes a runner's answer to AskIdle. The runner kept serving meanwhile, so an answer from before its latest call is void. */
+/**
+ * Handles a runner's answer to AskIdle. The runner kept serving meanwhile, so an answer from before its latest call is
+ * void.
+ */
 export const answered = (pool: State.PolicyState, runner: RunnerEntry, idle: boolean): void => {
   const counts = runner.asked === "asked"
   runner.asked = "no"
@@ -35,7 +38,7 @@ export const answered = (pool: State.PolicyState, runner: RunnerEntry, idle: boo
   }
 }
 
-/** Begins a window if the pool is above `min` and none runs, and notes how busy the pool is. */
+/** Begins a window if the pool is above `min` and no window runs. Records the load of the pool. */
 export const watch = (pool: State.PolicyState): void => {
   const { window } = pool
   const load = State.loadOf(pool)
@@ -59,7 +62,7 @@ export const watch = (pool: State.PolicyState): void => {
 export const windowDue = (pool: State.PolicyState): void => {
   const { table, window } = pool
   const slots = window.peak + State.spareFor(pool, window.peak)
-  // A runner on which a suspect runs alone serves that call and offers nothing: the slots of others must suffice.
+  // A runner on which a suspect runs alone serves only that call, so the slots of the other runners must suffice.
   const needed = Math.ceil(Math.max(0, slots - table.alone) / table.width)
   const responsive = table.ready - table.mute
   const surplus = Math.min(responsive - State.minOf(pool), responsive - table.alone - needed)

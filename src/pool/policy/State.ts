@@ -9,11 +9,11 @@ import { type Alarm, type RunnerEntry, RunnerTable } from "./RunnerTable.ts"
 import type { Ticket } from "./Ticket.ts"
 import { WaitQueue } from "./WaitQueue.ts"
 
-/** A runner lent out by `withRunner`. */
+/** A runner that a `withRunner` has leased. */
 export interface Lease {
   readonly id: number
   readonly runner: RunnerEntry
-  /** Its calls that wait. */
+  /** Its waiting calls. */
   readonly waiting: Set<Ticket>
 }
 
@@ -26,7 +26,7 @@ export interface Window {
 
 /** Whether a pool has been without work for so long that `min` does not hold. */
 export interface Rest {
-  /** When the pool had work last; undefined while it has. */
+  /** The time of the last work. Undefined while there is work. */
   since: number | undefined
   isResting: boolean
   readonly alarm: Alarm
@@ -46,7 +46,7 @@ export interface PolicyState {
   readonly nested: WaitQueue
   /** Calls that may have ended their runners: each gets a runner of its own. */
   readonly suspects: WaitQueue
-  /** Wishes for a lease. They have their own queue, because granting one takes no slot from the calls. */
+  /** Requests for a lease. They have their own queue, because granting one takes no slot from the calls. */
   readonly wishes: WaitQueue
   readonly table: RunnerTable
   readonly leases: Map<number, Lease>
@@ -107,7 +107,7 @@ export const setAlarm = (pool: PolicyState, alarm: Alarm, at: number): void => {
   pool.deadlines.insert(alarm)
 }
 
-/** Takes a waiting ticket out of its queue. */
+/** Removes a waiting ticket from its queue. */
 export const dequeue = (pool: PolicyState, ticket: Ticket): void => {
   if (ticket.queue === undefined) return
   ticket.queue.remove(ticket)
@@ -115,7 +115,7 @@ export const dequeue = (pool: PolicyState, ticket: Ticket): void => {
   if (ticket.lease >= 0) pool.leases.get(ticket.lease)?.waiting.delete(ticket)
 }
 
-/** Takes the waiting tickets of a queue out whose turn is before `before`, and rejects them. */
+/** Removes the waiting tickets whose turn is before `before` from a queue, and rejects them. */
 export const rejectAll = (
   pool: PolicyState,
   queue: WaitQueue | undefined,
@@ -129,7 +129,7 @@ export const rejectAll = (
   }
 }
 
-/** Calls that run or wait and leases that are open, in slots: what the pool's size is judged by. */
+/** Running and waiting calls and open leases, in slots. The size of the pool is judged by this load. */
 export const loadOf = (pool: PolicyState): number =>
   pool.table.used + waitingCalls(pool) + pool.wishes.size + pool.leases.size
 
@@ -166,11 +166,11 @@ export const mayGrow = (pool: PolicyState): boolean =>
 /** Free slots to keep while `busy` slots are taken or waited for. */
 export const spareFor = (pool: PolicyState, busy: number): number => {
   const spare = pool.closed || busy === 0 ? 0 : pool.options.spare
-  // 0.1 * 30 is a little above 3
+  // 0.1 * 30 is a little above 3.
   return spare < 1 ? Math.ceil(spare * busy - 1e-9) : spare
 }
 
-/** Runners to keep whatever the load. */
+/** The runners to keep, whatever the load. */
 export const minOf = (pool: PolicyState): number => (pool.closed || pool.rest.isResting ? 0 : pool.options.min)
 
 /** How long a window lasts: at least 1 ms, or a pool at `min` would wake without end. */

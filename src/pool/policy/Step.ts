@@ -52,9 +52,9 @@ interface RunnerEvent<Tag extends string> {
 
 /** An event and its time. Events about runners or tickets that the policy no longer knows do nothing. */
 export type Event =
-  /** A call wants a slot. */
+  /** A call requests a slot. */
   | TicketEvent<"Submit">
-  /** A waiting caller is gone (interrupted, out of time): its ticket will not be dispatched. */
+  /** The caller of a waiting call is gone (interrupted, timed out). The ticket will not be dispatched. */
   | TicketEvent<"Withdraw">
   /** The slot of a running ticket is free. `completed`: its function ran to an end, which proves its runner. */
   | { readonly _tag: "Released"; readonly now: number; readonly ticket: Ticket; readonly completed: boolean }
@@ -89,9 +89,9 @@ export type Event =
   | RunnerEvent<"Stuck">
   /** The runner's session is over and its slots with it; `Gone` follows. */
   | RunnerEvent<"Lost">
-  /** Why a runner that counts as a failed boot has ended, which is known only after `Lost`. */
+  /** The reason of the end of a runner that counts as a failed boot, known only after `Lost`. */
   | { readonly _tag: "EndedEarly"; readonly now: number; readonly runner: number; readonly cause: unknown }
-  /** Nothing is left of the runner, so that `max` allows another one. Every `Boot` ends with this event. */
+  /** Nothing is left of the runner, so `max` allows another one. Every `Boot` ends with this event. */
   | RunnerEvent<"Gone">
   /** A `withRunner` wants a runner for its calls. The lease holds no slot of the runner. */
   | TicketEvent<"LeaseOpen">
@@ -104,7 +104,7 @@ export type Event =
   /** The pool shuts down. */
   | { readonly _tag: "Close"; readonly now: number }
 
-/** Why a runner goes. */
+/** The reason why a runner is told to end. */
 export type DrainReason =
   | "idle"
   | "maxCalls"
@@ -115,7 +115,7 @@ export type DrainReason =
   | "stuck"
   | "close"
 
-/** Why a ticket gets no slot. */
+/** The reason why a ticket gets no slot. */
 export type RejectReason = "QueueFull" | "PoolClosed" | "BootFailed" | "RunnerLost" | "LeaseClosed"
 
 /** A command. Commands are carried out in the order given. */
@@ -139,6 +139,6 @@ export type Command =
    */
   | { readonly _tag: "Drain"; readonly runner: number; readonly why: DrainReason }
   | { readonly _tag: "AskIdle"; readonly runner: number }
-  /** No runner can be had: for a permanent cause, or `bootPatience` is over. Those that waited are rejected. */
+  /** No runner can boot: the cause is permanent, or `bootPatience` is over. The waiting calls are rejected. */
   | { readonly _tag: "Hopeless"; readonly cause: unknown; readonly attempts: number }
   | { readonly _tag: "LeaseGranted"; readonly ticket: Ticket; readonly lease: number; readonly runner: number }

@@ -1,6 +1,6 @@
 /**
- * Tickets in the order of their turns. Enqueue, dequeue and cancel are O(1); a ticket that comes back unserved goes
- * to the head again, O(log n) in the number of those that came back.
+ * Tickets in the order of their turns. Enqueue, dequeue and cancel are O(1). A ticket that returns unserved goes to the
+ * head again, O(log n) in the number of returned tickets.
  */
 import { Deadlines } from "./Deadlines.ts"
 import type { Ticket } from "./Ticket.ts"
@@ -11,7 +11,7 @@ interface Returned {
   heapIndex: number
 }
 
-/** First in, first out. A ticket waits in one queue at most, which its `queue` field names. */
+/** First in, first out. A ticket is in at most one queue, which its `queue` field names. */
 export class WaitQueue {
   size = 0
   private head: Ticket | undefined
@@ -21,15 +21,15 @@ export class WaitQueue {
   private readonly returned = new Deadlines<Returned>()
   private readonly returnedOf = new Map<Ticket, Returned>()
 
-  /** The ticket whose turn is next, which stays. */
+  /** The ticket whose turn is next, which stays in the queue. */
   peek(): Ticket | undefined {
     const { head } = this
     const back = this.returned.first()?.ticket
-    // A nested call may have run on the slot of its caller before others that came earlier.
+    // A nested call may have run on the slot of its caller before calls that came earlier.
     return back !== undefined && (head === undefined || back.seq < head.seq) ? back : head
   }
 
-  /** Adds a ticket at the end; its `seq` must be higher than that of every ticket added before. */
+  /** Adds a ticket at the end. Its `seq` must be higher than that of every ticket added before. */
   push(ticket: Ticket): void {
     this.hold(ticket)
     ticket.prev = this.tail
@@ -38,7 +38,7 @@ export class WaitQueue {
     this.tail = ticket
   }
 
-  /** Adds a ticket that had its turn before: it is next, unless others have an earlier turn. */
+  /** Adds a ticket that had its turn before. It comes next, unless others have an earlier turn. */
   putBack(ticket: Ticket): void {
     this.hold(ticket)
     const returned = { ticket, at: ticket.seq, heapIndex: -1 }
@@ -46,7 +46,7 @@ export class WaitQueue {
     this.returned.insert(returned)
   }
 
-  /** Takes a ticket of this queue out, wherever it stands. */
+  /** Removes a ticket from this queue, at any position. */
   remove(ticket: Ticket): void {
     this.size--
     ticket.state = "idle"
@@ -65,7 +65,7 @@ export class WaitQueue {
     ticket.next = undefined
   }
 
-  /** All that wait now, in order. O(n log n). */
+  /** All waiting tickets, in order. O(n log n). */
   toArray(): Array<Ticket> {
     const tickets = [...this.returnedOf.keys()].sort((a, b) => a.seq - b.seq)
     for (let ticket = this.head; ticket !== undefined; ticket = ticket.next) tickets.push(ticket)

@@ -47,7 +47,7 @@ export const outcomeOf = (exit: Exit.Exit<unknown, unknown>): CallTimes["outcome
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed"
 }
 
-/** The oldest boot, which a call that was never sent has waited for. */
+/** The oldest boot, for which a call that was never sent has waited. */
 const booting = (engine: PoolEngine): EngineRunner | undefined => {
   for (const runner of engine.runners.values()) if (runner.readyAt === undefined) return runner
   return undefined
@@ -68,7 +68,7 @@ export const bootSteps = (
     steps.push([step, Math.max(0, at - since)])
     since = Math.max(since, at)
   }
-  // a boot in progress: the step in which the call ended
+  // A boot in progress: the step in which the call ended.
   if (runner.readyAt === undefined && until > since) steps.push(["not there yet", until - since])
   return steps
 }

@@ -28,8 +28,8 @@ import type { AnyEffect } from "../../function/AnyEffect.ts"
 type Caller = Fiber.Fiber<unknown, unknown>
 
 /**
- * Calls a function on a runner of the pool, for the fiber that runs the effect. A streaming function gives a Pull, and its call
- * belongs to the Scope.
+ * Calls a function on a runner of the pool, for the fiber that runs the effect. A streaming function returns a Pull,
+ * and its call belongs to the Scope.
  */
 export const call = (
   engine: PoolEngine,
@@ -83,7 +83,7 @@ export const cast = (
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)
-    // bytes are their own encoding, and the caller of a cast may change them before they are sent
+    // Bytes are their own encoding, and the caller of a cast may change them before they are sent.
     const own = bytes === payload ? new Uint8Array(bytes) : bytes
     let accepted = false
     let refusal: CallExit | undefined
@@ -101,7 +101,7 @@ export const cast = (
   })
 }
 
-/** Places a service for a fiber, and gives its client. `ServicePlacing` is loaded when it is first needed. */
+/** Places a service for a fiber, and returns its client. `ServicePlacing` is loaded when it is first needed. */
 export const place = (
   engine: PoolEngine,
   caller: Caller,
@@ -142,7 +142,7 @@ const run = (
   })
 }
 
-/** Calls a streaming function. Gives a Pull of its items, which belongs to the Scope of the fiber. */
+/** Calls a streaming function. Returns a Pull of its items, which belongs to the Scope of the fiber. */
 const open = (
   engine: PoolEngine,
   fn: AnyFunction,
@@ -163,9 +163,9 @@ const open = (
         const close = (exit: Exit.Exit<unknown, unknown>) =>
           Effect.suspend(() => {
             items.close()
-            // the stream has failed with `TimedOut`: finalizers on the runner end in the background
+            // The stream has failed with `TimedOut`: finalizers on the runner end in the background.
             if (call.phase === "stopping") return Effect.void
-            // a consumer that has taken enough ends its Scope without an interruption
+            // A consumer that has taken enough ends its Scope without an interruption.
             return isInterrupted(exit) ? engine.interrupt(call) : engine.finish(call)
           })
         return Effect.as(Scope.addFinalizerExit(scope, close), items.pull)
@@ -203,14 +203,14 @@ const termsOf = (
   const extras = ExtrasSent.of(fiber)
   // `timeout: Infinity` on a call means no budget, and overrides the timeout of the function and of the pool
   const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
-  // a cast runs on any runner: a `withRunner` may end before it
+  // A cast runs on any runner, because a `withRunner` may end before it.
   let leased = cast ? undefined : Context.getOrUndefined(fiber.context as Context.Context<Runner>, Runner)
   while (leased !== undefined && leased.engine !== engine) leased = leased.outer
   const isExplained = Context.getOrUndefined(fiber.context as Context.Context<Explain>, Explain) !== undefined
   const isPlain = extras === undefined && span === undefined && leased === undefined && !cast && !isExplained
-  // without a span of its own, a traced context still makes one for each call
+  // A traced context without a span still makes a span for each call.
   if (isPlain && !CallSpan.isTraced(fiber.context)) {
-    // the next call with this context needs none of these look-ups
+    // The next call with this context needs none of these look-ups.
     engine.plainContext = fiber.context
     if (budget === undefined) return plain
   }

@@ -68,7 +68,7 @@ export class CallTrace implements CallObserver {
     attributes: Readonly<Record<string, unknown>>,
     steps: Readonly<Record<string, number>> = {}
   ): void {
-    // counted from the begin of the call: a new reading of both clocks could put the span outside of its parent
+    // Counted from the start of the call, because a new reading of both clocks could put the span outside its parent.
     const at = (time: number) => this.span.status.startTime + BigInt(Math.round((time - this.beganAt) * 1e6))
     const span = Context.get(this.context, Tracer.Tracer).span({
       name,

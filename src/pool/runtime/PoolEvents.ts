@@ -1,4 +1,4 @@
-/** The events of one pool, on their way to the readers of `events`. */
+/** The stream of events of one pool, with a buffer for each reader. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
@@ -25,14 +25,14 @@ export class PoolEvents {
 
   /** Ends the stream of every reader, after the events that the reader has not read yet. */
   end(): void {
-    // not a shutdown of the PubSub, which would drop those events
+    // Not a shutdown of the PubSub, which would drop those events.
     this.isEnded = true
     this.offer(Exit.void)
   }
 
   private offer(take: Take.Take<PoolEvent>): void {
     confine(() => {
-      // `publishUnsafe` drops the newest where a reader is behind. `publish` drops the oldest, and never the end.
+      // `publishUnsafe` drops the newest event if a reader is behind. `publish` drops the oldest, and never the end.
       if (!PubSub.publishUnsafe(this.takes, take)) Effect.runSync(PubSub.publish(this.takes, take))
     })
   }

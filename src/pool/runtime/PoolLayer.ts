@@ -60,7 +60,7 @@ const refuseInRunner = (id: string): Effect.Effect<void, FlameError> =>
       role._tag === "Refused"
         ? role.detail
         : `this process was started as runner ${role.id}, but it builds pool ${id} of its own: let Flame.main choose the role, or give the FlameLayer an \`entry\` that only serves`
-    // once the runner serves, a function builds the pool: only its call fails
+    // Once the runner serves, a function builds the pool, and only its call fails.
     if (role._tag === "Runner" && !Shutdown.wasUsed()) Role.refuse(detail)
     return Effect.fail(
       new FlameError({ reason: new BootFailed({ pool: id, attempts: 0, cause: new NotARunner({ detail }) }) })

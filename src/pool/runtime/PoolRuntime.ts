@@ -55,7 +55,7 @@ export class PoolRuntime {
   private readonly closed = Deferred.makeUnsafe<void>()
   private readonly outOfTime = Deferred.makeUnsafe<void>()
   private closing = false
-  /** When a shutdown cuts the calls of this pool, where apps have been closing first. */
+  /** The time when a shutdown cuts the calls of this pool, if apps were closed first. */
   private cutAt: number | undefined
   private unregister: () => void
 
@@ -114,7 +114,7 @@ export class PoolRuntime {
     this.engine.step({ _tag: "Tick", now: this.engine.now() })
   }
 
-  /** Milliseconds that the close of the app and of this pool may take together, from now on. */
+  /** Milliseconds that the close of the apps and of this pool may take together, from now on. */
   get shutdownBudget(): Effect.Effect<number> {
     const { drainTimeout } = this.engine.settings
     return Effect.map(this.backend.drainBudget?.(drainTimeout) ?? Effect.succeed(drainTimeout), (budget) => {
@@ -147,7 +147,7 @@ export class PoolRuntime {
       if (this.cutAt !== undefined) cutAfter(Math.max(0, this.cutAt - engine.now()))
       else if (drainBudget === undefined) cutAfter(drainTimeout)
       else this.beside(Effect.map(drainBudget(drainTimeout), cutAfter))
-      // not on the fiber of the first caller: it may be interrupted while others wait for the same end
+      // Not on the fiber of the first caller, which may be interrupted while others wait for the same end.
       Effect.runForkWith(this.context)(this.seeOff)
       return Deferred.await(this.closed)
     })
@@ -158,7 +158,7 @@ export class PoolRuntime {
       while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
       this.engine.timer.dispose()
       for (const fiber of this.others) fiber.interruptUnsafe()
-      // bounded, because a hook may be uninterruptible
+      // Bounded, because a hook may be uninterruptible.
       yield* Effect.timeoutOption(Fiber.awaitAll([...this.others]), this.engine.settings.cancelGrace)
       this.unregister()
       this.published.end()
@@ -201,7 +201,7 @@ export class PoolRuntime {
     const resizedOptions = { ...this.options, ...options }
     const { engine } = this
     engine.settings = resolve(resizedOptions, this.backend.defaults)
-    // only after `resolve` has accepted them, or the next change would fail by them again
+    // Only after `resolve` has accepted them. Otherwise the next change would fail because of them again.
     this.options = resizedOptions
     const resized = toPolicyOptions(engine.settings, this.options.idleWhen !== undefined)
     engine.step({ _tag: "Resize", now: engine.now(), options: resized })
@@ -232,7 +232,7 @@ export class PoolRuntime {
     this.engine.watch?.event(event)
     if (event._tag === "RunnerReady") {
       const { booting, runners } = Policy.snapshot(this.engine.state)
-      // a runner that is ready and has its last call already counts as well
+      // A runner that is ready and already has its last call counts as well.
       if (this.engine.settings.min <= runners - booting) confine(() => Deferred.doneUnsafe(this.minReady, Exit.void))
     }
     if (event._tag === "BootFailed" && !isTransient(event.cause)) {
@@ -240,7 +240,7 @@ export class PoolRuntime {
     }
   }
 
-  /** Fails `awaitMin`, where it still waits. */
+  /** Fails `awaitMin`, if it still waits. */
   private failMin(reason: BootFailed): void {
     confine(() => Deferred.doneUnsafe(this.minReady, Exit.fail(new FlameError({ reason }))))
   }
@@ -263,7 +263,7 @@ export class PoolRuntime {
     const id = `${shortName(this.id)}-${life}-${runnersNamed++}`
     const isKept = Policy.snapshot(this.engine.state).waiting === 0
     const runner = new LivingRunner(id, index, isKept, parts, this.engine)
-    // begins in a turn of its own: a boot that fails at once would step the policy inside of a step
+    // Starts in a turn of its own, because a boot that fails at once would step the policy inside a step.
     const fiber = Effect.runForkWith(this.context)(
       Effect.andThen(Effect.yieldNow, live(runner, index, parts, this.engine))
     )

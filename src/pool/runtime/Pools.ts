@@ -1,4 +1,4 @@
-/** The pools of this process, for whoever shows or steers all of them. */
+/** The pools of this process, for code that shows or changes all of them. */
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
@@ -7,7 +7,7 @@ import type { PoolEvent, PoolStatus } from "../status/PoolEvent.ts"
 import type { PoolShape, Resizable } from "./PoolShape.ts"
 
 /**
- * A pool of this process: its status, its events, and what changes it.
+ * A pool of this process: its status, its events, and its changes.
  *
  * @since 0.1.0
  * @category pools

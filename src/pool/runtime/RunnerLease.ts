@@ -39,7 +39,7 @@ const lease = (
     const ticket = new LeaseTicket(
       ({ lease, runner: index }) => {
         const runner = engine.runners.get(index)
-        // granted in the step in which its fiber was interrupted
+        // Granted in the step in which its fiber was interrupted.
         if (isGivenUp) return engine.step({ _tag: "LeaseClose", now: engine.now(), lease })
         const leased = { id: runner?.id ?? "?", pool, labels: runner?.labels ?? {}, lease, engine, outer: undefined }
         granted(leased)

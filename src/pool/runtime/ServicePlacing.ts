@@ -9,7 +9,9 @@ import type { AnyService } from "../../function/PlacedService.ts"
 import { Call, type CallTerms } from "../engine/Call.ts"
 import type { PoolEngine } from "../engine/PoolEngine.ts"
 
-/** Places a service for a fiber, and gives its client. The context of the fiber answers the requests of the service. */
+/**
+ * Places a service for a fiber, and returns its client. The context of the fiber answers the requests of the service.
+ */
 export const place = (
   engine: PoolEngine,
   owner: Fiber.Fiber<unknown, unknown>,

@@ -21,7 +21,7 @@ const stubbed = (pool: PoolShape): PoolShape => ({
   ...pool,
   call: (caller, fn, payload, timeout) => {
     const result = failing(pool.call(caller, fn, payload, timeout))
-    // the result of a streaming function is a Pull, which fails where its items end
+    // The result of a streaming function is a Pull, which fails after its items.
     return fn.stream ? Effect.map(result, (pull) => failing(pull as Effect.Effect<unknown, unknown>)) : result
   }
 })

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 
 /**
- * Where the time of one call went, in milliseconds; as a string, one line for people.
+ * The milliseconds of each part of one call. As a string: one line for people.
  *
  * @since 0.1.0
  * @category calling
@@ -12,21 +12,24 @@ import { dual } from "effect/Function"
 export class CallTimes {
   readonly pool: string
   readonly function: string
-  /** The runner that it was sent to last; undefined for a call that was never sent. */
+  /** The runner that got the call last. Undefined for a call that was never sent. */
   readonly runner: string | undefined
   readonly outcome: "succeeded" | "failed" | "interrupted"
-  /** From the call to its answer. */
+  /** Milliseconds from the call to its answer. */
   readonly total: number
-  /** Its wait for a free slot, the boot below not counted. */
+  /** Milliseconds of waiting for a free slot, without the boot below. */
   readonly queued: number
   /**
    * The boot that it waited for, step by step, such as `scheduled`, `pulled`, `started`, `imported`, `connected`: how long
    * it waited for each of them. Empty where its runner was there already.
    */
   readonly boot: ReadonlyArray<readonly [step: string, millis: number]>
-  /** The way to the runner and back, coding included: what is left of the time since it was sent. Undefined where `ran` is. */
+  /**
+   * Milliseconds of the way to the runner and back, encoding included: the rest of the time since the call was sent.
+   * Undefined if `ran` is undefined.
+   */
   readonly carried: number | undefined
-  /** How long the function ran, by its runner's clock; undefined where no runner has said so. */
+  /** Milliseconds that the function ran, by its runner's clock. Undefined if the runner has not reported it. */
   readonly ran: number | undefined
 
   constructor(times: { readonly [Key in Exclude<keyof CallTimes, "toString">]: CallTimes[Key] }) {
@@ -59,7 +62,7 @@ const shown = (millis: number): string =>
   millis < 10 ? `${Math.round(millis * 100) / 100} ms` : `${Math.round(millis)} ms`
 
 /**
- * The functions that are told of the calls made in this context.
+ * The functions that receive the times of calls made in this context.
  *
  * @since 0.1.0
  * @category calling

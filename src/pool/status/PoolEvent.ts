@@ -4,8 +4,8 @@ import type { RunnerExit } from "../../error/RunnerExit.ts"
 import type { DrainReason } from "../policy/Step.ts"
 
 /**
- * How long the steps of a boot took, in milliseconds from its start: `beforeBoot`, `launched`, the backend's own (such as
- * `scheduled`, `pulled`, `started`), `importing` and `imported` of the runner's program, `connected`, `ready`.
+ * Milliseconds from the start of a boot to each step: `beforeBoot`, `launched`, the backend's own (such as `scheduled`,
+ * `pulled`, `started`), `importing` and `imported` of the runner's program, `connected`, `ready`.
  *
  * @since 0.1.0
  * @category pools
@@ -13,14 +13,14 @@ import type { DrainReason } from "../policy/Step.ts"
 export type BootPhases = Readonly<Record<string, number>>
 
 /**
- * Something that happened in a pool.
+ * An event of a pool.
  *
  * @since 0.1.0
  * @category pools
  */
 export type PoolEvent =
   | { readonly _tag: "BootStarted"; readonly pool: string; readonly runner: string }
-  /** A boot reached its next step. The phase `waiting` is no step: `detail` says what the boot waits for. */
+  /** A boot reached its next step. The phase `waiting` is not a step: `detail` says why the boot waits. */
   | {
       readonly _tag: "BootProgress"
       readonly pool: string
@@ -37,7 +37,7 @@ export type PoolEvent =
       readonly runner: string
       readonly labels: Readonly<Record<string, string>>
       readonly phases: BootPhases
-      /** Set where the runner's code is another build than the parent's. */
+      /** The runner's build, if it differs from the parent's. */
       readonly otherBuild: string | undefined
     }
   | {
@@ -70,7 +70,7 @@ export type PoolEvent =
       /** Why the pool told it to leave; undefined for a runner that ended by itself. */
       readonly why: DrainReason | undefined
     }
-  /** The reason of a lost runner that came after its callers had been told `Disconnected`. */
+  /** The reason of a lost runner that arrived after its callers had got `Disconnected`. */
   | { readonly _tag: "LateReason"; readonly pool: string; readonly runner: string; readonly exit: RunnerExit }
   /** The service that makes runners exist, such as an API server, does not answer; `detail` says why. Calls go on. */
   | { readonly _tag: "OutageBegan"; readonly pool: string; readonly after: number; readonly detail: string }
@@ -90,12 +90,12 @@ export interface RunnerStatus {
   readonly state: "booting" | "ready" | "unresponsive" | "draining"
   readonly labels: Readonly<Record<string, string>>
   readonly calls: number
-  /** Milliseconds since it became ready; undefined while it boots. */
+  /** Milliseconds since it became ready. Undefined while it boots. */
   readonly age: number | undefined
   readonly phases: BootPhases
-  /** The step of its boot that it reached last; `ready` once it serves. */
+  /** The step of its boot that it reached last. `ready` once it serves. */
   readonly phase: string
-  /** The thing that its boot waits for, as text for people; undefined where nothing is known of it. */
+  /** The reason why its boot waits, as text for people. Undefined if nothing is known of it. */
   readonly waitsFor: string | undefined
 }
 
@@ -118,7 +118,7 @@ export interface PoolStatus {
   readonly draining: number
   readonly busySlots: number
   readonly freeSlots: number
-  /** Calls that wait for those which their functions make; nested calls run on their slots. */
+  /** Calls that wait for calls of their functions. Nested calls run on their slots. */
   readonly suspended: number
   readonly waiting: number
   readonly leases: number
