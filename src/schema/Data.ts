@@ -7,6 +7,8 @@
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
+import { KeptNames } from "./KeptNames.ts"
+import { detachedBytes, isDetached } from "./OwnBytes.ts"
 import { LimitError } from "./ValueLimits.ts"
 
 const Tag = {
@@ -74,6 +76,7 @@ export const writeData = (w: ByteWriter, value: unknown, isJson: boolean): void 
 
 const writeInstance = (w: ByteWriter, value: object): void => {
   if (value instanceof Uint8Array) {
+    if (isDetached(value)) throw new LimitError(detachedBytes)
     w.charge(Units.bytes)
     w.byte(Tag.bytes)
     return w.raw(value)
@@ -113,7 +116,8 @@ const writeObject = (w: ByteWriter, value: object, isJson: boolean): void => {
   w.leave()
 }
 
-const isPlain = (value: object): boolean => {
+/** Whether a value is an object of no class. */
+export const isPlain = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   // The prototype of objects of another realm has no prototype itself.
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null
@@ -216,22 +220,24 @@ export const readKey = (r: ByteReader): string | symbol => {
 export const nameOfSymbol = (symbol: symbol): string => {
   const name = Symbol.keyFor(symbol)
   if (name === undefined) throw new LimitError("has a symbol that another process does not have: use Symbol.for")
+  if (name.length > maxSymbolName) {
+    throw new LimitError(`has a symbol whose name is longer than ${maxSymbolName} characters`)
+  }
+  symbols.own(name)
   return name
 }
 
+const maxSymbolName = 256
 const maxSymbols = 10_000
-const symbols = new Set<string>()
+const symbols = new KeptNames(maxSymbols)
 
 /**
  * Reads a registered symbol. A process keeps each such symbol for ever, so it accepts only a fixed number from peers.
  */
 export const readSymbol = (r: ByteReader): symbol => {
   const name = r.text()
-  if (!symbols.has(name)) {
-    if (name.length > 256 || symbols.size >= maxSymbols)
-      throw new Malformed(`there are more than ${maxSymbols} symbols`)
-    symbols.add(name)
-  }
+  if (name.length > maxSymbolName) throw new Malformed(`the name of a symbol has more than ${maxSymbolName} characters`)
+  if (!symbols.take(name)) throw new Malformed(`there are more than ${maxSymbols} symbols`)
   return Symbol.for(name)
 }
 

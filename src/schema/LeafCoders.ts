@@ -4,7 +4,7 @@ import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import { LimitError } from "./ValueLimits.ts"
 import { nameOfSymbol, readData, readSymbol, readUtc, unfit, Units, writeData } from "./Data.ts"
-import { isDetached } from "./OwnBytes.ts"
+import { detachedBytes, isDetached } from "./OwnBytes.ts"
 
 /** Writes and reads the values of a schema. Throws `unfit` for a value that does not fit, `Malformed` for bytes that are no value. */
 export interface ValueCoder {
@@ -26,6 +26,22 @@ export const charged = ({ read, write }: ValueCoder, units: number): ValueCoder 
   read: (r) => {
     r.charge(units)
     return read(r)
+  }
+})
+
+/** Characters of transformed text that take as long as a part of a value: the slowest of Effect's parsers, doubled. */
+const perUnit = 16
+
+/** A coder of text that is parsed by a transformation, in a time that depends on its length. */
+export const chargedText = ({ read, write }: ValueCoder): ValueCoder => ({
+  write: (w, value) => {
+    if (typeof value === "string") w.charge(value.length / perUnit)
+    write(w, value)
+  },
+  read: (r) => {
+    const text = read(r)
+    if (typeof text === "string") r.charge(text.length / perUnit)
+    return text
   }
 })
 
@@ -80,7 +96,7 @@ export const bytes: ValueCoder = charged(
   {
     write: (w, value) => {
       if (!(value instanceof Uint8Array)) throw unfit
-      if (isDetached(value)) throw new LimitError("has bytes whose memory was detached")
+      if (isDetached(value)) throw new LimitError(detachedBytes)
       w.raw(value)
     },
     read: (r) => r.raw()
@@ -158,10 +174,16 @@ export const literals = (values: ReadonlyArray<unknown>): ValueCoder => {
     write: (w, value) => {
       const index = indexes.get(value)
       if (index === undefined) throw unfit
+      checkZero(value, values[index])
       w.length(index)
     },
     read: (r) => values[readIndex(r, values.length)]
   }
+}
+
+/** Refuses -0 for the literal 0, and 0 for -0: Schema takes each for the other, but the index of a literal has no sign. */
+export const checkZero = (value: unknown, literal: unknown): void => {
+  if (value === 0 && !Object.is(value, literal)) throw new LimitError("is a zero of another sign than its literal")
 }
 
 export const readIndex = (r: ByteReader, count: number): number => {

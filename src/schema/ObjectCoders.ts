@@ -2,9 +2,10 @@
 import * as SchemaAST from "effect/SchemaAST"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
-import { assign, ownKeys, readKey, unfit, Units, writeKey } from "./Data.ts"
+import { assign, isPlain, ownKeys, readKey, unfit, Units, writeKey } from "./Data.ts"
 import { data, readIndex, type ValueCoder } from "./LeafCoders.ts"
 import { compileFields, type Field, type FieldsCoder } from "./StructCode.ts"
+import { LimitError } from "./ValueLimits.ts"
 
 export type Compile = (ast: SchemaAST.AST) => ValueCoder
 
@@ -27,8 +28,7 @@ export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => 
   const fields = fieldsOf(ast, compile)
   const looped: FieldsCoder = {
     write: (w, from) => {
-      // Every value takes at least one byte.
-      if (fields.length === 0) w.byte(0)
+      if (fields.length === 0) writeEmpty(w, from)
       for (const field of fields) writeField(w, field, from)
     },
     read: (r) => {
@@ -59,6 +59,14 @@ export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => 
       return object
     }
   }
+}
+
+/** `Schema.Struct({})` takes any value but null, and keeps its keys. Only an empty object has a layout. Every value takes at least one byte. */
+const writeEmpty = (w: ByteWriter, value: object): void => {
+  if (ownKeys(value).length > 0 || !isPlain(value)) {
+    throw new LimitError("is more than {}, and its schema, Schema.Struct({}), names nothing of it: it would be lost")
+  }
+  w.byte(0)
 }
 
 const writeField = (w: ByteWriter, field: Field, from: Record<PropertyKey, unknown>): void => {

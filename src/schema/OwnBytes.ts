@@ -9,5 +9,8 @@ export const isDetached = ({ buffer, byteLength }: Uint8Array): boolean =>
   // Only empty bytes can be detached.
   byteLength === 0 && (buffer as { readonly detached?: boolean }).detached === true
 
+/** The problem of bytes inside a value that could not be encoded. */
+export const detachedBytes = "has bytes whose memory was detached"
+
 /** The problem of bytes that could not be sent. */
 export const detachedProblem = "its memory was detached before it had left: keep the buffer until the call has ended"

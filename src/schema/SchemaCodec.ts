@@ -20,6 +20,8 @@ import { type Problem, problemsOf } from "./SchemaProblems.ts"
 import { isPlain, traitsOf } from "./SchemaTraits.ts"
 import { coderOf, plainCoderOf } from "./ValueCoder.ts"
 import { LimitError, maxDepth, parsedUnit, plainUnit, ValueTooLarge } from "./ValueLimits.ts"
+import { refuseCycles } from "./ValueCycles.ts"
+import { beginWork } from "./ValueWork.ts"
 import { wireOf } from "./WireSchema.ts"
 
 /** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */
@@ -92,6 +94,24 @@ const attempt = <A>(f: () => A): Effect.Effect<A, CodecError> => {
   }
 }
 
+/** Names the errors of Schema's own code, and what it threw: the end of the stack, or a limit. Other defects stay defects. */
+const refused = <A>(
+  start: () => Effect.Effect<A, unknown, unknown>,
+  name: (error: unknown) => unknown
+): Effect.Effect<A, CodecError | ValueTooLarge, unknown> => {
+  const named = (error: unknown): Exit.Exit<never, CodecError | ValueTooLarge> => {
+    const failure = name(error)
+    return isFailure(failure) ? Exit.fail(failure) : Exit.die(failure)
+  }
+  try {
+    const effect = start()
+    if (Exit.isExit(effect) && Exit.isSuccess(effect)) return effect as Exit.Exit<A>
+    return effect.pipe(Effect.catch(named), Effect.catchDefect(named))
+  } catch (error) {
+    return named(error)
+  }
+}
+
 const isFailure = (error: unknown): error is CodecError | ValueTooLarge =>
   error instanceof CodecError || error instanceof ValueTooLarge
 
@@ -119,7 +139,9 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
   const unit = isOnePass ? plainUnit : parsedUnit
   const encodeValue = SchemaParser.encodeUnknownEffect(wire)
   const decodeValue = SchemaParser.decodeUnknownEffect(wire)
-  const makeValue = isMade && traits.isMade ? SchemaParser.makeEffect(schema) : undefined
+  // Of the wire, not of the schema itself, whose templates match text of any length.
+  const makeAny = SchemaParser.makeEffect(wire)
+  const makeValue = isMade && traits.isMade ? makeAny : undefined
 
   const write = (value: unknown): Uint8Array => {
     const writer = shared.isBusy ? new ByteWriter() : shared
@@ -142,7 +164,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
     if (error instanceof LimitError) return new CodecError(misfit(what), [{ path: "", problem: error.message }])
     if (isOverflow(error)) return new CodecError(misfit(what), [tooDeep])
     if (error !== unfit && !SchemaIssue.isIssue(error)) return error
-    const exit = Effect.runSyncExit(SchemaParser.makeEffect(schema)(value, { parseOptions: { errors: "all" } }))
+    const exit = Effect.runSyncExit(makeAny(value, { parseOptions: { errors: "all" } }))
     const reason = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
     if (reason?._tag === "Fail") return mismatch(reason.error, schema, what)
     return SchemaIssue.isIssue(error) ? mismatch(error, schema, what) : new CodecError(misfit(what), [unknown])
@@ -155,7 +177,10 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
     }
   }
   const unreadable = (error: unknown): unknown => {
-    if (error instanceof Malformed) return new CodecError(garbled(what), [{ path: "", problem: error.message }])
+    if (error instanceof Malformed || error instanceof LimitError) {
+      return new CodecError(garbled(what), [{ path: "", problem: error.message }])
+    }
+    if (isOverflow(error)) return new CodecError(garbled(what), [tooDeep])
     return SchemaIssue.isIssue(error) ? new CodecError(garbled(what), problemsOf(error, schema)) : error
   }
   const readOr = (bytes: Uint8Array): unknown => {
@@ -169,6 +194,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
   return {
     isSync: !traits.suspends,
     encode: (value) => {
+      beginWork(maxValue, true)
       try {
         const made = makeValue === undefined ? value : now(makeValue(value))
         return write(isOnePass ? made : now(encodeValue(made)))
@@ -177,12 +203,18 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       }
     },
     encodeEffect: (value) => {
-      const made = makeValue === undefined ? Exit.succeed(value) : makeValue(value)
-      const encoded = Effect.flatMapEager(made, (made) => encodeValue(made))
-      const fitting = Effect.mapErrorEager(encoded, (issue) => problems(value, issue) as CodecError)
-      return Effect.flatMapEager(fitting, (encoded) => attempt(() => writeOr(value, encoded)))
+      beginWork(maxValue, true)
+      const encoded = refused(
+        () => {
+          if (traits.suspends) refuseCycles(schema.ast, value)
+          return Effect.flatMapEager(makeValue === undefined ? Exit.succeed(value) : makeValue(value), encodeValue)
+        },
+        (error) => problems(value, error)
+      )
+      return Effect.flatMapEager(encoded, (encoded) => attempt(() => writeOr(value, encoded)))
     },
     decode: (bytes) => {
+      beginWork(maxValue, false)
       try {
         const value = read(bytes)
         return isOnePass ? value : now(decodeValue(value))
@@ -191,11 +223,11 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       }
     },
     decodeEffect: (bytes) => {
-      const encoded = attempt(() => readOr(bytes))
-      const decoded = Effect.flatMapEager(encoded, (value) =>
-        Effect.mapErrorEager(decodeValue(value), (issue) => unreadable(issue) as CodecError)
-      )
-      return decoded
+      beginWork(maxValue, false)
+      return Effect.flatMapEager(
+        attempt(() => readOr(bytes)),
+        (value) => refused(() => decodeValue(value), unreadable)
+      ) as Effect.Effect<unknown, CodecError, unknown>
     }
   }
 }

@@ -120,10 +120,13 @@ export const natives: ReadonlySet<string | undefined> = new Set([
   "effect/schema/MutableJson"
 ])
 
-/** How a declaration is encoded, by what it says of itself; undefined where it says nothing. */
-export const linkOf = (ast: SchemaAST.Declaration): SchemaAST.Link | undefined => {
+/** How a declaration is encoded, whose parts are encoded as given, by what it says of itself; undefined where it says nothing. */
+export const linkOf = (
+  ast: SchemaAST.Declaration,
+  parts: ReadonlyArray<SchemaAST.AST> = ast.typeParameters.map(SchemaAST.toEncoded)
+): SchemaAST.Link | undefined => {
   const { toCodec, toCodecJson } = (ast.annotations ?? {}) as Record<string, unknown>
-  const parameters = ast.typeParameters.map((parameter) => Schema.make(SchemaAST.toEncoded(parameter)))
+  const parameters = parts.map((part) => Schema.make(part))
   for (const make of [toCodecJson, toCodec]) {
     const link = typeof make === "function" ? (make(parameters) as SchemaAST.Link | undefined) : undefined
     if (link !== undefined) return link

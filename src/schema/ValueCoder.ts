@@ -11,6 +11,8 @@ import {
   bigint,
   boolean,
   charged,
+  chargedText,
+  checkZero,
   data,
   declared,
   json,
@@ -51,8 +53,9 @@ class Compiler {
     if (coder === undefined) {
       coder = this.node(ast)
       if (this.transformed === undefined) coder = ast.checks === undefined ? coder : checked(coder, ast, ast.checks)
-      else if (this.transformed.has(ast)) coder = charged(coder, Units.transformed)
-      else if (ast._tag === "Objects" || ast._tag === "Arrays") coder = charged(coder, Units.object)
+      else if (this.transformed.has(ast)) {
+        coder = charged(ast._tag === "String" ? chargedText(coder) : coder, Units.transformed)
+      } else if (ast._tag === "Objects" || ast._tag === "Arrays") coder = charged(coder, Units.object)
       this.known.set(ast, coder)
     }
     return coder
@@ -175,7 +178,10 @@ const union = ({ count, literals, memberOf, types }: Members, compile: Compile):
   return {
     write: (w, value) => {
       const literal = literals.get(value)
-      if (literal !== undefined) return w.length(literal)
+      if (literal !== undefined) {
+        checkZero(value, values[literal])
+        return w.length(literal)
+      }
       const member = memberOf(value)
       if (member < 0) throw unfit
       w.length(values.length + member)

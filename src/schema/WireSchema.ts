@@ -8,6 +8,10 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { linkOf, natives, representationOf } from "./SchemaLayout.ts"
+import { spendHashed, spendNative, spendUnique } from "./HashWork.ts"
+import { KeptNames } from "./KeptNames.ts"
+import { textOf } from "./TemplateText.ts"
+import { isEncoding, spendWork } from "./ValueWork.ts"
 import { membersOf } from "./UnionMembers.ts"
 
 const wires = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
@@ -18,7 +22,8 @@ export const wireOf = (ast: SchemaAST.AST): SchemaAST.AST => {
   if (wire === undefined) {
     // A recursive schema is met again before it is complete.
     wires.set(ast, new SchemaAST.Suspend(() => wires.get(ast)!, undefined, undefined, undefined, ast.context))
-    wire = ast.encoding === undefined ? derive(ast) : withLastLink(ast, ast.encoding, wireOf)
+    const node = withUnique(withText(ast))
+    wire = node.encoding === undefined ? derive(node) : withLastLink(node, node.encoding, wireOf)
     wires.set(ast, wire)
     wires.set(wire, wire)
   }
@@ -29,6 +34,8 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
   switch (ast._tag) {
     case "Declaration": {
       if (natives.has(representationOf(ast)?.id)) return ast
+      const spend = collections[representationOf(ast)?.id ?? ""]
+      if (spend !== undefined) return collection(ast, spend)
       const link = linkOf(ast)
       if (link === undefined) throw new Error(`${nameOf(ast)} has no codec`)
       const encoded = new SchemaAST.Link(bounded(ast, wireOf(link.to)), link.transformation)
@@ -40,7 +47,7 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
       const { annotations, checks, context, encodingChecks, indexSignatures, propertySignatures } = ast
       return new SchemaAST.Objects(
         propertySignatures.map(({ name, type }) => new SchemaAST.PropertySignature(name, wireOf(type))),
-        indexSignatures.map(({ parameter, type }) => new SchemaAST.IndexSignature(parameter, wireOf(type))),
+        indexSignatures.map(({ parameter, type }) => new SchemaAST.IndexSignature(keyOf(parameter), wireOf(type))),
         annotations,
         checks,
         undefined,
@@ -66,6 +73,77 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
     default:
       return ast
   }
+}
+
+type Spend = (collection: never) => void
+
+/** Declarations that are built by the hashes of their parts, with the count of what building one costs. */
+const collections: Readonly<Record<string, Spend | undefined>> = {
+  "effect/schema/HashMap": (entries: ReadonlyArray<readonly [unknown, unknown]>) => spendHashed(keysOf(entries)),
+  "effect/schema/HashSet": spendHashed,
+  "effect/schema/ReadonlyMap": (entries: ReadonlyArray<readonly [unknown, unknown]>) => spendNative(keysOf(entries)),
+  "effect/schema/ReadonlySet": spendNative,
+  "effect/schema/Graph": ({
+    edges,
+    nodes
+  }: Readonly<Record<"edges" | "nodes", ReadonlyArray<{ readonly index: number }>>>) => {
+    for (const parts of [edges, nodes]) spendNative(parts.map(({ index }) => index))
+  }
+}
+
+const keysOf = (entries: ReadonlyArray<readonly [unknown, unknown]>) => entries.map(([key]) => key)
+
+/**
+ * A collection whose parts are decoded before the collection is built: what building costs depends on the decoded parts.
+ * Effect's own codec builds a collection of encoded parts first, and counts neither.
+ */
+const collection = (ast: SchemaAST.Declaration, spend: Spend): SchemaAST.AST => {
+  const parts = ast.typeParameters.map(wireOf)
+  const link = linkOf(ast, parts)!
+  const to = wireOf(link.to)
+  const bounded = changed(to, { checks: [spending(spend), ...(to.checks ?? [])] as unknown as SchemaAST.Checks })
+  const typed = changed(ast, { typeParameters: parts.map(SchemaAST.toType) })
+  return encodedBy(typed, new SchemaAST.Link(bounded, link.transformation))
+}
+
+/** A check that passes, or throws a `LimitError`. */
+const spending = (spend: Spend): SchemaAST.Filter<never> =>
+  new SchemaAST.Filter<never>(
+    (value) => {
+      spend(value)
+      return undefined
+    },
+    undefined,
+    true
+  )
+
+const uniques: Readonly<Record<string, Spend | undefined>> = {
+  "effect/schema/isUnique": spendUnique,
+  "effect/schema/isUniqueKey": (entries: ReadonlyArray<readonly [unknown, unknown]>) => spendUnique(keysOf(entries))
+}
+
+/** A node whose values are counted before they are checked to be unique. */
+const withUnique = (ast: SchemaAST.AST): SchemaAST.AST => {
+  const found = ast.checks?.flatMap(spendsOf) ?? []
+  return found.length === 0
+    ? ast
+    : changed(ast, { checks: [...found.map(spending), ...ast.checks!] as unknown as SchemaAST.Checks })
+}
+
+const spendsOf = (check: SchemaAST.Check<never>): ReadonlyArray<Spend> => {
+  if (check._tag === "FilterGroup") return check.checks.flatMap(spendsOf)
+  const spend = uniques[representationOf(check)?.id ?? ""]
+  return spend === undefined ? [] : [spend]
+}
+
+/** A template as text that is bounded before it is matched; any other node as it is. */
+const withText = (ast: SchemaAST.AST): SchemaAST.AST => (ast._tag === "TemplateLiteral" ? textOf(ast) : ast)
+
+/** The keys of a record, which are text, numbers, symbols, templates, or a union of these. */
+const keyOf = (ast: SchemaAST.AST): SchemaAST.AST => {
+  if (ast._tag !== "Union") return withText(ast)
+  const { annotations, checks, context, encoding, encodingChecks, options, types } = ast
+  return new SchemaAST.Union(types.map(keyOf), options, annotations, checks, encoding, context, encodingChecks)
 }
 
 /**
@@ -99,8 +177,12 @@ const withLastLink = (
 ): SchemaAST.AST => {
   const last = links.at(-1)!
   const to = bounded(ast, f(last.to))
-  if (to === last.to) return ast
-  const encoding = [...links.slice(0, -1), new SchemaAST.Link(to, last.transformation)]
+  const others = links.slice(0, -1).map((link) => {
+    const text = withText(link.to)
+    return text === link.to ? link : new SchemaAST.Link(text, link.transformation)
+  })
+  if (to === last.to && others.every((link, i) => link === links[i])) return ast
+  const encoding = [...others, new SchemaAST.Link(to, last.transformation)]
   return changed(ast, { encoding: encoding as unknown as SchemaAST.Encoding })
 }
 
@@ -123,7 +205,7 @@ const nameOf = (ast: SchemaAST.AST): string => {
   return typeof name === "string" ? name : "a declaration"
 }
 
-/** Text of numbers without bound, and of time zones. */
+/** Text of numbers without bound, of versions, and of time zones. */
 const scalars: ReadonlySet<string | undefined> = new Set([
   "effect/schema/BigDecimal",
   "effect/schema/Duration",
@@ -131,7 +213,10 @@ const scalars: ReadonlySet<string | undefined> = new Set([
   "effect/schema/DateTimeZoned",
   "effect/schema/TimeZone",
   "effect/schema/TimeZoneNamed",
-  "effect/schema/TimeZoneOffset"
+  "effect/schema/TimeZoneOffset",
+  "effect/schema/ByteSize",
+  "effect/schema/SemVer",
+  "effect/schema/SemVerRange"
 ])
 
 /** Characters of the longest text that becomes one number: parsing takes time by the square of its length. */
@@ -139,20 +224,30 @@ export const maxDigits = 4 * 1024
 
 /** Text, where it is read as a number or a time: only as long as that takes no time worth mentioning. */
 const bounded = (ast: SchemaAST.AST, to: SchemaAST.AST): SchemaAST.AST => {
-  const isNumber = ast._tag === "BigInt" || (ast._tag === "Declaration" && scalars.has(representationOf(ast)?.id))
+  const id = ast._tag === "Declaration" ? representationOf(ast)?.id : undefined
+  const isNumber = ast._tag === "BigInt" || scalars.has(id)
   if (!isNumber || to._tag !== "String" || to.encoding !== undefined) return to
-  return changed(to, { checks: [scalar, ...(to.checks ?? [])] as unknown as SchemaAST.Checks })
+  const check = zoned.has(id) ? zonedText : scalarText
+  return changed(to, { checks: [check, ...(to.checks ?? [])] as unknown as SchemaAST.Checks })
 }
 
+const zoned: ReadonlySet<string | undefined> = new Set([
+  "effect/schema/DateTimeZoned",
+  "effect/schema/TimeZone",
+  "effect/schema/TimeZoneNamed"
+])
+
 const maxZones = 1_000
-const zones = new Set<string>()
+const zones = new KeptNames(maxZones)
+
+/** Steps of work that it takes to look for a time zone that is not known yet. */
+const zoneWork = 2_000
 
 /**
- * Whether text may become a number or a time. Effect keeps each spelling of a time zone for ever, and there are as many
+ * Whether the time zone of text may be looked for. Effect keeps each spelling of a time zone for ever, and there are as many
  * as there are ways to write its letters large or small: a process takes the first thousand, and IANA has six hundred.
  */
-const isScalar = (text: string): boolean => {
-  if (text.length > maxDigits) return false
+const hasZone = (text: string): boolean => {
   // By `lastIndexOf`: a regular expression would try each of thousands of brackets.
   const zone = text.endsWith("]")
     ? text.slice(text.lastIndexOf("[") + 1, -1)
@@ -160,12 +255,29 @@ const isScalar = (text: string): boolean => {
       ? text
       : undefined
   if (zone === undefined || zones.has(zone)) return true
-  if (zone.length > 64 || zones.size >= maxZones) return false
-  zones.add(zone)
-  return true
+  if (zone.length > 64) return false
+  if (isEncoding()) {
+    zones.own(zone)
+    return true
+  }
+  spendWork(zoneWork, "has more time zones than its maxValue allows to look for")
+  return isZone(zone) && zones.take(zone)
 }
 
-const scalar = new SchemaAST.Filter<string>(
-  (text, self, options) => (isScalar(text) ? undefined : new SchemaIssue.InvalidType(self, text, options)),
-  { expected: `text of at most ${maxDigits} characters, with a time zone that IANA has` }
-)
+/** Whether IANA has a time zone, without keeping its name. */
+const isZone = (zone: string): boolean => {
+  try {
+    return Intl.DateTimeFormat("en-US", { timeZone: zone }).resolvedOptions().timeZone !== ""
+  } catch {
+    return false
+  }
+}
+
+const textThat = (expected: string, fits: (text: string) => boolean): SchemaAST.Filter<string> =>
+  new SchemaAST.Filter<string>(
+    (text, self, options) => (fits(text) ? undefined : new SchemaIssue.InvalidType(self, text, options)),
+    { expected: `text of at most ${maxDigits} characters${expected}` }
+  )
+
+const scalarText = textThat("", (text) => text.length <= maxDigits)
+const zonedText = textThat(", with a time zone that IANA has", (text) => text.length <= maxDigits && hasZone(text))

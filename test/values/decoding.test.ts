@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
 import { defaultMaxValue, ValueTooLarge } from "../../src/schema/ValueLimits.ts"
@@ -118,10 +119,27 @@ describe("bytes of a peer that breaks the rules", () => {
     }
     assert.isAtMost(taken.size, 1_000)
     const symbol = makeSchemaCodec(Schema.Symbol, { what: "the value", maxValue: 1e9 })
-    const encoded = (n: number) => symbol.encode(Symbol.for(`test/${n}`))
+    const words = makeSchemaCodec(Schema.String, { what: "the value", maxValue: 1e9 })
+    const decode = (name: string) => symbol.decode(words.encode(name), false)
     assert.throws(() => {
-      for (let n = 0; n < 10_001; n++) symbol.decode(encoded(n), false)
+      for (let n = 0; n < 10_001; n++) decode(`test/${n}`)
     }, /more than 10000 symbols/)
+  })
+
+  it("leave an app its own time zones and symbols, and garbage uses nothing up [C245]", () => {
+    const zone = makeSchemaCodec(Schema.TimeZoneNamed, { what: "the value", maxValue: 1e9 })
+    const words = makeSchemaCodec(Schema.String, { what: "the value", maxValue: 1e9 })
+    for (let n = 0; n < 1_100; n++) assert.throws(() => zone.decode(words.encode(`Garbage/${n}`), false), CodecError)
+    const known = DateTime.zoneMakeNamedUnsafe("Asia/Kathmandu")
+    const crossed = zone.decode(zone.encode(known), false) as DateTime.TimeZone.Named
+    assert.strictEqual(crossed.id, known.id)
+    const symbol = makeSchemaCodec(Schema.Symbol, { what: "the value", maxValue: 1e9 })
+    for (let n = 0; n < 10_100; n++) {
+      const own = Symbol.for(`own/${n}`)
+      assert.strictEqual(symbol.decode(symbol.encode(own), false), own)
+    }
+    assert.throws(() => symbol.encode(Symbol.for("x".repeat(257))), /longer than 256 characters/)
+    assert.throws(() => symbol.decode(words.encode("x".repeat(257)), false), /more than 256 characters/)
   })
 
   it("are refused or read as some value, whatever they are [C190]", () => {

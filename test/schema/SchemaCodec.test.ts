@@ -1,0 +1,76 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
+import { defaultMaxValue, type ValueTooLarge } from "../../src/schema/ValueLimits.ts"
+
+const codecOf = (schema: Schema.Top) => makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
+const refused = (schema: Schema.Top, value: unknown, why: RegExp) =>
+  assert.throws(() => codecOf(schema).encode(value), why)
+
+const detached = (): Uint8Array => {
+  const bytes = new Uint8Array([1, 2, 3])
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+  return bytes
+}
+
+interface Node {
+  readonly text: string
+  readonly next: Node | undefined
+}
+const Slow = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.String,
+    SchemaTransformation.transformEffect({
+      decode: (text) => Effect.delay(Effect.succeed(text), 0),
+      encode: (text) => Effect.delay(Effect.succeed(text), 0)
+    })
+  )
+)
+const Chain: Schema.Codec<Node> = Schema.Struct({
+  text: Slow,
+  next: Schema.UndefinedOr(Schema.suspend((): Schema.Codec<Node> => Chain))
+})
+
+describe("a value that its schema takes, and no layout carries", () => {
+  it("is refused in words: a zero of another sign than its literal [C246]", () => {
+    for (const schema of [
+      Schema.Literal(0),
+      Schema.Literals([0, 1]),
+      Schema.Union([Schema.Literal(0), Schema.String])
+    ]) {
+      refused(schema, -0, /zero of another sign/)
+      assert.strictEqual(codecOf(schema).decode(codecOf(schema).encode(0), true), 0)
+    }
+    refused(Schema.Literal(-0), 0, /zero of another sign/)
+    assert.isTrue(Object.is(codecOf(Schema.Number).decode(codecOf(Schema.Number).encode(-0), true), -0))
+  })
+
+  it("is refused in words: anything but {} where a struct names no key [C246]", () => {
+    const empty = codecOf(Schema.Struct({}))
+    assert.deepStrictEqual(empty.decode(empty.encode({}), true), {})
+    refused(Schema.Struct({}), { a: 1 }, /names nothing of it/)
+    refused(Schema.Array(Schema.Struct({})), [{ [Symbol.for("a")]: 1 }], /names nothing of it/)
+    for (const value of ["text", 5, [1], [], new Date(0)]) refused(Schema.Struct({}), value, /the value/)
+  })
+
+  it("is refused in words: bytes that are detached, wherever they are [C246]", () => {
+    const Blob = Schema.Struct({ blob: Schema.Uint8Array })
+    const One = Schema.Union([Blob, Schema.Struct({ blob: Schema.Uint8Array, name: Schema.String })], { mode: "oneOf" })
+    assert.strictEqual(detached().byteLength, 0)
+    refused(Blob, { blob: detached() }, /memory was detached/)
+    refused(One, { blob: detached() }, /memory was detached/)
+  })
+
+  it.effect("is refused in words: a cycle, also where a transformation waits [C246]", () =>
+    Effect.gen(function* () {
+      const cycle = { text: "a", next: undefined as unknown }
+      cycle.next = cycle
+      const encoding = codecOf(Chain).encodeEffect(cycle) as Effect.Effect<Uint8Array, CodecError | ValueTooLarge>
+      const error = yield* Effect.flip(encoding)
+      assert.instanceOf(error, CodecError)
+      assert.match(error.message, /nested deeper than 128 levels/)
+    })
+  )
+})
