@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { FlameError, InvalidPayload, PayloadTooLarge } from "../error/FlameError.ts"
 import type { AnyFunction } from "./FlameFunction.ts"
 import * as FunctionCodec from "./FunctionCodec.ts"
-import { ValueTooLarge } from "../schema/ValueLimits.ts"
+import { ValueTooLarge } from "../schema/bound/ValueLimits.ts"
 import type { AnyEffect } from "./AnyEffect.ts"
 
 /** Encodes a payload and passes the bytes on: at once where the codec is sync, else when its Effect completes. */

@@ -10,7 +10,7 @@
 import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
 import { type ItemCodec, makeItemCodec } from "../schema/ItemCodec.ts"
 import { CodecError, isBare, makeSchemaCodec, type SchemaCodec } from "../schema/SchemaCodec.ts"
-import { defaultMaxValue } from "../schema/ValueLimits.ts"
+import { defaultMaxValue } from "../schema/bound/ValueLimits.ts"
 import type { Problem } from "../schema/SchemaProblems.ts"
 
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"

@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer"
 import { NumberTag } from "./ByteWriter.ts"
 import { isShared } from "./SharedTexts.ts"
-import { maxBigInt, maxDepth } from "./ValueLimits.ts"
+import { maxBigInt, maxDepth } from "./bound/ValueLimits.ts"
 
 /** The error for bytes that encode no value of their schema. The message says what is wrong. */
 export class Malformed extends Error {

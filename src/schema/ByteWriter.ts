@@ -5,7 +5,7 @@
  * the length of a message bounds how many values it can hold.
  */
 import { isShared, SentTexts } from "./SharedTexts.ts"
-import { LimitError, maxBigInt, maxDepth, ValueTooLarge } from "./ValueLimits.ts"
+import { LimitError, maxBigInt, maxDepth, ValueTooLarge } from "./bound/ValueLimits.ts"
 import { writeLength } from "./Varint.ts"
 
 /** How a number is written: one byte for 0 to 239, else one of these and the number after it. */

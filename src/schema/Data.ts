@@ -7,9 +7,9 @@
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
-import { KeptNames } from "./KeptNames.ts"
+import { KeptNames } from "./bound/KeptNames.ts"
 import { detachedBytes, isDetached } from "./OwnBytes.ts"
-import { LimitError } from "./ValueLimits.ts"
+import { LimitError } from "./bound/ValueLimits.ts"
 
 const Tag = {
   null: 0,

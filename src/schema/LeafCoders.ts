@@ -2,7 +2,7 @@
 import * as DateTime from "effect/DateTime"
 import { type ByteReader, Malformed } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
-import { LimitError } from "./ValueLimits.ts"
+import { LimitError } from "./bound/ValueLimits.ts"
 import { nameOfSymbol, readData, readSymbol, readUtc, unfit, Units, writeData } from "./Data.ts"
 import { detachedBytes, isDetached } from "./OwnBytes.ts"
 

@@ -5,7 +5,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import { assign, isPlain, ownKeys, readKey, unfit, Units, writeKey } from "./Data.ts"
 import { data, readIndex, type ValueCoder } from "./LeafCoders.ts"
 import { compileFields, type Field, type FieldsCoder } from "./StructCode.ts"
-import { LimitError } from "./ValueLimits.ts"
+import { LimitError } from "./bound/ValueLimits.ts"
 
 export type Compile = (ast: SchemaAST.AST) => ValueCoder
 

@@ -19,9 +19,9 @@ import { isBytes, refusal } from "./SchemaLayout.ts"
 import { type Problem, problemsOf } from "./SchemaProblems.ts"
 import { isPlain, traitsOf } from "./SchemaTraits.ts"
 import { coderOf, plainCoderOf } from "./ValueCoder.ts"
-import { LimitError, maxDepth, parsedUnit, plainUnit, ValueTooLarge } from "./ValueLimits.ts"
-import { refuseCycles } from "./ValueCycles.ts"
-import { beginWork } from "./ValueWork.ts"
+import { LimitError, maxDepth, parsedUnit, plainUnit, ValueTooLarge } from "./bound/ValueLimits.ts"
+import { refuseCycles } from "./bound/ValueCycles.ts"
+import { beginWork } from "./bound/ValueWork.ts"
 import { wireOf } from "./WireSchema.ts"
 
 /** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
-import { defaultMaxValue, type ValueTooLarge } from "../../src/schema/ValueLimits.ts"
+import { defaultMaxValue, type ValueTooLarge } from "../../src/schema/bound/ValueLimits.ts"
 
 const codecOf = (schema: Schema.Top) => makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
 const refused = (schema: Schema.Top, value: unknown, why: RegExp) =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
 import { isShared, SentTexts } from "../../src/schema/SharedTexts.ts"
-import { defaultMaxValue, ValueTooLarge } from "../../src/schema/ValueLimits.ts"
+import { defaultMaxValue, ValueTooLarge } from "../../src/schema/bound/ValueLimits.ts"
 
 const codecOf = (schema: Schema.Top, maxValue = defaultMaxValue) =>
   makeSchemaCodec(schema, { what: "the value", maxValue })

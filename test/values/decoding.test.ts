@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
-import { defaultMaxValue, ValueTooLarge } from "../../src/schema/ValueLimits.ts"
+import { defaultMaxValue, ValueTooLarge } from "../../src/schema/bound/ValueLimits.ts"
 import { fuzzDecoders } from "./fuzz.ts"
 import { thorough } from "../fixtures/thorough.ts"
 

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
-import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
-import { maxTemplateText, triesOf } from "../../src/schema/TemplateText.ts"
-import { defaultMaxValue } from "../../src/schema/ValueLimits.ts"
+import { CodecError, makeSchemaCodec } from "../../../src/schema/SchemaCodec.ts"
+import { maxTemplateText, triesOf } from "../../../src/schema/bound/TemplateText.ts"
+import { defaultMaxValue } from "../../../src/schema/bound/ValueLimits.ts"
 
 const { Number, String, TemplateLiteral } = Schema
 const codecOf = (schema: Schema.Top) => makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })

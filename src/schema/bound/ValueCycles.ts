@@ -3,7 +3,6 @@
  * where without waiting it meets the end of the stack.
  */
 import * as SchemaAST from "effect/SchemaAST"
-import { children } from "./SchemaLayout.ts"
 import { LimitError, maxDepth } from "./ValueLimits.ts"
 
 /** Throws a `LimitError` where a value contains itself by a schema that refers to itself. */
@@ -36,7 +35,7 @@ const visit = (ast: SchemaAST.AST, value: unknown, visits: Visits): void => {
       for (const [i, part] of value.entries()) visit(ast.elements[i] ?? ast.rest[0] ?? SchemaAST.never, part, visits)
       return
     case "Union":
-      for (const [, type] of children(ast)) visit(type, value, visits)
+      for (const type of ast.types) visit(type, value, visits)
       return
     default:
       return

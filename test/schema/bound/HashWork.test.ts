@@ -5,8 +5,8 @@ import * as Graph from "effect/Graph"
 import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Schema from "effect/Schema"
-import { makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
-import { defaultMaxValue } from "../../src/schema/ValueLimits.ts"
+import { makeSchemaCodec } from "../../../src/schema/SchemaCodec.ts"
+import { defaultMaxValue } from "../../../src/schema/bound/ValueLimits.ts"
 
 const codecOf = (schema: Schema.Top) => makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
 
