@@ -12,7 +12,7 @@ const memory = [
 
 // Tests that start processes or listen. They count the handles of their own process, so no other test may run in it.
 const processes = [
-  "test/{docs,language,runMain,FlameMain}.test.ts",
+  "test/{build,docs,language,runMain,FlameMain}.test.ts",
   "test/backend/**/*.test.ts",
   "test/code/**/*.test.ts",
   "test/conformance/*.test.ts",

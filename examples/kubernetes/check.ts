@@ -10,7 +10,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { until } from "../../test/fixtures/process/processes.ts"
-import { compileCache } from "../../scripts/compile-cache.ts"
 import { findCluster, makeImage } from "../../test/cluster/kit/Tools.ts"
 import { build } from "./build.ts"
 
@@ -69,7 +68,7 @@ const weigh = (port: string) =>
 
 try {
   say(`building the image ${image}`)
-  await build(folder)
+  const built = await build(folder)
   if (tools.kube !== undefined) {
     // The base image of `kube` has the libraries that Node needs. The minifier's native part needs two more.
     for (const library of ["librt.so.1", "libgcc_s.so.1"]) {
@@ -77,7 +76,7 @@ try {
     }
   }
   const libraries = tools.kube === undefined ? {} : { LD_LIBRARY_PATH: "/app/lib" }
-  makeImage(tools, image, folder, { env: { ...libraries, ...compileCache("/app") } })
+  makeImage(tools, image, folder, { env: { ...libraries, ...built.variables("/app") } })
 
   say("weighing here, on child processes")
   const packages = join(folder, "node_modules")

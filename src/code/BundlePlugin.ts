@@ -25,9 +25,9 @@ const urls = /\bnew URL\(\s*(["'`])(\.{1,2}\/[^"'`$\n]+)\1\s*,\s*import\.meta\.u
 
 const programs = new Set([".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"])
 
-/** The plugins for the program of `entry`. Their filters keep most modules away from JavaScript. */
+/** The plugins for the program of these entries. Their filters keep most modules away from JavaScript. */
 export const bundlePlugins = (
-  entry: string,
+  entries: ReadonlySet<string>,
   findings: Findings,
   isExternal: (id: string) => boolean
 ): ReadonlyArray<Plugin> => [
@@ -50,9 +50,9 @@ export const bundlePlugins = (
       async handler(code, id) {
         for (const name of variablesIn(code)) findings.variables.add(name)
         // in memory no module is the main one, but the entry is what was started
-        const changed = withFiles(this, code, id, entry, findings).replaceAll(
+        const changed = withFiles(this, code, id, entries, findings).replaceAll(
           /\bimport\.meta\.main\b/g,
-          String(id === entry)
+          String(entries.has(id))
         )
         return changed === code ? undefined : { code: changed, map: null }
       }
@@ -63,17 +63,23 @@ export const bundlePlugins = (
     transform: {
       filter: { id: { include: OwnFiles.ofPackages }, code: /\bnew URL\(/ },
       async handler(code, id) {
-        const changed = withFiles(this, code, id, entry, findings)
+        const changed = withFiles(this, code, id, entries, findings)
         return changed === code ? undefined : { code: changed, map: null }
       }
     }
   }
 ]
 
-const withFiles = (context: PluginContext, code: string, id: string, entry: string, findings: Findings): string =>
+const withFiles = (
+  context: PluginContext,
+  code: string,
+  id: string,
+  entries: ReadonlySet<string>,
+  findings: Findings
+): string =>
   code.replaceAll(urls, (text: string, _quote: string, path: string, at: number) => {
     const file = resolve(dirname(id), path)
-    if (isInComment(code, at) || file === entry || !existsSync(file) || !statSync(file).isFile()) return text
+    if (isInComment(code, at) || entries.has(file) || !existsSync(file) || !statSync(file).isFile()) return text
     findings.onDisk = true
     return `new URL(import.meta.ROLLUP_FILE_URL_${emit(context, file)})`
   })

@@ -13,24 +13,32 @@ import * as OwnFiles from "./OwnFiles.ts"
 
 /** Options of a bundle. */
 export interface BundleOptions extends CodeOptions {
-  /** Name of the entry among the files, without extension. */
-  readonly name: string
   /**
    * Whether names are shortened. Default false: functions and classes keep their names, so that stacks and
    * `constructor.name` are those of the source.
    */
   readonly mangle?: boolean
+  /** Conditions by which packages are resolved, before those of this process. Default: none. */
+  readonly conditions?: ReadonlyArray<string>
   /** Whether source maps are made. Default true. */
   readonly sourceMaps?: boolean
-  /** Groups of modules that get a chunk of their own, as `codeSplitting.groups` of rolldown. Default: none. */
-  readonly groups?: ReadonlyArray<{ readonly name: string; readonly test: RegExp }>
 }
 
 /** Packages that only a parent needs, and that are loaded when they are needed. */
 const neverSent = ["@kubernetes/client-node", "rolldown"]
 
-/** The program of an entry. Rejects with a `CodeFailure`. */
-export const bundleProgram = async (entry: string, options: BundleOptions): Promise<Program> => {
+/**
+ * The modules of a runner: in one chunk, they are one file to load. The bundler would spread them over ten, and code of
+ * parents may get into one of them.
+ */
+const groups = [{ name: "runner", test: /[\\/](FlameRunner|ConnectParent)\.(ts|js)$/ }]
+
+/** The program of entries by their names, of which the first one runs. Rejects with a `CodeFailure`. */
+export const bundleProgram = async (
+  entries: Readonly<Record<string, string>>,
+  options: BundleOptions
+): Promise<Program> => {
+  const [[name, entry] = ["?", "?"]] = Object.entries(entries)
   const { rolldown } = await load(entry)
   const root = dirname(entry)
   const findings: Findings = { onDisk: false, native: new Map(), variables: new Set() }
@@ -42,13 +50,13 @@ export const bundleProgram = async (entry: string, options: BundleOptions): Prom
   }
   try {
     const bundle = await rolldown({
-      input: { [options.name]: entry },
+      input: entries,
       platform: "node",
-      resolve: { conditionNames: [...conditions(), "node", "import", "default"] },
+      resolve: { conditionNames: [...(options.conditions ?? []), ...conditions(), "node", "import", "default"] },
       external: (id) => id.startsWith("node:") || isExternal(id),
       // Node runs a module of the program that is imported for its effects alone, whatever its package.json says
       treeshake: { moduleSideEffects: [{ test: OwnFiles.own, sideEffects: true }] },
-      plugins: bundlePlugins(entry, findings, isExternal),
+      plugins: bundlePlugins(new Set(Object.values(entries)), findings, isExternal),
       onLog
     })
     try {
@@ -61,14 +69,14 @@ export const bundleProgram = async (entry: string, options: BundleOptions): Prom
         entryFileNames: "[name].mjs",
         chunkFileNames: "[name]-[hash].mjs",
         assetFileNames: "[name]-[hash][extname]",
-        ...(options.groups === undefined ? {} : { codeSplitting: { groups: options.groups } })
+        codeSplitting: { groups }
       })
       if (problems.length > 0) throw new CodeUnbundled({ entry, detail: problems.join("\n") })
       const assets = Assets.of(root, options.assets ?? [])
       const files = output.flatMap((file) => filesOf(file, root))
       return {
         index: {
-          entry: `${options.name}.mjs`,
+          entry: `${name}.mjs`,
           onDisk: findings.onDisk || assets.length > 0,
           native: Object.fromEntries(findings.native)
         },

@@ -87,7 +87,7 @@ export interface OutputOptions {
   readonly entryFileNames: string
   readonly chunkFileNames: string
   readonly assetFileNames: string
-  readonly codeSplitting?: object
+  readonly codeSplitting: { readonly groups: ReadonlyArray<{ readonly name: string; readonly test: RegExp }> }
 }
 
 /** The exports of the package that this library uses. */

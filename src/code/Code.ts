@@ -136,5 +136,5 @@ const programOf = async (options: CodeOptions): Promise<Program> => {
   const plain = PlainProgram.of(file, options)
   if (plain !== undefined) return plain
   const { bundleProgram } = await import("./Bundler.ts")
-  return bundleProgram(file, { ...options, name: basename(file).replace(/\.\w+$/, "") })
+  return bundleProgram({ [basename(file).replace(/\.\w+$/, "")]: file }, options)
 }

@@ -1,0 +1,41 @@
+/**
+ * A hook for `--expose-internals --import`: when the program ends, the hook writes the code that V8 has compiled of each
+ * module in the program's folder, as `<module>.code`.
+ *
+ * Node asks V8 for the code when a module is loaded. No function has run then, and V8 has compiled almost none. V8 gives no
+ * code of a module that has run. So the hook makes each module once more, with the same source, name and symbol: V8 then
+ * answers from its own cache, which holds the functions compiled since.
+ */
+
+/** Suffix of the file with the compiled code of a module, beside the module. */
+export const codeSuffix = ".code"
+
+/** The hook. Its text runs in another process, so the function uses nothing from outside of it. */
+const hook = (suffix: string): void => {
+  const { readdirSync, readFileSync, writeFileSync } = process.getBuiltinModule("node:fs")
+  const { dirname, join } = process.getBuiltinModule("node:path")
+  const { pathToFileURL } = process.getBuiltinModule("node:url")
+  const require = process.getBuiltinModule("node:module").createRequire(process.execPath)
+  const { internalBinding } = require("internal/test/binding")
+  const { ModuleWrap } = internalBinding("module_wrap")
+  const symbol = internalBinding("symbols").source_text_module_default_hdo
+  const folder = dirname(process.argv[1] ?? "")
+  process.once("exit", () => {
+    for (const name of readdirSync(folder)) {
+      if (!/\.m?js$/.test(name)) continue
+      const file = join(folder, name)
+      try {
+        const again = new ModuleWrap(pathToFileURL(file).href, undefined, readFileSync(file, "utf8"), 0, 0, symbol)
+        writeFileSync(file + suffix, again.createCachedData())
+      } catch (error) {
+        // The cache of this module keeps the code that Node has written.
+        process.stderr.write(`${file} has no code that has run in its cache: ${String(error)}\n`)
+      }
+    }
+  })
+}
+
+/** The hook as the value of `--import`. */
+export const compiledCodeHook: string = `data:text/javascript,${encodeURIComponent(
+  `(${hook.toString()})(${JSON.stringify(codeSuffix)})`
+)}`

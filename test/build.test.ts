@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { Effect, Layer } from "effect"
+import * as ProcessBackend from "../src/backend/ProcessBackend.ts"
+import { bundle } from "../src/build.ts"
+import * as Flame from "../src/Flame.ts"
+import { Pool } from "../src/pool/Pool.ts"
+import { feature } from "./fixtures/code/functions.ts"
+
+const folderOf = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "flame-build-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
+const runner = join(import.meta.dirname, "fixtures/code/runner.ts")
+
+describe("a bundle for an image", () => {
+  it.live("runs without the sources, and has the compile cache of the image's user [C272]", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const built = yield* bundle(pathToFileURL(runner), { folder, mangle: false, compileCache: { uid: 4711 } })
+      assert.strictEqual(built.entry, join(folder, "runner.mjs"))
+      const names = built.files.map(({ name }) => name)
+      assert.lengthOf(
+        names.filter((name) => /^runner-[\w-]{8}\.mjs$/.test(name)),
+        1
+      )
+      assert.isTrue(names.every((name) => readdirSync(folder).includes(name)))
+      assert.match(readdirSync(join(folder, ".compile-cache")).join(), /-4711$/)
+      assert.strictEqual(built.variables("/app")["NODE_COMPILE_CACHE"], "/app/.compile-cache")
+      const pool = Pool.layer({ max: 1 }).pipe(Layer.provideMerge(ProcessBackend.layer({ entry: built.entry })))
+      const answers = yield* Effect.forEach(["wasm", "worker", "asset", "import"], (name) =>
+        Flame.call(feature, { name })
+      ).pipe(Effect.provide(pool))
+      assert.deepStrictEqual(answers, ["wasm 5", "worker", "an asset", "imported later"])
+    })
+  )
+
+  it.live("of a program that ends without serving has no compile cache, and says how it ended [C272]", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const entry = join(import.meta.dirname, "fixtures/code/Names.ts")
+      const { message } = yield* Effect.flip(bundle({ names: entry }, { folder, compileCache: true }))
+      assert.match(message, /names\.mjs does not run as a runner: it ended with 0/)
+    })
+  )
+})
