@@ -36,7 +36,7 @@ import * as RightsCheck from "./RightsCheck.ts"
 import { RunnerPod } from "./RunnerPod.ts"
 
 /**
- * Options of the backend: the way to the cluster, the pods of runners, and how they reach their parent.
+ * Options of the backend: the access to the cluster, the pods of runners, and how runners connect to their parent.
  *
  * @category models
  * @since 0.1.0
@@ -49,8 +49,8 @@ export interface Options extends PodOptions, PodCode.CodeChoice, Omit<HubOptions
    */
   readonly client?: "provided"
   /**
-   * The file that runners run, at the same path in their image as here, for an app whose runners have an entry of their own.
-   * Default: what this process runs.
+   * The file that runners run, at the same path in their image as on this machine, for an app with a separate entry for
+   * runners. Default: the entry of this process.
    */
   readonly entry?: string | URL
   /**
@@ -88,12 +88,13 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
     const scope = yield* Effect.scope
     const hub = yield* HubPool.acquire(options)
     const parts = new Once(prepare(hub, options), scope)
-    // While the app starts, so that the first call need not wait for it.
+    // Started while the app starts, so that the first call need not wait for it.
     yield* Effect.forkIn(Effect.exit(parts.get), scope)
 
     let hasWarned = false
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
-      // The start goes on for the next boot. This one fails before its `bootTimeout`, which would not name the cause.
+      // The start goes on for the next boot. This boot fails before its `bootTimeout`, whose error would not name the
+      // cause.
       const ready = yield* Effect.timeoutOrElse(parts.get, {
         duration: spec.bootTimeout * startShare,
         orElse: () => Effect.fail(new ApiUnavailable({ detail: noStart }))
@@ -135,7 +136,7 @@ export const layer: {
 /** The parts that all pods of a layer share, once the cluster is known to admit them. */
 const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<RunnerPodParts, BootFailure> =>
   Effect.gen(function* () {
-    // bundled while the API server is asked: a pod is known by its variables before the hub knows it by its parent
+    // Bundled while the API server is asked.
     const [known, early] = yield* Effect.all([hub.get, codeOf(options, isInPod())], { concurrency: 2 })
     const isInCluster = known.parent !== undefined
     const code = isInCluster === isInPod() ? early : yield* codeOf(options, isInCluster)
@@ -168,7 +169,7 @@ const prepare = (hub: Once<Hub, BootFailure>, options: Options): Effect.Effect<R
 
 const isInPod = (): boolean => process.env["KUBERNETES_SERVICE_HOST"] !== undefined
 
-/** The code that is sent to runners; undefined where their image has it. */
+/** The code that is sent to runners. Undefined if their image has it. */
 const codeOf = (options: Options, isInCluster: boolean): Effect.Effect<Code.Code | undefined, BootFailure> => {
   const choice = PodCode.choiceOf(options, isInCluster)
   if (choice === undefined) return Effect.succeed(undefined)
@@ -194,7 +195,7 @@ const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const { command, entry } = options
   if (entry === undefined || command !== undefined || !isInCluster) return options
   const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), Entry.pathOf(entry) ?? String(entry)]
-  // The command line of the parent is a runner's too.
+  // The command line of the parent is used for runners too.
   return { ...options, command: runs, args: options.args ?? process.argv.slice(2) }
 }
 
@@ -204,7 +205,10 @@ const entriesOf = (secretEnv: NonNullable<PodOptions["secretEnv"]>): Record<stri
 /** Warnings about the parent's specification that this process has logged, each with its parent. */
 const warned = new Set<string>()
 
-/** Logs what runners go without: once for each distinct list, though several layers of a process have the same one. */
+/**
+ * Logs what runners do not inherit: once for each distinct list, also if several layers of a process have the same
+ * list.
+ */
 const warnOfLeftOut = (parent: string, leftOut: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const key = JSON.stringify([parent, ...leftOut])
@@ -213,7 +217,10 @@ const warnOfLeftOut = (parent: string, leftOut: ReadonlyArray<string>): Effect.E
     return Effect.logWarning(PodLeftOut.warningOf(leftOut))
   })
 
-/** Logs what admission changed of runners, once for each distinct change: a CPU limit of a LimitRange makes boots take seconds. */
+/**
+ * Logs the changes that admission made to runners, once for each distinct change: a CPU limit of a LimitRange makes
+ * boots take seconds.
+ */
 const tellOnce: Effect.Effect<RunnerPodParts["compare"]> = Effect.map(Effect.context<never>(), (context) => {
   const told = new Set<string>()
   return (sent: Pod, made: Pod) => {

@@ -25,7 +25,7 @@ export class PodBoot {
   readonly scheduled = Deferred.makeUnsafe<void>()
   /** Completes when the container of the runner runs. */
   readonly started = Deferred.makeUnsafe<void>()
-  /** Reason of the present wait, for people; undefined while the boot makes progress. */
+  /** The reason of the present wait, as text for people. Undefined while the boot makes progress. */
   waitsFor: string | undefined
   private readonly parts: RunnerPodParts
   readonly phases: Queue.Queue<BootPhase, Cause.Done>
@@ -61,7 +61,7 @@ export class PodBoot {
   /** Reports a phase once. A pod that has reached any phase was created. */
   reachPhase(phase: BootPhase): void {
     if (this.reached.has(phase.name)) return
-    // the code is there before the pod
+    // The code is bundled before the pod exists.
     const isAhead = phase.name === "bundled" || phase.name === "created"
     if (!isAhead) this.reachPhase({ name: "created" })
     this.reached.add(phase.name)
@@ -134,7 +134,7 @@ export class PodBoot {
     )
     const askOnce = Effect.sync(() => {
       this.hasAskedForEvents = true
-      // Not as the timer, which the next change of the pod interrupts.
+      // Not in the timer's fiber, which the next change of the pod interrupts.
       this.run(Effect.ignore(ask))
     })
     this.timer = this.run(Effect.delay(askOnce, Math.max(0, at - hub.now())))
@@ -145,10 +145,10 @@ export class PodBoot {
 const logLines = 20
 
 /**
- * The cause of a failed boot with the end of the output of the container that failed, where no other field says why.
+ * Adds the end of the failed container's output to the cause of a failed boot, if no other field explains the failure.
  *
- * The log of an init container is fetched too: its termination message is empty unless the program writes one, and the
- * log is deleted with the pod.
+ * The log of an init container is read too: its termination message is empty unless the program writes one, and the log
+ * is deleted with the pod.
  */
 export const withLastWords = (
   parts: RunnerPodParts,
@@ -173,7 +173,7 @@ export const withLastWords = (
   )
 }
 
-/** The end of the output of a container; empty where the API server does not answer in time. */
+/** The end of a container's output. Empty if the API server does not answer in time. */
 const lastLines = ({ hub }: RunnerPodParts, pod: string, container: string): Effect.Effect<string> =>
   Effect.timeoutOption(hub.client.podLog(pod, container, logLines), askTime).pipe(
     Effect.map(Option.getOrElse(() => "")),

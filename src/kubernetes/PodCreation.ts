@@ -1,4 +1,4 @@
-/** Creates the pod of a runner. Tries again where that may help, until the pod exists or cannot exist. */
+/** Creates the pod of a runner. Retries failures that can pass, until the pod exists or cannot exist. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RunnerSpec } from "../backend/Backend.ts"
@@ -16,14 +16,14 @@ import * as PodTemplate from "./template/PodTemplate.ts"
 export interface RunnerPodParts {
   readonly hub: Hub
   readonly template: PodTemplate.PodTemplate
-  /** The code that runners get from this parent; undefined where their image has it. */
+  /** The code that runners get from this parent. Undefined if their image has it. */
   readonly code: Code | undefined
   readonly key: "secret" | "env"
-  /** The Secret with the values of `secretEnv`; undefined without any. */
+  /** The Secret with the values of `secretEnv`. Undefined without any. */
   readonly values: Once<string, KubeError> | undefined
-  /** Milliseconds that the wait for room in a quota, and that for a node, may take each. */
+  /** Milliseconds that the wait for room in a quota may take, and also the wait for a node. */
   readonly scheduleTimeout: number
-  /** The owner of a pod that is made now. */
+  /** The owner of a pod that is created now. */
   readonly owner: () => PodTemplate.PodTemplate["owner"]
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
   /** Logs a step at the level of the option `log`, if that is set. */
@@ -34,9 +34,9 @@ export interface RunnerPodParts {
 
 /** Receives the progress of a creation. */
 export interface Progress {
-  /** A create request is sent: there may be a pod, whatever becomes of the answer. */
+  /** Called when a create request is sent: there may be a pod, whatever the answer. */
   readonly asking: () => void
-  /** The API server has refused every request so far: most likely there is no pod. */
+  /** Called when the API server has refused every request so far: most likely there is no pod. */
   readonly refused: () => void
   readonly waits: (detail: string) => void
 }
@@ -59,11 +59,11 @@ export const make = Effect.fnUntraced(function* (
   const began = hub.uptime()
   let needsCpuLimit = false
   let mayBeThere = false
-  // Each kind of refusal has its own time: the first one of a kind may come after minutes of another kind.
+  // Each kind of refusal has its own time limit, because the first of a kind may come after minutes of another kind.
   let last = { kind: "", since: began }
   for (;;) {
     const wanted = PodTemplate.podOf({ ...template, owner: parts.owner() }, { ...podInput, needsCpuLimit })
-    // Reported before its turn: a pool gives up waiting boots that nobody needs any more.
+    // Reported before its turn, because a pool gives up waiting boots that are not needed any more.
     if (hub.quota.isShut && last.kind === "") progress.waits(behindOthers)
     const asked = Effect.andThen(Effect.sync(progress.asking), hub.client.createPod(wanted))
     const made = yield* hub.quota.pass(Effect.result(asked), isQuotaFull)

@@ -51,7 +51,7 @@ export const ask = (
     }
     if (Result.isFailure(tried)) {
       const failure = KubeFailure.of(tried.failure)
-      // A webhook that refuses dry runs tells nothing about runners.
+      // A webhook that refuses dry runs says nothing about runners.
       const isUntold = tried.failure.status === 400 && tried.failure.detail.includes("does not support dry run")
       if (isUntold)
         yield* Effect.logInfo(

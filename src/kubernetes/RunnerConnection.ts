@@ -17,14 +17,14 @@ import type { Transport } from "../wire/Transport.ts"
 import type { Hub } from "./hub/KubeHub.ts"
 import type { DialBack } from "./hub/DialBack.ts"
 
-/** The port of the runner's own loopback where the runner listens, if its parent connects through the API server. */
+/** The port on the runner's own loopback on which the runner listens, if its parent connects through the API server. */
 export const forwardPort = defaultPort
 
-/** The way to one runner that has not connected yet, and the runner's key. */
+/** The connection to one runner that has not connected yet, and the runner's key. */
 export interface RunnerConnection {
   readonly identity: string
   readonly key: Redacted.Redacted<string>
-  /** The addresses that the runner dials, or the port of its own loopback where it waits for its parent. */
+  /** The addresses that the runner dials, or the port on its own loopback on which it listens for its parent. */
   readonly dial: string | { readonly listen: number }
   /** The authenticated pipe to the runner. `started` completes when the container of the runner runs. */
   readonly transport: (started: Effect.Effect<void>) => Effect.Effect<Transport, never, Scope.Scope>
@@ -73,7 +73,7 @@ export const forward = (
   const identity = Psk.identityOf(hub.life, index)
   const key = hub.keyOf(index)
   let last: string | undefined
-  // A scope of its own for each attempt: what a failed attempt has opened is closed with it.
+  // Each attempt has a scope of its own, so that the connections of a failed attempt are closed with it.
   const once = Effect.gen(function* () {
     const attempt = yield* Scope.fork(yield* Effect.scope)
     const opened = Effect.flatMap(hub.client.portForward(pod, port), (duplex) =>

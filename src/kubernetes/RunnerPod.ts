@@ -86,7 +86,7 @@ export class RunnerPod {
         this.boot.reachPhase({ name: "bundled", detail: describe(code) })
       }
       const creating = yield* Effect.forkScoped(this.createPod)
-      // The scope of the runner owns what a dial opens, whichever caller waits for the connection.
+      // The scope of the runner owns the connections of a dial, whichever caller waits for the result.
       const transport = Scope.provide(
         this.runnerConnection.transport(Deferred.await(this.boot.started)),
         yield* Effect.scope
@@ -96,7 +96,7 @@ export class RunnerPod {
         (transport) => {
           this.connected()
           const noted = whenClosed(transport, (error) => this.sessionClosed(error))
-          // The runner is there, whatever the answer to the create request would be.
+          // The runner has connected, so the answer to the create request does not matter any more.
           return Effect.andThen(Fiber.interrupt(creating), this.withCode(noted))
         }
       )
@@ -170,8 +170,9 @@ export class RunnerPod {
   }
 
   /**
-   * An eviction is announced before the deletion that says its time, and a node falls silent before somebody deletes its
-   * pods. So the first news completes `leaving`, and the first news that limits the time completes `sooner`.
+   * Announces that the pod must leave. An eviction is announced before the deletion that limits its time, and a node
+   * falls silent before its pods are deleted. So the first report completes `leaving`, and the first report with a
+   * limit completes `sooner`.
    */
   private announceLeaving(pod: Pod, leaving: Leaving): void {
     if (Deferred.doneUnsafe(this.leaving, Effect.succeed({ ...leaving, sooner: Deferred.await(this.sooner) }))) return
@@ -186,7 +187,7 @@ export class RunnerPod {
     if (this.state.owner._tag === "Removed") this.unfollow()
   }
 
-  /** Fails the boot, with the output of the runner where nothing else says why it failed. */
+  /** Fails the boot, with the output of the runner if nothing else explains the failure. */
   private failBoot(found: BootFailure): void {
     const before = this.state
     this.state = State.doom(before)
@@ -203,7 +204,7 @@ export class RunnerPod {
     this.run(report)
   }
 
-  /** A Secret of this parent that somebody deleted is created again by the next boot, so that this failure is transient. */
+  /** Lets the next boot create a deleted Secret of this parent again, so that the failure is transient. */
   private withSecretRenewed(cause: BootFailure): BootFailure {
     const { keys } = this.parts.hub
     if (cause._tag !== "InvalidSpec") return cause
@@ -242,7 +243,7 @@ export class RunnerPod {
   private killPod(by: string): Effect.Effect<void> {
     return Effect.sync(() => {
       this.state = State.kill(this.state, by)
-      // Ends the session at once, and with it the runner: the API server may take long to hear of the deletion.
+      // Ends the session at once, and with it the runner: the API server may execute the deletion late.
       this.runnerConnection.revoke()
       const { object } = this.state
       const uid = State.podOf(this.state)?.metadata.uid
@@ -264,7 +265,8 @@ export class RunnerPod {
       if (object._tag === "Refused") hub.graveyard.removeIfSeen(this.name, grace)
       // A pod that is `Gone` is not deleted again: `deletePod` would wait for an event that never comes.
       else if (object._tag === "Asked" || object._tag === "Present") yield* this.deletePod(grace)
-      // Follows a runner that had a session until its end is known: a lost node is reported up to a minute later.
+      // Follows a runner that had a session until its end is known, because a lost node is reported up to a minute
+      // later.
       if (!State.hasConnected(this.state) || Deferred.isDoneUnsafe(this.exit)) this.unfollow()
       hub.living.delete(this.name)
     })

@@ -48,7 +48,7 @@ export type Session =
   /** `cleanlyAt`: uptime in milliseconds when the session was closed; undefined for a session that broke. */
   | { readonly _tag: "Closed"; readonly cleanlyAt: number | undefined }
 
-/** The will of the parent. */
+/** The intention of the parent. */
 export type Owner =
   | { readonly _tag: "Wanted" }
   | { readonly _tag: "Killed"; readonly by: string }
@@ -66,7 +66,7 @@ export const initial: RunnerPodState = {
   owner: { _tag: "Wanted" }
 }
 
-/** The pod as last seen; undefined before the first news of it. */
+/** The pod as last seen. Undefined before its first report. */
 export const podOf = ({ object }: RunnerPodState): Pod | undefined =>
   object._tag === "Present" || object._tag === "Gone" ? object.pod : undefined
 
@@ -84,7 +84,7 @@ export const see = (state: RunnerPodState, pod: Pod, isGone: boolean): RunnerPod
   object: { _tag: isGone || state.object._tag === "Gone" ? "Gone" : "Present", pod }
 })
 
-/** The boot cannot succeed. A session that is open, and a boot that has failed, stay as they are. */
+/** Marks the boot as doomed. An open session, and a boot that has failed, stay as they are. */
 export const doom = (state: RunnerPodState): RunnerPodState =>
   state.session._tag === "Booting" ? { ...state, session: { _tag: "Failing" } } : state
 
@@ -95,11 +95,11 @@ export const fail = (state: RunnerPodState, cause: BootFailure): RunnerPodState 
 /** The runner is connected and authenticated. */
 export const connect = (state: RunnerPodState): RunnerPodState => ({ ...state, session: { _tag: "Open" } })
 
-/** The session is over; `cleanlyAt` is undefined where the connection broke. */
+/** Closes the session. `cleanlyAt` is undefined if the connection broke. */
 export const close = (state: RunnerPodState, cleanlyAt: number | undefined): RunnerPodState =>
   state.session._tag === "Open" ? { ...state, session: { _tag: "Closed", cleanlyAt } } : state
 
-/** The parent kills the runner; the first reason stands. */
+/** Records that the parent kills the runner. The first reason stays. */
 export const kill = (state: RunnerPodState, by: string): RunnerPodState =>
   state.owner._tag === "Wanted" ? { ...state, owner: { _tag: "Killed", by } } : state
 
@@ -114,8 +114,8 @@ export const hasConnected = ({ session }: RunnerPodState): boolean =>
   session._tag === "Open" || session._tag === "Closed"
 
 /**
- * How the runner ended; undefined while it lives, or while the cause of its failed boot is still being found out: callers
- * that wait for either must get that cause.
+ * How the runner ended. Undefined while it lives, or while the cause of its failed boot is being found out, because
+ * callers that wait for either must get that cause.
  */
 export const exitOf = (state: RunnerPodState): RunnerExit | undefined => {
   const { object, owner, session } = state
@@ -123,19 +123,20 @@ export const exitOf = (state: RunnerPodState): RunnerExit | undefined => {
   if (pod === undefined || session._tag === "Failing") return undefined
   const found = PodEnd.exitOf(pod, object._tag === "Gone") ?? lostNode(state, pod)
   if (found === undefined) return undefined
-  // Nobody on a silent node could end the runner, and its open session proves that it lives.
+  // Nothing on a silent node could end the runner, and its open session proves that it lives.
   if (session._tag === "Open" && owner._tag === "Wanted" && found.reason._tag === "NodeLost" && !wasSeenEnded(pod)) {
     return undefined
   }
   const killedBy = owner._tag === "Killed" ? owner.by : owner._tag === "Removed" ? owner.killedBy : undefined
   const reason = killedBy === undefined ? found.reason : new Killed({ signal: "SIGKILL", by: killedBy })
-  // A runner can connect before its container is reported as running: a deleted object proves nothing of its process then.
+  // A runner can connect before its container is reported as running. A deleted object then proves nothing about its
+  // process.
   return { reason, gone: found.gone && (!hasConnected(state) || wasSeenEnded(pod)) }
 }
 
 const wasSeenEnded = (pod: Pod): boolean => PodFacts.runnerOf(pod)?.state?.terminated !== undefined
 
-/** A runner that is removed from a silent node: no other news will come for a long time. */
+/** The end of a runner that is removed from a silent node, of which no report will come for a long time. */
 const lostNode = ({ owner }: RunnerPodState, pod: Pod): RunnerExit | undefined =>
   owner._tag === "Removed" && PodFacts.isNodeSilent(pod)
     ? { reason: new NodeLost({ node: PodFacts.nodeOf(pod) }), gone: false }

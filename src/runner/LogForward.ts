@@ -1,7 +1,7 @@
 /**
  * Sends the log lines of a runner to the log of its parent, instead of printing them.
  *
- * log ──▶ queue ──end of turn, unless the connection is congested──▶ Logs frames
+ *   log ──▶ queue ──end of turn, unless the connection is congested──▶ Logs frames
  *
  * A function never waits for its log: a full queue drops its oldest lines, errors last, and reports how many.
  */

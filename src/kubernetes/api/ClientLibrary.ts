@@ -69,7 +69,7 @@ export interface WebSocketModule {
   }
 }
 
-/** The package's name, in parts: a bundler that sees the whole name would put 16 MB of it into every app. */
+/** The package's name, in parts: a bundler that sees the whole name would put 16 MB of the package into every app. */
 const packageName = ["@kubernetes", "client-node"].join("/")
 
 const missing =

@@ -18,7 +18,7 @@ const standard = "/var/run/secrets/kubernetes.io/serviceaccount"
 /** Milliseconds between readings of the token. The kubelet replaces a token long before it expires; client-go reads as often. */
 const rereadEvery = 60_000
 
-/** The service account of this process, or what is missing of it. */
+/** The service account of this process, or a description of what is missing. */
 export type Account =
   | { readonly found: true; readonly server: string; readonly directory: string; readonly missing: undefined }
   | { readonly found: false; readonly missing: string }
@@ -51,7 +51,7 @@ const claimsOf = (token: string): Claims => {
   try {
     return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as Claims
   } catch {
-    // a token need not be a JWT
+    // A token need not be a JWT.
     return {}
   }
 }
@@ -110,7 +110,7 @@ export const make = (
   namespace: string | undefined
 ): Effect.Effect<KubeConnection, KubeUnconfigured> => {
   const files = new Files(account.directory)
-  // synchronous: the files are small and in memory, and not worth a thread of the pool
+  // Synchronous, because the files are small and in memory, and not worth a thread of the pool.
   const credentials = Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.try({
       try: () => files.read(now),

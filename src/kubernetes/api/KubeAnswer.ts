@@ -1,8 +1,8 @@
-/** Pure: the error that an answer of the API server, or a missing answer, stands for. */
+/** Turns an answer of the API server, or a missing answer, into an error. Pure. */
 import type { Status } from "../object/KubeObjects.ts"
 import { KubeError } from "./KubeError.ts"
 
-/** A request in the words of RBAC. */
+/** A request in the terms of RBAC. */
 export interface Asked {
   readonly verb: string
   readonly resource: string
@@ -45,7 +45,7 @@ const names: Readonly<Record<number, string>> = {
 const isRetryable = (code: number, message: string): boolean =>
   code === 429 ||
   (code >= 500 && code !== 501 && code !== 505) ||
-  // two creates changed the same quota at once, and the API server gave up after its own retries
+  // Two creates changed the same quota at once, and the API server gave up after its own retries.
   (code === 409 && message.includes("Operation cannot be fulfilled on resourcequotas"))
 
 /** Milliseconds of a `Retry-After`, which holds seconds or a date. */

@@ -23,10 +23,10 @@ export interface CallBounds {
 const defaults = { request: 15_000, create: 40_000, total: 30_000 } as const
 
 /**
- * How long a server is tried that has never answered, in milliseconds.
+ * Milliseconds of retries for a server that has never answered.
  *
- * A wrong address, a cluster that is not running or a VPN that is off do not heal by waiting: the error must come in
- * seconds. An outage of a server that has answered before is retried for the whole `retryFor`.
+ * Waiting does not help against a wrong address, a cluster that is not running or a VPN that is off, so the error must
+ * come in seconds. An outage of a server that has answered before is retried for the whole `retryFor`.
  */
 const firstContact = 5_000
 
@@ -50,7 +50,7 @@ export const callerOf = (http: KubeHttp.KubeHttp, options: CallBounds): Caller =
   const total = Duration.toMillis(options.retryFor ?? defaults.total)
 
   const once = (request: KubeHttp.KubeRequest, left: number) =>
-    // the time that is left does not cut a create short: the API server would go on with it, unheard
+    // The remaining time does not cut a create short, because the API server would execute it all the same.
     http.text(request, request.method === "POST" ? (given ?? defaults.create) : Math.min(requestTimeout, left))
 
   const json = <A>(request: KubeHttp.KubeRequest, left: number): Effect.Effect<A, KubeError> =>

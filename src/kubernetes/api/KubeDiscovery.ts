@@ -48,7 +48,7 @@ export const make = (options: DiscoveryOptions = {}): Effect.Effect<KubeConnecti
         ? Kubeconfig.make([kubeconfig], chosen)
         : Effect.fail(new KubeUnconfigured({ detail: `the kubeconfig ${kubeconfig} cannot be read` }))
     }
-    // before the service account, as kubectl does: somebody set the variable on purpose
+    // Before the service account, as in kubectl, because somebody has set the variable on purpose.
     const named = (process.env.KUBECONFIG ?? "").split(delimiter).filter((path) => path !== "")
     const readable = named.filter(exists)
     if (readable.length > 0) return Kubeconfig.make(readable, chosen)

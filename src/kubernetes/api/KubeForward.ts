@@ -18,7 +18,7 @@ export const asked: Asked = { verb: "create", resource: "pods/portforward" }
 
 const dataChannel = 0
 
-/** Bytes of one message, at most: a message is in memory as a whole, in the API server too. */
+/** Bytes of one message, at most. A message is in memory as a whole, in the API server too. */
 const maxMessage = 64 * 1024
 
 /** A WebSocket, with its socket below: that field is internal to the library. */
@@ -32,15 +32,15 @@ class Pipe extends Duplex {
 
   constructor() {
     super({ allowHalfOpen: false })
-    // the pod may refuse before the user of the pipe listens, which then finds the error in `errored`
+    // The pod may refuse before the user of the pipe listens, who then finds the error in `errored`.
     this.on("error", () => {})
   }
 
   attach(socket: Opened): void {
     this.socket = socket
-    // a pod's refusal arrives together with the answer to the upgrade
+    // A pod's refusal arrives together with the answer to the upgrade.
     if (this.destroyed) return socket.terminate()
-    // a dead peer is noticed within 15 s, as with a runner that dials
+    // A dead peer is noticed within 15 s, as with a runner that dials.
     socket._socket?.setKeepAlive(true, 5000)
     socket._socket?.setNoDelay(true)
     socket.on("error", (cause) => this.destroy(cause instanceof Error ? cause : new Error(String(cause))))
@@ -70,14 +70,14 @@ class Pipe extends Duplex {
       const message = Buffer.allocUnsafe(1 + to - from)
       message[0] = dataChannel
       chunk.copy(message, 1, from, to)
-      // the callback comes when the kernel has the message: at most one message waits here
+      // The callback runs when the kernel has the message, so at most one message waits here.
       socket.send(message, (error) => (error ? written(error) : next(to)))
     }
     next(0)
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    // a WebSocket has no half-close; messages sent before are delivered first
+    // A WebSocket has no half-close. Messages that were sent before are delivered first.
     this.socket?.close()
     done()
   }
@@ -121,7 +121,7 @@ export const open: (
       try: async (signal) => {
         const pipe = new Pipe()
         const socket = await dial(config, path, pipe)
-        // the library cannot be interrupted while it connects
+        // The library cannot be interrupted while it connects.
         if (signal.aborted) socket.terminate()
         else pipe.attach(socket)
         return (made = pipe)

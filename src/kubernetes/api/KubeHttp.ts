@@ -59,13 +59,13 @@ export const make: (connection: KubeConnection, options: HttpOptions) => Effect.
     const secure = server.startsWith("https:")
     const root = new URL(server)
     const prefix = root.pathname === "/" ? "" : root.pathname
-    // no TLS options here: an agent's options override those of a request, and credentials change
+    // No TLS options here, because an agent's options override those of a request, and credentials change.
     const agent = new (secure ? Https : Http).Agent({
       keepAlive: true,
       keepAliveMsecs: 15_000,
       maxSockets: connections
     })
-    // a kubeconfig with a proxy makes a new agent after each reading
+    // A kubeconfig with a proxy makes a new agent after each reading.
     const agents = new Set([agent])
     yield* Effect.addFinalizer(() => Effect.sync(() => agents.forEach((agent) => agent.destroy())))
 
@@ -91,7 +91,7 @@ export const make: (connection: KubeConnection, options: HttpOptions) => Effect.
           "user-agent": userAgent,
           accept: "application/json",
           ...credentials.headers,
-          // Node sends no length with a DELETE; the API server then ignores the body, preconditions included
+          // Node sends no length with a DELETE. The API server then ignores the body, preconditions included.
           ...(body === undefined ? {} : { "content-type": contentType(request), "content-length": body.length })
         }
       })
@@ -112,7 +112,7 @@ export const make: (connection: KubeConnection, options: HttpOptions) => Effect.
             const sent = send(request, credentials, sending.shared)
             sending.generation = credentials.generation
             sending.sent = sent
-            // this listener stays: an error event without a listener throws, and the request may be destroyed later
+            // This listener stays: an error event without a listener throws, and the request may be destroyed later.
             sent.on("error", (cause) => resume(Effect.fail(broken(request, server, cause))))
             sent.on("response", (answer) => {
               const date = Date.parse(answer.headers.date ?? "")

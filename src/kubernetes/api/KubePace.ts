@@ -1,4 +1,4 @@
-/** A token bucket: limits how often callers go on, in the order in which they ask. */
+/** A token bucket: limits the rate of callers, in the order in which they ask. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
@@ -16,7 +16,7 @@ export const make = ({ burst, rate }: { readonly burst: number; readonly rate: n
     tokens = Math.min(burst, tokens + ((now - Math.min(at, now)) * rate) / 1000)
     at = now
     tokens--
-    // a negative balance is a debt: this caller waits until the debt is paid, and the next caller longer
+    // A negative balance is a debt: this caller waits until the debt is paid, and the next caller longer.
     return tokens < 0 ? (-tokens / rate) * 1000 : 0
   }
   const giveBack = Effect.sync(() => void tokens++)

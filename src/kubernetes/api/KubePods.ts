@@ -102,7 +102,7 @@ export const watchPods =
   ): Stream.Stream<WatchEvent<Pod>, KubeError> =>
     Stream.unwrap(
       Effect.gen(function* () {
-        // random: the watches of parents that started together must not end together
+        // Random, because the watches of parents that started together must not end together.
         const seconds = yield* Random.nextIntBetween(240, 300)
         const query = new URLSearchParams({
           watch: "1",

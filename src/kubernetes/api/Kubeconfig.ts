@@ -48,7 +48,7 @@ const load = (paths: ReadonlyArray<string>, context: string | undefined): Effect
         const [first, ...others] = paths.map((path) => {
           const config = new KubeConfig()
           config.loadFromFile(path)
-          // the library reads `token-file`, but a kubeconfig calls the field `tokenFile`
+          // The library reads `token-file`, but a kubeconfig calls the field `tokenFile`.
           for (const { name, user } of (loadYaml(readFileSync(path, "utf8")) as TokenFiles).users ?? []) {
             if (!user?.tokenFile || user.token) continue
             const tokenFile = resolve(dirname(path), user.tokenFile)
@@ -82,7 +82,7 @@ const credentialsOf = async (config: KubeConfig, generation: number): Promise<Cr
   const options: RequestOptions = {}
   await config.applyToHTTPSOptions(options)
   const headers: Record<string, string> = {}
-  // the library sets names in any case, and keeps the newline at the end of a token's file
+  // The library sets names in any case, and keeps the newline at the end of a token's file.
   for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value).trim()
   if (typeof options.auth === "string") {
     headers.authorization ??= `Basic ${Buffer.from(options.auth).toString("base64")}`
@@ -129,7 +129,7 @@ export const make: (
       ? Effect.tap(load(paths, context), (fresh) => Effect.sync(() => void (config = fresh)))
       : Effect.succeed(config)
   )
-  // one reading for all concurrent requests: an exec plugin is a process, and may ask a person for a password
+  // One reading for all concurrent requests, because an exec plugin is a process, and may ask a person for a password.
   let pending: Promise<Credentials> | undefined
   const credentials = Effect.flatMap(loaded, (config) =>
     Effect.tryPromise({
@@ -146,7 +146,7 @@ export const make: (
     user: current.user,
     self: undefined,
     credentials,
-    // reads all files again: the library has no way to forget the answer of an exec plugin
+    // Reads all files again, because the library cannot forget the answer of an exec plugin.
     refresh: (refused) =>
       Effect.sync(() => {
         if (refused !== generation) return

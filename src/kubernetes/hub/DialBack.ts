@@ -22,7 +22,7 @@ export interface DialBackOptions {
   readonly port?: number
 }
 
-/** The addresses that the option or `FLAME_ADVERTISE` gives; the addresses of the pod are not used then. */
+/** The addresses that the option or `FLAME_ADVERTISE` names. They replace the addresses of the pod. */
 export const given = ({ advertise }: DialBackOptions): string | ReadonlyArray<string> | undefined =>
   advertise ?? process.env["FLAME_ADVERTISE"]
 
@@ -33,8 +33,8 @@ export const addressesOf = (pod: Pod): ReadonlyArray<string> => {
 }
 
 /**
- * Listens until the scope closes. Undefined for a parent outside the cluster that gives no address: its runners are reached
- * through the API server. Fails with `InvalidSpec` where the option is no address or the port is taken.
+ * Listens until the scope closes. Undefined for a parent outside the cluster without an address: its runners are
+ * reached through the API server. Fails with `InvalidSpec` if the option is no address or the port is taken.
  */
 export const open: (
   pod: Pod | undefined,
@@ -82,7 +82,7 @@ export const podAddresses = (pod: Pod | undefined): ReadonlyArray<string> => {
 export const withPort = (host: string, port: number): string => `${isIPv6(host) ? `[${host}]` : host}:${port}`
 
 /**
- * Parses the option `advertise`: hosts or addresses, separated by commas in a text. Each has a port of its own where a
+ * Parses the option `advertise`: hosts or addresses, in a text separated by commas. An entry has a port of its own if a
  * forwarded port leads to the listener.
  */
 export const parseAdvertise = (

@@ -9,36 +9,38 @@ import type { Once } from "./Once.ts"
 import { shutdownReserve } from "./ShutdownDeadline.ts"
 import type { Pod } from "../object/KubeObjects.ts"
 
-/** Milliseconds that the API server has to answer when this pod was told to go. */
+/** Milliseconds within which the API server must answer when this pod got its signal. */
 const askTime = 1_000
 
 /** Milliseconds to kill a call that does not stop within `cancelGrace`, and to delete its pod. */
 const killTime = 3_000
 
-/** Seconds of grace of a pod that does not say any, as Kubernetes has it. */
+/** Seconds of grace of a pod that sets none, by the default of Kubernetes. */
 const defaultGrace = 30
 
 /**
  * Milliseconds of a drain that began `ago` milliseconds ago in this pod.
  *
- * The pod's grace counts from its deletion, which is before the signal where a preStop hook ran first. Only the API
- * server's own time tells how long ago that was: its timestamps are never compared with the clock of this process.
+ * The pod's grace counts from its deletion, which is before the signal if a preStop hook ran first. Only the API
+ * server's own time says how long ago that was. Its timestamps are never compared with the clock of this process.
  */
 export const within = (drainTimeout: number, pod: Pod, ago: number, serverTime: number | undefined): number => {
   const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata
   const own = pod.spec.terminationGracePeriodSeconds ?? defaultGrace
-  // A pod that is not deleted got its signal from somebody else than the kubelet, who may delete the pod later.
+  // A pod that is not deleted got its signal from somebody other than the kubelet. It may still be deleted later.
   const grace = 1_000 * (deletionTimestamp === undefined ? own : (deletionGracePeriodSeconds ?? own))
   const elapsed =
     deletionTimestamp === undefined || serverTime === undefined
       ? 0
       : serverTime - (Date.parse(deletionTimestamp) - grace)
-  // A time that lies outside of the deletion is of another clock, such as that of a proxy.
+  // A time outside the deletion comes from another clock, such as that of a proxy.
   const spent = elapsed < 0 || elapsed > grace ? ago : Math.max(ago, elapsed)
   return Math.max(0, Math.min(drainTimeout, grace - spent - shutdownReserve))
 }
 
-/** A warning about a parent whose pod is killed before its calls have had their time; undefined where its grace is enough. */
+/**
+ * A warning about a parent whose pod is killed before its calls have had their time. Undefined if its grace is enough.
+ */
 export const shortage = (
   pod: Pod | undefined,
   { cancelGrace, drainTimeout }: Pick<RunnerSpec, "cancelGrace" | "drainTimeout">
@@ -57,8 +59,8 @@ export const shortage = (
 }
 
 /**
- * How much of `drainTimeout` is left before the kubelet kills this pod; all of it outside the cluster. Also sets the hub's
- * `ShutdownDeadline`.
+ * How much of `drainTimeout` is left before the kubelet kills this pod. Outside the cluster: all of it. Also sets the
+ * hub's `ShutdownDeadline`.
  */
 export const left = (hub: Once<Hub, BootFailure>, drainTimeout: number): Effect.Effect<number> =>
   Effect.suspend(() => {

@@ -15,7 +15,7 @@ import type { PodWatch } from "../watch/PodWatch.ts"
 /** Milliseconds that a name is remembered after the last attempt to delete its pod. */
 const memory = 5 * 60_000
 
-/** Milliseconds from a failed attempt to the next: a watch that is cut off reports no pod that would start one. */
+/** Milliseconds from a failed attempt to the next, because a broken watch reports no pod that would start one. */
 const again = 15_000
 
 interface Grave {
@@ -68,7 +68,7 @@ export class Graveyard {
     return true
   }
 
-  /** Whether pods were given up that the watch never reported: their creation may still be under way. */
+  /** Whether pods were given up that the watch never reported. Their creation may still be in progress. */
   get hasUnseen(): boolean {
     return [...this.graves.values()].some(({ uid }) => uid === undefined)
   }
@@ -77,7 +77,10 @@ export class Graveyard {
     return this.graves.has(name)
   }
 
-  /** Gives a pod up. Completes when the first attempt to delete it has ended; true if the API server accepted it. */
+  /**
+   * Gives a pod up. Completes when the first attempt to delete it has ended: true if the API server accepted the
+   * deletion.
+   */
   removePod(name: string, uid: string | undefined, gracePeriodSeconds?: number): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const known = this.graves.get(name)
@@ -119,7 +122,7 @@ export class Graveyard {
     grave.unfollow = this.watch.follow(grave.name, ({ gone, pod }) => this.seen(grave, pod, gone))
   }
 
-  /** Applies a list: pods that are absent and were deleted, or are remembered for long enough, are forgotten. */
+  /** Applies a list: forgets pods that are absent and were deleted, or that were remembered for long enough. */
   relisted(present: ReadonlyMap<string, Pod>): void {
     for (const grave of this.graves.values()) {
       const pod = present.get(grave.name)
@@ -132,7 +135,7 @@ export class Graveyard {
   private seen(grave: Grave, pod: Pod, gone: boolean): void {
     if (gone) return this.forget(grave)
     grave.uid ??= pod.metadata.uid
-    // A deletion under way needs no other one. The watch may report it later than the answer to the request did.
+    // A deletion in progress needs no second one. The watch may report it later than the answer to the request.
     if (pod.metadata.deletionTimestamp === undefined && pod.metadata.uid !== grave.taken) this.attempt(grave)
   }
 
@@ -202,5 +205,5 @@ export class Graveyard {
   }
 }
 
-/** A pod that was never seen, and that the API server does not have, is remembered only in case it comes late. */
+/** Whether a pod was never seen and does not exist at the API server. It is remembered only in case it appears late. */
 const isOpen = ({ accepted, uid }: Grave): boolean => !accepted || uid !== undefined

@@ -42,8 +42,8 @@ export const mock: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRelea
 
 export interface AcquireOptions extends HubOptions, KubeClientLive.Options {
   /**
-   * Where the `KubeClient` comes from. `"provided"`: from the context, of which it is a requirement. Not set: from the
-   * context where one is provided, else made of the service account or the kubeconfig.
+   * Where the `KubeClient` comes from. `"provided"`: from the context, as a requirement. Default: from the context if
+   * there is one, else made from the service account or the kubeconfig.
    */
   readonly client?: "provided"
 }
@@ -64,7 +64,7 @@ const distinct = [
   "instance"
 ] as const satisfies ReadonlyArray<keyof AcquireOptions>
 
-/** The hub that these options select, until the scope closes. Fails where there is no way to an API server. */
+/** The hub that these options select, until the scope closes. Fails if no API server is configured. */
 export const acquire = (options: AcquireOptions): Effect.Effect<HubStart, KubeUnconfigured, Scope.Scope> =>
   Effect.gen(function* () {
     const provided = Option.getOrUndefined(yield* Effect.serviceOption(KubeClient))

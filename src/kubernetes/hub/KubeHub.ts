@@ -49,17 +49,20 @@ export interface HubOptions {
   /** The port that runners dial. Default 9345. Each process of a pod needs its own. */
   readonly port?: number
   /**
-   * Where a runner finds its key. `secret`, the default: in a Secret. `env`: in the specification of its pod, for a parent
-   * that may not create Secrets; everybody with the right to read pods can read the key there.
+   * Where a runner finds its key. `secret`, the default: in a Secret. `env`: in the specification of its pod, for a
+   * parent that may not create Secrets. Everybody with the right to read pods can then read the key.
    */
   readonly key?: "secret" | "env"
   /** Name of the container of the parent's pod in which this program runs. */
   readonly container?: string
-  /** Variables whose values lie in a Secret: they need the right to create one. */
+  /** Variables whose values are in a Secret. They need the right to create one. */
   readonly secretEnv?: NonNullable<PodOptions["secretEnv"]>
   /** Distinguishes processes in one container. Default: the variable `FLAME_INSTANCE`, else `0`. */
   readonly instance?: string
-  /** Name of the program, for a parent outside the cluster: started again by the same user, it finds what it left behind. */
+  /**
+   * Name of the program, for a parent outside the cluster. The same user who starts the program again finds its
+   * leftovers by this name.
+   */
   readonly program?: string
 }
 
@@ -71,16 +74,16 @@ export interface Hub {
   readonly watch: PodWatch.PodWatch
   readonly graveyard: Graveyard
   readonly quota: QuotaGate
-  /** The listener that runners dial; undefined where they are reached through the API server. */
+  /** The listener that runners dial. Undefined if runners are reached through the API server. */
   readonly dialBack: DialBack.DialBack | undefined
   readonly keyOf: (index: number) => Redacted.Redacted<string>
-  /** The Secrets of this life. With `key: "env"` they hold values of `secretEnv` alone. */
+  /** The Secrets of this life. With `key: "env"` they hold only values of `secretEnv`. */
   readonly keys: RunnerKeys
   /** Names of pods of runners of this process. All other pods of this life are strays. */
   readonly living: Set<string>
-  /** The owner of what is made now: the Job of `Lifeline`, else the parent's pod, else nobody. */
+  /** The owner of objects that are created now: the Job of `Lifeline`, else the parent's pod, else none. */
   readonly owner: () => OwnerReference | undefined
-  /** Looks, beside what goes on, whether that owner is still there. */
+  /** Checks in the background whether that owner still exists. */
   readonly checkOwner: () => void
   readonly nextIndex: () => number
   /** Milliseconds of the wall clock, for messages and for pods whose phases the cluster has dated. */
@@ -90,7 +93,7 @@ export interface Hub {
   readonly deadline: ShutdownDeadline
 }
 
-/** Names of pods of runners, of all hubs: they share one life, and hubs of one parent see each other's pods. */
+/** Names of pods of runners, of all hubs. All hubs share one life, and hubs of one parent see each other's pods. */
 const living = new Set<string>()
 
 /** Labels of the identities of all hubs: a second hub of the same parent takes another one. */
@@ -184,7 +187,8 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
     uptime,
     deadline: new ShutdownDeadline(uptime)
   }
-  // Registered after the watch, so that the watch still runs then. All at once: an absent API server answers none of them.
+  // Registered after the watch, so that the watch still runs then. All at once, because an API server in an outage
+  // answers none of them.
   yield* Effect.addFinalizer(() =>
     Effect.all(
       [

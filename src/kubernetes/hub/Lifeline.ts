@@ -1,14 +1,15 @@
 /**
- * The owner of everything that one life of a parent makes in the cluster: a Job that runs nothing.
+ * The owner of everything that one life of a parent creates in the cluster: a Job that runs nothing.
  *
- * A parent that is killed cannot delete its pods and Secrets, and nothing else does where no next life comes: the pod of a
- * failed Job stays listed for days, and a CI machine has another host name next time. Kubernetes deletes bare pods and
- * Secrets by no timer, but it deletes a finished Job after `ttlSecondsAfterFinished`, and with the Job all that it owns. So
- * this Job wants no completions and is finished at once, and the parent extends its time for as long as it lives.
+ * A killed parent cannot delete its pods and Secrets. Without a next life nothing else deletes them: the pod of a
+ * failed Job stays listed for days, and a CI machine has another host name next time. Kubernetes has no timer for bare
+ * pods and Secrets, but it deletes a finished Job after `ttlSecondsAfterFinished`, and with the Job all objects that it
+ * owns. So this Job requests no completions and is finished at once, and the parent extends its time for as long as it
+ * lives.
  *
  *   parent's pod, if any ◀──owns── Job ◀──owns── pods and Secrets of this life
  *
- * A parent without the right to create Jobs goes without: its pod owns everything, or nobody.
+ * A parent without the right to create Jobs has none: its pod owns everything, or nothing does.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -43,11 +44,13 @@ export interface LifelineOptions {
 }
 
 export interface Lifeline {
-  /** The owner of what is made now; undefined where nothing is. */
+  /** The owner of objects that are created now. Undefined if there is no Job. */
   readonly owner: () => OwnerReference | undefined
-  /** Extends the Job now. Creates another one where somebody has deleted it: pods with an owner that is gone are deleted. */
+  /** Extends the Job now. Creates another Job if it was deleted, because pods whose owner is gone are deleted. */
   readonly extend: Effect.Effect<void>
-  /** Deletes the Job, and with it what is left of this life. Does not fail: the Job's time to live ends anyway. */
+  /**
+   * Deletes the Job, and with it the leftovers of this life. Does not fail, because the Job's time to live ends anyway.
+   */
   readonly remove: Effect.Effect<void>
 }
 
@@ -61,7 +64,7 @@ export const make: (options: LifelineOptions) => Effect.Effect<Lifeline, never, 
     const create = Effect.suspend(() => {
       const name = `${options.prefix}-${hash(10, options.life, `${count++}`)}`
       return Effect.matchCause(created(options, name), {
-        // Without the right, or the API, to do so: what the parent's death leaves behind stays for longer.
+        // Without the right, or the API, the leftovers of a killed parent stay for longer.
         onFailure: () => undefined,
         onSuccess: (job) => (job === undefined ? undefined : { job, finishedAt: uptime() })
       })
@@ -112,8 +115,8 @@ const ownedBy = ({ metadata: { name = "", uid = "" } }: Job): OwnerReference => 
 })
 
 /**
- * The Job once it is finished; undefined where it does not finish in time. The controller of unfinished Jobs takes away its
- * name from pods that do not match the Job's selector.
+ * The Job once it is finished. Undefined if it does not finish in time. The controller of unfinished Jobs removes its
+ * ownership from pods that do not match the Job's selector.
  */
 const created = ({ client, ...options }: LifelineOptions, name: string) =>
   Effect.gen(function* () {

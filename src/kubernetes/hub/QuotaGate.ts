@@ -21,12 +21,12 @@ export class QuotaGate {
   private state: State = { _tag: "Open" }
   private freed = Deferred.makeUnsafe<void>()
 
-  /** Whether a quota has refused a pod, so that new attempts wait for the one that tries. */
+  /** Whether a quota has refused a pod, so that new attempts wait for the one that retries. */
   get isShut(): boolean {
     return this.state._tag === "Shut"
   }
 
-  /** A pod of this parent is gone: there may be room, so that the next try begins now. */
+  /** Starts the next attempt now, because a pod of this parent is gone and the quota may have room. */
   wake(): void {
     if (this.isShut) Deferred.doneUnsafe(this.freed, Effect.void)
   }
@@ -59,7 +59,7 @@ export class QuotaGate {
   private atOnce<A>(attempt: Effect.Effect<A>, isRefused: (result: A) => boolean): Effect.Effect<A> {
     return Effect.gen({ self: this }, function* () {
       const result = yield* attempt
-      // Of several attempts under way the first one that is refused shuts the gate.
+      // The first of several concurrent attempts that is refused shuts the gate.
       if (this.isShut || !isRefused(result)) return result
       yield* this.shut(1)
       this.freed = Deferred.makeUnsafe()

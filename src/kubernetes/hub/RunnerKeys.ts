@@ -82,7 +82,8 @@ export class RunnerKeys {
     return Effect.gen({ self: this }, function* () {
       const { client } = this.options
       const deleted = (name: string) => () => Effect.sync(() => this.made.delete(name))
-      // One refusal must not keep the others. The last one goes first, because the next life looks upwards by number.
+      // One refusal must not prevent the others. The last Secret goes first, because the next life searches upwards by
+      // number.
       const results = yield* Effect.forEach(
         this.names.toReversed(),
         (name) => Effect.result(Effect.tap(client.deleteSecret(name), deleted(name))),
@@ -143,7 +144,7 @@ export class RunnerKeys {
     const took = (turn: SecretTurn) =>
       Effect.tap(this.put(secretName(identity, turn), this.keysOf(1)), () => {
         this.turn = turn
-        // In the background: what this does not delete, the next life does.
+        // In the background, because the next life deletes what this life does not.
         return Effect.forkIn(Effect.ignore(this.removeFormer, { log: "Warn" }), this.options.scope)
       })
     return took("a").pipe(

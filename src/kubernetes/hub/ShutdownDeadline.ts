@@ -12,7 +12,10 @@ export class ShutdownDeadline {
     this.uptime = uptime
   }
 
-  /** A pool cuts its calls `budget` milliseconds from now at the latest. The last deadline of several pools holds. */
+  /**
+   * Records that a pool cuts its calls at the latest `budget` milliseconds from now. The last deadline of several pools
+   * applies.
+   */
   drains(budget: number): void {
     this.at = Math.max(this.at, this.uptime() + budget + shutdownReserve)
   }

@@ -1,4 +1,4 @@
-/** Pure: changes that admission made of a runner's pod: limits of a LimitRange, containers of a webhook. */
+/** Finds the changes that admission made to a runner's pod: limits of a LimitRange, containers of a webhook. Pure. */
 import type { Container, Pod } from "../object/KubeObjects.ts"
 
 /** A line for each change that may slow a runner down or end it. Defaults that the API server fills in are left out. */
@@ -31,7 +31,7 @@ const resourcesOf = (before: Container, now: Container): ReadonlyArray<string> =
       .filter(
         ([resource, value]) =>
           before.resources?.requests?.[resource] !== value &&
-          // the API server takes a limit for the request if there is no request
+          // The API server uses a limit as the request if there is no request.
           !(before.resources?.requests?.[resource] === undefined && now.resources?.limits?.[resource] === value)
       )
       .map(([resource, value]) => lineOf("request", resource, value))

@@ -47,7 +47,7 @@ export const withCode = (options: PodOptions, code: Code, build: string, isInClu
         }
       : {}),
     command: options.command ?? ["node"],
-    // the kubelet reads `$(NAME)` as a reference, and `$$` as `$`
+    // The kubelet reads `$(NAME)` as a reference, and `$$` as `$`.
     args: RunnerProgram.nodeArguments(code, args).map((arg) => arg.replaceAll("$", "$$$$")),
     env: { FLAME_BUILD: build, ...options.env },
     annotations: { ...options.annotations, [codeAnnotation]: code.hash }

@@ -39,7 +39,7 @@ export const retold = (variable: EnvVar, { container, pod }: ParentPod, own: Own
   if (about === undefined) return variable
   const limit = cpuLimitOf(container, pod)
   if (about["resource"] === "limits.cpu" && limit !== undefined && !own.resources) {
-    // the limit itself is not inherited, and the variable would hold the cores of the runner's node
+    // The limit itself is not inherited, and the variable would hold the cores of the runner's node.
     return literal(variable.name, `${units(limit, about["divisor"])}`)
   }
   if (about["containerName"] === undefined) return variable

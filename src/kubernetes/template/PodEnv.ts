@@ -71,7 +71,10 @@ const roleOf = (spec: RunnerSpec, { dial, identity, key }: LinkSetup): ReadonlyA
     : { name: RoleVariables.keyVariable, valueFrom: { secretKeyRef: { name: key.secret, key: key.entry } } }
 ]
 
-/** Whether a text names a path in a directory: `--require=/opt/agent/a.js` does for `/opt/agent`, and `/opt/agents` does not. */
+/**
+ * Whether a text names a path in a directory: `--require=/opt/agent/a.js` names one in `/opt/agent`, and `/opt/agents`
+ * does not.
+ */
 export const namesPath = (text: string, directory: string): boolean => {
   const path = directory.replace(/\/+$/, "")
   if (path === "") return false
@@ -110,7 +113,7 @@ export const inherited = (
     const { name } = variable
     if (RoleVariables.isVariable(name) || to.removed.has(name)) continue
     if (to.replaced.has(name)) {
-      // keeps the place of the value that replaces this one: see `over`
+      // Keeps the position of the value that replaces this one: see `over`.
       env.push(variable)
       continue
     }

@@ -3,7 +3,7 @@
 const withoutTag = (image: string): string => {
   const name = image.split("@")[0] ?? image
   const colon = name.lastIndexOf(":")
-  // a colon before the last slash belongs to the registry's port
+  // A colon before the last slash belongs to the registry's port.
   return colon > name.lastIndexOf("/") ? name.slice(0, colon) : name
 }
 

@@ -20,14 +20,14 @@ export interface Own {
   readonly given: Partial<Container>
 }
 
-/** The inherited parts, and a list of what runners go without. */
+/** The inherited parts, and a list of the parts that runners do not get. */
 export interface Inherited {
   readonly container: Partial<Container>
   readonly spec: Partial<PodSpec>
   readonly leftOut: ReadonlyArray<string>
 }
 
-/** For a parent outside of the cluster. */
+/** The result for a parent outside of the cluster. */
 export const nothingInherited: Inherited = { container: {}, spec: {}, leftOut: [] }
 
 /** The inherited part of the runners' pods. */
@@ -80,7 +80,7 @@ const containerOf = (
   const mounts = (container.volumeMounts ?? []).filter(({ name }) => replaced.hasVolume(name))
   const inherited = {
     image,
-    // the image of a digest never changes, so asking the registry at each boot is no use
+    // The image of a digest never changes, so asking the registry at each boot is useless.
     imagePullPolicy:
       image?.includes("@") && container.imagePullPolicy === "Always" ? "IfNotPresent" : container.imagePullPolicy,
     command: container.command,
@@ -107,7 +107,7 @@ const withoutCpuLimit = (resources: Container["resources"]): Container["resource
   })
 }
 
-/** The volume at `/tmp` that a parent with a read-only root has as its only place to write: an `emptyDir`. */
+/** The `emptyDir` at `/tmp` that is the only writable folder of a parent with a read-only root. */
 const scratchOf = ({ container, pod }: ParentPod): string | undefined => {
   const mount = container.volumeMounts?.find(({ mountPath }) => mountPath.replace(/\/+$/, "") === "/tmp")
   const volume = pod.spec.volumes?.find(({ name }) => name === mount?.name)
@@ -136,7 +136,7 @@ const specOf = (
   defined({
     os: spec.os,
     hostUsers: spec.hostUsers,
-    // these bound the containers of the pod together, so that they do not fit a container with other resources
+    // These limit the containers of the pod together, so they do not fit a container with other resources.
     resources: ownResources || spec.resources === undefined ? undefined : withoutCpuLimit(spec.resources),
     imagePullSecrets: spec.imagePullSecrets,
     nodeSelector: spec.nodeSelector,
@@ -164,7 +164,7 @@ const nodeAffinityOf = (affinity: Fields | undefined): Fields | undefined => {
   const { requiredDuringSchedulingIgnoredDuringExecution: required, ...rest } = node
   const terms = ((required as Fields | undefined)?.["nodeSelectorTerms"] ?? []) as ReadonlyArray<Fields>
   const kept = terms.map(({ matchFields: _, ...term }) => term).filter((term) => Object.keys(term).length > 0)
-  // terms are alternatives: a term without conditions allows any node
+  // Terms are alternatives: a term without conditions allows any node.
   const isRequired = kept.length > 0 && kept.length === terms.length
   const result: Fields = {
     ...rest,

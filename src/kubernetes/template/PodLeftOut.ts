@@ -1,13 +1,13 @@
 /**
- * The parts of the parent's specification that runners go without, for one warning.
+ * Lists the parts of the parent's specification that runners do not get, for one warning.
  *
- * A field that this module does not know is listed too: a later version of Kubernetes may have added it.
+ * A field that this module does not know is listed too, because a later version of Kubernetes may have added it.
  */
 import type { Container, Pod, PodSpec } from "../object/KubeObjects.ts"
 import { cpuLimitOf } from "./PodDownward.ts"
 import type { ParentPod } from "./PodParent.ts"
 
-/** Fields of a pod that are inherited, or mean nothing to a runner, or are listed by rules of their own below. */
+/** Fields of a pod that are inherited, or do not concern a runner, or have rules of their own below. */
 const knownOfPod: ReadonlySet<string> = new Set(
   (
     "affinity activeDeadlineSeconds automountServiceAccountToken containers dnsConfig dnsPolicy enableServiceLinks " +
@@ -17,7 +17,7 @@ const knownOfPod: ReadonlySet<string> = new Set(
   ).split(" ")
 )
 
-/** The same of a container. */
+/** Such fields of a container. */
 const knownOfContainer: ReadonlySet<string> = new Set(
   (
     "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy " +
@@ -32,13 +32,13 @@ const accounts = "/var/run/secrets/kubernetes.io/serviceaccount"
 /** Containers that a mesh or a cloud injects into every pod by itself. */
 const isInjected = ({ name }: Container): boolean => /^(istio|linkerd)-/.test(name)
 
-/** The runner's own manifest and options: a field that they set is not missing. */
+/** The runner's own manifest and options. A field that they set is not missing. */
 export interface Said {
   readonly spec: Partial<PodSpec>
   readonly container: Partial<Container>
 }
 
-/** An entry for each part of the parent's specification that a runner goes without. */
+/** An entry for each part of the parent's specification that a runner does not get. */
 export const of = (
   { container, pod }: ParentPod,
   hasVolume: (name: string) => boolean,
@@ -91,7 +91,7 @@ const hooksOf = (container: Container, said: Partial<Container>): ReadonlyArray<
     ? []
     : ["the hook lifecycle.postStart"]
 
-/** Fields that are set to more than nothing. */
+/** Fields that are set and not empty. */
 const fieldsOf = (fields: object, known: ReadonlySet<string>, said: object): ReadonlyArray<string> =>
   Object.entries(fields)
     .filter(

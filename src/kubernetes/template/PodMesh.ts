@@ -20,7 +20,7 @@ const meshes: ReadonlyArray<Mesh> = [
   {
     name: "Istio",
     sidecar: "istio-proxy",
-    // the annotation for versions before 1.10
+    // The annotation for versions before 1.10.
     optOut: { labels: { "sidecar.istio.io/inject": "false" }, annotations: { "sidecar.istio.io/inject": "false" } },
     optIn: "sidecar.istio.io/inject",
     inbound: "traffic.sidecar.istio.io/excludeInboundPorts",
@@ -63,7 +63,7 @@ export const metadataOf = (
   }
 }
 
-/** The annotation that the parent lacks for runners to get past its mesh's proxy; undefined if nothing is missing. */
+/** The annotation that the parent needs so that runners bypass its mesh's proxy. Undefined if nothing is missing. */
 export const adviceFor = (parent: Pod | undefined, port: number): string | undefined => {
   const mesh = meshOf(parent)
   if (mesh === undefined) return undefined

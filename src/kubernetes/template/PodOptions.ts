@@ -1,4 +1,4 @@
-/** The options that say what the pods of runners are. */
+/** The options that define the pods of runners. */
 import type * as Redacted from "effect/Redacted"
 import type { ContainerManifest, ResourceRequirements } from "../manifest/Containers.ts"
 import type { ObjectMeta } from "../manifest/Metadata.ts"

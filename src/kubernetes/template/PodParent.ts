@@ -56,8 +56,8 @@ export const ownerOf = ({ pod }: ParentPod): OwnerReference => ({
   kind: "Pod",
   name: pod.metadata.name ?? "",
   uid: pod.metadata.uid ?? "",
-  // an object with a controller is not adopted by another controller
+  // An object with a controller is not adopted by another controller.
   controller: true,
-  // `true` would need the right to update finalizers on some clusters
+  // `true` would need the right to update finalizers on some clusters.
   blockOwnerDeletion: false
 })

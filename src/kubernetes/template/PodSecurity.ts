@@ -21,7 +21,7 @@ export const ofPod = (context: Fields | undefined, container: Fields | undefined
 export const ofContainer = (context: Fields | undefined): Fields => {
   const capabilities = nested(context?.["capabilities"])
   const added = Array.isArray(capabilities["add"]) ? capabilities["add"] : []
-  // the API server rejects `allowPrivilegeEscalation: false` beside these
+  // The API server rejects `allowPrivilegeEscalation: false` beside these.
   const mayEscalate =
     context?.["privileged"] === true || added.some((name) => name === "SYS_ADMIN" || name === "CAP_SYS_ADMIN")
   return {

@@ -165,7 +165,7 @@ const manifestOf = (manifest: PodOptions["manifest"], parent: ParentPod | undefi
         "this process runs outside of the cluster, so there is no parent's pod for the function `manifest`: give an object"
     })
   }
-  // a copy: the function may change it
+  // A copy, because the function may change it.
   const copy = toJson(parent) as unknown as ParentPod
   const made = manifest(copy.pod as unknown as ParentManifest, copy.container as unknown as ContainerManifest)
   return toJson(made satisfies Manifest) as Said
@@ -209,7 +209,7 @@ const oneOver = (below: Partial<Container>, above: Partial<Container>): Partial<
   const { args: _, imagePullPolicy: __, ...rest } = below
   return {
     ...rest,
-    // inherited arguments belong to the inherited command, and the pull policy to the inherited image
+    // Inherited arguments belong to the inherited command, and the pull policy to the inherited image.
     ...(above.command === undefined && below.args !== undefined ? { args: below.args } : {}),
     ...(above.image === undefined && below.imagePullPolicy !== undefined
       ? { imagePullPolicy: below.imagePullPolicy }
@@ -238,9 +238,9 @@ const specLayered = (
   const spec = { ...inherited, ...said, ...given }
   const volumes = [...(inherited.volumes ?? []), ...own]
   return {
-    // no variables for every Service of the namespace: they take time, and may collide with others
+    // No variables for every Service of the namespace: they take time, and may collide with others.
     enableServiceLinks: false,
-    // a runner needs no rights, and mounting a token takes 0.3 s
+    // A runner needs no rights, and mounting a token takes 0.3 s.
     automountServiceAccountToken: false,
     ...spec,
     tolerations: withLostNodes(spec.tolerations ?? []),

@@ -1,4 +1,4 @@
-/** Pure: what an error of the API server means for a boot, and whether the boot repeats the request. */
+/** Decides what an error of the API server means for a boot, and whether the boot repeats the request. Pure. */
 import {
   AdmissionDenied,
   ApiUnavailable,
@@ -129,7 +129,7 @@ const rules: ReadonlyArray<Rule> = [
       )
     )
   },
-  // the service account of a new namespace is created a second after the namespace
+  // The service account of a new namespace is created a second after the namespace.
   { when: says(403, /error looking up service account/), react: again(missing, 1_000, 5_000) },
   { when: says(403, /no PriorityClass with name|RuntimeClass "[^"]*" not found/), react: fail(missing) },
   {
@@ -160,12 +160,12 @@ const rules: ReadonlyArray<Rule> = [
     )
   },
   { when: ({ status }) => status === 403, react: fail(denied("admission")) },
-  // a token may be replaced while its parent runs
+  // A token may be replaced while its parent runs.
   { when: ({ status }) => status === 401, react: again(unreachable, 1_000, 60_000) },
   { when: says(409, /Operation cannot be fulfilled on resourcequotas/), react: again(unavailable, 300) },
   {
     when: ({ reason }) => reason === "AlreadyExists",
-    // the next boot has another name
+    // The next boot has another name.
     react: fail(({ detail }) => new LaunchFailed({ detail: `${detail}, and that pod belongs to another runner` }))
   },
   {
@@ -173,7 +173,7 @@ const rules: ReadonlyArray<Rule> = [
     react: fail(invalid("correct the options of the layer that set these fields"))
   },
   { when: ({ retryable }) => retryable, react: again(unavailable, 1_000) },
-  // no answer, and waiting does not help
+  // No answer, and waiting does not help.
   { when: ({ status }) => status === undefined, react: fail(unreachable) }
 ]
 

@@ -1,5 +1,6 @@
 /**
- * Pure: the state of a boot, by its pod: the phases it has reached, what it waits for, and whether it can still succeed.
+ * Diagnoses a boot by its pod: the phases that it has reached, what it waits for, and whether it can still succeed.
+ * Pure.
  *
  * The pod and the events about it decide, and the caller gives the time. No verdict says that a runner serves: only its
  * connection proves that.
@@ -82,7 +83,7 @@ const phasesOf = (pod: Pod): ReadonlyArray<BootPhase> => {
 
 const failed = (cause: BootFailure): BootVerdict => ({ _tag: "Failed", cause })
 
-// the order decides: a deleted pod may lack its image too, and an evicted pod has an exit code too
+// The order decides: a deleted pod may lack its image too, and an evicted pod has an exit code too.
 const verdictOf = (pod: Pod, context: BootContext): BootVerdict => {
   const runner = runnerOf(pod)
   const terminated = runner?.state?.terminated
@@ -136,7 +137,7 @@ const ofPhase = (pod: Pod): BootFailure | undefined => {
   if (reason === "DeadlineExceeded")
     return new Removed({ detail: "its pod lived longer than its activeDeadlineSeconds" })
   if (takenAway.has(reason)) return new Removed({ detail: worded(reason, message) })
-  // the scheduler chose the node, and the kubelet there disagreed
+  // The scheduler chose the node, and the kubelet there disagreed.
   return containerStatuses.length === 0
     ? new Unschedulable({ detail: `${nodeOf(pod)} refused it: ${worded(reason, message)}` })
     : undefined
@@ -195,7 +196,7 @@ const creating = (pod: Pod, { events, now }: BootContext): BootVerdict => {
       : { _tag: "Waiting", detail: worded(warning.reason, warning.message) }
   }
   const began = Date.parse(conditionOf(pod, "PodScheduled")?.lastTransitionTime ?? "") || now
-  // clocks differ, so the time is bounded on both sides: not before now, and not later than for a pod scheduled now
+  // Clocks differ, so the time is bounded on both sides: not before now, and not later than for a pod scheduled now.
   return { _tag: "Waiting", askForEventsAt: Math.min(now + eventsAfter, Math.max(now, began + eventsAfter)) }
 }
 

@@ -1,4 +1,4 @@
-/** Pure: why a pod is about to go, and how it ended. */
+/** Decides why a pod must leave, and how it ended. Pure. */
 import type { Leaving } from "../../backend/Backend.ts"
 import {
   Deleted,
@@ -31,11 +31,12 @@ import { reportOf } from "../../backend/RunnerReport.ts"
 const killReserve = 3_000
 
 /**
- * Why a pod is about to go, and the milliseconds that its calls may go on; undefined for a pod that may stay.
+ * Why a pod must leave, and the milliseconds that its calls may go on. Undefined for a pod that may stay.
  *
- * `budget` is a duration from the first sight of the deletion. The deletion's timestamp is of the API server's clock, which
- * must not be compared with the clock of this process. `budget` is `Infinity` on a node that does not answer: nobody there
- * can end the runner, also when the pod is evicted for that silence, so that only its connection tells whether it lives.
+ * `budget` counts from the first report of the deletion. The deletion's timestamp is of the API server's clock, which
+ * must not be compared with the clock of this process. `budget` is `Infinity` on a node that does not answer: nothing
+ * there can end the runner, also when the pod is evicted for that silence, so only its connection shows whether it
+ * lives.
  */
 export const leavingOf = (pod: Pod, drainTimeout: number): Leaving | undefined => {
   const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata
@@ -47,17 +48,17 @@ export const leavingOf = (pod: Pod, drainTimeout: number): Leaving | undefined =
   }
   const reason = disruption === undefined ? new Deleted({}) : disrupted(pod, disruption)
   if (reason._tag === "NodeLost") return { why: reason.message, reason, budget: Infinity }
-  // An eviction is announced before the deletion that says its grace period.
+  // An eviction is announced before the deletion with its grace period.
   const ahead = pod.spec.terminationGracePeriodSeconds ?? Infinity
   const grace = (deletionTimestamp === undefined ? ahead : (deletionGracePeriodSeconds ?? ahead)) * 1_000
   return { why: reason.message, reason, budget: Math.max(0, Math.min(drainTimeout, grace - killReserve)) }
 }
 
 /**
- * The end of a pod; undefined while the pod lives. `isDeleted`: the API server has removed the object.
+ * The end of a pod. Undefined while the pod lives. `isDeleted`: the API server has removed the object.
  *
- * `gone` is true if the kubelet has reported the end of the container. An object that was removed by force, or because its
- * node was lost, proves nothing about the process, which may still run there.
+ * `gone` is true if the kubelet has reported the end of the container. An object that was removed by force, or because
+ * its node was lost, proves nothing about the process, which may still run there.
  */
 export const exitOf = (pod: Pod, isDeleted: boolean): RunnerExit | undefined => {
   const state = runnerOf(pod)?.state
@@ -73,7 +74,7 @@ const reasonOf = (pod: Pod, terminated: Terminated | undefined): ExitReason => {
     const limit = memoryLimitOf(pod)
     return new OutOfMemory(limit === undefined ? {} : { limit })
   }
-  // a process that ended before the deletion ended by itself
+  // A process that ended before the deletion ended by itself.
   if (terminated !== undefined && endedBefore(pod, terminated)) return ofProcess(terminated)
   const { message, reason } = pod.status ?? {}
   const disruption = disruptionOf(pod)
@@ -92,11 +93,11 @@ const reasonOf = (pod: Pod, terminated: Terminated | undefined): ExitReason => {
 const endedBefore = (pod: Pod, terminated: Terminated): boolean => {
   const { deletionGracePeriodSeconds = 0, deletionTimestamp } = pod.metadata
   if (deletionTimestamp === undefined || disruptionOf(pod) !== undefined) return false
-  // the kubelet's final deletion has no grace period, and has overwritten the time of the first deletion. A drained runner
-  // exits 0, so a non-zero code without a signal means that the process ended by itself
+  // The kubelet's final deletion has no grace period, and has overwritten the time of the first deletion. A drained
+  // runner exits 0, so a non-zero code without a signal means that the process ended by itself.
   if (deletionGracePeriodSeconds === 0) return terminated.exitCode !== 0 && signalOf(terminated) === undefined
   const deletedAt = Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000
-  // timestamps are whole seconds: within the same second the order is unknown
+  // Timestamps are whole seconds, so within the same second the order is unknown.
   return Date.parse(terminated.finishedAt ?? "") < deletedAt
 }
 
@@ -114,7 +115,7 @@ const disrupted = (
     case "DeletionByPodGC":
       return new NodeLost({ node: nodeOf(pod) })
     case "DeletionByTaintManager":
-      // any NoExecute taint deletes pods; the taint of a lost node comes after the node's silence
+      // Any NoExecute taint deletes pods. The taint of a lost node comes after the node's silence.
       return conditionOf(pod, "Ready")?.status === "False" && runnerOf(pod)?.state?.terminated === undefined
         ? new NodeLost({ node: nodeOf(pod) })
         : new Evicted({ detail })

@@ -1,4 +1,4 @@
-/** Pure: single facts of a pod's status, which the diagnosis is made of. */
+/** Reads single facts from a pod's status, on which the diagnosis is based. Pure. */
 import { printable } from "../../error/PeerText.ts"
 import type { Condition, ContainerState, ContainerStatus, Pod } from "../object/KubeObjects.ts"
 import { containerName } from "../template/PodTemplate.ts"
@@ -59,7 +59,7 @@ const signals: Readonly<Record<number, string>> = {
   15: "SIGTERM"
 }
 
-/** A reason and a message as one text. A message that holds the reason already is the whole text. */
+/** A reason and a message as one text. A message that contains the reason is used alone. */
 export const worded = (reason: string | undefined, message: string | undefined): string => {
   const text = printable(message?.trim() ?? "")
   if (reason === undefined || text.includes(reason)) return text

@@ -1,4 +1,6 @@
-/** Pure: the reasons that a kubelet gives for a container that does not start, and how long each may heal by itself. */
+/**
+ * The reasons that a kubelet gives for a container that does not start, and the time within which each may heal. Pure.
+ */
 import { type BootFailure, ImagePull, InvalidSpec } from "../../error/BootFailure.ts"
 import { worded } from "./PodFacts.ts"
 

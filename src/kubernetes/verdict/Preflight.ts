@@ -1,4 +1,4 @@
-/** Pure: whether the rights of a parent are enough, and if not, the Role to apply. */
+/** Decides whether the rights of a parent are enough, and if not, makes the Role to apply. Pure. */
 import { Forbidden, type BootFailure } from "../../error/BootFailure.ts"
 import type { Rules } from "../api/KubeClient.ts"
 import { hash } from "../object/ObjectNames.ts"
@@ -51,11 +51,11 @@ export const required = ({
 }: Omit<RightsNeeded, "namespace" | "user">): ReadonlyArray<Right> => [
   { resource: "pods", verbs: ["create", "get", "list", "watch", "delete"] },
   ...(key === "secret" || secretEnv ? [{ resource: "secrets", verbs: ["create", "delete"] }] : []),
-  // the API server wants both verbs for a WebSocket
+  // The API server requires both verbs for a WebSocket.
   ...(portForward ? [{ resource: "pods/portforward", verbs: ["create", "get"] }] : [])
 ]
 
-/** Rights that only help, with the loss that their absence means. */
+/** Rights that only help, with the consequence of their absence. */
 export const helping: ReadonlyArray<Right & { readonly without: string }> = [
   {
     resource: "events",

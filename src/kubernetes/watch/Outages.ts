@@ -1,5 +1,5 @@
 /**
- * Outages of the API server, as one parent meets them: each is reported once when it begins and once when it ends.
+ * Outages of the API server as one parent sees them. Each is reported once when it begins and once when it ends.
  *
  *   up ──failed──▶ failing ──failed again after `patience`──▶ down ──answered──▶ up
  *    ▲                │
@@ -30,13 +30,13 @@ export class Outages {
     this.server = server
   }
 
-  /** Runs a listener for every outage, until the result is called. */
+  /** Runs a listener for every outage, until the returned function is called. */
   listen(listener: (outage: Outage) => void): () => void {
     this.listeners.add(listener)
     return () => void this.listeners.delete(listener)
   }
 
-  /** A request got no answer, for the reason `detail`. */
+  /** Records that a request got no answer, for the reason `detail`. */
   failed(detail: string): Effect.Effect<void> {
     return Effect.flatMap(uptime, (now) => {
       if (this.state._tag === "Up") this.state = { _tag: "Failing", since: now }
@@ -47,7 +47,7 @@ export class Outages {
     })
   }
 
-  /** The API server answered. */
+  /** Records that the API server answered. */
   get answered(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { state } = this

@@ -1,4 +1,4 @@
-/** Lists of a parent's pods, one at a time: a caller that wants a list while one is under way gets that one. */
+/** Lists of a parent's pods, one at a time. A caller that requests a list while one is in progress gets that one. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -36,12 +36,12 @@ export class PodLists {
     this.failed = failed
   }
 
-  /** Takes the first list. Fails where the API server refuses it, and tries again while there is no answer. */
+  /** Takes the first list. Fails if the API server refuses it, and retries while there is no answer. */
   readonly first: Effect.Effect<void, KubeError> = Effect.suspend(() =>
     this.untilListed((error) => (error.retryable ? Effect.void : Effect.fail(error)))
   )
 
-  /** Takes another list, at most one every 5 s, and tries until the API server answers. */
+  /** Takes another list, at most one every 5 s, and retries until the API server answers. */
   readonly next: Effect.Effect<void> = Effect.gen({ self: this }, function* () {
     const landed = Effect.sync(() => {
       this.flight = undefined

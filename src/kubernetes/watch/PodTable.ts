@@ -32,7 +32,7 @@ const remembered = 256
 
 const none: ReadonlyArray<PodChange> = []
 
-/** A pod without the fields that nobody here reads, which are most of it. `env` may hold a runner's key. */
+/** A pod without the fields that this code does not read, which are most of it. `env` may hold a runner's key. */
 const trimmed = (pod: Pod): Pod => {
   const { managedFields: _, ...metadata } = pod.metadata as Pod["metadata"] & { readonly managedFields?: unknown }
   const { affinity: _a, tolerations: _t, volumes: _v, containers, initContainers, ...spec } = pod.spec

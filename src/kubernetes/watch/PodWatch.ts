@@ -26,15 +26,15 @@ export interface PodWatch {
   /** All known pods, by name. */
   readonly pods: () => ReadonlyMap<string, Pod>
   /**
-   * Reports the present state of a pod at once, if it is known, and then each change; the result ends that. The deletion of
-   * a pod is reported once, so that a name must be followed before its pod is created.
+   * Reports the present state of a pod at once, if it is known, and then each change, until the returned function is
+   * called. The deletion of a pod is reported once, so a name must be followed before its pod is created.
    */
   readonly follow: (name: string, listener: PodListener) => () => void
-  /** Takes the answer to a create or get of a pod that the selector matches: the answer may be ahead of the watch. */
+  /** Records the answer to a create or get of a pod that the selector matches: the answer may be ahead of the watch. */
   readonly note: (pod: Pod) => void
-  /** Reports all pods after every list; the result ends that. */
+  /** Reports all pods after every list, until the returned function is called. */
   readonly onRelist: (listener: (pods: ReadonlyMap<string, Pod>) => void) => () => void
-  /** Lists now, at most every 5 s, and completes when the list is reported. Tries until the API server answers. */
+  /** Lists now, at most every 5 s, and completes when the list is reported. Retries until the API server answers. */
   readonly relist: Effect.Effect<void>
   readonly counters: Readonly<PodWatchCounters>
   /** Whether the API server has answered since the watch last broke. */
@@ -42,18 +42,18 @@ export interface PodWatch {
 }
 
 export interface PodWatchCounters {
-  /** Watches after the first one. */
+  /** The number of watches after the first one. */
   reconnects: number
-  /** Lists, the first one included. */
+  /** The number of lists, the first one included. */
   relists: number
-  /** Events of all watches, bookmarks included. */
+  /** The number of events of all watches, bookmarks included. */
   events: number
 }
 
 export interface PodWatchOptions {
   /** The label selector of the pods. */
   readonly selector: string
-  /** Learns which requests are answered, once the first list is taken. Default: outages are only logged. */
+  /** Records which requests are answered, once the first list is taken. Default: outages are only logged. */
   readonly outages?: Outages
   /** Time between the lists that serve as a safeguard, ± 20 %. Default 5 minutes. */
   readonly relistEvery?: Duration.Input
@@ -158,7 +158,7 @@ class Watching {
     })
     const outcome = Effect.match(read, { onFailure: (error): Outcome => error, onSuccess: (): Outcome => "ended" })
     return Effect.raceAllFirst([outcome, silent, Effect.as(Deferred.await(this.cut), "cut" as const)]).pipe(
-      // An event that cannot be parsed must not end the watch: a list has what it would have reported.
+      // An event that cannot be parsed must not end the watch, because a list has the missed change.
       Effect.catchCauseIf(
         (cause) => Cause.hasDies(cause),
         (cause) => {
@@ -199,7 +199,9 @@ class Watching {
     return Effect.void
   }
 
-  /** Logs a refusal once, until the API server accepts a watch or a list again; reports any other failure as an outage. */
+  /**
+   * Logs a refusal once, until the API server accepts a watch or a list again. Reports any other failure as an outage.
+   */
   private failed(error: KubeError): Effect.Effect<void> {
     if (error.retryable) return this.outages.failed(error.detail)
     if (this.hasComplained) return Effect.void
@@ -213,7 +215,7 @@ class Watching {
       const known = this.table.version
       const isBehind = (list: List<Pod>) => isNewer(known, list.metadata.resourceVersion)
       const cached = yield* this.client.listPods(this.selector)
-      // The cache of one of several API servers may lag behind the answers of another one.
+      // The cache of one of several API servers may be older than the answers of another.
       const list = isBehind(cached) ? yield* this.client.listPods(this.selector, { exact: true }) : cached
       if (isBehind(list)) yield* this.beginAnew(list)
       else yield* this.takeList(list)
@@ -249,7 +251,7 @@ const periodically = (watching: Watching, millis: number): Effect.Effect<never> 
     Effect.flatMap(Random.nextBetween(0.8 * millis, 1.2 * millis), (pause) => Effect.delay(watching.relist, pause))
   )
 
-/** Starts to watch, until the scope closes. Fails where the first list is refused; waits while there is no answer. */
+/** Starts to watch, until the scope closes. Fails if the first list is refused. Waits while there is no answer. */
 export const make = Effect.fnUntraced(function* (options: PodWatchOptions) {
   const client = yield* KubeClient
   const scope = yield* Effect.scope

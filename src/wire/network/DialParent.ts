@@ -2,7 +2,7 @@
  * The runner's side of dialling: tries the parent's addresses until one proves to have the key, and keeps both
  * connections.
  *
- * TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
+ *   TCP ──▶ TLS ──verified──▶ token ──▶ the session, and beside it the second connection with that token as its key
  */
 import type * as Net from "node:net"
 import type { TLSSocket } from "node:tls"
