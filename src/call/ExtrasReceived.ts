@@ -61,8 +61,7 @@ export const withRunnerExtras = (
 }
 
 /** The span of the caller. */
-export const callerOf = (ids: SpanIds | undefined): Tracer.AnySpan | undefined =>
-  ids === undefined ? undefined : Tracer.externalSpan(ids)
+export const callerOf = (ids: SpanIds): Tracer.AnySpan => Tracer.externalSpan(ids)
 
 /** Begins the span of the function, as a child of the caller's span. */
 export const spanOf = (
@@ -71,7 +70,7 @@ export const spanOf = (
   context: Context.Context<never>,
   ids: SpanIds | undefined
 ): Tracer.Span => {
-  const span = CallSpan.begin(context, `${fn}.run`, "server", callerOf(ids))
+  const span = CallSpan.begin(context, `${fn}.run`, "server", ids && callerOf(ids))
   span.attribute("flame.runner", id)
   span.attribute("flame.pool", pool)
   return span

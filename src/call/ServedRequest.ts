@@ -83,7 +83,7 @@ export abstract class ServedRequest<Session extends RequestSession> {
         code = Effect.die(defect)
       }
     }
-    const span = this.span ?? callerOf(caller)
+    const span = this.span ?? (caller && callerOf(caller))
     const own = span === undefined ? context : Context.add(context, Tracer.ParentSpan, span)
     const fiber = outside(fork, own as Context.Context<unknown>, code)
     const exit = fiber.pollUnsafe()
@@ -104,16 +104,16 @@ export abstract class ServedRequest<Session extends RequestSession> {
 
   /** Takes the exit of the function. */
   ended(exit: AnyExit): void {
-    const { around } = this.session
-    const own = this.span === undefined ? exit : CallSpan.endWith(around, this.span, exit)
+    const own = this.span === undefined ? exit : CallSpan.endWith(this.session.around, this.span, exit)
     const closing = Scope.closeUnsafe(this.scope, own)
     if (closing === undefined) return this.conclude(own)
-    Effect.runForkWith(around)(closing).addObserver((closed) => this.conclude(withFinalizers(own, closed)))
+    Effect.runForkWith(this.session.around)(closing).addObserver((closed) => this.conclude(withFinalizers(own, closed)))
   }
 
   /** Takes the exit of the function and its finalizers. */
   protected conclude(exit: AnyExit): void {
-    const [kind, body] = Answer.of(this.served, exit, this.isStopped, this.isCancelled)
+    const isStopped = Exit.isFailure(exit) && this.isStopped
+    const [kind, body] = Answer.of(this.served, exit, isStopped, this.isCancelled)
     if (body instanceof Uint8Array) return this.reply(kind, body)
     const fiber = Effect.runForkWith(this.session.around as Context.Context<unknown>)(body)
     // a cancel interrupts what an encoding waits for

@@ -65,7 +65,7 @@ export class RunnerServer implements CallSession {
     this.context = Context.makeUnsafe(new Map(RelayPool.provide(options.context, options.functions).mapUnsafe))
     this.isTraced = CallSpan.isTraced(options.context)
     this.link = new Link(options.transport, {
-      message: (kind, id, body, large) => this.message(kind, id, body, large),
+      message: this.message,
       accept: (kind, id, total) => {
         if (isFinal(kind)) return this.nested.accept(kind, id)
         if (kind !== Kind.Request || this.calls.has(id)) return `a large ${kindName(kind)} for call ${id}`
@@ -159,7 +159,7 @@ export class RunnerServer implements CallSession {
     })
   }
 
-  private message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
+  private readonly message = (kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void => {
     if (isFinal(kind)) return this.nested.final(kind, id, body, large)
     switch (kind) {
       case Kind.Request:
@@ -220,7 +220,8 @@ export class RunnerServer implements CallSession {
   /** Removes a call whose final frame is being sent. */
   readonly over = (id: number): void => {
     this.calls.delete(id)
-    if (this.calls.size > 0) return
+    // the end of a call moves only a session that is about to end
+    if (this.phase === "open" || this.calls.size > 0) return
     if (this.link.closed) this.finish()
     else this.leaveIfIdle()
   }

@@ -40,7 +40,8 @@ export class ByteWriter {
   /** Ends the message, and gives its bytes. */
   end(): Uint8Array {
     const { at, bytes, start } = this
-    this.release()
+    this.isBusy = false
+    if (this.isSharing) this.forgetTexts()
     const message = new Uint8Array(bytes.buffer, bytes.byteOffset + start, at - start)
     // A large slab must not outlive its message.
     if (bytes.length - at < spare || bytes.length > slabSize) this.bytes = Buffer.allocUnsafeSlow(slabSize)
@@ -51,15 +52,14 @@ export class ByteWriter {
   /** Drops the message. */
   abort(): void {
     if (!this.isBusy) return
-    this.release()
+    this.isBusy = false
+    if (this.isSharing) this.forgetTexts()
     if (this.bytes.length > slabSize) this.bytes = Buffer.allocUnsafeSlow(slabSize)
     if (this.bytes.length !== slabSize || this.start > this.at) this.start = 0
     this.at = this.start
   }
 
-  private release(): void {
-    this.isBusy = false
-    if (!this.isSharing) return
+  private forgetTexts(): void {
     this.isSharing = false
     this.texts.clear()
   }

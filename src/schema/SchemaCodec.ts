@@ -149,8 +149,9 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       writer.begin(maxValue, unit)
       coder.write(writer, value)
       return writer.end()
-    } finally {
+    } catch (error) {
       writer.abort()
+      throw error
     }
   }
   const read = (bytes: Uint8Array): unknown => {

@@ -107,7 +107,9 @@ export const isFinal = (kind: number): boolean => kind >= Kind.Success && kind <
 /** Whether a frame of this kind carries messages of a channel. */
 export const isItems = (kind: number): boolean => kind === Kind.ItemsRequest || kind === Kind.ItemsResponse
 
-const isPart = (kind: number): boolean => kind === Kind.PartRequest || kind === Kind.PartResponse || isItems(kind)
+/** Whether the bytes of such a frame are passed on as they arrive, before the whole frame is there. */
+const isPart = (kind: number): boolean =>
+  kind === Kind.PartRequest || kind === Kind.PartResponse || kind === Kind.ItemsRequest || kind === Kind.ItemsResponse
 
 /**
  * The receiver of parsed frames. `part` gets the bytes of Parts and Items as they arrive. All bytes are views that hold only

@@ -61,7 +61,7 @@ export class Link {
       }
     })
     this.parser = new Parser({
-      frame: (kind, id, body) => this.onFrame(kind, id, body),
+      frame: this.onFrame,
       part: (kind, id, bytes) => (isItems(kind) ? this.onItems(kind, id, bytes) : this.inbox.part(kind, id, bytes)),
       violation: (detail) => this.violate(detail)
     })
@@ -75,7 +75,7 @@ export class Link {
   /** Starts to read. The handlers may be called from now on. */
   open(): void {
     this.transport.start({
-      data: (chunk) => this.onData(chunk),
+      data: this.onData,
       drained: () => this.outbox.drained(),
       closed: (error) => this.onClosed(error)
     })
@@ -211,7 +211,7 @@ export class Link {
   }
 
   /** Handles bytes of the peer. An exception ends the session: outside of it, it would end this process. */
-  private onData(chunk: Uint8Array): void {
+  private readonly onData = (chunk: Uint8Array): void => {
     try {
       this.parser.push(chunk)
     } catch (error) {
@@ -232,7 +232,7 @@ export class Link {
     this.violate(`what could not be handled: ${error instanceof Error ? error.message : String(error)}`)
   }
 
-  private onFrame(kind: number, id: number, body: Buffer): void {
+  private readonly onFrame = (kind: number, id: number, body: Buffer): void => {
     if (kind < Kind.OpenRequest) {
       // Pings and the like arrive at any time, and say nothing about calls.
       if (kind < Kind.Ping) this.inbox.smallFrames++

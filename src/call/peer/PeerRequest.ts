@@ -65,7 +65,7 @@ export class PeerRequest extends ServedRequest<PeerSession> implements Sink {
     }
     const beginSpan = this.session.isTraced
       ? (context: Context.Context<never>) =>
-          CallSpan.begin(context, `${this.served.fn.name}.run`, "server", callerOf(head.span))
+          CallSpan.begin(context, `${this.served.fn.name}.run`, "server", head.span && callerOf(head.span))
       : undefined
     return this.run(context, head.span, beginSpan, this.handle(bytes, owned))
   }

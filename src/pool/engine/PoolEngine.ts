@@ -94,7 +94,7 @@ export class PoolEngine implements CallOwner {
     } finally {
       this.isStepping = false
     }
-    this.timer.rearm()
+    this.timer.rearm(Policy.wakeAt(this.state))
     if (this.answers.length === 0) return
     const answers = this.answers
     this.answers = []

@@ -70,8 +70,7 @@ export class PoolTimer {
   }
 
   /** Wakes earlier if the next alarm of the policy has become earlier. */
-  rearm(): void {
-    const wake = this.waker.wakeAt()
+  rearm(wake: number | undefined): void {
     if (wake !== undefined && wake < this.at) this.arm(wake)
   }
 
