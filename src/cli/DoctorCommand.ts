@@ -37,7 +37,7 @@ export interface Asked extends Looks.DoctorOptions {
 /** Takes checks as they are made. */
 export type Report = (checks: ReadonlyArray<Check>) => Effect.Effect<void>
 
-/** Looks at everything, and reports each group of checks as it is there. */
+/** Runs all checks, and reports each group as soon as it is ready. */
 export const examine = (asked: Asked, report: Report) =>
   Effect.gen(function* () {
     const { client } = yield* Cluster
@@ -126,7 +126,7 @@ const optionsOf = (file: string): Effect.Effect<PodOptions, CommandFailed> =>
     catch: (cause) => new CommandFailed({ status: 2, message: `--options ${file}: ${String(cause)}` })
   })
 
-/** Prints checks as they come: lines to a terminal, or one document at the end. */
+/** Prints the checks: each line at once on a terminal, or one document at the end. */
 const run = (asked: Asked, target: Flags.Target, output: "lines" | "json" | "manifest") =>
   Effect.gen(function* () {
     const { paint } = yield* Terminal.Terminal

@@ -15,14 +15,14 @@ const last = Flag.Int("last").pipe(
   Flag.withDefault(200)
 )
 
-/** No parent tells about its calls. */
+/** The failure if no parent reports its calls. */
 export const silent = new CommandFailed({
   status: 1,
   message:
     "no parent answers about its calls: provide FlameStatus.layer() in the program, and look with the right to create pods/portforward"
 })
 
-/** Prints where the time of recent calls went. */
+/** Prints the parts of the time of recent calls. */
 export const explain = ({ parents, where }: Finding.Found, last: number, asJson: boolean) =>
   Effect.gen(function* () {
     const { columns, paint } = yield* Terminal.Terminal

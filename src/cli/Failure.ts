@@ -18,7 +18,7 @@ export const statusOf = (cause: Cause.Cause<unknown>): number => {
 export const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   const error = Cause.squash(cause)
   if (CliError.isCliError(error) || (error instanceof CommandFailed && error.message === "")) return Effect.void
-  // The message of an error that a command expects. Anything else is a fault of this program: its stack helps to mend it.
+  // The message of an expected error. Any other error is a bug of this program, so its stack is printed.
   const text = Cause.hasDies(cause) ? Cause.pretty(cause) : error instanceof Error ? error.message : String(error)
   return Console.error(printable(`effect-flame: ${text}`))
 }

@@ -17,7 +17,7 @@ import * as Terminal from "./Terminal.ts"
 export interface Found {
   readonly parents: ReadonlyArray<Parents.Parent>
   readonly where: Where
-  /** The cluster's part of it; undefined without a cluster. */
+  /** The cluster. Undefined if there is none. */
   readonly cluster: Cluster["Service"] | undefined
 }
 
@@ -45,10 +45,7 @@ const nothing = (way: string) =>
     message: `no parent on this machine shows its status (FlameStatus.layer), and there is ${way}`
   })
 
-/**
- * Finds parents and runs `use`. Without any way to a cluster the parents of this machine are all there are. Fails if there
- * is neither.
- */
+/** Finds parents and runs `use`. Without a cluster: the parents of this machine only. Fails if there are neither. */
 export const withFound = <A, E>(
   { local, ...target }: Flags.Target & { readonly local: boolean },
   use: (found: Found) => Effect.Effect<A, E>

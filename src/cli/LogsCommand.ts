@@ -20,7 +20,7 @@ import type { Parent } from "./status/Parents.ts"
 import { lines, type NoStatus } from "./status/StatusSource.ts"
 import * as Terminal from "./Terminal.ts"
 
-/** The lines that are wanted. */
+/** The requested lines. */
 export interface Wanted {
   /** Ids of runners or names of their pods; none means all. */
   readonly runners: ReadonlyArray<string>
@@ -28,7 +28,7 @@ export interface Wanted {
   readonly function: string | undefined
   /** Milliseconds of age, at most. */
   readonly since: number | undefined
-  /** Whether pods are read also where their parent answers. */
+  /** Whether the logs of pods are read also if their parent answers. */
   readonly pods: boolean
 }
 
@@ -91,7 +91,7 @@ const unknownRunner = (wanted: Wanted, { parents }: Finding.Found): string | und
 const noFunctions =
   "--function needs parents that answer: provide FlameStatus.layer() in the program, and look with the right to create pods/portforward"
 
-/** Prints lines: all that are there in the order of their times, or as they come. */
+/** Prints lines: all existing lines in the order of their times, or new lines as they arrive. */
 export const logs = (found: Finding.Found, wanted: Wanted, asJson: boolean) =>
   Effect.gen(function* () {
     const { paint } = yield* Terminal.Terminal
@@ -99,7 +99,7 @@ export const logs = (found: Finding.Found, wanted: Wanted, asJson: boolean) =>
     const print = (line: Logs.Line) => Console.log(asJson ? JSON.stringify(line) : Logs.worded(line, paint))
     const missing = unknownRunner(wanted, found)
     if (missing !== undefined) {
-      // A runner that has gone may still have lines with its parent.
+      // A runner that is gone may still have lines in its parent.
       yield* Terminal.hint(
         `no runner ${missing} is there now: lines of runners that have gone are shown as far as their parent keeps them`
       )

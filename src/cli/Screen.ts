@@ -1,4 +1,4 @@
-/** A full screen of the terminal, drawn again and again until somebody quits. The screen before it comes back in any case. */
+/** A full screen of the terminal, redrawn until the user quits. The former screen always comes back. */
 import * as Effect from "effect/Effect"
 import * as Deferred from "effect/Deferred"
 
@@ -33,7 +33,10 @@ const keys: Readonly<Record<string, "quit" | number>> = {
   g: -Infinity
 }
 
-/** Draws every `pace` milliseconds, and at once after a key or a change of the size. Ends when somebody presses `q` or Ctrl-C. */
+/**
+ * Draws every `pace` milliseconds, and at once after a key or a change of the size. Ends when the user presses `q` or
+ * Ctrl-C.
+ */
 export const show = <E, R>(
   draw: (size: Size) => Effect.Effect<ReadonlyArray<string>, E, R>,
   pace: number

@@ -8,7 +8,7 @@ import { type Paint, painter } from "./screen/Style.ts"
 /** The terminal of this process. */
 export interface TerminalShape {
   readonly paint: Paint
-  /** Columns for tables; `Infinity` in pipes and files, where nothing is cut. */
+  /** Columns for tables. `Infinity` in pipes and files, where nothing is cut. */
   readonly columns: number
   /** Whether standard error is a terminal that can redraw a line. */
   readonly canSpin: boolean
@@ -18,7 +18,7 @@ export interface TerminalShape {
 
 const isDumb = (): boolean => process.env["TERM"] === "dumb"
 
-/** As the conventions have it: `NO_COLOR` removes colours, `FORCE_COLOR` adds them, and a pipe has none. */
+/** Whether to print colours: `NO_COLOR` removes them, `FORCE_COLOR` adds them, and a pipe has none. */
 const hasColor = (): boolean => {
   const { FORCE_COLOR: force = "", NO_COLOR: no = "" } = process.env
   if (no !== "" || isDumb()) return false

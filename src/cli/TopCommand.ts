@@ -17,7 +17,7 @@ import { documentOf, events, read, type StatusSource } from "./status/StatusSour
 import * as Terminal from "./Terminal.ts"
 import * as Top from "./screen/Top.ts"
 
-/** A parent, and what it has said last. */
+/** A parent, and its latest status. */
 interface Watched {
   readonly name: string
   readonly source: StatusSource | undefined
@@ -73,7 +73,7 @@ const watchedOf = ({ parents }: Finding.Found): ReadonlyArray<Watched> =>
 const titleOf = ({ where }: Finding.Found): string =>
   where.namespace === undefined ? "this machine" : `namespace ${where.namespace}`
 
-/** Shows parents until somebody quits. Without a terminal: one screen, or with `asJson` a document each second. */
+/** Shows parents until the user quits. Without a terminal: one screen, or with `asJson` a document each second. */
 export const top = (found: Finding.Found, asJson: boolean) =>
   Effect.gen(function* () {
     const terminal = yield* Terminal.Terminal

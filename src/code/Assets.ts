@@ -1,9 +1,9 @@
-/** Files that are sent beside the code, at the same path from the entry as here. */
+/** Files that are sent beside the code, at the same path relative to the entry as on this machine. */
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { basename, join, relative, resolve, sep } from "node:path"
 import type { CodeFile } from "./CodePack.ts"
 
-/** An asset, and where it lies here. */
+/** An asset, and its path on this machine. */
 export interface Asset {
   readonly path: string
   readonly file: CodeFile
@@ -21,7 +21,7 @@ export const of = (root: string, names: ReadonlyArray<string>): ReadonlyArray<As
 
 const assetOf = (root: string, path: string): Asset => {
   const name = relative(root, path)
-  // a file from elsewhere lies beside the entry: nothing is written outside of the root
+  // A file from outside the root is placed beside the entry, because nothing is written outside of the root.
   const inside = name.startsWith("..") ? basename(path) : name.split(sep).join("/")
   return { path, file: { name: inside, kind: "file", bytes: readFileSync(path) } }
 }

@@ -49,7 +49,7 @@ export const bundlePlugins = (
       filter: { id: { exclude: OwnFiles.ofPackages } },
       async handler(code, id) {
         for (const name of variablesIn(code)) findings.variables.add(name)
-        // in memory no module is the main one, but the entry is what was started
+        // In memory no module is the main module, but the entry is the program that was started.
         const changed = withFiles(this, code, id, entries, findings).replaceAll(
           /\bimport\.meta\.main\b/g,
           String(entries.has(id))
@@ -88,13 +88,13 @@ const withFiles = (
 const isInComment = (code: string, at: number): boolean =>
   /^\s*(\/\/|\/?\*)/.test(code.slice(code.lastIndexOf("\n", at) + 1, at))
 
-/** A program becomes a chunk with its imports, any other file an asset. */
+/** Emits a program as a chunk with its imports, and any other file as an asset. */
 const emit = (context: PluginContext, file: string): string =>
   programs.has(extname(file))
     ? context.emitFile({ type: "chunk", id: file })
     : context.emitFile({ type: "asset", name: basename(file), source: readFileSync(file) })
 
-/** Node itself loads WebAssembly, from a file beside the code. */
+/** Lets Node load WebAssembly, from a file beside the code. */
 const wasm = async (context: PluginContext, source: string, importer: string) => {
   const found = await context.resolve(source, importer, { skipSelf: true })
   if (found === null || !existsSync(found.id)) return null
@@ -103,8 +103,8 @@ const wasm = async (context: PluginContext, source: string, importer: string) =>
 }
 
 /**
- * A package that works only as installed files. Where it is imported when the program loads, the boot fails; where code
- * asks for it later, such as in a `try`, it is left out, and its absence is what the program sees.
+ * Leaves out a package that works only as installed files. If the program imports the package while it loads, the boot
+ * fails. If code imports it later, such as in a `try`, the program sees that the package is missing.
  */
 const native = async (context: PluginContext, source: string, importer: string, kind: string, findings: Findings) => {
   const found = await context.resolve(source, importer, { skipSelf: true, kind })

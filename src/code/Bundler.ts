@@ -1,4 +1,4 @@
-/** Makes a program into files that need nothing but Node: the entry and what it imports, in chunks. */
+/** Bundles a program into files that need nothing but Node: the entry and its imports, in chunks. */
 import { dirname, isAbsolute, join, resolve } from "node:path"
 import { stripVTControlCharacters } from "node:util"
 import { CodeNative, CodeUnbundled } from "../error/CodeFailure.ts"
@@ -24,7 +24,7 @@ export interface BundleOptions extends CodeOptions {
   readonly sourceMaps?: boolean
 }
 
-/** Packages that only a parent needs, and that are loaded when they are needed. */
+/** Packages that only a parent needs, and that it loads on demand. */
 const neverSent = ["@kubernetes/client-node", "rolldown"]
 
 /**
@@ -54,14 +54,14 @@ export const bundleProgram = async (
       platform: "node",
       resolve: { conditionNames: [...(options.conditions ?? []), ...conditions(), "node", "import", "default"] },
       external: (id) => id.startsWith("node:") || isExternal(id),
-      // Node runs a module of the program that is imported for its effects alone, whatever its package.json says
+      // Node runs a module of the program that is imported for its effects only, whatever its package.json says.
       treeshake: { moduleSideEffects: [{ test: OwnFiles.own, sideEffects: true }] },
       plugins: bundlePlugins(new Set(Object.values(entries)), findings, isExternal),
       onLog
     })
     try {
       const { output } = await bundle.generate({
-        // nothing is written: the sources in the maps are relative to it
+        // Nothing is written. The sources in the maps are relative to this folder.
         dir: root,
         format: "esm",
         minify: options.mangle === true ? true : { compress: true, mangle: false, codegen: { removeWhitespace: true } },
@@ -102,7 +102,7 @@ const isOwn = (file: string): boolean => !OwnFiles.ofPackages.test(file)
 
 const said = (message: string): string => stripVTControlCharacters(message).trim()
 
-/** A failure that a plugin threw is inside of the bundler's own error. */
+/** The failure that a plugin threw, which is inside the bundler's own error. */
 const failureOf = (entry: string, error: unknown): CodeUnbundled | CodeNative => {
   const inner = [error, ...((error as { errors?: ReadonlyArray<unknown> }).errors ?? [])].flatMap((each) => [
     each,
@@ -115,7 +115,7 @@ const failureOf = (entry: string, error: unknown): CodeUnbundled | CodeNative =>
 const filesOf = (file: OutputFile, root: string): ReadonlyArray<CodeFile> => {
   const { fileName: name } = file
   if (file.type === "asset") {
-    // the maps of chunks are added below, with the paths of this machine
+    // The maps of chunks are added below, with the paths of this machine.
     if (name.endsWith(".map")) return []
     const kind = name.endsWith(".wasm") ? "wasm" : "file"
     return [{ name, kind, bytes: typeof file.source === "string" ? Buffer.from(file.source) : file.source }]
@@ -125,7 +125,8 @@ const filesOf = (file: OutputFile, root: string): ReadonlyArray<CodeFile> => {
 }
 
 /**
- * A source map whose sources are absolute paths of this machine, without their text: what a person can open at a stack.
+ * A source map whose sources are absolute paths of this machine, without their text, so that a person can open the
+ * files of a stack.
  *
  * Mappings of packages stay, because a stack leads through them.
  */

@@ -99,10 +99,10 @@ export interface BundlerLibrary {
   }>
 }
 
-/** The package's name, in a variable: a bundler that sees an import of it would put it into every app. */
+/** The package's name, in a variable: a bundler that sees an import of the package would put it into every app. */
 const packageName = ["roll", "down"].join("")
 
-/** Loads the package. Rejects with the command that installs it where it is missing. */
+/** Loads the package. Rejects with the command that installs the package if it is missing. */
 export const load = async (entry: string): Promise<BundlerLibrary> => {
   try {
     return (await import(/* webpackIgnore: true */ /* @vite-ignore */ packageName)) as BundlerLibrary

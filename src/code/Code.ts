@@ -48,8 +48,8 @@ const known = new Map<string, Known>()
 const making = new Map<string, Promise<Code>>()
 
 /**
- * The code of an entry: that of the options, else the program that calls `Flame.main`. Pools that ask at the same time share
- * one bundle.
+ * The code of an entry: the entry of the options, else the program that calls `Flame.main`. Pools that need it at the
+ * same time share one bundle.
  */
 export const prepare = (given: CodeOptions): Effect.Effect<Code, CodeFailure> => {
   const entry = given.entry ?? Entry.current() ?? process.argv[1]

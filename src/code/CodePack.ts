@@ -4,7 +4,7 @@
  * The bootstrap of a runner reads packs too, so this module imports Node alone.
  */
 
-/** How Node loads a file of the code. `file` is none of its modules: an asset, or a source map. */
+/** How Node loads a file of the code. `file` is not a module: an asset, or a source map. */
 export type FileKind = "module" | "commonjs" | "json" | "wasm" | "file"
 
 /** A file of the code. */

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs"
 import { basename, join } from "node:path"
 
-/** Packages by which others find and load their native addon. */
+/** Packages by which other packages find and load their native addon. */
 const loaders = ["node-gyp-build", "bindings", "prebuild-install", "@mapbox/node-pre-gyp", "node-addon-api", "nan"]
 
-/** The package of a resolved file, and why it cannot be sent; undefined where it can. */
+/** The package of a resolved file, and why it cannot be sent. Undefined if it can. */
 export const problemOf = (file: string): { readonly name: string; readonly why: string } | undefined => {
   const folder = /^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)/.exec(file)?.[1]
   const manifest = folder === undefined ? undefined : manifestOf(folder)
@@ -30,7 +30,7 @@ const whyNative = (manifest: Manifest): string | undefined => {
   const loader = loaders.find((each) => manifest.dependencies?.[each] !== undefined)
   if (loader !== undefined) return `it loads a native addon by ${loader}`
   if (manifest.napi !== undefined) return "it loads a native addon by napi"
-  // one optional package for each platform, such as `@img/sharp-linux-x64`
+  // One optional package for each platform, such as `@img/sharp-linux-x64`.
   const platforms = Object.keys(manifest.optionalDependencies ?? {}).filter((each) => /(linux|darwin|win32)/.test(each))
   return platforms.length > 1 ? `it has a native addon for each platform, such as ${platforms[0]}` : undefined
 }

@@ -15,8 +15,8 @@ const library = ((folder: string | undefined): string => {
 
 const packages = `[\\\\/]node_modules[\\\\/]|^${library}[\\\\/]`
 
-/** Fits files of packages, and of this library. */
+/** Matches files of packages, and of this library. */
 export const ofPackages: RegExp = new RegExp(packages)
 
-/** Fits files of the program. */
+/** Matches files of the program. */
 export const own: RegExp = new RegExp(`^(?!.*(?:[\\\\/]node_modules[\\\\/]))(?!${library}[\\\\/])`)

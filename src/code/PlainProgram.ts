@@ -21,7 +21,7 @@ const kinds: Readonly<Record<string, FileKind>> = {
 /** The literal after `from`, `import`, `import(` and `require(`. */
 const imports = /\b(?:from|import|require)\s*\(?\s*(["'`])([^"'`\n]+)\1/g
 
-/** The program of an entry and what it imports by relative paths; undefined where a bundler is needed. */
+/** The program of an entry and its relative imports. Undefined if a bundler is needed. */
 export const of = (entry: string, options: CodeOptions): Program | undefined => {
   const root = dirname(entry)
   const found = new Map<string, CodeFile>()
@@ -38,7 +38,7 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
     found.set(file, { name: name.split(sep).join("/"), kind, bytes })
     if (kind === "json" || kind === "wasm") return true
     const text = bytes.toString("utf8")
-    // a file that opens others by their path: the bundler finds out which
+    // A file that opens other files by their path: the bundler finds out which.
     if (/\bnew URL\(\s*["']\./.test(text) || text.includes("import.meta.ROLLUP_FILE_URL")) return false
     for (const variable of variablesIn(text)) variables.add(variable)
     const map = readOrNothing(`${file}.map`)

@@ -13,10 +13,10 @@ import type { CodeHead } from "./CodeExchange.ts"
 const largestFrame = 64 * 1024
 
 /**
- * Sends the code to a runner that asks for it, and gives back the connection for the session that follows.
+ * Sends the code to a runner that asks for it, and returns the connection for the session that follows.
  *
- * Fails with the cause that the runner sends, with `CodeMismatch` where the runner asks for another hash, and with
- * `NotARunner` where the runner breaks the order of the exchange, such as by asking twice.
+ * Fails with the cause that the runner sends, with `CodeMismatch` if the runner asks for another hash, and with
+ * `NotARunner` if the runner breaks the order of the exchange, such as by asking twice.
  */
 export const sendCode = (transport: Transport, code: Code): Effect.Effect<Transport, BootFailure> =>
   Effect.callback<Transport, BootFailure>((resume) => {
@@ -112,7 +112,7 @@ class Sender {
     this.flush()
   }
 
-  /** Sends as much as the runner and the connection take. */
+  /** Sends as much as the credit of the runner and the connection allow. */
   private flush(): void {
     const { code, stage } = this
     if (stage._tag !== "Sending") return
@@ -154,11 +154,11 @@ class Sender {
     const why = error === undefined ? "" : ` (${error.message})`
     const sent = stage._tag === "Sending" ? `after ${stage.at} of ${this.code.sent.length} bytes` : "before it asked"
     const hint = `its connection ended while it was to get its code, ${sent}${why}; look at its output`
-    // the backend knows why the runner ended, and tells it within this time
+    // The backend knows why the runner ended, and reports it within this time.
     this.resume(Effect.delay(Effect.fail(new NeverConnected({ phase: "connected", hint, after: 0 })), "1 second"))
   }
 
-  /** Tells the runner why it gets nothing, and fails its boot. */
+  /** Tells the runner why it gets no code, and fails its boot. */
   private refuse(cause: BootFailure): void {
     this.transport.write([encode(Kind.Refuse, 0, json({ ...cause }))])
     this.fail(cause)
@@ -171,7 +171,7 @@ class Sender {
   }
 }
 
-/** The hash that a runner asks for, which may be anything. */
+/** The hash that a runner asks for, which may be any text. */
 const hashIn = (body: Buffer): string => {
   try {
     const { hash } = JSON.parse(body.toString("utf8")) as { hash?: unknown }

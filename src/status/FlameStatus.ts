@@ -48,8 +48,8 @@ export const layer = (options: StatusOptions = {}): Layer.Layer<never> =>
 /**
  * Mounts the page and the status into the app's `HttpRouter`, at `/flame` by default.
  *
- * The app's middleware guards it. Nobody else does: without a guard, everybody who reaches the app sees the names of its
- * functions and the messages of its errors.
+ * The app's middleware must guard it. Without a guard, everybody who reaches the app sees the names of its functions
+ * and the messages of its errors.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
- * Where the status of a parent is found: a port of its pod, or a unix socket of the user.
+ * Addresses of the status of a parent: a port of its pod, or a unix socket of the user.
  *
- * The socket of a parent is `<directory>/<pid>-<life>.sock` with mode 0600, in the first of `directories` that can be had
- * with mode 0700. A reader looks into all of them: a shell may have other variables than the parent. A socket that refuses
- * the connection belongs to a parent that is gone.
+ * The socket of a parent is `<directory>/<pid>-<life>.sock` with mode 0600, in the first of `directories` that can be
+ * created with mode 0700. A reader looks into all of them, because a shell may have other variables than the parent. A
+ * socket that refuses the connection belongs to a parent that has ended.
  */
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -22,7 +22,7 @@ export const directories = (): ReadonlyArray<string> => {
   return [...new Set([...(runtime === undefined ? [] : [Path.join(runtime, "effect-flame")]), ...shared])]
 }
 
-/** Whether a directory is the user's own and closed to others. A symbolic link is not. */
+/** Whether a directory is the user's own and closed to others. False for a symbolic link. */
 export const isPrivate = (directory: string): boolean => {
   try {
     const stat = Fs.lstatSync(directory)
@@ -42,13 +42,13 @@ export const sockets = (): ReadonlyArray<string> =>
         .map((name) => Path.join(directory, name))
     )
 
-/** Creates the first directory that can be had, and returns this process's path in it. */
+/** Creates the first possible directory, and returns this process's path in it. */
 export const ownSocket = (): string | undefined => {
   for (const directory of directories()) {
     try {
       Fs.mkdirSync(directory, { mode: 0o700 })
     } catch {
-      // It exists, or cannot be created; `isPrivate` tells.
+      // The directory exists, or cannot be created. `isPrivate` decides.
     }
     const path = Path.join(directory, `${process.pid}-${life}.sock`)
     // The longest path of a unix socket has 104 bytes on some systems.

@@ -1,4 +1,4 @@
-/** Answers the requests of the status, whatever server they came through. */
+/** Answers the requests of the status, for every server. */
 import * as Schema from "effect/Schema"
 import type { RunnerLine } from "./record/LineRing.ts"
 import { contentSecurityPolicy, page } from "./StatusPage.ts"
@@ -9,7 +9,7 @@ import type { Recorder } from "./record/Recorder.ts"
 
 export interface StatusRequest {
   readonly method: string
-  /** The path below where the status is, such as `/status`. */
+  /** The path below the mount point, such as `/status`. */
   readonly path: string
   readonly query: URLSearchParams
   readonly header: (name: string) => string | undefined
@@ -42,7 +42,7 @@ const json = (status: number, value: unknown): StatusAnswer =>
 
 const failure = (status: number, error: string): StatusAnswer => json(status, { error })
 
-/** The paths that the status answers, below where it is. */
+/** The paths of the status, below the mount point. */
 export const paths = ["/", "/status", "/events", "/logs", "/schema", "/resize", "/drain"] as const
 
 /** Whether a path changes something. */
@@ -99,7 +99,7 @@ export class StatusApi {
     if (method !== "POST") return failure(405, `${path} takes POST`)
     if (header("x-flame-action") !== "1" || header("content-type")?.startsWith("application/json") !== true)
       return failure(403, "an action needs the headers `x-flame-action: 1` and `content-type: application/json`")
-    // The next reader is to see what the action did.
+    // The next reader must see the effect of the action.
     this.latest = undefined
     const { status, text } = path === "/resize" ? StatusActions.resize(body) : StatusActions.drain(body)
     return status === 200 ? json(200, { done: text }) : failure(status, text)

@@ -31,7 +31,7 @@ export class StatusFeed implements RecordListener {
   private readonly past: Array<string> = []
   private flushing: NodeJS.Timeout | undefined
   private latest: { readonly chunk: Buffer; readonly at: number } | undefined
-  /** Seconds without a status that are left, because the last one was large. */
+  /** Seconds to skip the status, because the last one was large. */
   private pause = 0
 
   constructor(recorder: Recorder, actions: boolean) {

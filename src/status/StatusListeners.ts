@@ -1,4 +1,7 @@
-/** The addresses on which `FlameStatus.layer` listens. An address that cannot be had costs a warning, never the app. */
+/**
+ * The addresses on which `FlameStatus.layer` listens. An address that cannot be used causes a warning and never ends
+ * the app.
+ */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AddressInfo } from "node:net"

@@ -23,7 +23,7 @@ const mostConnections = 1_000
 const isHere = (host: string | undefined): boolean =>
   host !== undefined && /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host)
 
-/** Listens until the scope closes. Fails with the error of the system where the address cannot be had. */
+/** Listens until the scope closes. Fails with the error of the system if the address cannot be used. */
 export const listen = (api: StatusApi, address: Address): Effect.Effect<Http.Server, Error, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<Http.Server, Error>((resume) => {
@@ -40,7 +40,7 @@ export const listen = (api: StatusApi, address: Address): Effect.Effect<Http.Ser
       server.once("error", (error) => resume(Effect.fail(error)))
       server.listen(isLocal ? address : { ...address, host: "127.0.0.1" }, () => {
         if (isLocal) Fs.chmodSync(address.path, 0o600)
-        // The app ends when its work has ended, not when its status has.
+        // The app ends when its work has ended. The server must not keep it running.
         server.unref()
         resume(Effect.succeed(server))
       })

@@ -13,12 +13,12 @@ import { Cluster, type KubeObject } from "./Cluster.ts"
 import * as LogLines from "./LogLines.ts"
 import { pathOf, pods, type Resource } from "./Resources.ts"
 
-/** A person waits for the answer: a request that fails is not retried for half a minute. */
+/** A person waits for the answer, so a failed request is not retried for half a minute. */
 const bounds = { requestTimeout: "10 seconds", retryFor: "6 seconds" } as const
 
 const userAgent = `effect-flame-cli/${manifest.version} (${process.platform}; node ${process.versions.node})`
 
-/** The answer then holds the metadata of each object and nothing else. */
+/** Requests the metadata of each object and nothing else. */
 const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 const accepting = (connection: KubeConnection, accept: string): KubeConnection => ({

@@ -42,10 +42,10 @@ export interface RunnerView {
 export interface ParentView {
   /** Value of the label `flame.dev/parent`. */
   readonly parent: string
-  /** The pod's name, or what the process says of itself, or the label. */
+  /** The pod's name, else the name in the process's annotation, else the label. */
   readonly name: string
   readonly isInCluster: boolean
-  /** The lives of which objects are there; a process that restarted has left some of the life before. */
+  /** The lives whose objects exist. A process that restarted may have left objects of its former life. */
   readonly lives: ReadonlyArray<string>
   /** The pod of a parent in the cluster, if that pod is there. */
   readonly pod?: Pod
@@ -73,7 +73,7 @@ export const parentOf = ({ labels = {} }: Metadata): string => labels[PodLabels.
 
 export const lifeOf = ({ annotations = {} }: Metadata): string => annotations[PodLabels.life] ?? ""
 
-/** The process outside of the cluster that an object says it belongs to. */
+/** The process outside of the cluster that an object names as its parent. */
 export const processOf = ({ annotations = {} }: Metadata): PodLabels.ProcessMark | undefined =>
   PodLabels.readProcess(annotations[PodLabels.process])
 

@@ -35,7 +35,7 @@ export interface Leftover {
 export interface Judged {
   /** Objects whose parent is gone. */
   readonly gone: ReadonlyArray<Leftover>
-  /** Objects of which nothing proves that their parent lives or is gone. */
+  /** Objects without proof that their parent lives or is gone. */
   readonly unsure: ReadonlyArray<Leftover>
 }
 
@@ -78,7 +78,7 @@ const ofContainer = (pod: Pod, status: ContainerStatus, life: Life): Verdict => 
   const name = `container ${status.name} of pod ${pod.metadata.name}`
   const began = Math.min(...life.metadata.map(({ creationTimestamp }) => Inventory.millisOf(creationTimestamp)))
   const running = status.state?.running
-  // The end of the process that made these objects, or the start of the process that came after it.
+  // The end of the process that made these objects, or the start of the process after it.
   const last = status.state?.terminated ?? status.lastState?.terminated
   const after = Inventory.millisOf(running === undefined ? last?.finishedAt : running.startedAt)
   const isNoOther = running !== undefined && (status.restartCount ?? 0) === 0
@@ -128,7 +128,7 @@ const verdictOf = (life: Life, snapshot: Inventory.Snapshot, isAlive: IsAlive): 
   return verdict
 }
 
-/** The proof that a single pod is left, although nothing is known of its parent. */
+/** The proof that a single pod is left over, although nothing is known of its parent. */
 const ofPod = (pod: Pod, verdict: Verdict, now: number): Verdict => {
   if (verdict._tag !== "Unsure" || !hasEnded(pod)) return verdict
   const finished = Inventory.millisOf(runnerOf(pod)?.state?.terminated?.finishedAt)

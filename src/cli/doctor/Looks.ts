@@ -26,7 +26,7 @@ import * as RightsChecks from "./RightsChecks.ts"
 import * as SelectorChecks from "./SelectorChecks.ts"
 import * as ServerChecks from "./ServerChecks.ts"
 
-/** Options of the parent that no object of the cluster tells. */
+/** Options of the parent that no object of the cluster contains. */
 export interface DoctorOptions {
   readonly key: "secret" | "env"
   readonly port: number
@@ -73,7 +73,7 @@ export const server = Effect.gen(function* () {
   return { isUsable: true, name, checks: [reached, clock] }
 })
 
-/** Whether the parent's account may do something, by a review of each right. */
+/** Whether the parent's account has some rights, by a review of each. */
 const reviewed = (account: string, rights: ReadonlyArray<Preflight.Right>) =>
   Effect.gen(function* () {
     const { client, create } = yield* Cluster
@@ -108,7 +108,7 @@ const reviewed = (account: string, rights: ReadonlyArray<Preflight.Right>) =>
     return (verb: string, { resource }: Preflight.Right) => answers.get(`${verb} ${resource}`)
   })
 
-/** Whether this user may do something. */
+/** Whether this user has a right. */
 const own = Effect.gen(function* () {
   const { client } = yield* Cluster
   const rules = yield* Effect.result(client.rulesReview)

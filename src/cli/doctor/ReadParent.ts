@@ -78,7 +78,7 @@ const ofWorkload = Effect.fnUntraced(function* (target: string, container: strin
     .toSorted((left, right) =>
       (right.metadata.creationTimestamp ?? "").localeCompare(left.metadata.creationTimestamp ?? "")
     )
-  // What the template says counts: a fix of it must make the line pass, also while the old pods still run.
+  // The template counts, because a fix of it must make the check pass while the old pods still run.
   const pod = podOfTemplate(name, namespace, template)
   const known = running === undefined ? pod : { ...running, spec: { ...template.spec } }
   return {

@@ -2,7 +2,7 @@
 import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
 import { type Check, fail, ok, unknown, warn } from "./Check.ts"
 
-/** Whether the parent may do something; undefined where nobody tells. */
+/** Whether the parent has a right. Undefined if it could not be determined. */
 export type May = (verb: string, right: Preflight.Right) => boolean | undefined
 
 const losses: Readonly<Record<string, string>> = {

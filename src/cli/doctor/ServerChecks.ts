@@ -33,7 +33,7 @@ export const reached = ({ latency, proxy, server, version }: Reached): Check => 
 
 /** An API server that does not answer, or not as an API server does. */
 export const unreached = (error: KubeError): Check => {
-  // Tried again for some seconds already: nobody waits here.
+  // The request was already retried for some seconds.
   const cause = KubeFailure.causeOf(new KubeError({ ...error, retryable: false }))
   const [, detail = error.detail, remedy] = /^(.*); ([^;]+)$/s.exec("detail" in cause ? cause.detail : "") ?? []
   return fail("server", `API server ${error.server ?? ""} cannot be used: ${detail.replaceAll(/\s+/g, " ")}`, {

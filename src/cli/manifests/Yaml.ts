@@ -1,7 +1,7 @@
 /** Pure: manifests as YAML, with a comment before each object. */
 import type { Json } from "../../kubernetes/object/KubeObjects.ts"
 
-/** Texts that YAML reads as something else than a text, or that would need an escape: those are written in quotes. */
+/** Texts that YAML reads as texts without quotes or escapes. All others are quoted. */
 const plain = /^[A-Za-z_./][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*$/
 const reserved = /^(true|false|yes|no|on|off|null|y|n|~|\.inf|\.nan)$/i
 
@@ -35,7 +35,7 @@ const linesOf = (value: Json): ReadonlyArray<string> => {
   return lines
 }
 
-/** An object of the API server, and what a reader should know of it. */
+/** An object of the API server, and a comment for its reader. */
 export interface Described {
   /** Lines of the comment, without `#`. */
   readonly about: ReadonlyArray<string>

@@ -62,7 +62,7 @@ const ofDocument = (pool: string, runner: RunnerDocument): RunnerRow => ({
 /** A pod whose end its parent has not seen, or that its parent does not know, keeps the state of the pod. */
 const podStates: ReadonlySet<string> = new Set(["ended", "leaving"])
 
-/** The runners of a parent: the parent's own words first, and beside them what only the pods tell. */
+/** The runners of a parent: first those in the parent's status, then those known only by their pods. */
 export const runnersOf = ({ document, view }: Parent, now: number): ReadonlyArray<RunnerRow> => {
   const pods = new Map((view?.runners ?? []).map((each) => [each.id, ofPod(each, now)]))
   const said = (document?.pools ?? []).flatMap(({ pool, runners }) =>

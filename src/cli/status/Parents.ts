@@ -6,7 +6,7 @@ import { Cluster } from "../cluster/Cluster.ts"
 import type * as Inventory from "../cluster/Inventory.ts"
 import { local, type NoStatus, ofPod, read, type StatusSource } from "./StatusSource.ts"
 
-/** A parent: what its objects say, what it says itself, and where to ask it. At least one of the three is there. */
+/** A parent: its objects in the cluster, its own status, and its address. At least one of the three exists. */
 export interface Parent {
   readonly name: string
   readonly view: Inventory.ParentView | undefined
@@ -19,7 +19,7 @@ export interface Parent {
 /** Parents that are asked at once. */
 const concurrency = 8
 
-/** The parents of this machine that answer. A socket that nobody answers at belongs to a parent that is gone. */
+/** The parents of this machine that answer. A socket without an answer belongs to a parent that has ended. */
 export const ofMachine: Effect.Effect<ReadonlyArray<Parent>> = Effect.suspend(() =>
   Effect.map(
     Effect.forEach(local(), (source) => Effect.map(Effect.result(read(source)), (result) => ({ result, source })), {
@@ -66,7 +66,10 @@ export const ofCluster = (
     )
   })
 
-/** Joins what the cluster and this machine know of the same process: runners carry the life of their parent. */
+/**
+ * Joins the knowledge of the cluster and of this machine about the same process: runners carry the life of their
+ * parent.
+ */
 export const joined = (here: ReadonlyArray<Parent>, there: ReadonlyArray<Parent>): ReadonlyArray<Parent> => {
   const lifeOf = ({ document }: Parent): string | undefined => document?.parent.life
   const used = new Set<Parent>()

@@ -6,7 +6,7 @@ export interface ServerEvent {
   readonly data: string
 }
 
-/** Takes text in pieces of any size, and gives the events that it completes. */
+/** Reads text in pieces of any size, and returns the events that are complete. */
 export class EventReader {
   private rest = ""
 

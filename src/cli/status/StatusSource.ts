@@ -41,7 +41,7 @@ const absentCodes: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOENT", "ECO
 
 const noStatus = (cause: unknown): NoStatus => {
   const { code = "", message } = cause as NodeJS.ErrnoException
-  // The kubelet's words for a port on which nobody listens.
+  // The kubelet's message for a port without a listener.
   const isAbsent = absentCodes.has(code) || /refused|socket hang up|reset/i.test(message)
   return new NoStatus({ kind: isAbsent ? "absent" : "failed", detail: message })
 }
@@ -53,7 +53,7 @@ const answered = (options: Http.RequestOptions): Effect.Effect<Http.IncomingMess
         const request = Http.request({ ...options, headers: { host: `127.0.0.1:${StatusAddress.port}` } })
         request.on("error", (cause) => resume(Effect.fail(noStatus(cause))))
         request.on("response", (response) => {
-          // An error that nobody listens for would end the program.
+          // Without a listener an error event would end the program.
           response.on("error", () => {})
           resume(Effect.succeed(response))
         })

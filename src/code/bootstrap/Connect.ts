@@ -13,7 +13,7 @@ import * as SilentConnection from "../../wire/network/SilentConnection.ts"
 import { defaults } from "../../wire/network/Strangers.ts"
 import { neverConnected } from "./Failure.ts"
 
-/** Milliseconds that one address may take to accept a connection, and then to prove who it is. */
+/** Milliseconds that an address may take to accept a connection, and then to prove its key. */
 const tcpTimeout = 3_000
 const tlsTimeout = 5_000
 
@@ -21,7 +21,7 @@ const tlsTimeout = 5_000
 const firstPause = 75
 const longestPause = 1_500
 
-/** The way to the parent, as the variables of the role have it. */
+/** The way to the parent, from the variables of the role. */
 export interface Way {
   readonly address: string
   readonly listen: string
@@ -113,7 +113,7 @@ const secure = (stream: Socket, identity: string, key: Buffer): Promise<TLSSocke
       cause ??= error
     })
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      // an alert of the other side, or an answer that is no TLS; what the system says may be better next time
+      // An alert of the peer, or an answer that is not TLS. Errors of the system may pass.
       if (cause === undefined) isRefused = error.code === "EPROTO"
       cause ??= error
     })
@@ -163,7 +163,7 @@ const awaitParent = ({ identity, key, listen, patience }: Way): Promise<TLSSocke
     const door = new PskServer(defaults, {
       find: (claimed) => (claimed === identity ? psk : undefined),
       secure: (socket) => {
-        // two at once: the first to get here has used the key up
+        // Two connections at once: the first has used the key.
         if (psk === undefined) return void socket.destroy()
         psk = undefined
         close()
@@ -190,7 +190,7 @@ const awaitParent = ({ identity, key, listen, patience }: Way): Promise<TLSSocke
       },
       Math.min(patience, 2 ** 31 - 1)
     )
-    // a pod without IPv6 has no ::1
+    // A pod without IPv6 has no ::1.
     let errors = 0
     for (const server of servers) {
       server.on("error", (error) => {

@@ -1,4 +1,6 @@
-/** Failures of a boot before any code is there, as the parent reads them: the fields of a `BootFailure`. */
+/**
+ * Failures of a boot that has no code yet, in the form in which the parent reads them: the fields of a `BootFailure`.
+ */
 import type * as Fs from "node:fs"
 import { builtin } from "../../function/Builtin.ts"
 
@@ -18,17 +20,19 @@ export class BootError extends Error {
   }
 }
 
-/** The boot did not get as far as a session. */
+/** The failure of a boot that has no session yet. */
 export const neverConnected = (hint: string): BootError =>
   new BootError({ _tag: "NeverConnected", phase: "started", hint, after: Math.round(process.uptime() * 1_000) })
 
-/** Where a container's last words go, and the beginning of a report there; the same as in `process/Role.ts`. */
+/**
+ * The file of a container's termination message, and the prefix of a report there. The same as in `process/Role.ts`.
+ */
 const terminationLog = "/dev/termination-log"
 const reportPrefix = "effect-flame:"
 
-/** Writes the cause to stderr, and to the file that the parent reads where there is no session. */
+/** Writes the cause to stderr, and to the file that the parent reads if there is no session. */
 export const report = (failure: Failure, file: string | undefined): void => {
-  // an old Node has no `getBuiltinModule`
+  // An old Node has no `getBuiltinModule`.
   const fs = builtin === undefined ? (require("node:fs") as typeof Fs) : builtin("node:fs")
   const path = file !== undefined && file !== "" ? file : terminationLog
   try {
@@ -37,6 +41,6 @@ export const report = (failure: Failure, file: string | undefined): void => {
       fs.writeFileSync(path, (reportPrefix + JSON.stringify(failure)).slice(0, 4_096))
     }
   } catch {
-    // nobody reads it
+    // Nothing reads the file.
   }
 }

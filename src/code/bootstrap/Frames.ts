@@ -18,9 +18,9 @@ export const sendNumber = (socket: Duplex, kind: Kind, value: number): void => {
 }
 
 /**
- * Calls `take` for each frame that comes, until `take` returns false or `ended` is called.
+ * Calls `take` for each frame, until `take` returns false or `ended` is called.
  *
- * Pauses the socket in the end and gives back what came after the last frame.
+ * Pauses the socket at the end, and puts back the bytes after the last frame.
  */
 export const read = (
   socket: Duplex,

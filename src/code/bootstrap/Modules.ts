@@ -14,7 +14,7 @@ export interface Installed {
   readonly entry: string
   /** URL of the root, with a slash at its end. */
   readonly root: string
-  /** The module that an import did not find, and where it was looked for. */
+  /** The module that an import did not find, and the directory of the search. */
   readonly unresolved: () => { readonly specifier: string; readonly directory: string } | undefined
 }
 
@@ -65,7 +65,7 @@ const rootOf = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: string):
       fs.mkdirSync(dirname(file), { recursive: true })
       fs.writeFileSync(file, bytes)
     }
-    // worker threads have no hooks: they find packages of the image by this link
+    // Worker threads have no hooks. They find packages of the image by this link.
     const modules = join(process.cwd(), "node_modules")
     if (fs.existsSync(modules)) fs.symlinkSync(modules, join(folder, "node_modules"))
     return folder

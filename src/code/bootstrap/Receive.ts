@@ -6,7 +6,7 @@ import { type CodeHead, creditWindow } from "../CodeExchange.ts"
 import { BootError, type Failure, neverConnected } from "./Failure.ts"
 import * as Frames from "./Frames.ts"
 
-/** The pack with that hash. Rejects where the parent has another code, or is gone. */
+/** The pack with that hash. Rejects if the parent has other code, or is gone. */
 export const receive = (socket: Duplex, hash: string): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     let head: CodeHead | undefined
@@ -25,7 +25,7 @@ export const receive = (socket: Duplex, hash: string): Promise<Buffer> =>
       return false
     }
     const take = (kind: number, body: Buffer): boolean => {
-      // the parent has other code, and says so in the words of a `BootFailure`
+      // The parent has other code, and sends a `BootFailure`.
       if (kind === Kind.Refuse) return fail(JSON.parse(body.toString("utf8")) as Failure)
       if (kind === Kind.CodeHead) {
         head = JSON.parse(body.toString("utf8")) as CodeHead

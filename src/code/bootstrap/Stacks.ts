@@ -8,7 +8,7 @@ import type { SourceMap } from "node:module"
 import { builtin } from "../../function/Builtin.ts"
 import type { CodeFile } from "../CodePack.ts"
 
-/** A frame prints itself as Node shows it, which its type does not say. */
+/** A frame prints itself as Node shows it, which its type does not declare. */
 interface Printable {
   toString(): string
 }
@@ -40,7 +40,7 @@ export const mapStacks = (files: ReadonlyArray<CodeFile>, root: string): void =>
     try {
       head = Error.prototype.toString.call(error)
     } catch {
-      // an error whose name or message cannot be read
+      // An error whose name or message cannot be read.
     }
     return [head, ...sites.map((site) => `\n    at ${mapped((site as Printable).toString())}`)].join("")
   }

@@ -48,10 +48,10 @@ const boot = async (
     listen: text("LISTEN"),
     identity: text("IDENTITY"),
     key: text("KEY"),
-    // gives up before the parent does, which knows less about the cause
+    // Gives up before the parent does, which knows less about the cause.
     patience: Math.max(0, Number(text("BOOT_TIMEOUT")) - process.uptime() * 1_000 - 250)
   })
-  // an error is followed by the end of the connection, which whoever has the session handles
+  // The end of the connection follows an error. The user of the session handles that end.
   socket.on("error", () => {})
   open(socket)
   const packed = await receive(socket, hash)
@@ -63,7 +63,7 @@ const boot = async (
   const role: Variables.Taken & { readonly at: number } = { ...taken, ppid: process.ppid, at: process.uptime() * 1_000 }
   Object.defineProperty(globalThis, Symbol.for(sessionKey), { value: session })
   Object.defineProperty(globalThis, Symbol.for(Variables.roleKey), { value: role })
-  // the code sees the command line that it would have as a file
+  // The code sees the command line that it would have as a file.
   process.argv.splice(1, 1, installed.entry)
   process.execArgv.splice(0, Infinity, ...withoutProgram(process.execArgv))
   process.removeListener("SIGTERM", leave)
@@ -94,7 +94,7 @@ const failureOf = (error: unknown, installed: Installed, native: Readonly<Record
   return { _tag: "Crashed", exitCode: null, detail: (stack ?? message).slice(0, 2_000) }
 }
 
-// as process 1 of a container Node ignores SIGTERM where nobody listens
+// As process 1 of a container Node ignores SIGTERM without a listener.
 const leave = () => process.exit(143)
 
 const start = (): void => {
@@ -105,7 +105,7 @@ const start = (): void => {
     const failure =
       error instanceof BootError ? error.failure : { _tag: "Crashed", exitCode: null, detail: String(error) }
     process.exitCode = 1
-    // the program serves already: its rejection is its own
+    // The program serves already, so its rejection is its own.
     if (handedSession()?.isTaken === true) throw error
     report(failure, taken["REPORT"])
     if (socket === undefined || socket.destroyed) return process.exit(1)

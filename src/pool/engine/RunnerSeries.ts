@@ -27,7 +27,7 @@ const read = (amount: Amount): number | bigint => (typeof amount === "string" ? 
 
 type Delta<Type extends MetricDelta["type"]> = Extract<MetricDelta, { readonly type: Type }>
 
-/** One series of the registry. */
+/** A series of the registry. */
 interface Series {
   readonly state: () => unknown
   readonly add: (runner: string, delta: MetricDelta) => void

@@ -29,10 +29,10 @@ export const stepsOf = (phases: BootPhases): ReadonlyArray<readonly [step: strin
 
 export class BootList {
   private readonly booting = new Map<string, Boot>()
-  /** Oldest first. */
+  /** Boots that are over, oldest first. */
   private readonly over: Array<Boot> = []
 
-  /** Takes up a runner that was there before somebody looked. */
+  /** Adds a runner that existed before the record began. */
   seed(runner: RunnerStatus, now: number): void {
     const took = Math.max(0, ...Object.values(runner.phases))
     const boot = this.begin(runner.id, now - took - (runner.age ?? 0))
@@ -80,7 +80,7 @@ export class BootList {
     if (this.over.length > limits.boots) this.over.shift()
   }
 
-  /** Latest first. */
+  /** The boots, latest first. */
   read(now: number): ReadonlyArray<Entry> {
     const all = [...this.over, ...this.booting.values()].map((boot): Entry => ({
       runner: boot.runner,

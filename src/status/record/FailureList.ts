@@ -10,7 +10,7 @@ type Entry = PoolDocument["failures"][number]
 export interface Failure {
   readonly kind: Entry["kind"]
   readonly tag: string
-  /** Read only where it is kept: the words of an error may be long. */
+  /** Read only if it is kept, because the message of an error may be long. */
   readonly message: () => string
   readonly function?: string | undefined
   readonly runner?: string | undefined
@@ -46,7 +46,7 @@ export class FailureList {
     }
   }
 
-  /** Latest first. */
+  /** The failures, latest first. */
   read(): ReadonlyArray<Entry> {
     return Array.from(this.entries.values(), (entry) => ({ ...entry })).toReversed()
   }

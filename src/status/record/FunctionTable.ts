@@ -25,7 +25,7 @@ export class FunctionTable {
     counters.calls++
     if (outcome === "failed") counters.failed++
     else if (outcome === "interrupted") counters.interrupted++
-    // The time of a call that was given up says nothing of its function.
+    // The time of an interrupted call says nothing about its function.
     if (outcome !== "interrupted") counters.latencies.add(total, now)
   }
 

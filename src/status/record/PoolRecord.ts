@@ -1,8 +1,8 @@
 /**
- * Records a pool while somebody looks: counters by function, failures, boots, recent calls, history, log lines.
+ * Records a pool while `FlameStatus` needs it: counters by function, failures, boots, recent calls, history, log lines.
  *
- * Every part is bounded. A call costs an addition in the table of functions; of calls that succeed fast, 20 a second are
- * kept with their times.
+ * Every part is bounded. A call costs an addition in the table of functions. Of calls that succeed fast, 20 per second
+ * are kept with their times.
  */
 import type * as Clock from "effect/Clock"
 import * as Exit from "effect/Exit"
@@ -25,16 +25,18 @@ import { limits, type PoolDocument, rounded } from "./StatusDocument.ts"
 
 type RecentCall = PoolDocument["calls"][number]
 
-/** Calls of a second whose runner is asked how long their function runs, and calls of a second that are kept. */
+/**
+ * The largest number of calls per second whose runner is asked for the run time, and of calls per second that are kept.
+ */
 const timedPerSecond = 20
 const keptPerSecond = 50
-/** Milliseconds from which a call is kept although its runner was not asked. */
+/** Milliseconds from which a call is kept although its runner was not asked for the run time. */
 const slow = 1_000
 
 /** The observer of a call that the record has asked to be timed. */
 const timed: CallObserver = { end() {} }
 
-/** The receiver of what happens, as it happens. */
+/** Receives events and log lines as they happen. */
 export interface Listener {
   readonly event: (event: StatusEvent) => void
   readonly line: (line: RunnerLine) => void
@@ -46,7 +48,7 @@ export class PoolRecord implements PoolWatch {
   readonly boots = new BootList()
   readonly history = new PoolHistory()
   readonly lines = new LineRing()
-  /** Oldest first. */
+  /** Recent calls, oldest first. */
   private readonly calls: Array<RecentCall> = []
   private readonly pool: OwnPool
   private readonly clock: Clock.Clock
@@ -161,12 +163,12 @@ export class PoolRecord implements PoolWatch {
     this.listener.line(read)
   }
 
-  /** Takes the figures of a second. */
+  /** Adds the figures of one second. */
   tick(): void {
     this.history.tick(this.pool.status)
   }
 
-  /** Latest first. */
+  /** The recent calls, latest first. */
   get recent(): ReadonlyArray<RecentCall> {
     return this.calls.toReversed()
   }

@@ -40,7 +40,7 @@ export class Recorder {
     return record
   }
 
-  /** Takes the figures of a second. */
+  /** Adds the figures of one second. */
   tick(): void {
     for (const pool of Pools.own()) this.records.get(pool)?.tick()
     for (const listener of this.listeners) listener.tick()

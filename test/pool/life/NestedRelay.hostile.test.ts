@@ -1,4 +1,4 @@
-/** What a runner that keeps to no rule may cost its parent by streams and placed services of functions. */
+/** Tests of a runner that breaks the rules of streams and placed services of functions: it loses its session, and nothing else. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
