@@ -371,7 +371,7 @@ it.each(["pool", "kubernetes"])("at least half of the imports within %s stay ins
 describe("a test of a module", () => {
   const test = import.meta.dirname
   const suites =
-    /^(architecture|docs|language|loads)\.test\.ts$|^(cluster|conformance|fixtures|hostile|simulation|soak|stack|types|values)\/|\/kit\//
+    /^(architecture|docs|language|loads)\.test\.ts$|^(browser|cluster|conformance|fixtures|hostile|simulation|soak|stack|types|values)\/|\/kit\//
   const tests = Fs.readdirSync(test, { recursive: true, encoding: "utf8" })
     .map((file) => file.replaceAll(Path.sep, "/"))
     .filter((file) => file.endsWith(".test.ts") && !suites.test(file))
