@@ -39,12 +39,14 @@ describe("a bundle for an image", () => {
     })
   )
 
-  it.live("of a program that ends without serving has no compile cache, and says how it ended [C272]", () =>
-    Effect.gen(function* () {
-      const folder = yield* folderOf
-      const entry = join(import.meta.dirname, "fixtures/code/Names.ts")
-      const { message } = yield* Effect.flip(bundle({ names: entry }, { folder, compileCache: true }))
-      assert.match(message, /names\.mjs does not run as a runner: it ended with 0/)
-    })
+  it.live(
+    "of a program that ends without serving gets no compile cache, and the error says how the program ended [C272]",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* folderOf
+        const entry = join(import.meta.dirname, "fixtures/code/Names.ts")
+        const { message } = yield* Effect.flip(bundle({ names: entry }, { folder, compileCache: true }))
+        assert.match(message, /names\.mjs does not run as a runner: it ended with 0/)
+      })
   )
 })

@@ -1,4 +1,4 @@
-/** Each fault that `doctor` finds: its line, and that its fix makes the line pass. */
+/** Tests each fault that `doctor` finds: its line, and that applying its fix makes the check pass. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type Asked, examine } from "../../src/cli/DoctorCommand.ts"
@@ -65,7 +65,7 @@ const named = (checks: ReadonlyArray<Check>, name: string): Check => {
 const ofStatus = (checks: ReadonlyArray<Check>, status: Check["status"]) =>
   checks.filter((check) => check.status === status).map(({ name }) => name)
 
-it.effect("a namespace with all that an app needs passes every check, each in one line [C284]", () =>
+it.effect("a namespace with everything that an app needs passes every check, each in one line [C284]", () =>
   Effect.gen(function* () {
     const checks = yield* checksOf()
     assert.deepStrictEqual(
@@ -77,7 +77,7 @@ it.effect("a namespace with all that an app needs passes every check, each in on
 )
 
 describe("the way to the cluster [C284]", () => {
-  it.effect("an API server that cannot be reached is the only line, with its address and a remedy", () =>
+  it.effect("an API server that cannot be reached is reported in one line, with its address and a fix", () =>
     Effect.gen(function* () {
       const refused = new KubeError({
         verb: "get",
@@ -97,7 +97,7 @@ describe("the way to the cluster [C284]", () => {
     })
   )
 
-  it.effect("a token that has expired is named, and says how to get another one", () =>
+  it.effect("an expired token is named, with the way to get another", () =>
     Effect.gen(function* () {
       const expired = MemoryCluster.refusal("get", "version", 401, "Unauthorized", "Unauthorized")
       const checks = yield* checksOf({ failing: { "get version": expired } })
@@ -108,7 +108,7 @@ describe("the way to the cluster [C284]", () => {
     })
   )
 
-  it.effect("a clock that is minutes wrong fails, one that is seconds wrong warns, one second passes", () =>
+  it.effect("a clock that is minutes off fails, seconds off warns, and one second off passes", () =>
     Effect.gen(function* () {
       const at = (offset: number) =>
         Effect.map(checksOf({ client: () => ({ serverTime: () => offset }) }), (checks) => named(checks, "clock"))
@@ -141,7 +141,7 @@ describe("rights [C284]", () => {
     ["jobs", "delete"]
   ] as const
   for (const [resource, verb] of all) {
-    it.effect(`a missing right to ${verb} ${resource} is one line, and the Role that mends it grants it`, () =>
+    it.effect(`a missing right to ${verb} ${resource} is one line, and the Role of its fix grants the right`, () =>
       Effect.gen(function* () {
         const may = (asked: string, of: string) => !(asked === verb && of === resource)
         const checks = yield* checksOf({ may })
@@ -156,7 +156,7 @@ describe("rights [C284]", () => {
     )
   }
 
-  it.effect("rights that this user may not ask about are unknown, with another way to ask", () =>
+  it.effect("rights that this user may not check are unknown, with another way to check them", () =>
     Effect.gen(function* () {
       const refused = MemoryCluster.refusal("create", "localsubjectaccessreviews", 403, "forbidden")
       const checks = yield* checksOf({ failing: { "create localsubjectaccessreviews": refused } })
@@ -176,7 +176,7 @@ describe("the pod of a runner [C284]", () => {
       (checks) => named(checks, "pod")
     )
 
-  it.effect("a refusal of Pod Security is named, and mended by a patch of the parent", () =>
+  it.effect("a refusal of Pod Security is named, and a patch of the parent fixes it", () =>
     Effect.gen(function* () {
       const { fix, line, status } = yield* refusedBy(
         'pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
@@ -187,7 +187,7 @@ describe("the pod of a runner [C284]", () => {
     })
   )
 
-  it.effect("a refusal of a LimitRange is named, and mended by resources within its bounds", () =>
+  it.effect("a refusal of a LimitRange is named, and resources within its bounds fix it", () =>
     Effect.gen(function* () {
       const { fix, line } = yield* refusedBy(
         'pods "x" is forbidden: maximum memory usage per Container is 512Mi, but limit is 1Gi'
@@ -200,7 +200,7 @@ describe("the pod of a runner [C284]", () => {
     })
   )
 
-  it.effect("a namespace that is not there is created by the fix", () =>
+  it.effect("a missing namespace is created by the fix", () =>
     Effect.gen(function* () {
       const { fix } = yield* refusedBy('namespaces "shop" not found', 404)
       assert.strictEqual(fix, "kubectl create namespace shop")
@@ -296,16 +296,18 @@ describe("NetworkPolicies [C284]", () => {
     })
   }
   for (const [name, closed] of Object.entries(cases)) {
-    it.effect(`a policy that cuts the way back (${name}) fails, and the policy of its fix opens it`, () =>
-      Effect.gen(function* () {
-        const found = named(yield* checksOf({ objects: { networkpolicies: [closed] } }), name)
-        assert.strictEqual(found.status, "fail")
-        assert.match(found.line, /NetworkPolicy closed cuts the way/)
-        const { parse } = yield* Effect.promise(() => import("yaml"))
-        const opened = parse(found.manifest ?? "")
-        const checks = yield* checksOf({ objects: { networkpolicies: [closed, opened] } })
-        assert.strictEqual(named(checks, "network").status, "ok")
-      })
+    it.effect(
+      `a policy that blocks runners from their parent (${name}) fails, and the policy of its fix opens the way`,
+      () =>
+        Effect.gen(function* () {
+          const found = named(yield* checksOf({ objects: { networkpolicies: [closed] } }), name)
+          assert.strictEqual(found.status, "fail")
+          assert.match(found.line, /NetworkPolicy closed cuts the way/)
+          const { parse } = yield* Effect.promise(() => import("yaml"))
+          const opened = parse(found.manifest ?? "")
+          const checks = yield* checksOf({ objects: { networkpolicies: [closed, opened] } })
+          assert.strictEqual(named(checks, "network").status, "ok")
+        })
     )
   }
 
@@ -336,7 +338,7 @@ describe("the parent [C284]", () => {
     })
   )
 
-  it.effect("variables that do not parse, that have no such value, and that nobody reads are found", () =>
+  it.effect("variables that do not parse, have an invalid value, or set no option are found", () =>
     Effect.gen(function* () {
       const of = (env: Readonly<Record<string, string>>) =>
         Effect.map(checksOf({ objects: { deployments: [deployment({}, {}), deployment({}, env)].slice(1) } }), (all) =>
@@ -362,7 +364,7 @@ describe("the parent [C284]", () => {
     })
   )
 
-  it.effect("a parent that is not there ends the command with its name", () =>
+  it.effect("a parent that does not exist ends the command with its name", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(checksOf({}, { target: "deploy/shpo" }))
       assert.match(error.message, /there is no deployment shpo in namespace shop/)

@@ -1,4 +1,4 @@
-/** Pods of the stock image, whose code comes from their parent, keep the contract of a backend. */
+/** Runs the suite for every backend on pods of the stock image, whose code comes from their parent. */
 import { join } from "node:path"
 import { describe, it } from "@effect/vitest"
 import { backendConformance } from "../../src/testing/index.ts"

@@ -1,4 +1,4 @@
-/** Runners of the stock image of Node, whose code comes from their parent: C256, C264–C266, C270, C271. */
+/** Tests runners of the stock image of Node, whose code comes from their parent: C256, C264–C266, C270, C271. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -47,7 +47,7 @@ describe("a pod of the stock image", () => {
     ["dials its parent", "full"],
     ["is reached through the API server", "forward"]
   ] as const) {
-    it.live(`that ${way} runs the program of its parent, and its hash is told [C256] [C270]`, () =>
+    it.live(`that ${way} runs the program of its parent, and the hash of the code is reported [C256] [C270]`, () =>
       onHost(space, { ...sync, rights }, ({ events, pool, runners }) =>
         Effect.gen(function* () {
           const all = yield* Effect.forEach(names, (name) => Flame.call(feature, { name }))
@@ -71,7 +71,7 @@ describe("a pod of the stock image", () => {
     )
   }
 
-  it.live("with a read-only root has a directory for files that are opened by their path [C266]", () =>
+  it.live("with a read-only root has a folder for files that are opened by their path [C266]", () =>
     onHost(space, { ...sync, securityContext: { readOnlyRootFilesystem: true } }, () =>
       Effect.gen(function* () {
         assert.strictEqual(yield* Flame.call(feature, { name: "worker" }), "worker")
@@ -80,7 +80,7 @@ describe("a pod of the stock image", () => {
     )
   )
 
-  it.live("with a read-only root and no other volume runs code that needs no file [C266]", () =>
+  it.live("with a read-only root and without another volume runs code that opens no file [C266]", () =>
     Effect.gen(function* () {
       const main = yield* program(serving("'in memory'"))
       yield* onHost(
@@ -123,7 +123,7 @@ describe("a pod of the stock image", () => {
     )
   )
 
-  it.live("gets the code of its own parent, also beside a parent with other code [C271]", () =>
+  it.live("gets the code of its own parent, next to a parent with other code [C271]", () =>
     Effect.gen(function* () {
       const one = yield* program(serving("'one'"))
       const two = yield* program(serving("'two'"))

@@ -46,26 +46,26 @@ const failing = (
 
 describe("the code of a program", () => {
   failing(
-    "whose file does not parse is CodeUnbundled, with the words of the bundler [C257]",
+    "whose file does not parse fails with CodeUnbundled and the bundler's message [C257]",
     { "main.ts": "import './broken.ts'", "broken.ts": "const = 3" },
     "CodeUnbundled",
     /main\.ts: [^]*broken\.ts:1/
   )
   failing(
-    "that imports a file which does not exist is CodeUnbundled [C257]",
+    "that imports a missing file fails with CodeUnbundled [C257]",
     { "main.ts": "import './nowhere.ts'" },
     "CodeUnbundled",
     /Could not resolve '.\/nowhere.ts' in [^]*main\.ts:1/
   )
   failing(
-    "that imports a package which is not installed is CodeUnbundled [C257]",
+    "that imports a package which is not installed fails with CodeUnbundled [C257]",
     { "main.ts": "import 'not-installed-here'" },
     "CodeUnbundled",
     /Could not resolve 'not-installed-here' in [^]*main\.ts:1/
   )
   failing("without a file is CodeUnbundled [C257]", {}, "CodeUnbundled", /there is no file .*main\.ts/)
   failing(
-    "above the limit is CodeTooLarge, and names its largest files [C258]",
+    "above the limit fails with CodeTooLarge, which names its largest files [C258]",
     { "main.mjs": "export {}", "main.ts": "", "big.bin": "x".repeat(3_000_000) },
     "CodeTooLarge",
     /has 3\.0 MB, the limit is 2\.0 MB; its largest files are big\.bin \(3000 kB\)/,
@@ -78,20 +78,20 @@ describe("the code of a program", () => {
     "node_modules/fast-hash/build/hash.node": ""
   }
   failing(
-    "that imports a package with a native addon is CodeNative, which names the package and the way out [C259]",
+    "that imports a package with a native addon fails with CodeNative, which names the package and what to do [C259]",
     { "main.ts": "import hash from 'fast-hash'\nconsole.log(hash)", ...addon },
     "CodeNative",
     /fast-hash cannot be sent to runners: it has a native addon, and .*main\.ts imports it; .*external: \["fast-hash"\]/
   )
   failing(
-    "that loads an addon of its own is CodeNative too [C259]",
+    "that loads a native addon of its own fails with CodeNative [C259]",
     { "main.ts": "import hash from './hash.node'\nconsole.log(hash)", "hash.node": "" },
     "CodeNative",
     /hash\.node is a native addon/
   )
 
   it.live(
-    "leaves out an addon that is asked for later, and packages of `external` with what lies below them [C259]",
+    "leaves out an addon that is imported on demand, and the packages of `external` with their subpaths [C259]",
     () =>
       Effect.gen(function* () {
         const folder = yield* program({
@@ -105,7 +105,7 @@ describe("the code of a program", () => {
       })
   )
 
-  it.live("is in memory as long as no line of it opens a file by its path, whatever its comments say [C256]", () =>
+  it.live("stays in memory unless a line of code opens a file by its path; comments do not count [C256]", () =>
     Effect.gen(function* () {
       const folder = yield* program({
         "main.ts": "import './other.ts'\n// new URL('./note.txt', import.meta.url)\nconsole.log(1)",
@@ -125,7 +125,7 @@ describe("the code of a program", () => {
     })
   )
 
-  it.live("is made once, and again when a file of it has changed [C260]", () =>
+  it.live("is bundled once, and again when one of its files has changed [C260]", () =>
     Effect.gen(function* () {
       const folder = yield* program({ "main.ts": "import './other.ts'", "other.ts": "console.log(1)" })
       const prepare = Code.prepare({ entry: join(folder, "main.ts") })
@@ -138,7 +138,7 @@ describe("the code of a program", () => {
     })
   )
 
-  it.live("is sent as it is where it needs no bundler: plain modules that import Node and each other [C261]", () =>
+  it.live("is sent unchanged if it needs no bundler: plain modules that import Node and each other [C261]", () =>
     Effect.gen(function* () {
       const folder = yield* program({
         "main.mjs":
@@ -158,7 +158,7 @@ describe("the code of a program", () => {
     })
   )
 
-  it.live("without the bundler fails with the command that installs it [C262]", () =>
+  it.live("fails without the bundler, with the command that installs it [C262]", () =>
     Effect.gen(function* () {
       const hook = `import { registerHooks } from "node:module"
 registerHooks({ resolve: (name, context, next) => {

@@ -49,7 +49,7 @@ const exchange = (code: Code) => {
 const settled = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
 describe("the code of a runner", () => {
-  it.effect("is sent as far as the runner grants, and the session follows on the same connection [C250]", () =>
+  it.effect("is sent as far as the runner's credit allows, and the session follows on the same connection [C250]", () =>
     Effect.gen(function* () {
       const packed = randomBytes(3 * creditWindow)
       const code = codeOf(packed)
@@ -67,7 +67,7 @@ describe("the code of a runner", () => {
       say(Kind.CodeCredit, number(code.sent.length))
       yield* settled
       assert.deepStrictEqual(zstdDecompressSync(parts()), packed)
-      // Hello comes before anybody has started the session
+      // Hello arrives before the session has been started.
       say(Kind.CodeKept, json({}))
       say(Kind.Hello, json({ hello: 1 }))
       const result = yield* Fiber.join(fiber)
@@ -101,7 +101,7 @@ describe("the code of a runner", () => {
   const ask = (hash: string) => encode(Kind.AskCode, 0, json({ hash, node: "24.0.0" }))
 
   refused(
-    "is refused to a runner that asks for another hash, of which nothing is sent [C251]",
+    "is refused to a runner that asks for another hash, and no byte is sent [C251]",
     () => [ask("abc")],
     "CodeMismatch",
     /started for code abc, but its parent has/
@@ -113,32 +113,34 @@ describe("the code of a runner", () => {
     /asked for its code twice/
   )
   refused(
-    "is refused to what says Hello instead of asking [C252]",
+    "is refused to a peer that sends Hello instead of a request [C252]",
     () => [encode(Kind.Hello, 0, json({}))],
     "NotARunner",
     /sent Hello where its code comes first/
   )
 
-  it.effect("that does not arrive fails the boot with how far it got, after the backend could say why [C253]", () =>
-    Effect.gen(function* () {
-      const code = codeOf(randomBytes(100_000))
-      const { say, sending, theirs } = exchange(code)
-      const fiber = yield* sending
-      say(Kind.AskCode, json({ hash: code.hash, node: "24.0.0" }))
-      say(Kind.CodeCredit, number(50_000))
-      yield* settled
-      theirs.destroy()
-      yield* settled
-      yield* TestClock.adjust("1 second")
-      const result = yield* Fiber.join(fiber)
-      assert.match(
-        result._tag === "Failure" ? result.failure.message : "",
-        /to get its code, after 50000 of 100\d+ bytes/
-      )
-    })
+  it.effect(
+    "that does not arrive fails the boot with the step it had reached, after the backend could report the cause [C253]",
+    () =>
+      Effect.gen(function* () {
+        const code = codeOf(randomBytes(100_000))
+        const { say, sending, theirs } = exchange(code)
+        const fiber = yield* sending
+        say(Kind.AskCode, json({ hash: code.hash, node: "24.0.0" }))
+        say(Kind.CodeCredit, number(50_000))
+        yield* settled
+        theirs.destroy()
+        yield* settled
+        yield* TestClock.adjust("1 second")
+        const result = yield* Fiber.join(fiber)
+        assert.match(
+          result._tag === "Failure" ? result.failure.message : "",
+          /to get its code, after 50000 of 100\d+ bytes/
+        )
+      })
   )
 
-  it.effect("that cannot run fails the boot with the cause that the runner found [C254]", () =>
+  it.effect("that cannot run fails the boot with the cause that the runner reports [C254]", () =>
     Effect.gen(function* () {
       const { say, sending } = exchange(codeOf(Buffer.from("code")))
       const fiber = yield* sending

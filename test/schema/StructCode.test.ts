@@ -9,7 +9,7 @@ import { pairsOf } from "../fixtures/values/pairs.ts"
 
 const options = { what: "the value", maxValue: 1024 * 1024 }
 
-/** More values than a struct writes or reads before it is compiled. */
+/** More values than a struct writes or reads before its fields are compiled. */
 const uses = 300
 
 const outcome = (f: () => unknown): unknown => {
@@ -46,7 +46,7 @@ describe("the compiled fields of a struct", () => {
   ]
   for (let i = 0; i < uses; i++) for (const one of values) busy.decode(busy.encode(one), false)
 
-  it("write the same bytes and read the same values as the loop, keys in the same order [C321]", () => {
+  it("write the same bytes and read the same values as the loop, with keys in the same order [C321]", () => {
     for (const one of values) {
       const bytes = fresh().encode(one)
       assert.deepStrictEqual(busy.encode(one), bytes)
@@ -56,7 +56,7 @@ describe("the compiled fields of a struct", () => {
     }
   })
 
-  it("refuse what the loop refuses, in the same words [C321]", () => {
+  it("refuse the same values as the loop, with the same messages [C321]", () => {
     const { b: _b, ...noText } = value
     const { g: _g, ...noKey } = value
     const unfits = [null, 1, [], noText, noKey, { ...value, a: "1" }, { ...value, b: 1 }, { ...value, i: "i" }]
@@ -93,7 +93,7 @@ describe("the compiled fields of a struct", () => {
     }
   })
 
-  it("do not take names that every object has, nor symbols [C321]", () => {
+  it("do not confuse fields with names that every object has, or with symbols [C321]", () => {
     const field = { isOptional: false, isInherited: false, coder: string }
     assert.isDefined(compileFields([{ ...field, name: "a", coder: number }]))
     assert.isUndefined(compileFields([{ ...field, name: "constructor", isInherited: true }]))
@@ -109,7 +109,7 @@ describe("the compiled fields of a struct", () => {
     }
   })
 
-  it("are the loop where the process forbids code from strings [C321]", () => {
+  it("are not used if the process forbids code from strings [C321]", () => {
     const source = new URL("../../src/schema/SchemaCodec.ts", import.meta.url)
     const program = `
       import * as Schema from "effect/Schema"

@@ -58,7 +58,7 @@ const post = (to: To, path: string, body: unknown, headers: Record<string, strin
     JSON.stringify(body)
   )
 
-/** Reads server-sent events until `isEnough` holds of their text. */
+/** Reads server-sent events until `isEnough` holds for their text. */
 const events = (to: To, path: string, isEnough: (text: string) => boolean): Effect.Effect<string, Error> =>
   Effect.callback((resume) => {
     let text = ""
@@ -87,7 +87,7 @@ const withPort = <A, E>(
     return yield* Effect.provide(body({ port }), Layer.provideMerge(FlameLayer.test([nap], pool), status))
   })
 
-/** Runs an effect with other variables of the environment. */
+/** Runs an effect with other environment variables. */
 const withVariables = <A, E, R>(variables: Record<string, string | undefined>, effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
@@ -114,7 +114,7 @@ const folder = Effect.acquireRelease(
 const modeOf = (path: string): string => (Fs.lstatSync(path).mode & 0o777).toString(8)
 
 describe("FlameStatus.layer on a port", () => {
-  it.live("serves the document, the page, the schema and log lines, on 127.0.0.1 alone [C303]", () =>
+  it.live("serves the document, the page, the schema and log lines, on 127.0.0.1 only [C303]", () =>
     withPort({}, (to) =>
       Effect.gen(function* () {
         yield* Flame.call(nap, { millis: 0 })
@@ -138,7 +138,7 @@ describe("FlameStatus.layer on a port", () => {
     )
   )
 
-  it.live("refuses a request for another host, as a page of another site can lead a browser here [C303]", () =>
+  it.live("refuses a request for another host, because a page of another site can send a browser here [C303]", () =>
     withPort({}, (to) =>
       Effect.gen(function* () {
         for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80"]) {
@@ -153,7 +153,7 @@ describe("FlameStatus.layer on a port", () => {
     )
   )
 
-  it.live("sends viewers the status at once and each second, and what happens in the pool [C307]", () =>
+  it.live("sends viewers the status at once and each second, and the pool's events [C307]", () =>
     withPort({}, (to) =>
       Effect.gen(function* () {
         const heard = yield* Effect.forkChild(
@@ -170,7 +170,7 @@ describe("FlameStatus.layer on a port", () => {
     )
   )
 
-  it.live("that another process has costs a warning, and the app goes on [C304]", () =>
+  it.live("that another process uses causes a warning, and the app goes on [C304]", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const taken = Net.createServer().listen(port, "127.0.0.1")
@@ -198,7 +198,7 @@ describe("the actions of FlameStatus", () => {
     )
   )
 
-  it.live("are refused without the header that a page of another site cannot send [C305]", () =>
+  it.live("are refused without the header, which a page of another site cannot send [C305]", () =>
     withPort({ actions: true }, (to) =>
       Effect.gen(function* () {
         const wanted = { pool: "effect-flame/Pool", max: 3 }
@@ -210,7 +210,7 @@ describe("the actions of FlameStatus", () => {
     )
   )
 
-  it.live("resize a pool, and say why they do not [C305]", () =>
+  it.live("resize a pool, or say why they cannot [C305]", () =>
     withPort({ actions: true }, (to) =>
       Effect.gen(function* () {
         assert.isTrue(documentOf(yield* request(to, "/status")).actions)
@@ -235,7 +235,7 @@ describe("the actions of FlameStatus", () => {
     )
   )
 
-  it.live("drain a runner: it is not lost, and the next call has another one [C305]", () =>
+  it.live("drain a runner, which is not lost, and the next call has another runner [C305]", () =>
     withPort({ actions: true }, (to) =>
       Effect.gen(function* () {
         yield* Flame.call(nap, { millis: 0 })
@@ -279,7 +279,7 @@ describe("FlameStatus.layer on a socket", () => {
   )
 
   it.live(
-    "takes no directory that others may enter or that is a link, and removes sockets of parents that are gone [C306]",
+    "uses no directory that is a link or that others may enter, and removes sockets of ended parents [C306]",
     () =>
       Effect.scoped(
         Effect.gen(function* () {
@@ -297,7 +297,7 @@ describe("FlameStatus.layer on a socket", () => {
               assert.isFalse(StatusAddress.ownSocket()?.startsWith(root) === true)
               Fs.rmSync(directory)
               Fs.mkdirSync(directory, { mode: 0o700 })
-              // what a parent that is killed leaves
+              // The leftover of a killed parent.
               const stale = Path.join(directory, "1-dead.sock")
               const dead = Net.createServer()
               yield* Effect.callback<void>((resume) => void dead.listen(`${stale}.tmp`, () => resume(Effect.void)))

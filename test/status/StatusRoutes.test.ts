@@ -10,7 +10,7 @@ import type { StatusDocument } from "../../src/status/record/StatusDocument.ts"
 
 const ping = Flame.fn("ping", {}, () => Effect.void)
 
-/** A guard, as an app has one around its admin pages. */
+/** A guard, as an app has before its admin pages. */
 const guard = HttpRouter.middleware(
   (app) =>
     Effect.gen(function* () {
@@ -47,7 +47,7 @@ const post = (path: string, body: unknown) =>
   )
 
 describe("FlameStatus.routes", () => {
-  it.live("shows page, document and events in the app's router, behind its middleware [C308]", () =>
+  it.live("serves page, document and events in the app's router, behind its middleware [C308]", () =>
     withRoutes(
       {},
       Effect.gen(function* () {
@@ -73,7 +73,7 @@ describe("FlameStatus.routes", () => {
     )
   )
 
-  it.live("takes no action unless `actions` is true [C308]", () =>
+  it.live("refuses actions unless `actions` is true [C308]", () =>
     Effect.gen(function* () {
       const resize = Effect.gen(function* () {
         const answer = yield* post("/admin/resize", { pool: "effect-flame/Pool", max: 2 })

@@ -26,7 +26,7 @@ const judge = (of: Partial<Snapshot>, isAlive: Leftovers.IsAlive = () => undefin
 const everything = ["Pod runner-1", "Secret key", "Job job"]
 const nothing: ReadonlyArray<string> = []
 
-/** All objects of one life, of that age. */
+/** All objects of one life, with that age. */
 const lifeOf = (of: Parameters<typeof runner>[0] & { readonly extended?: number }) => ({
   jobs: [job(of)],
   secrets: [secret(of)],
@@ -103,7 +103,7 @@ describe("all objects of a parent that is gone are left over [C281]", () => {
 })
 
 describe("an object without proof stays, and is named [C282]", () => {
-  it("when a runner of the life before a restart still runs", () => {
+  it("when a runner of the former life still runs after a restart", () => {
     const mine = lifeOf({})
     const restarted = parentPod({
       restarts: 1,
@@ -121,7 +121,7 @@ describe("an object without proof stays, and is named [C282]", () => {
     assert.deepStrictEqual(judged.unsure, ["Job job"])
   })
 
-  it("when a parent outside has no Job; only its long ended runner is left over", () => {
+  it("when a parent outside the cluster has no Job; only its long ended runner is left over", () => {
     const of = { parent: external, age: 900 }
     const judged = judge({
       secrets: [secret(of)],
@@ -132,7 +132,7 @@ describe("an object without proof stays, and is named [C282]", () => {
   })
 })
 
-it("objects of other parents, other programs and objects that are being deleted are no leftovers [C280]", () => {
+it("objects of other parents and programs, and objects that are being deleted, are no leftovers [C280]", () => {
   const { metadata, ...rest } = runner({ parent: inCluster })
   const leaving = { ...rest, metadata: { ...metadata, deletionTimestamp: ago(1) } }
   const { labels: _, ...bare } = metadata

@@ -19,7 +19,7 @@ describe("the boot of a probe [C284]", () => {
     assert.match(fix ?? "", /pulled/)
   })
 
-  it("that fails on an old Node says so, by our own sentence and by Node's last line", () => {
+  it("that fails on an old Node says so, by this library's message or by Node's last line", () => {
     let sentence = ""
     try {
       checkNode("18.20.1")
@@ -35,7 +35,7 @@ describe("the boot of a probe [C284]", () => {
     assert.strictEqual(exited("boom\n\nNode.js v24.1.0\n").name, "probe")
   })
 
-  it("whose image cannot be pulled, or that finds no node, has a fix of its own", () => {
+  it("whose image cannot be pulled, or that finds no node, has a fix for that cause", () => {
     const image = ProbeChecks.failed(new ImagePull({ image: "x:1", detail: "node1 says ErrImagePull" }))
     assert.strictEqual(image.name, "image")
     assert.match(image.fix ?? "", /push the image/)
@@ -47,14 +47,14 @@ describe("the clock of a runner's node [C284]", () => {
   const started = (seconds: number) =>
     ProbeChecks.nodeClock(runner({ age: 10, state: { running: { startedAt: ago(seconds) } } }), now)
 
-  it("is right between the making of the pod and now", () => {
+  it("is right if the container started between the creation of the pod and now", () => {
     assert.deepStrictEqual(
       [9, 5, 0].map((seconds) => started(seconds)[0]!.status),
       ["ok", "ok", "ok"]
     )
   })
 
-  it("is wrong before and after", () => {
+  it("is wrong if the container started before or after that time", () => {
     assert.match(started(70)[0]!.line, /1 min or more behind/)
     assert.match(started(-60)[0]!.line, /1 min or more ahead/)
   })

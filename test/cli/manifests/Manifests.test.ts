@@ -24,7 +24,7 @@ const all = (more: Partial<Manifests.ManifestOptions> = {}) =>
 const keyOf = ({ kind, metadata }: any): string => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`
 
 describe("the manifests of an app", () => {
-  it("are YAML that says the same as JSON does", () => {
+  it("are YAML with the same content as their JSON", () => {
     const read = parseAllDocuments(Yaml.documents(Manifests.objects(options))).map((each) => each.toJS())
     assert.deepStrictEqual(read, JSON.parse(JSON.stringify(all())))
   })
@@ -38,7 +38,7 @@ describe("the manifests of an app", () => {
     )
   })
 
-  it("close the port of runners and no other port of a parent, and nothing that leaves a pod [C283]", () => {
+  it("close the port of runners and no other port of a parent, and no outgoing traffic of pods [C283]", () => {
     const policies = all().filter(({ kind }) => kind === "NetworkPolicy")
     const [parents] = policies
     const open = parents.spec.ingress[1].ports
@@ -54,13 +54,13 @@ describe("the manifests of an app", () => {
     assert.deepStrictEqual([has("secret"), has("env")], [true, false])
   })
 
-  it("give a parent its drain and the time to end its runners", () => {
+  it("give a parent the time for its drain and for ending its runners", () => {
     const { spec } = all().find(({ kind }) => kind === "Deployment").spec.template
     assert.strictEqual(spec.terminationGracePeriodSeconds, 68)
     assert.deepInclude(spec.containers[0].env, { name: "FLAME_DRAIN_TIMEOUT", value: "60 seconds" })
   })
 
-  it("without an image have no Deployment, and without a total no quota", () => {
+  it("have no Deployment without an image, and no quota without a total", () => {
     const { image: _, totalMax: __, ...rest } = options
     const kinds = Manifests.objects(rest).map(({ object }) => object["kind"])
     assert.deepStrictEqual(kinds, ["ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "NetworkPolicy"])

@@ -9,7 +9,7 @@ const { call } = Documents
 const parent = (...calls: ReadonlyArray<ReturnType<typeof call>>) =>
   Documents.parent({ document: Documents.document([Documents.pool({ calls })]) })
 
-it("explain parts the mean time of each function, the costliest first [C286]", () => {
+it("explain splits the mean time of each function into its parts, the costliest function first [C286]", () => {
   const functions = Explain.functionsOf(
     [
       parent(
@@ -30,7 +30,7 @@ it("explain parts the mean time of each function, the costliest first [C286]", (
   assert.deepStrictEqual(functions[0]!.shares, { queued: 20, boot: 0, carried: 5, ran: 85, other: 0 })
 })
 
-it("explain shows the steps of boots that calls waited for, and time that nobody accounts for [C286]", () => {
+it("explain shows the steps of boots that calls waited for, and the time without a known part [C286]", () => {
   const booted = call({
     total: 1_100,
     queued: 0,
@@ -55,7 +55,7 @@ it("explain shows the steps of boots that calls waited for, and time that nobody
   )
 })
 
-it("explain takes the last calls of all parents together [C286]", () => {
+it("explain shows the last calls of all parents together [C286]", () => {
   const old = Documents.parent({ ...parent(call({ at: now - 1_000, function: "old" })), name: "other" })
   assert.deepStrictEqual(
     Explain.functionsOf([old, parent(call(), call())], 2).map(({ calls, function: name }) => [name, calls]),

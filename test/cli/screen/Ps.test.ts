@@ -27,7 +27,7 @@ describe("ps from labels alone [C285]", () => {
     )
   })
 
-  it("says what a boot waits for", () => {
+  it("shows why a boot waits", () => {
     const pending = {
       ...runner({ phase: "Pending", state: pendingState }),
       spec: { containers: [] },
@@ -42,7 +42,7 @@ describe("ps from labels alone [C285]", () => {
     assert.deepInclude(row, { state: "waiting", detail: "0/2 nodes have enough memory" })
   })
 
-  it("names a process outside by its own mark, and a parent without one by its label", () => {
+  it("names a process outside the cluster by its annotation, and a parent without one by its label", () => {
     const mark = { user: "ana", host: "laptop", program: "main.ts", pid: 7 }
     const named = parentsOf({ jobs: [job({ parent: external, mark })] })
     const bare = parentsOf({ secrets: [secret({ parent: external })] })
@@ -52,7 +52,7 @@ describe("ps from labels alone [C285]", () => {
     )
   })
 
-  it("keeps escape sequences of the cluster from the terminal", () => {
+  it("removes escape sequences in texts of the cluster", () => {
     const evil = runner({ pool: "\u001b[2Japp" })
     assert.notInclude(Ps.screen(parentsOf({ pods: [parentPod(), evil] }), where, plain, 200).join(), "\u001b")
   })
@@ -66,7 +66,7 @@ describe("ps with a parent that answers [C285]", () => {
     assert.deepInclude(runners[0]!, { id: "app-1", state: "ready", calls: 1, node: "node1", ageMillis: 120_000 })
   })
 
-  it("keeps pods that the parent does not know", () => {
+  it("shows pods that the parent does not know", () => {
     const [view] = viewsOf({ pods: [parentPod(), runner({}, "app-1"), runner({}, "stray")] })
     const ids = Ps.runnersOf(Documents.parent({ view }), now).map(({ id }) => id)
     assert.deepStrictEqual(ids, ["app-1", "stray"])

@@ -23,7 +23,7 @@ const refuse = Flame.fn("refuse", { error: Refused }, () => Effect.fail(new Refu
 
 const number = (name: string, fallback: number): number => Number(process.env[name] ?? fallback)
 
-/** Calls at once, and how long each takes. */
+/** The number of concurrent calls, and the milliseconds of each. */
 const load = number("TEST_LOAD", 3)
 const millis = number("TEST_MILLIS", 400)
 

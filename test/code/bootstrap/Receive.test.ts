@@ -14,7 +14,7 @@ import { encode, json, Kind } from "../../../src/wire/Frame.ts"
 import * as Listener from "../../../src/wire/network/Listener.ts"
 import * as Psk from "../../../src/wire/network/Psk.ts"
 
-/** Code that cannot be compressed, of 3 MB. */
+/** 3 MB of code that cannot be compressed. */
 const packed = pack({ entry: "main.mjs", onDisk: false, native: {} }, [
   {
     name: "main.mjs",
@@ -33,7 +33,7 @@ const code: Code = {
   variables: []
 }
 
-/** A listener that expects one runner, and a process that is this runner. */
+/** A listener that expects one runner, and the process of this runner. */
 const started = Effect.gen(function* () {
   const listener = yield* Listener.make({ master: Psk.makeMaster(), life: "life", host: "127.0.0.1", port: 0 })
   const admission = listener.expect(1)
@@ -62,7 +62,7 @@ const started = Effect.gen(function* () {
 })
 
 describe("a runner that waits for its code", () => {
-  it.live("ends with the reason when its parent goes in the middle of sending [C268]", () =>
+  it.live("ends with the reason when its parent ends while it sends the code [C268]", () =>
     Effect.gen(function* () {
       const { admission, end } = yield* started
       const transport = yield* admission.transport
@@ -76,7 +76,7 @@ describe("a runner that waits for its code", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("runs nothing of code that has another hash, and tells both hashes to its parent [C263]", () =>
+  it.live("runs no code with another hash, and reports both hashes to its parent [C263]", () =>
     Effect.gen(function* () {
       const { admission, end } = yield* started
       const other = Buffer.from(packed)
@@ -88,7 +88,7 @@ describe("a runner that waits for its code", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("gets its code by its key alone: a stranger at the port hears nothing of it [C269]", () =>
+  it.live("gets its code by its key only: a stranger at the port receives nothing of it [C269]", () =>
     Effect.gen(function* () {
       const { admission, listener } = yield* started
       yield* Effect.forkScoped(Effect.flatMap(admission.transport, (pipe) => sendCode(pipe, code)))
@@ -107,7 +107,7 @@ describe("a runner that waits for its code", () => {
             })
         )
       const wrong = Psk.clientOptions(admission.identity, Buffer.alloc(32))
-      // an alert of TLS is shorter than one part of the code
+      // An alert of TLS is shorter than one part of the code.
       for (const options of [undefined, wrong, { rejectUnauthorized: false }]) {
         assert.isBelow(yield* heard(options), 500)
       }

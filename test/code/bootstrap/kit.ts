@@ -1,4 +1,6 @@
-/** Runners that are processes with nothing but Node: an empty folder, and the code that comes from this process. */
+/**
+ * Runners that are processes with nothing but Node: started in an empty folder, with code that comes from this process.
+ */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

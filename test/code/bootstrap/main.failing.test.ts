@@ -45,7 +45,7 @@ const version = (text: string) =>
 
 describe("a runner that gets its code from its parent", () => {
   failing(
-    "for another hash than the parent has fails with CodeMismatch [C263]",
+    "for a hash that the parent does not have fails with CodeMismatch [C263]",
     "console.log(1)",
     "CodeMismatch",
     /started for code aaaaaaaaaaaa, but its parent has/,
@@ -66,7 +66,7 @@ describe("a runner that gets its code from its parent", () => {
     { change: (args) => [version("20.11.1"), ...args] }
   )
   failing(
-    "that has to write files and cannot fails with CodeUnwritten, which names the directory [C266]",
+    "that cannot write the files of its code fails with CodeUnwritten, which names the folder [C266]",
     undefined,
     "CodeUnwritten",
     /cannot write the files of its code to \/proc\/nothing: ENOENT.*TMPDIR/,

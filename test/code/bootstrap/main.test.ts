@@ -7,7 +7,7 @@ import { fixture, pool } from "./kit.ts"
 
 describe("a runner that has nothing but Node", () => {
   it.live(
-    "keeps the features of the language and of Node, and takes nothing of its start into the program [C256]",
+    "keeps the features of the language and of Node, and leaves no trace of its start in the program [C256]",
     () =>
       Effect.gen(function* () {
         const names = ["await", "json", "wasm", "import", "worker", "sqlite", "asset", "names", "main"]
@@ -24,7 +24,7 @@ describe("a runner that has nothing but Node", () => {
           "false"
         ])
         assert.deepStrictEqual(yield* Flame.call(environment), [])
-        // the line of the source, as an editor opens it
+        // The line of the source, as an editor shows it.
         const lines = readFileSync(fixture("Features.ts"), "utf8").split("\n")
         const line = lines.findIndex((text) => text.includes("from a line of the source")) + 1
         const cause = yield* Effect.flip(Effect.sandbox(Flame.call(feature, { name: "fails" })))

@@ -16,7 +16,7 @@ import type { Pool } from "../../../src/pool/Pool.ts"
 import { Board, Refusal, twice } from "./functions.ts"
 import { finish, only, pass, poolTest, reason, settle, start, started, until, value } from "./harness.ts"
 
-// loaded when a function first needs them, which takes time of the system
+// Loaded when a function first needs them, which takes real time.
 beforeAll(async () => {
   await Promise.all([
     import("../../../src/runner/NestedChannels.ts"),
@@ -31,7 +31,7 @@ const onBoard = <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Board, (board) => board.run(name, effect))
 const latch = (name: string) => Effect.flatMap(Board, (board) => board.latch(name).await)
 
-/** Emits 0 to `to`, one item a chunk, and counts what it has made. */
+/** Emits 0 to `to`, one item in each chunk, and counts the items made. */
 let made = 0
 const counting = Flame.fn(
   "counting",
@@ -74,7 +74,7 @@ const counting = Flame.fn(
 
 const parts = { name: Schema.String, to: Schema.Int, size: Schema.Int }
 
-/** Takes a stream, and returns how many items have come and how it ended. */
+/** Takes a stream, and returns the number of items and how the stream ended. */
 const taking = Flame.fn(
   "taking",
   { payload: { ...parts, away: Schema.optionalKey(Schema.Boolean) }, success: Schema.String },
@@ -101,7 +101,7 @@ const taking = Flame.fn(
     )
 )
 
-/** Takes so many items of a stream, and calls a function for each. */
+/** Takes that many items of a stream, and calls a function for each. */
 const calling = Flame.fn(
   "calling",
   { payload: { ...parts, take: Schema.Int }, success: Schema.Int },
@@ -163,7 +163,7 @@ const words = Flame.service(
     )
 )
 
-/** Places `words`, uses the service as `how` says, and returns what it gave. */
+/** Places `words`, uses the service as `how` says, and returns the answers. */
 const placing = Flame.fn(
   "placing",
   { payload: { name: Schema.String, how: Schema.String }, success: Schema.String },
@@ -197,13 +197,13 @@ describe("a stream inside of a function", () => {
     assert.lengthOf(only(events, "RunnerReady"), 1)
   })
 
-  poolTest("[C353] gives the items before its error, which keeps its class", { serve, max: 1 }, function* () {
+  poolTest("[C353] emits the items before its error, which keeps its class", { serve, max: 1 }, function* () {
     const taken = yield* start(Flame.call(taking, { name: "fails", to: 99, size: 10 }))
     assert.strictEqual(yield* value(taken), "100 no more")
   })
 
   poolTest(
-    "[C354] does not deadlock where its caller makes a call for each item, and no slot is free",
+    "[C354] does not deadlock when its caller makes a call for each item, and no slot is free",
     { serve, max: 1 },
     function* ({ pool }) {
       const sum = yield* start(Flame.call(calling, { name: "a", to: 999, size: 1_000, take: 10_000 }))
@@ -225,12 +225,12 @@ describe("a stream inside of a function", () => {
     const taken = yield* start(Flame.call(dozing, { name: "a", to: 99_999, size: 1_000 }))
     yield* started("a.taker")
     yield* pass("1 minute")
-    // windows of 128 KiB on both ways, 64 KiB in the parent, and the batches that are encoded at a time
+    // Windows of 128 KiB in both directions, 64 KiB in the parent, and the batches that are encoded at a time.
     assert.isBelow(made, 500)
     yield* Fiber.interrupt(taken)
   })
 
-  poolTest("[C357] ends with its caller", { serve, max: 2 }, function* ({ board, pool }) {
+  poolTest("[C357] ends together with its caller", { serve, max: 2 }, function* ({ board, pool }) {
     const taken = yield* start(Flame.call(dozing, { name: "waits", to: 0, size: 1 }))
     yield* started("waits.taker")
     yield* Fiber.interrupt(taken)
@@ -238,7 +238,7 @@ describe("a stream inside of a function", () => {
     assert.deepInclude(yield* pool.status, { busySlots: 0, suspended: 0 })
   })
 
-  poolTest("[C357] ends with the runner of its caller", { serve, max: 2 }, function* ({ board, faults }) {
+  poolTest("[C357] ends when the runner of its caller ends", { serve, max: 2 }, function* ({ board, faults }) {
     const taken = yield* start(Flame.call(dozing, { name: "waits", to: 0, size: 1 }))
     const runner = yield* started("waits.taker")
     yield* faults.lose({ id: runner })
@@ -247,7 +247,7 @@ describe("a stream inside of a function", () => {
   })
 
   poolTest(
-    "[C358] fails with RunnerLost after the items that have come when its own runner is lost",
+    "[C358] fails with RunnerLost after the items that have arrived when its own runner is lost",
     { serve, max: 1, most: 2 },
     function* ({ board, faults }) {
       yield* Layer.build(Elsewhere.layer({ max: 1 }))
@@ -260,7 +260,7 @@ describe("a stream inside of a function", () => {
     }
   )
 
-  poolTest("[C359] has what is left of the budget of its caller", { serve, max: 1 }, function* ({ board }) {
+  poolTest("[C359] has the rest of its caller's budget", { serve, max: 1 }, function* ({ board }) {
     const taken = yield* start(Flame.call(taking, { name: "waits", to: 9, size: 1 }, { timeout: "5 seconds" }))
     yield* until(() => board.running.get("waits"), "the stream has begun")
     yield* pass("6 seconds")
@@ -268,7 +268,7 @@ describe("a stream inside of a function", () => {
     assert.deepStrictEqual([...board.running.keys()], [])
   })
 
-  poolTest("[C359] is a span of its caller", { serve, max: 1, tracer: true }, function* ({ spans }) {
+  poolTest("[C359] is a span below its caller's", { serve, max: 1, tracer: true }, function* ({ spans }) {
     yield* value(yield* start(Flame.call(taking, { name: "a", to: 9, size: 1 })))
     yield* settle
     const stream = spans.find((_) => _.name === "Flame.stream")
@@ -284,7 +284,7 @@ describe("a stream inside of a function", () => {
 describe("a placed service inside of a function", () => {
   const place = (name: string, how: string) => start(Flame.call(placing, { name, how }))
 
-  poolTest("[C360] answers, asks its owner, and ends with its Scope", { serve, max: 1 }, function* ({ board, pool }) {
+  poolTest("[C360] answers, calls its owner, and ends with its Scope", { serve, max: 1 }, function* ({ board, pool }) {
     assert.strictEqual(yield* value(yield* place("a", "")), "FIRST A B")
     assert.deepStrictEqual([...board.running.keys()], [])
     assert.deepInclude(yield* pool.status, { busySlots: 0, suspended: 0 })
@@ -294,30 +294,34 @@ describe("a placed service inside of a function", () => {
     assert.strictEqual(yield* value(yield* place("a", "calls")), "FIRST A B")
   })
 
-  poolTest("[C360] tells its function that it has ended by itself", { serve, max: 1 }, function* () {
+  poolTest("[C360] reports to its function that it has ended by itself", { serve, max: 1 }, function* () {
     assert.strictEqual(yield* value(yield* place("a", "ends")), "ServiceEnded")
   })
 
-  poolTest("[C360] fails with the error of its construction", { serve, max: 1 }, function* () {
+  poolTest("[C360] that fails to build fails with its error", { serve, max: 1 }, function* () {
     assert.strictEqual(yield* value(yield* place("refused", "")), "refused: no words")
   })
 
-  poolTest("[C357] ends with its function", { serve, max: 1 }, function* ({ board }) {
+  poolTest("[C357] ends together with its function", { serve, max: 1 }, function* ({ board }) {
     const call = yield* place("a", "waits")
     yield* started("a.taker")
     yield* Fiber.interrupt(call)
     assert.deepStrictEqual([...board.running.keys()], [])
   })
 
-  poolTest("[C357] ends with the runner of its function", { serve, max: 2, spare: 1 }, function* ({ board, faults }) {
-    const call = yield* place("a", "waits")
-    const runner = yield* started("a.taker")
-    yield* faults.lose({ id: runner })
-    assert.strictEqual((yield* reason(call))._tag, "RunnerLost")
-    yield* until(() => board.running.size === 0, "the service has ended")
-  })
+  poolTest(
+    "[C357] ends when the runner of its function ends",
+    { serve, max: 2, spare: 1 },
+    function* ({ board, faults }) {
+      const call = yield* place("a", "waits")
+      const runner = yield* started("a.taker")
+      yield* faults.lose({ id: runner })
+      assert.strictEqual((yield* reason(call))._tag, "RunnerLost")
+      yield* until(() => board.running.size === 0, "the service has ended")
+    }
+  )
 
-  poolTest("[C360] outlives the timeout of its place", { serve, max: 1, timeout: "1 minute" }, function* () {
+  poolTest("[C360] outlives the timeout of its placing", { serve, max: 1, timeout: "1 minute" }, function* () {
     const call = yield* start(Flame.call(placing, { name: "a", how: "waits" }, { timeout: Infinity }))
     yield* started("a.taker")
     yield* pass("10 minutes")
@@ -325,7 +329,7 @@ describe("a placed service inside of a function", () => {
     assert.strictEqual(yield* value(call), "FIRST A B")
   })
 
-  poolTest("[C360] hears that its runner has to leave", { serve, max: 1 }, function* ({ board, pool }) {
+  poolTest("[C360] is told that its runner must leave", { serve, max: 1 }, function* ({ board, pool }) {
     const call = yield* place("a", "waits")
     yield* started("a.taker")
     const closing = yield* Effect.forkDetach(pool.drain, { startImmediately: true })

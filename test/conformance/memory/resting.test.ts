@@ -5,9 +5,9 @@ import { Pool } from "../../../src/pool/Pool.ts"
 import { twice } from "./functions.ts"
 import { finish, long, pass, poolTest, settle } from "./harness.ts"
 
-describe("minIdleTimeToLive", () => {
+describe("the option minIdleTimeToLive", () => {
   poolTest(
-    "[C350] lets the min runners leave after a time without calls, and the next call brings min back",
+    "[C350] ends the min runners after a time without calls, and the next call boots min again",
     { min: 2, awaitMin: true, idleTimeToLive: "10 seconds", minIdleTimeToLive: "10 minutes" },
     function* ({ pool, runners }) {
       yield* long("a")
@@ -24,13 +24,13 @@ describe("minIdleTimeToLive", () => {
   )
 })
 
-describe("log", () => {
+describe("the option log", () => {
   const lives = (logs: ReadonlyArray<string>) =>
     logs.filter((_) => _.includes("runner ") && _.includes(" of pool ")).map(withoutNames)
   const withoutNames = (line: string) => line.replace(/runner \S+/, "runner R").replace(Pool.key, "P")
 
   poolTest(
-    "[C351] logs a boot and an end at the level of the option",
+    "[C351] logs a boot and an end at its level",
     { log: "Info", idleTimeToLive: "10 seconds" },
     function* ({ logs }) {
       yield* Flame.call(twice, { n: 21 })
@@ -42,17 +42,17 @@ describe("log", () => {
     }
   )
 
-  poolTest("[C351] logs neither without the option", { idleTimeToLive: "10 seconds" }, function* ({ logs }) {
+  poolTest("[C351] logs neither if it is not set", { idleTimeToLive: "10 seconds" }, function* ({ logs }) {
     yield* Flame.call(twice, { n: 21 })
     yield* pass("20 seconds")
     assert.deepStrictEqual(lives(logs), [])
   })
 })
 
-describe("beforeBoot", () => {
+describe("the hook beforeBoot", () => {
   const counts: Array<number> = []
   poolTest(
-    "[C352] is told how many runners exist, the one that boots included",
+    "[C352] gets the number of runners that exist, the booting one included",
     { max: 3, beforeBoot: (_, runners) => Effect.sync(() => void counts.push(runners)) },
     function* () {
       yield* long("a")

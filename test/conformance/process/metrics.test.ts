@@ -15,8 +15,8 @@ const stateOf = (id: string) =>
 
 const own = <A, E>(effect: Effect.Effect<A, E>) => Effect.provideService(effect, Metric.MetricRegistry, new Map())
 
-describe("metrics that functions raise in a runner's process", () => {
-  it.live("are in the parent's registry while the runners live, added up over them [C311]", () =>
+describe("metrics of functions in a runner's process", () => {
+  it.live("are in the parent's registry while the runners live, added up over all runners [C311]", () =>
     own(
       onPool({ entry, min: 2, max: 2, metricsInterval: 100 }, () =>
         Effect.gen(function* () {

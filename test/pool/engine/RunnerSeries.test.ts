@@ -21,7 +21,7 @@ const crawl = Flame.fn("crawl", { payload: { pages: Schema.Int } }, ({ pages }) 
   })
 )
 
-/** The series of a registry that functions have raised, by id. */
+/** The series of a registry that functions have updated, by id. */
 const raised = Effect.map(Metric.snapshot, (all) =>
   Object.fromEntries(
     all
@@ -30,7 +30,7 @@ const raised = Effect.map(Metric.snapshot, (all) =>
   )
 )
 
-/** The series, once `isThere` holds: a frame is on its way for a few turns after the time at which it was sent. */
+/** The series, once `isThere` holds: a frame takes a few turns to arrive. */
 const arrived = (isThere: (series: Effect.Success<typeof raised>) => boolean): typeof raised =>
   Effect.gen(function* () {
     for (;;) {
@@ -46,7 +46,7 @@ const withRegistry = <A, E>(effect: Effect.Effect<A, E>) =>
 const onPool = <A, E>(body: Effect.Effect<A, E, any>, options: FlameLayer.LocalOptions = {}) =>
   withRegistry(Effect.scoped(Effect.provide(body, FlameLayer.test([crawl], options))) as Effect.Effect<A, E>)
 
-describe("a metric that a function raises on a runner", () => {
+describe("a metric of a function on a runner", () => {
   it.effect("is in the parent's registry after the interval, with a label for the pool [C311]", () =>
     onPool(
       Effect.gen(function* () {
@@ -106,7 +106,7 @@ describe("a metric that a function raises on a runner", () => {
     onPool(
       Effect.gen(function* () {
         for (let calls = 0; calls < 3; calls++) yield* Flame.call(crawl, { pages: 2 })
-        // each runner has left after its call, long before the interval
+        // Each runner has left after its call, long before the interval.
         yield* TestClock.adjust("1 second")
         const { page_bytes, pages_seen } = yield* arrived((all) => all["page_ms"]?.state.count === 3)
         assert.strictEqual(pages_seen?.state.count, 6)
@@ -116,7 +116,7 @@ describe("a metric that a function raises on a runner", () => {
     )
   )
 
-  it.effect("is not sent where `metricsInterval` is Infinity [C311]", () =>
+  it.effect("is not sent if `metricsInterval` is Infinity [C311]", () =>
     onPool(
       Effect.gen(function* () {
         yield* Flame.call(crawl, { pages: 3 })
@@ -148,7 +148,7 @@ describe("the series of a pool's runners", () => {
         const all = yield* series
         for (let n = 0; n < mostSeries + 50; n++) all.add("r1", count("visits", 1, { user: `u${n}` }))
         assert.lengthOf(yield* Metric.snapshot, mostSeries)
-        // known series go on counting
+        // Known series go on counting.
         all.add("r1", count("visits", 1, { user: "u0" }))
         const first = (yield* Metric.snapshot).find(({ attributes }) => attributes?.["user"] === "u0")
         assert.deepStrictEqual(first?.state, { count: 2, incremental: true })
@@ -156,7 +156,7 @@ describe("the series of a pool's runners", () => {
     )
   )
 
-  it.effect("cannot take the place of the pool's own, nor of another pool's [C312]", () =>
+  it.effect("cannot replace a metric of the pool itself, or of another pool [C312]", () =>
     withRegistry(
       Effect.gen(function* () {
         const all = yield* series
@@ -168,7 +168,7 @@ describe("the series of a pool's runners", () => {
     )
   )
 
-  it.effect("count without rounding, never down, and words within a bound [C312]", () =>
+  it.effect("count without rounding, never decrease, and have a bounded number of words [C312]", () =>
     withRegistry(
       Effect.gen(function* () {
         const all = yield* series
@@ -185,7 +185,7 @@ describe("the series of a pool's runners", () => {
     )
   )
 
-  it.effect("of a histogram with other bounds are left out, quantiles are weighted by count", () =>
+  it.effect("of a histogram with other bounds are left out, and quantiles are weighted by count", () =>
     withRegistry(
       Effect.gen(function* () {
         const all = yield* series

@@ -76,7 +76,7 @@ describe("a Metrics frame of a runner", () => {
     )
   )
 
-  it.effect("is dropped beyond 100 in a second [C312]", () =>
+  it.effect("is dropped if it is beyond 100 in a second [C312]", () =>
     withRegistry(
       Effect.gen(function* () {
         const { later, take } = yield* arriving
@@ -91,7 +91,7 @@ describe("a Metrics frame of a runner", () => {
 })
 
 describe("changes of metrics", () => {
-  it("are packed into frames within the limit, and a change that is larger is left out", () => {
+  it("are packed into frames within the size limit, and a change above the limit is left out", () => {
     const delta = (id: string): MetricDelta => ({ type: "Counter", id, add: 1, incremental: true })
     const bodies = frames([delta("a".repeat(9_000)), delta("b".repeat(9_000)), delta("c".repeat(20_000)), delta("d")])
     assert.deepStrictEqual(

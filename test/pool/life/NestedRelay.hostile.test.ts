@@ -59,7 +59,7 @@ describe("a hostile runner with a stream inside of a function", () => {
     Effect.gen(function* () {
       runner.say(Kind.ItemsResponse, served, message)
       yield* until(() => runner.of(Kind.ItemsResponse, 7).length > 0)
-      // the served stream takes none, so that the parent grants nothing anew
+      // The served stream takes none, so the parent grants no new credit.
       for (let i = 0; i < 20; i++) runner.say(Kind.ItemsRequest, 7, frames)
       yield* until(() => runner.isClosed)
     })
@@ -91,7 +91,7 @@ describe("a hostile runner with a stream inside of a function", () => {
       assert.isFalse(runner.isClosed)
       assert.isAtMost(taken, 128 * KiB)
       assert.isAtMost(sent - taken, 256 * KiB)
-      // the final frame waits for the messages, and a cancel drops them
+      // The final frame waits for the messages, and a cancel drops them.
       runner.say(Kind.Success, served, none)
       yield* Effect.promise(() => new Promise(setImmediate))
       assert.lengthOf(runner.of(Kind.Success, 7), 0)

@@ -43,7 +43,7 @@ const onPool = <A, E>(
 const turns = Effect.promise(() => new Promise<void>((resolve) => void setImmediate(() => setImmediate(resolve))))
 
 describe("the status of a pool", () => {
-  it.effect("has its runners with the calls that run there: function, since, budget, state [C300]", () =>
+  it.effect("has its runners with their running calls: function, start, budget, state [C300]", () =>
     onPool({ max: 1, concurrency: 3 }, (pool) =>
       Effect.gen(function* () {
         yield* Effect.forkChild(Flame.call(nap, { millis: 60_000, note: secret }, { timeout: "10 seconds" }), {
@@ -162,7 +162,7 @@ describe("the status of a pool", () => {
     )
   )
 
-  it.effect("is bounded, whatever functions are called and however they fail [C301]", () =>
+  it.effect("stays within its limits, whatever functions are called and however they fail [C301]", () =>
     Effect.gen(function* () {
       const many = Array.from({ length: limits.functions + 30 }, (_, n) =>
         Flame.fn(`fn${n}`, {}, () => Effect.die(new Error("x".repeat(5_000))))
@@ -183,7 +183,7 @@ describe("the status of a pool", () => {
     })
   )
 
-  it.effect("fits its schema, and has no payload, result or header [C300]", () =>
+  it.effect("matches its schema, and contains no payload, result or header [C300]", () =>
     Effect.gen(function* () {
       const read = yield* document
       yield* Effect.forkChild(Flame.call(nap, { millis: 60_000, note: secret }), { startImmediately: true })
@@ -199,7 +199,7 @@ describe("the status of a pool", () => {
     }).pipe(Effect.provide(FlameLayer.test(functions, { max: 2, concurrency: 3, drainTimeout: 0 })), Effect.scoped)
   )
 
-  it.effect("keeps the lines that runners log [C316]", () =>
+  it.effect("keeps the log lines of runners [C316]", () =>
     onPool({ max: 1 }, (_, recorder) =>
       Effect.gen(function* () {
         yield* Flame.call(say)
@@ -217,7 +217,7 @@ describe("the status of a pool", () => {
 })
 
 describe("a pool", () => {
-  it.effect("is watched by nobody and keeps nothing without a layer, before and after one [C302]", () =>
+  it.effect("is not watched and records nothing without a layer, before and after one [C302]", () =>
     Effect.gen(function* () {
       const watches = () => Pools.own().map(({ engine }) => engine.watch !== undefined)
       assert.deepStrictEqual(watches(), [false])
@@ -236,7 +236,7 @@ describe("a pool", () => {
     }).pipe(Effect.provide(FlameLayer.test(functions)), Effect.scoped)
   )
 
-  it.effect("that is built later is watched as well, and one that was there before has its runners [C302]", () =>
+  it.effect("that is built later is watched too, and one that existed before has its runners [C302]", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const pools = Effect.gen(function* () {
@@ -253,7 +253,7 @@ describe("a pool", () => {
 })
 
 describe("Pools.all", () => {
-  it.effect("has the open pools of the process, in their order [C314]", () =>
+  it.effect("returns the open pools of the process, in the order in which they were built [C314]", () =>
     Effect.gen(function* () {
       class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
       const ids = Effect.map(Pools.all, (pools) => pools.map(({ id }) => id))
