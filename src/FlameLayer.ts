@@ -13,6 +13,7 @@ import { Pool } from "./pool/Pool.ts"
 import type { PoolOptions } from "./pool/option/PoolOptions.ts"
 import * as BuildName from "./process/BuildName.ts"
 import * as Entry from "./process/Entry.ts"
+import { noPods, noProcesses } from "./function/Requirements.ts"
 import type { PoolShape } from "./pool/runtime/PoolShape.ts"
 import type { PoolKey } from "./function/FlameFunction.ts"
 import type { NeedsOf, Servable } from "./function/Servable.ts"
@@ -32,7 +33,7 @@ export type LocalOptions<RHooks = never> = PoolOptions<RHooks> & Partial<Process
  * socketpair: no port, no file, no key. Options of the pool are also read from the environment, such as `FLAME_MAX=4`,
  * which wins over the program. Closing the layer drains the pool and leaves no process behind.
  *
- * Fails with `BootFailed` where no entry is known, and with `awaitMin: true` where the `min` runners cannot boot.
+ * Fails with `BootFailed` where no entry is known, on Windows, and with `awaitMin: true` where the `min` runners cannot boot.
  *
  * @example
  * ```ts
@@ -49,6 +50,8 @@ export const local = <RHooks = never>(
 ): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const refusal = noProcesses()
+      if (refusal !== undefined) return yield* failure(refusal)
       const entry = options.entry ?? Entry.current()
       if (entry === undefined) return yield* noEntry
       const ProcessBackend = yield* Effect.promise(() => import("./backend/ProcessBackend.ts"))
@@ -73,7 +76,7 @@ export type KubernetesOptions<RHooks = never> = PoolOptions<RHooks> & ClusterOpt
  * (except with `key: "env"`). Elsewhere it needs a kubeconfig, and `image`. With `client: "provided"` it takes the
  * `KubeClient` of the context, such as a mock. Closing the layer drains the pool and deletes its pods and Secrets.
  *
- * Fails with `BootFailed` where no API server is configured or can be reached.
+ * Fails with `BootFailed` where no API server is configured or can be reached, and on Bun and Deno.
  *
  * @example
  * ```ts
@@ -93,6 +96,8 @@ export const kubernetes: {
 } = <RHooks = never>(given?: KubernetesOptions<RHooks>): Layer.Layer<Pool | Backend, FlameError, RHooks> =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const refusal = noPods()
+      if (refusal !== undefined) return yield* failure(refusal)
       const options = given ?? {}
       const KubernetesBackend = yield* Effect.promise(() => import("./kubernetes/KubernetesBackend.ts"))
       const { ofBackend, ofPool } = split(options, podOptions)

@@ -109,7 +109,8 @@ class Supervisor implements Reaper {
     child.stdin.on("error", () => {})
     // The shell must never keep a program running.
     child.unref()
-    ;(child.stdin as unknown as { unref(): void }).unref()
+    // a pipe of Bun has none, and keeps nothing alive
+    ;(child.stdin as unknown as { unref?(): void }).unref?.()
     for (const [pid, grace] of this.watched) this.tell(`+ ${pid} ${grace}`)
   }
 

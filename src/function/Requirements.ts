@@ -1,4 +1,4 @@
-/** Requirements that are checked first: a Node that is new enough, and one copy of effect. */
+/** Requirements that are checked first: a Node that is new enough, a system and a runtime that can, and one copy of effect. */
 import * as Schema from "effect/Schema"
 
 /** The oldest Node that runs this library. */
@@ -12,6 +12,30 @@ export const checkNode = (version: string = process.versions.node): void => {
     `effect-flame needs Node ${oldest.join(".")} or newer, this is Node ${version}: run the program on a newer one`
   )
 }
+
+/** The runtime and the system of a process. */
+export interface Host {
+  readonly system: string
+  readonly runtime: string
+}
+
+/** Those of this process. */
+export const host = (): Host => {
+  const { bun, deno } = process.versions as { readonly bun?: string; readonly deno?: string }
+  return { system: process.platform, runtime: bun !== undefined ? "Bun" : deno !== undefined ? "Deno" : "Node" }
+}
+
+/** Why runners cannot be child processes here. Undefined where they can. */
+export const noProcesses = ({ system } = host()): string | undefined =>
+  system === "win32"
+    ? "effect-flame runs on Linux and macOS, this is Windows: run the program in WSL 2 or in a container"
+    : undefined
+
+/** Why runners cannot be pods here, whose connections need TLS with a pre-shared key. Undefined where they can. */
+export const noPods = (here: Host = host()): string | undefined =>
+  here.runtime === "Node"
+    ? noProcesses(here)
+    : `runners as pods need Node, this is ${here.runtime}, which has no TLS with pre-shared keys: run the program on Node, or use FlameLayer.local`
 
 /** Throws where a schema was made by another copy of effect: `instanceof` and tags of its values differ from ours. */
 export const checkCopy = (name: string, schema: Schema.Top): void => {

@@ -10,6 +10,7 @@ import * as LateTransport from "../wire/LateTransport.ts"
 import * as LocalSocket from "../wire/LocalSocket.ts"
 import { fromDuplex, startedBy, type Transport } from "../wire/Transport.ts"
 import { builtin } from "../function/Builtin.ts"
+import { noPods } from "../function/Requirements.ts"
 import { handedSession } from "./HandedSession.ts"
 import * as Variables from "./RoleVariables.ts"
 
@@ -98,9 +99,13 @@ export const decode = (taken: Variables.Taken | undefined, isMain?: boolean): Ro
     ...spec,
     parent: `process ${taken.ppid}`,
     transport: () =>
-      (transport ??= LocalSocket.fromSocket(
-        (onread) => new (builtin("node:net").Socket)({ fd, readable: true, writable: true, onread })
-      )),
+      (transport ??=
+        process.versions["bun"] !== undefined
+          ? // Bun's `Socket` does not read from a descriptor
+            fromDuplex(builtin("node:net").connect({ fd } as object as { path: string }))
+          : LocalSocket.fromSocket(
+              (onread) => new (builtin("node:net").Socket)({ fd, readable: true, writable: true, onread })
+            )),
     report: (cause) => void builtin("node:fs").writeSync(fd, fail(cause))
   }
 }
@@ -130,13 +135,15 @@ const overNetwork = (
   const connect = async (signal: AbortSignal): Promise<Transport> => {
     const { connectParent } = await import("../wire/network/ConnectParent.ts")
     try {
+      const refusal = noPods()
+      if (refusal !== undefined) throw new NotARunner({ detail: refusal })
       // Gives up 250 ms before the other limits of the boot, which know less about the cause.
       return await connectParent(way, Math.max(0, bootTimeLeft(spec) - 250), signal)
     } catch (error) {
       // The parent cannot hear this runner, but may read the container's termination message.
-      if (error instanceof NeverConnected) {
+      if (error instanceof NeverConnected || error instanceof NotARunner) {
         report(error)
-        complain(`runner ${spec.id} ends: ${error.hint}`)
+        complain(`runner ${spec.id} ends: ${error instanceof NotARunner ? error.detail : error.hint}`)
       }
       throw error
     }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
-import { checkCopy, checkNode } from "../../src/function/Requirements.ts"
+import { checkCopy, checkNode, noPods, noProcesses } from "../../src/function/Requirements.ts"
 
 describe("Requirements", () => {
   it("accepts every Node from 22.19 on", () => {
@@ -17,6 +17,23 @@ describe("Requirements", () => {
         `effect-flame needs Node 22.19 or newer, this is Node ${version}: run the program on a newer one`
       )
     }
+  })
+
+  it("refuses Windows, and pods on Bun and Deno, with one sentence each [C361]", () => {
+    for (const system of ["linux", "darwin"]) {
+      for (const runtime of ["Node", "Bun", "Deno"]) assert.isUndefined(noProcesses({ system, runtime }))
+      assert.isUndefined(noPods({ system, runtime: "Node" }))
+    }
+    const windows = { system: "win32", runtime: "Node" }
+    assert.strictEqual(
+      noProcesses(windows),
+      "effect-flame runs on Linux and macOS, this is Windows: run the program in WSL 2 or in a container"
+    )
+    assert.strictEqual(noPods(windows), noProcesses(windows))
+    assert.strictEqual(
+      noPods({ system: "linux", runtime: "Bun" }),
+      "runners as pods need Node, this is Bun, which has no TLS with pre-shared keys: run the program on Node, or use FlameLayer.local"
+    )
   })
 
   it("knows the schemas of its own copy of effect", () => {
