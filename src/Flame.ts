@@ -55,8 +55,8 @@ type Fields = Schema.Struct.Fields
  * - `stream`: whether the code gives a Stream, or an Effect of one. `success` is then the schema of an item, and
  *   `Flame.stream` takes the function. Default false.
  *
- * Services that the code needs are built on the runner. Throws where the name is empty or longer than 200 characters, and
- * where no codec can carry a schema. Nothing is registered: a runner serves what `Flame.main` or `FlameRunner.serve` gets.
+ * Services that the code needs are built on the runner. Throws if the name is empty or longer than 200 characters, and
+ * if no codec can carry a schema. Nothing is registered: a runner serves what `Flame.main` or `FlameRunner.serve` gets.
  *
  * @example
  * ```ts
@@ -135,7 +135,7 @@ const declare = (name: string, contract: AnyContract): FlameFunction.AnyFunction
  * most once, unless it is declared `idempotent`.
  *
  * Fails with the function's own error, or with a `FlameError` whose `reason` says what happened. Dies with a
- * `RemoteDefect` where the function dies. Inside of a function the call goes through the parent, to its pools.
+ * `RemoteDefect` if the function dies. Inside of a function the call goes through the parent, to its pools.
  *
  * @example
  * ```ts
@@ -170,7 +170,7 @@ export const call = <
  *
  * The payload is encoded, and bytes are copied, before `cast` succeeds. The call belongs to the scope of the pool, also
  * inside of a `withRunner`, so that any runner may run it. A later failure is logged, counted, and an event `CastFailed`
- * of the pool. Fails with a `FlameError` where the pool does not accept the call: `QueueFull`, `PoolClosed`,
+ * of the pool. Fails with a `FlameError` if the pool does not accept the call: `QueueFull`, `PoolClosed`,
  * `InvalidPayload`, `PayloadTooLarge` or `PoolMissing`.
  *
  * @example
@@ -206,12 +206,12 @@ export const cast = <
  * Runs a streaming function on a runner of its pool and emits its items as they arrive.
  *
  * - Backpressure: a slow consumer holds the function back. The function is ahead by at most the window of its channel,
- *   128 KiB of encoded items, or up to 4 MiB where the consumer keeps up and nothing else is in flight.
+ *   128 KiB of encoded items, or up to 4 MiB if the consumer keeps up and nothing else is in flight.
  * - End: taking no more items interrupts the function and waits for its finalizers, at most `cancelGrace`.
  * - Errors arrive after the items before them: the function's own error, a `FlameError`, or a `RemoteDefect`.
  * - `timeout` is the budget of the whole stream, from the call to the last item, with the time of the consumer. At its end
  *   items that were not pulled are dropped.
- * - An `idempotent` function runs again where its runner is lost before the first item; never later.
+ * - An `idempotent` function is sent again if its runner is lost before the first item, never later.
  *
  * Inside of a function the items pass through the parent, and the stream ends with the function's call at the latest.
  *
@@ -312,7 +312,7 @@ const withPool = (
       : pool[how](fiber, fn, payload, timeout)
   })
 
-/** A call where no pool is provided. Inside of a function, the call reaches the pools of the parent by their ids. */
+/** A call without a provided pool. Inside of a function, the call reaches the pools of the parent by their ids. */
 const fromInside = (
   caller: Fiber.Fiber<unknown, unknown>,
   wanted: Wanted

@@ -33,7 +33,7 @@ export type LocalOptions<RHooks = never> = PoolOptions<RHooks> & Partial<Process
  * socketpair: no port, no file, no key. Options of the pool are also read from the environment, such as `FLAME_MAX=4`,
  * which wins over the program. Closing the layer drains the pool and leaves no process behind.
  *
- * Fails with `BootFailed` where no entry is known, on Windows, and with `awaitMin: true` where the `min` runners cannot boot.
+ * Fails with `BootFailed` if no entry is known, on Windows, and with `awaitMin: true` if the `min` runners cannot boot.
  *
  * @example
  * ```ts
@@ -76,7 +76,7 @@ export type KubernetesOptions<RHooks = never> = PoolOptions<RHooks> & ClusterOpt
  * (except with `key: "env"`). Elsewhere it needs a kubeconfig, and `image`. With `client: "provided"` it takes the
  * `KubeClient` of the context, such as a mock. Closing the layer drains the pool and deletes its pods and Secrets.
  *
- * Fails with `BootFailed` where no API server is configured or can be reached, and on Bun and Deno.
+ * Fails with `BootFailed` if no API server is configured or can be reached, and on Bun and Deno.
  *
  * @example
  * ```ts
@@ -157,7 +157,7 @@ export const auto = <RHooks = never>(
  * Runners in memory, for tests of an app. Works under `TestClock`.
  *
  * Values go through the real codec and the real pool, so that a value which a runner could not send fails here too.
- * Needs the services of its functions, and the handlers of its groups: mocks go where the real ones would. Provides the
+ * Needs the services of its functions, and the handlers of its groups: a test provides mocks for these. Provides the
  * default pool; other pools stand beside it, by `Gpu.layer()`. `MemoryRunners` of `effect-flame/testing` loses runners,
  * fails and delays boots.
  *
@@ -245,7 +245,7 @@ const noEntry = failure(
   'no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL("./runner.ts", import.meta.url) })'
 )
 
-/** The options of a backend; every other option is the pool's. Does not compile where one is missing. */
+/** The options of a backend; every other option is the pool's. Does not compile if one is missing. */
 const processOptions: Readonly<Record<keyof ProcessBackendOptions, true>> = {
   entry: true,
   execArgv: true,

@@ -57,7 +57,7 @@ const isMany = (served: Servable | ReadonlyArray<Servable>): served is ReadonlyA
 /**
  * Serves functions with a layer of their services, as `Flame.main` does in a runner.
  *
- * Where the layer fails, the parent gets the cause as `ServicesFailed`, and may boot another runner. Else as `serve`.
+ * If the layer fails, the parent gets the cause as `ServicesFailed`, and may boot another runner. Otherwise like `serve`.
  *
  * @example
  * ```ts

@@ -176,7 +176,7 @@ export const place = <
     ) as Effect.Effect<never, unknown, unknown>
   })
 
-/** Places a service where no pool is provided. Inside of a function, the parent's pools are found by their ids. */
+/** Places a service without a provided pool. Inside of a function, the parent's pools are found by their ids. */
 const fromInside = (owner: Fiber.Fiber<unknown, unknown>, wanted: Wanted): Effect.Effect<unknown, unknown, unknown> => {
   const current = Context.getOrUndefined(owner.context as Context.Context<Current>, Current) as CurrentCall | undefined
   if (current?.nesting !== undefined) return current.nesting.place(current, owner, wanted)
@@ -189,8 +189,8 @@ const fromInside = (owner: Fiber.Fiber<unknown, unknown>, wanted: Wanted): Effec
 /**
  * Waits for the end of a placed service. `client` is the client that `Flame.place` gave.
  *
- * Succeeds when the service has ended by itself, or because its owner's Scope has closed. Fails with a `FlameError` where
- * the service was lost with its runner. Dies with a `RemoteDefect` where the service died.
+ * Succeeds when the service has ended by itself, or because its owner's Scope has closed. Fails with a `FlameError` if
+ * the service was lost with its runner. Dies with a `RemoteDefect` if the service died.
  *
  * @example
  * ```ts

@@ -18,7 +18,7 @@ export type { CodeFailure } from "./error/CodeFailure.ts"
  * @category options
  */
 export interface BuildOptions extends Pick<CodeOptions, "external" | "assets"> {
-  /** The folder to write to. Created where it does not exist; files of other names in it stay. */
+  /** The folder to write to. Created if it does not exist. Files with other names in it stay. */
   readonly folder: string
   /** Whether names are shortened, which makes the bundle a third smaller. Default true. */
   readonly mangle?: boolean

@@ -26,7 +26,7 @@ export interface RunnerSpec {
   readonly life: string
   /** How long the boot may take, from now. */
   readonly bootTimeout: number
-  /** How long calls in flight may take to end once the runner is told to go. */
+  /** Milliseconds that calls in flight may take to end once the runner is told to end. */
   readonly drainTimeout: number
   /** How long finalizers may take after an interruption. */
   readonly cancelGrace: number
@@ -139,7 +139,7 @@ export class Backend extends Context.Service<
     readonly onOutage?: (listener: (outage: BackendOutage) => void) => () => void
     /**
      * Makes one runner exist. Its scope owns the runner: closing it removes every trace of it,
-     * by SIGTERM first where it still lives.
+     * by SIGTERM first if it still lives.
      */
     readonly launch: (spec: RunnerSpec) => Effect.Effect<RunnerProcess, BootFailure, Scope.Scope>
   }

@@ -58,7 +58,7 @@ const reaperSlack = 500
 /**
  * Starts runners as child processes, from the scope on until its end, which ends them all.
  *
- * Dies with a TypeError where an option makes no sense for any runner. An entry or a directory that is not there fails
+ * Dies with a TypeError if an option makes no sense for any runner. An entry or a directory that is not there fails
  * the boots instead, because it may come.
  *
  * @since 0.1.0

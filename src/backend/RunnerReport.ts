@@ -4,7 +4,7 @@ import { reportPrefix } from "../process/Role.ts"
 import { decodeFailure } from "../wire/Handshake.ts"
 
 /**
- * Reads the failure in a report. Undefined where the text is no report, such as the end of a log.
+ * Reads the failure in a report. Undefined if the text is no report, such as the end of a log.
  *
  * @since 0.1.0
  * @category backends

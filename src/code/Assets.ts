@@ -9,7 +9,7 @@ export interface Asset {
   readonly file: CodeFile
 }
 
-/** The files that a list of files and folders names, from the folder `root`. Throws where one does not exist. */
+/** The files that a list of files and folders names, from the folder `root`. Throws if one does not exist. */
 export const of = (root: string, names: ReadonlyArray<string>): ReadonlyArray<Asset> =>
   names.flatMap((name) => {
     const path = resolve(root, name)

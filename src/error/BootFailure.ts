@@ -129,7 +129,7 @@ export class NeverConnected extends Schema.TaggedError<NeverConnected>()("NeverC
  * @category errors
  */
 export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
-  /** The exit code of its process, where it has ended. */
+  /** The exit code of its process, or null if the process has not ended. */
   exitCode: Schema.NullOr(Schema.Int),
   /** The cause, in words for people. */
   detail: Schema.String

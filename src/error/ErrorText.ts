@@ -1,6 +1,6 @@
 /** The words for an error of an app, which may be anything, also an object whose properties throw. */
 
-/** The tag or the class of an error; `Error` where it has neither. */
+/** The tag or the class of an error; `Error` if it has neither. */
 export const tagOf = (error: unknown): string => {
   try {
     if (typeof error === "object" && error !== null && "_tag" in error) return String(error._tag)

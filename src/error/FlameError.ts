@@ -48,7 +48,7 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   after: Schema.Number,
   /** The reason that kept `runner` from serving, such as the words of a scheduler or how far its boot has got. */
   waitsFor: Schema.optionalKey(Schema.String),
-  /** Why the last boot failed, where no boot has succeeded since. */
+  /** Why the last boot failed, if no boot has succeeded since. */
   cause: Schema.optionalKey(BootFailure)
 }) {
   override get message() {
@@ -75,7 +75,7 @@ export class BootFailed extends Schema.TaggedError<BootFailed>()("BootFailed", {
   pool: Schema.String,
   /** The runner whose boot failed last. */
   runner: Schema.optionalKey(Schema.String),
-  /** How many boots have failed in a row. 0 where no boot was tried, because the program itself is wrong. */
+  /** How many boots have failed in a row. 0 if no boot was tried, because the program itself is wrong. */
   attempts: Schema.Int,
   /** Why the last boot failed. */
   cause: BootFailure

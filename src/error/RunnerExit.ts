@@ -13,7 +13,7 @@ import { printable } from "./PeerText.ts"
  * @category errors
  */
 export class OutOfMemory extends Schema.TaggedError<OutOfMemory>()("OutOfMemory", {
-  /** The memory limit, where it is known. */
+  /** The memory limit, if it is known. */
   limit: Schema.optionalKey(Schema.String)
 }) {
   override get message() {

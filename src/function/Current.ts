@@ -62,7 +62,7 @@ export interface Nesting {
 export interface RunningCall extends RunnerInfo {
   /** Name of the function that runs. */
   readonly function: string
-  /** Milliseconds that are left of the call's budget, at least 0. Undefined where the call has none. */
+  /** Milliseconds that are left of the call's budget, at least 0. Undefined if the call has none. */
   readonly remaining: number | undefined
 }
 

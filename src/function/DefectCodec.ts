@@ -68,7 +68,7 @@ const textOf = (value: unknown): string => (typeof value === "string" ? value : 
 
 const isObject = (u: unknown): u is object => (typeof u === "object" && u !== null) || typeof u === "function"
 
-/** A property of anything: undefined where there is none, or where reading it throws. */
+/** A property of anything: undefined if there is none, or where reading it throws. */
 const read = (from: unknown, key: string): unknown => {
   try {
     return (from as Record<string, unknown> | undefined)?.[key]

@@ -510,7 +510,7 @@ const checkName = (name: string): void => {
     throw new Error(`the name of function ${JSON.stringify(name)} has control characters: leave them out`)
 }
 
-/** Throws where a `maxValue` is no number of bytes. */
+/** Throws if a `maxValue` is no number of bytes. */
 export const checkMaxValue = (name: string, maxValue: number | undefined): number | undefined => {
   if (maxValue === undefined || (Number.isSafeInteger(maxValue) && maxValue > 0)) return maxValue
   throw new Error(`maxValue of function ${name} is ${maxValue}: it is a number of bytes, a whole number above 0`)

@@ -16,7 +16,7 @@ import type { Problem } from "../schema/SchemaProblems.ts"
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
 export { CodecError } from "../schema/SchemaCodec.ts"
 
-/** The issues of `InvalidPayload` for an error of encoding; undefined where the error is no mismatch of value and schema. */
+/** The issues of `InvalidPayload` for an error of encoding; undefined if the error is no mismatch of value and schema. */
 export const payloadIssues = (error: unknown): ReadonlyArray<Problem> | undefined =>
   error instanceof CodecError ? error.problems : undefined
 

@@ -18,7 +18,7 @@ export interface GroupFunction extends AnyFunction {
   readonly rpc: Rpc.AnyWithProps
 }
 
-/** The functions of a group by their tags. Throws where a procedure has a schema that cannot be sent, with the path. */
+/** The functions of a group by their tags. Throws if a procedure has a schema that cannot be sent, with the path. */
 export const of = (group: AnyGroup): ReadonlyArray<GroupFunction> =>
   [...(group as unknown as RpcGroup.RpcGroup<Rpc.Any>).requests.values()].map((rpc) =>
     functionOf(rpc as unknown as Rpc.AnyWithProps)

@@ -87,9 +87,9 @@ export interface Placed<Offered extends Rpc.Any> {
   readonly owner: RpcClient.RpcClient<Offered, FlameError>
   /** Completes when its runner must go: the service has `drainTimeout` from then on, to end by itself. */
   readonly draining: Effect.Effect<void>
-  /** Ends the service: its finalizers run, its owner is told, its slot is free. */
+  /** Ends the service: its finalizers run, its owner gets the end, and its slot is free. */
   readonly end: Effect.Effect<void>
-  /** Ends it with a defect, which its owner is told. */
+  /** Ends the service with a defect, which its owner gets. */
   readonly die: (defect: unknown) => Effect.Effect<void>
 }
 

@@ -11,7 +11,7 @@ interface Entry {
 const entries = new Map<string, Entry>()
 
 /**
- * Makes a Reference cross with every call: what the caller has set is what the function reads on its runner.
+ * Makes a Reference cross with every call: the function on its runner reads the value that the caller has set.
  *
  * Call it where the Reference is declared, so that both sides do. A value that its schema cannot encode is left out,
  * and the function then sees the Reference's default. The schema needs no services.
@@ -40,7 +40,7 @@ export const propagate = <A>(reference: Context.Reference<A>, schema: Schema.Con
 /** Whether any Reference is registered. Every call checks this, so the check must cost nothing. */
 export const hasAny = (): boolean => entries.size > 0
 
-/** Encodes the References that a context sets; undefined where it sets none. */
+/** Encodes the References that a context sets; undefined if it sets none. */
 export const collect = (context: Context.Context<never>): Record<string, unknown> | undefined => {
   let found: Record<string, unknown> | undefined
   for (const [key, { encode }] of entries) {

@@ -25,19 +25,19 @@ export const host = (): Host => {
   return { system: process.platform, runtime: bun !== undefined ? "Bun" : deno !== undefined ? "Deno" : "Node" }
 }
 
-/** Why runners cannot be child processes here. Undefined where they can. */
+/** Why runners cannot be child processes here. Undefined if they can. */
 export const noProcesses = ({ system } = host()): string | undefined =>
   system === "win32"
     ? "effect-flame runs on Linux and macOS, this is Windows: run the program in WSL 2 or in a container"
     : undefined
 
-/** Why runners cannot be pods here, whose connections need TLS with a pre-shared key. Undefined where they can. */
+/** Why runners cannot be pods here, whose connections need TLS with a pre-shared key. Undefined if they can. */
 export const noPods = (here: Host = host()): string | undefined =>
   here.runtime === "Node"
     ? noProcesses(here)
     : `runners as pods need Node, this is ${here.runtime}, which has no TLS with pre-shared keys: run the program on Node, or use FlameLayer.local`
 
-/** Throws where a schema was made by another copy of effect: `instanceof` and tags of its values differ from ours. */
+/** Throws if a schema was made by another copy of effect: `instanceof` and tags of its values differ from ours. */
 export const checkCopy = (name: string, schema: Schema.Top): void => {
   if (rootOf(schema.ast) === rootOf(Schema.Void.ast)) return
   throw new Error(

@@ -77,7 +77,7 @@ const scheduleTimeout = Duration.minutes(10)
 /**
  * The backend for as long as the scope is open, whose end deletes all pods and Secrets.
  *
- * Fails with `KubeUnconfigured` where there is no way to an API server. A refusal of the API server fails boots instead: it
+ * Fails with `KubeUnconfigured` if there is no way to an API server. A refusal of the API server fails boots instead: it
  * may be corrected while the app runs.
  *
  * @category constructors
@@ -122,7 +122,7 @@ export const make: (options?: Options) => Effect.Effect<Backend["Service"], Kube
 /**
  * The backend whose runners are pods.
  *
- * Fails with `KubeUnconfigured` where there is no way to an API server. With `client: "provided"` the layer requires a
+ * Fails with `KubeUnconfigured` if there is no way to an API server. With `client: "provided"` the layer requires a
  * `KubeClient`, such as that of `KubeMock` in tests.
  *
  * @category layers

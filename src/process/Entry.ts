@@ -47,7 +47,7 @@ const isFile = (name: string): boolean => name !== "" && !name.startsWith("[") &
 /**
  * The absolute path of an entry: a `file:` URL, or a path from the current directory.
  *
- * Undefined where the entry is a URL of another kind, which no runner can run.
+ * Undefined if the entry is a URL of another kind, which no runner can run.
  */
 export const pathOf = (entry: string | URL): string | undefined => {
   if (typeof entry === "string" && !/^[a-z][a-z0-9+.-]*:/i.test(entry)) return builtin("node:path").resolve(entry)

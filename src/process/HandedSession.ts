@@ -16,6 +16,6 @@ export interface HandedSession {
   isTaken: boolean
 }
 
-/** The session of this process; undefined where its code did not come from its parent. */
+/** The session of this process; undefined if its code did not come from its parent. */
 export const handedSession = (): HandedSession | undefined =>
   (globalThis as { [key: symbol]: HandedSession | undefined })[Symbol.for(sessionKey)]

@@ -14,7 +14,7 @@ import { noPods } from "../function/Requirements.ts"
 import { handedSession } from "./HandedSession.ts"
 import * as Variables from "./RoleVariables.ts"
 
-/** An ordinary process: it may have runners of its own. */
+/** An ordinary process, which may have runners of its own. */
 export interface Parent {
   readonly _tag: "Parent"
 }
@@ -42,7 +42,7 @@ export interface Runner {
   readonly report: (cause: BootFailure) => void
 }
 
-/** A process that carries the role of another one: it is neither a runner nor allowed to have runners. */
+/** A process with the role variables of another process. It is no runner, and may not have runners. */
 export interface Refused {
   readonly _tag: "Refused"
   /** Why the role does not hold here. */
@@ -52,7 +52,7 @@ export interface Refused {
 /** How this process was started. */
 export type Role = Parent | Runner | Refused
 
-/** Where a container's last words go, unless `FLAME_RUNNER_REPORT` names another file, and how many bytes are kept. */
+/** The file of a container's termination message, unless `FLAME_RUNNER_REPORT` names another, and the bytes that are kept. */
 const terminationLog = "/dev/termination-log"
 const reportLimit = 4_096
 

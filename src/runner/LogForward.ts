@@ -114,7 +114,7 @@ export class LogForward {
     this.schedule()
   }
 
-  /** Drops the oldest line that is no error, or the oldest error where there is nothing else. */
+  /** Drops the oldest line that is no error, or the oldest error if there are only errors. */
   private drop(): void {
     const index = Math.max(0, this.errors.indexOf(false))
     const [line] = this.queue.splice(index, 1)

@@ -57,7 +57,7 @@ export interface CodecOptions {
   readonly maxValue: number
 }
 
-/** Compiles the codec of a schema. Throws where the schema has no codec. */
+/** Compiles the codec of a schema. Throws if the schema has no codec. */
 export const makeSchemaCodec = (schema: Schema.Top, options: CodecOptions): SchemaCodec => {
   const { ast } = schema
   if (ast._tag === "Void" && ast.encoding === undefined) return voidSide

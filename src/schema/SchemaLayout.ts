@@ -120,7 +120,7 @@ export const natives: ReadonlySet<string | undefined> = new Set([
   "effect/schema/MutableJson"
 ])
 
-/** How a declaration is encoded, whose parts are encoded as given, by what it says of itself; undefined where it says nothing. */
+/** How a declaration is encoded, whose parts are encoded as given, by what it says of itself; undefined if it says nothing. */
 export const linkOf = (
   ast: SchemaAST.Declaration,
   parts: ReadonlyArray<SchemaAST.AST> = ast.typeParameters.map(SchemaAST.toEncoded)

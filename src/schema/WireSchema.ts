@@ -16,7 +16,7 @@ import { membersOf } from "./UnionMembers.ts"
 
 const wires = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 
-/** A schema with the same type, encoded to parts that have a layout. Throws where a part has no codec at all. */
+/** A schema with the same type, encoded to parts that have a layout. Throws if a part has no codec at all. */
 export const wireOf = (ast: SchemaAST.AST): SchemaAST.AST => {
   let wire = wires.get(ast)
   if (wire === undefined) {

@@ -7,7 +7,7 @@ import { Cluster } from "./Cluster.ts"
 import { selector, type Snapshot } from "./Inventory.ts"
 import { jobs, pods, secrets } from "./Resources.ts"
 
-/** The result of a read; undefined where the right to it is missing. */
+/** The result of a read; undefined if the right to it is missing. */
 export const ifAllowed = <A, R>(read: Effect.Effect<A, KubeError, R>): Effect.Effect<A | undefined, KubeError, R> =>
   Effect.catchIf(
     read,

@@ -38,7 +38,7 @@ export const podOfTemplate = (
 export const accountOf = (pod: Pod, namespace: string): string =>
   `system:serviceaccount:${namespace}:${pod.spec.serviceAccountName ?? "default"}`
 
-/** A change of the parent's pod, as a command; undefined where there is nothing to patch. */
+/** A change of the parent's pod, as a command; undefined if there is nothing to patch. */
 export const patchOf = (workload: Workload | undefined, namespace: string, spec: unknown): string | undefined =>
   workload === undefined || workload.kind === "pod"
     ? undefined

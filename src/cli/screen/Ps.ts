@@ -23,7 +23,7 @@ export interface RunnerRow {
   readonly node?: string
   readonly image?: string
   readonly life?: string
-  /** Calls that hold a slot; absent where the parent was not asked. */
+  /** Calls that hold a slot; absent if the parent was not asked. */
   readonly calls?: number
   readonly detail?: string
   /** Milliseconds since its pod was made, or since it became ready. */

@@ -7,7 +7,7 @@ import type { ProcessMark } from "../object/PodLabels.ts"
 
 /**
  * A hash of the boot of this machine and of the pid namespace of this process: two processes with the same hash see each
- * other's pids. Undefined where the system tells neither (outside of Linux).
+ * other's pids. Undefined if the system tells neither (outside of Linux).
  */
 export const machine = (): string | undefined => {
   try {

@@ -27,7 +27,7 @@ export interface ProcessMark {
   /** The name of the file that the process runs. */
   readonly program: string
   readonly pid: number
-  /** A hash of the machine's boot and the process's pid namespace, in which `pid` means one process; absent where unknown. */
+  /** A hash of the machine's boot and the process's pid namespace, in which `pid` means one process; absent if unknown. */
   readonly machine?: string
 }
 

@@ -16,7 +16,7 @@ const textOf = (file: string): string => {
   }
 }
 
-/** Reads the traces of this process; empty where the system has none. */
+/** Reads the traces of this process; empty if the system has none. */
 export const read = (): Traces => ({
   mountinfo: textOf("/proc/self/mountinfo"),
   cgroup: textOf("/proc/self/cgroup")

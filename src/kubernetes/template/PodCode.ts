@@ -26,7 +26,7 @@ const hasImage = ({ image, manifest }: PodOptions): boolean =>
   (typeof manifest === "object" &&
     manifest.spec?.containers?.some((container) => container.image !== undefined) === true)
 
-/** The code that is to be sent; undefined where the image has it. */
+/** The code that is to be sent; undefined if the image has it. */
 export const choiceOf = (options: PodOptions & CodeChoice, isInCluster: boolean): CodeOptions | undefined => {
   const { code = isInCluster || hasImage(options) || options.command !== undefined ? "image" : "sync" } = options
   if (code === "image") return undefined

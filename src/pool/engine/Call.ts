@@ -16,7 +16,7 @@
  * | `running` | `stopping` | has a slot, but nobody waits for its result |
  * | any       | `over`     | is answered; the policy may still free its slot |
  *
- * Fields of `Ticket` belong to the policy, but for `lease` and `isSuspect`; `linkId`, `turn` and `channel` to the handle;
+ * Fields of `Ticket` belong to the policy, except `lease` and `isSuspect`; `linkId`, `turn` and `channel` to the handle;
  * `at` and `heapIndex` to the timer; all others to the engine.
  */
 import type * as Effect from "effect/Effect"

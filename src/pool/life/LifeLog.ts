@@ -14,7 +14,7 @@ export const ready = (level: Level, pool: string, runner: string, took: number, 
     () => `runner ${runner} of pool ${pool} is ready after ${spoken(took)}: ${runners} of at most ${max} runners`
   )
 
-/** Logs that a runner has ended which was told to leave. `age` is in milliseconds. */
+/** Logs the end of a runner that was told to leave. `age` is in milliseconds. */
 export const ended = (level: Level, pool: string, runner: string, why: DrainReason, age: number, exit: RunnerExit) =>
   at(level, () => `runner ${runner} of pool ${pool} ended after ${spoken(age)} (${why}): ${exit.reason.message}`)
 

@@ -6,7 +6,7 @@
  * per event would bring nothing. Measured on Node 24, Submit and Released of a call together cost 0.15 µs here, and 1.2 to
  * 4 µs with the same sums in `HashMap`s of effect; the whole call costs about 5 µs in both processes.
  *
- * Costs per event are O(1), or O(log n) in runners and waiters, but for Resize, Close, the end of a lease (its waiting
+ * Costs per event are O(1), or O(log n) in runners and waiters, except for Resize, Close, the end of a lease (its waiting
  * calls) and the end of a window (once per `idleTimeToLive`).
  */
 import * as Dispatch from "./Dispatch.ts"

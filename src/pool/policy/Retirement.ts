@@ -1,4 +1,4 @@
-/** How a runner stops taking calls, and when it is told to leave. */
+/** Retires runners: stops sending calls to a runner, and tells the runner to leave when its work has ended. */
 import * as State from "./State.ts"
 import type { DrainReason } from "./Step.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"

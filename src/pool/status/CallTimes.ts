@@ -21,7 +21,7 @@ export class CallTimes {
   readonly queued: number
   /**
    * The boot that it waited for, step by step, such as `scheduled`, `pulled`, `started`, `imported`, `connected`: how long
-   * it waited for each of them. Empty where its runner was there already.
+   * it waited for each of them. Empty if its runner was there already.
    */
   readonly boot: ReadonlyArray<readonly [step: string, millis: number]>
   /**

@@ -22,7 +22,7 @@ export class KeptNames {
     this.names.add(name)
   }
 
-  /** Takes a name from a peer. Returns false where the process has taken as many as it may. */
+  /** Takes a name from a peer. Returns false if the process has taken as many as it may. */
   take(name: string): boolean {
     if (this.names.has(name)) return true
     if (this.taken >= this.limit) return false

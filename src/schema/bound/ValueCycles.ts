@@ -5,7 +5,7 @@
 import * as SchemaAST from "effect/SchemaAST"
 import { LimitError, maxDepth } from "./ValueLimits.ts"
 
-/** Throws a `LimitError` where a value contains itself by a schema that refers to itself. */
+/** Throws a `LimitError` if a value contains itself by a schema that refers to itself. */
 export const refuseCycles = (ast: SchemaAST.AST, value: unknown): void => visit(ast, value, new Map())
 
 /** Values by the suspended schema that took them: `true` while their parts are visited, `false` afterwards. */

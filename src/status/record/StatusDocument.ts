@@ -125,9 +125,9 @@ const RecentCall = Schema.Struct({
   total: millis,
   /** Waiting for a slot, without the boot. */
   queued: millis,
-  /** Waiting for each step of a boot. Empty where a runner was there. */
+  /** Waiting for each step of a boot. Empty if a runner was there. */
   boot: Steps,
-  /** Both ways between parent and runner. Absent where `ran` is. */
+  /** Both ways between parent and runner. Absent if `ran` is. */
   carried: Schema.optional(millis),
   /** The function, by its runner's clock. Absent for a call whose runner was not asked, or gave no answer. */
   ran: Schema.optional(millis)
