@@ -60,6 +60,7 @@ export const examine = (asked: Asked, report: Report) =>
       ]
       yield* report((yield* Effect.all(looks, { concurrency: 3 })).flat())
     }
+    yield* report(yield* Looks.runners(parent))
     yield* report(ParentChecks.mesh(parent, asked.port))
     yield* report(ParentChecks.grace(parent, asked, namespace))
     yield* report(VariableChecks.checks(variables, parent.workload, namespace))

@@ -2,6 +2,7 @@
 import { hostname, userInfo } from "node:os"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { InvalidSpec } from "../../error/BootFailure.ts"
 import type { KubeError } from "../../kubernetes/api/KubeError.ts"
@@ -14,15 +15,18 @@ import type { PodOptions } from "../../kubernetes/template/PodOptions.ts"
 import * as PodTemplate from "../../kubernetes/template/PodTemplate.ts"
 import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
 import { Cluster, type KubeObject } from "../cluster/Cluster.ts"
+import * as Inventory from "../cluster/Inventory.ts"
 import * as Resources from "../cluster/Resources.ts"
 import type { LabelSelector } from "../cluster/Selectors.ts"
 import * as Snapshots from "../cluster/Snapshots.ts"
+import * as StatusSource from "../status/StatusSource.ts"
 import { type Check, fail, unknown } from "./Check.ts"
 import type { Parent } from "./Parent.ts"
 import * as PodChecks from "./PodChecks.ts"
 import * as PolicyChecks from "./PolicyChecks.ts"
 import * as QuotaChecks from "./QuotaChecks.ts"
 import * as RightsChecks from "./RightsChecks.ts"
+import * as RunnerChecks from "./RunnerChecks.ts"
 import * as SelectorChecks from "./SelectorChecks.ts"
 import * as ServerChecks from "./ServerChecks.ts"
 
@@ -169,24 +173,38 @@ export const pod = (parent: Parent, options: DoctorOptions) =>
   })
 
 /** The runners of this parent that exist. */
+const runnersOf = (parent: Parent, all: ReadonlyArray<Pod>): ReadonlyArray<Pod> => {
+  const uid = parent.isRunning ? parent.pod?.pod.metadata.uid : undefined
+  return uid === undefined ? [] : all.filter(({ metadata }) => Inventory.parentOf(metadata).startsWith(uid))
+}
+
+/** The runners of this parent that its quota counts. */
 const livingOf = (parent: Parent, all: ReadonlyArray<Pod>): number =>
-  all.filter(({ metadata, status }) => {
-    const { labels = {} } = metadata
-    const isLiving = status?.phase === "Pending" || status?.phase === "Running"
-    const uid = parent.pod?.pod.metadata.uid
-    return isLiving && uid !== undefined && (labels["flame.dev/parent"] ?? "").startsWith(uid)
-  }).length
+  runnersOf(parent, all).filter(({ status }) => status?.phase === "Pending" || status?.phase === "Running").length
+
+/** The runners that exist now, and what the parent says of its boots. */
+export const runners = (parent: Parent) =>
+  Effect.gen(function* () {
+    const { client } = yield* Cluster
+    const pod = parent.pod?.pod.metadata.name
+    if (parent.pod === undefined || !parent.isRunning || pod === undefined) return []
+    const listed = yield* client.listPods("flame.dev/role=runner")
+    const now = client.serverTime?.() ?? (yield* Clock.currentTimeMillis)
+    const own = runnersOf(parent, listed.items)
+    const document = yield* Effect.option(StatusSource.read(StatusSource.ofPod(client, pod)))
+    return RunnerChecks.checks(own, Option.getOrUndefined(document), now)
+  }).pipe(Effect.catch((error) => Effect.succeed([hidden("runners", "runners")(error)])))
 
 /** The quotas of the namespace. */
 export const quota = (parent: Parent, made: Pod, max: number | undefined) =>
   Effect.gen(function* () {
     const { client, list } = yield* Cluster
     const quotas = yield* list<QuotaChecks.Quota>(Resources.resourceQuotas)
-    const runners = yield* Effect.orElseSucceed(
+    const listed = yield* Effect.orElseSucceed(
       Effect.map(client.listPods("flame.dev/role=runner"), ({ items }) => items),
       () => []
     )
-    return QuotaChecks.checks(quotas, made, client.namespace, max, livingOf(parent, runners))
+    return QuotaChecks.checks(quotas, made, client.namespace, max, livingOf(parent, listed))
   }).pipe(Effect.catch((error) => Effect.succeed([hidden("quota", "quotas")(error)])))
 
 interface Selecting extends KubeObject {

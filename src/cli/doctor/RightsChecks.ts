@@ -18,7 +18,8 @@ const checkOf = (right: Preflight.Right, without: string, isRequired: boolean, m
   const answers = right.verbs.map((verb) => [verb, may(verb, right)] as const)
   const missing = answers.filter(([, answer]) => answer === false).map(([verb]) => verb)
   if (missing.length > 0) {
-    return (isRequired ? fail : warn)(name, `${words}: ${missing.join(", ")} is missing: ${without}`, { manifest })
+    const lacks = `${right.resource}: ${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} missing: ${without}`
+    return (isRequired ? fail : warn)(name, lacks, { manifest })
   }
   if (answers.some(([, answer]) => answer === undefined)) {
     return unknown(name, `${words}: the API server does not tell`, {

@@ -10,11 +10,12 @@ const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
 }
 
 /** The lines of one check: what was found, and its fix. */
-export const linesOf = ({ fix, line, status }: Check, paint: Paint): ReadonlyArray<string> => {
+export const linesOf = ({ fix, line, manifest, status }: Check, paint: Paint): ReadonlyArray<string> => {
   const [tone, mark] = marks[status]
+  const mends = fix ?? (manifest === undefined ? undefined : "apply the manifest below")
   return [
     `${paint(tone, mark)} ${line}`,
-    ...(fix === undefined ? [] : [`  ${paint("dim", "fix:")} ${paint("accent", fix)}`])
+    ...(mends === undefined ? [] : [`  ${paint("dim", "fix:")} ${paint("accent", mends)}`])
   ]
 }
 
@@ -46,14 +47,7 @@ export const summary = (checks: ReadonlyArray<Check>, paint: Paint): ReadonlyArr
   return [
     ...(manifest === ""
       ? []
-      : [
-          "",
-          paint(
-            "dim",
-            "# applied with kubectl (doctor --fix prints this alone), this mends the lines without a fix above:"
-          ),
-          manifest
-        ]),
+      : ["", paint("dim", "# pipe this into kubectl apply -f - (doctor --fix prints it alone)"), manifest]),
     "",
     [verdict, ...more].join(", ")
   ]

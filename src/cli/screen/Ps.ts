@@ -46,7 +46,8 @@ const placeOf = (labels: Readonly<Record<string, string>>): { readonly node?: st
 const ofDocument = (pool: string, runner: RunnerDocument): RunnerRow => ({
   id: runner.id,
   pool,
-  state: runner.state,
+  // A boot that says what it waits for waits.
+  state: runner.state === "booting" && runner.waitsFor !== undefined ? "waiting" : runner.state,
   calls: runner.calls,
   ...(runner.labels["pod"] === undefined ? {} : { pod: runner.labels["pod"] }),
   ...placeOf(runner.labels),
@@ -68,8 +69,8 @@ export const runnersOf = ({ document, view }: Parent, now: number): ReadonlyArra
   const said = (document?.pools ?? []).flatMap(({ pool, runners }) =>
     runners.map((each) => {
       const pod = pods.get(each.id)
-      pods.delete(each.id)
       const own = ofDocument(pool, each)
+      pods.delete(each.id)
       if (pod === undefined) return own
       const isOver = podStates.has(pod.state)
       return {

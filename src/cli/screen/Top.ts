@@ -91,7 +91,7 @@ const runnersOf = ({ concurrency, runners }: PoolDocument, paint: Paint, width: 
         ["  RUNNER", "STATE", "CALLS", "WHERE", "AGE", "RUNNING"],
         runners.map((runner) => [
           `  ${runner.id}`,
-          state(runner.state),
+          state(runner.waitsFor === undefined ? runner.state : "waiting"),
           `${runner.calls}/${concurrency}`,
           runner.labels["node"] ?? (runner.labels["pid"] === undefined ? "-" : `pid ${runner.labels["pid"]}`),
           runner.age === undefined ? "-" : age(runner.age),

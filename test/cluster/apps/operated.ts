@@ -39,14 +39,17 @@ const app = Effect.gen(function* () {
 
 const priority = process.env["TEST_PRIORITY_CLASS"]
 
-const flame = FlameLayer.auto({
-  max: 4,
-  idleTimeToLive: "10 seconds",
-  kubernetes: {
-    ...(process.env["TEST_KUBERNETES_OPTIONS"] === undefined ? {} : JSON.parse(process.env["TEST_KUBERNETES_OPTIONS"])),
-    ...(priority === undefined ? {} : { priorityClassName: priority })
-  }
-})
+const ofPods: { readonly priorityClassName?: string } = {
+  ...JSON.parse(process.env["TEST_KUBERNETES_OPTIONS"] ?? "{}"),
+  ...(priority === undefined ? {} : { priorityClassName: priority })
+}
+const ofPool = { max: 4, idleTimeToLive: "10 seconds" } as const
+
+/** Outside of the cluster its runners are pods too, where the options of pods are given. */
+const flame =
+  process.env["KUBECONFIG"] !== undefined && process.env["TEST_KUBERNETES_OPTIONS"] !== undefined
+    ? FlameLayer.kubernetes({ ...ofPool, ...ofPods })
+    : FlameLayer.auto({ ...ofPool, kubernetes: ofPods })
 
 Flame.main({
   functions: [work, refuse],

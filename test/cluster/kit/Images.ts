@@ -14,6 +14,8 @@ export interface Images {
   readonly app: string
   /** The same program as another build. */
   readonly other: string
+  /** A parent that keeps runners busy and shows its status. */
+  readonly operated: string
   /** The folder of the bundles on this machine. */
   readonly folder: string
 }
@@ -26,6 +28,7 @@ const entries = {
   runner: join(apps, "runner.ts"),
   suites: join(apps, "suites.ts"),
   owner: join(apps, "owner.ts"),
+  operated: join(apps, "operated.ts"),
   groups: join(programs, "conformance-rpc/runner.ts"),
   place: join(programs, "conformance-place/runner.ts"),
   // These programs serve if they are the entry.
@@ -40,12 +43,17 @@ export const make = async (tools: Tools, run: string): Promise<Images> => {
   giveStockImage(tools, stockImage().image, empty)
   rmSync(empty, { recursive: true })
   await bundle(entries, folder)
-  const image = (name: string, env: Readonly<Record<string, string>> = {}): string => {
+  const image = (name: string, env: Readonly<Record<string, string>> = {}, entry = "app.mjs"): string => {
     const tagged = `localhost/flame-test-${name}:${run}`
-    makeImage(tools, tagged, folder, { entrypoint: ["node", "app.mjs"], env })
+    makeImage(tools, tagged, folder, { entrypoint: ["node", entry], env })
     return imageName(tools, tagged)
   }
-  return { app: image("app"), other: image("other", { TEST_OTHER: "1" }), folder }
+  return {
+    app: image("app"),
+    other: image("other", { TEST_OTHER: "1" }),
+    operated: image("operated", {}, "operated.mjs"),
+    folder
+  }
 }
 
 /** Deletes the bundles. The images stay on the nodes, which cannot remove them. */
