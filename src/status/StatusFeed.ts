@@ -11,7 +11,7 @@ import type { Recorder, RecordListener } from "./record/Recorder.ts"
 export type Send = (chunk: Buffer) => void
 
 /** Bytes a second to all viewers together. Above it the status comes less often than each second. */
-const bytesPerSecond = 5_000_000
+const bytesPerSecond = 1_000_000
 /** Events that wait for their turn. Beyond them the oldest are dropped. */
 const mostEvents = 200
 /** Events that a new viewer gets. */

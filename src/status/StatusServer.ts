@@ -72,13 +72,20 @@ const receive = (api: StatusApi, request: Http.IncomingMessage, response: Http.S
 }
 
 const write = (response: Http.ServerResponse, answer: StatusAnswer): void => {
-  response.writeHead(answer.status, answer.headers)
-  if ("body" in answer) return void response.end(answer.body)
+  if ("body" in answer) {
+    response.writeHead(answer.status, answer.headers)
+    return void response.end(answer.body)
+  }
+  // A stream ends with its connection: chunks then need no frames of their own, which cost more than the chunks.
+  response.useChunkedEncodingByDefault = false
+  response.writeHead(answer.status, { ...answer.headers, connection: "close" })
   if (response.req.method === "HEAD") return void response.end()
   response.flushHeaders()
+  const { socket } = response
+  if (socket === null) return
   const close = answer.open((chunk) => {
-    if (response.writableLength > mostBacklog) response.destroy()
-    else if (response.writableLength <= backlog) response.write(chunk)
+    if (socket.writableLength > mostBacklog) socket.destroy()
+    else if (socket.writableLength <= backlog) socket.write(chunk)
   })
   response.on("close", close)
 }

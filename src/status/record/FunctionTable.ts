@@ -1,4 +1,8 @@
-/** Counts the calls of a pool by function: at most `limits.functions` names, and one entry for all others. */
+/**
+ * Counts the calls of a pool by function: at most `limits.functions` names, and one entry for all others.
+ *
+ * Every call is counted. Of a function that is called more than 200 times a second, 200 are timed.
+ */
 import { printableLine } from "../../error/PeerText.ts"
 import { Latencies } from "./Latencies.ts"
 import { limits, others, type PoolDocument } from "./StatusDocument.ts"
@@ -6,36 +10,53 @@ import { limits, others, type PoolDocument } from "./StatusDocument.ts"
 type Figures = PoolDocument["functions"][number]
 type Outcome = "succeeded" | "failed" | "interrupted"
 
-class Counters {
+/** Calls of a function that are timed in a second: to read the clock costs more than to count. */
+const timedPerSecond = 200
+
+export class Counters {
   calls = 0
   failed = 0
   interrupted = 0
+  /** Calls that are still to be timed in this second. */
+  left = timedPerSecond
   readonly latencies: Latencies
 
   constructor(now: number) {
     this.latencies = new Latencies(now)
   }
+
+  /** Takes the outcome of a call that is counted already. */
+  ended(outcome: Outcome, total: number, now: number): void {
+    if (outcome === "failed") this.failed++
+    else if (outcome === "interrupted") this.interrupted++
+    // The time of an interrupted call says nothing about its function.
+    if (outcome === "interrupted" || this.left === 0) return
+    this.left--
+    this.latencies.add(total, now)
+  }
 }
 
 export class FunctionTable {
   private readonly counters = new Map<string, Counters>()
+  private readonly now: () => number
 
-  ended(name: string, outcome: Outcome, total: number, now: number): void {
-    const counters = this.of(name, now)
-    counters.calls++
-    if (outcome === "failed") counters.failed++
-    else if (outcome === "interrupted") counters.interrupted++
-    // The time of an interrupted call says nothing about its function.
-    if (outcome !== "interrupted") counters.latencies.add(total, now)
+  constructor(now: () => number) {
+    this.now = now
   }
 
-  private of(name: string, now: number): Counters {
+  /** The counters of a function, or of all others. */
+  of(name: string): Counters {
     const known = this.counters.get(name)
     if (known !== undefined) return known
-    if (this.counters.size >= limits.functions && name !== others) return this.of(others, now)
-    const counters = new Counters(now)
+    if (this.counters.size >= limits.functions && name !== others) return this.of(others)
+    const counters = new Counters(this.now())
     this.counters.set(name, counters)
     return counters
+  }
+
+  /** Begins a second. */
+  tick(): void {
+    for (const counters of this.counters.values()) counters.left = timedPerSecond
   }
 
   /** The figures, most calls first. `running` has the calls that run now, by function. */

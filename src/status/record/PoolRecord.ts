@@ -18,7 +18,7 @@ import type { LogLine } from "../../wire/LogLine.ts"
 import { BootList } from "./BootList.ts"
 import { statusEvent, type StatusEvent } from "./EventText.ts"
 import { FailureList } from "./FailureList.ts"
-import { FunctionTable } from "./FunctionTable.ts"
+import { type Counters, FunctionTable } from "./FunctionTable.ts"
 import { lineOf, LineRing, type RunnerLine } from "./LineRing.ts"
 import { PoolHistory } from "./PoolHistory.ts"
 import { limits, type PoolDocument, rounded } from "./StatusDocument.ts"
@@ -43,7 +43,7 @@ export interface Listener {
 }
 
 export class PoolRecord implements PoolWatch {
-  readonly functions = new FunctionTable()
+  readonly functions: FunctionTable
   readonly failures = new FailureList()
   readonly boots = new BootList()
   readonly history = new PoolHistory()
@@ -53,12 +53,15 @@ export class PoolRecord implements PoolWatch {
   private readonly pool: OwnPool
   private readonly clock: Clock.Clock
   private readonly listener: Listener
-  private second = -Infinity
-  private timedLeft = 0
-  private keptLeft = 0
+  private timedLeft = timedPerSecond
+  private keptLeft = keptPerSecond
+  /** The function of the last call, which is mostly that of the next as well, and its counters. */
+  private lastName: string | undefined
+  private last: Counters | undefined
 
   constructor(pool: OwnPool, clock: Clock.Clock, listener: Listener) {
     this.pool = pool
+    this.functions = new FunctionTable(() => pool.engine.now())
     this.clock = clock
     this.listener = listener
     // A pool that is being built has no status yet, and no runner.
@@ -69,29 +72,23 @@ export class PoolRecord implements PoolWatch {
     return this.clock.currentTimeMillisUnsafe()
   }
 
-  private refill(now: number): void {
-    if (now - this.second < 1_000) return
-    this.second = now
-    this.timedLeft = timedPerSecond
-    this.keptLeft = keptPerSecond
-  }
-
   submitted(call: Call): void {
-    if (call.trace !== undefined) return
-    this.refill(call.submittedAt)
-    if (this.timedLeft === 0) return
+    if (this.timedLeft === 0 || call.trace !== undefined) return
     this.timedLeft--
     call.trace = timed
   }
 
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+    const counters = this.countersOf(call.fn.name)
+    counters.calls++
+    // Most calls of a busy pool end here.
+    if (counters.left === 0 && call.trace === undefined && Exit.isSuccess(exit)) return
     const now = this.pool.engine.now()
     const outcome = outcomeOf(exit)
     const total = now - call.submittedAt
-    this.functions.ended(call.fn.name, outcome, total, now)
+    counters.ended(outcome, total, now)
     if (outcome === "failed") this.failed(call, exit)
     if (call.trace === undefined && outcome === "succeeded" && total < slow) return
-    this.refill(now)
     if (this.keptLeft === 0) return
     this.keptLeft--
     const { boot, carried, queued, ran, runner } = timesOf(this.pool.engine, call, exit)
@@ -163,8 +160,19 @@ export class PoolRecord implements PoolWatch {
     this.listener.line(read)
   }
 
+  private countersOf(name: string): Counters {
+    if (name !== this.lastName || this.last === undefined) {
+      this.lastName = name
+      this.last = this.functions.of(name)
+    }
+    return this.last
+  }
+
   /** Adds the figures of one second. */
   tick(): void {
+    this.timedLeft = timedPerSecond
+    this.keptLeft = keptPerSecond
+    this.functions.tick()
     this.history.tick(this.pool.status)
   }
 
