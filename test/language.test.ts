@@ -113,7 +113,7 @@ const exportsOf = (module: string): ReadonlyArray<Exported> => {
     /^export (?:declare )?(?:abstract )?(?:async )?(?:const|class|interface|type|function\*?|enum) (?<name>\w+)/gm
   const seen = new Set<string>()
   for (const { groups, index } of source.matchAll(declaration)) {
-    // an overload, or a type beside a value of one name: one docstring is enough
+    // An overload, or a type beside a value of the same name: one docstring is enough.
     const name = groups!.name!
     const docstring = before(index)
     if (seen.has(name) && docstring === undefined) continue

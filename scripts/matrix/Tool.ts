@@ -30,7 +30,7 @@ export const folder = (name: string): string => {
   return made
 }
 
-/** What a program printed, and whether it ended with 0. */
+/** The output of a program, and whether it exited with 0. */
 export interface Said {
   readonly ok: boolean
   readonly text: string

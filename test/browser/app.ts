@@ -20,7 +20,7 @@ const outer = Flame.fn("outer", {}, () => Effect.orDie(Flame.call(inner)))
 
 const status = FlameStatus.layer({ port: 0, socket: false, actions: true })
 
-/** Calls without end, so many at a time. */
+/** Makes calls without end, that many at a time. */
 const calls = (inFlight: number) => {
   let n = 0
   const one = Effect.suspend(() => Effect.exit(Flame.call(work, { n: n++ })))
@@ -37,7 +37,7 @@ if (scenario === "many") {
   Effect.runFork(Effect.provide(calls(300), Layer.provideMerge(flame, status)))
 } else if (scenario === "empty") {
   Effect.runFork(Effect.provide(Effect.never, Layer.provideMerge(FlameLayer.test([work], { max: 4 }), status)))
-  // The status does not keep a process alive.
+  // The status does not keep a process alive, so this timer does.
   setInterval(() => {}, 1_000)
 } else if (scenario === "failing") {
   const flame = FlameLayer.local({ max: 2, entry: new URL("./broken.ts", import.meta.url) })

@@ -1,2 +1,2 @@
-/** A name and a message that would run code, were it read as HTML. */
+/** A name and a message that would run code if a page inserted them as HTML. */
 export const hostile = "<img src=x onerror=alert(1)></td><script>alert(2)</script>"

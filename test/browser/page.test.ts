@@ -1,7 +1,7 @@
 /**
- * The live page in a real browser, on real pools under load. Screenshots are left in `.cache/browser`.
+ * Tests the live page in a real browser, on real pools under load. Screenshots are written to `.cache/browser`.
  *
- * Chromium is taken from `CHROMIUM`, or from where packages of Linux put it.
+ * Uses the Chromium of `CHROMIUM`, or of the usual paths of Linux packages.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -49,7 +49,7 @@ const start = (scenario: string): Promise<{ readonly address: string; readonly a
     app.once("exit", () => reject(new Error(`the app ended: ${output}`)))
   })
 
-/** Opens a page, and keeps whatever it complains of. */
+/** Opens a page, and collects its errors, dialogs and console messages. */
 const open = async (address: string, look: { readonly dark?: boolean; readonly width?: number } = {}) => {
   const context = await browser.newContext({
     viewport: { width: look.width ?? 1_280, height: 900 },
@@ -75,7 +75,7 @@ const overflow = (page: Page): Promise<number> =>
 
 const shot = (page: Page, name: string) => page.screenshot({ path: Path.join(pictures, `${name}.png`), fullPage: true })
 
-/** The number of a tile. */
+/** The number in a tile. */
 const tile = async (page: Page, name: string): Promise<number> =>
   Number(
     (
@@ -134,7 +134,7 @@ suite(
       assert.deepStrictEqual(complaints, [])
     })
 
-    it("shows texts of functions and errors as they are, and runs none of them [C310]", async () => {
+    it("shows texts of functions and errors as they are, and runs none of them as code [C310]", async () => {
       const { address } = await start("load")
       const { complaints, page } = await open(address)
       await page.getByText(`named${hostile}`, { exact: true }).first().waitFor()
@@ -144,7 +144,7 @@ suite(
       assert.deepStrictEqual(complaints, [])
     })
 
-    it("fits a narrow screen, in the dark, with the calls of a runner that is chosen [C310]", async () => {
+    it("fits a narrow screen in the dark scheme, with the calls of the selected runner [C310]", async () => {
       const { address } = await start("load")
       const { complaints, page } = await open(address, { dark: true, width: 390 })
       const back = await page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -156,7 +156,7 @@ suite(
       assert.deepStrictEqual(complaints, [])
     })
 
-    it("resizes a pool and drains a runner where actions are allowed [C310]", async () => {
+    it("resizes a pool and drains a runner if actions are allowed [C310]", async () => {
       const { address } = await start("load")
       const { page } = await open(address)
       await until(async () => (await tile(page, "runners")) === 2)
@@ -175,7 +175,7 @@ suite(
       assert.lengthOf(dialogs, 1)
     })
 
-    it("shows 200 runners on one screen, and keeps their places from second to second [C310]", async () => {
+    it("shows 200 runners on one screen, and keeps their positions from second to second [C310]", async () => {
       const { address } = await start("many")
       const { complaints, page } = await open(address)
       await until(async () => (await tile(page, "runners")) === 200)
@@ -192,7 +192,7 @@ suite(
       assert.deepStrictEqual(complaints, [])
     })
 
-    it("says at the top why a pool cannot boot, and how many calls wait [C310]", async () => {
+    it("shows at the top why a pool cannot boot, and how many calls wait [C310]", async () => {
       const { address } = await start("failing")
       const { complaints, page } = await open(address)
       await page.locator(".banner", { hasText: "DATABASE_URL is not set" }).waitFor()
@@ -203,7 +203,7 @@ suite(
       assert.deepStrictEqual(complaints, [])
     })
 
-    it("says that there is no runner yet, and that the connection is lost when the app ends [C310]", async () => {
+    it("shows that there is no runner yet, and that the connection is lost when the app ends [C310]", async () => {
       const { address, app } = await start("empty")
       const { page } = await open(address, { dark: true })
       await page.getByText("No runner. The pool boots one when a call comes.").waitFor()

@@ -16,7 +16,7 @@ export const beginWork = (maxValue: number, isSent: boolean): void => {
 /** Whether the value is one that this process sends. */
 export const isEncoding = (): boolean => isOwn
 
-/** Takes so many steps. Throws a `LimitError` with the problem if none are left. */
+/** Counts that many steps. Throws a `LimitError` with the problem if none are left. */
 export const spendWork = (steps: number, problem: string): void => {
   left -= steps
   if (left < 0) throw new LimitError(problem)
