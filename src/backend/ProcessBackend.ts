@@ -19,6 +19,7 @@ import { type BootFailure, EntryMissing, InvalidSpec } from "../error/BootFailur
 import * as Entry from "../process/Entry.ts"
 import { variables } from "../process/RoleVariables.ts"
 import { Backend, type RunnerProcess, type RunnerSpec } from "./Backend.ts"
+import * as RunnerCache from "./RunnerCache.ts"
 import { bootFailure } from "./ProcessExit.ts"
 import * as Reaper from "./Reaper.ts"
 import { type LogOutput, start } from "./RunnerChild.ts"
@@ -72,7 +73,8 @@ export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Se
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
       const entry = yield* findEntry(options.entry)
       const cwd = yield* directoryOf(options.cwd)
-      const role = variables(spec, process.pid)
+      const compiled = RunnerCache.variables(entry, { ...process.env, ...options.env })
+      const role = { ...variables(spec, process.pid), ...compiled }
       const command = RunnerCommand.make(program(), { ...options, cwd }, role, entry)
       const log = yield* logger(spec, outputLevel)
       const grace = killGrace ?? Duration.millis(spec.cancelGrace)

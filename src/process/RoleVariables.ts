@@ -29,7 +29,8 @@ export const names = [
   "LISTEN",
   "IDENTITY",
   "KEY",
-  "REPORT"
+  "REPORT",
+  "CACHE"
 ] as const
 
 /** A role variable without its prefix. */
@@ -47,6 +48,9 @@ export const keyVariable = `${prefix}KEY`
 /** The variable that names the file to which a runner that is reached over a network writes why it will not serve. */
 export const reportVariable = `${prefix}REPORT`
 
+/** The variable that names the folder for compiled code. Only a runner that is started by `preload` uses it. */
+export const cacheVariable = `${prefix}CACHE`
+
 /** Name of the symbol of the global that holds the values which were taken out of the environment. */
 export const roleKey = "effect-flame/role"
 
@@ -58,7 +62,8 @@ const key = Symbol.for(roleKey)
  *
  * The option is a `data:` URL because that needs no file of ours, which a bundle would not have; it costs a millisecond
  * of CPU, as a file does. The option removes itself from `execArgv`, which `child_process.fork` would repeat. A worker
- * thread still gets the option and finds no variables. `takeFromEnvironment` does the same in a process that was started
+ * thread still gets the option and finds no variables. The compile cache is switched on here and not by Node's own variable,
+ * which every process that a function starts would inherit. `takeFromEnvironment` does the same in a process that was started
  * without the option. There is no `%`, `?` or `#` in the URL, so that `ps` shows it as written.
  */
 export const preload =
@@ -66,6 +71,7 @@ export const preload =
   "const e=process.env,t={ppid:process.ppid,at:process.uptime()*1e3};" +
   `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
   `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
+  'if(t.CACHE)process.getBuiltinModule("node:module").enableCompileCache(t.CACHE);' +
   'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'
 
 /** The values that were taken out of the environment, by name without the prefix. */

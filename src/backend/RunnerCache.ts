@@ -1,0 +1,35 @@
+/**
+ * Where local runners keep the code that Node has stripped of types and V8 has compiled: the first runner of a program
+ * stores the code when it ends, and later runners do not compile it again.
+ */
+import { statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { cacheVariable } from "../process/RoleVariables.ts"
+
+/** Variables by which a program decides about compiled code itself. Coverage is less exact for code from a cache. */
+const decisive = ["NODE_COMPILE_CACHE", "NODE_DISABLE_COMPILE_CACHE", "NODE_V8_COVERAGE"]
+
+/**
+ * The folder for the compiled code of an entry: `.cache/effect-flame` in the nearest `node_modules`, where tools keep what
+ * can be made again. Never in a folder that all users share: another user could put code there, which runners would run.
+ *
+ * Undefined where there is no `node_modules`.
+ */
+export const folderOf = (entry: string): string | undefined => {
+  for (let folder = dirname(entry); ; folder = dirname(folder)) {
+    const modules = join(folder, "node_modules")
+    if (statSync(modules, { throwIfNoEntry: false })?.isDirectory() === true) {
+      return join(modules, ".cache", "effect-flame")
+    }
+    if (dirname(folder) === folder) return undefined
+  }
+}
+
+/** The role variable that names the folder to a runner with this environment. None where the environment decides. */
+export const variables = (
+  entry: string,
+  env: Readonly<Record<string, string | undefined>>
+): Readonly<Record<string, string>> => {
+  const folder = decisive.some((name) => env[name] !== undefined) ? undefined : folderOf(entry)
+  return folder === undefined ? {} : { [cacheVariable]: folder }
+}
