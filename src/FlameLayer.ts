@@ -127,6 +127,9 @@ export type AutoOptions<RHooks = never> = LocalOptions<RHooks> & {
 /**
  * The default pool with runners where the app runs: pods inside a Kubernetes cluster, child processes elsewhere.
  *
+ * The variable `FLAME_BACKEND` chooses as well: `kubernetes` for pods also outside of a cluster, `local` for child processes
+ * also inside.
+ *
  * In a cluster `argv`, `build`, `entry` and `env` hold for pods too, unless `kubernetes` has its own; the other options of
  * child processes do not. Fails as `local` or `kubernetes` does.
  *
@@ -146,7 +149,12 @@ export const auto = <RHooks = never>(
   Layer.unwrap(
     Effect.sync(() => {
       const { kubernetes: ofPods, ...ofProcesses } = options
-      if (process.env["KUBERNETES_SERVICE_HOST"] === undefined) return local<RHooks>(ofProcesses)
+      const isInPod = process.env["KUBERNETES_SERVICE_HOST"] !== undefined
+      const where = process.env["FLAME_BACKEND"] ?? (isInPod ? "kubernetes" : "local")
+      if (where === "local") return local<RHooks>(ofProcesses)
+      if (where !== "kubernetes") {
+        return Layer.effectContext(failure(`FLAME_BACKEND is ${where}: set it to kubernetes or local, or unset it`))
+      }
       const { ofBackend, ofPool } = split(ofProcesses, processOptions)
       const { argv, build, entry, env } = ofBackend as Partial<ProcessBackendOptions>
       return kubernetes<RHooks>({ ...ofPool, ...defined({ args: argv, build, entry, env }), ...ofPods })

@@ -170,3 +170,35 @@ describe("Flame.CurrentRole", () => {
     }).pipe(Effect.provide(FlameLayer.test([role])))
   )
 })
+
+describe("FlameLayer.auto", () => {
+  /** The error of the layer with these variables of the environment. */
+  const failure = (variables: Readonly<Record<string, string>>) =>
+    Effect.gen(function* () {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const before = Object.keys(variables).map((name) => [name, process.env[name]] as const)
+          Object.assign(process.env, variables)
+          return before
+        }),
+        (before) =>
+          Effect.sync(() => {
+            for (const [name, value] of before) {
+              if (value === undefined) delete process.env[name]
+              else process.env[name] = value
+            }
+          })
+      )
+      return (yield* Effect.flip(Layer.build(FlameLayer.auto()))).message
+    })
+
+  it.live("[C273] has pods outside of a cluster too where FLAME_BACKEND says so, and refuses another word", () =>
+    Effect.gen(function* () {
+      assert.match(yield* failure({ FLAME_BACKEND: "moon" }), /FLAME_BACKEND is moon: set it to kubernetes or local/)
+      assert.match(
+        yield* failure({ FLAME_BACKEND: "kubernetes", KUBECONFIG: "/nowhere/config" }),
+        /Kubernetes API server: KUBECONFIG.*\/nowhere\/config/
+      )
+    })
+  )
+})

@@ -94,7 +94,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       exit: running.exit,
       bootFailure: ({ reason }) =>
         reportOf(existsSync(report) ? readFileSync(report, "utf8") : undefined) ??
-        ProcessExit.bootFailure(reason, args.join(" "), running.stderr()),
+        ProcessExit.bootFailure(reason, shown(args), running.stderr()),
       kill: (by) => Effect.sync(() => running.end("SIGKILL", by))
     }
     return runner
@@ -107,6 +107,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     launch
   })
 })
+
+/** A command line for people, without the program that is an argument of Node where the code is sent. */
+const shown = (args: ReadonlyArray<string>): string => args.filter((arg) => arg.length < 1_000).join(" ")
 
 /** Follows a process to its end, and keeps the end of its stderr. */
 const follow = (child: ChildProcess, isProxy: boolean) => {

@@ -3,6 +3,9 @@
  *
  * The arguments stand in front of `node` on the command line of each runner. The command has to pass its environment on, as
  * `nice`, `taskset` and `systemd-run --scope` do. Without arguments a runner is a plain process that dials back.
+ *
+ * After `--sync` runners get the code of this program from this process, and the command may lead to a place that has
+ * nothing but Node: `node examples/backend/main.ts --sync chroot /srv/only-node`.
  */
 import { getPriority } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -11,7 +14,9 @@ import { Flame, Pool } from "effect-flame"
 import * as CommandBackend from "./CommandBackend.ts"
 
 const main = fileURLToPath(import.meta.url)
-const before = process.argv.slice(2)
+const [first, ...others] = process.argv.slice(2)
+const isSynced = first === "--sync"
+const before = isSynced || first === undefined ? others : [first, ...others]
 
 const Counted = Schema.Struct({ primes: Schema.Int, priority: Schema.Int })
 
@@ -49,9 +54,11 @@ Flame.main({
   flame: Pool.layer({ max: 2 }).pipe(
     Layer.provideMerge(
       CommandBackend.layer({
-        command: () => {
-          const [file, ...args] = [...before, process.execPath, main]
-          return [file, ...args]
+        ...(isSynced ? { code: "sync" } : {}),
+        command: (_variables, nodeArguments) => {
+          const [file = process.execPath, ...args] = before
+          const program = isSynced ? nodeArguments : [main]
+          return before.length === 0 ? [file, ...program] : [file, ...args, process.execPath, ...program]
         }
       })
     )
