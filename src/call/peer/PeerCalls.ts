@@ -63,7 +63,7 @@ export class PeerCalls {
   private readonly options: PeerCallsOptions
   private plainContext: Context.Context<never> | undefined
   private isOver = false
-  /** Bytes of the payloads of open requests, and of items of all streams for which no new credit was granted. */
+  /** Bytes of the heads and payloads of open requests, and of items of all streams for which no new credit was granted. */
   private bytes = 0
   private aheadOfAll = 0
   /** Requests that wait until fewer are open. */
@@ -175,7 +175,7 @@ export class PeerCalls {
       codec,
       tell,
       items,
-      size: bytes.length,
+      size: head.length + bytes.length,
       sentBefore: channel.sent,
       ahead: 0,
       stopped: undefined,

@@ -37,7 +37,7 @@ export class PeerServer implements PeerSession {
   private settled: (() => void) | undefined
   /** The id of the runner whose requests these are, where the owner of a service answers them. */
   readonly runner: (() => string) | undefined
-  /** Bytes of payloads of open requests. */
+  /** Bytes of heads and payloads of open requests. */
   private bytes = 0
   /** Bytes of items of all streams that were not taken. */
   private aheadOfAll = 0
@@ -77,7 +77,8 @@ export class PeerServer implements PeerSession {
     if (this.open.size >= PeerWire.maxOpen) return "more requests than may be open"
     if (this.bytes >= PeerWire.maxOpenBytes) return "requests with too large payloads"
     const payload = body.subarray(head.end)
-    const request = new PeerRequest(this, id, procedure, payload.length)
+    // With its head: the trace and the extras of a request are kept for as long as it is open.
+    const request = new PeerRequest(this, id, procedure, body.length)
     if (this.mayBegin()) this.begin(request, head, payload, owned)
     else {
       this.keep(request)

@@ -12,7 +12,7 @@ import type { Kind } from "../../wire/Frame.ts"
 export const headSize = 5
 
 /**
- * The largest number of unanswered requests of one end, and of bytes of their payloads. An end sends a request while it
+ * The largest number of unanswered requests of one end, and of bytes of their heads and payloads. An end sends a request while it
  * is below the limit. More is a violation, so a peer holds at most 4 MiB and one message.
  */
 export const maxOpen = 2_048

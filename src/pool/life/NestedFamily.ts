@@ -15,6 +15,8 @@ export interface Open {
   engine: PoolEngine | undefined
   /** Whether the call was cancelled, so that its end is awaited already. */
   isStopping: boolean
+  /** Whether its caller has ended, and the cancel of the runner for this call has not arrived. */
+  isAbandoned: boolean
 }
 
 interface Family extends NestedOf {

@@ -66,7 +66,7 @@ export class NestedSession {
       return link.violate("a call of a function under the id of a large one that is coming")
     }
     this.arrived(id)
-    if (kind === Kind.NestedCancel) return this.cancel(id, body.length > 0)
+    if (kind === Kind.NestedCancel) return this.cancelled(id, body.length > 0)
     const head = NestedHead.decode(body)
     const caller = head === undefined ? undefined : this.handle.calls[head.caller]
     if (head === undefined || this.open.has(id) || caller === undefined) {
@@ -151,7 +151,8 @@ export class NestedSession {
       call: undefined,
       relay: undefined,
       engine,
-      isStopping: false
+      isStopping: false,
+      isAbandoned: false
     }
     if (channel !== undefined) open.relay = this.relayOf(open, engine, channel === "service")
     this.add(open)
@@ -230,11 +231,19 @@ export class NestedSession {
     return this.size + this.casts.size + this.handle.link.unsent
   }
 
-  /** Cancels a nested call. `isEnough`: the function needs no more of a stream or a placed service. */
-  private cancel(id: number, isEnough = false): void {
+  /**
+   * Takes the cancel of a nested call from the runner, which has a price. `isEnough`: the function needs no more of a stream
+   * or a placed service. No price has the cancel of a call whose caller this parent has ended: the runner has to send it.
+   */
+  private cancelled(id: number, isEnough: boolean): void {
     const open = this.open.get(id)
     const isDone = isEnough && open?.relay?.isBegun === true
-    if (!isDone) this.toll.charge(cancelPrice)
+    if (open?.isAbandoned === true) open.isAbandoned = false
+    else if (!isDone) this.toll.charge(cancelPrice)
+    this.cancel(id, open, isDone)
+  }
+
+  private cancel(id: number, open: NestedFamily.Open | undefined, isDone: boolean): void {
     if (open !== undefined) {
       if (open.isStopping) return
       open.isStopping = true
@@ -323,6 +332,9 @@ export class NestedSession {
   private abandon(caller: Call): void {
     const open = NestedFamily.openOf(caller)
     caller.calls = undefined
-    for (const each of open) this.cancel(each.id)
+    for (const each of open) {
+      each.isAbandoned = true
+      this.cancel(each.id, each, false)
+    }
   }
 }

@@ -15,7 +15,7 @@ import { Kind } from "../../../src/wire/Frame.ts"
 import * as NestedHead from "../../../src/wire/NestedHead.ts"
 import { frame } from "../../wire/kit.ts"
 import { until as comes } from "../../wire/network/sockets.ts"
-import { mostUnread } from "../../../src/pool/life/NestedToll.ts"
+import { mostUnread, NestedToll } from "../../../src/pool/life/NestedToll.ts"
 import { HostileRunner, layer } from "./HostileRunner.ts"
 
 const bytes = Flame.fn("bytes", { payload: Schema.Uint8Array, success: Schema.Uint8Array }, (value) =>
@@ -124,6 +124,22 @@ describe("a hostile runner", () => {
         assert.isFalse(runner.isClosed)
       })
     )
+  )
+
+  hostile("is not charged for the nested calls of a caller that its parent has ended [C247]", (runner, first) =>
+    Effect.gen(function* () {
+      const charge = vi.spyOn(NestedToll.prototype, "charge")
+      for (let id = 1; id <= 20; id++) runner.call(id, bytes, small)
+      yield* until(() => runner.of(Kind.Request).length === 2)
+      runner.answer(first, small)
+      yield* until(() => runner.of(Kind.Interrupted).length === 19)
+      runner.say(Kind.NestedCancel, 1)
+      yield* Effect.sleep(0)
+      assert.strictEqual(charge.mock.calls.length, 0)
+      runner.say(Kind.NestedCancel, 1)
+      yield* until(() => charge.mock.calls.length === 1)
+      charge.mockRestore()
+    })
   )
 
   hostile("is asked once for the end of a call, however often it gives it up", (runner) =>
