@@ -95,6 +95,11 @@ export interface RunnerProcess {
   readonly exit: Effect.Effect<RunnerExit>
   /** Translates an end before serving into the cause of a failed boot, with the last output of the runner. */
   readonly bootFailure: (exit: RunnerExit) => BootFailure
+  /**
+   * Called once the pool has logged the end of the runner with the runner's last output (`stderr` of the exit or of the boot
+   * failure). A backend that logs the output itself holds the last lines back until then, or until it closes the runner.
+   */
+  readonly outputReported?: () => void
   /** Ends the runner now, without a drain. `exit` then says `Killed` with this `by`. */
   readonly kill: (by: string) => Effect.Effect<void>
 }

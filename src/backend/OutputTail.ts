@@ -5,7 +5,7 @@ import { printable } from "../error/PeerText.ts"
 const size = 8 * 1024
 
 /** The number of lines in a report. */
-const told = 20
+export const told = 20
 
 export class OutputTail {
   private kept: Buffer = Buffer.alloc(0)

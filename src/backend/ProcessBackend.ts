@@ -92,6 +92,7 @@ export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Se
         connection: Effect.succeed(child.transport),
         exit: Deferred.await(child.exit),
         bootFailure: (exit) => bootFailure(exit.reason, entry, child.stderr),
+        outputReported: () => child.lastWords.reported(),
         kill: (by) => Effect.sync(() => child.kill("SIGKILL", by))
       }
       return runner

@@ -13,6 +13,7 @@ import { LaunchFailed } from "../error/BootFailure.ts"
 import type { RunnerExit } from "../error/RunnerExit.ts"
 import { adopt } from "../wire/LocalSocket.ts"
 import type { Transport } from "../wire/Transport.ts"
+import { HeldLines } from "./HeldLines.ts"
 import { LineBudget, OutputLines } from "./OutputLines.ts"
 import { OutputTail } from "./OutputTail.ts"
 import { heapFull, reason } from "./ProcessExit.ts"
@@ -39,6 +40,8 @@ export class RunnerChild {
   readonly exit: Deferred.Deferred<RunnerExit> = Deferred.makeUnsafe()
   private readonly ended: Deferred.Deferred<void> = Deferred.makeUnsafe()
   private readonly stderrTail = new OutputTail()
+  /** The lines of its stderr that are not logged yet. */
+  readonly lastWords: HeldLines
   private readonly child: ChildProcess
   private readonly connection: Net.Socket
   private readonly heapLimit: string | undefined
@@ -55,13 +58,15 @@ export class RunnerChild {
     this.connection = connection
     // A reset before the transport starts must not be an uncaught exception.
     connection.on("error", () => {})
+    this.lastWords = new HeldLines((line) => log("stderr", line))
     const budget = new LineBudget()
     const outputs = [
       this.read(child.stdout!, new OutputLines(budget, (line) => log("stdout", line))),
-      this.read(child.stderr!, new OutputLines(budget, (line) => log("stderr", line)), this.stderrTail)
+      this.read(child.stderr!, new OutputLines(budget, this.lastWords.push), this.stderrTail)
     ]
     child.once("exit", (code, signal) => {
       onEnd(this.pid)
+      this.lastWords.keep()
       Deferred.doneUnsafe(this.ended, Effect.void)
       // If the connection is being read, its last messages must come before the reason.
       const last = connection.readableFlowing === true ? closed(connection) : Promise.resolve()
@@ -103,6 +108,7 @@ export class RunnerChild {
           )
       })
       yield* Deferred.await(this.exit)
+      this.lastWords.rest()
       this.connection.destroy()
       for (const stream of this.child.stdio) stream?.destroy()
     })

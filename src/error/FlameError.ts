@@ -121,9 +121,10 @@ export class RunnerLost extends Schema.TaggedError<RunnerLost>()("RunnerLost", {
 }) {
   override get message() {
     const advice = adviceOnLoss(this)
-    // Behind the last output of a runner the advice would be read as part of that output.
-    const separator = this.exit.message.includes("\n") ? "\n" : ". "
-    return `runner ${this.runner} of pool ${this.pool} was lost with ${this.function}: ${this.exit.message}${separator}${advice}`
+    const [ending, ...output] = this.exit.message.split("\n")
+    // The log has the output, in the line about the lost runner, and each lost call would repeat that output.
+    const exit = output.length === 0 ? ending : `${ending!.replace(/:$/, "")} (the log has its last output)`
+    return `runner ${this.runner} of pool ${this.pool} was lost with ${this.function}: ${exit}. ${advice}`
   }
 }
 

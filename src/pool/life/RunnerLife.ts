@@ -110,6 +110,7 @@ const serve = Effect.fnUntraced(function* (
       runners: Policy.snapshot(engine.state).runners - 1
     })
     yield* Effect.logWarning(`runner ${id} of pool ${pool} did not boot: ${cause.message}`)
+    if (hasOutput(cause)) runner.process?.outputReported?.()
     runAfterBoot(parts, { pool, runner: id, failure: cause, took })
     engine.step({ _tag: "BootFailed", now: engine.now(), runner: index, transient, cause })
     return
@@ -228,9 +229,12 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
   }
-  if (why === undefined || lost.calls.length > 0) {
-    const known = lost.exit === unknown ? (killed ?? unknown) : lost.exit
+  const known = lost.exit === unknown ? (killed ?? unknown) : lost.exit
+  // A runner that was told to go exits with 0: another code with output is a crash on the way out.
+  const isCrash = known.reason._tag === "Exited" && known.reason.code !== 0 && hasOutput(known.reason)
+  if (why === undefined || lost.calls.length > 0 || isCrash) {
     yield* Effect.logWarning(lossReport(runner.id, parts.pool, known, lost.calls, early))
+    if (hasOutput(known.reason)) process.outputReported?.()
   }
   if (why === undefined) {
     parts.metrics.runnersLost++
@@ -240,6 +244,10 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   }
   return lost
 })
+
+/** Whether the message of an end has the last output of the runner. */
+const hasOutput = (reason: object): boolean =>
+  "stderr" in reason && typeof reason.stderr === "string" && reason.stderr.trim() !== ""
 
 /**
  * Counts a runner that ended soon after it was ready as a failed boot. Returns the milliseconds from ready to its end.

@@ -37,7 +37,7 @@ it.effect("open requests of a placed service count with their heads, whatever th
     const context = yield* Layer.build(group.toLayerHandler("wait", () => Effect.never))
     const later: Array<() => void> = []
     const channel = { send: () => true, sent: 0, unsent: 0, later: (f: () => void) => later.push(f) }
-    const server = new PeerServer(GroupFunctions.of(group), context as never, channel as never, 1e6)
+    const server = new PeerServer(GroupFunctions.of(group), context, channel as never, 1e6)
     const request = Buffer.from(encodeHead(0, undefined, undefined, { annotations: { note: "x".repeat(8_000) } }))
     let taken = 0
     while (server.request(taken + 1, request, false) === undefined) taken++

@@ -142,10 +142,17 @@ describe("a function on a child process", () => {
     )
   )
 
-  it.live("that throws in the background ends its runner, and the error quotes the end of its output", () =>
-    onPool({}, () =>
+  it.live("that throws in the background ends its runner, whose output is one entry of the log [C249]", () =>
+    onPool({}, ({ close, log }) =>
       Effect.gen(function* () {
-        const { exit } = (yield* reasonOf(Flame.call(throwsLater))) as RunnerLost
+        const lost = (yield* reasonOf(Flame.call(throwsLater))) as RunnerLost
+        const { exit } = lost
+        assert.match(lost.message, /exited with code 1 \(the log has its last output\)\. The call may have run/)
+        const entry = yield* log.has(/Error: thrown in the background\n\s+at /)
+        assert.strictEqual(entry.level, "Warn")
+        assert.match(entry.text, /^runner \S+ of pool \S+ was lost/)
+        yield* close
+        assert.strictEqual(log.lines.filter(({ text }) => /thrown in the background|^ *at /m.test(text)).length, 1)
         assert.instanceOf(exit, Exited)
         assert.strictEqual(exit.code, 1)
         assert.match(exit.stderr ?? "", /Error: thrown in the background\n\s+at /)
