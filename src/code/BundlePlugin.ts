@@ -14,8 +14,8 @@ import { variablesIn } from "./Variables.ts"
 export interface Findings {
   /** Whether a file is opened by its path. */
   onDisk: boolean
-  /** Packages that were left out, and why. */
-  readonly native: Map<string, string>
+  /** Imports that were left out, with the package and the reason. */
+  readonly native: Map<string, { readonly package: string; readonly detail: string }>
   /** Variables of the environment that the user's own files read. */
   readonly variables: Set<string>
 }
@@ -61,9 +61,9 @@ export const bundlePlugins = (
   {
     name: "effect-flame: files of packages",
     transform: {
-      filter: { id: { include: OwnFiles.ofPackages }, code: /\bnew URL\(/ },
+      filter: { id: { include: OwnFiles.ofPackages }, code: /\bnew URL\(|\b__(dir|file)name\b/ },
       async handler(code, id) {
-        const changed = withFiles(this, code, id, entries, findings)
+        const changed = NativePackage.withFolder(withFiles(this, code, id, entries, findings), id)
         return changed === code ? undefined : { code: changed, map: null }
       }
     }
@@ -108,10 +108,12 @@ const wasm = async (context: PluginContext, source: string, importer: string) =>
  */
 const native = async (context: PluginContext, source: string, importer: string, kind: string, findings: Findings) => {
   const found = await context.resolve(source, importer, { skipSelf: true, kind })
-  const problem = found === null ? undefined : NativePackage.problemOf(found.id)
+  // an addon that was not built belongs to the package that asks for it
+  const file = found?.id ?? (source.endsWith(".node") ? resolve(dirname(importer), source) : undefined)
+  const problem = file === undefined ? undefined : NativePackage.problemOf(file)
   if (problem === undefined) return null
-  const detail = `${problem.why}, and ${importer} imports it`
-  if (kind === "import-statement") throw new CodeNative({ package: problem.name, detail })
-  findings.native.set(source, detail)
+  const cause = { package: problem.name, detail: `${problem.why}, and ${importer} imports it` }
+  if (kind === "import-statement") throw new CodeNative(cause)
+  findings.native.set(source, cause)
   return { id: source, external: true }
 }

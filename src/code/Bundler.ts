@@ -52,7 +52,8 @@ export const bundleProgram = async (
     const bundle = await rolldown({
       input: entries,
       platform: "node",
-      resolve: { conditionNames: [...(options.conditions ?? []), ...conditions(), "node", "import", "default"] },
+      // the bundler adds `import` or `require`, by what the importer does
+      resolve: { conditionNames: [...(options.conditions ?? []), ...conditions(), "node"] },
       external: (id) => id.startsWith("node:") || isExternal(id),
       // Node runs a module of the program that is imported for its effects only, whatever its package.json says.
       treeshake: { moduleSideEffects: [{ test: OwnFiles.own, sideEffects: true }] },

@@ -23,8 +23,8 @@ export interface CodeIndex {
   readonly files: ReadonlyArray<readonly [name: string, kind: FileKind, size: number]>
   /** Whether the files must lie on a disk: worker threads and assets are opened by their path. */
   readonly onDisk: boolean
-  /** Packages that were left out because they work as installed files only, with the reason. */
-  readonly native: Readonly<Record<string, string>>
+  /** Imports that were left out because they work as installed files only, with the package and the reason. */
+  readonly native: Readonly<Record<string, { readonly package: string; readonly detail: string }>>
 }
 
 const prefix = 4

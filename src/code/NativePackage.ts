@@ -16,6 +16,22 @@ export const problemOf = (file: string): { readonly name: string; readonly why: 
   return why === undefined ? undefined : { name, why }
 }
 
+/** What tells CommonJS from a module: no `import` or `export` at the begin of a line. */
+const isModule = /^\s*(import|export)\b|\bimport\.meta\b/m
+
+/**
+ * The code of a CommonJS file of a package, with its folder as an image would have it: below `node_modules` of the working
+ * directory. A package that reads files of its own finds them there, or names itself in the error.
+ */
+export const withFolder = (code: string, file: string): string => {
+  const inside = /^.*[\\/](node_modules[\\/].+)$/.exec(file)?.[1]?.replaceAll("\\", "/")
+  if (inside === undefined || !/\b__(dir|file)name\b/.test(code) || isModule.test(code)) return code
+  if (/\b(const|let|var|function|class)\s+__(dir|file)name\b/.test(code)) return code
+  const path = `process.cwd().replace(/[\\\\/]$/,"")+${JSON.stringify(`/${inside}`)}`
+  // on the first line, so that the lines of the source map hold
+  return `var __filename=${path},__dirname=__filename.replace(/\\/[^/]*$/,"");${code}`
+}
+
 interface Manifest {
   readonly name?: string
   readonly gypfile?: boolean

@@ -40,6 +40,9 @@ export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: 
       return next(specifier, /^(\.{0,2}\/|[a-z]+:)/.test(specifier) ? context : { ...context, parentURL: here })
     } catch (error) {
       unresolved = { specifier, directory: process.cwd() }
+      const left = index.native[specifier]
+      // the code of the error stays: a package that can do without looks at it
+      if (left !== undefined && error instanceof Error) error.message = leftOut(left)
       throw error
     }
   }
@@ -50,6 +53,9 @@ export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: 
   builtin("node:module").registerHooks({ resolve, load })
   return { entry: path.join(folder, index.entry), root, unresolved: () => unresolved }
 }
+
+const leftOut = ({ detail, package: name }: CodeIndex["native"][string]): string =>
+  `the package ${name} was not sent to this runner: ${detail}; install it in an image, name that image in the option \`image\`, and name the package in \`code: { external: ["${name}"] }\``
 
 /** The directory of the code: one that does not exist, for code in memory. */
 const rootOf = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: string): string => {

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream"
 import { Kind } from "../../wire/Frame.ts"
 import { handedSession, type HandedSession, sessionKey } from "../../process/HandedSession.ts"
 import * as Variables from "../../process/RoleVariables.ts"
-import { unpack } from "../CodePack.ts"
+import { type CodeIndex, unpack } from "../CodePack.ts"
 import { connect } from "./Connect.ts"
 import { BootError, type Failure, report } from "./Failure.ts"
 import * as Frames from "./Frames.ts"
@@ -82,15 +82,18 @@ const withoutProgram = (options: ReadonlyArray<string>): ReadonlyArray<string> =
 }
 
 /** The cause of an error with which the code failed while it was loaded. */
-const failureOf = (error: unknown, installed: Installed, native: Readonly<Record<string, string>>): Failure => {
+const failureOf = (error: unknown, installed: Installed, native: CodeIndex["native"]): Failure => {
   const cause: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
   const { code, message, stack } = cause
   const missing = installed.unresolved()
   if ((code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") && missing !== undefined) {
-    const why = native[missing.specifier]
-    if (why !== undefined) return { _tag: "CodeNative", package: missing.specifier, detail: why }
+    const left = native[missing.specifier]
+    if (left !== undefined) return { _tag: "CodeNative", ...left }
     return { _tag: "CodeUnresolved", ...missing, detail: message.split("\n", 1)[0] }
   }
+  const [, name] =
+    /[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(code === "ENOENT" ? (cause.path ?? "") : "") ?? []
+  if (name !== undefined) return { _tag: "CodeNative", package: name, detail: `it reads files of its own (${message})` }
   return { _tag: "Crashed", exitCode: null, detail: (stack ?? message).slice(0, 2_000) }
 }
 

@@ -9,14 +9,18 @@ import { bootFailure, fixture, type FarOptions, pool } from "./kit.ts"
 
 const cache = join(import.meta.dirname, "../../../.cache")
 
-/** A program of one file, until the scope closes. */
-const entryOf = (text: string) =>
+/** A program of one file, beside packages, until the scope closes. */
+const entryOf = (text: string, packages: Readonly<Record<string, string>> = {}) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       mkdirSync(cache, { recursive: true })
       const folder = mkdtempSync(join(cache, "entry-"))
       const entry = join(folder, "main.ts")
       writeFileSync(entry, text)
+      for (const [name, code] of Object.entries(packages)) {
+        mkdirSync(join(folder, "node_modules", name), { recursive: true })
+        writeFileSync(join(folder, "node_modules", name, "index.js"), code)
+      }
       return entry
     }),
     (entry) => Effect.sync(() => rmSync(join(entry, ".."), { recursive: true }))
@@ -27,11 +31,11 @@ const failing = (
   text: string | undefined,
   tag: string,
   words: RegExp,
-  options: FarOptions & { readonly code?: CodeOptions } = {}
+  options: FarOptions & { readonly code?: CodeOptions; readonly packages?: Readonly<Record<string, string>> } = {}
 ) =>
   it.live(title, () =>
     Effect.gen(function* () {
-      const entry = text === undefined ? fixture("runner.ts") : yield* entryOf(text)
+      const entry = text === undefined ? fixture("runner.ts") : yield* entryOf(text, options.packages)
       const cause = yield* bootFailure(Flame.call(environment)).pipe(
         Effect.provide(pool({ entry, ...options.code }, options))
       )
@@ -77,5 +81,20 @@ describe("a runner that gets its code from its parent", () => {
     "const first = 1\nconst boom = (): never => {\n  throw new Error('not today')\n}\nboom()\nexport { first }",
     "Crashed",
     /Error: not today\n +at .*main\.ts:3:\d+\n +at .*main\.ts:5:1/
+  )
+
+  failing(
+    "with a package that reads files of its own while it loads fails with CodeNative, which names the package [C274]",
+    "import data from 'reads-files'\nconsole.log(data)",
+    "CodeNative",
+    /reads-files cannot be sent to runners: it reads files of its own \(ENOENT.*node_modules\/reads-files\/data\.txt/,
+    { packages: { "reads-files": "module.exports = require('fs').readFileSync(__dirname + '/data.txt', 'utf8')" } }
+  )
+  failing(
+    "with a package that asks for its addon while it loads fails with CodeNative, which names the package [C274]",
+    "import addon from 'wraps-addon'\nconsole.log(addon)",
+    "CodeNative",
+    /wraps-addon cannot be sent to runners: sum\.node is a native addon, and .*wraps-addon.index\.js imports it/,
+    { packages: { "wraps-addon": "module.exports = require('./sum.node')" } }
   )
 })
