@@ -41,7 +41,9 @@ const flags = {
   ),
   replicas: Flag.Int("replicas").pipe(Flag.withDescription("Number of parents"), Flag.withDefault(1)),
   max: Flag.Int("max").pipe(
-    Flag.withDescription("Runners of one parent, at most (default: what the program says)"),
+    Flag.withDescription(
+      "Runners of one parent, at most (default: its share of --total-max, else what the program says)"
+    ),
     Flag.withSchema(Positive),
     Flag.optional
   ),

@@ -219,6 +219,53 @@ describe("manifests", () => {
   )
 })
 
+describe("manifests with a total", () => {
+  const space = Namespaces.ofFile("program-total")
+
+  it.live("[C288] two parents never have more runners than the total together, and finish alike", () =>
+    Effect.gen(function* () {
+      const image = inject("cluster").images.operated
+      const limits = ["--replicas", "2", "--total-max", "4", "--cpu", "20m", "--memory", "256Mi"]
+      const { stdout } = yield* Program.run([
+        "manifests",
+        "--app",
+        "pair",
+        "-n",
+        space.name,
+        "--image",
+        image,
+        ...limits
+      ])
+      const env = [
+        { name: "TEST_PRIORITY_CLASS", value: `flame-${space.name}-pair` },
+        { name: "TEST_CALLS", value: "30" },
+        { name: "TEST_MILLIS", value: "1000" }
+      ].map((variable) => `            - ${JSON.stringify(variable)}\n`)
+      yield* Program.shell("kubectl apply -f -", stdout.replace("          env:\n", `          env:\n${env.join("")}`))
+      const most = { seen: 0 }
+      const count = Effect.map(
+        Program.shell(`kubectl get pods -n ${space.name} -l flame.dev/role=runner -o name`),
+        (text) => {
+          most.seen = Math.max(most.seen, text.trim().split("\n").length)
+        }
+      )
+      const finished = Effect.map(
+        Program.shell(`kubectl logs -n ${space.name} -l app.kubernetes.io/name=pair --tail=-1 || true`),
+        (text) => {
+          const times = [...text.matchAll(/finished 30 calls after (\d+) ms/g)].map(([, time]) => Number(time))
+          return times.length === 2 && times
+        }
+      )
+      const [less = 0, more = 0] = (yield* Program.eventually(
+        Effect.andThen(count, finished),
+        "both have finished"
+      )).toSorted((left, right) => left - right)
+      assert.strictEqual(most.seen, 4)
+      assert.isAtMost(more / less, 1.3)
+    }).pipe(Effect.ensuring(Effect.ignoreCause(Program.shell(`kubectl delete priorityclass flame-${space.name}-pair`))))
+  )
+})
+
 describe("doctor", () => {
   const space = Namespaces.ofFile("program-doctor")
   const doctor = (...more: ReadonlyArray<string>) => Program.json(["doctor", "deploy/shop", "-n", space.name, ...more])

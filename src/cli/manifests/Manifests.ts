@@ -17,7 +17,7 @@ export interface ManifestOptions {
   /** The command of the container. Default: what the image runs. */
   readonly command?: ReadonlyArray<string>
   readonly replicas: number
-  /** The pool's `max`. Default: what the program says. */
+  /** The pool's `max`. Default: the equal share of `totalMax`, else what the program says. */
   readonly max?: number
   /** Seconds that calls in flight have when a parent ends. */
   readonly drainSeconds: number
@@ -32,6 +32,13 @@ export interface ManifestOptions {
 
 /** Seconds that a parent needs after its drain to end its runners. */
 const reserve = 8
+
+/**
+ * The `max` of each parent. The parents of a Deployment share `totalMax` equally: the quota alone would leave all of it to
+ * the parent that comes first, until that parent has nothing to do.
+ */
+export const maxOf = ({ max, replicas, totalMax }: ManifestOptions): number | undefined =>
+  max ?? (totalMax === undefined ? undefined : Math.max(1, Math.floor(totalMax / Math.max(1, replicas))))
 
 /** The name of the objects that an app may have others of: a Role of its own, say. */
 export const nameOf = (app: string): string => `flame-${app}`
@@ -180,7 +187,9 @@ const deployment = (options: ManifestOptions, image: string): Described => ({
   }
 })
 
-const container = (options: ManifestOptions, image: string): Fields => ({
+const container = (options: ManifestOptions, image: string): Fields => containerWith(options, image, maxOf(options))
+
+const containerWith = (options: ManifestOptions, image: string, max: number | undefined): Fields => ({
   name: options.app,
   image,
   command: options.command,
@@ -189,7 +198,7 @@ const container = (options: ManifestOptions, image: string): Fields => ({
     field("POD_IP", "status.podIP"),
     field("POD_NAME", "metadata.name"),
     field("POD_NAMESPACE", "metadata.namespace"),
-    ...(options.max === undefined ? [] : [{ name: "FLAME_MAX", value: String(options.max) }]),
+    ...(max === undefined ? [] : [{ name: "FLAME_MAX", value: String(max) }]),
     ...(options.drainSeconds === 30 ? [] : [{ name: "FLAME_DRAIN_TIMEOUT", value: `${options.drainSeconds} seconds` }])
   ],
   ports: [{ name: "flame", containerPort: options.port }],

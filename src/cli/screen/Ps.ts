@@ -156,11 +156,9 @@ const totalsOf = ({ document }: Parent, runners: number): string => {
     document.pools.reduce((total, pool) => total + of(pool), 0)
   const waiting = sum((pool) => pool.waiting)
   const failed = sum(({ totals }) => totals.bootsFailed + totals.runnersLost)
+  const booting = sum((pool) => pool.booting)
   return [
-    `${runners} of ${count(
-      sum(({ max }) => max),
-      "runner"
-    )}`,
+    `${sum(({ ready }) => ready)} ready${booting === 0 ? "" : `, ${booting} booting`}, max ${sum(({ max }) => max)}`,
     ...(waiting === 0 ? [] : [`${count(waiting, "call")} waiting`]),
     ...(failed === 0 ? [] : [`${failed} boots or runners failed`])
   ].join(", ")

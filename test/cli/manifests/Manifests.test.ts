@@ -60,6 +60,18 @@ describe("the manifests of an app", () => {
     assert.deepInclude(spec.containers[0].env, { name: "FLAME_DRAIN_TIMEOUT", value: "60 seconds" })
   })
 
+  it("share a total equally among the parents, unless a max is given [C288]", () => {
+    const envOf = (more: Partial<Manifests.ManifestOptions>) => {
+      const { max: _, ...rest } = options
+      const found = Manifests.objects({ ...rest, ...more }).find(({ object }) => object["kind"] === "Deployment") as any
+      return found.object.spec.template.spec.containers[0].env.find(({ name }: any) => name === "FLAME_MAX")?.value
+    }
+    assert.deepStrictEqual(
+      [envOf({ totalMax: 7, replicas: 2 }), envOf({ totalMax: 2, replicas: 5 }), envOf({ totalMax: 7, max: 6 })],
+      ["3", "1", "6"]
+    )
+  })
+
   it("have no Deployment without an image, and no quota without a total", () => {
     const { image: _, totalMax: __, ...rest } = options
     const kinds = Manifests.objects(rest).map(({ object }) => object["kind"])

@@ -27,7 +27,18 @@ const number = (name: string, fallback: number): number => Number(process.env[na
 const load = number("TEST_LOAD", 3)
 const millis = number("TEST_MILLIS", 400)
 
-const app = Effect.gen(function* () {
+/** Calls of work that ends; 0: work goes on for ever. */
+const total = number("TEST_CALLS", 0)
+
+const ending = Effect.gen(function* () {
+  const began = Date.now()
+  const calls = Array.from({ length: total }, () => Flame.call(work, { millis }))
+  yield* Effect.all(calls, { concurrency: "unbounded", discard: true })
+  yield* Effect.log(`finished ${total} calls after ${Date.now() - began} ms`)
+  return yield* Effect.never
+})
+
+const endless = Effect.gen(function* () {
   const call = Effect.ignore(Flame.call(work, { millis })).pipe(Effect.repeat(Schedule.forever))
   const failing = Effect.ignore(Flame.call(refuse)).pipe(Effect.repeat(Schedule.spaced("2 seconds")))
   const callers = Array.from({ length: load }, () => call)
@@ -36,6 +47,8 @@ const app = Effect.gen(function* () {
     discard: true
   })
 })
+
+const app = total > 0 ? ending : endless
 
 const priority = process.env["TEST_PRIORITY_CLASS"]
 
