@@ -28,7 +28,7 @@ const objectsOf = (
       ].map(([kind, object]) => ({ key: `${kind} ${object.metadata.name}`, object }))
   )
 
-/** One call at a time, so that many parents share a small machine. */
+/** Options of the pool: one call at a time, so that many parents can share a small machine. */
 const quiet = { TEST_LOAD: "1", TEST_MILLIS: "2000" }
 
 const lifeOf = ({ metadata }: KubeObject): string => metadata.annotations["flame.dev/life"]

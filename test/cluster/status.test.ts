@@ -23,7 +23,7 @@ const parent = (name: string, env: Readonly<Record<string, string>>) =>
     return yield* pod(space.name, name, isRunning, "the start")
   })
 
-/** What a program inside of a pod gets from an address. */
+/** The answer that a program inside a pod gets from an address. */
 const fetchIn = (name: string, address: string) => {
   const program = `fetch(${JSON.stringify(address)}).then((r) => r.text()).then((t) => console.log(t), (e) => console.log("NO " + e.cause.code))`
   return Effect.map(exec(space.name, name, "node", "-e", program), (text) => text.trim())
