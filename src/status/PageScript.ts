@@ -45,7 +45,7 @@ const ms = (t) => {
 }
 const ago = (at, now) => now - at < 1500 ? "now" : ms(Math.floor((now - at) / 1000) * 1000) .replace(/\.\d+/, "") + " ago"
 const num = (n) => n >= 1e6 ? (n / 1e6).toFixed(1) + " M" : n >= 1e4 ? (n / 1e3).toFixed(1) + " k" : String(n)
-const colors = { beforeBoot: "#868e96", launched: "#4c6ef5", created: "#5c7cfa", scheduled: "#15aabf", pulled: "#7950f2", started: "#12b886", importing: "#f59f00", imported: "#fd7e14", connected: "#e64980", ready: "#40c057" }
+const colors = { beforeBoot: "#868e96", launched: "#4c6ef5", created: "#74a9f5", scheduled: "#15aabf", pulled: "#7950f2", started: "#12b886", importing: "#f59f00", imported: "#fd7e14", connected: "#e64980", ready: "#40c057" }
 const spare = ["#845ef7", "#20c997", "#ff922b", "#339af0"]
 const color = (step) => colors[step] || (colors[step] = spare[Object.keys(colors).length % spare.length])
 
@@ -279,6 +279,7 @@ const poolView = (first) => {
         put(node.children[0], f.tag + (f.count > 1 ? " \u00d7 " + num(f.count) : ""))
         put(node.children[1], [f.kind === "lost" ? "runner" : f.kind, f.function, f.runner, ago(f.at, now)].filter(Boolean).join("  \u00b7  "))
         put(node.children[2], f.message)
+        show(node.children[2], f.message !== "")
       })
       show(noFault, !p.failures.length)
     }

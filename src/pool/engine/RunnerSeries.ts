@@ -187,8 +187,9 @@ export class RunnerSeries {
     const registry = Context.get(context, Metric.MetricRegistry)
     const pools = registries.get(registry) ?? new Map<string, Map<string, Series>>()
     registries.set(registry, pools)
-    this.all = pools.get(pool) ?? new Map<string, Series>()
-    pools.set(pool, this.all)
+    const key = JSON.stringify([pool, Context.get(context, Metric.CurrentMetricAttributes)])
+    this.all = pools.get(key) ?? new Map<string, Series>()
+    pools.set(key, this.all)
   }
 
   /**
