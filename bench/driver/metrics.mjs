@@ -58,6 +58,8 @@ const METRICS = {
     ["rate", "calls/s c=64", data("calls_per_s_c64")],
     ["cpu", "CPU µs/call c=64", section("c64", "cpu_us_per_call")],
     ["callerCpu", "caller CPU µs/call c=64", section("c64", "caller_cpu_us_per_call")],
+    ["rate40", "calls/s c=40", data("calls_per_s_c40")],
+    ["cpu40", "CPU µs/call c=40", section("c40", "cpu_us_per_call")],
     ["cpu1", "CPU µs/call c=1", section("c1", "cpu_us_per_call")]
   ],
   burst: [
