@@ -16,7 +16,7 @@ export const problemOf = (file: string): { readonly name: string; readonly why: 
   return why === undefined ? undefined : { name, why }
 }
 
-/** What tells CommonJS from a module: no `import` or `export` at the begin of a line. */
+/** Tells CommonJS from a module: CommonJS has no `import` or `export` at the start of a line. */
 const isModule = /^\s*(import|export)\b|\bimport\.meta\b/m
 
 /**
