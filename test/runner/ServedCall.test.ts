@@ -1,8 +1,9 @@
 /** Tests of one call on its runner when code of the program throws, or when its result cannot be sent. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import { assert, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -10,6 +11,8 @@ import * as StreamServer from "../../src/call/StreamServer.ts"
 import type { LinkEnd } from "../../src/wire/Channel.ts"
 import * as FunctionCodec from "../../src/function/FunctionCodec.ts"
 import * as Flame from "../../src/Flame.ts"
+import { ServedCall } from "../../src/runner/ServedCall.ts"
+import { type Kind, kindName } from "../../src/wire/Frame.ts"
 import { session, settled } from "./ScriptedParent.ts"
 
 interface Defect {
@@ -150,3 +153,63 @@ it.effect("a streaming call is told that its runner drains, by its parent or by 
     assert.strictEqual(told, 1)
   })
 )
+
+it.effect("a success after the cancel of its call is not sent [C334]", () =>
+  Effect.gen(function* () {
+    const end = yield* Deferred.make<void>()
+    const late = Flame.fn("late", { success: Schema.Int }, () =>
+      Effect.uninterruptible(Effect.as(Deferred.await(end), 1))
+    )
+    const parent = yield* session([late])
+    const id = parent.request(late, undefined)
+    yield* settled
+    parent.cancel(id)
+    yield* settled
+    assert.lengthOf(parent.finals(id), 0)
+    yield* Deferred.succeed(end, undefined)
+    assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
+  })
+)
+
+/** A call of a stream whose channel a test controls, and the final frames that it sends. */
+const streaming = (channel: { readonly dropped: boolean; readonly isBroken: boolean }) => {
+  const finals: Array<string> = []
+  const told: Array<string> = []
+  const session = {
+    link: { send: (kind: Kind) => finals.push(kindName(kind)), control: () => {} },
+    nested: { end: () => {} },
+    maxResult: 1e6,
+    isStopping: true,
+    over: () => {}
+  }
+  const fn = Flame.fn("stream", { success: Schema.Uint8Array, stream: true }, () => Stream.empty)
+  const open = {
+    channel: {
+      ...channel,
+      flushed: (then: () => void) => then(),
+      endChannel: () => {},
+      dropUnsent: () => told.push("dropUnsent")
+    }
+  }
+  const served = { fn, codec: FunctionCodec.of(fn), open: undefined }
+  const call = new ServedCall(session as never, 1, served as never, { nested: 0 } as never, undefined, open as never)
+  return { call, finals, told }
+}
+
+it("a stream that is stopped drops what waits for credit, since its receiver may grant nothing any more [C335]", () => {
+  const { call, told } = streaming({ dropped: false, isBroken: false })
+  call.stop()
+  assert.deepStrictEqual(told, ["dropUnsent"])
+})
+
+it("a stream whose items were dropped, or could not be sent, does not look complete [C336]", () => {
+  for (const [channel, final] of [
+    [{ dropped: true, isBroken: false }, "Interrupted"],
+    [{ dropped: true, isBroken: true }, "Defect"],
+    [{ dropped: false, isBroken: false }, "Success"]
+  ] as const) {
+    const { call, finals } = streaming(channel)
+    call.ended(Exit.void)
+    assert.deepStrictEqual(finals, [final])
+  }
+})

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as TestClock from "effect/testing/TestClock"
 import { FlameError, ServiceEnded } from "../../../src/error/FlameError.ts"
 import * as GroupFunctions from "../../../src/function/GroupFunctions.ts"
 import { PeerCalls, type PeerCallsOptions } from "../../../src/call/peer/PeerCalls.ts"
@@ -42,4 +43,19 @@ describe("PeerCalls", () => {
       })
     )
   }
+
+  it.effect(
+    "waits for at most cancelGrace when its caller is interrupted and the other end does not answer [C337]",
+    () =>
+      Effect.gen(function* () {
+        const calls = new PeerCalls(options)
+        const call = Effect.withFiber((fiber) => calls.call(fiber, functions[0]!, undefined)) as Effect.Effect<unknown>
+        const fiber = yield* Effect.forkChild(call, { startImmediately: true })
+        const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+        yield* TestClock.adjust("499 millis")
+        assert.isUndefined(interrupting.pollUnsafe())
+        yield* TestClock.adjust("1 millis")
+        yield* Fiber.join(interrupting)
+      })
+  )
 })
