@@ -4,6 +4,18 @@ import { defineConfig } from "tsdown"
 // installed from the npm registry (404)
 const common = { platform: "node", target: "node22.19", fixedExtension: false } as const
 
+/** A file of the program `effect-flame`, which holds all that it needs: an app that installs the library gets no dependency by it. */
+const program = (name: string, entry: string) => ({
+  ...common,
+  entry: { [name]: entry },
+  outDir: "dist/bin",
+  deps: { alwaysBundle: /./, onlyBundle: false as const },
+  outputOptions: { codeSplitting: false },
+  minify: true,
+  dts: false,
+  clean: false
+})
+
 export default defineConfig([
   {
     ...common,
@@ -28,15 +40,6 @@ export default defineConfig([
       }
     ]
   },
-  {
-    // The program `effect-flame` holds all that it needs: an app that installs the library gets no dependency by it.
-    ...common,
-    entry: { "effect-flame": "src/cli/main.ts" },
-    outDir: "dist/bin",
-    deps: { alwaysBundle: /./, onlyBundle: false },
-    outputOptions: { codeSplitting: false },
-    minify: true,
-    dts: false,
-    clean: false
-  }
+  program("effect-flame", "src/cli/launch.ts"),
+  program("program", "src/cli/main.ts")
 ])

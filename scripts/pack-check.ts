@@ -2,7 +2,8 @@
  * `npm run pack:check`: checks the tarball that `npm publish` would publish, with publint, with attw, and in an app that
  * installs the tarball: every door can be imported and type-checks, and no module behind the doors can be imported.
  */
-import { execFileSync } from "node:child_process"
+import assert from "node:assert"
+import { execFileSync, spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -129,6 +130,22 @@ const checkTypes = (doors: ReadonlyArray<string>): void => {
   run(app, "tsc")
 }
 
+/** The program runs where nothing but the package and its peer is installed. */
+const checkProgram = (): void => {
+  const program = Path.join(app, "node_modules/.bin/effect-flame")
+  const asked = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv = {}) =>
+    spawnSync(program, args, { cwd: app, encoding: "utf8", env: { PATH: process.env["PATH"], HOME: app, ...env } })
+  const { version } = JSON.parse(Fs.readFileSync(Path.join(installed, "package.json"), "utf8"))
+  assert(asked(["--version"]).stdout.includes(version), "effect-flame --version prints the version")
+  const manifests = asked(["manifests", "--app", "shop", "-n", "shop"])
+  assert(manifests.status === 0 && manifests.stdout.includes("kind: Role"), manifests.stderr)
+  assert(asked(["manifests", "--ap", "shop"]).status === 2, "a wrong command line ends with status 2")
+  const kubeconfig = Path.join(app, "kubeconfig")
+  Fs.writeFileSync(kubeconfig, "{}")
+  const doctor = asked(["doctor"], { KUBECONFIG: kubeconfig })
+  assert(doctor.status === 1 && doctor.stdout.includes("npm install @kubernetes/client-node"), doctor.stdout)
+}
+
 try {
   const tarball = pack()
   run(root, "publint", "run", tarball, "--strict")
@@ -136,6 +153,7 @@ try {
   const doors = install(tarball)
   checkDoors(doors)
   checkTypes(doors)
+  checkProgram()
   console.log(`${doors.join(", ")}: can be imported and type-check from outside; no other module can be imported`)
 } finally {
   Fs.rmSync(work, { recursive: true, force: true })

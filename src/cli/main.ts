@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The program `effect-flame`: runs a command line, and ends with 0, 1 (a failure) or 2 (a wrong command line). */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
