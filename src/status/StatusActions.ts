@@ -41,7 +41,7 @@ export const resize = (body: string): ActionResult => {
   } catch (error) {
     return refuse(400, error instanceof Error ? error.message : String(error))
   }
-  return { status: 200, text: given.map((name) => `${name} ${String(wanted?.[name])}`).join(", ") }
+  return { status: 200, text: `pool ${id} has ${given.map((name) => `${name} ${String(wanted?.[name])}`).join(", ")}` }
 }
 
 /** Lets a runner end its calls within `drainTimeout`, and removes it. The pool boots another one where it needs one. */

@@ -1,11 +1,13 @@
 /** Answers the requests of the status, for every server. */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type { RunnerLine } from "./record/LineRing.ts"
 import { contentSecurityPolicy, page } from "./StatusPage.ts"
 import * as StatusActions from "./StatusActions.ts"
 import { StatusDocument } from "./record/StatusDocument.ts"
 import { type Send, StatusFeed } from "./StatusFeed.ts"
-import type { Recorder } from "./record/Recorder.ts"
+import { acquire, type Recorder } from "./record/Recorder.ts"
 
 export interface StatusRequest {
   readonly method: string
@@ -51,13 +53,16 @@ export const isAction = (path: string): boolean => path === "/resize" || path ==
 export class StatusApi {
   private readonly recorder: Recorder
   private readonly actions: boolean
+  private readonly acted: (line: string) => void
   readonly feed: StatusFeed
   /** The last document. A second request within `freshness` gets it again. */
   private latest: { readonly at: number; readonly text: string } | undefined
 
-  constructor(recorder: Recorder, actions: boolean) {
+  /** `acted` receives a line for each action that was taken. */
+  constructor(recorder: Recorder, actions: boolean, acted: (line: string) => void = () => {}) {
     this.recorder = recorder
     this.actions = actions
+    this.acted = acted
     this.feed = new StatusFeed(recorder, actions)
   }
 
@@ -102,7 +107,9 @@ export class StatusApi {
     // The next reader must see the effect of the action.
     this.latest = undefined
     const { status, text } = path === "/resize" ? StatusActions.resize(body) : StatusActions.drain(body)
-    return status === 200 ? json(200, { done: text }) : failure(status, text)
+    if (status !== 200) return failure(status, text)
+    this.acted(`a viewer of the status has asked for this: ${text}`)
+    return json(200, { done: text })
   }
 
   private logs(query: URLSearchParams): StatusAnswer {
@@ -130,3 +137,13 @@ export class StatusApi {
 
 /** Milliseconds in which a document is not made again. */
 const freshness = 200
+
+/** The answers of this process. Logs each action. The scope ends the feed. */
+export const make = (actions: boolean): Effect.Effect<StatusApi, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<never>()
+    const log = (line: string) => void Effect.runForkWith(context)(Effect.logInfo(line))
+    const api = new StatusApi(yield* acquire, actions, log)
+    yield* Effect.addFinalizer(() => Effect.sync(() => api.feed.close()))
+    return api
+  })

@@ -47,6 +47,11 @@ export class StatusFeed implements RecordListener {
     this.followers.clear()
   }
 
+  /** Viewers at the moment. */
+  get viewerCount(): number {
+    return this.viewers.size
+  }
+
   /** Adds a viewer, who gets the status at once. The returned function removes it. */
   view(send: Send): () => void {
     const viewer: Send = (chunk) => send(chunk)

@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AddressInfo } from "node:net"
-import * as Recorder from "./record/Recorder.ts"
 import * as StatusAddress from "./StatusAddress.ts"
-import { StatusApi } from "./StatusApi.ts"
+import type { StatusApi as Api } from "./StatusApi.ts"
+import * as StatusApi from "./StatusApi.ts"
 import type { StatusOptions } from "./StatusOptions.ts"
 import * as StatusServer from "./StatusServer.ts"
 
@@ -16,15 +16,14 @@ const isInPod = (): boolean => process.env["KUBERNETES_SERVICE_HOST"] !== undefi
 export const layer = (options: StatusOptions): Layer.Layer<never> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
-      const api = new StatusApi(yield* Recorder.acquire, options.actions === true)
-      yield* Effect.addFinalizer(() => Effect.sync(() => api.feed.close()))
+      const api = yield* StatusApi.make(options.actions === true)
       const port = options.port ?? (isInPod() ? StatusAddress.port : false)
       if (port !== false) yield* onPort(api, port)
       if (options.socket ?? !isInPod()) yield* onSocket(api)
     })
   )
 
-const onPort = (api: StatusApi, port: number) =>
+const onPort = (api: Api, port: number) =>
   StatusServer.listen(api, { port }).pipe(
     Effect.flatMap((server) => {
       const { port } = server.address() as AddressInfo
@@ -38,7 +37,7 @@ const onPort = (api: StatusApi, port: number) =>
     )
   )
 
-const onSocket = Effect.fnUntraced(function* (api: StatusApi) {
+const onSocket = Effect.fnUntraced(function* (api: Api) {
   yield* StatusServer.removeStale(StatusAddress.sockets())
   const path = StatusAddress.ownSocket()
   if (path === undefined) {

@@ -6,8 +6,7 @@ import * as Stream from "effect/Stream"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Recorder from "./record/Recorder.ts"
-import { bodyLimit, isAction, paths, type StatusAnswer, StatusApi } from "./StatusApi.ts"
+import { bodyLimit, isAction, make as makeApi, paths, type StatusAnswer, type StatusApi } from "./StatusApi.ts"
 
 /** Chunks that wait for a viewer. Beyond them the viewer misses the oldest. */
 const mostChunks = 16
@@ -16,9 +15,7 @@ export const layer = (options: { readonly path: string; readonly actions: boolea
   Layer.effectDiscard(
     Effect.gen(function* () {
       const router = yield* HttpRouter.HttpRouter
-      const recorder = yield* Recorder.acquire
-      const api = new StatusApi(recorder, options.actions)
-      yield* Effect.addFinalizer(() => Effect.sync(() => api.feed.close()))
+      const api = yield* makeApi(options.actions)
       const base = options.path.replace(/\/+$/, "")
       for (const path of paths) {
         const answer = (request: HttpServerRequest.HttpServerRequest) => respond(api, path, request)

@@ -61,13 +61,18 @@ const receive = (api: StatusApi, request: Http.IncomingMessage, response: Http.S
     else chunks.push(chunk)
   })
   request.on("end", () => {
-    const url = new URL(request.url ?? "/", "http://localhost")
+    const [path = "/", query = ""] = (request.url ?? "/").split("?", 2)
     const header = (name: string) => request.headers[name]?.toString()
     const body = Buffer.concat(chunks).toString("utf8")
-    write(
-      response,
-      api.answer({ method: request.method ?? "GET", path: url.pathname, query: url.searchParams, header, body })
-    )
+    try {
+      write(
+        response,
+        api.answer({ method: request.method ?? "GET", path, query: new URLSearchParams(query), header, body })
+      )
+    } catch {
+      // An exception here would end the app.
+      response.destroy()
+    }
   })
 }
 
@@ -82,7 +87,7 @@ const write = (response: Http.ServerResponse, answer: StatusAnswer): void => {
   if (response.req.method === "HEAD") return void response.end()
   response.flushHeaders()
   const { socket } = response
-  if (socket === null) return
+  if (socket === null || socket.destroyed) return
   const close = answer.open((chunk) => {
     if (socket.writableLength > mostBacklog) socket.destroy()
     else if (socket.writableLength <= backlog) socket.write(chunk)

@@ -10,6 +10,8 @@ import * as FlameLayer from "../../src/FlameLayer.ts"
 import { Pool } from "../../src/pool/Pool.ts"
 import * as FlameStatus from "../../src/status/FlameStatus.ts"
 import * as StatusAddress from "../../src/status/StatusAddress.ts"
+import * as StatusApi from "../../src/status/StatusApi.ts"
+import * as StatusServer from "../../src/status/StatusServer.ts"
 import type { StatusDocument } from "../../src/status/record/StatusDocument.ts"
 
 const nap = Flame.fn("nap", { payload: { millis: Schema.Int } }, ({ millis }) =>
@@ -126,7 +128,9 @@ describe("FlameStatus.layer on a port", () => {
         const [line] = (yield* request(to, "/logs?function=nap")).body.trim().split("\n")
         assert.deepInclude(JSON.parse(line!), { level: "Info", function: "nap", message: "naps" })
         assert.strictEqual((yield* request(to, "/logs?function=other")).body, "")
-        assert.strictEqual((yield* request(to, "/nothing")).status, 404)
+        for (const path of ["/nothing", "//", "/status/x", "/%zz", "/?"]) {
+          assert.strictEqual((yield* request(to, path)).status, path === "/?" ? 200 : 404, path)
+        }
         const others = Object.values(Os.networkInterfaces())
           .flatMap((all) => all ?? [])
           .filter(({ internal, family }) => !internal && family === "IPv4")
@@ -310,5 +314,39 @@ describe("FlameStatus.layer on a socket", () => {
           )
         })
       )
+  )
+})
+
+describe("a viewer", () => {
+  it.live("that leaves is forgotten, and one that reads nothing is cut off [C307]", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const api = yield* StatusApi.make(false)
+        const port = yield* freePort
+        yield* StatusServer.listen(api, { port })
+        const open = Effect.callback<Net.Socket>((resume) => {
+          const socket = Net.connect(port, "127.0.0.1", () => {
+            socket.write("GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            resume(Effect.succeed(socket))
+          })
+          socket.on("error", () => {})
+        })
+        const until = (viewers: number) =>
+          Effect.repeat(Effect.sleep(10), { until: () => api.feed.viewerCount === viewers })
+        const leaving = yield* open
+        yield* until(1)
+        leaving.destroy()
+        yield* until(0)
+        const deaf = yield* open
+        yield* until(1)
+        deaf.pause()
+        const event = { at: 0, pool: "p", tag: "BootStarted", text: "x".repeat(100_000) } as const
+        while (api.feed.viewerCount > 0) {
+          for (let n = 0; n < 200; n++) api.feed.event(event)
+          yield* Effect.sleep(210)
+        }
+        deaf.destroy()
+      })
+    )
   )
 })

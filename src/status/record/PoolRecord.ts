@@ -42,6 +42,15 @@ export interface Listener {
   readonly line: (line: RunnerLine) => void
 }
 
+/** Runs a part of the record inside of the pool: its failure must not become the pool's. */
+const guarded = (record: () => void): void => {
+  try {
+    record()
+  } catch {
+    // The record misses an entry.
+  }
+}
+
 export class PoolRecord implements PoolWatch {
   readonly functions: FunctionTable
   readonly failures = new FailureList()
@@ -125,10 +134,12 @@ export class PoolRecord implements PoolWatch {
   }
 
   event(event: PoolEvent): void {
-    const at = this.wall
-    this.boots.event(event, at)
-    this.fault(event, at)
-    this.listener.event(statusEvent(event, at))
+    guarded(() => {
+      const at = this.wall
+      this.boots.event(event, at)
+      this.fault(event, at)
+      this.listener.event(statusEvent(event, at))
+    })
   }
 
   private fault(event: PoolEvent, at: number): void {
@@ -155,9 +166,11 @@ export class PoolRecord implements PoolWatch {
   }
 
   line(runner: string, line: LogLine): void {
-    const read = lineOf(this.pool.engine.pool, runner, line)
-    this.lines.add(read)
-    this.listener.line(read)
+    guarded(() => {
+      const read = lineOf(this.pool.engine.pool, runner, line)
+      this.lines.add(read)
+      this.listener.line(read)
+    })
   }
 
   private countersOf(name: string): Counters {

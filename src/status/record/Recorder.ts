@@ -85,7 +85,10 @@ export const acquire: Effect.Effect<Recorder, never, Scope.Scope> = Effect.acqui
       if (shared === undefined) {
         const recorder = new Recorder(Context.get(context, Clock.Clock))
         const tick = Effect.delay(
-          Effect.sync(() => recorder.tick()),
+          Effect.ignoreCause(
+            Effect.sync(() => recorder.tick()),
+            { log: true }
+          ),
           every
         )
         shared = { recorder, fiber: Effect.runForkWith(context)(Effect.forever(tick)), users: 0 }
