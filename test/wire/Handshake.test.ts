@@ -32,7 +32,7 @@ describe("Hello", () => {
     const mismatch = new VersionMismatch({ what: "protocol", parent: String(protocol), runner: "9" })
     assert.deepStrictEqual(check({ protocol: 9 }), mismatch)
     assert.deepStrictEqual(checkText(`{"protocol":9}`), mismatch)
-    assert.match(mismatch.message, /protocol differs: the parent has 4, the runner has 9/)
+    assert.include(mismatch.message, `protocol differs: the parent has ${protocol}, the runner has 9`)
   })
 
   it("with another layout of a known function is refused with both layouts and the runner's build", () => {
