@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Measures cold starts on a real cluster: runners and bare Node pods of the same shape, in interleaved pairs.
 //
-//   node bench/cold-start.mjs [--n 40] [--burst 20] [--bursts 3] [--variants plain,cache] [--out bench/results/cold-start]
+//   node bench/cold-start.mjs [--n 40] [--burst 20] [--bursts 3] [--variants plain,cache,sync] [--out bench/results/cold-start]
 //
 // bench/README.md defines the figures.
 import fs from "node:fs"
@@ -10,7 +10,7 @@ import path from "node:path"
 import { parseArgs } from "node:util"
 import { median } from "./driver/metrics.mjs"
 import { bareListener, connectCluster, cpuOf, makeImage, makeNamespace } from "./kubernetes/cluster.mjs"
-import { makeFolder, variables } from "./kubernetes/folder.mjs"
+import { makeFolder, optionsOf, variables } from "./kubernetes/folder.mjs"
 import { PHASES, startPool } from "./kubernetes/ours.mjs"
 
 const { values: options } = parseArgs({
@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
     n: { type: "string", default: "40" },
     burst: { type: "string", default: "20" },
     bursts: { type: "string", default: "3" },
-    variants: { type: "string", default: "plain,cache" },
+    variants: { type: "string", default: "plain,cache,sync" },
     out: { type: "string" }
   }
 })
@@ -121,13 +121,15 @@ const burstTable = (samples) => {
 try {
   const load = os.loadavg().map((value) => value.toFixed(1))
   const images = {}
-  for (const variant of variants) {
+  // the code of `sync` comes from this process
+  const imaged = variants.filter((variant) => variant !== "sync")
+  for (const variant of imaged) {
     const folder = await makeFolder(variant)
     images[variant] = `localhost/flame-cold-start-${variant}:${run}`
     makeImage(cluster, images[variant], folder, variables(variant))
     fs.rmSync(folder, { recursive: true })
   }
-  const bare = await bareListener(cluster, namespace, images[variants[0]])
+  const bare = await bareListener(cluster, namespace, images[imaged[0]])
   closing.push(bare.close)
   const bareBurst = async (count) => {
     const pods = await Promise.all(Array.from({ length: count }, bare.boot))
@@ -136,7 +138,8 @@ try {
   }
   const contenders = [{ name: "bare", boot: bare.boot, burst: bareBurst }]
   for (const variant of variants) {
-    const pool = await startPool(cluster, namespace, images[variant], { max: Math.max(1, burst) })
+    const image = images[variant] ?? images[imaged[0]]
+    const pool = await startPool(cluster, namespace, image, { max: Math.max(1, burst), ...optionsOf(variant) })
     closing.push(pool.close)
     contenders.push({ name: variant, ...pool })
   }

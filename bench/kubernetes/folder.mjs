@@ -13,6 +13,10 @@ const user = 65532
 
 export const variables = (variant) => (variant === "cache" ? compileCache("/app") : {})
 
+/** Options of the pool of a variant: the code of `sync` comes from its parent, on the image of the others. */
+export const optionsOf = (variant) =>
+  variant === "sync" ? { code: { entry: here("main.mjs") }, command: ["node"], port: 9346 } : {}
+
 export const makeFolder = async (variant) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "flame-cold-start-"))
   await bundle({ main: here("main.mjs") }, folder)

@@ -9,7 +9,7 @@ import { Pool } from "../../src/pool/Pool.ts"
 import { host, node, resources } from "./cluster.mjs"
 import { echo, hold } from "./functions.mjs"
 
-const PHASES = ["created", "scheduled", "started", "importing", "imported", "connected", "ready"]
+const PHASES = ["created", "scheduled", "started", "connected", "sent", "importing", "imported", "ready"]
 
 export const startPool = async ({ tools }, namespace, image, more = {}) => {
   const runtime = ManagedRuntime.make(

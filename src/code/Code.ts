@@ -2,12 +2,12 @@
 import { createHash } from "node:crypto"
 import { statSync } from "node:fs"
 import { basename } from "node:path"
-import { zstdCompress, type ZstdOptions } from "node:zlib"
+import { zstdCompress, zstdCompressSync, type ZstdOptions } from "node:zlib"
 import * as Effect from "effect/Effect"
 import { CodeTooLarge, CodeUnbundled } from "../error/CodeFailure.ts"
 import type { CodeFailure } from "../error/CodeFailure.ts"
 import * as Entry from "../process/Entry.ts"
-import { type CodeFile, pack } from "./CodePack.ts"
+import { type CodeFile, mapSuffix, pack } from "./CodePack.ts"
 import { type CodeOptions, defaultMaxCode } from "./CodeOptions.ts"
 import type { Program } from "./Program.ts"
 
@@ -88,7 +88,7 @@ const sameStamps = ({ inputs, stamps }: Known): boolean =>
 const make = async (options: CodeOptions): Promise<{ readonly code: Code; readonly inputs: ReadonlyArray<string> }> => {
   const began = performance.now()
   const program = await programOf(options)
-  const packed = pack(program.index, program.files)
+  const packed = pack(program.index, program.files.map(withMapPacked))
   const limit = options.maxCode ?? defaultMaxCode
   if (packed.length > limit) {
     throw new CodeTooLarge({ size: packed.length, limit, largest: largestOf(program.files) })
@@ -105,6 +105,12 @@ const make = async (options: CodeOptions): Promise<{ readonly code: Code; readon
   }
   return { code, inputs: program.inputs }
 }
+
+/** The file as it travels: a source map is compressed on its own, so that a runner unpacks it where a stack is read. */
+const withMapPacked = (file: CodeFile): CodeFile =>
+  file.name.endsWith(".map")
+    ? { ...file, name: file.name.slice(0, -".map".length) + mapSuffix, bytes: zstdCompressSync(file.bytes) }
+    : file
 
 const largestOf = (files: ReadonlyArray<CodeFile>): string =>
   files

@@ -7,6 +7,9 @@
 /** How Node loads a file of the code. `file` is not a module: an asset, or a source map. */
 export type FileKind = "module" | "commonjs" | "json" | "wasm" | "file"
 
+/** Suffix of the source map of a file: compressed, because most runners never read one. */
+export const mapSuffix = ".map.zst"
+
 /** A file of the code. */
 export interface CodeFile {
   /** Its path below the root of the code, with `/`. */

@@ -12,8 +12,8 @@ export const sessionKey = "effect-flame/session"
 export interface HandedSession {
   /** The authenticated connection. Nothing is unread: the parent is silent until Hello. */
   readonly socket: Duplex
-  /** Whether the program uses the connection, so that the bootstrap must not write to it. */
-  isTaken: boolean
+  /** Tells the bootstrap that the program uses the connection from now on, so that the bootstrap must not write to it. */
+  readonly take: () => void
 }
 
 /** The session of this process; undefined if its code did not come from its parent. */

@@ -151,7 +151,7 @@ const overNetwork = (
   const open = (): Transport => {
     const handed = handedSession()
     if (handed === undefined) return LateTransport.make(connect)
-    handed.isTaken = true
+    handed.take()
     const { socket } = handed
     const pipe = fromDuplex(socket)
     return startedBy(pipe, (handlers) => {

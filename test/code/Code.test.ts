@@ -120,7 +120,7 @@ describe("the code of a program", () => {
       assert.isTrue(index.onDisk)
       assert.deepStrictEqual(
         files.map(({ name }) => name.replace(/-[\w-]{8}\./, ".")),
-        ["open.mjs", "open.mjs.map", "note.txt"]
+        ["open.mjs", "open.mjs.map.zst", "note.txt"]
       )
     })
   )
@@ -151,7 +151,7 @@ describe("the code of a program", () => {
       const { files, index } = contents(code)
       assert.deepStrictEqual(
         files.map(({ name }) => name),
-        ["main.mjs", "chunks/a.mjs", "chunks/a.mjs.map", "b.json"]
+        ["main.mjs", "chunks/a.mjs", "chunks/a.mjs.map.zst", "b.json"]
       )
       assert.deepStrictEqual([index.onDisk, code.made], [false, "sent as it is"])
       assert.deepStrictEqual(code.variables, ["TOKEN", "URL_OF_IT"])

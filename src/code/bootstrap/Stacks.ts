@@ -6,7 +6,7 @@
  */
 import type { SourceMap } from "node:module"
 import { builtin } from "../../function/Builtin.ts"
-import type { CodeFile } from "../CodePack.ts"
+import { type CodeFile, mapSuffix } from "../CodePack.ts"
 
 /** A frame prints itself as Node shows it, which its type does not declare. */
 interface Printable {
@@ -15,24 +15,35 @@ interface Printable {
 
 type Prepare = NonNullable<typeof Error.prepareStackTrace>
 
-/** Maps the frames of files below `root` by the file of the same name with `.map` at its end. */
-export const mapStacks = (files: ReadonlyArray<CodeFile>, root: string): void => {
-  const texts = new Map(files.filter(({ name }) => name.endsWith(".map")).map((file) => [file.name, file.bytes]))
-  if (texts.size === 0) return
+/** The two ways to name the user's own lines. */
+export interface Stacks {
+  /** A stack that was read before `install`. */
+  readonly mapped: (stack: string) => string
+  /** Makes each stack that is read from now on name them. */
+  readonly install: () => void
+}
+
+/**
+ * The stacks of files below `root`, by the source map of each file.
+ *
+ * Installed once the program has loaded: modules read stacks while they load, and each would cost a parse of the maps.
+ */
+export const make = (files: ReadonlyArray<CodeFile>, root: string): Stacks => {
+  const packed = new Map(files.filter(({ name }) => name.endsWith(mapSuffix)).map(({ bytes, name }) => [name, bytes]))
   const maps = new Map<string, SourceMap | undefined>()
+  const before = Error.prepareStackTrace
   const mapOf = (name: string): SourceMap | undefined => {
     if (maps.has(name)) return maps.get(name)
-    const text = texts.get(`${name}.map`)
-    const { SourceMap } = builtin("node:module")
-    const map = text === undefined ? undefined : new SourceMap(JSON.parse(Buffer.from(text).toString("utf8")))
+    const bytes = packed.get(name + mapSuffix)
+    const map = bytes === undefined ? undefined : parse(bytes)
     maps.set(name, map)
     return map
   }
-  const place = new RegExp(`${root.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}([^:]+):(\\d+):(\\d+)`)
-  const mapped = (frame: string): string =>
-    frame.replace(place, (text: string, name: string, line: string, column: string) => {
+  const place = new RegExp(`${root.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}([^:]+):(\\d+):(\\d+)`, "g")
+  const mapped = (text: string): string =>
+    text.replace(place, (here: string, name: string, line: string, column: string) => {
       const found = mapOf(name)?.findEntry(Number(line) - 1, Number(column) - 1)
-      if (found === undefined || !("originalSource" in found)) return text
+      if (found === undefined || !("originalSource" in found)) return here
       return `${found.originalSource}:${found.originalLine + 1}:${found.originalColumn + 1}`
     })
   const prepare: Prepare = (error, sites) => {
@@ -40,9 +51,20 @@ export const mapStacks = (files: ReadonlyArray<CodeFile>, root: string): void =>
     try {
       head = Error.prototype.toString.call(error)
     } catch {
-      // An error whose name or message cannot be read.
+      // an error whose name or message cannot be read
     }
-    return [head, ...sites.map((site) => `\n    at ${mapped((site as Printable).toString())}`)].join("")
+    return mapped([head, ...sites.map((site) => `\n    at ${(site as Printable).toString()}`)].join(""))
   }
-  Error.prepareStackTrace = prepare
+  return {
+    mapped,
+    install: () => {
+      // a program that prepares stacks itself goes on doing so
+      if (packed.size > 0 && Error.prepareStackTrace === before) Error.prepareStackTrace = prepare
+    }
+  }
+}
+
+const parse = (bytes: Uint8Array): SourceMap => {
+  const { SourceMap } = builtin("node:module")
+  return new SourceMap(JSON.parse(builtin("node:zlib").zstdDecompressSync(bytes).toString("utf8")))
 }

@@ -6,7 +6,7 @@
  */
 import type { Duplex } from "node:stream"
 import { Kind } from "../../wire/Frame.ts"
-import { handedSession, type HandedSession, sessionKey } from "../../process/HandedSession.ts"
+import { type HandedSession, sessionKey } from "../../process/HandedSession.ts"
 import * as Variables from "../../process/RoleVariables.ts"
 import { type CodeIndex, unpack } from "../CodePack.ts"
 import { connect } from "./Connect.ts"
@@ -14,7 +14,7 @@ import { BootError, type Failure, report } from "./Failure.ts"
 import * as Frames from "./Frames.ts"
 import { install, type Installed } from "./Modules.ts"
 import { receive } from "./Receive.ts"
-import { mapStacks } from "./Stacks.ts"
+import * as Stacks from "./Stacks.ts"
 
 /** The oldest Node that runs this library; the same as in `function/Requirements.ts`. */
 const oldest = [22, 19] as const
@@ -28,6 +28,9 @@ const takeRole = (): Record<string, string | undefined> => {
   }
   return taken
 }
+
+/** Whether the program uses the session. */
+let isTaken = false
 
 const isOld = (): boolean => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
@@ -57,9 +60,15 @@ const boot = async (
   const packed = await receive(socket, hash)
   const { files, index } = unpack(packed)
   const installed = install(index, files, hash)
-  mapStacks(files, installed.root)
+  const stacks = Stacks.make(files, installed.root)
   Frames.send(socket, Kind.CodeKept, {})
-  const session: HandedSession = { socket, isTaken: false }
+  const session: HandedSession = {
+    socket,
+    take: () => {
+      isTaken = true
+      stacks.install()
+    }
+  }
   const role: Variables.Taken & { readonly at: number } = { ...taken, ppid: process.ppid, at: process.uptime() * 1_000 }
   Object.defineProperty(globalThis, Symbol.for(sessionKey), { value: session })
   Object.defineProperty(globalThis, Symbol.for(Variables.roleKey), { value: role })
@@ -70,8 +79,8 @@ const boot = async (
   try {
     await import(process.getBuiltinModule("node:url").pathToFileURL(installed.entry).href)
   } catch (error) {
-    if (session.isTaken) throw error
-    throw new BootError(failureOf(error, installed, index.native))
+    if (isTaken) throw error
+    throw new BootError(failureOf(error, installed, index.native, stacks))
   }
 }
 
@@ -82,7 +91,12 @@ const withoutProgram = (options: ReadonlyArray<string>): ReadonlyArray<string> =
 }
 
 /** The cause of an error with which the code failed while it was loaded. */
-const failureOf = (error: unknown, installed: Installed, native: CodeIndex["native"]): Failure => {
+const failureOf = (
+  error: unknown,
+  installed: Installed,
+  native: CodeIndex["native"],
+  stacks: Stacks.Stacks
+): Failure => {
   const cause: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
   const { code, message, stack } = cause
   const missing = installed.unresolved()
@@ -94,7 +108,7 @@ const failureOf = (error: unknown, installed: Installed, native: CodeIndex["nati
   const [, name] =
     /[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(code === "ENOENT" ? (cause.path ?? "") : "") ?? []
   if (name !== undefined) return { _tag: "CodeNative", package: name, detail: `it reads files of its own (${message})` }
-  return { _tag: "Crashed", exitCode: null, detail: (stack ?? message).slice(0, 2_000) }
+  return { _tag: "Crashed", exitCode: null, detail: stacks.mapped(stack ?? message).slice(0, 2_000) }
 }
 
 // As process 1 of a container Node ignores SIGTERM without a listener.
@@ -109,7 +123,7 @@ const start = (): void => {
       error instanceof BootError ? error.failure : { _tag: "Crashed", exitCode: null, detail: String(error) }
     process.exitCode = 1
     // The program serves already, so its rejection is its own.
-    if (handedSession()?.isTaken === true) throw error
+    if (isTaken) throw error
     report(failure, taken["REPORT"])
     if (socket === undefined || socket.destroyed) return process.exit(1)
     Frames.send(socket, Kind.Fail, failure)

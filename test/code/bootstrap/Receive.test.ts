@@ -80,7 +80,7 @@ describe("a runner that waits for its code", () => {
     Effect.gen(function* () {
       const { admission, end } = yield* started
       const other = Buffer.from(packed)
-      other[packed.length - 20] = 0x30
+      other[packed.length - 20]! ^= 1
       const cause = yield* Effect.flip(sendCode(yield* admission.transport, { ...code, sent: zstdCompressSync(other) }))
       const found = createHash("sha256").update(other).digest("hex")
       assert.deepStrictEqual(JSON.parse(JSON.stringify(cause)), { _tag: "CodeMismatch", expected: code.hash, found })
