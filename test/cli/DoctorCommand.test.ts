@@ -272,6 +272,15 @@ describe("selectors [C284]", () => {
     })
   )
 
+  it.effect("objects that this user may not list are unknown, not fine", () =>
+    Effect.gen(function* () {
+      const failing = { "list services": MemoryCluster.refusal("list", "services", 403, "forbidden") }
+      const { fix, status } = named(yield* checksOf({ failing }), "selectors")
+      assert.strictEqual(status, "unknown")
+      assert.match(fix ?? "", /list services/)
+    })
+  )
+
   it.effect("a ReplicaSet that would adopt runners fails", () =>
     Effect.gen(function* () {
       const selector = { matchExpressions: [{ key: "flame.dev/role", operator: "Exists" }] }

@@ -7,8 +7,8 @@
  * | --- | --- |
  * | in the cluster | its pod is not there, or has ended; its container has ended, or was started after this life began |
  * | outside | its process is not there, on this machine |
- * | any | its Job was not extended for twelve minutes: a living parent extends it every five |
- * | any | its runner has ended long ago: a living parent deletes ended pods at once |
+ * | outside | for twenty minutes it has neither extended its Job nor made an object, and no runner of it runs: a living parent extends its Job every five, once the API server can be reached |
+ * | outside, without a Job | its runner has ended long ago: a living parent deletes ended pods at once |
  */
 import * as Lifeline from "../../kubernetes/hub/Lifeline.ts"
 import type { ContainerStatus, Job, Metadata, Pod } from "../../kubernetes/object/KubeObjects.ts"
@@ -51,8 +51,11 @@ const unsure = (reason: string): Verdict => ({ _tag: "Unsure", reason })
 /** Milliseconds that the clocks of a kubelet and of the API server may differ. */
 const skew = 10_000
 
-/** Milliseconds without an extension of the Job after which its parent is gone: two extensions were missed. */
-const silence = 2 * Lifeline.extendEvery + 120_000
+/**
+ * Milliseconds without a sign of life after which a parent outside is gone. An outage of the API server hides the signs, and
+ * the next extension comes up to five minutes after its end.
+ */
+const silence = 4 * Lifeline.extendEvery
 
 /** Milliseconds after which an ended runner has no parent that would delete its pod. */
 const endedFor = 120_000
@@ -84,7 +87,7 @@ const ofContainer = (pod: Pod, status: ContainerStatus, life: Life): Verdict => 
   const isNoOther = running !== undefined && (status.restartCount ?? 0) === 0
   if (after === 0 || isNoOther || began > after) return lives
   if (began > after - skew) return unsure(`${name} restarted in the seconds in which this object was made`)
-  if (life.pods.some((each) => !hasEnded(each) && runnerOf(each)?.state?.running !== undefined)) {
+  if (runsOn(life)) {
     return unsure(`${name} restarted, and a runner of the process before it still runs; such a runner ends by itself`)
   }
   return gone(
@@ -108,24 +111,31 @@ const inCluster = (uid: string, life: Life, { pods }: Inventory.Snapshot): Verdi
   return status === undefined ? lives : ofContainer(pod, status, life)
 }
 
-const outside = (life: Life, isAlive: IsAlive): Verdict => {
+const outside = (life: Life, isAlive: IsAlive, now: number): Verdict => {
   const mark = life.metadata.map(Inventory.processOf).find((each) => each !== undefined)
   const isThere = mark === undefined ? undefined : isAlive(mark)
   if (mark !== undefined && isThere === false) return gone(`process ${mark.pid} of this machine has ended`)
   if (isThere === true) return lives
-  if (life.job !== undefined) return lives
-  return unsure("the parent runs outside of the cluster and has no Job: nothing here tells whether it lives")
+  if (life.job === undefined) {
+    return unsure("the parent runs outside of the cluster and has no Job: nothing here tells whether it lives")
+  }
+  const extended = extendedAt(life.job)
+  const seen = Math.max(
+    extended ?? now,
+    ...life.metadata.map(({ creationTimestamp }) => Inventory.millisOf(creationTimestamp))
+  )
+  if (now - seen <= silence) return lives
+  const words = `the parent has given no sign of life for ${Math.round((now - seen) / 60_000)} minutes`
+  return runsOn(life) ? unsure(`${words}, but a runner of it still runs`) : gone(words)
 }
+
+/** Whether a runner of the life still runs. A runner whose parent is gone ends by itself. */
+const runsOn = ({ pods }: Life): boolean =>
+  pods.some((each) => !hasEnded(each) && runnerOf(each)?.state?.running !== undefined)
 
 const verdictOf = (life: Life, snapshot: Inventory.Snapshot, isAlive: IsAlive): Verdict => {
   const uid = Inventory.podUidOf(life.parent)
-  const verdict = uid === undefined ? outside(life, isAlive) : inCluster(uid, life, snapshot)
-  if (verdict._tag === "Gone") return verdict
-  const extended = life.job === undefined ? undefined : extendedAt(life.job)
-  if (extended !== undefined && snapshot.now - extended > silence) {
-    return gone(`the parent has not extended its Job for ${Math.round((snapshot.now - extended) / 60_000)} minutes`)
-  }
-  return verdict
+  return uid === undefined ? outside(life, isAlive, snapshot.now) : inCluster(uid, life, snapshot)
 }
 
 /** The proof that a single pod is left over, although nothing is known of its parent. */

@@ -230,16 +230,22 @@ const selectorOf = (kind: SelectorChecks.Selecting["kind"], { spec = {} }: Selec
 export const selectors = (parent: Parent, made: Pod) =>
   Effect.gen(function* () {
     const { client, list } = yield* Cluster
-    const all = yield* Effect.forEach(
+    const listed = yield* Effect.forEach(
       selecting,
       ([kind, resource]) =>
-        Effect.map(Snapshots.ifAllowed(list<Selecting>(resource)), (items) =>
-          (items ?? []).map((item) => ({ kind, metadata: item.metadata, selector: selectorOf(kind, item) }))
-        ),
+        Effect.map(Snapshots.ifAllowed(list<Selecting>(resource)), (items) => ({ kind, resource, items })),
       { concurrency: 5 }
     )
+    const hiddenOnes = listed.flatMap(({ items, resource }) => (items === undefined ? [resource.name] : []))
+    const all = listed.flatMap(({ items = [], kind }) =>
+      items.map((item) => ({ kind, metadata: item.metadata, selector: selectorOf(kind, item) }))
+    )
     const labels = parent.pod?.pod.metadata.labels ?? {}
-    return SelectorChecks.checks(all.flat(), made.metadata.labels ?? {}, stable(labels), client.namespace)
+    const checks = SelectorChecks.checks(all, made.metadata.labels ?? {}, stable(labels), client.namespace)
+    if (hiddenOnes.length === 0) return checks
+    const fix = { fix: `run doctor as a user who may list ${hiddenOnes.join(", ")}` }
+    const missed = unknown("selectors", `selectors of ${hiddenOnes.join(", ")} could not be read`, fix)
+    return [...checks.filter(({ status }) => status !== "ok"), missed]
   }).pipe(Effect.catch((error) => Effect.succeed([hidden("selectors", "selectors")(error)])))
 
 /** Labels that pods of the next rollout have too. */

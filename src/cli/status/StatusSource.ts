@@ -87,14 +87,16 @@ const forwardRefused = (error: KubeError): NoStatus => {
   return new NoStatus({ kind: isMissing ? "uninstalled" : "failed", detail: error.detail })
 }
 
-/** A parent in a pod. */
+/** A parent in a pod: through a port-forward, or directly from a process of the same pod. */
 export const ofPod = (client: Cluster["Service"]["client"], pod: string): StatusSource => ({
   name: pod,
   isLocal: false,
   open: (path) =>
-    Effect.flatMap(Effect.mapError(client.portForward(pod, StatusAddress.port), forwardRefused), (pipe: Duplex) =>
-      answered({ createConnection: () => pipe, path })
-    )
+    client.self?.name === pod
+      ? answered({ host: "127.0.0.1", port: StatusAddress.port, path })
+      : Effect.flatMap(Effect.mapError(client.portForward(pod, StatusAddress.port), forwardRefused), (pipe: Duplex) =>
+          answered({ createConnection: () => pipe, path })
+        )
 })
 
 const decode = Schema.decodeUnknownEffect(StatusDocument)

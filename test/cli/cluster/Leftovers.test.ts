@@ -51,7 +51,24 @@ describe("an object of a living parent is never left over [C280]", () => {
       ]
     },
     "that runs outside of the cluster and extends its Job": lifeOf({ parent: external, extended: 290 }),
-    "that is a process of this machine": { ...lifeOf({ parent: external, mark: here, extended: 0 }) }
+    "that is a process of this machine, without a Job": {
+      secrets: [secret({ parent: external, mark: here })],
+      jobs: []
+    },
+    "that is a process of this machine, after an outage of the API server": lifeOf({
+      parent: external,
+      mark: here,
+      age: 9_000,
+      extended: 8_000
+    }),
+    "that runs in a pod and could not extend its Job for an hour": {
+      ...lifeOf({ age: 9_000, extended: 3_600 }),
+      pods: [parentPod(), ...mine.runners]
+    },
+    "that runs outside, could not extend its Job, and has made a runner since": {
+      ...lifeOf({ parent: external, age: 9_000, extended: 3_600 }),
+      pods: [runner({ parent: external, age: 60, state: pendingState, phase: "Pending" })]
+    }
   }
   it.each(Object.entries(cases))("%s", (name, of) => {
     const { gone, unsure } = judge(of, () => (name.includes("machine") ? true : undefined))
@@ -83,8 +100,11 @@ describe("all objects of a parent that is gone are left over [C281]", () => {
     ],
     [
       "it ran outside, and does not extend its Job",
-      { ...lifeOf({ parent: external, age: 4_000, extended: 721 }), pods: [runner({ parent: external, age: 4_000 })] },
-      /has not extended its Job for 12 minutes/
+      {
+        ...lifeOf({ parent: external, age: 4_000, extended: 1_201 }),
+        pods: [runner({ parent: external, age: 4_000, state: endedState(900) })]
+      },
+      /has given no sign of life for 20 minutes/
     ]
   ]
   it.each(cases)("%s", (_, of, why) => {
@@ -119,6 +139,13 @@ describe("an object without proof stays, and is named [C282]", () => {
     const state = { running: { startedAt: ago(100) } }
     const judged = judge({ jobs: [job({ age: 105 })], pods: [parentPod({ restarts: 1, state })] })
     assert.deepStrictEqual(judged.unsure, ["Job job"])
+  })
+
+  it("when a parent outside gives no sign of life, and its runner still runs", () => {
+    const of = { parent: external, age: 9_000 }
+    const judged = judge({ ...lifeOf({ ...of, extended: 3_600 }), pods: [runner(of)] })
+    assert.deepStrictEqual(judged.gone, nothing)
+    assert.sameMembers(judged.unsure, everything)
   })
 
   it("when a parent outside the cluster has no Job; only its long ended runner is left over", () => {
