@@ -71,6 +71,25 @@ const changeOf = (
   }
 }
 
+/** Words of one change, so that the change fits a frame, and words of one interval. */
+const wordsAtATime = 20
+const mostWords = 1_000
+/** Characters of a word. */
+const longestWord = 200
+
+type Frequency = Extract<MetricDelta, { readonly type: "Frequency" }>
+
+/** Splits a frequency into changes of few words. Words beyond the limit are counted together. */
+const inParts = (delta: Frequency): ReadonlyArray<Frequency> => {
+  const words = delta.add.slice(0, mostWords).map(([word, count]) => [word.slice(0, longestWord), count] as const)
+  const rest = delta.add.slice(mostWords).reduce((sum, [, count]) => sum + count, 0)
+  const all = rest === 0 ? words : [...words, ["(others)", rest] as const]
+  return Array.from({ length: Math.ceil(all.length / wordsAtATime) }, (_, part) => ({
+    ...delta,
+    add: all.slice(part * wordsAtATime, (part + 1) * wordsAtATime)
+  }))
+}
+
 /** A copy of a state that does not change any more: the occurrences of a frequency are a mutable map. */
 const frozen = (state: unknown): unknown =>
   typeof state === "object" && state !== null && "occurrences" in state
@@ -96,7 +115,8 @@ export class MetricChanges {
         const state = frozen(metadata.hooks.get(this.context))
         const delta = changeOf(metadata, this.seen.get(key), state)
         this.seen.set(key, state)
-        if (delta !== undefined) deltas.push(delta)
+        if (delta?.type === "Frequency") deltas.push(...inParts(delta))
+        else if (delta !== undefined) deltas.push(delta)
       } catch {
         // A series of the app's own metric hooks, without a known state.
       }

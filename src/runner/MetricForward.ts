@@ -45,7 +45,10 @@ export class MetricForward {
   /** Sends the last changes. Runs before the goodbye. */
   get flush(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      this.link === undefined || this.isUnused() ? Effect.void : Effect.map(this.loaded, (reader) => this.send(reader))
+      this.link === undefined || this.isUnused()
+        ? Effect.void
+        : // Files of a former build may be gone: the runner leaves without its last metrics then.
+          Effect.ignoreCause(Effect.map(this.loaded, (reader) => this.send(reader)))
     )
   }
 
@@ -62,7 +65,7 @@ export class MetricForward {
       this.timer = undefined
       this.arm()
     })
-    this.timer = Effect.runForkWith(this.context)(Effect.delay(tick, this.every))
+    this.timer = Effect.runForkWith(this.context)(Effect.ignoreCause(Effect.delay(tick, this.every), { log: true }))
   }
 
   /** Loads the reader of metrics when it is first needed, so that no boot pays for it. */

@@ -40,9 +40,9 @@ export class MetricArrival {
     }
     if (!Array.isArray(parsed)) return "a Metrics frame that is no list"
     for (const item of parsed) {
+      // An honest function can measure a value that JSON does not have, such as NaN: only that change is dropped.
       const delta = asDelta(item)
-      if (delta === undefined) return "a Metrics frame with a change that is not understood here"
-      this.series.add(this.runner, delta)
+      if (delta !== undefined) this.series.add(this.runner, delta)
     }
     return undefined
   }
@@ -72,17 +72,20 @@ const isList = <A, B>(
 const isValueOrNone = (u: unknown): u is number | null => u === null || isNumber(u)
 
 const asDelta = (u: unknown): MetricDelta | undefined => {
-  if (!isRecord(u) || !isText(u["id"]) || u["id"].length > mostText) return undefined
+  if (!isRecord(u) || !isText(u["id"])) return undefined
   const { attributes, text } = u
   if (text !== undefined && !isText(text)) return undefined
   if (attributes !== undefined && !isRecord(attributes)) return undefined
-  const pairs = Object.entries(attributes ?? {})
-  if (pairs.length > mostAttributes || !pairs.every(([, value]) => isText(value))) return undefined
+  const pairs = Object.entries(attributes ?? {}).slice(0, mostAttributes)
   const series = {
-    id: printableLine(u["id"]),
+    id: printableLine(u["id"], mostText),
     text: text === undefined ? undefined : printableLine(text, mostText * 5),
     attributes: Object.fromEntries(
-      pairs.map(([name, value]) => [printableLine(name, mostText), printableLine(value as string, mostText)])
+      pairs.flatMap(([key, value]) => {
+        const name = printableLine(key, mostText)
+        // Compared after the cleaning, which may have uncovered the name.
+        return isText(value) && name !== "__proto__" ? [[name, printableLine(value, mostText)] as const] : []
+      })
     )
   }
   switch (u["type"]) {

@@ -127,6 +127,31 @@ describe("a metric of a function on a runner", () => {
     )
   )
 
+  it.effect("with many words arrives whole, and one that JSON cannot say costs nobody a session [C312]", () => {
+    const words = Metric.frequency("words")
+    const odd = Metric.gauge("odd")
+    const talk = Flame.fn("talk", {}, () =>
+      Effect.andThen(
+        Metric.update(odd, NaN),
+        Effect.forEach(Array.from({ length: 450 }), (_, n) => Metric.update(words, `${n} ${"w".repeat(500)}`), {
+          discard: true
+        })
+      )
+    )
+    const body = Effect.gen(function* () {
+      yield* Flame.call(talk)
+      yield* TestClock.adjust("5 seconds")
+      const { odd, words } = yield* arrived((all) => all["words"]?.state.occurrences.size === 450)
+      assert.isUndefined(odd)
+      assert.strictEqual(
+        [...words!.state.occurrences.values()].reduce((sum, count) => sum + count),
+        450
+      )
+      yield* Flame.call(talk)
+    })
+    return withRegistry(Effect.scoped(Effect.provide(body, FlameLayer.test([talk]))))
+  })
+
   it.effect("stays in the registry when its pool closes", () =>
     withRegistry(
       Effect.gen(function* () {

@@ -21,32 +21,6 @@ describe("a Metrics frame of a runner", () => {
   it.effect.each([
     ["no JSON", "[", "a Metrics frame that is no JSON"],
     ["no list", {}, "a Metrics frame that is no list"],
-    ["an unknown type", [{ ...counter, type: "Nothing" }], "a Metrics frame with a change that is not understood here"],
-    [
-      "a count that is no number",
-      [{ ...counter, add: "many" }],
-      "a Metrics frame with a change that is not understood here"
-    ],
-    [
-      "an infinite gauge",
-      '[{"type":"Gauge","id":"g","value":1e999}]',
-      "a Metrics frame with a change that is not understood here"
-    ],
-    [
-      "a name without end",
-      [{ ...counter, id: "x".repeat(201) }],
-      "a Metrics frame with a change that is not understood here"
-    ],
-    [
-      "a negative bucket",
-      [{ type: "Histogram", id: "h", add: [[1, -1]], ...spread }],
-      "a Metrics frame with a change that is not understood here"
-    ],
-    [
-      "attributes without end",
-      [{ ...counter, attributes: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`a${n}`, ""])) }],
-      "a Metrics frame with a change that is not understood here"
-    ],
     [
       "more than the limit",
       `[${" ".repeat(metricsLimit)}]`,
@@ -62,6 +36,45 @@ describe("a Metrics frame of a runner", () => {
     )
   )
 
+  it.effect.each([
+    ["an unknown type", { ...counter, type: "Nothing" }],
+    ["a count that is no number", { ...counter, add: "many" }],
+    ["a gauge that JSON cannot say", { type: "Gauge", id: "g", value: null }],
+    ["a negative bucket", { type: "Histogram", id: "h", add: [[1, -1]], ...spread }],
+    ["a sum that JSON cannot say", { type: "Histogram", id: "h", add: [[1, 1]], ...spread, sum: null }],
+    ["no name", { ...counter, id: undefined }],
+    [
+      "buckets without end",
+      { type: "Histogram", id: "h", add: Array.from({ length: 501 }, (_, n) => [n, 0]), ...spread }
+    ]
+  ] as const)("with a change that has %s loses that change alone [C312]", ([, change]) =>
+    withRegistry(
+      Effect.gen(function* () {
+        const { take } = yield* arriving
+        assert.isUndefined(take([change, counter]))
+        assert.deepStrictEqual(
+          (yield* Metric.snapshot).map(({ id }) => id),
+          ["visits"]
+        )
+      })
+    )
+  )
+
+  it.effect("has names and attributes within a bound [C312]", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        const { take } = yield* arriving
+        const attributes = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`a${n}`, "v".repeat(300)]))
+        take([{ ...counter, id: "x".repeat(1_000), attributes }])
+        const [series] = yield* Metric.snapshot
+        assert.strictEqual(series?.id.length, 200)
+        // and the pool
+        assert.lengthOf(Object.keys(series?.attributes ?? {}), 17)
+        assert.strictEqual(series?.attributes?.["a0"]?.length, 200)
+      })
+    )
+  )
+
   it.effect("has names without control characters, and cannot set a prototype [C312]", () =>
     withRegistry(
       Effect.gen(function* () {
@@ -71,7 +84,10 @@ describe("a Metrics frame of a runner", () => {
         )
         const [series] = yield* Metric.snapshot
         assert.strictEqual(series?.id, "ab")
-        assert.strictEqual(series?.attributes?.["k"], "v")
+        assert.deepStrictEqual(Object.entries(series?.attributes ?? {}), [
+          ["k", "v"],
+          ["pool", "app/Pool"]
+        ])
       })
     )
   )
