@@ -71,7 +71,7 @@ export const preload =
   "const e=process.env,t={ppid:process.ppid,at:process.uptime()*1e3};" +
   `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
   `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
-  'if(t.CACHE)process.getBuiltinModule("node:module").enableCompileCache(t.CACHE);' +
+  'if(t.CACHE){const m=process.getBuiltinModule("node:module");m.enableCompileCache&&m.enableCompileCache(t.CACHE)}' +
   'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'
 
 /** The values that were taken out of the environment, by name without the prefix. */
