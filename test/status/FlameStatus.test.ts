@@ -10,6 +10,8 @@ import * as FlameLayer from "../../src/FlameLayer.ts"
 import { Pool } from "../../src/pool/Pool.ts"
 import * as FlameStatus from "../../src/status/FlameStatus.ts"
 import * as StatusAddress from "../../src/status/StatusAddress.ts"
+import { fixture } from "../fixtures/process/kit.ts"
+import { sockets } from "../fixtures/process/status-runner.ts"
 import * as StatusApi from "../../src/status/StatusApi.ts"
 import * as StatusServer from "../../src/status/StatusServer.ts"
 import type { StatusDocument } from "../../src/status/record/StatusDocument.ts"
@@ -314,6 +316,25 @@ describe("FlameStatus.layer on a socket", () => {
           )
         })
       )
+  )
+})
+
+describe("FlameStatus.layer in a runner", () => {
+  it.live("does nothing, although the runner's program provides the layer [C306]", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const root = yield* folder
+        const found = withVariables(
+          { XDG_RUNTIME_DIR: root, KUBERNETES_SERVICE_HOST: undefined },
+          Effect.provide(Flame.call(sockets), FlameLayer.local({ entry: fixture("status-runner.ts") }))
+        )
+        assert.deepStrictEqual(
+          (yield* found).filter((path) => path.startsWith(root)),
+          []
+        )
+        assert.deepStrictEqual(Fs.readdirSync(root), [])
+      })
+    )
   )
 })
 
