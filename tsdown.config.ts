@@ -16,6 +16,13 @@ const program = (name: string, entry: string) => ({
   clean: false
 })
 
+/** Imports of modules of Node that take time to load. */
+const builtins =
+  /^import (?:\* as (\w+)|\{([^}]*)\}) from "(node:(?:tls|https?|net|child_process|zlib|crypto|os|stream))";$/gm
+
+const asNeeded = (_: string, all: string | undefined, some: string, module: string): string =>
+  `const ${all ?? `{${some.replaceAll(" as ", ": ")}}`} = process.getBuiltinModule("${module}");`
+
 export default defineConfig([
   {
     ...common,
@@ -37,6 +44,13 @@ export default defineConfig([
               ? { id: source.replace(/\.ts$/, ".js"), external: true }
               : undefined
         }
+      },
+      {
+        // A bundler of an app hoists the imports of all modules to the top of its file, also those of modules that only a
+        // parent loads. Every runner of a one-file bundle would load TLS and HTTP: 50 ms of CPU of its boot.
+        name: "Node's modules when they are needed",
+        renderChunk: (code, { fileName }) =>
+          fileName.endsWith(".js") ? { code: code.replace(builtins, asNeeded), map: null } : undefined
       }
     ]
   },

@@ -2,11 +2,14 @@
  * `npm run pack:check`: checks the tarball that `npm publish` would publish, with publint, with attw, and in an app that
  * installs the tarball: every door can be imported and type-checks, and no module behind the doors can be imported.
  */
-import assert from "node:assert"
+import { strict as assert } from "node:assert"
 import { execFileSync, spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { rolldown } from "rolldown"
+import { limit, main } from "./matrix/Bundle.ts"
+import { library } from "./matrix/Library.ts"
 
 const root = Path.join(import.meta.dirname, "..")
 const work = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-flame-pack-"))
@@ -59,54 +62,6 @@ const checkDoors = (doors: ReadonlyArray<string>): void => {
   run(app, "node", "doors.mjs")
 }
 
-/** A module of an app that exports values of inferred types. */
-const library = `
-  import * as Effect from "effect/Effect"
-  import * as Schema from "effect/Schema"
-  import * as Layer from "effect/Layer"
-  import * as Stream from "effect/Stream"
-  import { Rpc, RpcGroup } from "effect/rpc"
-  import { Flame, FlameLayer, FlameRunner, Pool, Runner } from "effect-flame"
-
-  export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
-  export class Gpu extends Flame.PoolService<Gpu>()("app/Gpu") {}
-
-  const contract = { payload: { n: Schema.Int }, success: Schema.Int, error: Odd }
-  export const half = Flame.fn("half", contract, ({ n }) => n % 2 ? Effect.fail(new Odd({ n })) : Effect.succeed(n / 2))
-  export const twice = Flame.contract("twice", { payload: { n: Schema.Int }, success: Schema.Int, pool: Gpu })
-  export const twiceLive = Flame.implement(twice, ({ n }) => Effect.succeed(n * 2))
-  export const calls = (n: number) => Effect.all([Flame.call(half, { n }), Flame.call(twice, { n })])
-  export const accepted = Flame.cast(half, { n: 2 })
-  export const leased = Pool.withRunner(Flame.call(half, { n: 2 }))
-  export const leasedElsewhere = Gpu.withRunner(Flame.call(twice, { n: 2 }))
-  export const here = FlameRunner.Current
-  export const status = Effect.flatMap(Pool, (pool) => pool.status)
-  export const flame = FlameLayer.auto()
-  export const local = FlameLayer.local()
-  export const gpu = Gpu.layer({ max: 2 })
-  export const inMemory = FlameLayer.test([half, twiceLive])
-  export const main = Flame.main({ functions: [half, twiceLive], app: calls(2), flame: FlameLayer.auto() })
-  export const serve = FlameRunner.serve([half, twiceLive])
-  export class Words extends RpcGroup.make(Rpc.make("add", { payload: { text: Schema.String } })) {}
-  export const count = Flame.fn("count", { payload: { to: Schema.Int }, success: Schema.Int, stream: true }, ({ to }) => Stream.range(0, to))
-  export const items = Flame.stream(count, { to: 1 })
-  export const words = Flame.service("words", { group: Words, payload: { path: Schema.String } })
-  export const wordsLive = Flame.implementService(words, () => Words.toLayer({ add: () => Effect.void }))
-  export const placed = Flame.place(words, { path: "x" })
-  export const client = Flame.client(Words)
-  export const events = Stream.unwrap(Effect.map(Pool, (pool) => pool.events))
-  export const ofGpu = Flame.forPool(Gpu, { functions: [twiceLive, wordsLive] })
-  export const stub = Flame.stub(twice, ({ n }) => Effect.succeed(n))
-  export const mocked = FlameLayer.mock([stub, wordsLive, count])
-  export const role = Flame.role
-  export const currentRole = Flame.CurrentRole
-  export const where = Effect.map(Runner, ({ labels }) => labels)
-  export const both = Gpu.layer({ max: 1 }).pipe(Layer.provideMerge(FlameLayer.auto()))
-  export const handled = Flame.call(half, { n: 1 }).pipe(
-    Effect.catchReason("FlameError", "QueueFull", () => Effect.succeed(1))
-  )
-`
-
 const checkTypes = (doors: ReadonlyArray<string>): void => {
   const compilerOptions = {
     module: "NodeNext",
@@ -146,6 +101,19 @@ const checkProgram = (): void => {
   assert(doctor.status === 1 && doctor.stdout.includes("npm install @kubernetes/client-node"), doctor.stdout)
 }
 
+/** The fast part of `npm run pack:matrix bundlers`: a first program in one file is small, runs, and loads no TLS at its start. */
+const checkBundle = async (): Promise<void> => {
+  Fs.writeFileSync(Path.join(app, "main.mjs"), main)
+  const bundle = await rolldown({ input: Path.join(app, "main.mjs"), platform: "node" })
+  await bundle.write({ file: Path.join(work, "app.mjs"), codeSplitting: false })
+  const text = Fs.readFileSync(Path.join(work, "app.mjs"), "utf8")
+  assert.ok(text.length < limit, `a one-file bundle has ${text.length} bytes, the limit is ${limit}`)
+  assert.doesNotMatch(text, /^import .* from "node:(tls|https?)"/m, "a bundle loads TLS and HTTP at its start")
+  const said = execFileSync("node", ["app.mjs"], { cwd: work, encoding: "utf8" })
+  assert.match(said, /"cpu":/)
+  console.log(`a one-file bundle of an app has ${text.length} bytes and runs`)
+}
+
 try {
   const tarball = pack()
   run(root, "publint", "run", tarball, "--strict")
@@ -154,6 +122,7 @@ try {
   checkDoors(doors)
   checkTypes(doors)
   checkProgram()
+  await checkBundle()
   console.log(`${doors.join(", ")}: can be imported and type-check from outside; no other module can be imported`)
 } finally {
   Fs.rmSync(work, { recursive: true, force: true })

@@ -2,6 +2,7 @@
  * FLAME for Effect: run any part of an app on an elastic pool of short-lived copies of that app.
  */
 export { Backend } from "./backend/Backend.ts"
+export type { MemoryRunners } from "./backend/MemoryBackend.ts"
 export type { BootPhase, RunnerProcess, RunnerSpec } from "./backend/Backend.ts"
 export * as BootFailure from "./error/BootFailure.ts"
 export * as Flame from "./Flame.ts"

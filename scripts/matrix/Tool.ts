@@ -23,10 +23,13 @@ export const home = (...packages: ReadonlyArray<string>): string => {
 /** The path of a package's program. */
 export const program = (package_: string, name: string): string => Path.join(home(package_), "node_modules/.bin", name)
 
+const folders: Array<string> = []
+process.once("exit", () => folders.forEach((each) => Fs.rmSync(each, { recursive: true, force: true })))
+
 /** A new folder, which is removed when this process ends. */
 export const folder = (name: string): string => {
   const made = Fs.mkdtempSync(Path.join(Os.tmpdir(), `effect-flame-${name}-`))
-  process.once("exit", () => Fs.rmSync(made, { recursive: true, force: true }))
+  folders.push(made)
   return made
 }
 

@@ -5,6 +5,9 @@
 import { failed } from "./Tool.ts"
 
 const parts: Readonly<Record<string, () => Promise<{ readonly check: () => void | Promise<void> }>>> = {
+  managers: () => import("./managers.ts"),
+  compilers: () => import("./compilers.ts"),
+  bundlers: () => import("./bundlers.ts"),
   runtimes: () => import("./runtimes.ts")
 }
 
