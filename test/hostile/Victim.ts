@@ -55,7 +55,8 @@ export interface Line {
 export const attacked = <A>(
   attack: string,
   app: (lines: ReadonlyArray<Line>) => Effect.Effect<A, never, Pool>,
-  text: string = ""
+  text: string = "",
+  options: Partial<FlameLayer.LocalOptions> = {}
 ): Effect.Effect<A> =>
   Effect.suspend(() => {
     const lines: Array<Line> = []
@@ -70,7 +71,8 @@ export const attacked = <A>(
       max: 1,
       concurrency: 4,
       cancelGrace: "500 millis",
-      drainTimeout: "500 millis"
+      drainTimeout: "500 millis",
+      ...options
     })
     return Effect.provide(app(lines), layer).pipe(Effect.orDie, Effect.provide(Logger.layer([logger])))
   })

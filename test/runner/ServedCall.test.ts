@@ -192,7 +192,7 @@ const streaming = (channel: { readonly dropped: boolean; readonly isBroken: bool
     }
   }
   const served = { fn, codec: FunctionCodec.of(fn), open: undefined }
-  const call = new ServedCall(session as never, 1, served as never, { nested: 0 } as never, undefined, open as never)
+  const call = new ServedCall(session as never, 1, served, { nested: 0 } as never, undefined, open as never)
   return { call, finals, told }
 }
 

@@ -9,7 +9,7 @@ import type { Link } from "../../wire/Link.ts"
 import type { PoolTimer } from "../engine/PoolTimer.ts"
 
 /** Failures that a runner may cause per second, and at once after a quiet time. */
-export const failuresPerSecond = 500
+export const failuresPerSecond = 300
 const burst = 100
 
 /** The price of a cancel, in failures. */

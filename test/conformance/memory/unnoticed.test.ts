@@ -42,13 +42,12 @@ describe("a lease", () => {
     { max: 1, concurrency: 2 },
     function* ({ faults, pool }) {
       yield* faults.delayBoots("1 second")
-      let second: Fiber.Fiber<unknown, unknown> | undefined
-      const first = yield* start(Pool.withRunner(Effect.sync(() => second?.interruptUnsafe())))
-      second = yield* start(Pool.withRunner(Effect.never))
+      const first = yield* start(Pool.withRunner(Effect.sync(() => second.interruptUnsafe())))
+      const second: Fiber.Fiber<unknown, unknown> = yield* start(Pool.withRunner(Effect.never))
       yield* settle
       assert.strictEqual((yield* pool.status).waiting, 2)
       yield* pass("2 seconds")
-      yield* until(() => first.pollUnsafe() !== undefined && second?.pollUnsafe() !== undefined, "both end")
+      yield* until(() => first.pollUnsafe() !== undefined && second.pollUnsafe() !== undefined, "both end")
       yield* settle
       assert.strictEqual((yield* pool.status).leases, 0)
     }
