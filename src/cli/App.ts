@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as BuildCommand from "./BuildCommand.ts"
 import * as DoctorCommand from "./DoctorCommand.ts"
 import * as ExplainCommand from "./ExplainCommand.ts"
 import * as GcCommand from "./GcCommand.ts"
@@ -28,7 +29,8 @@ export const root = Command.make("effect-flame").pipe(
     TopCommand.command,
     LogsCommand.command,
     ExplainCommand.command,
-    GcCommand.command
+    GcCommand.command,
+    BuildCommand.command
   ])
 )
 
