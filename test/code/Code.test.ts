@@ -151,10 +151,28 @@ describe("the code of a program", () => {
       const { files, index } = contents(code)
       assert.deepStrictEqual(
         files.map(({ name }) => name),
-        ["main.mjs", "chunks/a.mjs", "chunks/a.mjs.map.zst", "b.json"]
+        ["main.mjs", "b.json", "chunks/a.mjs", "chunks/a.mjs.map.zst"]
       )
       assert.deepStrictEqual([index.onDisk, code.made], [false, "sent as it is"])
       assert.deepStrictEqual(code.variables, ["TOKEN", "URL_OF_IT"])
+    })
+  )
+
+  it.live("is sent as it is after a bundler made it, whatever its texts say and it asks for later [C261]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({
+        "main.mjs": `import{a as b}from"./a.mjs";export*from"node:fs";const t="import x from 'y'",o=()=>import("left-out");import("./late.mjs");new Worker(new URL("worker.mjs",import.meta.url).href);new URL("./gone.ts",import.meta.url)`,
+        "a.mjs": "export const a='from \\'nowhere\\''",
+        "late.mjs": "require('also-left-out')",
+        "worker.mjs": "import './a.mjs'"
+      })
+      const code = yield* Code.prepare({ entry: join(folder, "main.mjs") })
+      assert.deepStrictEqual([code.made, code.onDisk], ["sent as it is", true])
+      const names = contents(code).files.map(({ name }) => name)
+      assert.deepStrictEqual(names.toSorted(), ["a.mjs", "late.mjs", "main.mjs", "worker.mjs"])
+      const needy = yield* program({ "main.mjs": 'import{b}from"a-package";console.log(b)' })
+      const cause = yield* Effect.flip(Code.prepare({ entry: join(needy, "main.mjs") }))
+      assert.match(cause.message, /Could not resolve 'a-package'/)
     })
   )
 

@@ -92,5 +92,8 @@ export const missingVariables = (
 ): ReadonlyArray<string> =>
   code.variables.filter(
     (name) =>
-      environment[name] !== undefined && !given.includes(name) && !ofMachine.has(name) && !/^(FLAME_|POD_)/.test(name)
+      environment[name] !== undefined &&
+      !given.includes(name) &&
+      !ofMachine.has(name) &&
+      !/^(FLAME_|POD_|KUBE|NODE_)/.test(name)
   )
