@@ -22,7 +22,7 @@ const kinds: Readonly<Record<string, FileKind>> = {
 const needed =
   /(?:^|[;}\n])\s*(?:import\s*(?:[\w$*{}\s,]+\bfrom\s*)?|export\s*[\w$*{}\s,]+\bfrom\s*)(["'])([^"'\n]+)\1/g
 
-/** Names that code asks for while it runs: `import("x")` and `require("x")`. A text of the program may look the same. */
+/** Names that code asks for while it runs, by `import()` and `require()`. A text of the program may look the same. */
 const asked = /\b(?:import|require)\s*\(\s*(["'`])([^"'`\n]+)\1/g
 
 /** Files that code opens by their path: `new URL("x", import.meta.url)`. */
