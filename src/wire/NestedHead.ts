@@ -36,7 +36,7 @@ export const maxOpenOfCall = 1_024
 export const maxChannels = 1_024
 
 /** The largest number of unfinished casts that functions of one runner have made. */
-export const maxCasts = 16_384
+export const maxCasts = 4_096
 
 export const limits = {
   /**
