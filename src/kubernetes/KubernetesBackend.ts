@@ -194,7 +194,10 @@ const warnOfVariables = (code: Code.Code, { container, secretEnv }: PodTemplate.
 const withEntry = (options: Options, isInCluster: boolean): PodOptions => {
   const { command, entry } = options
   if (entry === undefined || command !== undefined || !isInCluster) return options
-  const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), Entry.pathOf(entry) ?? String(entry)]
+  const path = Entry.pathOf(entry)
+  // the image of a runner is that of the parent, unless it is another one, whose files are not known here
+  const file = path === undefined ? String(entry) : (Entry.built(path) ?? path)
+  const runs = [process.execPath, ...NodeArguments.filter(process.execArgv), file]
   // The command line of the parent is used for runners too.
   return { ...options, command: runs, args: options.args ?? process.argv.slice(2) }
 }

@@ -84,3 +84,7 @@ export const candidates = (path: string): ReadonlyArray<string> => {
   const stem = path.slice(0, path.length - extension.length)
   return [path, ...(builds[extension] ?? []).map((built) => stem + built)]
 }
+
+/** The first of the candidates of an entry that exists. Undefined if none does. */
+export const built = (path: string): string | undefined =>
+  candidates(path).find((file) => builtin("node:fs").existsSync(file))

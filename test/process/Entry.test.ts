@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Entry from "../../src/process/Entry.ts"
 
@@ -41,5 +44,16 @@ describe("an entry as a path", () => {
     assert.deepStrictEqual(Entry.candidates("/a/b.ts"), ["/a/b.ts", "/a/b.js", "/a/b.mjs", "/a/b.cjs"])
     assert.deepStrictEqual(Entry.candidates("/a/b.mts"), ["/a/b.mts", "/a/b.mjs", "/a/b.js"])
     assert.deepStrictEqual(Entry.candidates("/a/b.js"), ["/a/b.js"])
+  })
+
+  it("is the built file where the source is not there, as in an image [C364]", () => {
+    const folder = mkdtempSync(join(tmpdir(), "entry-"))
+    try {
+      assert.isUndefined(Entry.built(join(folder, "runner.ts")))
+      writeFileSync(join(folder, "runner.mjs"), "")
+      assert.strictEqual(Entry.built(join(folder, "runner.ts")), join(folder, "runner.mjs"))
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })

@@ -105,7 +105,8 @@ export class PoolRuntime {
       )
     )
     this.unregister = () => {
-      leaveOutages?.()
+      // a backend of a test may answer with anything where it has no such member, as `Layer.mock` does
+      if (typeof leaveOutages === "function") confine(leaveOutages)
       leaveRegistry()
       leavePools()
       leaveMetrics()
@@ -117,7 +118,7 @@ export class PoolRuntime {
   /** Milliseconds that the close of the apps and of this pool may take together, from now on. */
   get shutdownBudget(): Effect.Effect<number> {
     const { drainTimeout } = this.engine.settings
-    return Effect.map(this.backend.drainBudget?.(drainTimeout) ?? Effect.succeed(drainTimeout), (budget) => {
+    return Effect.map(budgetOf(this.backend.drainBudget, drainTimeout), (budget) => {
       this.cutAt = this.engine.now() + budget
       return budget
     })
@@ -146,7 +147,7 @@ export class PoolRuntime {
       const { drainBudget } = this.backend
       if (this.cutAt !== undefined) cutAfter(Math.max(0, this.cutAt - engine.now()))
       else if (drainBudget === undefined) cutAfter(drainTimeout)
-      else this.beside(Effect.map(drainBudget(drainTimeout), cutAfter))
+      else this.beside(Effect.map(budgetOf(drainBudget, drainTimeout), cutAfter))
       // Not on the fiber of the first caller, which may be interrupted while others wait for the same end.
       Effect.runForkWith(this.context)(this.seeOff)
       return Deferred.await(this.closed)
@@ -294,3 +295,12 @@ export const make = Effect.fnUntraced(function* (id: string, options: PoolOption
   if (options.awaitMin === true) yield* Deferred.await(runtime.minReady)
   return runtime
 })
+
+/** The time that is left of a drain. A backend that cannot say so must not keep the pool from closing. */
+const budgetOf = (of: ((millis: number) => Effect.Effect<number>) | undefined, millis: number): Effect.Effect<number> =>
+  of === undefined
+    ? Effect.succeed(millis)
+    : Effect.catchCause(
+        Effect.suspend(() => of(millis)),
+        () => Effect.succeed(millis)
+      )
