@@ -172,7 +172,11 @@ export class PoolWorld {
     const views = Policy.runners(this.pool)
     this.ready = new Set(views.filter((_) => _.phase === "ready").map((_) => _.runner))
     if (event._tag === "Tick") this.lastTick = this.now
-    for (const command of Policy.step(this.pool, event)) this.carryOut(command, event)
+    const commands = Policy.step(this.pool, event)
+    for (const command of commands) this.carryOut(command, event)
+    // At the end of a window: a runner that is one too many must not be missing in the same step.
+    const isStopped = commands.some((_) => _._tag === "Drain" && (_.why === "consolidate" || _.why === "idle"))
+    expect(!(event._tag === "Tick" && isStopped && this.boots > 0), "no runner is stopped that is booted again")
     for (const call of this.calls) {
       if (call.stage === "new") call.stage = "waiting"
       if (call.stage !== "over") continue

@@ -61,16 +61,30 @@ export const watch = (pool: State.PolicyState): void => {
  */
 export const windowDue = (pool: State.PolicyState): void => {
   const { table, window } = pool
-  const slots = window.peak + State.spareFor(pool, window.peak)
-  // A runner on which a suspect runs alone serves only that call, so the slots of the other runners must suffice.
-  const needed = Math.ceil(Math.max(0, slots - table.alone) / table.width)
-  const responsive = table.ready - table.mute
-  const surplus = Math.min(responsive - State.minOf(pool), responsive - table.alone - needed)
-  if (pool.closed || surplus <= 0) return
-  const chosen = table.freeSlots.emptiest(surplus, (_) => _.leases === 0 && _.keptAt <= window.start)
-  for (const runner of chosen) {
+  if (pool.closed) return
+  const enough = window.peak + State.spareFor(pool, window.peak)
+  let count = table.ready - table.mute
+  let slots = slotsOf(table)
+  const mayLeave = (runner: RunnerEntry) => runner.leases === 0 && runner.keptAt <= window.start
+  for (const runner of table.freeSlots.emptiest(count, mayLeave)) {
+    const rest = slots - runner.free - runner.used
+    if (count <= State.minOf(pool) || rest < enough) continue
+    count--
+    slots = rest
     if (runner.asked !== "asked") Retirement.retire(pool, runner, "consolidate")
   }
+}
+
+/**
+ * The slots of all responsive runners, as those runners are: a runner near its `maxCalls` and a runner that serves a suspect
+ * alone have fewer than `concurrency`. Growth counts the same slots, so that no runner is stopped that is booted again.
+ */
+const slotsOf = (table: State.PolicyState["table"]): number => {
+  let slots = 0
+  for (const { free, phase, responsive, used } of table.all.values()) {
+    if (phase === "ready" && responsive) slots += free + used
+  }
+  return slots
 }
 
 const isSurplus = (pool: State.PolicyState, runner: RunnerEntry): boolean => {

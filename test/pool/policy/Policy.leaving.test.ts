@@ -152,6 +152,25 @@ describe("Policy: consolidation", () => {
     assert.deepStrictEqual(probe.submitAll("c", "d"), ["c on 4", "d on 4"])
   })
 
+  it("keeps spare slots beside runners that are near their maxCalls, and stops none that is booted again", () => {
+    const probe = new PoolProbe({
+      concurrency: 3,
+      maxCalls: 3,
+      spare: 2,
+      max: 5,
+      strategy: "pack",
+      idleTimeToLive: 1000
+    })
+    probe.submit("long")
+    probe.ready(0)
+    probe.submit("b")
+    probe.ready(1)
+    probe.release("b")
+    assert.strictEqual(probe.snapshot.free, 4)
+    assert.deepStrictEqual(probe.wait(10_000), [])
+    assert.isAtLeast(probe.snapshot.free, 2)
+  })
+
   it("takes the choice back rather than boot another runner", () => {
     const probe = warm(2, { concurrency: 2, idleTimeToLive: 500 })
     probe.submitAll("a", "b")
