@@ -7,7 +7,6 @@ import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { forwardPort } from "../kubernetes/RunnerConnection.ts"
 import type { PodOptions } from "../kubernetes/template/PodOptions.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import { CommandFailed, printed } from "./cluster/CommandFailed.ts"
@@ -95,7 +94,7 @@ const flags = {
     Flag.withDefault("secret" as const)
   ),
   max: Flag.Int("max").pipe(Flag.withDescription("The pool's max (default: FLAME_MAX of the parent)"), Flag.optional),
-  port: Flag.Int("port").pipe(Flag.withDescription("Port that runners dial"), Flag.withDefault(forwardPort)),
+  port: Flags.port,
   drainTimeout: Flag.String("drain-timeout").pipe(
     Flag.withMetavar("<duration>"),
     Flag.withDescription("The pool's drainTimeout"),

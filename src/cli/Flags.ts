@@ -1,14 +1,26 @@
 /** The flags that commands share, and the cluster that they select. */
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Flag from "effect/cli/Flag"
 import type { KubeUnconfigured } from "../kubernetes/api/KubeError.ts"
+import { forwardPort } from "../kubernetes/RunnerConnection.ts"
 import type { Cluster } from "./cluster/Cluster.ts"
 import * as ClusterLive from "./cluster/ClusterLive.ts"
 
 export const json = Flag.Boolean("json").pipe(
   Flag.withDescription("Print JSON (a stable, versioned schema)"),
   Flag.withDefault(false)
+)
+
+const Port = Schema.Int.check(
+  Schema.isBetween({ minimum: 1, maximum: 65_535 }, { message: "Expected a port from 1 to 65535" })
+)
+
+export const port = Flag.Int("port").pipe(
+  Flag.withDescription("Port that runners dial"),
+  Flag.withSchema(Port),
+  Flag.withDefault(forwardPort)
 )
 
 /** Flags that select a cluster and a namespace. */

@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import * as Flag from "effect/cli/Flag"
 import * as Command from "effect/cli/Command"
 import * as KubeDiscovery from "../kubernetes/api/KubeDiscovery.ts"
-import { forwardPort } from "../kubernetes/RunnerConnection.ts"
 import { CommandFailed } from "./cluster/CommandFailed.ts"
+import * as CommandWords from "./CommandWords.ts"
 import * as Durations from "./Durations.ts"
 import * as Flags from "./Flags.ts"
 import * as Manifests from "./manifests/Manifests.ts"
@@ -20,6 +20,8 @@ const AppName = Schema.String.check(
     message: "Expected a name of small letters, digits and hyphens, at most 40 long, as Kubernetes names objects"
   })
 )
+
+const NotNegative = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0, { message: "Expected 0 or a number above 0" }))
 
 const Positive = Schema.Int.check(Schema.isGreaterThan(0, { message: "Expected a number above 0" }))
 
@@ -39,7 +41,11 @@ const flags = {
     Flag.withDescription('Command of the container, such as "node main.js" (default: what the image runs)'),
     Flag.optional
   ),
-  replicas: Flag.Int("replicas").pipe(Flag.withDescription("Number of parents"), Flag.withDefault(1)),
+  replicas: Flag.Int("replicas").pipe(
+    Flag.withDescription("Number of parents"),
+    Flag.withSchema(NotNegative),
+    Flag.withDefault(1)
+  ),
   max: Flag.Int("max").pipe(
     Flag.withDescription(
       "Runners of one parent, at most (default: its share of --total-max, else what the program says)"
@@ -61,7 +67,13 @@ const flags = {
     Flag.withDescription("Where runners find their keys: env needs no right to Secrets"),
     Flag.withDefault("secret" as const)
   ),
-  port: Flag.Int("port").pipe(Flag.withDescription("Port that runners dial"), Flag.withDefault(forwardPort)),
+  port: Flags.port,
+  networkPolicy: Flag.Boolean("network-policy").pipe(
+    Flag.withDescription(
+      "A NetworkPolicy that lets runners dial the port, for a namespace that denies by default. It opens no other port of the parents: where nothing else selects them, it closes the others"
+    ),
+    Flag.withDefault(false)
+  ),
   cpu: Flag.String("cpu").pipe(Flag.withDescription("CPU request of parents and runners"), Flag.withDefault("100m")),
   memory: Flag.String("memory").pipe(
     Flag.withDescription("Memory request and limit of parents and runners"),
@@ -86,13 +98,14 @@ const namespaceOf = (target: Flags.Target) =>
 export const command = Command.make("manifests", flags, ({ context, kubeconfig, namespace, ...own }) =>
   Effect.gen(function* () {
     const { command, image, max, totalMax } = own
-    const words = Option.map(command, (text) => text.trim().split(/\s+/))
+    const words = Option.isNone(command) ? Option.none() : Option.some(yield* CommandWords.parse(command.value))
     const objects = Manifests.objects({
       app: own.app,
       namespace: yield* namespaceOf({ context, kubeconfig, namespace }),
       replicas: own.replicas,
       key: own.key,
       port: own.port,
+      networkPolicy: own.networkPolicy,
       cpu: own.cpu,
       memory: own.memory,
       drainSeconds: Math.ceil(Duration.toSeconds(yield* Durations.parse("drain-timeout", own.drainTimeout))),
@@ -105,7 +118,7 @@ export const command = Command.make("manifests", flags, ({ context, kubeconfig, 
   })
 ).pipe(
   Command.withDescription(
-    "Print the objects that an app needs in a namespace: account, Role, NetworkPolicies, Deployment, and a quota for all parents together. Apply them with kubectl."
+    "Print the objects that an app needs in a namespace: account, Role, Deployment, a quota for all parents together, and a NetworkPolicy. Apply them with kubectl."
   ),
   Command.withShortDescription("Print what an app needs in its namespace"),
   Command.withExamples([
@@ -115,7 +128,7 @@ export const command = Command.make("manifests", flags, ({ context, kubeconfig, 
     },
     {
       command: "effect-flame manifests --app shop -n shop --total-max 20",
-      description: "Account, rights, policies, and a limit on the runners of all parents; no Deployment"
+      description: "Account, rights, and a limit on the runners of all parents; no Deployment"
     }
   ])
 )

@@ -320,6 +320,43 @@ describe("NetworkPolicies [C284]", () => {
     )
   }
 
+  it.effect("the policies that fix two workloads of a namespace have names of their own", () =>
+    Effect.gen(function* () {
+      const two = [deployment(), { ...deployment(), metadata: { name: "till", labels } }]
+      const objects = { deployments: two, networkpolicies: Object.values(cases) }
+      const { parse } = yield* Effect.promise(() => import("yaml"))
+      const namesOf = (target: string) =>
+        Effect.map(checksOf({ objects }, { target }), (all) =>
+          all.flatMap(({ manifest }) => (manifest === undefined ? [] : [parse(manifest).metadata.name as string]))
+        )
+      assert.deepStrictEqual(yield* namesOf("deploy/shop"), ["flame-shop-way-back-in", "flame-shop-way-back-out"])
+      assert.deepStrictEqual(yield* namesOf("deploy/till"), ["flame-till-way-back-in", "flame-till-way-back-out"])
+    })
+  )
+
+  it.effect("the fixes of a StatefulSet select all of its pods, by no label of one pod", () =>
+    Effect.gen(function* () {
+      const pod = {
+        metadata: {
+          name: "shop-0",
+          labels: { ...labels, "apps.kubernetes.io/pod-index": "0", "statefulset.kubernetes.io/pod-name": "shop-0" }
+        },
+        spec: deployment().spec.template.spec,
+        status: { phase: "Running" }
+      }
+      const services = [{ metadata: { name: "web" }, spec: { selector: { "flame.dev/role": "runner" } } }]
+      const objects = { statefulsets: [deployment()], pods: [pod], networkpolicies: Object.values(cases), services }
+      const { parse } = yield* Effect.promise(() => import("yaml"))
+      for (const target of ["statefulset/shop", "pod/shop-0"]) {
+        const checks = yield* checksOf({ objects }, { target })
+        const opened = parse(named(checks, "network.ingress").manifest ?? "")
+        assert.deepStrictEqual(opened.spec.podSelector.matchLabels, labels)
+        const { fix = "" } = named(checks, "selectors.service")
+        assert.include(fix, `{"flame.dev/role":null,"app.kubernetes.io/name":"shop"}`)
+      }
+    })
+  )
+
   it.effect("a policy that names the port, a range of ports, or the address of the parent lets runners through", () =>
     Effect.gen(function* () {
       const open = [

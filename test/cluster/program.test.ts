@@ -203,7 +203,19 @@ describe("manifests", () => {
           }))
         )
         const before = yield* specs
-        yield* apply("till", space.name, "--image", image, "--cpu", "20m", "--memory", "256Mi", "--total-max", "3")
+        yield* apply(
+          "till",
+          space.name,
+          "--image",
+          image,
+          "--cpu",
+          "20m",
+          "--memory",
+          "256Mi",
+          "--total-max",
+          "3",
+          "--network-policy"
+        )
         yield* Program.eventually(
           Effect.map(succeeded("till"), (calls) => calls > 0),
           "a call of till succeeds"

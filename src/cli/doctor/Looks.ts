@@ -240,19 +240,12 @@ export const selectors = (parent: Parent, made: Pod) =>
     const all = listed.flatMap(({ items = [], kind }) =>
       items.map((item) => ({ kind, metadata: item.metadata, selector: selectorOf(kind, item) }))
     )
-    const labels = parent.pod?.pod.metadata.labels ?? {}
-    const checks = SelectorChecks.checks(all, made.metadata.labels ?? {}, stable(labels), client.namespace)
+    const checks = SelectorChecks.checks(all, made.metadata.labels ?? {}, parent.labels, client.namespace)
     if (hiddenOnes.length === 0) return checks
     const fix = { fix: `run doctor as a user who may list ${hiddenOnes.join(", ")}` }
     const missed = unknown("selectors", `selectors of ${hiddenOnes.join(", ")} could not be read`, fix)
     return [...checks.filter(({ status }) => status !== "ok"), missed]
   }).pipe(Effect.catch((error) => Effect.succeed([hidden("selectors", "selectors")(error)])))
-
-/** Labels that pods of the next rollout have too. */
-const stable = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(labels).filter(([name]) => !["pod-template-hash", "controller-revision-hash"].includes(name))
-  )
 
 /** The NetworkPolicies between runners and their parent. */
 export const network = (parent: Parent, made: Pod, port: number) =>
@@ -268,7 +261,8 @@ export const network = (parent: Parent, made: Pod, port: number) =>
     return PolicyChecks.checks(policies, {
       namespace: client.namespace,
       namespaceLabels: { "kubernetes.io/metadata.name": client.namespace, ...space?.metadata.labels },
-      parent: stable(parent.pod.pod.metadata.labels ?? {}),
+      parent: parent.labels,
+      workload: parent.workload?.name ?? parent.pod.pod.metadata.name ?? "parent",
       runner: made.metadata.labels ?? {},
       port,
       portNames: (parent.pod.container.ports ?? []).flatMap(({ containerPort, name }) =>

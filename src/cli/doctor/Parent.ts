@@ -14,6 +14,11 @@ export interface Parent {
   readonly workload: Workload | undefined
   /** Undefined outside of the cluster. */
   readonly pod: ParentPod | undefined
+  /**
+   * The labels that all pods of the workload have, also after a rollout. Labels of one pod, such as its index in a
+   * StatefulSet, are not among them.
+   */
+  readonly labels: Readonly<Record<string, string>>
   /** Whether the pod is there: otherwise it has no address and no uid, and nothing was filled in by admission. */
   readonly isRunning: boolean
   /** The parent's user as RBAC names it; undefined for the user of this process. */
@@ -33,6 +38,14 @@ export const podOfTemplate = (
   metadata: { ...template.metadata, name, namespace, uid: "00000000-0000-0000-0000-000000000000" },
   spec: template.spec
 })
+
+/** Labels that controllers give to single pods or to one revision. */
+const ofController =
+  /^(pod-template-hash|controller-revision-hash|pod-template-generation|job-name|controller-uid|(statefulset|batch)\.kubernetes\.io\/.*|apps\.kubernetes\.io\/pod-index)$/
+
+/** The labels of a pod without a known workload that other pods of its workload have too, by their names. */
+export const sharedLabels = ({ metadata }: Pod): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(metadata.labels ?? {}).filter(([name]) => !ofController.test(name)))
 
 /** The user of a pod's service account. */
 export const accountOf = (pod: Pod, namespace: string): string =>

@@ -41,6 +41,8 @@ export interface WayBack {
   /** The port that runners dial, and the names that the parent's containers give it. */
   readonly port: number
   readonly portNames: ReadonlyArray<string>
+  /** The name of the workload: policies of two workloads in a namespace must not replace each other. */
+  readonly workload: string
   /** The address of the parent's pod, if it has one. */
   readonly address: string | undefined
 }
@@ -104,7 +106,7 @@ const cutBy = (
 }
 
 /** A policy that opens a direction. Policies add up: nothing that is open is closed by it. */
-const opening = (direction: "Ingress" | "Egress", { namespace, parent, port }: WayBack): string => {
+const opening = (direction: "Ingress" | "Egress", { namespace, parent, port, workload }: WayBack): string => {
   const runners = { matchLabels: { [PodLabels.role]: "runner" } }
   const parents = { matchLabels: parent }
   const ports = [{ protocol: "TCP", port }]
@@ -112,7 +114,7 @@ const opening = (direction: "Ingress" | "Egress", { namespace, parent, port }: W
     direction === "Ingress"
       ? { podSelector: parents, policyTypes: ["Ingress"], ingress: [{ from: [{ podSelector: runners }], ports }] }
       : { podSelector: runners, policyTypes: ["Egress"], egress: [{ to: [{ podSelector: parents }], ports }] }
-  const name = direction === "Ingress" ? "flame-way-back-to-parents" : "flame-way-back-of-runners"
+  const name = direction === "Ingress" ? `flame-${workload}-way-back-in` : `flame-${workload}-way-back-out`
   const object = {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",

@@ -7,7 +7,7 @@ import type { Metadata, Pod, PodSpec } from "../../kubernetes/object/KubeObjects
 import { CommandFailed } from "../cluster/CommandFailed.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { deployments, pods, type Resource, statefulSets } from "../cluster/Resources.ts"
-import { accountOf, type Parent, podOfTemplate } from "./Parent.ts"
+import { accountOf, type Parent, podOfTemplate, sharedLabels } from "./Parent.ts"
 
 interface Workload {
   readonly metadata: Metadata
@@ -63,6 +63,7 @@ const ofWorkload = Effect.fnUntraced(function* (target: string, container: strin
     if (pod === undefined) return yield* missing()
     return {
       workload: { kind, name },
+      labels: sharedLabels(pod),
       pod: yield* parentOf(pod, container),
       isRunning: true,
       account: accountOf(pod, namespace)
@@ -83,6 +84,7 @@ const ofWorkload = Effect.fnUntraced(function* (target: string, container: strin
   const known = running === undefined ? pod : { ...running, spec: { ...template.spec } }
   return {
     workload: { kind, name },
+    labels: template.metadata?.labels ?? {},
     pod: yield* parentOf(known, container),
     isRunning: running !== undefined,
     account: accountOf(pod, namespace)
@@ -95,9 +97,15 @@ export const read = (target: string | undefined, container: string | undefined) 
     if (target !== undefined) return yield* ofWorkload(target, container)
     const { client } = yield* Cluster
     if (client.self === undefined) {
-      return { workload: undefined, pod: undefined, isRunning: true, account: undefined } satisfies Parent
+      return { workload: undefined, labels: {}, pod: undefined, isRunning: true, account: undefined } satisfies Parent
     }
     const pod = yield* client.getPod(client.self.name)
     const own = yield* parentOf(pod, container, OwnContainer.nameIn(pod, OwnContainer.read()))
-    return { workload: undefined, pod: own, isRunning: true, account: undefined } satisfies Parent
+    return {
+      workload: undefined,
+      labels: sharedLabels(pod),
+      pod: own,
+      isRunning: true,
+      account: undefined
+    } satisfies Parent
   })

@@ -1,10 +1,10 @@
 /**
  * Pure: the objects that an app with pods as runners needs in its namespace.
  *
- * All names hold the app, so that two apps in a namespace replace nothing of each other. The NetworkPolicies take nothing
- * from other apps either: they select the app's own parents, and close what no runner opens.
+ * All names hold the app, so that two apps in a namespace replace nothing of each other. The NetworkPolicy takes nothing
+ * from other apps either: its selector takes the app's own parents alone, and it opens one port alone.
  */
-import type { Fields, Json } from "../../kubernetes/object/KubeObjects.ts"
+import type { Fields } from "../../kubernetes/object/KubeObjects.ts"
 import * as PodLabels from "../../kubernetes/object/PodLabels.ts"
 import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
 import type { Described } from "./Yaml.ts"
@@ -24,6 +24,8 @@ export interface ManifestOptions {
   /** The port that runners dial. */
   readonly port: number
   readonly key: "secret" | "env"
+  /** Whether a policy lets runners dial the port, in a namespace that denies by default. Default: no policy. */
+  readonly networkPolicy?: boolean
   /** The greatest number of runners of all parents of this app together. Default: no such limit. */
   readonly totalMax?: number
   readonly cpu: string
@@ -91,43 +93,39 @@ const binding = (options: ManifestOptions): Described => ({
   }
 })
 
-/** All ports but one: a policy that closes one port must allow the others by name. */
-const allBut = (port: number): ReadonlyArray<Json> => [
-  { protocol: "TCP", port: 1, endPort: port - 1 },
-  { protocol: "TCP", port: port + 1, endPort: 65_535 },
-  { protocol: "UDP", port: 1, endPort: 65_535 }
-]
-
-const policies = (options: ManifestOptions): ReadonlyArray<Described> => [
-  {
-    about: [`Port ${options.port} of the parents is for runners alone. All other ports stay as open as they were.`],
-    object: {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "NetworkPolicy",
-      metadata: metadata(options, `${nameOf(options.app)}-parents`),
-      spec: {
-        podSelector: { matchLabels: selectorOf(options.app) },
-        policyTypes: ["Ingress"],
-        ingress: [
-          {
-            from: [{ podSelector: { matchLabels: { [PodLabels.role]: "runner" } } }],
-            ports: [{ protocol: "TCP", port: options.port }]
-          },
-          { ports: allBut(options.port) }
-        ]
-      }
-    }
-  },
-  {
-    about: ["Nothing listens in a runner. Its way out stays open: functions may need other services."],
-    object: {
-      apiVersion: "networking.k8s.io/v1",
-      kind: "NetworkPolicy",
-      metadata: metadata(options, `${nameOf(options.app)}-runners`),
-      spec: { podSelector: { matchLabels: { [PodLabels.role]: "runner" } }, policyTypes: ["Ingress"] }
-    }
-  }
-]
+/**
+ * Opens one port of the parents, for runners alone. Policies add up, so the policy opens no other port: an open port here
+ * would undo a policy of the namespace that denies it.
+ *
+ * Runners carry no label of their app, so that the policy admits all runners of the namespace. A runner of another app has
+ * no key of this one, and the parent closes its connection.
+ */
+const policies = (options: ManifestOptions): ReadonlyArray<Described> =>
+  options.networkPolicy === true
+    ? [
+        {
+          about: [
+            `Runners may dial port ${options.port} of the parents. For a namespace that denies traffic by default: without any other`,
+            "policy for these pods, this one closes their other ports, and each port that others use needs a policy of its own."
+          ],
+          object: {
+            apiVersion: "networking.k8s.io/v1",
+            kind: "NetworkPolicy",
+            metadata: metadata(options, `${nameOf(options.app)}-parents`),
+            spec: {
+              podSelector: { matchLabels: selectorOf(options.app) },
+              policyTypes: ["Ingress"],
+              ingress: [
+                {
+                  from: [{ podSelector: { matchLabels: { [PodLabels.role]: "runner" } } }],
+                  ports: [{ protocol: "TCP", port: options.port }]
+                }
+              ]
+            }
+          }
+        }
+      ]
+    : []
 
 const limits = (options: ManifestOptions, totalMax: number): ReadonlyArray<Described> => [
   {
