@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { Runner } from "../../../src/pool/runtime/Runner.ts"
-import { work } from "./functions.ts"
+import { again, Board, work } from "./functions.ts"
 import { finish, isOpen, pass, poolTest, reason, settle, start, started, until, value, waiting } from "./harness.ts"
 
 describe("the budget of a call", () => {
@@ -32,6 +32,42 @@ describe("the budget of a call", () => {
       yield* value(first)
       const { failed, interrupted } = (yield* pool.status).totals
       assert.deepStrictEqual({ failed, interrupted }, { failed: 0, interrupted: 1 })
+    }
+  )
+
+  poolTest("stays one budget when the call is sent again [C85]", { max: 1 }, function* ({ faults }) {
+    const call = yield* start(Flame.call(again, { name: "again" }, { timeout: "10 seconds" }))
+    const first = yield* started("again")
+    yield* pass("6 seconds")
+    yield* faults.lose()
+    const board = yield* Board
+    yield* until(
+      () => board.running.get("again") !== undefined && board.running.get("again") !== first,
+      "it runs again"
+    )
+    yield* pass("3900 millis")
+    yield* isOpen(call)
+    yield* pass("200 millis")
+    assert.strictEqual((yield* reason(call))._tag, "TimedOut")
+    yield* settle
+  })
+})
+
+describe("a runner with a call", () => {
+  poolTest(
+    "is not idle, however long the call runs [C31]",
+    { max: 2, idleTimeToLive: "1 second" },
+    function* ({ pool }) {
+      const call = yield* start(Flame.call(work, { name: "long" }))
+      yield* started("long")
+      yield* pass("10 seconds")
+      const { runners } = yield* pool.status
+      assert.deepStrictEqual(
+        runners.map(({ state }) => state),
+        ["ready"]
+      )
+      yield* finish("long")
+      yield* value(call)
     }
   )
 })
