@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
@@ -23,6 +23,14 @@ describe("the folder for compiled code", () => {
 
   it("is none where no folder above the entry has a node_modules [C323]", () => {
     assert.isUndefined(folderOf(join(root, "runner.mjs")))
+  })
+
+  it("is none where other users may write to the node_modules, since they could put code there [C323]", () => {
+    const shared = join(root, "shared")
+    mkdirSync(join(shared, "node_modules"), { recursive: true })
+    assert.isDefined(folderOf(join(shared, "runner.mjs")))
+    chmodSync(join(shared, "node_modules"), 0o777)
+    assert.isUndefined(folderOf(join(shared, "runner.mjs")))
   })
 
   it("is not named to a runner whose environment decides about compiled code [C323]", () => {

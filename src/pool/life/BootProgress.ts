@@ -55,9 +55,11 @@ export class BootProgress {
 
   private hello(steps: HelloSteps): void {
     const now = this.now() - this.startedAt
+    // A runner is not trusted, and on a busy computer its program begins before the parent has noted the launch: no step of
+    // the program comes before the launch.
+    const earliest = this.phases["launched"] ?? 0
     for (const name of ["importing", "imported"] as const) {
-      // A runner is not trusted: a step before the start of its boot counts as one at the start.
-      const at = Math.max(0, now - Math.max(0, steps.said - steps[name]))
+      const at = Math.max(earliest, now - Math.max(0, steps.said - steps[name]))
       this.phases[name] = at
       this.tell(name, undefined, at)
     }

@@ -67,6 +67,21 @@ describe("the progress of a boot", () => {
     assert.deepStrictEqual(progress.phases, { importing: 0, imported: 100, connected: 100, ready: 100 })
   })
 
+  it("lets no step of the program come before the launch that the parent noted late", () => {
+    const { clock, progress } = make()
+    clock.now = 1_200
+    progress.reached("launched")
+    clock.now = 1_300
+    progress.serves({ importing: 0, imported: 250, said: 280 })
+    assert.deepStrictEqual(progress.phases, {
+      launched: 200,
+      importing: 200,
+      imported: 270,
+      connected: 300,
+      ready: 300
+    })
+  })
+
   it("only records steps that the backend reports after the runner is ready", () => {
     const { clock, events, progress } = make()
     progress.backend({ name: "connected" })
