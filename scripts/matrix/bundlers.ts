@@ -99,7 +99,7 @@ interface Usage {
   readonly rss: number
 }
 
-/** What the runners of a parent use: CPU in milliseconds, memory in MiB. */
+/** Use of the runners of a parent: CPU in milliseconds, memory in MiB. */
 const usagesOf = (cwd: string, thinEntry?: string): ReadonlyArray<Usage> | Said => {
   const said = run(cwd, process.execPath, ["app.mjs"], thinEntry === undefined ? {} : { THIN: thinEntry })
   const line = said.text.split("\n").find((each) => each.startsWith("[{"))

@@ -1,4 +1,4 @@
-/** The conformance suite of a backend on child processes, without a test framework: Bun and Deno run it as it is. */
+/** The conformance suite of a backend on child processes, without a test framework: Bun and Deno run it as it is. Row C362. */
 import { readFileSync, readdirSync } from "node:fs"
 import * as ProcessBackend from "../../src/backend/ProcessBackend.ts"
 import { backendConformance } from "../../src/testing/index.ts"

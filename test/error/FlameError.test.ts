@@ -146,6 +146,41 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
     new Boot.ApiUnreachable({ server: "https://10.0.0.1", reason: "ECONNREFUSED", detail: "is it running?" }),
     false,
     "the Kubernetes API at https://10.0.0.1 cannot be used (ECONNREFUSED): is it running?"
+  ],
+  [
+    new Boot.CodeUnbundled({ entry: "/app/main.ts", detail: "line 3 does not parse" }),
+    false,
+    "the code for runners could not be made of /app/main.ts: line 3 does not parse"
+  ],
+  [
+    new Boot.CodeNative({ package: "sharp", detail: "src/a.ts imports its addon" }),
+    false,
+    'sharp cannot be sent to runners: src/a.ts imports its addon; install it in an image, name that image in the option `image`, and name the package in `code: { external: ["sharp"] }`'
+  ],
+  [
+    new Boot.CodeTooLarge({ size: 70_000_000, limit: 64_000_000, largest: "main.mjs 69.0 MB" }),
+    false,
+    "the code for runners has 70.0 MB, the limit is 64.0 MB; its largest files are main.mjs 69.0 MB: put large files or packages into an image, or raise `maxCode`"
+  ],
+  [
+    new Boot.CodeMismatch({ expected: "a".repeat(64), found: "b".repeat(64) }),
+    false,
+    "the runner was started for code aaaaaaaaaaaa, but its parent has bbbbbbbbbbbb: look whether something changes the arguments of its container, or the bytes on the way"
+  ],
+  [
+    new Boot.CodeUnresolved({ specifier: "sharp", directory: "/app", detail: "Cannot find package 'sharp'" }),
+    false,
+    "the runner does not find sharp, which its code imports: Cannot find package 'sharp'; install it in the image below /app, or take it out of `external`"
+  ],
+  [
+    new Boot.CodeUnwritten({ directory: "/tmp", detail: "EROFS" }),
+    false,
+    "the runner cannot write the files of its code to /tmp: EROFS; give its pod an emptyDir there, or set TMPDIR in `env` to a directory that it may write to"
+  ],
+  [
+    new Boot.NodeTooOld({ found: "20.20.0", needed: "22.19.0" }),
+    false,
+    "the runner has Node 20.20.0, and effect-flame needs 22.19.0 or newer: use an image with a newer Node"
   ]
 ]
 

@@ -180,7 +180,14 @@ describe("the failure in a Fail or Refuse frame", () => {
     new BootFailures.AdmissionDenied({ by: "PodSecurity", detail }),
     new BootFailures.Removed({ detail }),
     new BootFailures.ApiUnavailable({ detail }),
-    new BootFailures.ApiUnreachable({ server: "https://10.0.0.1", reason: "ENOTFOUND", detail })
+    new BootFailures.ApiUnreachable({ server: "https://10.0.0.1", reason: "ENOTFOUND", detail }),
+    new BootFailures.CodeUnbundled({ entry: "/app/main.ts", detail }),
+    new BootFailures.CodeNative({ package: "sharp", detail }),
+    new BootFailures.CodeTooLarge({ size: 70_000_000, limit: 64_000_000, largest: "main.mjs 69.0 MB" }),
+    new BootFailures.CodeMismatch({ expected: "a".repeat(64), found: "b".repeat(64) }),
+    new BootFailures.CodeUnresolved({ specifier: "sharp", directory: "/app", detail }),
+    new BootFailures.CodeUnwritten({ directory: "/tmp", detail }),
+    new BootFailures.NodeTooOld({ found: "20.20.0", needed: "22.19.0" })
   ]
 
   it("arrives as an instance of its class, with its message", () => {

@@ -8,7 +8,7 @@ import * as Command from "effect/cli/Command"
 import * as App from "../../../src/cli/App.ts"
 import * as Failure from "../../../src/cli/Failure.ts"
 
-/** What an effect prints, beside its result. */
+/** Runs an effect, and gives its output beside its result. */
 export const printedBy = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const [out, err]: [Array<string>, Array<string>] = [[], []]
