@@ -1,5 +1,5 @@
 /**
- * One-file bundles of an app by every bundler: under 2 MB, without the client of Kubernetes, and with runners that cost at
+ * Bundles of an app in one file by every bundler: under 2 MB, without the client of Kubernetes, and with runners that cost at
  * most 1.3 times what runners of a thin entry cost.
  */
 import * as Fs from "node:fs"
