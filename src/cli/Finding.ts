@@ -2,11 +2,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import { CommandFailed } from "./cluster/CommandFailed.ts"
 import * as Inventory from "./cluster/Inventory.ts"
+import * as NamespaceSearch from "./cluster/NamespaceSearch.ts"
 import * as Snapshots from "./cluster/Snapshots.ts"
 import * as Flags from "./Flags.ts"
 import type { Where } from "./screen/Ps.ts"
@@ -19,25 +21,33 @@ export interface Found {
   readonly where: Where
   /** The cluster. Undefined if there is none. */
   readonly cluster: Cluster["Service"] | undefined
+  /**
+   * Looks for parents again. The parents in `known` are not asked for their status a second time: the result contains the
+   * status that `known` has.
+   */
+  readonly again: (known: ReadonlyArray<Parents.Parent>) => Effect.Effect<Found, KubeError>
 }
 
-const ofCluster: Effect.Effect<Found, KubeError, Cluster> = Effect.gen(function* () {
-  const cluster = yield* Cluster
-  const { client } = cluster
-  const [here, snapshot] = yield* Effect.all([Parents.ofMachine, Snapshots.read], { concurrency: 2 })
-  const there = yield* Parents.ofCluster(Inventory.parentsOf(snapshot))
-  return {
-    parents: Parents.joined(here, there),
-    where: { namespace: client.namespace, server: client.server, now: snapshot.now },
-    cluster
-  }
-})
+const ofCluster = (known: ReadonlyArray<Parents.Parent>): Effect.Effect<Found, KubeError, Cluster> =>
+  Effect.gen(function* () {
+    const cluster = yield* Cluster
+    const { client } = cluster
+    const [here, snapshot] = yield* Effect.all([Parents.ofMachine(known), Snapshots.read], { concurrency: 2 })
+    const there = yield* Parents.ofCluster(Inventory.parentsOf(snapshot), known)
+    return {
+      parents: Parents.joined(here, there),
+      where: { namespace: client.namespace, server: client.server, now: snapshot.now },
+      cluster,
+      again: (known) => Effect.provideService(ofCluster(known), Cluster, cluster)
+    }
+  })
 
-const ofMachine: Effect.Effect<Found> = Effect.gen(function* () {
-  const parents = yield* Parents.ofMachine
-  const where = { namespace: undefined, server: undefined, now: yield* Clock.currentTimeMillis }
-  return { parents, where, cluster: undefined }
-})
+const ofMachine = (known: ReadonlyArray<Parents.Parent>): Effect.Effect<Found> =>
+  Effect.gen(function* () {
+    const parents = yield* Parents.ofMachine(known)
+    const where = { namespace: undefined, server: undefined, now: yield* Clock.currentTimeMillis }
+    return { parents, where, cluster: undefined, again: ofMachine }
+  })
 
 const nothing = (way: string) =>
   new CommandFailed({
@@ -51,13 +61,18 @@ export const withFound = <A, E>(
   use: (found: Found) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | CommandFailed | KubeError> =>
   Effect.gen(function* () {
-    if (local) return yield* use(yield* ofMachine)
+    if (local) return yield* use(yield* ofMachine([]))
     const built = yield* Effect.result(Layer.build(Flags.clusterOf(target)))
     if (Result.isFailure(built)) {
-      const found = yield* ofMachine
+      const found = yield* ofMachine([])
       return yield* found.parents.length === 0 ? Effect.fail(nothing(built.failure.message)) : use(found)
     }
-    const found = yield* Effect.provide(ofCluster, built.success).pipe(Terminal.spinning("looking for parents"))
+    const found = yield* Effect.provide(ofCluster([]), built.success).pipe(Terminal.spinning("looking for parents"))
+    if (found.parents.every(({ view }) => view === undefined)) {
+      const missing = yield* Effect.provide(NamespaceSearch.missing, built.success)
+      const isAsked = Option.isSome(target.namespace) || found.parents.length === 0
+      if (missing !== undefined) yield* isAsked ? Effect.fail(missing) : Terminal.hint(missing.message)
+    }
     const obstacle = Parents.obstacle(found.parents)
     if (obstacle !== undefined) yield* Terminal.hint(obstacle)
     return yield* use(found)

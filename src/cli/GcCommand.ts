@@ -6,6 +6,7 @@ import * as Flag from "effect/cli/Flag"
 import { isAlive } from "../kubernetes/hub/ProcessMark.ts"
 import { Cluster } from "./cluster/Cluster.ts"
 import * as Leftovers from "./cluster/Leftovers.ts"
+import * as NamespaceSearch from "./cluster/NamespaceSearch.ts"
 import * as Snapshots from "./cluster/Snapshots.ts"
 import { printed } from "./cluster/CommandFailed.ts"
 import * as Flags from "./Flags.ts"
@@ -41,6 +42,10 @@ export const gc = (isDryRun: boolean, asJson: boolean) =>
     const { client } = yield* Cluster
     const { columns, paint } = yield* Terminal.Terminal
     const snapshot = yield* Snapshots.read.pipe(Terminal.spinning(`reading namespace ${client.namespace}`))
+    if ([...snapshot.pods, ...(snapshot.jobs ?? []), ...(snapshot.secrets ?? [])].length === 0) {
+      const missing = yield* NamespaceSearch.missing
+      if (missing !== undefined) return yield* Effect.fail(missing)
+    }
     const judged = Leftovers.judge(snapshot, isAlive)
     const tries = isDryRun
       ? []

@@ -4,79 +4,17 @@ import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import type { KubeError } from "../kubernetes/api/KubeError.ts"
-import { containerName } from "../kubernetes/template/PodTemplate.ts"
 import { CommandFailed } from "./cluster/CommandFailed.ts"
-import type { RunnerView } from "./cluster/Inventory.ts"
 import * as Durations from "./Durations.ts"
 import * as Finding from "./Finding.ts"
 import * as Flags from "./Flags.ts"
+import * as Following from "./LogFollowing.ts"
+import { sourcesOf, type Wanted } from "./LogSources.ts"
 import * as Logs from "./screen/Logs.ts"
-import type { Parent } from "./status/Parents.ts"
-import { lines, type NoStatus } from "./status/StatusSource.ts"
 import * as Terminal from "./Terminal.ts"
-
-/** The requested lines. */
-export interface Wanted {
-  /** Ids of runners or names of their pods; none means all. */
-  readonly runners: ReadonlyArray<string>
-  readonly follow: boolean
-  readonly function: string | undefined
-  /** Milliseconds of age, at most. */
-  readonly since: number | undefined
-  /** Whether the logs of pods are read also if their parent answers. */
-  readonly pods: boolean
-}
-
-/** Lines of each pod without `--since`, at most. */
-const tail = 200
-
-type Source = Stream.Stream<Logs.Line, NoStatus | KubeError>
-
-const ofParent = (parent: Parent, wanted: Wanted, now: number): ReadonlyArray<Source> => {
-  const { document, source } = parent
-  if (document === undefined || source === undefined || wanted.pods) return []
-  const since = wanted.since === undefined ? undefined : now - wanted.since
-  const ids = new Set([
-    ...wanted.runners,
-    ...(parent.view?.runners ?? []).filter(({ pod }) => wanted.runners.includes(pod)).map(({ id }) => id)
-  ])
-  const stream = lines(source, Logs.pathOf({ function: wanted.function, since, follow: wanted.follow }))
-  return [
-    Stream.flatMap(stream, (text) => {
-      const line = Logs.ofParent(text)
-      return line === undefined || (ids.size > 0 && !ids.has(line.runner)) ? Stream.empty : Stream.make(line)
-    })
-  ]
-}
-
-const isWanted = ({ id, pod }: RunnerView, { runners }: Wanted): boolean =>
-  runners.length === 0 || runners.includes(id) || runners.includes(pod)
-
-const ofPods = (found: Finding.Found, wanted: Wanted): ReadonlyArray<Source> => {
-  const { cluster, parents } = found
-  if (cluster === undefined || wanted.function !== undefined) return []
-  const since = wanted.since === undefined ? { tail } : { sinceSeconds: Math.max(1, Math.ceil(wanted.since / 1_000)) }
-  return parents
-    .filter(({ document }) => wanted.pods || document === undefined)
-    .flatMap(({ view }) => view?.runners ?? [])
-    .filter((runner) => runner.node !== undefined && isWanted(runner, wanted))
-    .map(({ id, pod }) =>
-      Stream.map(cluster.logs(pod, { container: containerName, follow: wanted.follow, ...since }), (text) =>
-        Logs.ofPod(id, text)
-      ).pipe(
-        // A container that has not started has no log yet.
-        Stream.catchIf(
-          (error) => error.status === 400 || error.status === 404,
-          () => Stream.empty
-        )
-      )
-    )
-}
 
 const unknownRunner = (wanted: Wanted, { parents }: Finding.Found): string | undefined => {
   const known = new Set(
@@ -104,13 +42,12 @@ export const logs = (found: Finding.Found, wanted: Wanted, asJson: boolean) =>
         `no runner ${missing} is there now: lines of runners that have gone are shown as far as their parent keeps them`
       )
     }
-    const sources = [...found.parents.flatMap((parent) => ofParent(parent, wanted, now)), ...ofPods(found, wanted)]
+    const sources = sourcesOf(found, wanted, now)
     if (wanted.function !== undefined && sources.length === 0) {
       return yield* new CommandFailed({ status: 1, message: noFunctions })
     }
-    const all = Stream.mergeAll(sources, { concurrency: "unbounded" })
-    if (wanted.follow) return yield* Stream.runForEach(all, print)
-    const lines = yield* Stream.runCollect(all).pipe(Terminal.spinning("reading lines"))
+    if (wanted.follow) return yield* Following.follow(found, wanted, now, print)
+    const lines = yield* Following.collect(sources).pipe(Terminal.spinning("reading lines"))
     yield* Effect.forEach(
       lines.toSorted((left, right) => left.at - right.at),
       print,

@@ -1,11 +1,19 @@
 /** A full screen of the terminal, redrawn until the user quits. The former screen always comes back. */
 import * as Effect from "effect/Effect"
 import * as Deferred from "effect/Deferred"
+import * as Keys from "./screen/Keys.ts"
 
 /** The size of the terminal, and the lines that are scrolled away. */
 export interface Size {
   readonly columns: number
   readonly rows: number
+  readonly scroll: number
+}
+
+/** A drawn screen. */
+export interface Drawn {
+  readonly lines: ReadonlyArray<string>
+  /** The lines that are scrolled away: at most as many as there are below the screen. */
   readonly scroll: number
 }
 
@@ -17,39 +25,20 @@ const leave = "\u001b[?25h\u001b[?1049l"
 const frame = (lines: ReadonlyArray<string>): string =>
   `\u001b[?2026h\u001b[H${lines.map((line) => `${line}\u001b[K`).join("\r\n")}\u001b[J\u001b[?2026l`
 
-const keys: Readonly<Record<string, "quit" | number>> = {
-  q: "quit",
-  Q: "quit",
-  "\u0003": "quit",
-  "\u001b": "quit",
-  "\u001b[A": -1,
-  "\u001b[B": 1,
-  k: -1,
-  j: 1,
-  "\u001b[5~": -10,
-  "\u001b[6~": 10,
-  " ": 10,
-  "\u001b[H": -Infinity,
-  g: -Infinity
-}
-
 /**
  * Draws every `pace` milliseconds, and at once after a key or a change of the size. Ends when the user presses `q` or
- * Ctrl-C.
+ * Escape. Ctrl-C interrupts.
  */
-export const show = <E, R>(
-  draw: (size: Size) => Effect.Effect<ReadonlyArray<string>, E, R>,
-  pace: number
-): Effect.Effect<void, E, R> =>
+export const show = <E, R>(draw: (size: Size) => Effect.Effect<Drawn, E, R>, pace: number): Effect.Effect<void, E, R> =>
   Effect.gen(function* () {
-    const quit = yield* Deferred.make<void>()
+    const quit = yield* Deferred.make<Keys.End>()
     let scroll = 0
     let wake = yield* Deferred.make<void>()
     const redraw = () => Deferred.doneUnsafe(wake, Effect.void)
     const press = (chunk: Buffer) => {
-      const key = keys[chunk.toString()]
-      if (key === "quit") Deferred.doneUnsafe(quit, Effect.void)
-      else if (key !== undefined) scroll = Number.isFinite(key) ? Math.max(0, scroll + key) : 0
+      const pressed = Keys.press(scroll, chunk.toString())
+      scroll = pressed.scroll
+      if (pressed.end !== undefined) Deferred.doneUnsafe(quit, Effect.succeed(pressed.end))
       redraw()
     }
     const { stdin, stdout } = process
@@ -70,14 +59,19 @@ export const show = <E, R>(
     const loop = Effect.gen(function* () {
       for (;;) {
         wake = yield* Deferred.make<void>()
-        const lines = yield* draw({ columns: stdout.columns, rows: stdout.rows, scroll })
-        stdout.write(frame(lines))
+        const asked = scroll
+        const drawn = yield* draw({ columns: stdout.columns, rows: stdout.rows, scroll })
+        // A key that was pressed meanwhile counts from the scroll that was asked for.
+        scroll = Math.max(0, scroll + drawn.scroll - asked)
+        stdout.write(frame(drawn.lines))
         yield* Effect.race(Effect.sleep(pace), Deferred.await(wake))
       }
     })
-    yield* Effect.acquireUseRelease(
+    const end = yield* Effect.acquireUseRelease(
       start,
-      () => Effect.race(loop, Deferred.await(quit)),
+      () => Effect.raceFirst(loop, Deferred.await(quit)),
       () => stop
     )
+    // In raw mode the terminal sends Ctrl-C as a key, and no signal.
+    if (end === "interrupt") return yield* Effect.interrupt
   })

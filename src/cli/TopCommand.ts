@@ -2,34 +2,34 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Command from "effect/cli/Command"
-import * as Inventory from "./cluster/Inventory.ts"
-import type { Cluster } from "./cluster/Cluster.ts"
-import { pods } from "./cluster/Resources.ts"
+import type * as Inventory from "./cluster/Inventory.ts"
 import * as Finding from "./Finding.ts"
 import * as Flags from "./Flags.ts"
 import * as Screen from "./Screen.ts"
-import type { Pod } from "../kubernetes/object/KubeObjects.ts"
 import type { StatusDocument } from "../status/record/StatusDocument.ts"
+import type { Parent } from "./status/Parents.ts"
 import { documentOf, events, read, type StatusSource } from "./status/StatusSource.ts"
 import * as Terminal from "./Terminal.ts"
 import * as Top from "./screen/Top.ts"
 
 /** A parent, and its latest status. */
 interface Watched {
+  readonly key: string
   readonly name: string
   readonly source: StatusSource | undefined
-  readonly parent: string | undefined
+  readonly parent: Parent
   document: StatusDocument | undefined
   runners: ReadonlyArray<Inventory.RunnerView>
   silence: string | undefined
+  follower: Fiber.Fiber<never> | undefined
 }
 
-/** Milliseconds between screens, and between reads of the pods of parents that do not answer. */
+/** Milliseconds between screens, and the time between looks for parents that come or go. */
 const pace = 500
-const readEvery = "3 seconds"
+const lookEvery = "3 seconds"
 
 /** Follows one parent: its events carry a status each second. A connection that breaks is opened again. */
 const follow = (watched: Watched, source: StatusSource): Effect.Effect<never> =>
@@ -49,26 +49,47 @@ const follow = (watched: Watched, source: StatusSource): Effect.Effect<never> =>
     Effect.forever
   )
 
-/** Reads the pods of parents that do not answer, and of those that come later. */
-const lookAtPods = (all: ReadonlyArray<Watched>, cluster: Cluster["Service"]): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const listed = yield* cluster.list<Pod>(pods)
-    const now = cluster.client.serverTime?.() ?? (yield* Clock.currentTimeMillis)
-    const views = Inventory.parentsOf({ now, pods: listed, jobs: undefined, secrets: undefined })
-    for (const watched of all) {
-      watched.runners = views.find(({ parent }) => parent === watched.parent)?.runners ?? []
-    }
-  }).pipe(Effect.ignore)
+const keyOf = ({ name, source, view }: Parent): string => source?.name ?? view?.parent ?? name
 
-const watchedOf = ({ parents }: Finding.Found): ReadonlyArray<Watched> =>
-  parents.map(({ document, name, silence, source, view }) => ({
-    name,
-    source,
-    parent: view?.parent,
-    document,
-    runners: view?.runners ?? [],
-    silence: silence === undefined ? undefined : silence.message
-  }))
+const watch = (parent: Parent): Watched => ({
+  key: keyOf(parent),
+  name: parent.name,
+  source: parent.source,
+  parent,
+  document: parent.document,
+  runners: parent.view?.runners ?? [],
+  silence: parent.silence?.message,
+  follower: undefined
+})
+
+/** The parents whose connection works: a look for parents does not ask them. */
+const answering = (all: Iterable<Watched>): ReadonlyArray<Parent> => {
+  const parents: Array<Parent> = []
+  for (const { document, parent, silence } of all) {
+    if (silence === undefined) parents.push({ ...parent, document })
+  }
+  return parents
+}
+
+/** Takes the parents of a look: those that came are followed, those that went are forgotten. */
+const update = (all: Map<string, Watched>, parents: ReadonlyArray<Parent>) =>
+  Effect.gen(function* () {
+    const keys = new Set(parents.map(keyOf))
+    for (const { follower, key } of [...all.values()].filter(({ key }) => !keys.has(key))) {
+      all.delete(key)
+      if (follower !== undefined) yield* Fiber.interrupt(follower)
+    }
+    for (const parent of parents) {
+      const known = all.get(keyOf(parent))
+      if (known !== undefined) {
+        known.runners = parent.view?.runners ?? []
+        continue
+      }
+      const watched = watch(parent)
+      all.set(watched.key, watched)
+      if (watched.source !== undefined) watched.follower = yield* Effect.forkChild(follow(watched, watched.source))
+    }
+  })
 
 const titleOf = ({ where }: Finding.Found): string =>
   where.namespace === undefined ? "this machine" : `namespace ${where.namespace}`
@@ -77,36 +98,66 @@ const titleOf = ({ where }: Finding.Found): string =>
 export const top = (found: Finding.Found, asJson: boolean) =>
   Effect.gen(function* () {
     const terminal = yield* Terminal.Terminal
-    const all = watchedOf(found)
     const title = titleOf(found)
-    if (asJson) return yield* printed(all)
+    if (asJson) return yield* printed(found)
+    const all = new Map<string, Watched>()
     const draw = (columns: number) =>
-      Effect.map(Clock.currentTimeMillis, (now) => Top.lines(all, title, now, terminal.paint, columns))
-    if (!terminal.canRedraw) return yield* Effect.flatMap(draw(Infinity), Terminal.lines)
-    const followers = all.flatMap((watched) => (watched.source === undefined ? [] : [follow(watched, watched.source)]))
-    const { cluster } = found
-    const looking = cluster === undefined ? [] : [Effect.repeat(lookAtPods(all, cluster), Schedule.spaced(readEvery))]
+      Effect.map(Clock.currentTimeMillis, (now) => Top.lines([...all.values()], title, now, terminal.paint, columns))
+    if (!terminal.canRedraw) {
+      for (const parent of found.parents) all.set(keyOf(parent), watch(parent))
+      return yield* Effect.flatMap(draw(Infinity), Terminal.lines)
+    }
+    const look = Effect.ignore(
+      Effect.flatMap(
+        Effect.suspend(() => found.again(answering(all.values()))),
+        ({ parents }) => update(all, parents)
+      )
+    )
     const beside = yield* Effect.forkChild(
-      Effect.all([...followers, ...looking], { concurrency: "unbounded", discard: true })
+      Effect.andThen(update(all, found.parents), Effect.forever(Effect.andThen(Effect.sleep(lookEvery), look)))
     )
     yield* Screen.show(
       ({ columns, rows, scroll }) =>
         Effect.map(draw(columns), (lines) => Top.fit(lines, { columns, rows, scroll }, terminal.paint)),
       pace
-    )
-    yield* Fiber.interrupt(beside)
+    ).pipe(Effect.ensuring(Fiber.interrupt(beside)))
   })
 
-/** A document of each parent each second, one a line. */
-const printed = (all: ReadonlyArray<Watched>) =>
+const noStatus =
+  "no parent shows its status yet: provide FlameStatus.layer() in the program. Parents that start now are shown"
+
+/** Prints a document of each parent, one a line. Returns the parents that answered. */
+const printOnce = (parents: ReadonlyArray<Parent>) =>
   Effect.gen(function* () {
-    for (const { name, source } of all) {
+    const answered: Array<Parent> = []
+    for (const parent of parents) {
+      const { name, source } = parent
       const document = source === undefined ? undefined : yield* Effect.orElseSucceed(read(source), () => undefined)
       if (document === undefined) continue
+      answered.push({ ...parent, document })
       const pools = document.pools.map(({ calls: _, ...pool }) => pool)
       yield* Terminal.compact({ kind: "top", name, ...document, pools })
     }
-  }).pipe(Effect.repeat(Schedule.spaced("1 second")), Effect.asVoid)
+    return answered
+  })
+
+/** Prints a document of each parent each second, one a line. Looks for other parents every third time. */
+const printed = (found: Finding.Found) =>
+  Effect.gen(function* () {
+    let { parents } = found
+    let isHinted = false
+    for (let round = 1; ; round++) {
+      const answered = yield* printOnce(parents)
+      if (answered.length === 0 && !isHinted) {
+        isHinted = true
+        yield* Terminal.hint(noStatus)
+      }
+      yield* Effect.sleep("1 second")
+      if (round % 3 !== 0) continue
+      const again = yield* Effect.option(found.again(answered))
+      if (Option.isSome(again)) parents = again.value.parents
+    }
+  })
 
 export const command = Command.make("top", { ...Flags.found, json: Flags.json }, ({ json, ...target }) =>
   Finding.withFound(target, (found) => top(found, json))

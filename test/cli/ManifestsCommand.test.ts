@@ -4,9 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as CommandWords from "../../src/cli/CommandWords.ts"
 import * as Durations from "../../src/cli/Durations.ts"
-import * as Line from "./kit/Line.ts"
+import * as Output from "./kit/Output.ts"
 
-const manifests = (...more: ReadonlyArray<string>) => Line.run(["manifests", "--app", "shop", "-n", "prod", ...more])
+const manifests = (...more: ReadonlyArray<string>) => Output.run(["manifests", "--app", "shop", "-n", "prod", ...more])
 
 describe("manifests", () => {
   for (const wrong of [

@@ -211,13 +211,20 @@ export const lines = (
 
 const keys = "q quit   up/down scroll"
 
+/** The lines of a terminal, and the number of lines that are scrolled away. */
+export interface Fitted {
+  readonly lines: ReadonlyArray<string>
+  readonly scroll: number
+}
+
 /** The lines that fit the terminal: the first one stays, the last one names the keys. */
-export const fit = (all: ReadonlyArray<string>, { rows, scroll }: View, paint: Paint): ReadonlyArray<string> => {
+export const fit = (all: ReadonlyArray<string>, { rows, scroll }: View, paint: Paint): Fitted => {
   const [head = "", ...rest] = all
   const room = Math.max(1, rows - 2)
   const from = Math.min(Math.max(0, scroll), Math.max(0, rest.length - room))
   const shown = rest.slice(from, from + room)
   const more = rest.length - from - shown.length
   const foot = paint("dim", more === 0 ? keys : `${keys}   ${count(more, "line")} below`)
-  return [head, ...shown, ...Array.from({ length: room - shown.length }, () => ""), foot]
+  const blank = Array.from({ length: room - shown.length }, () => "")
+  return { lines: [head, ...shown, ...blank, foot], scroll: from }
 }

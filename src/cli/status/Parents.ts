@@ -19,23 +19,34 @@ export interface Parent {
 /** Parents that are asked at once. */
 const concurrency = 8
 
-/** The parents of this machine that answer. A socket without an answer belongs to a parent that has ended. */
-export const ofMachine: Effect.Effect<ReadonlyArray<Parent>> = Effect.suspend(() =>
-  Effect.map(
-    Effect.forEach(local(), (source) => Effect.map(Effect.result(read(source)), (result) => ({ result, source })), {
-      concurrency
-    }),
-    (all) =>
-      all.flatMap(({ result, source }): ReadonlyArray<Parent> => {
-        if (Result.isFailure(result)) {
-          if (result.failure.kind === "absent") return []
-          return [{ name: source.name, view: undefined, document: undefined, source, silence: result.failure }]
-        }
-        const document = result.success
-        return [{ name: nameOf(document), view: undefined, document, source, silence: undefined }]
-      })
+/** A parent among `known` that answered at this address before. */
+const knownAt = (known: ReadonlyArray<Parent>, address: string): Parent | undefined =>
+  known.find(({ document, source }) => document !== undefined && source?.name === address)
+
+/**
+ * The parents of this machine that answer. A socket without an answer belongs to a parent that has ended. Parents in
+ * `known` are not asked again.
+ */
+export const ofMachine = (known: ReadonlyArray<Parent>): Effect.Effect<ReadonlyArray<Parent>> =>
+  Effect.suspend(() =>
+    Effect.map(
+      Effect.forEach(local(), (source) => ofSocket(source, known), { concurrency }),
+      (all) => all.flat()
+    )
   )
-)
+
+const ofSocket = (source: StatusSource, known: ReadonlyArray<Parent>): Effect.Effect<ReadonlyArray<Parent>> => {
+  const before = knownAt(known, source.name)
+  if (before !== undefined) return Effect.succeed([{ ...before, view: undefined }])
+  return Effect.map(Effect.result(read(source)), (result): ReadonlyArray<Parent> => {
+    if (Result.isFailure(result)) {
+      if (result.failure.kind === "absent") return []
+      return [{ name: source.name, view: undefined, document: undefined, source, silence: result.failure }]
+    }
+    const document = result.success
+    return [{ name: nameOf(document), view: undefined, document, source, silence: undefined }]
+  })
+}
 
 /** The name of a process of this machine: its program and its pid. */
 const nameOf = ({ parent }: StatusDocument): string => `${parent.program.split("/").at(-1)} (pid ${parent.pid})`
@@ -44,9 +55,10 @@ const nameOf = ({ parent }: StatusDocument): string => `${parent.program.split("
 const podOf = ({ pod }: Inventory.ParentView): string | undefined =>
   pod?.status?.phase === "Running" ? pod.metadata.name : undefined
 
-/** The parents of a namespace, each asked through a port-forward. */
+/** The parents of a namespace, each asked through a port-forward. Parents in `known` are not asked again. */
 export const ofCluster = (
-  views: ReadonlyArray<Inventory.ParentView>
+  views: ReadonlyArray<Inventory.ParentView>,
+  known: ReadonlyArray<Parent>
 ): Effect.Effect<ReadonlyArray<Parent>, never, Cluster> =>
   Effect.gen(function* () {
     const { client } = yield* Cluster
@@ -56,6 +68,8 @@ export const ofCluster = (
         const pod = podOf(view)
         const base = { name: view.name, view, document: undefined, source: undefined, silence: undefined }
         if (pod === undefined) return base
+        const before = knownAt(known, pod)
+        if (before !== undefined) return { ...base, document: before.document, source: before.source }
         const source = ofPod(client, pod)
         const result = yield* Effect.result(read(source))
         return Result.isSuccess(result)

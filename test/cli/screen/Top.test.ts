@@ -45,10 +45,11 @@ it("no line of top is wider than a narrow terminal, as far as a table can be cut
 
 it("a screen is as high as the terminal, and scrolls to its last line [C287]", () => {
   const all = ["head", ...Array.from({ length: 50 }, (_, at) => `line ${at}`)]
-  const fit = (scroll: number) => Top.fit(all, { columns: 80, rows: 10, scroll }, plain)
+  const fit = (scroll: number) => Top.fit(all, { columns: 80, rows: 10, scroll }, plain).lines
   assert.lengthOf(fit(0), 10)
   assert.strictEqual(fit(0)[1], "line 0")
   assert.match(fit(0).at(-1)!, /42 lines below/)
   assert.strictEqual(fit(1_000).at(-2), "line 49")
-  assert.lengthOf(Top.fit(["head", "one"], { columns: 80, rows: 10, scroll: 3 }, plain), 10)
+  assert.lengthOf(Top.fit(["head", "one"], { columns: 80, rows: 10, scroll: 3 }, plain).lines, 10)
+  assert.strictEqual(Top.fit(all, { columns: 80, rows: 10, scroll: 1_000 }, plain).scroll, 42)
 })
