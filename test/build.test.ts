@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -36,6 +36,25 @@ describe("a bundle for an image", () => {
         Flame.call(feature, { name })
       ).pipe(Effect.provide(pool))
       assert.deepStrictEqual(answers, ["wasm 5", "worker", "an asset", "imported later"])
+    })
+  )
+
+  it.live("made twice into one folder replaces the compile cache, and leaves the user's own files [C272]", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const note = join(folder, "note.code")
+      writeFileSync(note, "a file of the user")
+      const cache = join(folder, ".compile-cache")
+      const build = bundle(runner, { folder, compileCache: { uid: 4711 } })
+      yield* build
+      const [name = "?"] = readdirSync(cache)
+      writeFileSync(join(cache, name, "old"), "of the first build")
+      yield* build
+      assert.deepStrictEqual(readdirSync(cache), [name])
+      assert.isFalse(existsSync(join(cache, name, "old")))
+      assert.isTrue(existsSync(note))
+      const left = readdirSync(folder).filter((each) => /\.code$|^\.compile-cache./.test(each))
+      assert.deepStrictEqual(left, ["note.code"])
     })
   )
 

@@ -51,7 +51,7 @@ export const bundlePlugins = (
         for (const name of variablesIn(code)) findings.variables.add(name)
         // In memory no module is the main module, but the entry is the program that was started.
         const changed = withFiles(this, code, id, entries, findings).replaceAll(
-          /\bimport\.meta\.main\b/g,
+          /\bimport\.meta\.main\b|\brequire\.main\s*===?\s*module\b/g,
           String(entries.has(id))
         )
         return changed === code ? undefined : { code: changed, map: null }
@@ -76,13 +76,16 @@ const withFiles = (
   id: string,
   entries: ReadonlySet<string>,
   findings: Findings
-): string =>
-  code.replaceAll(urls, (text: string, _quote: string, path: string, at: number) => {
+): string => {
+  // The library opens its own files in a parent alone. A runner of every program would need a disk otherwise.
+  if (OwnFiles.ofLibrary.test(id)) return code
+  return code.replaceAll(urls, (text: string, _quote: string, path: string, at: number) => {
     const file = resolve(dirname(id), path)
     if (isInComment(code, at) || entries.has(file) || !existsSync(file) || !statSync(file).isFile()) return text
     findings.onDisk = true
     return `new URL(import.meta.ROLLUP_FILE_URL_${emit(context, file)})`
   })
+}
 
 /** Whether the line begins as a comment does, such as an example of a docstring. */
 const isInComment = (code: string, at: number): boolean =>

@@ -3,7 +3,18 @@
  * another version of itself, and of another user.
  */
 import { spawn } from "node:child_process"
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { crc32 } from "node:zlib"
 import * as Effect from "effect/Effect"
@@ -34,28 +45,36 @@ export const fillCompileCache = async (entry: string, uid?: number): Promise<voi
   const variables = compileCache(folder)
   const cache = variables["NODE_COMPILE_CACHE"]!
   const own = `-${process.getuid?.()}`
+  // Node fills a new cache, which has no code of an earlier build. Portable caches name modules by the path from the
+  // cache, so the new one lies where the old one does.
+  const filled = mkdtempSync(`${cache}-`)
+  const code = mkdtempSync(join(tmpdir(), "effect-flame-code-"))
   try {
-    await Effect.runPromise(Effect.scoped(bootOnce(entry, variables)))
-    const written = readdirSync(cache).find((name) => name.endsWith(own))
-    if (written === undefined) throw new Error(`Node wrote no compile cache to ${cache}`)
-    replaceCode(join(cache, written), folder)
-    if (uid !== undefined) renameSync(join(cache, written), join(cache, `${written.slice(0, -own.length)}-${uid}`))
+    await Effect.runPromise(Effect.scoped(bootOnce(entry, { ...variables, NODE_COMPILE_CACHE: filled }, code)))
+    const written = readdirSync(filled).find((name) => name.endsWith(own))
+    if (written === undefined) throw new Error(`Node wrote no compile cache to ${filled}`)
+    replaceCode(join(filled, written), folder, code)
+    const target = join(cache, uid === undefined ? written : `${written.slice(0, -own.length)}-${uid}`)
+    mkdirSync(cache, { recursive: true })
+    // A folder of an earlier build cannot be renamed over.
+    rmSync(target, { recursive: true, force: true })
+    renameSync(join(filled, written), target)
   } finally {
-    for (const name of readdirSync(folder)) if (name.endsWith(codeSuffix)) rmSync(join(folder, name))
+    for (const made of [filled, code]) rmSync(made, { recursive: true, force: true })
   }
 }
 
 const terms: Welcome = { cancelGrace: 1_000, drainTimeout: 1_000, maxPayload: 1e6, maxResult: 1e6 }
 
 /** Boots one runner that dials back, as runners of the image do. No call is sent, because a call can do anything. */
-const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<string, string>) {
+const bootOnce = Effect.fnUntraced(function* (entry: string, variables: Record<string, string>, into: string) {
   const listener = yield* Listener.make({ master: Psk.makeMaster(), life: "image", host: "127.0.0.1", port: 0 })
   const { identity, key, transport } = listener.expect(1)
   const spec = { ...terms, life: "image", id: "image-1", pool: "image", bootTimeout: 60_000 }
   const role = networkVariables(spec, identity, { address: `127.0.0.1:${listener.port}` })
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, ["--no-warnings", "--expose-internals", `--import=${compiledCodeHook}`, entry], {
+      spawn(process.execPath, ["--no-warnings", "--expose-internals", `--import=${compiledCodeHook(into)}`, entry], {
         env: { ...process.env, ...variables, ...role, [keyVariable]: Redacted.value(key) },
         stdio: ["ignore", "ignore", "inherit"]
       })
@@ -99,12 +118,12 @@ const welcome = (transport: Transport): Effect.Effect<Transport, Error> =>
     })
   })
 
-/** Replaces the code in each file of the cache by the code of the module after it ran. */
-const replaceCode = (cache: string, folder: string): void => {
+/** Replaces the code in each file of the cache by the code of the module after it ran, which lies in the folder `ran`. */
+const replaceCode = (cache: string, folder: string, ran: string): void => {
   const sources = new Map(
     readdirSync(folder)
-      .filter((name) => existsSync(join(folder, name + codeSuffix)))
-      .map((name) => [crc32(readFileSync(join(folder, name))), join(folder, name + codeSuffix)])
+      .filter((name) => existsSync(join(ran, name + codeSuffix)))
+      .map((name) => [crc32(readFileSync(join(folder, name))), join(ran, name + codeSuffix)])
   )
   for (const name of readdirSync(cache)) {
     const file = join(cache, name)

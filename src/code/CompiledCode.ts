@@ -1,17 +1,17 @@
 /**
  * A hook for `--expose-internals --import`: when the program ends, the hook writes the code that V8 has compiled of each
- * module in the program's folder, as `<module>.code`.
+ * module in the program's folder, as `<module>.code` into another folder.
  *
  * Node asks V8 for the code when a module is loaded. No function has run then, and V8 has compiled almost none. V8 gives no
  * code of a module that has run. So the hook makes each module once more, with the same source, name and symbol: V8 then
  * answers from its own cache, which holds the functions compiled since.
  */
 
-/** Suffix of the file with the compiled code of a module, beside the module. */
+/** Suffix of the file with the compiled code of a module. */
 export const codeSuffix = ".code"
 
 /** The hook. Its text runs in another process, so the function uses nothing from outside of it. */
-const hook = (suffix: string): void => {
+const hook = (suffix: string, into: string): void => {
   const { readdirSync, readFileSync, writeFileSync } = process.getBuiltinModule("node:fs")
   const { dirname, join } = process.getBuiltinModule("node:path")
   const { pathToFileURL } = process.getBuiltinModule("node:url")
@@ -26,7 +26,7 @@ const hook = (suffix: string): void => {
       const file = join(folder, name)
       try {
         const again = new ModuleWrap(pathToFileURL(file).href, undefined, readFileSync(file, "utf8"), 0, 0, symbol)
-        writeFileSync(file + suffix, again.createCachedData())
+        writeFileSync(join(into, name + suffix), again.createCachedData())
       } catch (error) {
         // The cache of this module keeps the code that Node has written.
         process.stderr.write(`${file} has no code that has run in its cache: ${String(error)}\n`)
@@ -35,7 +35,8 @@ const hook = (suffix: string): void => {
   })
 }
 
-/** The hook as the value of `--import`. */
-export const compiledCodeHook: string = `data:text/javascript,${encodeURIComponent(
-  `(${hook.toString()})(${JSON.stringify(codeSuffix)})`
-)}`
+/** The hook as the value of `--import`. `into` is a folder that exists. */
+export const compiledCodeHook = (into: string): string =>
+  `data:text/javascript,${encodeURIComponent(
+    `(${hook.toString()})(${JSON.stringify(codeSuffix)},${JSON.stringify(into)})`
+  )}`

@@ -18,5 +18,8 @@ const packages = `[\\\\/]node_modules[\\\\/]|^${library}[\\\\/]`
 /** Matches files of packages, and of this library. */
 export const ofPackages: RegExp = new RegExp(packages)
 
+/** Matches files of this library. */
+export const ofLibrary: RegExp = new RegExp(`^${library}[\\\\/]`)
+
 /** Matches files of the program. */
 export const own: RegExp = new RegExp(`^(?!.*(?:[\\\\/]node_modules[\\\\/]))(?!${library}[\\\\/])`)

@@ -18,12 +18,45 @@ const kinds: Readonly<Record<string, FileKind>> = {
   ".wasm": "wasm"
 }
 
-/** Names that a module needs before it runs: `import … from "x"`, `import "x"`, `export … from "x"` at a statement's begin. */
-const needed =
-  /(?:^|[;}\n])\s*(?:import\s*(?:[\w$*{}\s,]+\bfrom\s*)?|export\s*[\w$*{}\s,]+\bfrom\s*)(["'])([^"'\n]+)\1/g
+/** A comment, which may stand between any two words. */
+const comment = String.raw`\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/[^\n]*`
 
-/** Names that code asks for while it runs, by `import()` and `require()`. A text of the program may look the same. */
-const asked = /\b(?:import|require)\s*\(\s*(["'`])([^"'`\n]+)\1/g
+/**
+ * Names that a module needs before it runs: `import … from "x"`, `import "x"`, `export … from "x"` where a statement
+ * begins, also after a comment.
+ */
+const needed = new RegExp(
+  String.raw`(?:^|[;}\n]|\*\/)\s*(?:import|export)(?![\w$.(])` +
+    String.raw`(?:(?:[\w$*{}\s,]|${comment})*\bfrom(?:\s|${comment})*|(?<=import)(?:\s|${comment})*)(["'])([^"'\n]+)\1`,
+  "g"
+)
+
+/** The begin of `import()` and of `require()`, up to the argument. A text of the program may look the same. */
+const asks = new RegExp(String.raw`\b(?:import|require)(?:\s|${comment})*\((?:\s|${comment})*`, "g")
+
+/** An argument that is one literal without escapes and `${}`. */
+const literal = new RegExp(String.raw`(["'${"`"}])([^"'${"`"}\\$\n]+)\1(?:\s|${comment})*[),]`, "y")
+
+/** An argument that makes a path of a relative one. `new URL("./x", import.meta.url)` names its file without doubt. */
+const madeOfPath = /(?!new\s+URL\()[^;\n]*?["'`]\.{1,2}\//y
+
+/** A question whether the module is the program that was started. A runner imports its entry, so Node would say no. */
+const asksForMain = /\bimport\.meta\.main\b|\brequire\.main\b/
+
+/**
+ * Names that code asks for while it runs. Undefined if an argument makes a path, which a bundler may be able to follow. An
+ * argument without a path, such as a variable, says nothing to a bundler either.
+ */
+const askedIn = (text: string): ReadonlyArray<string> | undefined => {
+  const names: Array<string> = []
+  for (const { 0: head, index } of text.matchAll(asks)) {
+    literal.lastIndex = madeOfPath.lastIndex = index + head.length
+    const name = literal.exec(text)?.[2]
+    if (name !== undefined) names.push(name)
+    else if (madeOfPath.test(text)) return undefined
+  }
+  return names
+}
 
 /** Files that code opens by their path: `new URL("x", import.meta.url)`. */
 const opened = /\bnew URL\(\s*(["'`])([^"'`\n]+)\1\s*,\s*import\.meta\.url/g
@@ -34,6 +67,8 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
   const found = new Map<string, CodeFile>()
   const variables = new Set<string>()
   let onDisk = false
+  // A file that is asked for later may be missing, but a file that is there and needs a bundler decides for the program.
+  let needsBundler = false
   const isExternal = (name: string) =>
     isBuiltin(name) || options.external?.some((each) => name === each || name.startsWith(`${each}/`)) === true
   const visit = (file: string): boolean => {
@@ -49,9 +84,11 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
     for (const variable of variablesIn(text)) variables.add(variable)
     const map = readOrNothing(`${file}.map`)
     if (map !== undefined) found.set(`${file}.map`, { name: `${found.get(file)!.name}.map`, kind: "file", bytes: map })
+    const asked = askedIn(text)
+    if (asked === undefined || asksForMain.test(text)) return (needsBundler = true)
     const own = (specifier: string) => visit(join(dirname(file), specifier))
     // A package that is missing is the program's own affair, as it was before the program was sent.
-    for (const [, , specifier = ""] of text.matchAll(asked)) if (specifier.startsWith(".")) own(specifier)
+    for (const specifier of asked) if (specifier.startsWith(".")) own(specifier)
     for (const [, , path = ""] of text.matchAll(opened)) onDisk = open(join(dirname(file), path)) || onDisk
     return [...text.matchAll(needed)].every(([, , specifier = ""]) =>
       specifier.startsWith(".") ? own(specifier) : isExternal(specifier)
@@ -66,7 +103,7 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
     if (!visit(file)) found.set(file, { name: name.split(sep).join("/"), kind: "file", bytes })
     return true
   }
-  if (!visit(entry)) return undefined
+  if (!visit(entry) || needsBundler) return undefined
   const assets = Assets.of(root, options.assets ?? [])
   return {
     index: { entry: found.get(entry)!.name, onDisk: onDisk || assets.length > 0, native: {} },

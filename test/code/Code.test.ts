@@ -176,6 +176,63 @@ describe("the code of a program", () => {
     })
   )
 
+  it.live("is bundled if it asks whether it is the main program, which Node denies to an imported entry [C261]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({
+        "main.mjs": "if (import.meta.main) console.log('started')",
+        "common.cjs": "if (require.main === module) console.log('started')"
+      })
+      for (const name of ["main.mjs", "common.cjs"]) {
+        const code = yield* Code.prepare({ entry: join(folder, name) })
+        assert.strictEqual(code.made, "bundled by rolldown")
+        const text = String(contents(code).files[0]?.bytes)
+        assert.include(text, "started")
+        assert.notMatch(text, /import\.meta\.main|require\.main/)
+      }
+    })
+  )
+
+  it.live("that is sent as it is finds imports with comments, and is bundled if it makes a path [C261]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({
+        "main.mjs": `/* first */ import /* a */ "./a.mjs"
+import { b /* of b */ } from // here
+  "./b.mjs"
+export default "no file"
+const name = "left-out", dynamic = () => import(name)
+const later = () => import(/* webpackChunkName: "lazy" */ "./lazy.mjs"), next = () => import(
+  // twice
+  \`./next.mjs\`
+)`,
+        "a.mjs": "",
+        "b.mjs": "export const b = 1",
+        "lazy.mjs": "",
+        "next.mjs": "",
+        "path.mjs": "export const of = () => import('./la' + 'zy.mjs')",
+        "late.mjs": "import('./path.mjs')",
+        "choice.mjs": "export const of = (is) => import(is ? './a.mjs' : './b.mjs')",
+        "template.mjs": "export const of = (name) => import(`./${name}.mjs`)"
+      })
+      const code = yield* Code.prepare({ entry: join(folder, "main.mjs") })
+      const names = contents(code).files.map(({ name }) => name)
+      assert.strictEqual(code.made, "sent as it is")
+      assert.deepStrictEqual(names.toSorted(), ["a.mjs", "b.mjs", "lazy.mjs", "main.mjs", "next.mjs"])
+      for (const name of ["path.mjs", "late.mjs", "choice.mjs", "template.mjs"]) {
+        const { made } = yield* Code.prepare({ entry: join(folder, name) })
+        assert.strictEqual(made, "bundled by rolldown", name)
+      }
+    })
+  )
+
+  it.live("stays in memory where only this library names a file of its own [C256]", () =>
+    Effect.gen(function* () {
+      const source = JSON.stringify(join(import.meta.dirname, "../../src/FlameLayer.ts"))
+      const folder = yield* program({ "main.ts": `import * as Layers from ${source}\nconsole.log(Layers)` })
+      const { onDisk } = yield* Code.prepare({ entry: join(folder, "main.ts") })
+      assert.isFalse(onDisk)
+    })
+  )
+
   it.live("fails without the bundler, with the command that installs it [C262]", () =>
     Effect.gen(function* () {
       const hook = `import { registerHooks } from "node:module"
