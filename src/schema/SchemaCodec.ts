@@ -21,7 +21,7 @@ import { isPlain, traitsOf } from "./SchemaTraits.ts"
 import { coderOf, plainCoderOf } from "./ValueCoder.ts"
 import { LimitError, maxDepth, parsedUnit, plainUnit, ValueTooLarge } from "./bound/ValueLimits.ts"
 import { refuseCycles } from "./bound/ValueCycles.ts"
-import { beginWork } from "./bound/ValueWork.ts"
+import { beginWork, carried, within } from "./bound/ValueWork.ts"
 import { wireOf } from "./WireSchema.ts"
 
 /** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */
@@ -170,11 +170,11 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
     if (reason?._tag === "Fail") return mismatch(reason.error, schema, what)
     return SchemaIssue.isIssue(error) ? mismatch(error, schema, what) : new CodecError(misfit(what), [unknown])
   }
-  const writeOr = (value: unknown, encoded: unknown): Uint8Array => {
+  const writeOr = (encoded: unknown, explained: (error: unknown) => unknown): Uint8Array => {
     try {
       return write(encoded)
     } catch (error) {
-      throw problems(value, error)
+      throw explained(error)
     }
   }
   const unreadable = (error: unknown): unknown => {
@@ -194,41 +194,45 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
 
   return {
     isSync: !traits.suspends,
-    encode: (value) => {
-      beginWork(maxValue, true)
-      try {
-        const made = makeValue === undefined ? value : now(makeValue(value))
-        return write(isOnePass ? made : now(encodeValue(made)))
-      } catch (error) {
-        throw problems(value, error)
-      }
-    },
+    encode: (value) =>
+      within(beginWork(maxValue, true), () => {
+        try {
+          const made = makeValue === undefined ? value : now(makeValue(value))
+          return write(isOnePass ? made : now(encodeValue(made)))
+        } catch (error) {
+          throw problems(value, error)
+        }
+      }),
     encodeEffect: (value) => {
-      beginWork(maxValue, true)
-      const encoded = refused(
-        () => {
+      const work = beginWork(maxValue, true)
+      const explained = (error: unknown) => within(work, () => problems(value, error))
+      const started = within(work, () => {
+        const encoded = refused(() => {
           if (traits.suspends) refuseCycles(schema.ast, value)
           return Effect.flatMapEager(makeValue === undefined ? Exit.succeed(value) : makeValue(value), encodeValue)
-        },
-        (error) => problems(value, error)
-      )
-      return Effect.flatMapEager(encoded, (encoded) => attempt(() => writeOr(value, encoded)))
+        }, explained)
+        return Effect.flatMapEager(encoded, (encoded) => attempt(() => writeOr(encoded, explained)))
+      })
+      return carried(work, started)
     },
-    decode: (bytes) => {
-      beginWork(maxValue, false)
-      try {
-        const value = read(bytes)
-        return isOnePass ? value : now(decodeValue(value))
-      } catch (error) {
-        throw unreadable(error)
-      }
-    },
+    decode: (bytes) =>
+      within(beginWork(maxValue, false), () => {
+        try {
+          const value = read(bytes)
+          return isOnePass ? value : now(decodeValue(value))
+        } catch (error) {
+          throw unreadable(error)
+        }
+      }),
     decodeEffect: (bytes) => {
-      beginWork(maxValue, false)
-      return Effect.flatMapEager(
-        attempt(() => readOr(bytes)),
-        (value) => refused(() => decodeValue(value), unreadable)
-      ) as Effect.Effect<unknown, CodecError, unknown>
+      const work = beginWork(maxValue, false)
+      const started = within(work, () =>
+        Effect.flatMapEager(
+          attempt(() => readOr(bytes)),
+          (value) => refused(() => decodeValue(value), unreadable)
+        )
+      )
+      return carried(work, started) as Effect.Effect<unknown, CodecError, unknown>
     }
   }
 }
