@@ -52,7 +52,10 @@ const ofParent = (parent: Parent, wanted: Wanted, now: number): ReadonlyArray<So
       lines({ ...source, open: (path) => Effect.tap(source.open(path), () => Effect.sync(onOpen)) }, path),
       (text) => {
         const line = Logs.ofParent(text)
-        return line === undefined || (ids.size > 0 && !ids.has(line.runner)) ? Stream.empty : Stream.make(line)
+        // A line without a runner is the parent\'s own: it says how many lines are missing.
+        return line === undefined || (ids.size > 0 && line.runner !== "" && !ids.has(line.runner))
+          ? Stream.empty
+          : Stream.make(line)
       }
     )
   return [{ key: `parent ${source.name}`, name: parent.name, parent, isOver: false, lines: linesOf }]

@@ -21,6 +21,7 @@ export interface Draining {
 
 const apps = new Set<Effect.Effect<void>>()
 const drainings = new Set<Draining>()
+const listeners = new Set<() => void>()
 let signalled = false
 let used = false
 let hadApp = false
@@ -42,6 +43,14 @@ export const closeFirst = (close: Effect.Effect<void>): (() => void) => {
   apps.add(close)
   return () => {
     apps.delete(close)
+  }
+}
+
+/** Calls `listener` when a shutdown begins, before apps close. The returned function removes the listener. */
+export const onBegin = (listener: () => void): (() => void) => {
+  listeners.add(listener)
+  return () => {
+    listeners.delete(listener)
   }
 }
 
@@ -70,6 +79,7 @@ const now = (): number => process.uptime() * 1_000
  */
 export const drain: Effect.Effect<void> = Effect.gen(function* () {
   signalled = true
+  for (const listener of listeners) listener()
   if (apps.size > 0) yield* closeApps
   while (drainings.size > 0) {
     const batch = [...drainings]

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { LineFollower } from "./LineFollower.ts"
 import type { RunnerLine } from "./record/LineRing.ts"
 import { contentSecurityPolicy, page } from "./StatusPage.ts"
 import * as StatusActions from "./StatusActions.ts"
@@ -26,6 +27,8 @@ export type StatusAnswer = {
 
 /** The largest body of a request, in bytes. */
 export const bodyLimit = 4_096
+/** Bytes that may wait for a viewer. A viewer with more misses the next chunks. */
+export const backlog = 512 * 1024
 
 const always = {
   "cache-control": "no-store",
@@ -43,6 +46,9 @@ const json = (status: number, value: unknown): StatusAnswer =>
   answer(status, "application/json; charset=utf-8", typeof value === "string" ? value : JSON.stringify(value))
 
 const failure = (status: number, error: string): StatusAnswer => json(status, { error })
+
+/** The answer to an action whose body is larger than `bodyLimit`. */
+export const tooLarge = failure(413, `the body of an action has at most ${bodyLimit} bytes`)
 
 /** The paths of the status, below the mount point. */
 export const paths = ["/", "/status", "/events", "/logs", "/schema", "/resize", "/drain"] as const
@@ -64,6 +70,18 @@ export class StatusApi {
     this.actions = actions
     this.acted = acted
     this.feed = new StatusFeed(recorder, actions)
+  }
+
+  /** The refusal of an action, for which a server need not read the body. */
+  refuse({ header, method, path }: Omit<StatusRequest, "body">): StatusAnswer | undefined {
+    if (!isAction(path)) return undefined
+    if (!this.actions) return failure(403, "this status is read-only: FlameStatus takes actions with `actions: true`")
+    if (method !== "POST") return failure(405, `${path} takes POST`)
+    // A page of another site cannot send the header without the permission of a preflight, which is never given.
+    if (header("x-flame-action") !== "1" || header("content-type")?.startsWith("application/json") !== true)
+      return failure(403, "an action needs the headers `x-flame-action: 1` and `content-type: application/json`")
+    if (Number(header("content-length") ?? 0) > bodyLimit) return tooLarge
+    return undefined
   }
 
   answer(request: StatusRequest): StatusAnswer {
@@ -98,12 +116,10 @@ export class StatusApi {
     return this.latest.text
   }
 
-  /** A page of another site cannot send the header without the permission of a preflight, which is never given. */
-  private act({ body, header, method, path }: StatusRequest): StatusAnswer {
-    if (!this.actions) return failure(403, "this status is read-only: FlameStatus takes actions with `actions: true`")
-    if (method !== "POST") return failure(405, `${path} takes POST`)
-    if (header("x-flame-action") !== "1" || header("content-type")?.startsWith("application/json") !== true)
-      return failure(403, "an action needs the headers `x-flame-action: 1` and `content-type: application/json`")
+  private act(request: StatusRequest): StatusAnswer {
+    const refusal = this.refuse(request)
+    if (refusal !== undefined) return refusal
+    const { body, path } = request
     // The next reader must see the effect of the action.
     this.latest = undefined
     const { status, text } = path === "/resize" ? StatusActions.resize(body) : StatusActions.drain(body)
@@ -127,9 +143,14 @@ export class StatusApi {
       headers: { "content-type": type, ...always },
       open: (send) => {
         send(Buffer.from(kept))
-        return this.feed.follow((line) => {
-          if (isWanted(line)) send(Buffer.from(text([line])))
+        const follower = new LineFollower(send)
+        const leave = this.feed.follow((line) => {
+          if (isWanted(line)) follower.add(text([line]))
         })
+        return () => {
+          leave()
+          follower.close()
+        }
       }
     }
   }

@@ -7,8 +7,8 @@ import type { StatusEvent } from "./record/EventText.ts"
 import type { RunnerLine } from "./record/LineRing.ts"
 import type { Recorder, RecordListener } from "./record/Recorder.ts"
 
-/** A receiver of chunks, each a whole number of events. */
-export type Send = (chunk: Buffer) => void
+/** Sends a chunk, a whole number of events or lines, to a viewer. Returns false if the viewer is too slow and misses the chunk. */
+export type Send = (chunk: Buffer) => boolean
 
 /** Bytes a second to all viewers together. Above it the status comes less often than each second. */
 const bytesPerSecond = 1_000_000
@@ -22,7 +22,7 @@ const eventPause = 200
 const encode = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
 export class StatusFeed implements RecordListener {
-  private readonly viewers = new Set<Send>()
+  private readonly viewers = new Set<(chunk: Buffer) => void>()
   private readonly followers = new Set<(line: RunnerLine) => void>()
   private readonly recorder: Recorder
   private readonly actions: boolean
@@ -53,8 +53,8 @@ export class StatusFeed implements RecordListener {
   }
 
   /** Adds a viewer, who gets the status at once. The returned function removes it. */
-  view(send: Send): () => void {
-    const viewer: Send = (chunk) => send(chunk)
+  view(send: (chunk: Buffer) => void): () => void {
+    const viewer = (chunk: Buffer) => send(chunk)
     this.viewers.add(viewer)
     const isFresh = this.latest !== undefined && performance.now() - this.latest.at < 1_000
     viewer(isFresh ? this.latest!.chunk : this.draw())

@@ -9,13 +9,12 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
-import { bodyLimit, type StatusAnswer, type StatusApi } from "./StatusApi.ts"
+import { backlog, bodyLimit, type StatusAnswer, type StatusApi } from "./StatusApi.ts"
 
 /** A port on 127.0.0.1, or the path of a unix socket. */
 export type Address = { readonly port: number } | { readonly path: string }
 
-/** Bytes that may wait for a viewer. Beyond them the viewer misses what comes; far beyond them its connection is ended. */
-const backlog = 512 * 1024
+/** Bytes that may wait for a viewer before its connection is ended. */
 const mostBacklog = 4 * 1024 * 1024
 /** Viewers at a time. */
 const mostConnections = 1_000
@@ -90,7 +89,9 @@ const write = (response: Http.ServerResponse, answer: StatusAnswer): void => {
   if (socket === null || socket.destroyed) return
   const close = answer.open((chunk) => {
     if (socket.writableLength > mostBacklog) socket.destroy()
-    else if (socket.writableLength <= backlog) socket.write(chunk)
+    if (socket.destroyed || socket.writableLength > backlog) return false
+    socket.write(chunk)
+    return true
   })
   response.on("close", close)
 }

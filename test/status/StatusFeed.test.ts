@@ -22,7 +22,7 @@ describe("the feed of the status", () => {
     feed.tick()
     assert.strictEqual(made.documents, 0)
     const sent: Array<string> = []
-    const leave = Array.from({ length: 100 }, () => feed.view((chunk) => sent.push(String(chunk))))
+    const leave = Array.from({ length: 100 }, () => feed.view((chunk) => void sent.push(String(chunk))))
     assert.deepStrictEqual([made.documents, sent.length], [1, 100])
     feed.tick()
     assert.deepStrictEqual([made.documents, sent.length], [2, 200])
@@ -46,7 +46,7 @@ describe("the feed of the status", () => {
     const feed = new StatusFeed(recorderOf(1).recorder, false)
     for (let n = 0; n < 100; n++) feed.event({ at: n, pool: "p", tag: "BootStarted", text: "boots" })
     const sent: Array<string> = []
-    feed.view((chunk) => sent.push(String(chunk)))
+    feed.view((chunk) => void sent.push(String(chunk)))
     const events = sent.join("").match(/"at":\d+/g)
     assert.deepStrictEqual([events?.length, events?.at(-1)], [60, '"at":99'])
     feed.close()
