@@ -52,7 +52,7 @@ const ofParent = (parent: Parent, wanted: Wanted, now: number): ReadonlyArray<So
       lines({ ...source, open: (path) => Effect.tap(source.open(path), () => Effect.sync(onOpen)) }, path),
       (text) => {
         const line = Logs.ofParent(text)
-        // A line without a runner is the parent\'s own: it says how many lines are missing.
+        // A line without a runner is the parent's own: it says how many lines are missing.
         return line === undefined || (ids.size > 0 && line.runner !== "" && !ids.has(line.runner))
           ? Stream.empty
           : Stream.make(line)

@@ -16,11 +16,20 @@ export const mostWords = 500
 /** The largest number of runners whose quantiles a summary remembers. */
 const mostRunners = 100
 
-/** Adds without rounding: numbers as numbers, and as bigint if one side is a bigint. */
+/**
+ * Adds without rounding: numbers as numbers, and as bigint if one side is a bigint. Refuses an add whose sum is not
+ * finite: one runner could otherwise spoil a series that all runners share.
+ */
 const plus = (a: number | bigint, b: Amount): number | bigint => {
-  if (typeof a === "number" && typeof b === "number") return a + b
-  const whole = (value: number | bigint | string) => BigInt(typeof value === "number" ? Math.trunc(value) : value)
-  return whole(a) + whole(b)
+  if (typeof a === "number" && typeof b === "number") return Number.isFinite(a + b) ? a + b : a
+  const [left, right] = [whole(a), whole(b)]
+  return left === undefined || right === undefined ? a : left + right
+}
+
+/** The integer part of an amount, or undefined if the amount is no finite number. */
+const whole = (value: number | bigint | string): bigint | undefined => {
+  if (typeof value === "number") return Number.isFinite(value) ? BigInt(Math.trunc(value)) : undefined
+  return typeof value === "bigint" || /^-?\d+$/.test(value) ? BigInt(value) : undefined
 }
 
 const read = (amount: Amount): number | bigint => (typeof amount === "string" ? BigInt(amount) : amount)
@@ -80,11 +89,14 @@ class Spread {
   min = Infinity
   max = -Infinity
 
-  add(delta: Delta<"Histogram"> | Delta<"Summary">): void {
+  /** Adds a change, or refuses the whole change if the sum would not be finite. */
+  add(delta: Delta<"Histogram"> | Delta<"Summary">): boolean {
+    if (!Number.isFinite(this.sum + delta.sum)) return false
     this.count += delta.count
     this.sum += delta.sum
     this.min = Math.min(this.min, delta.min)
     this.max = Math.max(this.max, delta.max)
+    return true
   }
 }
 
@@ -97,8 +109,8 @@ const histogram = (bounds: ReadonlyArray<number>): Series => {
       const { add } = delta as Delta<"Histogram">
       // Another version of the app may have other bounds, which cannot be added.
       if (add.length !== bounds.length || add.some(([bound], index) => bound !== bounds[index])) return
+      if (!spread.add(delta as Delta<"Histogram">)) return
       add.forEach(([, count], index) => (counts[index]! += count))
-      spread.add(delta as Delta<"Histogram">)
     },
     gone: none
   }
@@ -118,7 +130,7 @@ const summary = (): Series => {
       const weight = known.reduce((total, { count }) => total + count, 0)
       return [
         quantile,
-        weight === 0 ? undefined : known.reduce((total, { count, value }) => total + value * count, 0) / weight
+        weight === 0 ? undefined : known.reduce((total, { count, value }) => total + value * (count / weight), 0)
       ]
     })
   }
@@ -126,7 +138,7 @@ const summary = (): Series => {
     state: () => ({ quantiles: quantiles(), ...spread }),
     add: (runner, delta) => {
       const { count, quantiles } = delta as Delta<"Summary">
-      spread.add(delta as Delta<"Summary">)
+      if (!spread.add(delta as Delta<"Summary">)) return
       last = quantiles
       latest.delete(runner)
       latest.set(runner, { count, quantiles })
@@ -150,6 +162,20 @@ const make = (delta: MetricDelta): Series => {
     case "Summary":
       return summary()
   }
+}
+
+/**
+ * Whether exporters write a name as one of the pool's own, which begin with `flame_`. Prometheus exporters replace other
+ * characters by `_` and collapse runs of it, and an app's mapper may turn `flameWaiting` into `flame_waiting`. A histogram
+ * `flame` becomes `flame_count`.
+ */
+const isReserved = (id: string): boolean => {
+  const words = id
+    .replace(/([a-z])([A-Z])/g, "$1_$2")
+    .replace(/[\W_]+/g, "_")
+    .replace(/^_/, "")
+    .toLowerCase()
+  return words === "flame" || words.startsWith("flame_")
 }
 
 /** The metric under whose key a series is stored in the registry. */
@@ -193,11 +219,10 @@ export class RunnerSeries {
   }
 
   /**
-   * Adds a change. Names that begin with `flame_` belong to the pool's own metrics, so such series of a runner are
-   * dropped.
+   * Adds a change. Names that exporters write with `flame_` at their beginning belong to the pool's own metrics, so such
+   * series of a runner are dropped.
    */
   add(runner: string, delta: MetricDelta): void {
-    if (delta.id.startsWith("flame_")) return
     const attributes = Object.entries(delta.attributes ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))
     const key = JSON.stringify([delta.type, delta.id, delta.text, attributes])
     const series = this.all.get(key) ?? this.begin(key, delta)
@@ -209,6 +234,7 @@ export class RunnerSeries {
   }
 
   private begin(key: string, delta: MetricDelta): Series | undefined {
+    if (isReserved(delta.id)) return undefined
     if (this.all.size >= mostSeries) {
       this.warn()
       return undefined

@@ -185,10 +185,23 @@ describe("the series of a pool's runners", () => {
     withRegistry(
       Effect.gen(function* () {
         const all = yield* series
-        all.add("r1", count("flame_calls_total", 5))
+        const own = [
+          "flame_calls_total",
+          "flame.waiting",
+          "_flame_waiting",
+          "--Flame__WAITING",
+          "flame:waiting",
+          "flameWaiting",
+          "flame"
+        ]
+        for (const id of own) all.add("r1", count(id, 5))
         all.add("r1", count("visits", 5, { pool: "another" }))
+        all.add("r1", count("flames", 5))
         const shown = (yield* Metric.snapshot).map(({ attributes, id }) => ({ id, attributes }))
-        assert.deepStrictEqual(shown, [{ id: "visits", attributes: { pool: "app/Pool" } }])
+        assert.deepStrictEqual(
+          shown,
+          ["visits", "flames"].map((id) => ({ id, attributes: { pool: "app/Pool" } }))
+        )
       })
     )
   )
@@ -206,6 +219,26 @@ describe("the series of a pool's runners", () => {
         assert.strictEqual(big.count, 9007199254740995n)
         assert.strictEqual(frequency.occurrences.size, mostWords + 1)
         assert.strictEqual(frequency.occurrences.get("(others)"), 20)
+      })
+    )
+  )
+
+  it.effect("refuse adds whose sum is not finite, so that one runner does not spoil them for the others [C312]", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        const all = yield* series
+        const huge = 1.7e308
+        for (let n = 0; n < 2; n++) all.add("r1", count("visits", huge))
+        all.add("r2", count("visits", "9007199254740993"))
+        all.add("r2", count("visits", 1))
+        const values = { count: 1, sum: huge, min: huge, max: huge }
+        const infinite = { type: "Summary", id: "s", quantiles: [[0.5, huge]], ...values } as const
+        for (let n = 0; n < 2; n++) all.add("r1", { type: "Histogram", id: "h", add: [[1, 1]], ...values })
+        for (const runner of ["r1", "r2"]) all.add(runner, { ...infinite, sum: 1, count: 2 ** 53 - 1 })
+        const [visits, histogram, summary] = (yield* Metric.snapshot).map(({ state }) => state as any)
+        assert.strictEqual(visits.count, BigInt(huge) + 9_007_199_254_740_994n)
+        assert.deepInclude(histogram, { buckets: [[1, 1]], count: 1, sum: huge })
+        assert.deepStrictEqual(summary.quantiles, [[0.5, huge]])
       })
     )
   )
