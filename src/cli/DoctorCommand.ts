@@ -12,8 +12,8 @@ import { Cluster } from "./cluster/Cluster.ts"
 import { CommandFailed, printed } from "./cluster/CommandFailed.ts"
 import { type Check, unknown } from "./doctor/Check.ts"
 import * as Looks from "./doctor/Looks.ts"
-import { variablesOf } from "./doctor/Parent.ts"
 import * as ParentChecks from "./doctor/ParentChecks.ts"
+import * as ParentVariables from "./doctor/ParentVariables.ts"
 import * as Probe from "./doctor/Probe.ts"
 import * as ReadParent from "./doctor/ReadParent.ts"
 import * as ServerChecks from "./doctor/ServerChecks.ts"
@@ -44,13 +44,18 @@ export const examine = (asked: Asked, report: Report) =>
     const server = yield* Looks.server
     yield* report(server.checks)
     if (!server.isUsable) return
-    const parent = yield* ReadParent.read(asked.target, asked.container)
-    yield* report([ServerChecks.user(server.name ?? "unknown", namespace, parent.account)])
-    yield* report(yield* Looks.rights(parent, server.name ?? "unknown", asked))
+    const parent = yield* ReadParent.read(asked.target, asked.container).pipe(Effect.catch(ReadParent.checkOf))
+    if ("status" in parent) {
+      yield* report([ServerChecks.user(server.who, namespace, undefined), parent])
+      return
+    }
+    yield* report([ServerChecks.user(server.who, namespace, parent.account)])
+    yield* report(yield* Looks.rights(parent, server.who.name, asked))
     const { checks, made, sample } = yield* Looks.pod(parent, asked)
     yield* report(checks)
-    const variables = parent.pod === undefined ? process.env : variablesOf(parent.pod.container)
-    const max = asked.max ?? VariableChecks.maxOf(variables)
+    const variables =
+      parent.pod === undefined ? { values: process.env, unread: [] } : yield* ParentVariables.read(parent.pod.container)
+    const max = asked.max ?? VariableChecks.maxOf(variables.values)
     if (made !== undefined) {
       const looks = [
         Looks.quota(parent, made, max),

@@ -108,6 +108,35 @@ describe("the way to the cluster [C284]", () => {
     })
   )
 
+  it.effect("a web server that is no API server fails, whatever it answers", () =>
+    Effect.gen(function* () {
+      for (const status of [400, 404, 429]) {
+        const failing = { "get version": MemoryCluster.refusal("get", "version", status, "no such page", "NotFound") }
+        const checks = yield* checksOf({ failing })
+        assert.deepStrictEqual(
+          checks.map((check) => [check.name, check.status]),
+          [["server", "fail"]],
+          `${status}`
+        )
+      }
+      const empty = yield* checksOf({ version: "unknown" })
+      assert.match(named(empty, "server").line, /is no API server/)
+    })
+  )
+
+  it.effect("an API server that hides its version and its users is used, and the user is unknown", () =>
+    Effect.gen(function* () {
+      const refused = MemoryCluster.refusal("get", "version", 403, "forbidden")
+      const checks = yield* checksOf({
+        failing: { "get version": refused },
+        client: () => ({ whoAmI: Effect.fail(refused) })
+      })
+      assert.strictEqual(named(checks, "server").status, "ok")
+      assert.strictEqual(named(checks, "user").status, "unknown")
+      assert.strictEqual(named(checks, "pod").status, "ok")
+    })
+  )
+
   it.effect("a clock that is minutes off fails, seconds off warns, and one second off passes", () =>
     Effect.gen(function* () {
       const at = (offset: number) =>
@@ -410,10 +439,76 @@ describe("the parent [C284]", () => {
     })
   )
 
-  it.effect("a parent that does not exist ends the command with its name", () =>
+  it.effect("variables of ConfigMaps are checked, in the order in which a container takes them", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(checksOf({}, { target: "deploy/shpo" }))
-      assert.match(error.message, /there is no deployment shpo in namespace shop/)
+      const of = (container: object, configmaps: ReadonlyArray<object>, failing = {}) =>
+        Effect.map(
+          checksOf({
+            objects: {
+              deployments: [deployment({ containers: [{ name: "shop", image: "shop:1", ...container }] })],
+              configmaps: configmaps as never
+            },
+            failing
+          }),
+          (all) => all.filter(({ name }) => name === "variables")
+        )
+      const statuses = (all: ReadonlyArray<Check>) => all.map(({ status }) => status)
+      const map = (data: object) => ({ metadata: { name: "options" }, data })
+      const envFrom = [{ configMapRef: { name: "options" } }]
+      const bad = map({ FLAME_MAX: "many", OTHER: "x" })
+      assert.match((yield* of({ envFrom }, [bad]))[0]?.line ?? "", /FLAME_MAX="many" does not parse/)
+      // A variable of the container itself overrides that of the ConfigMap.
+      const env = [{ name: "FLAME_MAX", value: "4" }]
+      assert.deepStrictEqual(statuses(yield* of({ envFrom, env }, [bad])), ["ok"])
+      const prefixed = [{ prefix: "FLAME_", configMapRef: { name: "options" } }]
+      assert.match((yield* of({ envFrom: prefixed }, [map({ MAX: "many" })]))[0]?.line ?? "", /FLAME_MAX/)
+      const key = (optional: boolean) => [
+        { name: "FLAME_MAX", valueFrom: { configMapKeyRef: { name: "options", key: "max", optional } } }
+      ]
+      assert.match((yield* of({ env: key(false) }, [map({ max: "many" })]))[0]?.line ?? "", /FLAME_MAX="many"/)
+      assert.match((yield* of({ env: key(false) }, [map({})]))[0]?.line ?? "", /has no key max/)
+      assert.deepStrictEqual(statuses(yield* of({ env: key(true) }, [])), ["ok"])
+      assert.match((yield* of({ envFrom }, []))[0]?.line ?? "", /ConfigMap options does not exist/)
+      const refused = { "get configmaps": MemoryCluster.refusal("get", "configmaps", 403, "forbidden") }
+      const [hidden, ...rest] = yield* of({ envFrom }, [bad], refused)
+      assert.deepStrictEqual([hidden?.status, rest], ["unknown", []])
+      assert.match(hidden?.fix ?? "", /get configmaps/)
+      const secret = [{ secretRef: { name: "keys" } }]
+      assert.deepStrictEqual(statuses(yield* of({ envFrom: secret }, [])), ["unknown"])
+      assert.deepStrictEqual(statuses(yield* of({ envFrom: secret, env }, [])), ["ok", "unknown"])
+      const others = [{ prefix: "DB_", secretRef: { name: "keys" } }]
+      assert.deepStrictEqual(statuses(yield* of({ envFrom: others }, [])), ["ok"])
+    })
+  )
+
+  const inShop = { namespaces: [{ metadata: { name: "shop" } }] }
+
+  it.effect("a parent that does not exist is a failed check with the name that was meant", () =>
+    Effect.gen(function* () {
+      const { line, status } = named(yield* checksOf({ objects: inShop }, { target: "deploy/shpo" }), "parent")
+      assert.strictEqual(status, "fail")
+      assert.strictEqual(line, "there is no deployment shpo in namespace shop; did you mean deployment/shop?")
+      const elsewhere = named(yield* checksOf({}, { target: "deploy/shpo" }), "parent")
+      assert.match(elsewhere.line, /there is no namespace shop/)
+    })
+  )
+
+  it.effect("a name alone is that of a Deployment or of a StatefulSet", () =>
+    Effect.gen(function* () {
+      const objects = { ...inShop, deployments: [], statefulsets: [deployment()] }
+      const checks = yield* checksOf({ objects }, { target: "shop" })
+      assert.match(named(checks, "grace").line, /the parent has 38 s/)
+    })
+  )
+
+  it.effect("a parent that this user may not read is unknown, and a target of three parts is refused", () =>
+    Effect.gen(function* () {
+      const failing = { "get deployments": MemoryCluster.refusal("get", "deployments", 403, "forbidden") }
+      const checks = yield* checksOf({ failing })
+      assert.strictEqual(named(checks, "parent").status, "unknown")
+      assert.match(named(checks, "parent").fix ?? "", /get deployments/)
+      const error = yield* Effect.flip(checksOf({}, { target: "deploy/a/b" }))
+      assert.deepInclude(error, { status: 2 })
     })
   )
 })

@@ -12,6 +12,9 @@ export interface KubeObject {
   readonly metadata: Metadata
 }
 
+/** The version of a server that does not tell one. */
+export const noVersion = "unknown"
+
 /** Selects lines of a pod's log. */
 export interface LogOptions {
   readonly container: string
@@ -28,7 +31,7 @@ export class Cluster extends Context.Service<
   Cluster,
   {
     readonly client: KubeClient["Service"]
-    /** The version of the API server, such as `1.36.4`. */
+    /** The version of the API server, such as `1.36.4`; `noVersion` for an answer without one. */
     readonly version: Effect.Effect<string, KubeError>
     /** An object; undefined if there is none of that name. */
     readonly get: <A extends KubeObject>(resource: Resource, name: string) => Effect.Effect<A | undefined, KubeError>

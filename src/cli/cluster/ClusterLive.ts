@@ -9,7 +9,7 @@ import * as KubeClientLive from "../../kubernetes/api/KubeClientLive.ts"
 import * as KubeDiscovery from "../../kubernetes/api/KubeDiscovery.ts"
 import type { KubeUnconfigured } from "../../kubernetes/api/KubeError.ts"
 import * as KubeHttp from "../../kubernetes/api/KubeHttp.ts"
-import { Cluster, type KubeObject } from "./Cluster.ts"
+import { Cluster, type KubeObject, noVersion } from "./Cluster.ts"
 import * as LogLines from "./LogLines.ts"
 import { pathOf, pods, type Resource } from "./Resources.ts"
 
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function* (options: KubeDiscovery.Discover
     client,
     version: Effect.map(
       call<{ readonly gitVersion?: string }>({ verb: "get", resource: "version", method: "GET", path: "/version" }),
-      ({ gitVersion = "unknown" }) => gitVersion.replace(/^v/, "")
+      ({ gitVersion = noVersion }) => gitVersion.replace(/^v/, "")
     ),
     get: <A extends KubeObject>(resource: Resource, name: string) =>
       Effect.catchIf(

@@ -14,6 +14,7 @@ const ofGroup = (group: string, name: string, version = "v1"): Resource => ({ gr
 
 export const pods = core("pods")
 export const secrets = core("secrets")
+export const configMaps = core("configmaps")
 export const services = core("services")
 export const events = core("events")
 export const resourceQuotas = core("resourcequotas")

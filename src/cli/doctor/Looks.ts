@@ -14,7 +14,7 @@ import * as RightsCheck from "../../kubernetes/RightsCheck.ts"
 import type { PodOptions } from "../../kubernetes/template/PodOptions.ts"
 import * as PodTemplate from "../../kubernetes/template/PodTemplate.ts"
 import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
-import { Cluster, type KubeObject } from "../cluster/Cluster.ts"
+import { Cluster, type KubeObject, noVersion } from "../cluster/Cluster.ts"
 import * as Inventory from "../cluster/Inventory.ts"
 import * as Resources from "../cluster/Resources.ts"
 import type { LabelSelector } from "../cluster/Selectors.ts"
@@ -46,35 +46,41 @@ const hidden =
       fix: `run doctor as a user who may ${error.verb} ${error.resource}`
     })
 
+/** A result of `server` after which all other looks would fail alike. */
+const unusable = (...checks: ReadonlyArray<Check>) => ({
+  isUsable: false,
+  who: { name: "unknown", obstacle: undefined } satisfies ServerChecks.Who,
+  checks
+})
+
 /** The API server, the user and the clock. `isUsable` is false if all other looks would fail alike. */
 export const server = Effect.gen(function* () {
   const { client, version } = yield* Cluster
   const first = yield* Effect.result(version)
-  if (Result.isFailure(first)) {
-    const error = first.failure
-    if (error.status === 401)
-      return { isUsable: false, name: undefined, checks: [ServerChecks.refused(error, undefined)] }
-    // An API server may hide its version, and still serve.
-    if (error.status === undefined || error.status >= 500) {
-      return { isUsable: false, name: undefined, checks: [ServerChecks.unreached(error)] }
-    }
+  // An API server may hide its version, and still serve. Any other answer is not that of an API server.
+  if (Result.isFailure(first) && first.failure.status !== 403) {
+    const { failure } = first
+    return unusable(failure.status === 401 ? ServerChecks.refused(failure, undefined) : ServerChecks.unreached(failure))
   }
+  if (Result.isSuccess(first) && first.success === noVersion) return unusable(ServerChecks.noServer(client.server))
   const began = yield* Clock.monotonicTimeNanos
   yield* Effect.ignore(version)
   const latency = Number((yield* Clock.monotonicTimeNanos) - began) / 1e6
   const reached = ServerChecks.reached({
     server: client.server,
-    version: Result.getOrElse(first, () => "unknown"),
+    version: Result.getOrElse(first, () => noVersion),
     latency,
     proxy: KubeProxy.proxyFor(client.server)
   })
   const who = yield* Effect.result(client.whoAmI)
   const clock = ServerChecks.clock(yield* Clock.currentTimeMillis, client.serverTime?.())
   if (Result.isFailure(who) && who.failure.status === 401) {
-    return { isUsable: false, name: undefined, checks: [reached, clock, ServerChecks.refused(who.failure, undefined)] }
+    return unusable(reached, clock, ServerChecks.refused(who.failure, undefined))
   }
-  const name = Result.getOrElse(who, () => client.user ?? "unknown")
-  return { isUsable: true, name, checks: [reached, clock] }
+  const known: ServerChecks.Who = Result.isSuccess(who)
+    ? { name: who.success, obstacle: undefined }
+    : { name: client.user ?? "unknown", obstacle: who.failure.detail }
+  return { isUsable: true, who: known, checks: [reached, clock] }
 })
 
 /** Whether the parent's account has some rights, by a review of each. */

@@ -1,5 +1,5 @@
 /** Pure: the parent that `doctor` looks at, before any of its runners exists. */
-import type { Container, Pod, PodSpec } from "../../kubernetes/object/KubeObjects.ts"
+import type { Pod, PodSpec } from "../../kubernetes/object/KubeObjects.ts"
 import type { ParentPod } from "../../kubernetes/template/PodParent.ts"
 
 /** A workload, by its template for pods. */
@@ -24,10 +24,6 @@ export interface Parent {
   /** The parent's user as RBAC names it; undefined for the user of this process. */
   readonly account: string | undefined
 }
-
-/** The variables of a container with a value of their own. */
-export const variablesOf = ({ env = [] }: Container): Readonly<Record<string, string>> =>
-  Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])))
 
 /** The pod that a template would make. */
 export const podOfTemplate = (

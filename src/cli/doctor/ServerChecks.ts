@@ -2,7 +2,7 @@
 import { KubeError, type KubeUnconfigured } from "../../kubernetes/api/KubeError.ts"
 import * as KubeFailure from "../../kubernetes/verdict/KubeFailure.ts"
 import { spoken } from "../../time/Spoken.ts"
-import { type Check, fail, ok, warn } from "./Check.ts"
+import { type Check, fail, ok, unknown, warn } from "./Check.ts"
 
 /** No configuration leads to a cluster. */
 export const unconfigured = ({ detail }: KubeUnconfigured): Check => {
@@ -41,14 +41,28 @@ export const unreached = (error: KubeError): Check => {
   })
 }
 
+/** A server that answers, and is no API server. */
+export const noServer = (server: string): Check =>
+  fail("server", `${server} answers without a version of Kubernetes: it is no API server`, {
+    fix: "correct the address in the kubeconfig"
+  })
+
+/** The user of this program. */
+export interface Who {
+  /** The name that the API server knows; the one of the kubeconfig or the token if there is an obstacle. */
+  readonly name: string
+  /** Why the API server did not tell the name. */
+  readonly obstacle: string | undefined
+}
+
 /** The user as the API server sees it, and the parent's account. */
-export const user = (name: string, namespace: string, account: string | undefined): Check =>
-  ok(
-    "user",
-    account === undefined || account === name
-      ? `user ${name}, namespace ${namespace}`
-      : `user ${name}, namespace ${namespace}; the parent is ${account}`
-  )
+export const user = ({ name, obstacle }: Who, namespace: string, account: string | undefined): Check => {
+  const parent = account === undefined || account === name ? "" : `; the parent is ${account}`
+  const line = `user ${name}, namespace ${namespace}${parent}`
+  if (obstacle === undefined) return ok("user", line)
+  const why = `${line} (by the kubeconfig: the API server does not tell the user: ${obstacle.replaceAll(/\s+/g, " ")})`
+  return unknown("user", why, { fix: "run doctor as a user who may create selfsubjectreviews" })
+}
 
 /** Credentials that the API server does not accept. */
 export const refused = (error: KubeError, expiredAt: number | undefined): Check =>

@@ -13,6 +13,16 @@ const others: ReadonlySet<string> = new Set(["FLAME_ADVERTISE", "FLAME_BUILD", "
 
 const prefix = "FLAME_"
 
+/** The variables of a parent that could be read, and a check for each of the others. */
+export interface Variables {
+  readonly values: Readonly<Record<string, string | undefined>>
+  readonly unread: ReadonlyArray<Check>
+}
+
+/** Whether the name is that of a variable for an option of a pool. */
+export const isOption = (name: string): boolean =>
+  name.startsWith(prefix) && !others.has(name) && !RoleVariables.isVariable(name)
+
 /** The pools that a variable may be of: the default pool, then `A` and `A_B` for `FLAME_A_B_MAX`. */
 const poolsOf = (name: string): ReadonlyArray<string> => {
   const words = name.slice(prefix.length).split("_")
@@ -64,16 +74,14 @@ const exampleOf = (name: string): string =>
 
 const shown = (value: string): string => JSON.stringify(value.length > 40 ? `${value.slice(0, 37)}...` : value)
 
-/** The checks of a program's variables. */
+/** The checks of a program's variables, and of those that could not be read. */
 export const checks = (
-  variables: Readonly<Record<string, string | undefined>>,
+  { unread, values }: Variables,
   workload: Workload | undefined,
   namespace: string
 ): ReadonlyArray<Check> => {
-  const all = Object.entries(variables).flatMap(([name, value]) =>
-    value === undefined || !name.startsWith(prefix) || others.has(name) || RoleVariables.isVariable(name)
-      ? []
-      : [[name, value] as const]
+  const all = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined || !isOption(name) ? [] : [[name, value] as const]
   )
   const pools = new Map<string, { options: Record<string, unknown>; names: Array<string> }>()
   const found: Array<Check> = []
@@ -105,12 +113,15 @@ export const checks = (
     }
   }
   const good = [...pools.values()].flatMap(({ names }) => names)
-  if (found.length > 0) return found
+  if (found.length > 0) return [...found, ...unread]
+  // Variables that could not be read may set options.
+  if (good.length === 0 && unread.length > 0) return unread
   return [
     ok(
       "variables",
       good.length === 0 ? "no variable FLAME_* sets an option" : `${good.join(", ")}: set options of pools`
-    )
+    ),
+    ...unread
   ]
 }
 

@@ -40,9 +40,12 @@ export const summary = (checks: ReadonlyArray<Check>, paint: Paint): ReadonlyArr
   const more = open.flatMap(([number, noun]) =>
     number === 0 ? [] : [noun === "unknown" ? `${number} unknown` : count(number, noun)]
   )
+  const isBlind = checks.some(({ name, status }) => name === "parent" && status === "unknown")
   const verdict =
     failed === 0
-      ? paint("good", "the first call will work here, as far as these checks can tell")
+      ? isBlind
+        ? paint("warn", "the parent could not be looked at, so that most is unknown")
+        : paint("good", "the first call will work here, as far as these checks can tell")
       : paint("bad", `${count(failed, "check")} failed: the first call would fail`)
   return [
     ...(manifest === ""

@@ -18,6 +18,8 @@ export interface MemoryOptions {
   readonly failing?: Readonly<Record<string, KubeError>>
   /** The answers to reviews of rights, by verb and resource. Default: allowed. */
   readonly may?: (verb: string, resource: string) => boolean
+  /** Default: that of a recent API server. */
+  readonly version?: string
   readonly logs?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
@@ -55,7 +57,7 @@ export const layer = (options: MemoryOptions = {}): Layer.Layer<Cluster | KubeMo
       )
     return Cluster.of({
       client,
-      version: asked("get", { group: "", version: "", name: "version" }, Effect.succeed("1.36.4")),
+      version: asked("get", { group: "", version: "", name: "version" }, Effect.succeed(options.version ?? "1.36.4")),
       get: (resource, name) =>
         asked(
           "get",
