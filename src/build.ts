@@ -99,6 +99,10 @@ const pathOf = (entry: string | URL): string =>
 const write = async (entries: Readonly<Record<string, string>>, options: BuildOptions): Promise<Built> => {
   const { files } = await bundleProgram(entries, { mangle: true, sourceMaps: false, ...options })
   const folder = resolve(options.folder)
+  const outside = files.find(({ name }) => name.startsWith("../"))
+  if (outside !== undefined) {
+    throw new Error(`the asset ${outside.name} is outside of the folder of the entry, and a build writes to one folder`)
+  }
   for (const { bytes, name } of files) {
     const file = join(folder, name)
     mkdirSync(dirname(file), { recursive: true })

@@ -39,6 +39,15 @@ describe("a bundle for an image", () => {
     })
   )
 
+  it.live("with an asset from outside of the entry's folder fails, and nothing is written [C275]", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderOf
+      const { message } = yield* Effect.flip(bundle(runner, { folder, assets: ["../../build.test.ts"] }))
+      assert.match(message, /the asset \.\.\/\.\.\/build\.test\.ts is outside of the folder of the entry/)
+      assert.deepStrictEqual(readdirSync(folder), [])
+    })
+  )
+
   it.live("made twice into one folder replaces the compile cache, and leaves the user's own files [C272]", () =>
     Effect.gen(function* () {
       const folder = yield* folderOf

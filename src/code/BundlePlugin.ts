@@ -14,6 +14,8 @@ import { variablesIn } from "./Variables.ts"
 export interface Findings {
   /** Whether a file is opened by its path. */
   onDisk: boolean
+  /** Paths of files that are no modules of the bundle, also of missing files: one that is made later changes the bundle. */
+  readonly inputs: Set<string>
   /** Imports that were left out, with the package and the reason. */
   readonly native: Map<string, { readonly package: string; readonly detail: string }>
   /** Variables of the environment that the user's own files read. */
@@ -39,7 +41,9 @@ export const bundlePlugins = (
       filter: { id: /\.(wasm|node)$|^(?!node:)[@\w]/ },
       async handler(source, importer, { kind }) {
         if (importer === undefined || isExternal(source)) return null
-        return source.endsWith(".wasm") ? wasm(this, source, importer) : native(this, source, importer, kind, findings)
+        return source.endsWith(".wasm")
+          ? wasm(this, source, importer, findings)
+          : native(this, source, importer, kind, findings)
       }
     }
   },
@@ -81,7 +85,9 @@ const withFiles = (
   if (OwnFiles.ofLibrary.test(id)) return code
   return code.replaceAll(urls, (text: string, _quote: string, path: string, at: number) => {
     const file = resolve(dirname(id), path)
-    if (isInComment(code, at) || entries.has(file) || !existsSync(file) || !statSync(file).isFile()) return text
+    if (isInComment(code, at) || entries.has(file)) return text
+    findings.inputs.add(file)
+    if (!existsSync(file) || !statSync(file).isFile()) return text
     findings.onDisk = true
     return `new URL(import.meta.ROLLUP_FILE_URL_${emit(context, file)})`
   })
@@ -98,9 +104,10 @@ const emit = (context: PluginContext, file: string): string =>
     : context.emitFile({ type: "asset", name: basename(file), source: readFileSync(file) })
 
 /** Lets Node load WebAssembly, from a file beside the code. */
-const wasm = async (context: PluginContext, source: string, importer: string) => {
+const wasm = async (context: PluginContext, source: string, importer: string, findings: Findings) => {
   const found = await context.resolve(source, importer, { skipSelf: true })
   if (found === null || !existsSync(found.id)) return null
+  findings.inputs.add(found.id)
   const reference = context.emitFile({ type: "asset", name: basename(found.id), source: readFileSync(found.id) })
   return { id: `./${context.getFileName(reference)}`, external: "relative" as const }
 }

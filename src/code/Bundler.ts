@@ -39,9 +39,10 @@ export const bundleProgram = async (
   options: BundleOptions
 ): Promise<Program> => {
   const [[name, entry] = ["?", "?"]] = Object.entries(entries)
-  const { rolldown } = await load(entry)
   const root = dirname(entry)
-  const findings: Findings = { onDisk: false, native: new Map(), variables: new Set() }
+  const assets = Assets.of(root, options.assets ?? [], options.maxCode)
+  const { rolldown } = await load(entry)
+  const findings: Findings = { onDisk: false, inputs: new Set(), native: new Map(), variables: new Set() }
   const problems: Array<string> = []
   const external = [...neverSent, ...(options.external ?? [])]
   const isExternal = (id: string) => external.some((name) => id === name || id.startsWith(`${name}/`))
@@ -73,16 +74,15 @@ export const bundleProgram = async (
         codeSplitting: { groups }
       })
       if (problems.length > 0) throw new CodeUnbundled({ entry, detail: problems.join("\n") })
-      const assets = Assets.of(root, options.assets ?? [])
       const files = output.flatMap((file) => filesOf(file, root))
       return {
         index: {
           entry: `${name}.mjs`,
-          onDisk: findings.onDisk || assets.length > 0,
+          onDisk: findings.onDisk || assets.files.length > 0,
           native: Object.fromEntries(findings.native)
         },
-        files: [...files, ...assets.map(({ file }) => file)],
-        inputs: [...(await bundle.watchFiles).filter(isAbsolute), ...assets.map(({ path }) => path)],
+        files: Assets.added(files, assets),
+        inputs: [...(await bundle.watchFiles).filter(isAbsolute), ...findings.inputs, ...assets.inputs],
         made: "bundled by rolldown",
         variables: [...findings.variables]
       }

@@ -1,13 +1,14 @@
 /** The code of runners, made once per process for each entry, and again when a file that it was made of has changed. */
 import { createHash } from "node:crypto"
 import { statSync } from "node:fs"
-import { basename } from "node:path"
+import { basename, dirname } from "node:path"
 import { zstdCompress, zstdCompressSync, type ZstdOptions } from "node:zlib"
 import * as Effect from "effect/Effect"
 import { CodeTooLarge, CodeUnbundled } from "../error/CodeFailure.ts"
 import type { CodeFailure } from "../error/CodeFailure.ts"
 import * as Entry from "../process/Entry.ts"
-import { type CodeFile, mapSuffix, pack } from "./CodePack.ts"
+import { type CodeFile, kilobytes, largest, mapSuffix, pack } from "./CodePack.ts"
+import * as Assets from "./Assets.ts"
 import { type CodeOptions, defaultMaxCode } from "./CodeOptions.ts"
 import type { Program } from "./Program.ts"
 
@@ -33,8 +34,6 @@ export interface Code {
 export const describe = ({ hash, made, sent, size, took }: Code): string =>
   `${hash.slice(0, 12)}, ${kilobytes(size)} (${kilobytes(sent.length)} compressed), ${made} in ${Math.round(took)} ms`
 
-const kilobytes = (bytes: number): string => `${Math.round(bytes / 1e3)} kB`
-
 /** Level 9 of Zstandard: a third of the bytes in a third of a second for 20 MB. */
 const level = 9
 
@@ -55,21 +54,34 @@ export const prepare = (given: CodeOptions): Effect.Effect<Code, CodeFailure> =>
   const entry = given.entry ?? Entry.current() ?? process.argv[1]
   const options = entry === undefined ? given : { ...given, entry }
   return Effect.tryPromise({
-    try: () => {
-      const key = JSON.stringify([String(options.entry), options.external, options.assets, options.maxCode])
-      const running = making.get(key)
-      if (running !== undefined) return running
-      const before = known.get(key)
-      if (before !== undefined && sameStamps(before)) return Promise.resolve(before.code)
-      const made = make(options).then(({ code, inputs }) => {
-        known.set(key, { code, inputs, stamps: inputs.map(stampOf) })
-        return code
-      })
-      making.set(key, made)
-      return made.finally(() => making.delete(key))
-    },
+    try: () =>
+      codeOf(JSON.stringify([String(options.entry), options.external, options.assets, options.maxCode]), options),
     catch: (error) => asFailure(String(options.entry), error)
   })
+}
+
+const codeOf = async (key: string, options: CodeOptions, isLate = false): Promise<Code> => {
+  const running = making.get(key)
+  if (running !== undefined) {
+    const code = await running
+    // An edit may have come before this question and after its file was read. Code that is begun now has the edit.
+    return isLate || known.get(key)?.code === code ? code : codeOf(key, options, true)
+  }
+  const before = known.get(key)
+  if (before !== undefined && sameStamps(before)) return before.code
+  const made = makeKnown(key, options).finally(() => making.delete(key))
+  making.set(key, made)
+  return made
+}
+
+/** Makes code, and remembers it unless a file may have changed after it was read. */
+const makeKnown = async (key: string, options: CodeOptions): Promise<Code> => {
+  const began = Date.now()
+  const { code, inputs } = await make(options)
+  const stamps = inputs.map(stampOf)
+  if (inputs.some((file) => changedAt(file) >= began - clockStep)) known.delete(key)
+  else known.set(key, { code, inputs, stamps })
+  return code
 }
 
 const asFailure = (entry: string, error: unknown): CodeFailure =>
@@ -79,7 +91,16 @@ const asFailure = (entry: string, error: unknown): CodeFailure =>
 
 const stampOf = (file: string): string => {
   const stat = statSync(file, { throwIfNoEntry: false })
-  return stat === undefined ? "gone" : `${stat.size}:${stat.mtimeMs}`
+  return stat === undefined ? "gone" : `${stat.ino}:${stat.size}:${stat.mtimeMs}:${stat.ctimeMs}`
+}
+
+/** Milliseconds by which the time of a file may be behind the clock: the kernel takes the time of its latest tick. */
+const clockStep = 10
+
+/** When a file or folder changed. Its inode counts too, because a file that is moved here brings its old time. */
+const changedAt = (file: string): number => {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  return stat === undefined ? 0 : Math.max(stat.mtimeMs, stat.ctimeMs)
 }
 
 const sameStamps = ({ inputs, stamps }: Known): boolean =>
@@ -87,11 +108,15 @@ const sameStamps = ({ inputs, stamps }: Known): boolean =>
 
 const make = async (options: CodeOptions): Promise<{ readonly code: Code; readonly inputs: ReadonlyArray<string> }> => {
   const began = performance.now()
-  const program = await programOf(options)
-  const packed = pack(program.index, program.files.map(withMapPacked))
   const limit = options.maxCode ?? defaultMaxCode
+  const program = await programOf({ ...options, maxCode: limit })
+  const packed = pack(program.index, program.files.map(withMapPacked))
   if (packed.length > limit) {
-    throw new CodeTooLarge({ size: packed.length, limit, largest: largestOf(program.files) })
+    throw new CodeTooLarge({
+      size: packed.length,
+      limit,
+      largest: largest(program.files.map(({ bytes, name }) => ({ name, size: bytes.length })))
+    })
   }
   const sent = await compress(packed)
   const code: Code = {
@@ -111,13 +136,6 @@ const withMapPacked = (file: CodeFile): CodeFile =>
   file.name.endsWith(".map")
     ? { ...file, name: file.name.slice(0, -".map".length) + mapSuffix, bytes: zstdCompressSync(file.bytes) }
     : file
-
-const largestOf = (files: ReadonlyArray<CodeFile>): string =>
-  files
-    .toSorted((a, b) => b.bytes.length - a.bytes.length)
-    .slice(0, 3)
-    .map(({ bytes, name }) => `${name} (${kilobytes(bytes.length)})`)
-    .join(", ")
 
 const compress = (packed: Buffer): Promise<Buffer> =>
   new Promise((resolve, reject) => {
@@ -140,7 +158,8 @@ const programOf = async (options: CodeOptions): Promise<Program> => {
   }
   const PlainProgram = await import("./PlainProgram.ts")
   const plain = PlainProgram.of(file, options)
-  if (plain !== undefined) return plain
+  if (plain !== undefined) return Assets.below(dirname(file), plain)
   const { bundleProgram } = await import("./Bundler.ts")
-  return bundleProgram({ [basename(file).replace(/\.\w+$/, "")]: file }, options)
+  const bundled = await bundleProgram({ [basename(file).replace(/\.\w+$/, "")]: file }, options)
+  return Assets.below(dirname(file), bundled)
 }

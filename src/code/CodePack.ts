@@ -48,3 +48,14 @@ export const unpack = (packed: Buffer): { readonly index: CodeIndex; readonly fi
   const files = index.files.map(([name, kind, size]) => ({ name, kind, bytes: packed.subarray(at, (at += size)) }))
   return { index, files }
 }
+
+/** The three largest of some files with their sizes, for people. */
+export const largest = (files: ReadonlyArray<{ readonly name: string; readonly size: number }>): string =>
+  files
+    .toSorted((a, b) => b.size - a.size)
+    .slice(0, 3)
+    .map(({ name, size }) => `${name} (${kilobytes(size)})`)
+    .join(", ")
+
+/** A number of bytes for people: `512 kB`. */
+export const kilobytes = (bytes: number): string => `${Math.round(bytes / 1e3)} kB`

@@ -65,6 +65,8 @@ const opened = /\bnew URL\(\s*(["'`])([^"'`\n]+)\1\s*,\s*import\.meta\.url/g
 export const of = (entry: string, options: CodeOptions): Program | undefined => {
   const root = dirname(entry)
   const found = new Map<string, CodeFile>()
+  // Also the files that are missing: one that is made later changes the program.
+  const tried = new Set<string>()
   const variables = new Set<string>()
   let onDisk = false
   // A file that is asked for later may be missing, but a file that is there and needs a bundler decides for the program.
@@ -76,13 +78,13 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
     const kind = kinds[extname(file)]
     const name = relative(root, file)
     if (kind === undefined || name.startsWith("..")) return false
-    const bytes = readOrNothing(file)
+    const bytes = readOrNothing(file, tried)
     if (bytes === undefined) return false
     found.set(file, { name: name.split(sep).join("/"), kind, bytes })
     if (kind === "json" || kind === "wasm") return true
     const text = bytes.toString("utf8")
     for (const variable of variablesIn(text)) variables.add(variable)
-    const map = readOrNothing(`${file}.map`)
+    const map = readOrNothing(`${file}.map`, tried)
     if (map !== undefined) found.set(`${file}.map`, { name: `${found.get(file)!.name}.map`, kind: "file", bytes: map })
     const asked = askedIn(text)
     if (asked === undefined || asksForMain.test(text)) return (needsBundler = true)
@@ -98,23 +100,24 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
   const open = (file: string): boolean => {
     const name = relative(root, file)
     if (/^\.\.|^[a-z]+:/.test(name)) return false
-    const bytes = readOrNothing(file)
+    const bytes = readOrNothing(file, tried)
     if (bytes === undefined) return false
     if (!visit(file)) found.set(file, { name: name.split(sep).join("/"), kind: "file", bytes })
     return true
   }
   if (!visit(entry) || needsBundler) return undefined
-  const assets = Assets.of(root, options.assets ?? [])
+  const assets = Assets.of(root, options.assets ?? [], options.maxCode)
   return {
-    index: { entry: found.get(entry)!.name, onDisk: onDisk || assets.length > 0, native: {} },
-    files: [...found.values(), ...assets.map(({ file }) => file)],
-    inputs: [...found.keys(), ...assets.map(({ path }) => path)],
+    index: { entry: found.get(entry)!.name, onDisk: onDisk || assets.files.length > 0, native: {} },
+    files: Assets.added([...found.values()], assets),
+    inputs: [...tried, ...assets.inputs],
     made: "sent as it is",
     variables: [...variables]
   }
 }
 
-const readOrNothing = (file: string): Buffer | undefined => {
+const readOrNothing = (file: string, tried: Set<string>): Buffer | undefined => {
+  tried.add(file)
   try {
     return readFileSync(file)
   } catch {

@@ -1,10 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { zstdDecompressSync } from "node:zlib"
-import { Effect, type Scope } from "effect"
+import { Effect, Fiber, Schedule, type Scope } from "effect"
 import * as Code from "../../src/code/Code.ts"
 import type { CodeOptions } from "../../src/code/CodeOptions.ts"
 import { unpack } from "../../src/code/CodePack.ts"
@@ -25,6 +34,14 @@ const program = (files: Readonly<Record<string, string>>): Effect.Effect<string,
     }),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   )
+
+/** Waits until the files of a folder are older than the code that is made next. */
+const settled = (folder: string) =>
+  Effect.suspend(() => {
+    const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name))
+    const latest = Math.max(...[folder, ...files].map((file) => statSync(file).ctimeMs))
+    return Date.now() > latest + 20 ? Effect.void : Effect.fail("young")
+  }).pipe(Effect.retry({ schedule: Schedule.spaced("5 millis") }))
 
 const contents = (code: Code.Code) => unpack(zstdDecompressSync(code.sent))
 
@@ -128,6 +145,7 @@ describe("the code of a program", () => {
   it.live("is bundled once, and again when one of its files has changed [C260]", () =>
     Effect.gen(function* () {
       const folder = yield* program({ "main.ts": "import './other.ts'", "other.ts": "console.log(1)" })
+      yield* settled(folder)
       const prepare = Code.prepare({ entry: join(folder, "main.ts") })
       const [first, second] = yield* Effect.all([prepare, prepare], { concurrency: 2 })
       assert.strictEqual(first, second)
@@ -135,6 +153,107 @@ describe("the code of a program", () => {
       writeFileSync(join(folder, "other.ts"), "console.log(22)")
       const changed = yield* prepare
       assert.notStrictEqual(changed.hash, first.hash)
+    })
+  )
+
+  it.live("is made again when a file was edited while the code was made, also for who asks meanwhile [C260]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({ "main.ts": "import './other.ts'", "other.ts": "console.log('before')" })
+      const prepare = Code.prepare({ entry: join(folder, "main.ts") })
+      const first = yield* Effect.forkChild(prepare, { startImmediately: true })
+      writeFileSync(join(folder, "other.ts"), "console.log('edited')")
+      const second = yield* prepare
+      yield* Fiber.join(first)
+      assert.include(String(contents(second).files[0]?.bytes), "edited")
+      // The next edit comes while code is made that has read its files already.
+      yield* settled(folder)
+      const third = yield* Effect.forkChild(prepare, { startImmediately: true })
+      writeFileSync(join(folder, "other.ts"), "console.log('later')")
+      yield* Fiber.join(third)
+      assert.include(String(contents(yield* prepare).files[0]?.bytes), "later")
+    })
+  )
+
+  it.live(
+    "is made again when a file comes into a folder of assets, or a file that it opens changes or comes [C260]",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* program({
+          "main.ts": "console.log(new URL('./note.txt', import.meta.url), new URL('./late.txt', import.meta.url))",
+          "plain.mjs": "import('./late.mjs')",
+          "note.txt": "a note",
+          "data/deep/a.bin": "a"
+        })
+        yield* settled(folder)
+        const prepare = Code.prepare({ entry: join(folder, "main.ts"), assets: ["data"] })
+        const plain = Code.prepare({ entry: join(folder, "plain.mjs") })
+        const hashes = [(yield* prepare).hash]
+        for (const name of ["data/deep/b.bin", "data/c.bin", "note.txt", "late.txt"]) {
+          writeFileSync(join(folder, name), "new")
+          yield* settled(folder)
+          hashes.push((yield* prepare).hash)
+        }
+        assert.strictEqual(new Set(hashes).size, 5)
+        assert.strictEqual((yield* prepare).hash, hashes.at(-1))
+        const { hash } = yield* plain
+        writeFileSync(join(folder, "late.mjs"), "")
+        assert.notStrictEqual((yield* plain).hash, hash)
+      })
+  )
+
+  it.live("keeps the path of assets from the entry, also outside of its folder and by links [C275]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({
+        "app/src/main.ts": "console.log(1)",
+        "app/src/plain.mjs": "",
+        "a/x.bin": "a",
+        "app/b/x.bin": "b",
+        "app/src/x.bin": "c"
+      })
+      symlinkSync(join(folder, "app/b"), join(folder, "app/src/linked"))
+      symlinkSync("..", join(folder, "app/b/loop"))
+      const assets = ["../../a", "../b/x.bin", "x.bin", "./x.bin", "linked/x.bin"]
+      for (const [name, made] of [
+        ["main.ts", "src/main.mjs"],
+        ["plain.mjs", "src/plain.mjs"]
+      ] as const) {
+        const { files, index } = contents(yield* Code.prepare({ entry: join(folder, "app/src", name), assets }))
+        const sent = Object.fromEntries(files.map((file) => [file.name, String(file.bytes)]))
+        assert.strictEqual(index.entry, `app/${made}`)
+        assert.containsSubset(sent, {
+          "a/x.bin": "a",
+          "app/b/x.bin": "b",
+          "app/src/x.bin": "c",
+          "app/src/linked/x.bin": "b"
+        })
+      }
+      const loop = yield* Code.prepare({ entry: join(folder, "app/src/main.ts"), assets: ["../b"] })
+      assert.isAtLeast(contents(loop).files.length, 3)
+    })
+  )
+
+  failing(
+    "with an asset that has the name of its code fails with CodeUnbundled [C275]",
+    { "main.ts": "", "main.mjs": "an old build" },
+    "CodeUnbundled",
+    /the asset main\.mjs has the name of a file that the code has: rename the asset/,
+    { assets: ["main.mjs"] }
+  )
+  failing(
+    "with an asset that does not exist fails with CodeUnbundled [C275]",
+    { "main.ts": "" },
+    "CodeUnbundled",
+    /the asset gone\.bin is no file or folder: .*gone\.bin/,
+    { assets: ["gone.bin"] }
+  )
+
+  it.live("with assets above the limit fails before it reads them [C258]", () =>
+    Effect.gen(function* () {
+      const folder = yield* program({ "main.ts": "", "huge.bin": "" })
+      truncateSync(join(folder, "huge.bin"), 2 ** 40)
+      const cause = yield* Effect.flip(Code.prepare({ entry: join(folder, "main.ts"), assets: ["huge.bin"] }))
+      assert.strictEqual(cause._tag, "CodeTooLarge")
+      assert.match(cause.message, /largest files are huge\.bin/)
     })
   )
 
