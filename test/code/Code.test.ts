@@ -161,16 +161,16 @@ describe("the code of a program", () => {
       const folder = yield* program({ "main.ts": "import './other.ts'", "other.ts": "console.log('before')" })
       const prepare = Code.prepare({ entry: join(folder, "main.ts") })
       const first = yield* Effect.forkChild(prepare, { startImmediately: true })
-      writeFileSync(join(folder, "other.ts"), "console.log('edited')")
-      const second = yield* prepare
-      yield* Fiber.join(first)
-      assert.include(String(contents(second).files[0]?.bytes), "edited")
-      // The next edit comes while code is made that has read its files already.
-      yield* settled(folder)
-      const third = yield* Effect.forkChild(prepare, { startImmediately: true })
-      writeFileSync(join(folder, "other.ts"), "console.log('later')")
-      yield* Fiber.join(third)
-      assert.include(String(contents(yield* prepare).files[0]?.bytes), "later")
+      // Edits in every turn: the latest of them comes after the file was read.
+      let edits = 0
+      const edit = Effect.sync(() => writeFileSync(join(folder, "other.ts"), `console.log('edit ${++edits}.')`))
+      const editing = yield* Effect.forkChild(Effect.forever(Effect.andThen(edit, Effect.yieldNow)))
+      const asking = yield* Effect.forkChild(Effect.delay(prepare, "1 millis"))
+      const early = yield* Fiber.join(first)
+      yield* Fiber.interrupt(editing)
+      assert.isAbove(edits, 1)
+      assert.notStrictEqual(yield* Fiber.join(asking), early)
+      assert.include(String(contents(yield* prepare).files[0]?.bytes), `edit ${edits}.`)
     })
   )
 
