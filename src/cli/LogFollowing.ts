@@ -76,7 +76,8 @@ export const follow = (found: Found, wanted: Wanted, now: number, print: (line: 
         followed.active.delete(source.key)
         if (error === undefined) {
           if (source.isOver) followed.over.add(source.key)
-          return Effect.void
+          // A parent sends lines for as long as it lives. The log of a pod ends with its runner.
+          return source.parent === undefined ? Effect.void : Terminal.hint(`lines of ${source.name} have ended`)
         }
         if (!followed.hasWorked && followed.active.size === 0) return Deferred.fail(nothing, error)
         if (followed.broken.has(source.key)) return Effect.void

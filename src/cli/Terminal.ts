@@ -35,9 +35,20 @@ export const Terminal: Context.Reference<TerminalShape> = Context.Reference("eff
   })
 })
 
-/** Writes lines to standard output. */
+/** The texts of the spinners that are shown now, the inner ones last. The last one is drawn. */
+const spinners: Array<string> = []
+
+/** Whether the line of standard error holds a spinner now. */
+let isDrawn = false
+
+const erase = Effect.sync(() => {
+  if (isDrawn) process.stderr.write("\r\u001b[2K")
+  isDrawn = false
+})
+
+/** Writes lines to standard output. A spinner is drawn again below them. */
 export const lines = (all: ReadonlyArray<string>): Effect.Effect<void> =>
-  all.length === 0 ? Effect.void : Console.log(all.join("\n"))
+  all.length === 0 ? Effect.void : Effect.andThen(erase, Console.log(all.join("\n")))
 
 /** Writes a value to standard output as JSON. */
 export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value, null, 2))
@@ -46,7 +57,7 @@ export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.st
 export const compact = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 
 /** Writes a line to standard error, where it does not disturb a pipe. */
-export const hint = (text: string): Effect.Effect<void> => Console.error(text)
+export const hint = (text: string): Effect.Effect<void> => Effect.andThen(erase, Console.error(text))
 
 const frames = ["|", "/", "-", "\\"]
 
@@ -54,14 +65,18 @@ const frames = ["|", "/", "-", "\\"]
 const patience = 1_000
 const pace = 120
 
+/** Draws the innermost spinner. An outer one pauses meanwhile, as both have one line. */
 const spin = (text: string): Effect.Effect<never> =>
   Effect.gen(function* () {
     yield* Effect.sleep(patience)
     for (let at = 0; ; at++) {
-      yield* Effect.sync(() => process.stderr.write(`\r\u001b[2K${frames[at % frames.length]} ${text}`))
+      if (spinners.at(-1) === text) {
+        process.stderr.write(`\r\u001b[2K${frames[at % frames.length]} ${text}`)
+        isDrawn = true
+      }
       yield* Effect.sleep(pace)
     }
-  }).pipe(Effect.ensuring(Effect.sync(() => process.stderr.write("\r\u001b[2K"))))
+  })
 
 /** Shows a spinner with a text on standard error while an effect takes longer than a second. */
 export const spinning =
@@ -71,8 +86,15 @@ export const spinning =
       const { canSpin } = yield* Terminal
       if (!canSpin) return yield* effect
       return yield* Effect.acquireUseRelease(
-        Effect.forkChild(spin(text)),
+        Effect.suspend(() => {
+          spinners.push(text)
+          return Effect.forkChild(spin(text))
+        }),
         () => effect,
-        (fiber) => Fiber.interrupt(fiber)
+        (fiber) =>
+          Fiber.interrupt(fiber).pipe(
+            Effect.andThen(Effect.sync(() => void spinners.splice(spinners.lastIndexOf(text), 1))),
+            Effect.andThen(erase)
+          )
       )
     })

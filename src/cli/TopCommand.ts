@@ -113,9 +113,8 @@ export const top = (found: Finding.Found, asJson: boolean) =>
         ({ parents }) => update(all, parents)
       )
     )
-    const beside = yield* Effect.forkChild(
-      Effect.andThen(update(all, found.parents), Effect.forever(Effect.andThen(Effect.sleep(lookEvery), look)))
-    )
+    yield* update(all, found.parents)
+    const beside = yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.sleep(lookEvery), look)))
     yield* Screen.show(
       ({ columns, rows, scroll }) =>
         Effect.map(draw(columns), (lines) => Top.fit(lines, { columns, rows, scroll }, terminal.paint)),

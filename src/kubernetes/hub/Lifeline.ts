@@ -70,10 +70,22 @@ export const make: (options: LifelineOptions) => Effect.Effect<Lifeline, never, 
       })
     })
 
+    /**
+     * Milliseconds since the Job has finished, by the API server's clock, which counts the time to live. The own clock stands
+     * still while a laptop sleeps: each sleep would shorten the time to live for good.
+     */
+    const ageOf = ({ finishedAt, job }: NonNullable<typeof held>): number => {
+      const now = client.serverTime?.()
+      const { completionTime } = job.status ?? {}
+      return now === undefined || completionTime === undefined
+        ? uptime() - finishedAt
+        : now - Date.parse(completionTime)
+    }
+
     const extend = Effect.gen(function* () {
       if (held === undefined || client.extendJob === undefined) return
-      const { finishedAt, job } = held
-      const seconds = Math.ceil((uptime() - finishedAt) / 1_000) + timeToLive
+      const { job } = held
+      const seconds = Math.ceil(Math.max(0, ageOf(held)) / 1_000) + timeToLive
       const isThere = yield* Effect.catchCause(
         client.extendJob(nameOf(job), job.metadata.uid ?? "", seconds),
         (cause) =>

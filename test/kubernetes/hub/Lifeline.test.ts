@@ -55,6 +55,17 @@ describe("the lifeline of a parent", () => {
     }).pipe(Effect.provide(KubeMock.layer()))
   )
 
+  it.effect("is extended by the API server's clock, also while the clock of the machine stands still [C166]", () =>
+    Effect.gen(function* () {
+      const mock = yield* KubeMock
+      const client = yield* KubeClient
+      const options = { client, prefix: "flame-x", life: "life", labels: {}, annotations: {}, owner, image: "app:1" }
+      yield* Lifeline.make({ ...options, uptime: () => 0 })
+      yield* TestClock.adjust("24 hours")
+      assert.lengthOf(yield* mock.jobs, 1)
+    }).pipe(Effect.scoped, Effect.provide(KubeMock.layer()))
+  )
+
   it.effect("removes the runners and Secrets of a killed parent within the hour [C166]", () =>
     Effect.gen(function* () {
       const { mock } = yield* killed
