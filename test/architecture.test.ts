@@ -122,6 +122,7 @@ const loads: Readonly<
       "schema/ByteWriter",
       "schema/Data",
       "schema/ItemCodec",
+      "schema/LayoutWords",
       "schema/LeafCoders",
       "schema/ObjectCoders",
       "schema/OwnBytes",

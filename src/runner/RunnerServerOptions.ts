@@ -3,6 +3,8 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RunnerInfo } from "../function/Current.ts"
 import type { AnyImplemented } from "../function/FlameFunction.ts"
+import { wordsOf } from "../schema/LayoutWords.ts"
+import { describer } from "../schema/SchemaLayout.ts"
 import { protocol } from "../wire/Frame.ts"
 import type { Hello, HelloSteps } from "../wire/Handshake.ts"
 import type { Transport } from "../wire/Transport.ts"
@@ -34,5 +36,22 @@ export const helloOf = ({ build, functions, info, life, steps }: RunnerServerOpt
   runner: info.id,
   life,
   functions: functions.map((fn) => [fn.name, fn.layout] as const),
+  words: wordsOfAll(functions),
   ...(steps === undefined ? {} : { steps: steps() })
 })
+
+/** Characters of the layouts in words that a Hello may have. A refusal of a later function names hashes only. */
+const maxWords = 16 * 1024
+
+const wordsOfAll = (functions: ReadonlyArray<AnyImplemented>): ReadonlyArray<ReadonlyArray<string>> => {
+  const all: Array<ReadonlyArray<string>> = []
+  const describe = describer()
+  let size = 0
+  for (const fn of functions) {
+    const words = wordsOf(fn, describe)
+    size += words.reduce((sum, line) => sum + line.length, 0)
+    if (size > maxWords) break
+    all.push(words)
+  }
+  return all
+}

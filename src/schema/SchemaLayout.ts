@@ -16,6 +16,12 @@ export const fingerprint = (schema: Schema.Top): string => hash(`${codecVersion}
 /** A schema's layout for people, such as `{id: Number & isInt, text?: String}`; beyond 200 characters it is cut, and a hash of all of it follows. */
 export const describe = (schema: Schema.Top): string => new Describer().describe(schema.ast)
 
+/** Describes nodes of schemas for people. Nodes that several schemas share are described once. */
+export const describer = (): ((ast: SchemaAST.AST) => string) => {
+  const all = new Describer()
+  return (ast) => all.describe(ast)
+}
+
 /**
  * Why a schema cannot be sent, with the path: a part of it has no type, so that no codec could carry its values
  * faithfully, or it has a type that says nothing about how it is encoded.

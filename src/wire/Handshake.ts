@@ -8,6 +8,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import { BootFailure, NotARunner, VersionMismatch } from "../error/BootFailure.ts"
 import { printable, printableLine } from "../error/PeerText.ts"
+import { differences, wordsOf } from "../schema/LayoutWords.ts"
 import { protocol } from "./Frame.ts"
 
 /** A runner introduces itself. `functions` are names with the fingerprint of their schemas' layout. */
@@ -17,6 +18,8 @@ export interface Hello {
   readonly runner: string
   readonly life: string
   readonly functions: ReadonlyArray<readonly [name: string, fingerprint: string]>
+  /** The layouts of the first of these functions in words, for refusals. */
+  readonly words?: ReadonlyArray<ReadonlyArray<string>>
   /** The steps of the boot, if the runner is a process of its own. */
   readonly steps?: HelloSteps
 }
@@ -74,8 +77,13 @@ const asHello = (value: Readonly<Record<string, unknown>>): Hello | undefined =>
     life: printableLine(life),
     functions
   }
-  return steps === undefined ? hello : { ...hello, steps }
+  const words = asWords(value["words"])
+  return { ...hello, ...(words === undefined ? {} : { words }), ...(steps === undefined ? {} : { steps }) }
 }
+
+/** Decodes layouts in words, which only people read. Invalid words are left out. */
+const asWords = (value: unknown): Hello["words"] =>
+  Array.isArray(value) && value.every((lines) => Array.isArray(lines) && lines.every(isText)) ? value : undefined
 
 /** Decodes the times of a boot, which only people read. Invalid times are left out. */
 const asSteps = (value: unknown): HelloSteps | undefined => {
@@ -115,7 +123,13 @@ export const decodeFailure = (bytes: Uint8Array): BootFailure => {
 /** Checks a runner's Hello against who it should be. */
 export const checkHello = (
   bytes: Uint8Array,
-  expected: { readonly runner: string; readonly life: string; readonly fingerprints: ReadonlyMap<string, string> }
+  expected: {
+    readonly runner: string
+    readonly life: string
+    readonly fingerprints: ReadonlyMap<string, string>
+    /** The functions of these fingerprints, as far as the parent has their schemas. */
+    readonly declared?: ReadonlyMap<string, object>
+  }
 ): Hello | BootFailure => {
   const said = parse(bytes)
   // Another version of the protocol may have another shape: only the version is read before the versions agree.
@@ -136,18 +150,35 @@ export const checkHello = (
       detail: `it is runner ${hello.runner} of life ${hello.life}, expected was ${expected.runner} of ${expected.life}`
     })
   }
-  for (const [name, fingerprint] of hello.functions) {
+  for (const [index, [name, fingerprint]] of hello.functions.entries()) {
     const ours = expected.fingerprints.get(name)
-    if (ours !== undefined && ours !== fingerprint)
-      return layoutMismatch(name, ours, printableLine(fingerprint), hello.build)
+    if (ours !== undefined && ours !== fingerprint) {
+      return layoutMismatch(name, ours, expected.declared?.get(name), hello, index)
+    }
   }
   return hello
 }
 
-/** The refusal of a function whose schemas have another layout on the runner. */
-export const layoutMismatch = (name: string, parent: string, runner: string, runnerBuild: string): VersionMismatch =>
-  new VersionMismatch({
+/** The refusal of a function whose schemas have another layout on the runner. Names the fields that differ if both sides know them. */
+export const layoutMismatch = (
+  name: string,
+  layout: string,
+  fn: object | undefined,
+  hello: Hello,
+  index: number
+): VersionMismatch => {
+  const ours = fn === undefined ? [] : wordsOf(fn)
+  const theirs = hello.words?.[index] ?? []
+  const between = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): string => {
+    const text = a.length === 0 || b.length === 0 ? "" : differences(a, b)
+    return text === "" ? "" : ` with ${printableLine(text.slice(0, maxWords))}`
+  }
+  return new VersionMismatch({
     what: `the schemas of ${name}`,
-    parent: `layout ${parent}`,
-    runner: `layout ${runner} (build ${runnerBuild})`
+    parent: `layout ${layout}${between(ours, theirs)}`,
+    runner: `layout ${printableLine(hello.functions[index]![1])} (build ${hello.build})${between(theirs, ours)}`
   })
+}
+
+/** Characters of the fields that a refusal names on one side. */
+const maxWords = 600

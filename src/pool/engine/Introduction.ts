@@ -13,6 +13,8 @@ export interface RunnerTerms extends Welcome {
   readonly life: string
   /** Layouts of the functions that the parent knows so far. */
   readonly fingerprints: ReadonlyMap<string, string>
+  /** These functions, whose schemas a refusal names. */
+  readonly declared?: ReadonlyMap<string, object>
 }
 
 const none = new Uint8Array(0)

@@ -32,6 +32,8 @@ export class PoolEngine implements CallOwner {
   readonly runners = new Map<number, EngineRunner>()
   /** Layouts of the functions called so far. A booting runner is checked against them. */
   readonly fingerprints = new Map<string, string>()
+  /** The same functions, whose schemas a refusal names. */
+  readonly declared = new Map<string, object>()
   settings: Settings
   /** Set while an observer watches the pool. */
   watch: PoolWatch | undefined = undefined
@@ -119,7 +121,10 @@ export class PoolEngine implements CallOwner {
     this.parts.metrics.submitted(call.cast)
     this.watch?.submitted(call)
     // The layout that a runner claims for a nested call is not remembered: the function may not exist.
-    if (codec !== undefined && !this.fingerprints.has(fn.name)) this.fingerprints.set(fn.name, codec.layout)
+    if (codec !== undefined && !this.fingerprints.has(fn.name)) {
+      this.fingerprints.set(fn.name, codec.layout)
+      this.declared.set(fn.name, fn)
+    }
     if (call.expiry !== undefined) this.timer.schedule(call, call.expiry)
     this.step({ _tag: "Submit", now: call.submittedAt, ticket: call })
   }

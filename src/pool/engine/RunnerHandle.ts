@@ -98,7 +98,7 @@ export class RunnerHandle implements LinkHandlers {
     if (known !== undefined) return known
     const there = this.indices.get(fn.name)
     if (there === undefined) return undefined
-    if (there.fingerprint !== fn.layout) return layoutMismatch(fn.name, fn.layout, there.fingerprint, this.hello.build)
+    if (there.fingerprint !== fn.layout) return layoutMismatch(fn.name, fn.layout, fn, this.hello, there.index)
     if (ours) this.checked.set(fn, there.index)
     return there.index
   }

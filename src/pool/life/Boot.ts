@@ -114,6 +114,7 @@ const termsOf = (runner: LivingRunner, parts: LifeParts, engine: PoolEngine): Ru
     runner: runner.id,
     life: parts.life,
     fingerprints: engine.fingerprints,
+    declared: engine.declared,
     cancelGrace,
     drainTimeout,
     maxPayload,

@@ -602,8 +602,8 @@ describe("values, layouts and builds", () => {
       const cause = error.reason._tag === "BootFailed" ? error.reason.cause : undefined
       if (!(cause instanceof VersionMismatch)) return assert.fail(error.message)
       assert.strictEqual(cause.what, "the schemas of twice")
-      assert.strictEqual(cause.parent, `layout ${otherTwice.layout}`)
-      assert.strictEqual(cause.runner, `layout ${twice.layout} (build test)`)
+      assert.strictEqual(cause.parent, `layout ${otherTwice.layout} with payload.m: Number & isInt`)
+      assert.strictEqual(cause.runner, `layout ${twice.layout} (build test) with no payload.m`)
       assert.deepStrictEqual(
         only(events, "BootFailed").map(({ transient }) => transient),
         [false]

@@ -20,7 +20,7 @@ describe("a boot", () => {
       assert.instanceOf(cause, VersionMismatch)
       assert.strictEqual(cause.what, "the schemas of add")
       assert.include(cause.parent, add.layout)
-      assert.match(cause.runner, /^layout \S+ \(build theirs\)$/)
+      assert.match(cause.runner, /^layout \S+ \(build theirs\) with payload/)
       assert.notInclude(cause.runner, add.layout)
     })
   )
