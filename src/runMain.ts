@@ -142,6 +142,8 @@ const judged = (
 
 const dieOfSigterm = (listener: () => void): void => {
   UnsentLogs.write()
+  // The kernel drops a signal that process 1 of a container sends to itself.
+  if (process.pid === 1) process.exit(signalCodes.SIGTERM)
   process.removeListener("SIGTERM", listener)
   process.kill(process.pid, "SIGTERM")
 }

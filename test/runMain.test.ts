@@ -7,9 +7,9 @@ import { fixture, spec } from "./fixtures/process/kit.ts"
 import { until } from "./fixtures/process/processes.ts"
 
 /** Runs the fixture. `after(line)` waits for a line of its output, `end` for its end. */
-const run = (how: string, role: "parent" | "runner" = "parent") => {
+const run = (how: string, role: "parent" | "runner" = "parent", options: ReadonlyArray<string> = []) => {
   const env = { ...process.env, ...(role === "runner" ? variables(spec, process.pid) : {}) }
-  const child = spawn(process.execPath, [fileURLToPath(fixture("main.ts")), how], {
+  const child = spawn(process.execPath, [...options, fileURLToPath(fixture("main.ts")), how], {
     env,
     stdio: ["ignore", "pipe", "pipe"]
   })
@@ -142,6 +142,17 @@ describe("runMain", () => {
     child.kill("SIGTERM")
     const { code, said, signal } = await end()
     assert.deepStrictEqual({ code, signal, said }, { code: null, signal: "SIGTERM", said: ["running", "finalized"] })
+  })
+
+  it("in a runner that is process 1, and whose signal to itself is dropped, exits with 143", async () => {
+    const asFirst = "Object.defineProperty(process,'pid',{value:1});process.kill=()=>true"
+    const { after, child, end } = run("none", "runner", [
+      `--import=data:text/javascript,${encodeURIComponent(asFirst)}`
+    ])
+    await after("running")
+    child.kill("SIGTERM")
+    const { code, said } = await end()
+    assert.deepStrictEqual({ code, said }, { code: 143, said: ["running", "finalized"] })
   })
 })
 

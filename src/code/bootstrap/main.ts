@@ -75,7 +75,7 @@ const boot = async (
   // The code sees the command line that it would have as a file.
   process.argv.splice(1, 1, installed.entry)
   process.execArgv.splice(0, Infinity, ...withoutProgram(process.execArgv))
-  process.removeListener("SIGTERM", leave)
+  process.on("newListener", yieldSignal)
   try {
     await import(process.getBuiltinModule("node:url").pathToFileURL(installed.entry).href)
   } catch (error) {
@@ -111,8 +111,15 @@ const failureOf = (
   return { _tag: "Crashed", exitCode: null, detail: stacks.mapped(stack ?? message).slice(0, 2_000) }
 }
 
-// As process 1 of a container Node ignores SIGTERM without a listener.
+// As process 1 of a container Node ignores SIGTERM without a listener, also while the program loads and builds its services.
 const leave = () => process.exit(143)
+
+/** Leaves SIGTERM to the program once the program listens. Removed after the new listener is added, so that one is there. */
+const yieldSignal = (name: string | symbol): void => {
+  if (name !== "SIGTERM") return
+  process.removeListener("newListener", yieldSignal)
+  queueMicrotask(() => process.removeListener("SIGTERM", leave))
+}
 
 const start = (): void => {
   process.on("SIGTERM", leave)

@@ -84,6 +84,22 @@ describe("a runner that gets its code from its parent", () => {
   )
 
   failing(
+    "that gets SIGTERM while its program loads exits with 143, also as process 1 [C276]",
+    "process.kill(process.pid, 'SIGTERM')\nawait new Promise((resolve) => setTimeout(resolve, 60_000))",
+    "ProcessExited",
+    /exited with code 143/
+  )
+  failing(
+    "leaves SIGTERM to a program that listens for it [C276]",
+    `process.on("SIGTERM", () => process.exit(7))
+await Promise.resolve()
+process.kill(process.pid, "SIGTERM")
+await new Promise((resolve) => setTimeout(resolve, 60_000))`,
+    "ProcessExited",
+    /exited with code 7/
+  )
+
+  failing(
     "with a package that reads files of its own while it loads fails with CodeNative, which names the package [C274]",
     "import data from 'reads-files'\nconsole.log(data)",
     "CodeNative",
