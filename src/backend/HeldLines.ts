@@ -6,8 +6,14 @@
  */
 import { told } from "./OutputTail.ts"
 
-/** Milliseconds that a line is held. A process that throws ends well within them. */
+/** Milliseconds that a line is held. A process that throws has written its last words within them. */
 const heldFor = 100
+
+/** Milliseconds that last words are held: on a busy computer a process takes long to end. */
+const lastHeldFor = 5_000
+
+/** The line that Node writes last before it ends for an exception that nothing caught. */
+const isLast = (line: string): boolean => /^Node\.js v\d/.test(line)
 
 /** Lines that are held at most. More are no last words, and are logged at once. */
 const mostHeld = 200
@@ -25,9 +31,9 @@ export class HeldLines {
   readonly push = (line: string): void => {
     this.lines.push(line)
     if (this.lines.length > mostHeld) return this.each()
-    if (this.hasEnded || this.timer !== undefined) return
-    this.timer = setTimeout(() => this.each(), heldFor)
-    this.timer.unref()
+    if (this.hasEnded) return
+    if (isLast(line)) this.hold(lastHeldFor)
+    else if (this.timer === undefined) this.hold(heldFor)
   }
 
   /** Keeps the lines that are held, because the process has ended: they are its last words. */
@@ -48,6 +54,12 @@ export class HeldLines {
     const { lines } = this
     this.lines = []
     if (lines.length > 0) this.log(lines.join("\n  "))
+  }
+
+  private hold(millis: number): void {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.each(), millis)
+    this.timer.unref()
   }
 
   private each(): void {

@@ -21,6 +21,18 @@ describe("lines of stderr", () => {
     assert.deepStrictEqual(logged, ["one", "two"])
   })
 
+  it("are held until the end of a process that Node ends for an exception, however long that takes [C249]", () => {
+    const held = make("Error: boom", "Node.js v24.1.0")
+    vi.advanceTimersByTime(4_999)
+    assert.deepStrictEqual(logged, [])
+    held.keep()
+    held.rest()
+    assert.deepStrictEqual(logged.splice(0), ["Error: boom\n  Node.js v24.1.0"])
+    make("Error: boom", "Node.js v24.1.0", "a program may write that too")
+    vi.advanceTimersByTime(5_000)
+    assert.strictEqual(logged.length, 3)
+  })
+
   it("of a crash are one entry where no report has them, and none where one has [C249]", () => {
     for (const isReported of [true, false]) {
       const held = make("Error: boom", "    at a")

@@ -108,7 +108,7 @@ describe("bytes of a peer that breaks the rules", () => {
     const spelling = (n: number) =>
       [..."europe/london"].map((char, i) => (n & (1 << i) ? char.toUpperCase() : char)).join("")
     const taken = new Set<string>()
-    for (let n = 0; n < 8192; n++) {
+    for (let n = 0; n < 2048; n++) {
       const raw = text(spelling(n))
       try {
         zoned.decode(Buffer.concat([Buffer.from([raw.length * 2]), Buffer.from(raw)]), false)

@@ -145,7 +145,7 @@ describe("a boot", () => {
         // The test never reads and never answers.
         const [{ code, said }, took] = yield* timed(exit)
         assert.strictEqual(code, 1)
-        assert.isBelow(took, 1500 + lateness)
+        assert.isBelow(took, 1500 + 3 * lateness)
         assert.isFalse(child.killed)
         assert.match(said, /its parent did not answer/)
       })
@@ -158,7 +158,8 @@ describe("a boot", () => {
         const { exit } = yield* spawnRunner(boots("slow-services"), 1000)
         const [{ signal }, took] = yield* timed(exit)
         assert.strictEqual(signal, "SIGTERM")
-        assert.isBelow(took, 1000 + lateness)
+        // The deadline counts from the start of the program, which takes seconds on a busy computer.
+        assert.isBelow(took, 1000 + 3 * lateness)
       })
     )
   )
