@@ -1,4 +1,4 @@
-/** The command `doctor`. */
+/** The command `doctor`: looks, and runs all checks in their order (`examine`). */
 import { readFileSync } from "node:fs"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"

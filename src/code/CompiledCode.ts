@@ -2,8 +2,8 @@
  * A hook for `--expose-internals --import`: when the program ends, the hook writes the code that V8 has compiled of each
  * module in the program's folder, as `<module>.code` into another folder.
  *
- * Node asks V8 for the code when a module is loaded. No function has run then, and V8 has compiled almost none. V8 gives no
- * code of a module that has run. So the hook makes each module once more, with the same source, name and symbol: V8 then
+ * Node takes the compiled code when it loads a module. At that time no function has run, so almost none is compiled. Later
+ * V8 refuses: it gives no compiled code of a module that has run. So the hook makes each module once more, with the same source, name and symbol: V8 then
  * answers from its own cache, which holds the functions compiled since.
  */
 

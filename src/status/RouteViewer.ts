@@ -1,8 +1,8 @@
 /**
  * The stream of a viewer on the app's own HTTP server.
  *
- * A server that closes waits for its responses, and the stream of a viewer has no end of its own. So a stream ends when
- * the shutdown begins or its server stops accepting.
+ * A server that closes waits until its open responses have ended. The stream of a viewer never ends by itself, so it would
+ * hold the server open. This module ends it when the shutdown begins, or when its server stops accepting.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"

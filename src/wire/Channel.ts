@@ -116,11 +116,12 @@ export class Channel {
     return !this.isFull
   }
 
-  /** Bytes that were sent so far, and those of them that the other end cannot have read yet. */
+  /** Bytes that were sent so far. */
   get sent(): number {
     return this.pushed
   }
 
+  /** Bytes of those sent that the other end cannot have read yet. */
   get unsent(): number {
     return this.out.left
   }

@@ -1,6 +1,6 @@
 /**
  * The receiving side of a Link for large bodies: puts their parts together, and grants their senders credit. `Outbox.ts` is
- * the sending side.
+ * the sending side. `Channel.ts` grants the messages of streams and services by the same window.
  */
 import { inlineLimit, isFinal, Kind, kindName } from "./Frame.ts"
 

@@ -1,4 +1,4 @@
-/** The ends of placed services, by the client of each. */
+/** For each client of a placed service, the effect that completes when the service is over. */
 import * as Effect from "effect/Effect"
 import type { FlameError } from "../../error/FlameError.ts"
 

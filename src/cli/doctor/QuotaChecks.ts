@@ -1,4 +1,4 @@
-/** Pure: the runners that the quotas of a namespace leave room for. */
+/** Pure: the number of runners that fit into the quotas of a namespace. */
 import type { Container, Metadata, Pod } from "../../kubernetes/object/KubeObjects.ts"
 import * as Quantity from "../cluster/Quantity.ts"
 import { type Check, fail, ok, patch, warn } from "./Check.ts"

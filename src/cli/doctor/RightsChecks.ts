@@ -1,4 +1,4 @@
-/** Pure: each right of the parent, with the loss that its absence means. */
+/** Pure: each right that the parent needs, and the loss without it. */
 import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
 import { type Check, fail, ok, unknown, warn } from "./Check.ts"
 

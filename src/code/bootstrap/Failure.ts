@@ -1,5 +1,5 @@
 /**
- * Failures of a boot that has no code yet, in the form in which the parent reads them: the fields of a `BootFailure`.
+ * Failures of a boot before the program serves, in the form in which the parent reads them: the fields of a `BootFailure`.
  */
 import type * as Fs from "node:fs"
 import { builtin } from "../../function/Builtin.ts"

@@ -1,4 +1,4 @@
-/** Asks the parent for the code of a hash, and checks what comes before anything of it runs. */
+/** Asks the parent for the code with a given hash, and checks the received bytes before any of them run. */
 import type { Duplex } from "node:stream"
 import { builtin } from "../../function/Builtin.ts"
 import { Kind } from "../../wire/Frame.ts"

@@ -1,8 +1,8 @@
 /**
  * The program of a runner that has nothing but Node: `node -e <this> <hash> [arguments]`.
  *
- * Connects to its parent, gets the code of that hash over the session, checks it, and gives the session to the role of the
- * runner inside the code. `scripts/bootstrap.ts` makes `BootstrapText.ts` of this file and what it imports.
+ * Connects to its parent, gets the code of that hash over the session, checks it, and leaves the open session in a global
+ * (`process/HandedSession.ts`), where `process/Role.ts` of the loaded code takes it over. `scripts/bootstrap.ts` makes `BootstrapText.ts` of this file and what it imports.
  */
 import type { Duplex } from "node:stream"
 import { Kind } from "../../wire/Frame.ts"

@@ -1,7 +1,7 @@
 /**
  * Calls that their runner did not answer, because the runner refused or cut the call, or its session ended.
  *
- * This module decides which of them are sent again and which fail. A call whose session ended waits in `LostCalls.ts` for
+ * This module decides which of them are sent again, which fail, and which are suspects that may not share a runner. A call whose session ended waits in `LostCalls.ts` for
  * the reason, which asks this module (`mayResend`, `resend`).
  */
 import * as Refusal from "../../call/Refusal.ts"

@@ -1,4 +1,7 @@
-/** Handles the metric changes that one runner sends. A runner is not trusted, so every field is checked and bounded. */
+/**
+ * Reads the metric changes that one runner sends. A runner is not trusted, so every field is checked and bounded.
+ * `engine/RunnerSeries.ts` adds them to the registry.
+ */
 import { printableLine } from "../../error/PeerText.ts"
 import { type Amount, type MetricDelta, metricsLimit } from "../../wire/MetricDelta.ts"
 import type { RunnerSeries } from "../engine/RunnerSeries.ts"

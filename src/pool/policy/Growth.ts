@@ -1,4 +1,4 @@
-/** The number of runners that a pool should have, and the boots for those that are missing. */
+/** The runners that a pool should have, the boots for those that are missing, and when boots that keep failing are given up. */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"

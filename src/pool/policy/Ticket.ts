@@ -35,7 +35,8 @@ export interface Ticket {
   /** The call whose function made this call, if it runs in the same pool. Its slot is borrowed first. */
   readonly caller: Ticket | undefined
   /**
-   * Whether the call may have ended its runners. It then shares a runner with no other call. The engine sets it before
+   * Whether the call may have ended its runners. It then shares a runner with no other call, unless no empty
+   * runner will come soon. The engine sets it before
    * `Requeue`.
    */
   readonly isSuspect: boolean
@@ -43,7 +44,7 @@ export interface Ticket {
   slot: Slot | undefined
   /** Whether the call runs, but waits for nested calls. */
   isSuspended: boolean
-  /** Its turn: given once, at `Submit`, and kept when it comes back unserved. */
+  /** Its turn: given at `Submit`, kept when the call comes back unserved, and given anew when its runner was lost. */
   seq: number
   /** The queue in which the ticket waits, with its neighbours there. */
   queue: TicketQueue | undefined
