@@ -79,6 +79,10 @@ describe("the handshake of a runner", () => {
         functions: [
           ["noop", noop.layout],
           ["size", size.layout]
+        ],
+        words: [
+          ["result: one value", "payload: Void", "success: Void", "error: Never"],
+          ["result: one value", "payload.size: Number & isInt", "success: Uint8Array", "error: Never"]
         ]
       })
     })
