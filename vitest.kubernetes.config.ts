@@ -10,6 +10,9 @@ const serial = `${folder}/serial/**/*${nightly ? ".nightly" : ""}.test.ts`
 const needsPrograms = [`${folder}/serial/{nodes,outage,restart}*.test.ts`, `${folder}/watch.nightly.test.ts`]
 const elsewhere = canStopNodes() ? [] : needsPrograms
 
+// Tests that hold the seconds that a user waits: beside one other file, so that they measure the library.
+const timed = ["failing", "drill-outage"].map((name) => `${folder}/${name}.test.ts`)
+
 const shared = {
   allowOnly: false,
   testTimeout: nightly ? 1_200_000 : 120_000,
@@ -28,10 +31,19 @@ export default defineConfig({
           ...shared,
           name: "parallel",
           include: [`${folder}/**/*${nightly ? ".nightly" : ""}.test.ts`],
-          exclude: [`${folder}/serial/**`, ...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
+          exclude: [`${folder}/serial/**`, ...timed, ...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
           // files mostly wait for the cluster, each in a namespace of its own
           maxWorkers: 4,
           sequence: { groupOrder: 0 }
+        }
+      },
+      {
+        test: {
+          ...shared,
+          name: "timed",
+          include: nightly ? [] : timed,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 }
         }
       },
       {
@@ -42,7 +54,7 @@ export default defineConfig({
           include: [serial],
           exclude: [...elsewhere, ...(nightly ? [] : ["**/*.nightly.test.ts"])],
           fileParallelism: false,
-          sequence: { groupOrder: 1 }
+          sequence: { groupOrder: 2 }
         }
       }
     ]

@@ -3,6 +3,9 @@
 /** Milliseconds kept for what follows the end of the last call: runners leave, pods and Secrets are deleted. */
 export const shutdownReserve = 8_000
 
+/** Milliseconds of the reserve that no wait gets: on a busy computer the process itself takes that long to end. */
+const endTime = 500
+
 export class ShutdownDeadline {
   private at = -Infinity
   private readonly uptime: () => number
@@ -17,7 +20,7 @@ export class ShutdownDeadline {
    * applies.
    */
   drains(budget: number): void {
-    this.at = Math.max(this.at, this.uptime() + budget + shutdownReserve)
+    this.at = Math.max(this.at, this.uptime() + budget + shutdownReserve - endTime)
   }
 
   /** The milliseconds that a wait may take of the `millis` that it asks for, so that `kept` are left for what follows. */

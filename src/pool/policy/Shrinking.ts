@@ -4,7 +4,7 @@
  */
 import * as State from "./State.ts"
 import * as Retirement from "./Retirement.ts"
-import type { RunnerEntry } from "./RunnerTable.ts"
+import type { RunnerEntry, RunnerTable } from "./RunnerTable.ts"
 
 /** Stops a runner, or asks its `idleWhen`, once it has been idle for `idleTimeToLive`. */
 export const idleDue = (pool: State.PolicyState, runner: RunnerEntry): void => {
@@ -64,10 +64,10 @@ export const windowDue = (pool: State.PolicyState): void => {
   if (pool.closed) return
   const enough = window.peak + State.spareFor(pool, window.peak)
   let count = table.ready - table.mute
-  let slots = slotsOf(table)
+  let slots = slotsOfAll(table)
   const mayLeave = (runner: RunnerEntry) => runner.leases === 0 && runner.keptAt <= window.start
   for (const runner of table.freeSlots.emptiest(count, mayLeave)) {
-    const rest = slots - runner.free - runner.used
+    const rest = slots - slotsOf(table, runner)
     if (count <= State.minOf(pool) || rest < enough) continue
     count--
     slots = rest
@@ -76,13 +76,16 @@ export const windowDue = (pool: State.PolicyState): void => {
 }
 
 /**
- * The slots of all responsive runners, as those runners are: a runner near its `maxCalls` and a runner that serves a suspect
- * alone have fewer than `concurrency`. Growth counts the same slots, so that no runner is stopped that is booted again.
+ * The slots that a runner has for calls: fewer than `concurrency` near its `maxCalls`, or where it serves a suspect alone.
+ * Growth counts the same slots, so that no runner is stopped that is booted again. After a resize a runner may have more
+ * calls than slots.
  */
-const slotsOf = (table: State.PolicyState["table"]): number => {
+const slotsOf = ({ width }: RunnerTable, { free, used }: RunnerEntry): number => Math.min(width, free + used)
+
+const slotsOfAll = (table: RunnerTable): number => {
   let slots = 0
-  for (const { free, phase, responsive, used } of table.all.values()) {
-    if (phase === "ready" && responsive) slots += free + used
+  for (const runner of table.all.values()) {
+    if (runner.phase === "ready" && runner.responsive) slots += slotsOf(table, runner)
   }
   return slots
 }

@@ -63,7 +63,7 @@ describe("the end of a parent of pods", () => {
           const ending = yield* Effect.forkChild(
             Effect.andThen(Scope.close(scope, Exit.void), Scope.close(parent, Exit.void))
           )
-          yield* TestClock.adjust(7_499 - endsAfter)
+          yield* TestClock.adjust(6_999 - endsAfter)
           // The end uses its remaining time, which is short here.
           assert.isUndefined(ending.pollUnsafe())
           yield* TestClock.adjust(1)
