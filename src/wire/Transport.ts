@@ -182,9 +182,10 @@ class MemoryEnd implements MemoryTransport {
   }
 
   destroy(error?: Error) {
-    if (this.closed) return
-    this.ended = true
+    // First, because the other end may have closed before: a socket that is destroyed reads nothing more either.
     this.inbox = []
+    if (this.closed) return queueMicrotask(this.deliver)
+    this.ended = true
     queueMicrotask(() => this.finish(error))
     queueMicrotask(() => this.peer!.finish(undefined))
   }

@@ -115,6 +115,20 @@ describe("memoryPair", () => {
     assert.deepStrictEqual([String(atRight.bytes), atRight.closed.length], ["a", 1])
   })
 
+  it("an end that is destroyed after the other has closed reads none of the bytes that it has not read", async () => {
+    const [left, right] = memoryPair()
+    const [, atRight] = [listen(left), listen(right)]
+    right.freeze(true)
+    left.write(text("a call"))
+    await turn()
+    left.destroy()
+    await turn()
+    right.freeze(false)
+    right.destroy()
+    await turn()
+    assert.deepStrictEqual([atRight.bytes.length, atRight.closed.length], [0, 1])
+  })
+
   it("can be started only once", () => {
     const [left] = memoryPair()
     listen(left)
