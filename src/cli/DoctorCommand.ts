@@ -134,13 +134,13 @@ const optionsOf = (file: string): Effect.Effect<PodOptions, CommandFailed> =>
 /** Prints the checks: each line at once on a terminal, or one document at the end. */
 const run = (asked: Asked, target: Flags.Target, output: "lines" | "json" | "manifest") =>
   Effect.gen(function* () {
-    const { paint } = yield* Terminal.Terminal
+    const { columns, paint } = yield* Terminal.Terminal
     const all: Array<Check> = []
     const print = (lines: ReadonlyArray<string>) =>
       output === "lines" ? Terminal.lines(lines) : output === "manifest" ? Terminal.hint(lines.join("\n")) : Effect.void
     const report: Report = (checks) => {
       all.push(...checks)
-      return checks.length === 0 ? Effect.void : print(checks.flatMap((check) => Doctor.linesOf(check, paint)))
+      return checks.length === 0 ? Effect.void : print(checks.flatMap((check) => Doctor.linesOf(check, paint, columns)))
     }
     const where = yield* Effect.gen(function* () {
       const { client } = yield* Cluster

@@ -1,6 +1,6 @@
 /** Pure: the output of `doctor`. */
 import type { Check, Status } from "../doctor/Check.ts"
-import { count, type Paint, type Tone } from "./Style.ts"
+import { count, type Paint, type Tone, wrapped } from "./Style.ts"
 
 const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
   ok: ["good", "\u2713"],
@@ -9,12 +9,16 @@ const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
   unknown: ["dim", "?"]
 }
 
-/** The lines of one check: what was found, and its fix. */
-export const linesOf = ({ fix, line, manifest, status }: Check, paint: Paint): ReadonlyArray<string> => {
+/** The lines of one check: the finding, and its fix. A fix is never wrapped here, because a person copies it. */
+export const linesOf = (
+  { fix, line, manifest, status }: Check,
+  paint: Paint,
+  width = Infinity
+): ReadonlyArray<string> => {
   const [tone, mark] = marks[status]
   const mends = fix ?? (manifest === undefined ? undefined : "apply the manifest below")
   return [
-    `${paint(tone, mark)} ${line}`,
+    ...wrapped(line, width - 2).map((text, at) => `${at === 0 ? paint(tone, mark) : " "} ${text}`),
     ...(mends === undefined ? [] : [`  ${paint("dim", "fix:")} ${paint("accent", mends)}`])
   ]
 }

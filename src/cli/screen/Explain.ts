@@ -136,9 +136,11 @@ const time = (millis: number): string =>
 export const screen = (functions: ReadonlyArray<FunctionTimes>, paint: Paint, width: number): ReadonlyArray<string> => {
   const calls = sumOf(functions.map((each) => each.calls))
   if (calls === 0) return ["no call has ended lately"]
+  const parents = new Set(functions.map(({ parent }) => parent))
+  const isOneParent = parents.size === 1
   const rows = functions.map((each): ReadonlyArray<Cell> => {
     const { shares } = each
-    return [
+    const row: ReadonlyArray<Cell> = [
       ["bold", each.function],
       String(each.calls),
       each.failed === 0 ? "-" : ["bad", String(each.failed)],
@@ -147,11 +149,13 @@ export const screen = (functions: ReadonlyArray<FunctionTimes>, paint: Paint, wi
       time(shares.queued),
       time(shares.boot),
       time(shares.carried),
-      time(shares.ran),
-      each.parent
+      time(shares.ran)
     ]
+    return isOneParent ? row : [...row, each.parent]
   })
-  const heading = ["FUNCTION", "CALLS", "FAILED", "P50", "MAX", "QUEUED", "BOOT", "CARRIED", "RAN", "PARENT"]
+  const heading = ["FUNCTION", "CALLS", "FAILED", "P50", "MAX", "QUEUED", "BOOT", "CARRIED", "RAN"].concat(
+    isOneParent ? [] : ["PARENT"]
+  )
   const bars = functions.map((each) => `${bar(each.shares, paint)}  ${each.function}`)
   const boots = functions
     .filter(({ booted }) => booted > 0)
@@ -166,9 +170,9 @@ export const screen = (functions: ReadonlyArray<FunctionTimes>, paint: Paint, wi
     paint("good", "# ran")
   ].join("   ")
   return [
-    `mean times of the last ${count(calls, "call")}`,
+    `mean times of the last ${count(calls, "call")}${isOneParent ? ` of ${functions[0]!.parent}` : ""}`,
     "",
-    ...table(paint, heading, rows, width),
+    ...table(paint, heading, rows, width, true),
     "",
     ...bars,
     legend,

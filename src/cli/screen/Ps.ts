@@ -43,7 +43,8 @@ const placeOf = (labels: Readonly<Record<string, string>>): { readonly node?: st
   return node !== undefined ? { node } : pid === undefined ? {} : { node: `pid ${pid}` }
 }
 
-const ofDocument = (pool: string, runner: RunnerDocument): RunnerRow => ({
+/** A runner as its parent reports it. `since`: milliseconds since it became ready, or since its boot began. */
+const ofDocument = (pool: string, runner: RunnerDocument, since: number | undefined): RunnerRow => ({
   id: runner.id,
   pool,
   // A boot that says what it waits for waits.
@@ -56,7 +57,7 @@ const ofDocument = (pool: string, runner: RunnerDocument): RunnerRow => ({
       ? { detail: `reached ${runner.phase}` }
       : {}
     : { detail: runner.waitsFor }),
-  ...(runner.age === undefined ? {} : { ageMillis: runner.age }),
+  ...(since === undefined ? {} : { ageMillis: since }),
   running: runner.running.map(({ function: name, since }) => ({ function: name, since }))
 })
 
@@ -66,10 +67,11 @@ const podStates: ReadonlySet<string> = new Set(["ended", "leaving"])
 /** The runners of a parent: first those in the parent's status, then those known only by their pods. */
 export const runnersOf = ({ document, view }: Parent, now: number): ReadonlyArray<RunnerRow> => {
   const pods = new Map((view?.runners ?? []).map((each) => [each.id, ofPod(each, now)]))
-  const said = (document?.pools ?? []).flatMap(({ pool, runners }) =>
+  const said = (document?.pools ?? []).flatMap(({ boots, pool, runners }) =>
     runners.map((each) => {
       const pod = pods.get(each.id)
-      const own = ofDocument(pool, each)
+      const boot = boots.find(({ outcome, runner }) => runner === each.id && outcome === "booting")
+      const own = ofDocument(pool, each, each.age ?? boot?.took)
       pods.delete(each.id)
       if (pod === undefined) return own
       const isOver = podStates.has(pod.state)
@@ -179,6 +181,8 @@ const parentRow = (parent: Parent, now: number): ReadonlyArray<Cell> => {
   ]
 }
 
+const heading = ["PARENT / RUNNER", "POOL", "STATE", "CALLS", "NODE", "AGE", "DETAIL"]
+
 /** The screen of `ps`. */
 export const screen = (
   parents: ReadonlyArray<Parent>,
@@ -191,6 +195,5 @@ export const screen = (
   const total = `${count(runners, "runner")} of ${count(parents.length, "parent")} ${place}`
   if (parents.length === 0) return [total]
   const rows = parents.flatMap((parent) => [parentRow(parent, now), ...runnersOf(parent, now).map(runnerRow)])
-  const heading = ["PARENT / RUNNER", "POOL", "STATE", "CALLS", "NODE", "AGE", "DETAIL"]
-  return [total, "", ...table(paint, heading, rows, width)]
+  return [total, "", ...table(paint, heading, rows, width, true)]
 }

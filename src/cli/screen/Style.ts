@@ -36,30 +36,100 @@ const toneOf = (cell: Cell): Tone => (typeof cell === "string" ? "plain" : cell[
 export const clip = (text: string, width: number): string =>
   text.length <= width ? text : width <= 3 ? text.slice(0, Math.max(0, width)) : `${text.slice(0, width - 3)}...`
 
+/** Cuts a painted line to a width. Its colour codes take no room and are all kept, so that no look goes on after it. */
+export const clipPainted = (line: string, width: number): string => {
+  let room = width
+  let kept = ""
+  for (const [part] of line.matchAll(painted)) {
+    if (part.startsWith(escape)) kept += part
+    else if (room-- > 0) kept += part
+  }
+  return kept
+}
+
+const escape = "\u001b"
+const painted = new RegExp(`${escape}\\[[0-9;]*m|[^]`, "gu")
+
+/** Splits a text at its spaces into lines of at most `width` characters. A longer word is cut. */
+export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(/\s+/)) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = ""
+    }
+    line += line === "" ? word : ` ${word}`
+    while (line.length > width) {
+      lines.push(line.slice(0, width))
+      line = line.slice(width)
+    }
+  }
+  return line === "" ? lines : [...lines, line]
+}
+
+/** A number, a ratio or a duration: columns of figures are aligned to the right. */
+const figure = /^[\d.]+(\/\d+)?( ?(ms|s|min|m|h|d|kB))?$/
+
+const isFigures = (texts: ReadonlyArray<string>): boolean =>
+  texts.some((text) => text !== "") && texts.every((text) => /^(-|ever)?$/.test(text) || figure.test(text))
+
+/** The column of each heading: its width and its alignment. */
+const columnsOf = (heading: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>) =>
+  heading.map((name, at) => {
+    const texts = rows.map((row) => textOf(row[at] ?? ""))
+    return {
+      width: Math.max(name.length, ...texts.map(({ length }) => length)),
+      isRight: isFigures(texts)
+    }
+  })
+
+/** Indentation of the lines that hold the text of a cell without room. */
+const indent = 4
+
 /**
- * Lines of a table: a heading and rows, in columns as wide as their widest cell. With a `width` the last column is cut, so
- * that no row takes two lines.
+ * Lines of a table: a heading and rows, in columns as wide as their widest cell. With a `width` the last column is cut. With
+ * `isWhole`, a text that had to be cut follows whole below the first row that has it.
  */
 export const table = (
   paint: Paint,
   heading: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<Cell>>,
-  width = Infinity
+  width = Infinity,
+  isWhole = false
 ): ReadonlyArray<string> => {
-  const all: ReadonlyArray<ReadonlyArray<Cell>> = [heading.map((name): Cell => ["dim", name]), ...rows]
-  const widths = heading.map((_, at) => Math.max(...all.map((row) => textOf(row[at] ?? "").length)))
+  const columns = columnsOf(heading, rows)
   const last = heading.length - 1
-  const left = widths.slice(0, last).reduce((sum, each) => sum + each + 2, 0)
-  return all.map((row) =>
+  const left = columns.slice(0, last).reduce((sum, each) => sum + each.width + 2, 0)
+  const room = Math.max(8, width - left)
+  const told = new Set<string>()
+  const line = (row: ReadonlyArray<Cell>, isBelow: boolean): string =>
     row
       .map((cell, at) => {
-        const text = textOf(cell)
-        const shown = at === last ? clip(text, Math.max(8, width - left)) : text
-        return paint(toneOf(cell), shown) + " ".repeat(at === last ? 0 : (widths[at] ?? 0) - shown.length)
+        if (at === last && isBelow) return ""
+        const { isRight, width } = columns[at]!
+        const shown = at === last ? clip(textOf(cell), room) : textOf(cell)
+        const gap = " ".repeat(width - shown.length)
+        const text = paint(toneOf(cell), shown)
+        return isRight ? gap + text : text + gap
       })
       .join("  ")
       .trimEnd()
-  )
+  const below = (cell: Cell): ReadonlyArray<string> =>
+    wrapped(textOf(cell), width - indent).map((text) => " ".repeat(indent) + paint(toneOf(cell), text))
+  return [
+    line(
+      heading.map((name): Cell => ["dim", name]),
+      false
+    ),
+    ...rows.flatMap((row) => {
+      const cell = row[last] ?? ""
+      const text = textOf(cell)
+      const isBelow = isWhole && text.length > room && !told.has(text)
+      told.add(text)
+      return [line(row, isBelow), ...(isBelow ? below(cell) : [])]
+    })
+  ]
 }
 
 /** The age of something, in the largest unit that fits: `420ms`, `42s`, `7m`, `3h`, `12d`. */

@@ -1,7 +1,8 @@
 /** Pure: a screen of `top`. */
 import type { PoolDocument, StatusDocument } from "../../status/record/StatusDocument.ts"
 import type { RunnerView } from "../cluster/Inventory.ts"
-import { age, type Cell, clip, count, type Paint, table, type Tone } from "./Style.ts"
+import { age, type Cell, clip, clipPainted, count, type Paint, table, type Tone, wrapped } from "./Style.ts"
+import { printableLine } from "../../error/PeerText.ts"
 import { spoken } from "../../time/Spoken.ts"
 
 /** A parent on the screen. */
@@ -59,17 +60,25 @@ const tones: Readonly<Record<string, Tone>> = {
 
 const state = (text: string): Cell => [tones[text] ?? "plain", text]
 
-const summary = (pool: PoolDocument, paint: Paint): string => {
+/** The widest sparkline, and the narrowest one that is worth its room. */
+const spark = { most: 30, least: 8 }
+
+const summary = (pool: PoolDocument, paint: Paint, width: number): string => {
+  const text = figures(pool, paint)
+  const room = Math.min(spark.most, width - figures(pool, (_, text) => text).length - 2)
+  return room < spark.least ? text : `${text}  ${paint("good", sparkline(pool.history.ended, room))}`
+}
+
+const figures = (pool: PoolDocument, paint: Paint): string => {
   const failing = rateOf(pool, "failed")
   const runners = pool.ready + pool.booting + pool.draining
   return [
-    paint("bold", pool.pool),
+    paint("bold", printableLine(pool.pool)),
     `${runners}/${pool.max} runners${pool.booting === 0 ? "" : paint("accent", ` (${pool.booting} booting)`)}`,
     `${pool.busySlots} busy`,
     paint(pool.waiting === 0 ? "plain" : "warn", `${pool.waiting} waiting`),
     `${rate(rateOf(pool, "ended"))} calls/s`,
-    ...(failing === 0 ? [] : [paint("bad", `${rate(failing)} failing/s`)]),
-    paint("good", sparkline(pool.history.ended, 30))
+    ...(failing === 0 ? [] : [paint("bad", `${rate(failing)} failing/s`)])
   ].join("  ")
 }
 
@@ -83,21 +92,33 @@ const doing = ({ phase, running, state: is, waitsFor }: Runner): string =>
         .map(({ function: name, since, state: at }) => `${name} ${age(since)}${at === "running" ? "" : ` ${at}`}`)
         .join(", ")
 
-const runnersOf = ({ concurrency, runners }: PoolDocument, paint: Paint, width: number): ReadonlyArray<string> =>
-  runners.length === 0
+/** Runners that serve come last: the others tell why calls wait. */
+const byNeed = (runners: ReadonlyArray<Runner>): ReadonlyArray<Runner> =>
+  runners.toSorted((left, right) => Number(left.state === "ready") - Number(right.state === "ready"))
+
+/** Milliseconds since a runner became ready, or since its boot began. */
+const ageOf = ({ age, id }: Runner, { boots }: PoolDocument): number | undefined =>
+  age ?? boots.find(({ outcome, runner }) => runner === id && outcome === "booting")?.took
+
+const runnersOf = (pool: PoolDocument, paint: Paint, width: number): ReadonlyArray<string> =>
+  pool.runners.length === 0
     ? [paint("dim", "  no runner")]
     : table(
         paint,
         ["  RUNNER", "STATE", "CALLS", "WHERE", "AGE", "RUNNING"],
-        runners.map((runner) => [
-          `  ${runner.id}`,
-          state(runner.waitsFor === undefined ? runner.state : "waiting"),
-          `${runner.calls}/${concurrency}`,
-          runner.labels["node"] ?? (runner.labels["pid"] === undefined ? "-" : `pid ${runner.labels["pid"]}`),
-          runner.age === undefined ? "-" : age(runner.age),
-          doing(runner)
-        ]),
-        width
+        byNeed(pool.runners).map((runner) => {
+          const since = ageOf(runner, pool)
+          return [
+            `  ${runner.id}`,
+            state(runner.waitsFor === undefined ? runner.state : "waiting"),
+            `${runner.calls}/${pool.concurrency}`,
+            runner.labels["node"] ?? (runner.labels["pid"] === undefined ? "-" : `pid ${runner.labels["pid"]}`),
+            since === undefined ? "-" : age(since),
+            doing(runner)
+          ]
+        }),
+        width,
+        pool.runners.some(({ waitsFor }) => waitsFor !== undefined)
       )
 
 const functionsOf = ({ functions }: PoolDocument, paint: Paint, width: number): ReadonlyArray<string> =>
@@ -119,25 +140,38 @@ const functionsOf = ({ functions }: PoolDocument, paint: Paint, width: number): 
         width
       )
 
-const failuresOf = ({ failures }: PoolDocument, at: number, paint: Paint, width: number): ReadonlyArray<string> =>
-  failures.length === 0
-    ? []
-    : table(
-        paint,
-        ["  FAILURE", "TIMES", "LAST", "WHERE", "MESSAGE"],
-        failures
-          .slice(0, 5)
-          .map((each) => [
-            `  ${each.kind}`,
-            String(each.count),
-            age(at - each.at),
-            each.function ?? each.runner ?? "-",
-            ["bad", `${each.tag}: ${each.message}`]
-          ]),
-        width
-      )
+type Failure = PoolDocument["failures"][number]
 
-const withGap = (lines: ReadonlyArray<string>): ReadonlyArray<string> => (lines.length === 0 ? [] : ["", ...lines])
+/** The failures of one kind as words. */
+const happened = ({ count: number, function: name, kind }: Failure): string => {
+  if (kind === "boot") return `${count(number, "boot")} failed`
+  if (kind === "lost") return `${count(number, "runner")} lost`
+  if (kind === "outage") return count(number, "outage")
+  return `${count(number, kind)}${name === undefined ? "" : ` of ${name}`} failed`
+}
+
+/** Lines that the message of one failure may take. */
+const mostLines = 3
+
+const failureOf = (failure: Failure, at: number, paint: Paint, width: number): ReadonlyArray<string> => {
+  const { message, tag } = failure
+  const last = `${failure.count === 1 ? "" : "last "}${age(at - failure.at)} ago`
+  const text = `${happened(failure)}, ${last}: ${tag}${message === "" ? "" : `: ${message}`}`
+  const lines = wrapped(printableLine(text), width - 4)
+  const kept = lines.slice(0, mostLines)
+  const rest = lines.length > mostLines ? [`${(kept.pop() ?? "").slice(0, width - 8).trimEnd()} ...`] : []
+  return [...kept, ...rest].map((line, row) => `${row === 0 ? "  " : "    "}${paint("bad", line)}`)
+}
+
+/** Failures that are shown of one pool. */
+const most = 5
+
+const failuresOf = ({ failures }: PoolDocument, at: number, paint: Paint, width: number): ReadonlyArray<string> =>
+  failures.slice(0, most).flatMap((failure) => failureOf(failure, at, paint, width))
+
+/** Parts with an empty line between them, without the empty ones. */
+const apart = (...parts: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
+  parts.filter((lines) => lines.length > 0).flatMap((lines, at) => (at === 0 ? lines : ["", ...lines]))
 
 const poolLines = (
   pool: PoolDocument,
@@ -147,10 +181,9 @@ const poolLines = (
   isLater: boolean
 ): ReadonlyArray<string> => [
   ...(isLater ? [""] : []),
-  summary(pool, paint),
-  ...runnersOf(pool, paint, width),
-  ...withGap(functionsOf(pool, paint, width)),
-  ...withGap(failuresOf(pool, at, paint, width))
+  summary(pool, paint, width),
+  // Many runners would push failures off the screen.
+  ...apart(failuresOf(pool, at, paint, width), functionsOf(pool, paint, width), runnersOf(pool, paint, width))
 ]
 
 const byLabels = (
@@ -170,7 +203,8 @@ const byLabels = (
       age(now - runner.createdAt),
       runner.detail ?? ""
     ]),
-    width
+    width,
+    true
   )
 
 const parentLines = (parent: TopParent, now: number, paint: Paint, width: number): ReadonlyArray<string> => {
@@ -218,13 +252,14 @@ export interface Fitted {
 }
 
 /** The lines that fit the terminal: the first one stays, the last one names the keys. */
-export const fit = (all: ReadonlyArray<string>, { rows, scroll }: View, paint: Paint): Fitted => {
-  const [head = "", ...rest] = all
+export const fit = (all: ReadonlyArray<string>, { columns, rows, scroll }: View, paint: Paint): Fitted => {
+  // A line that the terminal wraps would push the first one off the screen.
+  const [head = "", ...rest] = all.map((line) => clipPainted(line, columns))
   const room = Math.max(1, rows - 2)
   const from = Math.min(Math.max(0, scroll), Math.max(0, rest.length - room))
   const shown = rest.slice(from, from + room)
   const more = rest.length - from - shown.length
-  const foot = paint("dim", more === 0 ? keys : `${keys}   ${count(more, "line")} below`)
+  const foot = paint("dim", clip(more === 0 ? keys : `${keys}   ${count(more, "line")} below`, columns))
   const blank = Array.from({ length: room - shown.length }, () => "")
   return { lines: [head, ...shown, ...blank, foot], scroll: from }
 }

@@ -93,7 +93,8 @@ export const joined = (here: ReadonlyArray<Parent>, there: ReadonlyArray<Parent>
     used.add(own)
     return { ...own, view: parent.view }
   })
-  return [...here.filter((each) => !used.has(each)), ...all]
+  // The namespace was asked for; parents of this machine are shown beside it.
+  return [...all, ...here.filter((each) => !used.has(each))]
 }
 
 /** Why parents in pods could not be asked, as one sentence for all of them. Undefined if they were. */

@@ -18,7 +18,7 @@ it("top shows rates, runners with their calls, functions and failures [C287]", (
   assert.match(screen, /app {2}1\/4 runners {2}1 busy {2}3 waiting {2}5\.0 calls\/s {2}0\.5 failing\/s/)
   assert.match(screen, /app-1 +ready +1\/2 +node1 +60s +resize 2s/)
   assert.match(screen, /resize +1 +10 +1 +80 ms +200 ms/)
-  assert.match(screen, /boot +3 +5s +- +ImagePull: no such image/)
+  assert.match(screen, /3 boots failed, last 5s ago: ImagePull: no such image/)
 })
 
 it("top shows the runners of a parent that does not answer by their pods, and why [C287]", () => {
@@ -35,13 +35,48 @@ it("top shows the runners of a parent that does not answer by their pods, and wh
   assert.match(linesOf(silent).join("\n"), /shop-1 {2}no answer[^]*r +app +waiting +- +9s +no node has room/)
 })
 
-it("no line of top is wider than a narrow terminal, as far as a table can be cut", () => {
-  const waits = "a message of the scheduler that goes on and on ".repeat(5)
-  const runners = [Documents.runner({ state: "booting", waitsFor: waits, running: [] })]
-  const lines = linesOf({ document: Documents.document([Documents.pool({ runners })]) }, 80)
-  const row = lines.find((line) => line.includes("app-1"))!
-  assert.isAtMost(row.length, 80)
+const failure = { at: now - 5_000, first: now, count: 1, kind: "call" as const, tag: "Refused", message: "" }
+
+it("top names a failure without a message by its tag, and cuts a long message after three lines [C287]", () => {
+  const long = { ...failure, function: "charge", message: "word ".repeat(100) }
+  const failures = [failure, long]
+  const lines = linesOf({ document: Documents.document([Documents.pool({ failures })]) }, 80)
+  assert.include(lines, "  1 call failed, 5s ago: Refused")
+  const at = lines.findIndex((line) => line.includes("of charge failed"))
+  assert.match(lines[at + 2]!, / \.\.\.$/)
+  assert.strictEqual(lines[at + 3], "")
 })
+
+it("top shows failures and functions above the runners, and runners that do not serve above the others [C287]", () => {
+  const boots = [{ runner: "app-9", at: now, outcome: "booting" as const, took: 7_000, steps: [] }]
+  const runners = [Documents.runner(), Documents.runner({ id: "app-9", state: "booting", age: undefined, running: [] })]
+  const pool = Documents.pool({ boots, failures: [failure], runners })
+  const lines = linesOf({ document: Documents.document([pool]) })
+  const rows = [/1 call failed/, /FUNCTION/, /RUNNER/, /app-9 +booting +1\/2 +node1 +7s/, /app-1 +ready/]
+  const places = rows.map((row) => lines.findIndex((line) => row.test(line)))
+  assert.notInclude(places, -1)
+  assert.deepStrictEqual(
+    places,
+    places.toSorted((left, right) => left - right)
+  )
+})
+
+it("no line of top is wider than a narrow terminal, so the first line stays on the screen [C287]", () => {
+  const waits = "a message of the scheduler that goes on and on ".repeat(5)
+  const runners = [Documents.runner({ id: "runner-".repeat(9), state: "booting", waitsFor: waits, running: [] })]
+  const failures = [{ ...failure, message: waits }]
+  const pool = Documents.pool({ pool: "a/pool/with/a/long/name", runners, failures })
+  const document = Documents.document([pool])
+  const painted = Top.lines([{ ...parent, document }], "namespace shop", now, painter(true), 80)
+  const plainOf = (line: string) => line.replaceAll(new RegExp(`${"\u001b"}\\[[0-9;]*m`, "g"), "")
+  const { lines } = Top.fit(painted, { columns: 80, rows: 24, scroll: 0 }, painter(true))
+  assert.lengthOf(lines, 24)
+  for (const line of lines) assert.isAtMost(plainOf(line).length, 80)
+  for (const line of lines) assert.strictEqual(line.split("[31m").length, line.split("[39m").length - others(line))
+})
+
+/** Ends of the looks other than red that share its end. */
+const others = (line: string): number => line.split(/\[3[236]m/).length - 1
 
 it("a screen is as high as the terminal, and scrolls to its last line [C287]", () => {
   const all = ["head", ...Array.from({ length: 50 }, (_, at) => `line ${at}`)]
