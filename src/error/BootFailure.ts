@@ -154,9 +154,9 @@ export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("Servic
   override get message() {
     const advice =
       this.permanent === true
-        ? "correct the configuration or the layers of its services"
-        : "see to what they need there, the boot is tried again"
-    return `the services of its functions could not be built: ${this.detail}; ${advice}`
+        ? "correct the environment of the runner, or the layers of its services"
+        : "see to what the services need on the runner, the parent tries the boot again"
+    return `the runner could not build the services of its functions: ${this.detail}; ${advice}`
   }
 }
 
@@ -167,12 +167,21 @@ export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("Servic
  * @category errors
  */
 export const servicesFailed = (cause: Cause.Cause<unknown>): ServicesFailed => {
-  const detail = Cause.pretty(cause).slice(0, 2_000)
+  const detail = (misconfigured(cause) ?? Cause.pretty(cause)).slice(0, 2_000)
   const isPermanent = cause.reasons.some(
     (reason) =>
       (reason._tag === "Fail" && isMistake(reason.error)) || (reason._tag === "Die" && isMistake(reason.defect))
   )
   return new ServicesFailed(isPermanent ? { detail, permanent: true } : { detail })
+}
+
+/** The variable that a layer wanted and its type, if the only cause is that the configuration does not have it. */
+const misconfigured = ({ reasons }: Cause.Cause<unknown>): string | undefined => {
+  const [reason] = reasons
+  if (reason?._tag !== "Fail" || reasons.length > 1) return undefined
+  const { _tag, cause } = Object(reason.error)
+  if (_tag !== "ConfigError" || !(cause instanceof Error) || Object(cause)._tag !== "SchemaError") return undefined
+  return `the configuration of the runner does not fit a layer: ${cause.message.replace(/\s*\n\s*/g, " ")}`
 }
 
 /** Whether an error, or one of its causes, is a mistake in the program or its configuration. */

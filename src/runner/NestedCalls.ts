@@ -203,17 +203,24 @@ export class NestedCalls implements Nesting, ChannelCalls {
     if (messages !== undefined) this.channelCount++
     current.nested++
     const own = wanted.timeout ?? fn.timeout
-    const head = NestedHead.encode(
-      current.callId,
-      this.targetOf(wanted, own === Infinity),
-      // A cast may outlive the call that makes it.
-      budgetOf(own, wanted.cast ? undefined : current.remaining),
-      span ?? around,
-      extras
-    )
-    // Bytes are their own encoding, and a large payload is sent by reference. A cast is not awaited, so its caller may
-    // change the bytes.
-    this.link.send(Kind.Nested, open.id, head, wanted.cast && bytes === wanted.payload ? bytes.slice() : bytes)
+    try {
+      const head = NestedHead.encode(
+        current.callId,
+        this.targetOf(wanted, own === Infinity),
+        // A cast may outlive the call that makes it.
+        budgetOf(own, wanted.cast ? undefined : current.remaining),
+        span ?? around,
+        extras
+      )
+      // Bytes are their own encoding, and a large payload is sent by reference. A cast is not awaited, so its caller may
+      // change the bytes.
+      this.link.send(Kind.Nested, open.id, head, wanted.cast && bytes === wanted.payload ? bytes.slice() : bytes)
+    } catch (defect) {
+      // Nothing of the call was sent, so no answer will end it.
+      this.remove(open)
+      endSpan(open, Exit.die(defect))
+      throw defect
+    }
     return open
   }
 

@@ -78,12 +78,12 @@ const boots: ReadonlyArray<readonly [Boot.BootFailure, transient: boolean, strin
   [
     new Boot.ServicesFailed({ detail: "no database" }),
     true,
-    "the services of its functions could not be built: no database; see to what they need there, the boot is tried again"
+    "the runner could not build the services of its functions: no database; see to what the services need on the runner, the parent tries the boot again"
   ],
   [
     new Boot.ServicesFailed({ detail: "no DB_URL", permanent: true }),
     false,
-    "the services of its functions could not be built: no DB_URL; correct the configuration or the layers of its services"
+    "the runner could not build the services of its functions: no DB_URL; correct the environment of the runner, or the layers of its services"
   ],
   [
     new Boot.LaunchFailed({ detail: "spawn E2BIG", permanent: true }),

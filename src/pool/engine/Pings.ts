@@ -4,6 +4,7 @@
  */
 import type { EngineRunner } from "./EngineParts.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
+import { spoken } from "../../time/Spoken.ts"
 
 /** The interval of pings to each runner, in milliseconds. */
 const interval = 2_000
@@ -42,7 +43,7 @@ export class Pings {
       const { handle } = runner
       if (handle === undefined || handle.inFlight === 0) continue
       if (runner.silentSince !== undefined && now - runner.silentSince >= this.silenceLimit()) {
-        runner.kill(`silent for ${Math.round(now - runner.silentSince)} ms`)
+        runner.kill(silent(now - runner.silentSince, this.silenceLimit()))
       }
       handle.ping()
       this.start()
@@ -50,3 +51,8 @@ export class Pings {
     if (!this.isRunning) this.rested()
   }
 }
+
+/** Why the pool kills a runner that does not answer. Both times are in milliseconds. */
+const silent = (millis: number, limit: number): string =>
+  `silent for ${Math.round(millis)} ms: the runner answered no ping of its pool, whose \`silenceLimit\` is ` +
+  `${spoken(limit)}; a function that computes without a pause keeps its runner from answering`

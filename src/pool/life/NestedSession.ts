@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { FlameError, PayloadTooLarge, PoolMissing, type Reason, TooDeep } from "../../error/FlameError.ts"
 import * as FlameErrorCodec from "../../function/FlameErrorCodec.ts"
+import * as Answer from "../../call/Answer.ts"
 import { encodeRunner } from "../../call/DefectOrigin.ts"
 import type { RunnerHandle } from "../engine/RunnerHandle.ts"
 import { inlineLimit, Kind } from "../../wire/Frame.ts"
@@ -283,7 +284,10 @@ export class NestedSession {
 
   private send(id: number, exit: CallExit, name: string): void {
     const { link } = this.handle
-    if (NestedTerms.isFailure(exit)) return this.fail(id, Exit.findErrorOption(exit))
+    if (NestedTerms.isFailure(exit)) {
+      const died = Exit.findDefect(exit)
+      return died._tag === "Success" ? this.die(id, died.success) : this.fail(id, Exit.findErrorOption(exit))
+    }
     const { bytes, kind, runner } = (exit as Exit.Success<RawAnswer>).value
     const limit = NestedHead.limits.mostHeld
     // Large answers wait here until the runner takes them.
@@ -291,7 +295,18 @@ export class NestedSession {
       const size = this.held + bytes.length
       return this.refuse(id, new PayloadTooLarge({ function: name, size, limit, direction: "result" }))
     }
-    link.send(kind as Kind, id, kind === Kind.Defect ? encodeRunner(runner) : none, bytes)
+    try {
+      link.send(kind as Kind, id, kind === Kind.Defect ? encodeRunner(runner) : none, bytes)
+    } catch (defect) {
+      this.die(id, defect)
+    }
+  }
+
+  /** Ends a nested call that this parent could not make, or whose answer it could not send, with the defect. */
+  private die(id: number, defect: unknown): void {
+    this.toll.charge(1)
+    const [kind, body] = Answer.died(defect)
+    this.handle.link.send(kind, id, encodeRunner("(its parent)"), body)
   }
 
   private refuse(id: number, reason: Reason): void {

@@ -36,6 +36,16 @@ export class CallTrace implements CallObserver {
 
   /** Ends the span with the exit of the call. */
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
+    // A tracer may throw for any of them, and the span ends all the same.
+    try {
+      this.describe(call)
+    } finally {
+      CallSpan.end(this.context, this.span, exit)
+      this.explain?.end(call, exit)
+    }
+  }
+
+  private describe(call: Call): void {
     const runner = this.engine.runners.get(call.ranOn)
     if (runner !== undefined) this.span.attribute("flame.runner", runner.id)
     const now = this.engine.now()
@@ -56,8 +66,6 @@ export class CallTrace implements CallObserver {
         this.child("boot", runner.startedAt, runner.readyAt, attributes, runner.phases)
       }
     }
-    CallSpan.end(this.context, this.span, exit)
-    this.explain?.end(call, exit)
   }
 
   /** Makes a span between two past times of the pool. */

@@ -22,6 +22,7 @@ import { type PoolOptions, resolve, toPolicyOptions } from "../option/PoolOption
 import { RunnerSeries } from "../engine/RunnerSeries.ts"
 import * as PoolRegistry from "../engine/PoolRegistry.ts"
 import * as Policy from "../policy/Policy.ts"
+import { confineLoggers } from "./ConfinedLoggers.ts"
 import * as PoolEvents from "./PoolEvents.ts"
 import * as Pools from "./Pools.ts"
 import type { Runner } from "./Runner.ts"
@@ -284,7 +285,7 @@ export class PoolRuntime {
 /** Makes a pool on the backend of the context. The scope closes the pool. */
 export const make = Effect.fnUntraced(function* (id: string, options: PoolOptions<never>) {
   const backend = yield* Backend
-  const context = yield* Effect.context<never>()
+  const context = confineLoggers(yield* Effect.context<never>())
   const published = yield* PoolEvents.make
   const runtime = new PoolRuntime(id, options, backend, context, published)
   yield* Effect.addFinalizer(() => runtime.close)

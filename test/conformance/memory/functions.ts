@@ -17,8 +17,9 @@ export class BoardState {
   readonly starts: Array<readonly [name: string, runner: string]> = []
   /** The functions that run now, finalizers included, and their runners. */
   readonly running = new Map<string, string>()
-  /** The largest number of functions that ran at once on one runner. */
+  /** The largest number of functions with a slot that ran at once on one runner. */
   busiest = 0
+  private readonly slotless = new Set<string>()
   readonly interrupted: Array<string> = []
   /** The answer of the function `mayGo`. Undefined: `mayGo` does not answer. */
   mayGo: boolean | undefined = true
@@ -43,12 +44,21 @@ export class BoardState {
     return this.starts.map(([name]) => name)
   }
 
-  /** Runs an effect under a name, and records the start and the end on the board. */
-  run<A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | FlameRunner.Current> {
+  /**
+   * Runs an effect under a name, and records the start and the end on the board. `hasSlot` is false for a function that
+   * lends its slot to the calls that it makes, and for a request of a placed service.
+   */
+  run<A, E, R>(
+    name: string,
+    effect: Effect.Effect<A, E, R>,
+    hasSlot = true
+  ): Effect.Effect<A, E, R | FlameRunner.Current> {
     return Effect.flatMap(FlameRunner.Current, ({ id }) => {
       this.starts.push([name, id])
       this.running.set(name, id)
-      this.busiest = Math.max(this.busiest, [...this.running.values()].filter((runner) => runner === id).length)
+      if (!hasSlot) this.slotless.add(name)
+      const busy = [...this.running].filter(([name, runner]) => runner === id && !this.slotless.has(name))
+      this.busiest = Math.max(this.busiest, busy.length)
       return effect.pipe(
         Effect.onInterrupt(() => Effect.sync(() => this.interrupted.push(name))),
         Effect.ensuring(Effect.sync(() => this.running.delete(name)))

@@ -21,6 +21,7 @@ import type { Backend } from "../../../src/backend/Backend.ts"
 import * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
 import * as Flame from "../../../src/Flame.ts"
 import type { Implemented } from "../../../src/function/FlameFunction.ts"
+import type { AnyGroup } from "../../../src/function/Servable.ts"
 import { FlameError, type Reason } from "../../../src/error/FlameError.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import type { PoolEvent } from "../../../src/pool/status/PoolEvent.ts"
@@ -48,6 +49,8 @@ export interface World {
   readonly runners: Tally
   /** Runs `then` at the moment when the pool writes a frame of a kind to a connection. */
   readonly onFrame: (kind: Kind, then: () => void) => void
+  /** Delivers bytes to the pool as if that runner had sent them. */
+  readonly inject: (runner: string, bytes: Uint8Array) => void
   /** Closes the pool, as the end of the test does. Ends when the pool has closed. */
   readonly close: Effect.Effect<void>
 }
@@ -169,7 +172,9 @@ export const only = <T extends PoolEvent["_tag"]>(
 /** Options of a test's pool and of its world. */
 export interface Setup extends PoolOptions<never> {
   /** Functions that runners serve instead of `functions.ts`. */
-  readonly serve?: ReadonlyArray<Implemented<Board>>
+  readonly serve?: ReadonlyArray<Implemented<Board> | AnyGroup>
+  /** The handlers of the groups that runners serve. */
+  readonly handlers?: Layer.Layer<never, never, Board>
   /** The build that runners report. */
   readonly build?: string
   /** Runs before the pool is built. */
@@ -178,6 +183,8 @@ export interface Setup extends PoolOptions<never> {
   readonly config?: Readonly<Record<string, string>>
   /** Whether a tracer is installed. Default false. */
   readonly tracer?: boolean
+  /** Called before each work of the tracer and the logger, in whose place it may throw. */
+  readonly foreign?: (by: string) => void
   /** Whether the backend never learns that a runner ended, nor how. Default false. */
   readonly untold?: boolean
   /** The largest number of runners that may exist, if that is not the initial `max`. */
@@ -200,30 +207,34 @@ export const withPool = <E>(
 ): Effect.Effect<void, E | FlameError, Scope.Scope> =>
   countingSleeps((sleepers) =>
     Effect.gen(function* () {
-      const { before, build, closesWithin, config, most, serve, tracer, untold, ...options } = setup
+      const { before, build, closesWithin, config, foreign, handlers, most, serve, tracer, untold, ...options } = setup
       const logs: Array<string> = []
       const spans: Array<Tracer.Span> = []
       const ends = new Map<Tracer.Span, number>()
       const runners: Tally = { now: 0, peak: 0 }
       const hooks = new Map<number, () => void>()
+      const injections = new Map<string, (bytes: Uint8Array) => void>()
       const backend = watched(
         runners,
         hooks,
+        injections,
         untold === true,
         MemoryBackend.layer<Board>({ functions: serve ?? functions, ...(build === undefined ? {} : { build }) })
       )
       const surroundings = Layer.mergeAll(
         Board.layer,
         Logger.layer([
-          Logger.make(
-            ({ cause, logLevel, message }) => void logs.push(`${logLevel} ${String(message)} ${Cause.pretty(cause)}`)
-          )
+          Logger.make(({ cause, logLevel, message }) => {
+            logs.push(`${logLevel} ${String(message)} ${Cause.pretty(cause)}`)
+            foreign?.("logger")
+          })
         ]),
         ConfigProvider.layer(ConfigProvider.fromUnknown(config ?? {})),
-        tracer === true ? Layer.succeed(Tracer.Tracer, recording(spans, ends)) : Layer.empty
+        tracer === true ? Layer.succeed(Tracer.Tracer, recording(spans, ends, foreign)) : Layer.empty
       )
+      const served = handlers === undefined ? surroundings : Layer.provideMerge(handlers, surroundings)
       const scope = yield* Scope.make()
-      const early = yield* Layer.buildWithScope(Layer.fresh(Layer.provideMerge(backend, surroundings)), scope)
+      const early = yield* Layer.buildWithScope(Layer.fresh(Layer.provideMerge(backend, served)), scope)
       const faults = Context.get(early, MemoryBackend.MemoryRunners)
       if (before !== undefined) yield* before(faults)
       const built = yield* Layer.buildWithScope(
@@ -245,7 +256,8 @@ export const withPool = <E>(
         spans,
         runners,
         close,
-        onFrame: (kind, then) => hooks.set(kind, then)
+        onFrame: (kind, then) => hooks.set(kind, then),
+        inject: (runner, bytes) => injections.get(runner)?.(bytes)
       }
       const services = Context.merge(early, built)
       yield* Effect.provideContext(Effect.scoped(body(world)), services)

@@ -436,7 +436,7 @@ describe("a runner that does not answer", () => {
   )
 
   poolTest(
-    "is killed after silenceLimit, and its callers are told how long it was silent",
+    "is killed after silenceLimit, and its callers are told how long it was silent [C400]",
     { silenceLimit: "1 minute", max: 1 },
     function* ({ events, faults }) {
       const a = yield* long("a")
@@ -448,7 +448,10 @@ describe("a runner that does not answer", () => {
       const told = yield* reason(a)
       if (told._tag !== "RunnerLost" || told.exit._tag !== "Killed") return assert.fail(told.message)
       assert.strictEqual(told.runner, runner)
-      assert.match(told.exit.by!, /^silent for 6\d{4} ms$/)
+      assert.match(
+        told.exit.by!,
+        /^silent for 6\d{4} ms: the runner answered no ping of its pool, whose `silenceLimit` is 1 min;/
+      )
       assert.isUndefined(only(events, "RunnerGone")[0]?.why)
       assert.strictEqual(yield* Flame.call(twice, { n: 1 }), 2)
     }

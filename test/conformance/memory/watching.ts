@@ -21,6 +21,7 @@ export interface Tally {
 export const watched = <R>(
   runners: Tally,
   hooks: ReadonlyMap<number, () => void>,
+  injections: Map<string, (bytes: Uint8Array) => void>,
   isUntold: boolean,
   layer: Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R>
 ): Layer.Layer<Backend | MemoryBackend.MemoryRunners, never, R> =>
@@ -39,31 +40,55 @@ export const watched = <R>(
         return {
           ...runner,
           exit: isUntold ? Effect.never : runner.exit,
-          connection: Effect.map(runner.connection, (transport) => tapped(transport, hooks))
+          connection: Effect.map(runner.connection, (transport) =>
+            tapped(transport, hooks, (inject) => injections.set(spec.id, inject))
+          )
         }
       })
     return Layer.succeedContext(Context.add(context, Backend, Backend.of({ ...backend, launch })))
   })
 
 /** A tracer that keeps all spans, and counts how often each span ends. */
-export const recording = (spans: Array<Tracer.Span>, ends: Map<Tracer.Span, number>): Tracer.Tracer =>
+export const recording = (
+  spans: Array<Tracer.Span>,
+  ends: Map<Tracer.Span, number>,
+  foreign: (by: string) => void = () => {}
+): Tracer.Tracer =>
   Tracer.make({
     span(options) {
+      foreign("tracer")
       const span = new Tracer.NativeSpan(options)
       spans.push(span)
       const { end } = span
       span.end = function (time, exit) {
         ends.set(span, (ends.get(span) ?? 0) + 1)
         end.call(span, time, exit)
+        foreign("tracer")
       }
       return span
     }
   })
 
-const tapped = (transport: Transport, hooks: ReadonlyMap<number, () => void>): Transport => {
+const tapped = (
+  transport: Transport,
+  hooks: ReadonlyMap<number, () => void>,
+  injects: (inject: (bytes: Uint8Array) => void) => void
+): Transport => {
   const parser = new Parser({ frame: (kind) => hooks.get(kind)?.(), part: () => {}, violation: assert.fail })
   return {
-    start: (handlers) => transport.start(handlers),
+    start(handlers) {
+      let isClosed = false
+      transport.start({
+        ...handlers,
+        closed: (error) => {
+          isClosed = true
+          handlers.closed(error)
+        }
+      })
+      injects((bytes) => {
+        if (!isClosed) handlers.data(bytes)
+      })
+    },
     write(chunks) {
       const free = transport.write(chunks)
       for (const chunk of chunks) parser.push(chunk.slice())
