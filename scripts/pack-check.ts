@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
-import { limit, main } from "./matrix/Bundle.ts"
+import { files, limit } from "./matrix/Bundle.ts"
 import { library } from "./matrix/Library.ts"
 
 const root = Path.join(import.meta.dirname, "..")
@@ -101,9 +101,33 @@ const checkProgram = (): void => {
   assert(doctor.status === 1 && doctor.stdout.includes("npm install @kubernetes/client-node"), doctor.stdout)
 }
 
+/** Relative links of the documents in the tarball lead to files, and to headings, of the tarball. */
+const checkLinks = (): void => {
+  const pages = Fs.readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /^(?!node_modules).*(\.md|llms\.txt)$/.test(file)
+  )
+  const anchors = (page: string): ReadonlyArray<string> =>
+    [...Fs.readFileSync(page, "utf8").matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-")
+    )
+  const dangling = pages.flatMap((page) =>
+    [
+      ...Fs.readFileSync(Path.join(installed, page), "utf8").matchAll(/\]\((?![a-z]+:)([^)#\s]*)#?([^)\s]*)\)/g)
+    ].flatMap(([link, path = "", anchor = ""]) => {
+      const target = Path.join(installed, path === "" ? page : Path.join(Path.dirname(page), path))
+      const leads = Fs.existsSync(target) && (anchor === "" || anchors(target).includes(anchor))
+      return leads ? [] : [`${page}: ${link}`]
+    })
+  )
+  assert.deepEqual(dangling, [], "links of documents that lead nowhere in the tarball")
+}
+
 /** The fast part of `npm run pack:matrix bundlers`: a first program in one file is small, runs, and loads no TLS at its start. */
 const checkBundle = async (): Promise<void> => {
-  Fs.writeFileSync(Path.join(app, "main.mjs"), main)
+  for (const [file, text] of Object.entries(files)) Fs.writeFileSync(Path.join(app, file), text)
   const bundle = await rolldown({ input: Path.join(app, "main.mjs"), platform: "node" })
   await bundle.write({ file: Path.join(work, "app.mjs"), codeSplitting: false })
   const text = Fs.readFileSync(Path.join(work, "app.mjs"), "utf8")
@@ -121,6 +145,7 @@ try {
   const doors = install(tarball)
   checkDoors(doors)
   checkTypes(doors)
+  checkLinks()
   checkProgram()
   await checkBundle()
   console.log(`${doors.join(", ")}: can be imported and type-check from outside; no other module can be imported`)

@@ -3,7 +3,10 @@
 /** The largest one-file bundle, in bytes. */
 export const limit = 2_000_000
 
-const usage = `
+const functions = `
+import { Effect, Schema } from "effect"
+import { Flame } from "effect-flame"
+
 export const usage = Flame.fn("usage", { success: Schema.Struct({ cpu: Schema.Number, rss: Schema.Number }) }, () =>
   Effect.sync(() => {
     const { system, user } = process.cpuUsage()
@@ -12,24 +15,37 @@ export const usage = Flame.fn("usage", { success: Schema.Struct({ cpu: Schema.Nu
 )
 `
 
-/** Both roles in one file, as a first program has them. */
-export const main = `
-import { Effect, Schema } from "effect"
+/** Both roles in one file, as a first program has them. `THIN` names an entry whose runners boot in turns with its own. */
+const main = `
+import { Effect, Layer } from "effect"
 import { Flame, FlameLayer } from "effect-flame"
-${usage}
-const app = Effect.flatMap(Effect.forEach(Array.from({ length: 9 }), () => Flame.call(usage)), (all) =>
+import { usage } from "./functions.mjs"
+
+class Thin extends Flame.PoolService()("app/Thin") {}
+
+const options = { max: 1, maxCalls: 1 }
+const pair = Effect.gen(function* () {
+  return { whole: yield* Flame.call(usage), thin: yield* Flame.call(usage, undefined, { pool: Thin }) }
+})
+const app = Effect.flatMap(Effect.forEach(Array.from({ length: Number(process.env.PAIRS ?? 1) }), () => pair), (all) =>
   Effect.sync(() => console.log(JSON.stringify(all)))
 )
-const entry = process.env.THIN === undefined ? {} : { entry: process.env.THIN }
-Flame.main({ functions: [usage], app, flame: FlameLayer.auto({ max: 1, maxCalls: 1, ...entry }) }).pipe(Flame.runMain)
+const thin = process.env.THIN === undefined ? {} : { entry: process.env.THIN }
+const flame = Layer.merge(
+  FlameLayer.auto(options),
+  Thin.layer(options).pipe(Layer.provide(FlameLayer.auto(thin)))
+)
+Flame.main({ functions: [usage], app, flame }).pipe(Flame.runMain)
 `
 
-/** The entry of runners alone, with deep imports. */
-export const thin = `
-import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+/** The entry of runners alone, which serves the same functions. */
+const thin = `
 import * as Flame from "effect-flame/Flame"
 import { FlameRunner } from "effect-flame/runner"
-${usage}
+import { usage } from "./functions.mjs"
+
 Flame.runMain(FlameRunner.serve([usage]))
 `
+
+/** The files of the app: the entries `main.mjs` and `thin.mjs`, and the functions that both import. */
+export const files = { "functions.mjs": functions, "main.mjs": main, "thin.mjs": thin }

@@ -19,23 +19,30 @@ const kinds: Readonly<Record<string, FileKind>> = {
 }
 
 /** A comment, which may stand between any two words. */
-const comment = String.raw`\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/[^\n]*`
+const comment = /\/\*(?:[^*]|\*(?!\/))*\*\/|\/\/[^\n]*/.source
+
+// Patterns are joined from sources of regular expressions: minifiers reject `String.raw` whose text holds `\1`.
+const joined = (flags: string, ...parts: ReadonlyArray<RegExp | string>): RegExp =>
+  new RegExp(parts.map((part) => (typeof part === "string" ? part : part.source)).join(""), flags)
+
+const blank = `(?:\\s|${comment})*`
 
 /**
  * Names that a module needs before it runs: `import … from "x"`, `import "x"`, `export … from "x"` where a statement
  * begins, also after a comment.
  */
-const needed = new RegExp(
-  String.raw`(?:^|[;}\n]|\*\/)\s*(?:import|export)(?![\w$.(])` +
-    String.raw`(?:(?:[\w$*{}\s,]|${comment})*\bfrom(?:\s|${comment})*|(?<=import)(?:\s|${comment})*)(["'])([^"'\n]+)\1`,
-  "g"
+const needed = joined(
+  "g",
+  /(?:^|[;}\n]|\*\/)\s*(?:import|export)(?![\w$.(])/,
+  `(?:(?:[\\w$*{}\\s,]|${comment})*\\bfrom${blank}|(?<=import)${blank})`,
+  /(["'])([^"'\n]+)\1/
 )
 
 /** The begin of `import()` and of `require()`, up to the argument. A text of the program may look the same. */
-const asks = new RegExp(String.raw`\b(?:import|require)(?:\s|${comment})*\((?:\s|${comment})*`, "g")
+const asks = joined("g", /\b(?:import|require)/, blank, /\(/, blank)
 
 /** An argument that is one literal without escapes and `${}`. */
-const literal = new RegExp(String.raw`(["'${"`"}])([^"'${"`"}\\$\n]+)\1(?:\s|${comment})*[),]`, "y")
+const literal = joined("y", /(["'`])([^"'`\\$\n]+)\1/, blank, /[),]/)
 
 /** An argument that makes a path of a relative one. `new URL("./x", import.meta.url)` names its file without doubt. */
 const madeOfPath = /(?!new\s+URL\()[^;\n]*?["'`]\.{1,2}\//y
