@@ -49,8 +49,9 @@ const alias = Object.entries<Record<string, string>>(exports).flatMap(([door, { 
 
 const shared = {
   allowOnly: false,
-  testTimeout: 20_000,
-  hookTimeout: 30_000,
+  // They end tests that hang. Tests that hold a bound assert it themselves.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
   // loading the modules for each file takes longer than running most files
   isolate: false,
   // for all processes of the tests: compiling the same modules again is half of a boot

@@ -305,7 +305,7 @@ const withPool = (
   Effect.withFiber((fiber) => {
     const key = options?.pool ?? (fn.pool as Context.Key<unknown, PoolShape>)
     const pool = Context.getOrUndefined(fiber.context, key as Context.Key<never, PoolShape>)
-    const timeout = millisOf(options?.timeout)
+    const timeout = options?.timeout === undefined ? undefined : millisOf(options.timeout)
     // `pool/runtime/PoolLayer.ts` implements both members on a parent, `runner/RelayPool.ts` inside of a function
     return pool === undefined
       ? fromInside(fiber, { fn, payload, timeout, pool: key.key, cast: how === "cast" })

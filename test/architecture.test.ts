@@ -94,7 +94,6 @@ const loads: Readonly<
       "function/CallSpan",
       "function/Current",
       "function/DefectCodec",
-      "function/EncodePayload",
       "function/FlameErrorCodec",
       "function/FunctionCodec",
       "function/Propagate",

@@ -22,7 +22,7 @@ export const toOwner = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefine
 export const of = (fiber: Fiber.Fiber<unknown, unknown>): Extras | undefined => {
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const level = fiber.getRef(References.MinimumLogLevel)
-  const references = Propagate.hasAny() ? Propagate.collect(fiber.context) : undefined
+  const references = Propagate.registered.size > 0 ? Propagate.collect(fiber.context) : undefined
   const request = fiber.getRef(CallHeaders.Outgoing)
   const isPlain = annotations === noAnnotations && level === defaultLevel && references === undefined
   if (isPlain && request === undefined) return undefined

@@ -7,18 +7,16 @@
  * Otherwise callers use `encodeEffect` and `decodeEffect`, which need the services of the schema. Their Effect is an `Exit`
  * wherever nothing suspends.
  */
+import * as Effect from "effect/Effect"
+import { FlameError, InvalidPayload, PayloadTooLarge } from "../error/FlameError.ts"
+import type { AnyEffect } from "./AnyEffect.ts"
 import type { AnyFunction, AnyImplemented } from "./FlameFunction.ts"
 import { type ItemCodec, makeItemCodec } from "../schema/ItemCodec.ts"
 import { CodecError, isBare, makeSchemaCodec, type SchemaCodec } from "../schema/SchemaCodec.ts"
-import { defaultMaxValue } from "../schema/bound/ValueLimits.ts"
-import type { Problem } from "../schema/SchemaProblems.ts"
+import { defaultMaxValue, ValueTooLarge } from "../schema/bound/ValueLimits.ts"
 
 export { type Defect, decodeDefect, encodeDefect } from "./DefectCodec.ts"
 export { CodecError } from "../schema/SchemaCodec.ts"
-
-/** The issues of `InvalidPayload` for an error of encoding; undefined if the error is no mismatch of value and schema. */
-export const payloadIssues = (error: unknown): ReadonlyArray<Problem> | undefined =>
-  error instanceof CodecError ? error.problems : undefined
 
 /** The codec of a function, made once per function. */
 export const of = (fn: AnyFunction | AnyImplemented): FunctionCodec => {
@@ -62,6 +60,29 @@ export class FunctionCodec {
     }))
   }
 
+  /**
+   * Encodes a payload and passes the bytes on: at once where the codec is sync, else when its Effect completes. A payload
+   * that does not fit fails here, before anything is sent.
+   */
+  encodePayload(payload: unknown, then: (bytes: Uint8Array) => AnyEffect): AnyEffect {
+    if (!this.payload.isSync) return this.encodePayloadLater(payload, then)
+    let bytes: Uint8Array
+    try {
+      bytes = this.payload.encode(payload)
+    } catch (error) {
+      return invalidPayload(this.fn.name, error)
+    }
+    return then(bytes)
+  }
+
+  /** Encodes a payload by an Effect, also where the codec is sync. */
+  encodePayloadLater(payload: unknown, then: (bytes: Uint8Array) => AnyEffect): AnyEffect {
+    return Effect.matchEffect(this.payload.encodeEffect(payload), {
+      onFailure: (error) => invalidPayload(this.fn.name, error),
+      onSuccess: then
+    })
+  }
+
   get success(): SchemaCodec {
     return (this.successCodec ??= makeSchemaCodec(this.fn.success, {
       what: `${this.fn.stream ? "an item" : "the result"} of ${this.fn.name}`,
@@ -96,4 +117,15 @@ export class FunctionCodec {
   get layout(): string {
     return this.fn.layout
   }
+}
+
+/** Turns an error of encoding into the caller's failure. Anything else that the schema's own code throws is a defect. */
+const invalidPayload = (name: string, error: unknown): AnyEffect => {
+  if (error instanceof ValueTooLarge) {
+    const { limit, size } = error
+    const reason = new PayloadTooLarge({ function: name, size, limit, direction: "payload", option: "maxValue" })
+    return Effect.fail(new FlameError({ reason }))
+  }
+  if (!(error instanceof CodecError)) return Effect.die(error)
+  return Effect.fail(new FlameError({ reason: new InvalidPayload({ function: name, issues: [...error.problems] }) }))
 }

@@ -8,7 +8,9 @@ interface Entry {
   readonly decode: (value: unknown) => unknown
 }
 
+/** The registered References by their keys. Calls read its size, because most apps register none. */
 const entries = new Map<string, Entry>()
+export const registered: ReadonlyMap<string, unknown> = entries
 
 /**
  * Makes a Reference cross with every call: the function on its runner reads the value that the caller has set.
@@ -36,9 +38,6 @@ export const propagate = <A>(reference: Context.Reference<A>, schema: Schema.Con
     decode: Schema.decodeUnknownSync(codec)
   })
 }
-
-/** Whether any Reference is registered. Every call checks this, so the check must cost nothing. */
-export const hasAny = (): boolean => entries.size > 0
 
 /** Encodes the References that a context sets; undefined if it sets none. */
 export const collect = (context: Context.Context<never>): Record<string, unknown> | undefined => {

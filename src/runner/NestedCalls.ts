@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as EncodePayload from "../function/EncodePayload.ts"
 import { FlameError, PayloadTooLarge, PoolMissing, QueueFull, type Reason } from "../error/FlameError.ts"
 import { confine } from "../error/Unhandled.ts"
 import * as FlameErrorCodec from "../function/FlameErrorCodec.ts"
@@ -55,7 +54,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
     // Every function that can be called was declared.
     const fn = wanted.fn as AnyFunction
     const codec = FunctionCodec.of(fn)
-    return EncodePayload.encode(codec, fn, wanted.payload, (bytes) => {
+    return codec.encodePayload(wanted.payload, (bytes) => {
       // Copied, because the function may detach its buffer while the payload is sent in parts. Only the parent can fail
       // such a call (`RunnerHandle.request`); a nested call would never be answered.
       const own = bytes === wanted.payload ? new Uint8Array(bytes) : bytes
@@ -67,7 +66,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
   /** Places a service for a function. */
   place(current: CurrentCall, owner: Fiber.Fiber<unknown, unknown>, wanted: Wanted): Effect.Effect<object, unknown> {
     const service = wanted.fn as AnyService
-    return EncodePayload.encode(FunctionCodec.of(service), service, wanted.payload, (bytes) => {
+    return FunctionCodec.of(service).encodePayload(wanted.payload, (bytes) => {
       const own = bytes === wanted.payload ? new Uint8Array(bytes) : bytes
       return Effect.flatMap(channels, (_) => _.place(this, current, owner, wanted, own))
     }) as Effect.Effect<object, unknown>

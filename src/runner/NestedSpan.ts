@@ -31,7 +31,7 @@ export const crossing = (
   { fn, pool }: Wanted
 ): Crossing => {
   const { context } = caller
-  if (context === current.plainContext && !Propagate.hasAny()) return plain
+  if (context === current.plainContext && Propagate.registered.size === 0) return plain
   const around = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
   const extras = ExtrasSent.of(caller)
   if (!CallSpan.isTraced(context)) {

@@ -54,6 +54,8 @@ export interface InboxHandlers {
 export class Inbox {
   /** Small frames that have arrived. They reduce the credit of large bodies. */
   smallFrames = 0
+  /** Large bodies that are under way. */
+  bodies = 0
   /** Credit of incomplete bodies, beyond their first windows. */
   private promised = 0
   private readonly incomingRequests = new Map<number, Incoming>()
@@ -67,10 +69,9 @@ export class Inbox {
   /** Drops the received part of a large body of this call. Returns false when none was under way. */
   forget(id: number, direction: "request" | "response"): boolean {
     const incoming = direction === "request" ? this.incomingRequests : this.incomingResponses
-    const body = incoming.size > 0 ? incoming.get(id) : undefined
+    const body = incoming.get(id)
     if (body === undefined) return false
-    incoming.delete(id)
-    this.release(body)
+    this.release(incoming, id, body)
     return true
   }
 
@@ -78,6 +79,7 @@ export class Inbox {
     this.incomingRequests.clear()
     this.incomingResponses.clear()
     this.promised = 0
+    this.bodies = 0
   }
 
   /** Takes an Open frame: a large body begins. */
@@ -98,6 +100,7 @@ export class Inbox {
     }
     const refusal = this.handlers.accept(kind, id, total)
     if (refusal !== undefined) return this.handlers.violate(refusal)
+    this.bodies++
     incoming.set(id, {
       kind,
       head: Buffer.from(body.subarray(9)),
@@ -124,8 +127,7 @@ export class Inbox {
     body.bytes.set(bytes, body.filled)
     body.filled = filled
     if (filled === body.bytes.length) {
-      map.delete(id)
-      this.release(body)
+      this.release(map, id, body)
       return this.handlers.complete(body.kind, id, body.head, body.bytes)
     }
     this.grantIfDue(kind, id, body)
@@ -147,7 +149,9 @@ export class Inbox {
   }
 
   /** Removes a large body. Others may then get the credit that was withheld. */
-  private release(body: Incoming): void {
+  private release(map: Map<number, Incoming>, id: number, body: Incoming): void {
+    map.delete(id)
+    this.bodies--
     const isFull = this.promised > mostIncomplete - maxCreditWindow
     this.promised -= body.granted - creditWindow
     if (!isFull) return

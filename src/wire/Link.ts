@@ -101,7 +101,7 @@ export class Link {
 
   /** Drops the received part of a large body of this call. Returns false when none was under way. */
   forget(id: number, direction: "request" | "response"): boolean {
-    return this.inbox.forget(id, direction)
+    return this.inbox.bodies > 0 && this.inbox.forget(id, direction)
   }
 
   /** Sends bytes of a channel's messages when their turn comes. More than 8 KiB are not copied. */

@@ -6,7 +6,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../../function/CallSpan.ts"
-import * as EncodePayload from "../../function/EncodePayload.ts"
 import { FlameError, PayloadTooLarge, type Reason } from "../../error/FlameError.ts"
 import { confine } from "../../error/Unhandled.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
@@ -77,7 +76,7 @@ export class PeerCalls {
   /** Makes a request for a fiber. A stream returns a Pull, and its request belongs to the Scope. */
   readonly call = (caller: Caller, fn: GroupFunction, payload: unknown): AnyEffect => {
     const codec = FunctionCodec.of(fn)
-    return EncodePayload.encode(codec, fn, payload, (bytes) => this.request(caller, fn, codec, bytes))
+    return codec.encodePayload(payload, (bytes) => this.request(caller, fn, codec, bytes))
   }
 
   private request(caller: Caller, fn: GroupFunction, codec: FunctionCodec.FunctionCodec, bytes: Uint8Array): AnyEffect {
@@ -154,7 +153,8 @@ export class PeerCalls {
     let tell = resume
     let head: Uint8Array
     const index = this.indices.get(fn)!
-    if (context === this.plainContext && !Propagate.hasAny()) head = encodeHead(index, undefined, undefined, undefined)
+    if (context === this.plainContext && Propagate.registered.size === 0)
+      head = encodeHead(index, undefined, undefined, undefined)
     else {
       const extras = this.options.isTowardsOwner ? ExtrasSent.toOwner(caller) : ExtrasSent.of(caller)
       let span = Context.getOrUndefined(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)

@@ -10,7 +10,8 @@ import { spoken } from "../../time/Spoken.ts"
 const interval = 2_000
 
 export class Pings {
-  private isRunning = false
+  /** Whether a round is due. */
+  isRunning = false
   private readonly timer: PoolTimer
   private readonly runners: ReadonlyMap<number, EngineRunner>
   private readonly silenceLimit: () => number
@@ -29,7 +30,7 @@ export class Pings {
     this.silenceLimit = silenceLimit
   }
 
-  /** Starts the rounds, which go on while some runner has a call. The engine calls this for every call. */
+  /** Starts the rounds, unless they run. They go on while some runner has a call. */
   start(): void {
     if (this.isRunning) return
     this.isRunning = true

@@ -267,7 +267,7 @@ export class PoolEngine implements CallOwner {
     const functionIndex = handle.indexOf(call.fn, call.codec !== undefined)
     if (typeof functionIndex !== "number") return this.misfit(call, now, runner, functionIndex)
     const { payload } = call
-    if (isDetached(payload)) {
+    if (payload.length === 0 && isDetached(payload)) {
       this.release(call, now, false)
       return this.answer(call, failed(CallReasons.detached(call)))
     }
@@ -277,7 +277,7 @@ export class PoolEngine implements CallOwner {
     const budget = call.expiry === undefined ? undefined : call.expiry - now
     handle.request(call, functionIndex, budget, call.terms.span, call.terms.extras, payload, call.nested)
     call.sent++
-    this.pings.start()
+    if (!this.pings.isRunning) this.pings.start()
   }
 
   /** Fails a call whose runner does not have the function, or has it with another layout. */

@@ -68,7 +68,7 @@ export const serve = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (pool.wishes.size > 0) Leasing.grant(pool)
   while (runner.responsive && !runner.isAlone && runner.used < pool.options.concurrency) {
     const own = runner.pinned?.peek()
-    const other = runner.free > 0 ? pool.calls.peek() : undefined
+    const other = runner.free > 0 && pool.calls.size > 0 ? pool.calls.peek() : undefined
     const next = own === undefined || (other !== undefined && other.seq < own.seq) ? other : own
     if (next === undefined) return
     State.dequeue(pool, next)

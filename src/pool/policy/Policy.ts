@@ -219,7 +219,7 @@ const ring = (state: PolicyState): void => {
 const settle = (state: PolicyState): void => {
   const { backoff, calls, nested, suspects, table, wishes } = state
   if (backoff.permanent && !backoff.runs(state.now)) backoff.permanent = false
-  Resting.watch(state)
+  if (state.options.minIdleTimeToLive !== undefined) Resting.watch(state, state.options.minIdleTimeToLive)
   for (;;) {
     if (nested.size > 0) Nesting.serve(state)
     if (suspects.size > 0) Dispatch.serveSuspects(state)

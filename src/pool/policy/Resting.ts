@@ -7,10 +7,9 @@ import * as Shrinking from "./Shrinking.ts"
 import * as State from "./State.ts"
 
 /** Begins or ends the rest of the pool. Runs at each step, before the pool grows. */
-export const watch = (pool: State.PolicyState): void => {
+export const watch = (pool: State.PolicyState, limit: number): void => {
   const { rest } = pool
-  const limit = pool.options.minIdleTimeToLive
-  if (limit === undefined || pool.closed) return
+  if (pool.closed) return
   if (State.loadOf(pool) > 0) {
     rest.since = undefined
     rest.isResting = false

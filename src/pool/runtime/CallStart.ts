@@ -7,7 +7,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as CallSpan from "../../function/CallSpan.ts"
-import * as EncodePayload from "../../function/EncodePayload.ts"
 import { FlameError, PayloadTooLarge } from "../../error/FlameError.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
@@ -39,7 +38,7 @@ export const call = (
   timeout: number | undefined
 ): AnyEffect => {
   const codec = FunctionCodec.of(fn)
-  return EncodePayload.encode(codec, fn, payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
+  return codec.encodePayload(payload, (bytes) => start(engine, caller, fn, codec, bytes, timeout))
 }
 
 const start = (
@@ -51,7 +50,7 @@ const start = (
   timeout: number | undefined
 ): AnyEffect => {
   if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
-  if (caller.context === engine.plainContext && !Propagate.hasAny()) {
+  if (caller.context === engine.plainContext && Propagate.registered.size === 0) {
     // `timeout: Infinity` on a call means no budget, and overrides the timeout of the function and of the pool
     const budget = timeout === Infinity ? undefined : (timeout ?? fn.timeout ?? engine.settings.timeout)
     return run(engine, fn, codec, bytes, budget === undefined ? plain : { ...plain, timeout: budget }, undefined)
@@ -79,7 +78,7 @@ export const cast = (
   failed: (exit: Exit.Exit<unknown, unknown>) => void
 ): AnyEffect => {
   const codec = FunctionCodec.of(fn)
-  return EncodePayload.later(codec, fn, payload, (bytes) => {
+  return codec.encodePayloadLater(payload, (bytes) => {
     if (bytes.length > engine.settings.maxPayload) return tooLarge(engine, fn, bytes)
     const parent = Context.getOrUndefined(caller.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
     const terms = termsOf(engine, caller, fn, timeout, CallSpan.isTraced(caller.context) ? parent : undefined, true)

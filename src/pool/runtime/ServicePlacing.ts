@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { FlameError } from "../../error/FlameError.ts"
 import { PlacedOwner } from "../../call/peer/PlacedOwner.ts"
-import * as EncodePayload from "../../function/EncodePayload.ts"
 import * as FunctionCodec from "../../function/FunctionCodec.ts"
 import type { AnyService } from "../../function/PlacedService.ts"
 import { Call, type CallTerms } from "../engine/Call.ts"
@@ -21,9 +20,7 @@ export const place = (
   tooLarge: (bytes: Uint8Array) => Effect.Effect<never, FlameError> | undefined
 ): Effect.Effect<object, unknown, unknown> => {
   const codec = FunctionCodec.of(service)
-  return EncodePayload.encode(
-    codec,
-    service,
+  return codec.encodePayload(
     payload,
     (bytes) => tooLarge(bytes) ?? Effect.suspend(() => placing(engine, owner, service, codec, bytes, terms).place)
   ) as Effect.Effect<object, unknown, unknown>

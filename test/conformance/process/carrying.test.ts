@@ -12,7 +12,8 @@ describe("a call on a child process", () => {
   it.live("carries a large payload and a large result, while small calls go on", () =>
     onPool({ concurrency: 4 }, () =>
       Effect.gen(function* () {
-        const size = 64 * 1024 * 1024
+        // 512 parts of 32 KiB: each of them lets small calls through
+        const size = 16 * 1024 * 1024
         const data = fns.pattern(size)
         yield* Flame.call(add, { a: 0, b: 0 })
         const large = yield* Effect.forkChild(Effect.all([Flame.call(weigh, { data }), Flame.call(bytes, { size })]), {
