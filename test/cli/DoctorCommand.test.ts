@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { type Asked, examine } from "../../src/cli/DoctorCommand.ts"
 import type { Check } from "../../src/cli/doctor/Check.ts"
-import { KubeError } from "../../src/kubernetes/api/KubeError.ts"
+import { endOf } from "../../src/cli/cluster/ClusterLive.ts"
+import * as ServerChecks from "../../src/cli/doctor/ServerChecks.ts"
+import { KubeError, KubeUnconfigured } from "../../src/kubernetes/api/KubeError.ts"
 import * as MemoryCluster from "./kit/MemoryCluster.ts"
 
 const asked: Asked = {
@@ -97,16 +99,70 @@ describe("the way to the cluster [C284]", () => {
     })
   )
 
-  it.effect("an expired token is named, with the way to get another", () =>
+  const unauthorized = MemoryCluster.refusal("get", "version", 401, "Unauthorized", "Unauthorized")
+
+  it.effect("an expired token is reported with its end, and other refused credentials without one", () =>
     Effect.gen(function* () {
-      const expired = MemoryCluster.refusal("get", "version", 401, "Unauthorized", "Unauthorized")
-      const checks = yield* checksOf({ failing: { "get version": expired } })
+      const failing = { "get version": unauthorized }
+      const expired = yield* checksOf({ failing, tokenEnd: -1_000, client: () => ({ serverTime: () => 0 }) })
+      assert.match(named(expired, "user").line, /the token expired at 1969-12-31T23:59:59\.000Z \(401 Unauthorized\)/)
+      for (const tokenEnd of [undefined, 1_000]) {
+        const checks = yield* checksOf({
+          failing,
+          client: () => ({ serverTime: () => 0 }),
+          ...(tokenEnd === undefined ? {} : { tokenEnd })
+        })
+        const { fix, line, status } = named(checks, "user")
+        assert.strictEqual(status, "fail")
+        assert.match(line, /credentials are not accepted \(401 Unauthorized\)/)
+        assert.match(fix ?? "", /log in to the cluster again/)
+      }
+    })
+  )
+
+  it("the end of a token is that of its claims, and a token without claims has none", () => {
+    const token = (claims: string) => `Bearer head.${Buffer.from(claims).toString("base64url")}.signature`
+    assert.strictEqual(endOf(token('{"exp":1796078731}')), 1_796_078_731_000)
+    for (const none of [undefined, "Bearer opaque", token("{}"), token('{"exp":"soon"}'), token("no json")]) {
+      assert.isUndefined(endOf(none))
+    }
+  })
+
+  it.effect("a user without credentials, whom the API server calls anonymous, fails with the way to log in", () =>
+    Effect.gen(function* () {
+      const detail = 'selfsubjectreviews is forbidden: User "system:anonymous" cannot create resource'
+      const anonymous = MemoryCluster.refusal("create", "selfsubjectreviews", 403, detail)
+      const checks = yield* checksOf({ client: () => ({ user: "ana", whoAmI: Effect.fail(anonymous) }) })
       const { fix, line, status } = named(checks, "user")
       assert.strictEqual(status, "fail")
-      assert.match(line, /credentials are not accepted \(401 Unauthorized\)/)
+      assert.match(line, /user ana of the kubeconfig has no credentials/)
       assert.match(fix ?? "", /log in to the cluster again/)
     })
   )
+
+  it.effect("an address that begins with http:// is reported as such, and not as missing credentials", () =>
+    Effect.gen(function* () {
+      const insecure = new KubeError({
+        verb: "get",
+        resource: "version",
+        reason: "NoCredentials",
+        detail: "HTTP protocol is not allowed when skipTLSVerify is not set or false",
+        server: "http://10.0.0.1:6443",
+        retryable: false
+      })
+      const { fix, line } = named(yield* checksOf({ failing: { "get version": insecure } }), "server")
+      assert.match(line, /its address begins with http:\/\//)
+      assert.match(fix ?? "", /https:\/\//)
+    })
+  )
+
+  it("a context that the kubeconfig lacks is reported with those that it has", () => {
+    const detail = "the kubeconfig /k has no context b (it has a, c)"
+    assert.strictEqual(
+      ServerChecks.unconfigured(new KubeUnconfigured({ detail })).fix,
+      "choose a context by --context: a, c"
+    )
+  })
 
   it.effect("a web server that is no API server fails, whatever it answers", () =>
     Effect.gen(function* () {

@@ -33,6 +33,8 @@ export class Cluster extends Context.Service<
     readonly client: KubeClient["Service"]
     /** The version of the API server, such as `1.36.4`; `noVersion` for an answer without one. */
     readonly version: Effect.Effect<string, KubeError>
+    /** When the user's token ends, in milliseconds since 1970; undefined without a token that tells it. */
+    readonly tokenEnd: Effect.Effect<number | undefined>
     /** An object; undefined if there is none of that name. */
     readonly get: <A extends KubeObject>(resource: Resource, name: string) => Effect.Effect<A | undefined, KubeError>
     /** All objects that a label selector selects. Default: all objects. */

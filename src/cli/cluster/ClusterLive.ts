@@ -34,6 +34,17 @@ interface Listed<A> {
   readonly items: ReadonlyArray<A> | null
 }
 
+/** The end of a token in milliseconds since 1970. A token need not be a JWT, and need not end. */
+export const endOf = (authorization: string | undefined): number | undefined => {
+  try {
+    const claims = Buffer.from(authorization?.split(".")[1] ?? "", "base64url").toString()
+    const { exp } = JSON.parse(claims) as { readonly exp?: unknown }
+    return typeof exp === "number" ? exp * 1_000 : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** Finds the API server. Fails with `KubeUnconfigured` if there is neither a kubeconfig nor a service account. */
 export const make = Effect.fnUntraced(function* (options: KubeDiscovery.DiscoveryOptions) {
   const client = yield* KubeClientLive.make({ ...options, ...bounds })
@@ -49,6 +60,10 @@ export const make = Effect.fnUntraced(function* (options: KubeDiscovery.Discover
       call<{ readonly gitVersion?: string }>({ verb: "get", resource: "version", method: "GET", path: "/version" }),
       ({ gitVersion = noVersion }) => gitVersion.replace(/^v/, "")
     ),
+    tokenEnd: Effect.match(connection.credentials, {
+      onFailure: () => undefined,
+      onSuccess: ({ headers }) => endOf(headers["authorization"])
+    }),
     get: <A extends KubeObject>(resource: Resource, name: string) =>
       Effect.catchIf(
         call<A | undefined>({

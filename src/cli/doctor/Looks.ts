@@ -55,12 +55,18 @@ const unusable = (...checks: ReadonlyArray<Check>) => ({
 
 /** The API server, the user and the clock. `isUsable` is false if all other looks would fail alike. */
 export const server = Effect.gen(function* () {
-  const { client, version } = yield* Cluster
+  const { client, tokenEnd, version } = yield* Cluster
+  const ended = Effect.gen(function* () {
+    const [end, now] = [yield* tokenEnd, client.serverTime?.() ?? (yield* Clock.currentTimeMillis)]
+    return end !== undefined && end < now ? end : undefined
+  })
   const first = yield* Effect.result(version)
   // An API server may hide its version, and still serve. Any other answer is not that of an API server.
   if (Result.isFailure(first) && first.failure.status !== 403) {
     const { failure } = first
-    return unusable(failure.status === 401 ? ServerChecks.refused(failure, undefined) : ServerChecks.unreached(failure))
+    return unusable(
+      failure.status === 401 ? ServerChecks.refused(failure, yield* ended) : ServerChecks.unreached(failure)
+    )
   }
   if (Result.isSuccess(first) && first.success === noVersion) return unusable(ServerChecks.noServer(client.server))
   const began = yield* Clock.monotonicTimeNanos
@@ -75,7 +81,7 @@ export const server = Effect.gen(function* () {
   const who = yield* Effect.result(client.whoAmI)
   const clock = ServerChecks.clock(yield* Clock.currentTimeMillis, client.serverTime?.())
   if (Result.isFailure(who) && who.failure.status === 401) {
-    return unusable(reached, clock, ServerChecks.refused(who.failure, undefined))
+    return unusable(reached, clock, ServerChecks.refused(who.failure, yield* ended))
   }
   const known: ServerChecks.Who = Result.isSuccess(who)
     ? { name: who.success, obstacle: undefined }

@@ -7,9 +7,11 @@ import { type Check, fail, ok, unknown, warn } from "./Check.ts"
 /** No configuration leads to a cluster. */
 export const unconfigured = ({ detail }: KubeUnconfigured): Check => {
   const install = /run `([^`]+)`/.exec(detail)?.[1]
+  const [, contexts] = /\(it has (?!none\))([^)]+)\)$/.exec(detail) ?? []
   return fail("kubeconfig", `no way to a cluster: ${detail}`, {
     fix:
       install ??
+      (contexts === undefined ? undefined : `choose a context by --context: ${contexts}`) ??
       "name a kubeconfig by --kubeconfig or KUBECONFIG, choose a context by --context, or run doctor in a pod with a service account"
   })
 }
@@ -33,6 +35,11 @@ export const reached = ({ latency, proxy, server, version }: Reached): Check => 
 
 /** An API server that does not answer, or not as an API server does. */
 export const unreached = (error: KubeError): Check => {
+  if (error.server?.startsWith("http:") === true && /HTTP protocol is not allowed/.test(error.detail)) {
+    return fail("server", `API server ${error.server} cannot be used: its address begins with http://`, {
+      fix: "let the address in the kubeconfig begin with https://"
+    })
+  }
   // The request was already retried for some seconds.
   const cause = KubeFailure.causeOf(new KubeError({ ...error, retryable: false }))
   const [, detail = error.detail, remedy] = /^(.*); ([^;]+)$/s.exec("detail" in cause ? cause.detail : "") ?? []
@@ -55,23 +62,29 @@ export interface Who {
   readonly obstacle: string | undefined
 }
 
+const logIn = "log in to the cluster again, or put a new token into the kubeconfig: kubectl create token ACCOUNT"
+
 /** The user as the API server sees it, and the parent's account. */
 export const user = ({ name, obstacle }: Who, namespace: string, account: string | undefined): Check => {
   const parent = account === undefined || account === name ? "" : `; the parent is ${account}`
   const line = `user ${name}, namespace ${namespace}${parent}`
   if (obstacle === undefined) return ok("user", line)
+  if (obstacle.includes('User "system:anonymous"')) {
+    const line = `user ${name} of the kubeconfig has no credentials: the API server calls it system:anonymous`
+    return fail("user", line, { fix: logIn })
+  }
   const why = `${line} (by the kubeconfig: the API server does not tell the user: ${obstacle.replaceAll(/\s+/g, " ")})`
   return unknown("user", why, { fix: "run doctor as a user who may create selfsubjectreviews" })
 }
 
-/** Credentials that the API server does not accept. */
+/** Credentials that the API server does not accept. `expiredAt`: the end of their token, if that is over. */
 export const refused = (error: KubeError, expiredAt: number | undefined): Check =>
   fail(
     "user",
     expiredAt === undefined
       ? `the credentials are not accepted (${error.status ?? ""} ${error.reason})`
-      : `the token has expired at ${new Date(expiredAt).toISOString()} (${error.status ?? ""} ${error.reason})`,
-    { fix: "log in to the cluster again, or put a new token into the kubeconfig: kubectl create token ACCOUNT" }
+      : `the token expired at ${new Date(expiredAt).toISOString()} (${error.status ?? ""} ${error.reason})`,
+    { fix: logIn }
   )
 
 /** Milliseconds of difference from which log times mislead, and from which certificates and tokens may be refused. */

@@ -20,6 +20,8 @@ export interface MemoryOptions {
   readonly may?: (verb: string, resource: string) => boolean
   /** Default: that of a recent API server. */
   readonly version?: string
+  /** The end of the user's token, in milliseconds since 1970. */
+  readonly tokenEnd?: number
   readonly logs?: Readonly<Record<string, ReadonlyArray<string>>>
 }
 
@@ -58,6 +60,7 @@ export const layer = (options: MemoryOptions = {}): Layer.Layer<Cluster | KubeMo
     return Cluster.of({
       client,
       version: asked("get", { group: "", version: "", name: "version" }, Effect.succeed(options.version ?? "1.36.4")),
+      tokenEnd: Effect.succeed(options.tokenEnd),
       get: (resource, name) =>
         asked(
           "get",
