@@ -136,7 +136,6 @@ export abstract class ServedRequest<Session extends RequestSession> {
     const limit = this.session.maxResult
     // Defects are exempt: their encoding bounds them, and the limit for results must not hide them.
     if (body.length > limit && kind !== Kind.Defect) answer = Answer.tooLarge(body.length, limit)
-    else if (this.isCancelled && kind === Kind.Success) answer = Answer.interrupted
     try {
       this.send(...answer)
     } catch (defect) {

@@ -25,7 +25,7 @@ export class QueueFull extends Schema.TaggedError<QueueFull>()("QueueFull", {
   capacity: Schema.Int
 }) {
   override get message() {
-    return `${this.function} was not accepted: ${this.waiting} calls wait in pool ${this.pool} already, as many as its queueCapacity of ${this.capacity} allows; try again later, or raise \`max\` or \`queueCapacity\``
+    return `${this.function} was not accepted: ${this.waiting} calls wait in pool ${this.pool} already, and its queueCapacity is ${this.capacity}; try again later, or raise \`max\` or \`queueCapacity\``
   }
 }
 

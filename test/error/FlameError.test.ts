@@ -189,7 +189,7 @@ const reasons: ReadonlyArray<readonly [Flame.Reason, retryable: boolean, string]
   [
     new Flame.QueueFull({ ...call, waiting: 10, capacity: 10 }),
     true,
-    "thumbnail was not accepted: 10 calls wait in pool effect-flame/Pool already, as many as its queueCapacity of 10 allows; try again later, or raise `max` or `queueCapacity`"
+    "thumbnail was not accepted: 10 calls wait in pool effect-flame/Pool already, and its queueCapacity is 10; try again later, or raise `max` or `queueCapacity`"
   ],
   [
     new Flame.TimedOut({ ...call, phase: "queued", after: 5 }),

@@ -5,6 +5,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as StreamServer from "../../src/call/StreamServer.ts"
@@ -162,6 +164,61 @@ it.effect("a success after the cancel of its call is not sent [C334]", () =>
     )
     const parent = yield* session([late])
     const id = parent.request(late, undefined)
+    yield* settled
+    parent.cancel(id)
+    yield* settled
+    assert.lengthOf(parent.finals(id), 0)
+    yield* Deferred.succeed(end, undefined)
+    assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
+  })
+)
+
+it.effect("a call that is cancelled during its finalizers sends no success, and its result is not encoded [C334]", () =>
+  Effect.gen(function* () {
+    const end = yield* Deferred.make<void>()
+    let encoded = 0
+    const Counted = Schema.Int.pipe(
+      Schema.decodeTo(
+        Schema.Int,
+        SchemaTransformation.transform({
+          decode: (n) => n,
+          encode: (n) => {
+            encoded++
+            return n
+          }
+        })
+      )
+    )
+    const closing = Flame.fn("closing", { success: Counted }, () =>
+      Effect.as(
+        Effect.addFinalizer(() => Deferred.await(end)),
+        1
+      )
+    )
+    const parent = yield* session([closing])
+    const id = parent.request(closing, undefined)
+    yield* settled
+    parent.cancel(id)
+    yield* settled
+    assert.lengthOf(parent.finals(id), 0)
+    yield* Deferred.succeed(end, undefined)
+    assert.deepStrictEqual(yield* parent.final(id), { kind: "Interrupted" })
+    assert.strictEqual(encoded, 0)
+  })
+)
+
+it.effect("a result whose encoding ends after the cancel of its call is not sent [C334]", () =>
+  Effect.gen(function* () {
+    const end = yield* Deferred.make<void>()
+    const Slow = Schema.Int.pipe(
+      Schema.decodeTo(Schema.Int, {
+        decode: SchemaGetter.passthrough(),
+        encode: SchemaGetter.transformEffect((n: number) => Effect.uninterruptible(Effect.as(Deferred.await(end), n)))
+      })
+    )
+    const slow = Flame.fn("slow", { success: Slow }, () => Effect.succeed(1))
+    const parent = yield* session([slow])
+    const id = parent.request(slow, undefined)
     yield* settled
     parent.cancel(id)
     yield* settled

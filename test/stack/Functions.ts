@@ -2,12 +2,14 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Flame from "../../src/Flame.ts"
 import { Current } from "../../src/function/Current.ts"
 import type { FlameError } from "../../src/error/FlameError.ts"
+import type { Pool } from "../../src/pool/Pool.ts"
 
 /** An execution of a job on a runner. */
 export interface Execution {
@@ -48,14 +50,43 @@ export class LedgerState {
   }
 }
 
-/** The way a job ends, by its name. `late` takes 700 ms when it is interrupted, and `poison` ends its runner. */
-export const Ends = Schema.Literals(["well", "badly", "dead", "late", "stubborn", "unfit", "unfitError", "poison"])
+/**
+ * The way a job ends, by its name. `late` takes 700 ms when it is interrupted, `poison` ends its runner, and the result of
+ * `throwing` has a codec that throws on the runner.
+ */
+export const Ends = Schema.Literals([
+  "well",
+  "badly",
+  "dead",
+  "late",
+  "stubborn",
+  "unfit",
+  "unfitError",
+  "throwing",
+  "poison"
+])
 export type Ends = typeof Ends.Type
 
 export const Job = Schema.Struct({ id: Schema.Int, millis: Schema.Int, ends: Ends })
 export type Job = typeof Job.Type
 
 export class Refused extends Schema.TaggedError<Refused>()("stack/Refused", { id: Schema.Int }) {}
+
+/** The result whose codec throws. */
+const thrower = -1
+
+const Result = Schema.Int.pipe(
+  Schema.decodeTo(
+    Schema.Int,
+    SchemaTransformation.transform({
+      decode: (value) => value,
+      encode: (value) => {
+        if (value === thrower) throw new Error("thrown by a codec")
+        return value
+      }
+    })
+  )
+)
 
 const executed = <A, E, R>(id: number, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
@@ -74,6 +105,8 @@ const ending = ({ ends, id }: Job): Effect.Effect<number, Refused, Ledger | Curr
       return Effect.fail(new Refused({ id }))
     case "dead":
       return Effect.die(new Error(`dead ${id}`))
+    case "throwing":
+      return Effect.succeed(thrower)
     // A value and an error that do not fit their schemas.
     case "unfit":
       return Effect.succeed(id + 0.5)
@@ -104,10 +137,13 @@ const run = (job: Job): Effect.Effect<number, Refused, Ledger | Current> => {
   return executed(job.id, work)
 }
 
-const contract = { payload: Job.fields, success: Schema.Int, error: Refused }
+const contract = { payload: Job.fields, success: Result, error: Refused }
 
 export const once = Flame.fn("stack/once", contract, run)
 export const often = Flame.fn("stack/often", { ...contract, idempotent: true }, run)
+
+/** The kinds of work that a function does through its parent. */
+export const Within = Schema.Literals(["stream", "group", "place", "cast", "deep"])
 
 const Nest = Schema.Struct({ id: Schema.Int, times: Schema.Int, together: Schema.Boolean, inner: Job })
 
@@ -153,7 +189,7 @@ export const items = Flame.fn(
 )
 
 export class Procedures extends RpcGroup.make(
-  Rpc.make("work", { payload: Job, success: Schema.Int, error: Refused }),
+  Rpc.make("work", { payload: Job, success: Result, error: Refused }),
   Rpc.make("counted", { payload: { to: Schema.Int }, success: Schema.Int, stream: true })
 ) {}
 
@@ -190,4 +226,41 @@ export const desk = Flame.service(
     )
 )
 
-export const served = [once, often, outer, items, Procedures, desk] as const
+const Inner = Schema.Struct({ id: Schema.Int, within: Within, inner: Job, take: Schema.Int })
+
+/** The effect of nested work, and the number of items, answers or calls that succeeded. */
+const doing = ({ id, inner, take, within }: typeof Inner.Type): Effect.Effect<number, unknown, Pool> => {
+  switch (within) {
+    case "stream":
+      return Stream.runCount(Stream.take(Flame.stream(items, { ...inner, count: 5 }), take))
+    case "group":
+      return Effect.flatMap(Flame.client(Procedures), (client) =>
+        Effect.andThen(Effect.exit(client.work(inner)), Stream.runCount(Stream.take(client.counted({ to: 5 }), take)))
+      )
+    case "place":
+      return Effect.scoped(
+        Effect.gen(function* () {
+          const client = yield* Flame.place(desk, { id: id + 1, millis: inner.millis, how: "well" })
+          yield* Effect.exit(client.work(inner))
+          return yield* Stream.runCount(Stream.take(client.counted({ to: 5 }), take))
+        })
+      )
+    case "cast":
+      return Effect.as(Flame.cast(once, inner), 0)
+    case "deep":
+      return Effect.as(Flame.call(often, inner), 1)
+  }
+}
+
+/** Takes a stream, calls a group, places a service or casts from inside, and returns the number of successes. */
+export const within = Flame.fn("stack/within", { payload: Inner.fields, success: Schema.Int }, (work) =>
+  executed(
+    work.id,
+    Effect.matchCause(doing(work) as Effect.Effect<number, unknown>, {
+      onFailure: () => 0,
+      onSuccess: (count) => count
+    })
+  )
+)
+
+export const served = [once, often, outer, items, within, Procedures, desk] as const

@@ -6,14 +6,17 @@ import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Flame from "../../src/Flame.ts"
 import { Pool } from "../../src/pool/Pool.ts"
-import { desk, items, often, once, outer, Procedures } from "./Functions.ts"
+import { desk, items, often, once, outer, Procedures, within } from "./Functions.ts"
 import type { Action } from "./Schedule.ts"
 
 /** Actions of callers. */
-export type Doing = Extract<Action, { _tag: "Call" | "Cast" | "Group" | "Outer" | "Items" | "Place" | "Lease" }>
+export type Doing = Extract<
+  Action,
+  { _tag: "Call" | "Cast" | "Group" | "Outer" | "Within" | "Items" | "Place" | "Lease" }
+>
 
 export const isDoing = (action: Action): action is Doing =>
-  ["Call", "Cast", "Group", "Outer", "Items", "Place", "Lease"].includes(action._tag)
+  ["Call", "Cast", "Group", "Outer", "Within", "Items", "Place", "Lease"].includes(action._tag)
 
 /** An action of a caller, in progress or ended. */
 export interface Operation {
@@ -45,6 +48,10 @@ export const effectOf = (doing: Doing, seen: Array<number>): Effect.Effect<unkno
     case "Outer": {
       const { id, inner, times, together } = doing
       return Flame.call(outer, { id, inner, times, together }, budget(doing))
+    }
+    case "Within": {
+      const { id, inner, take, within: kind } = doing
+      return Flame.call(within, { id, within: kind, inner, take }, budget(doing))
     }
     case "Items":
       return Flame.stream(items, { ...doing.job, count: doing.count }, budget(doing)).pipe(

@@ -48,12 +48,24 @@ const executed = ({ doing }: Operation, ledger: LedgerState): string | undefined
     case "Group":
     case "Items":
       return ledger.of(doing.job.id).length > 1 ? `a ${doing._tag} ran more than once` : undefined
+    case "Within":
+      return within(doing, ledger)
     case "Outer":
     case "Place":
       return ledger.of(doing.id).length > 1 ? `${doing._tag} ran more than once` : undefined
     case "Lease":
       return undefined
   }
+}
+
+/** Checks that a function with nested work, and each part of the work, ran at most once. An idempotent part may run again. */
+const within = (doing: Extract<Operation["doing"], { _tag: "Within" }>, ledger: LedgerState): string | undefined => {
+  if (ledger.of(doing.id).length > 1) return "Within ran more than once"
+  if (ledger.of(doing.id + 1).length > 1) return "a nested service was built more than once"
+  const runs = ledger.of(doing.inner.id)
+  if (doing.within !== "deep") return runs.length > 1 ? `a nested ${doing.within} ran ${runs.length} times` : undefined
+  if (runs.length > attempts) return `a nested idempotent call ran ${runs.length} times`
+  return overlapping(runs) ? "two runs of a nested idempotent call overlap" : undefined
 }
 
 const overlapping = (runs: ReadonlyArray<Execution>): boolean =>
@@ -76,6 +88,7 @@ const outcome = (operation: Operation, ledger: LedgerState): string | undefined 
 const jobOf = ({ doing }: Operation): { readonly id: number; readonly ends: string } => {
   switch (doing._tag) {
     case "Outer":
+    case "Within":
     case "Place":
       return { id: doing.id, ends: doing._tag === "Place" ? doing.how : "well" }
     case "Lease":
@@ -98,6 +111,8 @@ const succeeded = (operation: Operation, value: unknown, ledger: LedgerState): s
       return `a stream ended well after ${seen.length} of ${doing.count} items, and its job ends ${ends}`
     case "Outer":
       return Number(value) <= doing.times ? undefined : `${doing.times} nested calls gave ${String(value)}`
+    case "Within":
+      return Number(value) <= Math.min(5, doing.take) ? undefined : `${doing.within} gave ${String(value)} items`
     case "Place":
       return ends === "well" ? undefined : `a service that is built ${ends} was placed`
     default:
@@ -107,7 +122,8 @@ const succeeded = (operation: Operation, value: unknown, ledger: LedgerState): s
 }
 
 /** Whether a job succeeds in the end. */
-const isCalm = (ends: string): boolean => ends === "well" || ends === "late" || ends === "stubborn" || ends === "unfit"
+const isCalm = (ends: string): boolean =>
+  ends === "well" || ends === "late" || ends === "stubborn" || ends === "unfit" || ends === "throwing"
 
 const died = (operation: Operation, defect: unknown): string | undefined => {
   const { ends, id } = jobOf(operation)
@@ -115,6 +131,7 @@ const died = (operation: Operation, defect: unknown): string | undefined => {
   if (!(defect instanceof RemoteDefect) && operation.doing._tag !== "Group" && operation.doing._tag !== "Place")
     return `${operation.doing._tag} died here of ${text}`
   if (ends === "dead") return text.includes(`dead ${id}`) ? undefined : `job ${id} died of ${text}`
+  if (ends === "throwing") return text.includes("thrown by a codec") ? undefined : `job ${id} died of ${text}`
   return ends === "unfit" || ends === "unfitError" ? undefined : `job ${id} ends ${ends}, and died of ${text}`
 }
 

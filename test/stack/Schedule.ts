@@ -1,6 +1,6 @@
 /** A schedule as data: the options of a pool, and the steps. One seed makes one schedule. */
 import * as Random from "../simulation/Random.ts"
-import type { Ends, Job } from "./Functions.ts"
+import type { Ends, Job, Within } from "./Functions.ts"
 
 export interface Options {
   readonly min: number
@@ -32,6 +32,15 @@ export type Action =
       readonly times: number
       readonly together: boolean
       readonly inner: Job
+      readonly timeout?: number
+    }
+  | {
+      readonly _tag: "Within"
+      readonly id: number
+      readonly within: typeof Within.Type
+      readonly inner: Job
+      /** The number of items after which the function stops to read. */
+      readonly take: number
       readonly timeout?: number
     }
   | {
@@ -119,7 +128,21 @@ const actions = (
   options: Options
 ): ReadonlyArray<Kind> => {
   const ends = (): Ends =>
-    among("well", "well", "well", "well", "badly", "dead", "late", "late", "stubborn", "unfit", "unfitError", "poison")
+    among(
+      "well",
+      "well",
+      "well",
+      "well",
+      "badly",
+      "dead",
+      "late",
+      "late",
+      "stubborn",
+      "unfit",
+      "unfitError",
+      "throwing",
+      "poison"
+    )
   const job = (id: number): Job => ({ id, millis: among(0, 0, 1, 10, 300, 2_500), ends: ends() })
   const jobs = (id: number): ReadonlyArray<Job> => Array.from({ length: among(1, 2, 4) }, (_, i) => job(id + i))
   const timeout = (): { readonly timeout?: number } =>
@@ -132,6 +155,17 @@ const actions = (
     [
       8,
       (id) => ({ _tag: "Outer", id, times: among(1, 2, 4), together: random() < 0.5, inner: job(id + 1), ...timeout() })
+    ],
+    [
+      8,
+      (id) => ({
+        _tag: "Within",
+        id,
+        within: among("stream", "stream", "group", "place", "place", "cast", "deep"),
+        inner: job(id + 10),
+        take: among(1, 3, 1_000),
+        ...timeout()
+      })
     ],
     [
       8,
