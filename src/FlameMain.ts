@@ -11,6 +11,7 @@ import type { NeedsOf, PoolFunctions, Servable } from "./function/Servable.ts"
 import * as Entry from "./process/Entry.ts"
 import * as Role from "./process/Role.ts"
 import * as Shutdown from "./process/Shutdown.ts"
+import { isSnapshot, onStart } from "./process/SnapshotStart.ts"
 
 type ServicesOption<R, E, RIn> = [R] extends [never]
   ? { readonly services?: Layer.Layer<never, E, RIn> }
@@ -93,8 +94,12 @@ export const main = <const Fs extends ReadonlyArray<Servable>, A, E, R, PoolOut,
     readonly entry?: string | URL
   } & ServicesOption<NoInfer<NeedsOf<Fs[number]>>, ES, RS>
 ): Effect.Effect<void, E | EF | ES | FlameError, Exclude<R, PoolOut | Scope.Scope> | RF | RS> => {
-  const entry = options.entry ?? Entry.callerFile()
-  if (entry !== undefined) Entry.register(String(entry))
+  onStart(() => {
+    const entry = options.entry ?? Entry.callerFile()
+    if (entry !== undefined) Entry.register(String(entry))
+  })
+  // Runners of a snapshot begin with this module loaded.
+  if (isSnapshot) void import("./FlameRunner.ts")
   return Effect.suspend((): Effect.Effect<void, unknown, unknown> => {
     if (Role.current()._tag === "Runner") return asRunner(options.functions, options.services)
     return asParent(options.app, options.flame)

@@ -10,6 +10,7 @@ import * as Steps from "./process/Steps.ts"
 import * as UnsentLogs from "./process/UnsentLogs.ts"
 import { bootTimeLeft, current, report } from "./process/Role.ts"
 import * as Shutdown from "./process/Shutdown.ts"
+import { runAtStart } from "./process/SnapshotStart.ts"
 
 type Signal = "SIGTERM" | "SIGINT"
 
@@ -56,7 +57,15 @@ const interruptedCode = 130
  * @since 0.1.0
  * @category running
  */
-export const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
+export const runMain: RunMain = ((first: unknown, options?: RunOptions) => {
+  if (!Effect.isEffect(first)) return (effect: Effect.Effect<unknown, unknown>) => runMain(effect, first as RunOptions)
+  return runAtStart(() => run(first as Effect.Effect<unknown, unknown>, options))
+}) as RunMain
+
+type RunMain = ReturnType<typeof Runtime.makeRunMain>
+type RunOptions = Parameters<RunMain>[1]
+
+const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   checkNode()
   Steps.ran()
   const role = current()

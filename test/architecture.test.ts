@@ -24,6 +24,7 @@ const folders: ReadonlyArray<string> = [
   "process",
   // The code that a parent sends to its runners, and the program that receives the code.
   "code",
+  "code/snapshot",
   "code/bootstrap",
   // How runners come to exist.
   "backend",
@@ -103,6 +104,7 @@ const loads: Readonly<
       "process/Role",
       "process/RoleVariables",
       "process/Shutdown",
+      "process/SnapshotStart",
       "process/Steps",
       "process/UnsentLogs",
       "runMain",
@@ -209,6 +211,7 @@ const loads: Readonly<
       "process/Role",
       "process/RoleVariables",
       "process/Shutdown",
+      "process/SnapshotStart",
       "process/Steps",
       "process/UnsentLogs",
       "runMain",

@@ -46,7 +46,7 @@ const PEERS = {
   flame: {
     file: "adapter-built.mjs",
     files: { source: "adapter.mjs", barrel: "adapter.mjs", "barrel-node": "adapter.mjs" },
-    variants: ["bundle", "cached", "source", "barrel", "barrel-node", "traced"],
+    variants: ["bundle", "cached", "snapshot", "source", "barrel", "barrel-node", "traced"],
     needs: { packages: ["rolldown"] }
   },
   ...(against && {
@@ -81,7 +81,7 @@ const SETS = {
     nested: "flame:bundle",
     placed: "flame:bundle",
     cpu: `${EVERY} ray:task`,
-    boot: `${EVERY} floor:fork flame:cached flame:source flame:barrel flame:barrel-node ray:task`,
+    boot: `${EVERY} floor:fork flame:cached flame:snapshot flame:source flame:barrel flame:barrel-node ray:task`,
     fault: without(`${EVERY} ray:task`, "raw:tcp-batch"),
     queue: without(EVERY, "raw:tcp-batch", "messageport:clone"),
     chunks: "flame:bundle ipc:advanced ipc:app effect-rpc:tcp effect-rpc:tuned",
@@ -101,7 +101,7 @@ const SETS = {
     nested: "flame:bundle",
     placed: "flame:bundle",
     cpu: "flame:bundle ipc:advanced piscina",
-    boot: "flame:bundle flame:cached flame:source flame:barrel flame:barrel-node floor:fork",
+    boot: "flame:bundle flame:cached flame:snapshot flame:source flame:barrel flame:barrel-node floor:fork",
     fault: "flame:bundle",
     queue: "flame:bundle",
     stream: "flame:bundle effect-rpc:tcp grpc-js",

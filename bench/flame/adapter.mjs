@@ -1,5 +1,5 @@
 // effect-flame as a peer: one pool of child processes, min = max = workers. The variant names how the runner's entry is loaded:
-// bundle (rolldown, minified), cached (bundle, with its compiled code beside it), source (TypeScript through the thin doors),
+// bundle (rolldown, minified), cached (bundle, with its compiled code beside it), snapshot (bundle, with a V8 snapshot), source (TypeScript through the thin doors),
 // barrel (TypeScript, `import … from "effect"`), barrel-node (barrel, and the barrel of @effect/platform-node), traced (bundle,
 // with a tracer on both sides).
 import * as Cause from "effect/Cause"
@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { pathToFileURL } from "node:url"
 import { makeEffectPeer, makeLoops } from "../caller/effect-loops.mjs"
-import { bundled, cached } from "./bundle.mjs"
+import { bundled, cached, snapshotted } from "./bundle.mjs"
 import { delayedTransport } from "../work/delay.mjs"
 import { define, defineControl, defineEchoes } from "./define.mjs"
 import { tracer } from "./tracer.mjs"
@@ -30,6 +30,7 @@ const source = (file) => new URL(file, import.meta.url)
 const entries = {
   bundle: (kase) => pathToFileURL(bundled(kase === "placed" ? "runner-placed" : "runner")),
   cached: () => pathToFileURL(bundled("runner")),
+  snapshot: () => pathToFileURL(snapshotted()),
   source: () => source("runner.mjs"),
   barrel: () => source("runner-barrel.mjs"),
   "barrel-node": () => source("runner-barrel-node.mjs"),

@@ -4,7 +4,9 @@ import cp from "node:child_process"
 import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
 import { compileCache, fillCompileCache } from "../../scripts/compile-cache.ts"
+import * as Build from "../../src/build.ts"
 
 const here = (file) => fileURLToPath(new URL(file, import.meta.url))
 const root = here("../..")
@@ -13,6 +15,9 @@ const ENTRIES = ["runner", "runner-placed", "runner-traced", "runner-profiled"]
 
 /** The variables by which a runner finds its compiled code. */
 export const cached = () => compileCache(out)
+
+/** The runner with a snapshot beside it, which `effect-flame/build` has made. */
+export const snapshotted = () => path.join(out, "snapshot/runner.mjs")
 
 export const bundled = (entry) => path.join(out, `${entry}.mjs`)
 
@@ -47,6 +52,8 @@ export const bundleAll = async () => {
     await build(ENTRIES.map(runner))
     fs.rmSync(cached().NODE_COMPILE_CACHE, { recursive: true, force: true })
     await fillCompileCache(bundled("runner"))
+    const options = { folder: path.dirname(snapshotted()), snapshot: true }
+    await Effect.runPromise(Build.bundle({ runner: here("runner.mjs") }, options))
   } catch (error) {
     return String(error?.message ?? error)
       .split("\n")

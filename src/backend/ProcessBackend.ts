@@ -24,6 +24,7 @@ import { bootFailure } from "./ProcessExit.ts"
 import * as Reaper from "./Reaper.ts"
 import { type LogOutput, start } from "./RunnerChild.ts"
 import * as RunnerCommand from "./RunnerCommand.ts"
+import * as RunnerSnapshot from "./RunnerSnapshot.ts"
 
 /**
  * How runners are started.
@@ -69,13 +70,18 @@ export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Se
   Effect.fnUntraced(function* (options) {
     const { killGrace, outputLevel } = yield* Effect.sync(() => checked(options))
     const reaper = yield* Reaper.acquire
+    const snapshotOf = RunnerSnapshot.finder()
 
     const launch = Effect.fnUntraced(function* (spec: RunnerSpec) {
       const entry = yield* findEntry(options.entry)
       const cwd = yield* directoryOf(options.cwd)
-      const compiled = RunnerCache.variables(entry, { ...process.env, ...options.env })
+      const additions = { ...options, cwd }
+      const parent = program()
+      const snapshot = yield* snapshotOf(entry, parent, additions)
+      const compiled =
+        snapshot === undefined ? RunnerCache.variables(entry, { ...process.env, ...options.env }) : undefined
       const role = { ...variables(spec, process.pid), ...compiled }
-      const command = RunnerCommand.make(program(), { ...options, cwd }, role, entry)
+      const command = RunnerCommand.make(parent, additions, role, entry, snapshot)
       const log = yield* logger(spec, outputLevel)
       const grace = killGrace ?? Duration.millis(spec.cancelGrace)
       const child = yield* Effect.acquireRelease(

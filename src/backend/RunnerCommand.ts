@@ -84,26 +84,37 @@ const changeTo = (directory: string): string =>
       `const a=process.execArgv,i=a.findIndex(x=>x.includes("${marker}"));i<0||a.splice(i,1)`
   )
 
-/** Builds the command by which `program` starts a runner of `entry` in the given role. */
+/** The options that a runner's Node gets, in the order in which Node reads them. */
+const optionsOf = (program: Program, additions: Additions, env: Readonly<Record<string, string>>) => {
+  const options = [...NodeArguments.filter(program.execArgv), ...(additions.execArgv ?? [])]
+  return { options, all: [...NodeArguments.parse(env.NODE_OPTIONS ?? ""), ...options] }
+}
+
+/** Whether options load modules ahead of the entry. A process that starts from a snapshot would not load them. */
+export const loadsModules = (program: Program, additions: Additions): boolean =>
+  NodeArguments.loadsModules(optionsOf(program, additions, environment(program, additions, {})).all)
+
+/** Builds the command by which `program` starts a runner of `entry` in the given role, from a snapshot if there is one. */
 export const make = (
   program: Program,
   additions: Additions,
   role: Readonly<Record<string, string>>,
-  entry: string
+  entry: string,
+  snapshot?: string
 ): RunnerCommand => {
   const env = environment(program, additions, role)
-  const options = [...NodeArguments.filter(program.execArgv), ...(additions.execArgv ?? [])]
-  const all = [...NodeArguments.parse(env.NODE_OPTIONS ?? ""), ...options]
+  const { all, options } = optionsOf(program, additions, env)
   const cwd = additions.cwd ?? program.directory
   const start = program.startDirectory ?? cwd
   const isMoved = start !== cwd && NodeArguments.loadsModules(all)
   return {
     file: program.execPath,
     args: [
-      // First, so that it runs before every other preloaded module.
-      preload,
+      // First, so that it runs before every other preloaded module. A snapshot does the same itself.
+      ...(snapshot === undefined ? [preload] : []),
       ...options,
       ...(isMoved ? [changeTo(cwd)] : []),
+      ...(snapshot === undefined ? [] : [`--snapshot-blob=${snapshot}`]),
       entry,
       ...(additions.argv ?? program.argv.slice(2))
     ],

@@ -20,7 +20,8 @@ export const build = (entry: string, options: BuildOptions, asJson: boolean) =>
     const made: Build.Made = {
       entry: relative(process.cwd(), built.entry),
       files: built.files,
-      variables: built.variables(join("/app", options.folder))
+      variables: built.variables(join("/app", options.folder)),
+      ...(options.snapshot === true ? { command: built.command(join("/app", options.folder)) } : {})
     }
     yield* asJson ? Terminal.json(Build.document(made)) : Terminal.lines(Build.screen(made, paint, columns))
   })
@@ -44,11 +45,20 @@ const flags = {
     Flag.withDescription("Store compiled code: less than half of the CPU of a boot, on this very version of Node"),
     Flag.withDefault(false)
   ),
+  snapshot: Flag.Boolean("snapshot").pipe(
+    Flag.withDescription(
+      "Store the memory of the loaded program, from which runners start, on this very version of Node"
+    ),
+    Flag.withDefault(false)
+  ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 }
 
-export const command = Command.make("build", flags, ({ compileCache, entry, external, folder, json, sourceMaps }) =>
-  build(entry, { folder, external, sourceMaps, compileCache }, json)
+export const command = Command.make(
+  "build",
+  flags,
+  ({ compileCache, entry, external, folder, json, snapshot, sourceMaps }) =>
+    build(entry, { folder, external, sourceMaps, compileCache, snapshot }, json)
 ).pipe(
   Command.withDescription(
     "Bundle a program and what it imports into a few files for an image that needs nothing but Node. Needs the package rolldown."

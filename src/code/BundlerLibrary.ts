@@ -46,6 +46,7 @@ export interface Plugin {
       extra: { readonly kind: string }
     ) => Promise<Resolution> | Resolution
   }
+  readonly load?: (id: string) => { readonly code: string; readonly map: string | null } | null
   readonly transform?: {
     readonly filter?: { readonly id?: { readonly include?: RegExp; readonly exclude?: RegExp }; readonly code?: RegExp }
     readonly handler: (
@@ -68,11 +69,12 @@ export interface BundlerLog {
 export interface InputOptions {
   readonly input: Readonly<Record<string, string>>
   readonly platform: "node"
-  readonly resolve: { readonly conditionNames: ReadonlyArray<string> }
+  readonly resolve?: { readonly conditionNames: ReadonlyArray<string> }
   readonly external: (id: string) => boolean
-  readonly treeshake: {
-    readonly moduleSideEffects: ReadonlyArray<{ readonly test: RegExp; readonly sideEffects: boolean }>
-  }
+  readonly treeshake:
+    | false
+    | { readonly moduleSideEffects: ReadonlyArray<{ readonly test: RegExp; readonly sideEffects: boolean }> }
+  readonly transform?: { readonly define: Readonly<Record<string, string>> }
   readonly plugins: ReadonlyArray<Plugin>
   readonly onLog: (level: string, log: BundlerLog) => void
   readonly cwd?: string
@@ -81,13 +83,16 @@ export interface InputOptions {
 /** Options of what the bundler writes. */
 export interface OutputOptions {
   readonly dir: string
-  readonly format: "esm"
+  readonly format: "esm" | "cjs"
   readonly minify: boolean | object
   readonly sourcemap: boolean | "hidden"
   readonly entryFileNames: string
-  readonly chunkFileNames: string
-  readonly assetFileNames: string
-  readonly codeSplitting: { readonly groups: ReadonlyArray<{ readonly name: string; readonly test: RegExp }> }
+  readonly chunkFileNames?: string
+  readonly assetFileNames?: string
+  readonly codeSplitting: false | { readonly groups: ReadonlyArray<{ readonly name: string; readonly test: RegExp }> }
+  readonly banner?: string
+  readonly footer?: string
+  readonly dynamicImportInCjs?: boolean
 }
 
 /** The exports of the package that this library uses. */

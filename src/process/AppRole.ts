@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as BuildName from "./BuildName.ts"
 import * as Role from "./Role.ts"
+import { isMaking, isSnapshot } from "./SnapshotStart.ts"
 
 /**
  * Whether this process is a parent or a runner.
@@ -41,6 +42,31 @@ const roleOf = (role: Role.Role): ProcessRole => {
   }
 }
 
+/** The role of the runners of a snapshot: its modules load in another process, which does not know the runner's name. */
+const ofSnapshot = (): ProcessRole => {
+  const started = (): Extract<ProcessRole, { readonly _tag: "Runner" }> => {
+    if (isMaking()) {
+      throw new Error("Flame.role tells more than _tag only in a function or a layer, if the program is in a snapshot")
+    }
+    return roleOf(Role.current()) as ReturnType<typeof started>
+  }
+  return {
+    _tag: "Runner",
+    get id() {
+      return started().id
+    },
+    get pool() {
+      return started().pool
+    },
+    get parent() {
+      return started().parent
+    },
+    get build() {
+      return started().build
+    }
+  }
+}
+
 /**
  * The role of this process, from the first line of user code on.
  *
@@ -59,7 +85,7 @@ const roleOf = (role: Role.Role): ProcessRole => {
  * @since 0.1.0
  * @category roles
  */
-export const role: ProcessRole = roleOf(Role.current())
+export const role: ProcessRole = isSnapshot ? ofSnapshot() : roleOf(Role.current())
 
 /**
  * The role of this process as a service, for layers. A test provides another one.

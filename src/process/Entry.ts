@@ -1,5 +1,6 @@
 /** The file that runners of this app run: the file that calls `Flame.main`, or the file of the `entry` option. */
 import { builtin } from "../function/Builtin.ts"
+import { onStart } from "./SnapshotStart.ts"
 
 /**
  * The directory in which this process was started. Undefined if the directory does not exist any more.
@@ -7,7 +8,11 @@ import { builtin } from "../function/Builtin.ts"
  * Node has resolved the values of `--import` and `--require` from this directory, whatever the current directory is
  * later.
  */
-export const startDirectory: string | undefined = currentDirectory()
+export let startDirectory: string | undefined
+
+onStart(() => {
+  startDirectory = currentDirectory()
+})
 
 let registered: string | undefined
 

@@ -13,6 +13,7 @@ import { builtin } from "../function/Builtin.ts"
 import { noPods } from "../function/Requirements.ts"
 import { handedSession } from "./HandedSession.ts"
 import * as Variables from "./RoleVariables.ts"
+import { onStart } from "./SnapshotStart.ts"
 
 /** An ordinary process, which may have runners of its own. */
 export interface Parent {
@@ -195,7 +196,9 @@ let role: Role | undefined
 export const current = (): Role => (role ??= decode(Variables.take()))
 
 // Read at once if the option of Node did not remove the variables: code that runs next must not find a key.
-if (Variables.isInEnvironment()) current()
+onStart(() => {
+  if (Variables.isInEnvironment()) current()
+})
 
 /**
  * Ends a process that was started as a runner and turns out not to be one, such as an app that starts apps.

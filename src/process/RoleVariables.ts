@@ -56,6 +56,12 @@ export const roleKey = "effect-flame/role"
 
 const key = Symbol.for(roleKey)
 
+/** Statements that move the role variables into the global `t`, for a program that begins before any module of ours. */
+export const taking =
+  "const e=process.env,t={ppid:process.ppid,at:process.uptime()*1e3};" +
+  `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
+  `Object.defineProperty(globalThis,Symbol.for("${roleKey}"),{value:t,configurable:true});`
+
 /**
  * The option of Node by which a runner is started: it takes the role variables away before any module of the program
  * loads.
@@ -68,9 +74,7 @@ const key = Symbol.for(roleKey)
  */
 export const preload =
   "--import=data:text/javascript,/* effect-flame runner */" +
-  "const e=process.env,t={ppid:process.ppid,at:process.uptime()*1e3};" +
-  `for(const k of ${JSON.stringify(names)}){const n="${prefix}"+k;if(n in e){t[k]=e[n];delete e[n]}}` +
-  `Object.defineProperty(globalThis,Symbol.for("effect-flame/role"),{value:t});` +
+  taking +
   'if(t.CACHE){const m=process.getBuiltinModule("node:module");m.enableCompileCache&&m.enableCompileCache(t.CACHE)}' +
   'const a=process.execArgv,i=a.findIndex(x=>x.includes("effect-flame runner"));i<0||a.splice(i,1)'
 

@@ -1,5 +1,6 @@
 /** The steps by which the process of a runner came to serve. The runner sends them with its Hello. */
 import type { HelloSteps } from "../wire/Handshake.ts"
+import { onStart } from "./SnapshotStart.ts"
 
 /** Milliseconds since this process began. `performance` is not loaded yet, and takes a millisecond of CPU. */
 const sinceStart = (): number => process.uptime() * 1_000
@@ -8,9 +9,12 @@ const sinceStart = (): number => process.uptime() * 1_000
  * When the program began to load, as `preload` of `RoleVariables.ts` has noted it. A process that was started without
  * this option of Node takes the time at which this module loads.
  */
-const importing: number =
-  (globalThis as { [key: symbol]: { readonly at?: number } | undefined })[Symbol.for("effect-flame/role")]?.at ??
-  sinceStart()
+let importing = 0
+
+onStart(() => {
+  const taken = (globalThis as { [key: symbol]: { readonly at?: number } | undefined })[Symbol.for("effect-flame/role")]
+  importing = taken?.at ?? sinceStart()
+})
 
 let imported: number | undefined
 

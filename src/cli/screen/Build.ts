@@ -7,6 +7,8 @@ export interface Made {
   readonly files: ReadonlyArray<{ readonly name: string; readonly size: number }>
   /** Variables of the image, for the compile cache. */
   readonly variables: Readonly<Record<string, string>>
+  /** The command of the image, for a snapshot. */
+  readonly command?: ReadonlyArray<string>
 }
 
 /** The document of `build --json`. */
@@ -15,7 +17,11 @@ export const document = (made: Made) => ({ version: 1, kind: "build", ...made })
 const kilobytes = (size: number): string => `${(size / 1_000).toFixed(1)} kB`
 
 /** The screen of `build`. */
-export const screen = ({ entry, files, variables }: Made, paint: Paint, width: number): ReadonlyArray<string> => [
+export const screen = (
+  { command, entry, files, variables }: Made,
+  paint: Paint,
+  width: number
+): ReadonlyArray<string> => [
   ...table(
     paint,
     ["FILE", "SIZE"],
@@ -24,5 +30,6 @@ export const screen = ({ entry, files, variables }: Made, paint: Paint, width: n
   ),
   "",
   `run it with: node ${entry}`,
+  ...(command === undefined ? [] : [`in the image, run it with: ${command.join(" ")}`]),
   ...Object.entries(variables).map(([name, value]) => `in the image, set ${name}=${value}`)
 ]
