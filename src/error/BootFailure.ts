@@ -4,7 +4,6 @@
  * A cause is *transient* when a later try can succeed: callers then go on waiting within their budget. Any other cause
  * fails the waiting callers at once, because waiting would only hide the cause.
  */
-import * as Cause from "effect/Cause"
 import * as Schema from "effect/Schema"
 import {
   CodeMismatch,
@@ -15,6 +14,18 @@ import {
   CodeUnwritten,
   NodeTooOld
 } from "./CodeFailure.ts"
+import {
+  AdmissionDenied,
+  ApiUnavailable,
+  ApiUnreachable,
+  Forbidden,
+  ImagePull,
+  InvalidSpec,
+  QuotaExceeded,
+  Removed,
+  Unschedulable
+} from "./PodFailure.ts"
+import { ServicesFailed } from "./ServicesFailed.ts"
 import { OutOfMemory, tail } from "./RunnerExit.ts"
 
 export {
@@ -26,6 +37,18 @@ export {
   CodeUnwritten,
   NodeTooOld
 } from "./CodeFailure.ts"
+export {
+  AdmissionDenied,
+  ApiUnavailable,
+  ApiUnreachable,
+  Forbidden,
+  ImagePull,
+  InvalidSpec,
+  QuotaExceeded,
+  Removed,
+  Unschedulable
+} from "./PodFailure.ts"
+export { ServicesFailed, servicesFailed } from "./ServicesFailed.ts"
 
 /**
  * The process of the runner ended before it served. A later try can succeed after a signal, but not after an exit code.
@@ -140,65 +163,6 @@ export class Crashed extends Schema.TaggedError<Crashed>()("Crashed", {
 }
 
 /**
- * The services that the runner's functions need could not be built there.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("ServicesFailed", {
-  /** The cause, in words for people. */
-  detail: Schema.String,
-  /** Whether waiting cannot heal it: a config error, or a missing service. */
-  permanent: Schema.optionalKey(Schema.Boolean)
-}) {
-  override get message() {
-    const advice =
-      this.permanent === true
-        ? "correct the environment of the runner, or the layers of its services"
-        : "see to what the services need on the runner, the parent tries the boot again"
-    return `the runner could not build the services of its functions: ${this.detail}; ${advice}`
-  }
-}
-
-/**
- * Makes a `ServicesFailed` of the cause with which a layer of services failed; keeps 2 000 characters of its text.
- *
- * @since 0.1.0
- * @category errors
- */
-export const servicesFailed = (cause: Cause.Cause<unknown>): ServicesFailed => {
-  const detail = (misconfigured(cause) ?? Cause.pretty(cause)).slice(0, 2_000)
-  const isPermanent = cause.reasons.some(
-    (reason) =>
-      (reason._tag === "Fail" && isMistake(reason.error)) || (reason._tag === "Die" && isMistake(reason.defect))
-  )
-  return new ServicesFailed(isPermanent ? { detail, permanent: true } : { detail })
-}
-
-/** The variable that a layer wanted and its type, if the only cause is that the configuration does not have it. */
-const misconfigured = ({ reasons }: Cause.Cause<unknown>): string | undefined => {
-  const [reason] = reasons
-  if (reason?._tag !== "Fail" || reasons.length > 1) return undefined
-  const { _tag, cause } = Object(reason.error)
-  if (_tag !== "ConfigError" || !(cause instanceof Error) || Object(cause)._tag !== "SchemaError") return undefined
-  return `the configuration of the runner does not fit a layer: ${cause.message.replace(/\s*\n\s*/g, " ")}`
-}
-
-/** Whether an error, or one of its causes, is a mistake in the program or its configuration. */
-const isMistake = (error: unknown): boolean => {
-  let at = error
-  for (let depth = 0; depth < 8 && typeof at === "object" && at !== null; depth++) {
-    const { _tag, cause, message } = at as { _tag?: unknown; cause?: unknown; message?: unknown }
-    // A provider of configuration that cannot be read now may be readable later.
-    if (_tag === "SourceError") return false
-    if (_tag === "ConfigError") return (cause as { _tag?: unknown } | undefined)?._tag !== "SourceError"
-    if (at instanceof Error && typeof message === "string" && message.startsWith("Service not found")) return true
-    at = cause
-  }
-  return false
-}
-
-/**
  * The `beforeBoot` hook failed.
  *
  * @since 0.1.0
@@ -248,156 +212,6 @@ export class EndedEarly extends Schema.TaggedError<EndedEarly>()("EndedEarly", {
 }) {
   override get message() {
     return `it ended ${Math.round(this.after)} ms after it was ready, before it had completed a call: ${this.detail}; look at its output, the boot is tried again`
-  }
-}
-
-/**
- * The image of the runner could not be pulled.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ImagePull extends Schema.TaggedError<ImagePull>()("ImagePull", {
-  /** Name of the image. */
-  image: Schema.String,
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `image ${this.image} could not be pulled: ${this.detail}; push it, or correct its name or the pull secrets`
-  }
-}
-
-/**
- * No node had room for the runner within `scheduleTimeout`.
- *
- * @since 0.1.0
- * @category errors
- */
-export class Unschedulable extends Schema.TaggedError<Unschedulable>()("Unschedulable", {
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `no place was found for it: ${this.detail}; make room, or request less for a runner`
-  }
-}
-
-/**
- * A quota does not allow another runner now.
- *
- * @since 0.1.0
- * @category errors
- */
-export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExceeded", {
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `a quota does not allow another runner: ${this.detail}; lower \`max\`, or raise the quota`
-  }
-}
-
-/**
- * The parent lacks a right that booting a runner needs.
- *
- * @since 0.1.0
- * @category errors
- */
-export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
-  /** The verb that was refused, such as `create`. */
-  verb: Schema.String,
-  /** The resource that it was refused on, such as `pods`. */
-  resource: Schema.String,
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `the parent may not ${this.verb} ${this.resource}, grant it that right: ${this.detail}`
-  }
-}
-
-/**
- * The runner as it is configured was refused as invalid.
- *
- * @since 0.1.0
- * @category errors
- */
-export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec", {
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return this.detail
-  }
-}
-
-/**
- * A policy of the cluster does not allow the runner. `by` names the policy.
- *
- * @since 0.1.0
- * @category errors
- */
-export class AdmissionDenied extends Schema.TaggedError<AdmissionDenied>()("AdmissionDenied", {
-  /** The policy that refuses it: `PodSecurity`, a webhook, a LimitRange. */
-  by: Schema.String,
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `${this.by} does not allow it: ${this.detail}; change the runner by the options of the layer, or the policy`
-  }
-}
-
-/**
- * The runner was taken away before it served: evicted, preempted or deleted, or its node is gone.
- *
- * @since 0.1.0
- * @category errors
- */
-export class Removed extends Schema.TaggedError<Removed>()("Removed", {
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `it was taken away before it served: ${this.detail}; the boot is tried again`
-  }
-}
-
-/**
- * The API that makes runners exist could not be reached, or did not answer.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ApiUnavailable extends Schema.TaggedError<ApiUnavailable>()("ApiUnavailable", {
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `${this.detail}; the boot is tried again`
-  }
-}
-
-/**
- * The API server cannot be used by this process: it never answered, its certificate is not trusted, or it does not accept
- * the credentials.
- *
- * Waiting does not help, so callers fail at once. An API server that answered before and is away now is `ApiUnavailable`.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ApiUnreachable extends Schema.TaggedError<ApiUnreachable>()("ApiUnreachable", {
-  /** The address of the API server. */
-  server: Schema.String,
-  /** The code of the cause: `ECONNREFUSED`, `ENOTFOUND`, a code of TLS, `TimedOut`, `Unauthorized`, `NoCredentials`. */
-  reason: Schema.String,
-  /** The cause, in words for people. */
-  detail: Schema.String
-}) {
-  override get message() {
-    return `the Kubernetes API at ${this.server} cannot be used (${this.reason}): ${this.detail}`
   }
 }
 
