@@ -1,6 +1,6 @@
 /** Reads what `ByteWriter` wrote, from bytes that may be anything: no read goes beyond their end, or costs more than the limit. */
 import { isUtf8 } from "node:buffer"
-import { NumberTag } from "./ByteWriter.ts"
+import { NumberTag, shortText } from "./ByteWriter.ts"
 import { isShared } from "./SharedTexts.ts"
 import { maxBigInt, maxDepth } from "./bound/ValueLimits.ts"
 
@@ -8,8 +8,6 @@ import { maxBigInt, maxDepth } from "./bound/ValueLimits.ts"
 export class Malformed extends Error {
   override readonly name = "Malformed"
 }
-
-const shortText = 24
 
 export class ByteReader {
   private readonly bytes: Buffer
@@ -120,6 +118,7 @@ export class ByteReader {
       const text = ascii(bytes, from, until)
       if (text !== undefined) return text
     }
+    this.spend(this.unit)
     const text = bytes.toString("utf8", from, until)
     // This character may also stand for bytes that are not UTF-8.
     if (text.includes("\ufffd") && !isUtf8(bytes.subarray(from, until))) throw new Malformed("text is no UTF-8")
@@ -130,7 +129,7 @@ export class ByteReader {
     const size = this.length()
     if (size % 2 === 1) throw new Malformed("text is cut in the middle of a character")
     const from = this.take(size)
-    this.spend(size)
+    this.spend(size + this.unit)
     return this.bytes.toString("utf16le", from, from + size)
   }
 
@@ -138,7 +137,8 @@ export class ByteReader {
     const head = this.length()
     const size = Math.floor(head / 2)
     if (size === 0 || size > maxBigInt) throw new Malformed(`a BigInt has ${size} bytes`)
-    this.spend(size)
+    // Its digits pass through text of twice their size.
+    this.spend(2 * size)
     const from = this.take(size)
     const value = BigInt(`0x${this.bytes.toString("hex", from, from + size)}`)
     return head % 2 === 1 ? -value : value

@@ -11,6 +11,9 @@ import { writeLength } from "./Varint.ts"
 /** How a number is written: one byte for 0 to 239, else one of these and the number after it. */
 export const NumberTag = { u16: 0xf0, u32: 0xf1, negative: 0xf2, u48: 0xf3, f64: 0xf4 } as const
 
+/** Bytes of the shortest text that a reader decodes with a call into the engine, also if it is ASCII. */
+export const shortText = 24
+
 const slabSize = 64 * 1024
 const spare = 1024
 
@@ -136,7 +139,12 @@ export class ByteWriter {
       const index = this.texts.indexOf(text)
       if (index > 0) return this.length(index * 2 + 1)
     }
-    if (length < 64 && this.ascii(text)) return
+    if (length < 64 && this.ascii(text)) {
+      // A reader decodes other text with a call into the engine, which takes as long as a part of a value.
+      if (length >= shortText) this.spend(this.unit)
+      return
+    }
+    this.spend(this.unit)
     if (!text.isWellFormed()) {
       this.spend(length)
       this.byte(1)
@@ -175,7 +183,7 @@ export class ByteWriter {
     const hex = (value < 0n ? -value : value).toString(16)
     const size = (hex.length + 1) >> 1
     if (size > maxBigInt) throw new LimitError(`is a BigInt of more than ${maxBigInt * 8} bits`)
-    this.spend(size)
+    this.spend(2 * size)
     this.length(size * 2 + (value < 0n ? 1 : 0))
     this.room(size)
     this.at += this.bytes.write(hex.length % 2 === 0 ? hex : `0${hex}`, this.at, size, "hex")

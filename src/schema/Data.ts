@@ -33,7 +33,17 @@ const lastOfJson = Tag.object
  * Weights of values that take longer to read than others. Measured, and the same on both sides. V8 may not know a key
  * yet.
  */
-export const Units = { key: 7, bytes: 4, bigint: 4, date: 2, utc: 6, data: 4, object: 3, transformed: 8 } as const
+export const Units = {
+  key: 7,
+  bytes: 4,
+  bigint: 4,
+  date: 2,
+  symbol: 1,
+  utc: 6,
+  data: 4,
+  object: 3,
+  transformed: 8
+} as const
 
 /** Thrown for a value that does not fit. */
 export const unfit = Symbol("unfit")

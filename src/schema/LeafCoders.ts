@@ -84,13 +84,16 @@ export const bigint: ValueCoder = charged(
   Units.bigint
 )
 
-export const symbol: ValueCoder = {
-  write: (w, value) => {
-    if (typeof value !== "symbol") throw unfit
-    w.text(nameOfSymbol(value))
+export const symbol: ValueCoder = charged(
+  {
+    write: (w, value) => {
+      if (typeof value !== "symbol") throw unfit
+      w.text(nameOfSymbol(value))
+    },
+    read: readSymbol
   },
-  read: readSymbol
-}
+  Units.symbol
+)
 
 export const bytes: ValueCoder = charged(
   {

@@ -219,7 +219,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       within(beginWork(maxValue, false), () => {
         try {
           const value = read(bytes)
-          return isOnePass ? value : now(decodeValue(value))
+          return isOnePass ? value : withShortStacks(bytes.length, () => now(decodeValue(value)))
         } catch (error) {
           throw unreadable(error)
         }
@@ -229,11 +229,30 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       const started = within(work, () =>
         Effect.flatMapEager(
           attempt(() => readOr(bytes)),
-          (value) => refused(() => decodeValue(value), unreadable)
+          (value) => refused(() => withShortStacks(bytes.length, () => decodeValue(value)), unreadable)
         )
       )
       return carried(work, started) as Effect.Effect<unknown, CodecError, unknown>
     }
+  }
+}
+
+/** Bytes of the largest message whose errors get the frames of the code that decodes them. */
+const mostStacked = 8 * 1024
+
+/**
+ * Decodes the errors of a large message without the frames of their stacks: V8 takes ten times as long to capture the stack of
+ * an error as Schema takes to decode the error, and the frames are those of this codec.
+ */
+const withShortStacks = <A>(size: number, decode: () => A): A => {
+  if (size <= mostStacked) return decode()
+  const { stackTraceLimit } = Error
+  // A program may have frozen Error.
+  Reflect.set(Error, "stackTraceLimit", 0)
+  try {
+    return decode()
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", stackTraceLimit)
   }
 }
 

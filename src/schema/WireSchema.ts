@@ -10,7 +10,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { linkOf, natives, representationOf } from "./SchemaLayout.ts"
 import { spendHashed, spendNative, spendUnique } from "./bound/HashWork.ts"
 import { KeptNames } from "./bound/KeptNames.ts"
-import { textOf } from "./bound/TemplateText.ts"
+import { hasParts, partsText, textOf } from "./bound/TemplateText.ts"
 import { isEncoding, spendWork } from "./bound/ValueWork.ts"
 import { membersOf } from "./UnionMembers.ts"
 
@@ -176,7 +176,7 @@ const withLastLink = (
   f: (ast: SchemaAST.AST) => SchemaAST.AST
 ): SchemaAST.AST => {
   const last = links.at(-1)!
-  const to = bounded(ast, f(last.to))
+  const to = bounded(ast, counted(links.at(-2)?.to ?? ast, f(last.to)))
   const others = links.slice(0, -1).map((link) => {
     const text = withText(link.to)
     return text === link.to ? link : new SchemaAST.Link(text, link.transformation)
@@ -227,9 +227,15 @@ const bounded = (ast: SchemaAST.AST, to: SchemaAST.AST): SchemaAST.AST => {
   const id = ast._tag === "Declaration" ? representationOf(ast)?.id : undefined
   const isNumber = ast._tag === "BigInt" || scalars.has(id)
   if (!isNumber || to._tag !== "String" || to.encoding !== undefined) return to
-  const check = zoned.has(id) ? zonedText : scalarText
+  const check = zoned.has(id) ? zonedText : id === "effect/schema/SemVerRange" ? rangeText : scalarText
   return changed(to, { checks: [check, ...(to.checks ?? [])] as unknown as SchemaAST.Checks })
 }
+
+/** Text from which a value with parts is parsed, with a count of the parts. */
+const counted = (parsed: SchemaAST.AST, to: SchemaAST.AST): SchemaAST.AST =>
+  to._tag === "String" && to.encoding === undefined && hasParts(parsed)
+    ? changed(to, { checks: [partsText, ...(to.checks ?? [])] as unknown as SchemaAST.Checks })
+    : to
 
 const zoned: ReadonlySet<string | undefined> = new Set([
   "effect/schema/DateTimeZoned",
@@ -241,7 +247,7 @@ const maxZones = 1_000
 const zones = new KeptNames(maxZones)
 
 /** Steps of work that it takes to look for a time zone that is not known yet. */
-const zoneWork = 2_000
+const zoneWork = 4_000
 
 /**
  * Whether the time zone of text may be looked for. Effect keeps each spelling of a time zone for ever, and there are as many
@@ -280,4 +286,10 @@ const textThat = (expected: string, fits: (text: string) => boolean): SchemaAST.
   )
 
 const scalarText = textThat("", (text) => text.length <= maxDigits)
+/** Text of a range, in which each few characters may be a comparator. */
+const rangeText = textThat("", (text) => {
+  if (text.length > maxDigits) return false
+  spendWork(text.length, "has ranges of versions that take too long to read for its maxValue")
+  return true
+})
 const zonedText = textThat(", with a time zone that IANA has", (text) => text.length <= maxDigits && hasZone(text))

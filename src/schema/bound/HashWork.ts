@@ -8,9 +8,15 @@ import * as Hash from "effect/Hash"
 import { spendWork } from "./ValueWork.ts"
 
 const tooAlike = "has too many keys or unique values of one hash for its maxValue"
+const tooMany = "has too many keys or unique values for its maxValue"
+
+/** Steps of work that it takes to put one key into a collection, whatever its hash is. Measured, and doubled. */
+const perHashed = 16
+const perNative = 10
 
 /** Counts the comparisons of values in a `HashMap` or `HashSet`. Throws a `LimitError` before any is made. */
 export const spendHashed = (values: ReadonlyArray<unknown>): void => {
+  spendWork(values.length * perHashed, tooMany)
   const sizes = values.map(sizeOf)
   const hashes = Float64Array.from(values, Hash.hash)
   const order = Uint32Array.from(values, (_, i) => i).sort((a, b) => hashes[a]! - hashes[b]!)
@@ -35,6 +41,7 @@ const bigIntsPerStep = 2
 
 /** Counts the comparisons of keys in a native `Map` or `Set`. Text has a hash with a seed, and objects a random one. */
 export const spendNative = (keys: ReadonlyArray<unknown>): void => {
+  spendWork(keys.length * perNative, tooMany)
   // a table of V8 has at least half as many chains as entries
   const chains = new Uint32Array(2 ** Math.max(1, Math.ceil(Math.log2(keys.length + 1)) - 1))
   const mask = chains.length - 1

@@ -1,5 +1,6 @@
 /**
- * Bounds what matching the text of a `Schema.TemplateLiteral` costs.
+ * Bounds what reading text costs that has parts: matching the text of a `Schema.TemplateLiteral`, and decoding the parts of text
+ * that Schema parses, such as by `Schema.fromJsonString`.
  *
  * Effect tries each way to part the text among the parts of the template: the square of the text's length for three parts
  * that are any text, and more for numbers and for templates within templates. So a template travels as text with a check.
@@ -17,6 +18,9 @@ export const maxTemplateText = 1_024
 
 /** Characters of a number that are read in the time of one try. */
 const digits = 20
+
+/** Steps of work of a match with a single try: Effect parses each part by the schema of the part. */
+const perMatch = 20
 
 /** Text that a template matches, with the encoding and the checks of the template. */
 export const textOf = (template: SchemaAST.TemplateLiteral): SchemaAST.String => {
@@ -36,7 +40,10 @@ const spend = (template: SchemaAST.TemplateLiteral, text: string): true => {
   if (text.length > maxTemplateText) {
     throw new LimitError(`has text of a template that is longer than ${maxTemplateText} characters`)
   }
-  spendWork(triesOf(template, text), "has text that its templates can part in too many ways for its maxValue")
+  spendWork(
+    perMatch + triesOf(template, text),
+    "has text that its templates can part in too many ways for its maxValue"
+  )
   return true
 }
 
@@ -76,4 +83,42 @@ const countOf = (literal: string, text: string): number => {
   let count = 0
   for (let at = text.indexOf(literal); at >= 0; at = text.indexOf(literal, at + 1)) count++
   return count
+}
+
+/**
+ * Steps of work that it takes Schema to decode one part of parsed text. The text counts as one part of its message, but the
+ * value may have a million.
+ */
+const perPart = 8
+
+/** Whether a node has parts, or may have any. */
+export const hasParts = ({ _tag }: SchemaAST.AST): boolean =>
+  _tag === "Objects" || _tag === "Arrays" || _tag === "Unknown" || _tag === "Any"
+
+/** Text with a check that counts its parts before they are parsed. Throws a `LimitError` for too many parts. */
+export const partsText: SchemaAST.Filter<string> = new SchemaAST.Filter<string>(
+  (text) => {
+    spendWork(perPart * partsOf(text), "has text of JSON or the like with too many parts for its maxValue")
+    return undefined
+  },
+  undefined,
+  true
+)
+
+/** No fewer parts than a parser of JSON or of a list finds: each part but the first one follows one of these characters. */
+const partsOf = (text: string): number => {
+  let parts = 1
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 0x2c: // ,
+      case 0x3a: // :
+      case 0x5b: // [
+      case 0x7b: // {
+      case 0x26: // &
+      case 0x3d: // =
+      case 0x3b: // ;
+        parts++
+    }
+  }
+  return parts
 }

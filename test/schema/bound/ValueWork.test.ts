@@ -21,7 +21,7 @@ const Waiting = Schema.String.pipe(
 const Parted = Schema.TemplateLiteral([Schema.String, "-", Schema.String, "-", Schema.String, "!"])
 const waiting = codecOf(Schema.Struct({ first: Waiting, parts: Schema.Array(Parted) }))
 const asText = codecOf(Schema.Struct({ first: Schema.String, parts: Schema.Array(Schema.String) }))
-const other = codecOf(Schema.Struct({ text: Schema.TemplateLiteral(["a", Schema.String]) }), 512)
+const other = codecOf(Schema.Struct({ text: Schema.TemplateLiteral(["a", Schema.String]) }), 1_024)
 
 const innocent = { first: "x", parts: ["a-b-c!", `${"-".repeat(40)}!`] }
 const hostile = { first: "x", parts: Array.from({ length: 60 }, () => `${"-".repeat(400)}!`) }
