@@ -129,8 +129,12 @@ export const mutate = (frames: Array<Buffer>, random: Random.Random): void => {
   }
 }
 
+/** Frames that all sessions so far had. */
+export const counted = { frames: 0 }
+
 const mutated = (frames: Array<Buffer>, random: Random.Random): Buffer => {
   for (let i = int(random, 1, 3); i > 0 && frames.length > 0; i--) mutate(frames, random)
+  counted.frames += frames.length
   return Buffer.concat(frames)
 }
 

@@ -32,7 +32,7 @@ describe("the largest messages that the limits allow, and those of a peer that b
     for (const { name, outcome, receiver } of all.filter(({ size }) => size > 0)) {
       assert.strictEqual(outcome, "value", `${name} for the ${receiver}`)
     }
-  }, 600_000)
+  }, 900_000)
 
   it("make their receiver allocate at most eight times maxValue, garbage included [C431]", async () => {
     const maxValue = 4 * MiB
@@ -42,5 +42,5 @@ describe("the largest messages that the limits allow, and those of a peer that b
     for (const cost of all) assert.isBelow(cost.allocated, 8 * maxValue + 2 * MiB, JSON.stringify(cost))
     // Else the garbage collector has run, and nothing was measured.
     assert.isAbove(all.filter(({ allocated }) => allocated > 0).length, all.length * 0.75)
-  }, 600_000)
+  }, 900_000)
 })
