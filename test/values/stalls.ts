@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FlameLayer from "../../src/FlameLayer.ts"
 import * as Flame from "../../src/Flame.ts"
+import type { Pool } from "../../src/pool/Pool.ts"
 import { makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
 import { honest, lying, maxValue, spent } from "../fixtures/values/costly.ts"
 import { Turns } from "../fixtures/values/Turns.ts"
@@ -62,8 +63,8 @@ const measured = (
   receiver: Cost["receiver"],
   name: string,
   size: number,
-  call: Effect.Effect<unknown, unknown, never>
-): Effect.Effect<string, unknown, never> =>
+  call: Effect.Effect<unknown, unknown, Pool>
+): Effect.Effect<string, unknown, Pool> =>
   Effect.gen(function* () {
     const take = (collects: boolean) =>
       receiver === "parent" ? Effect.sync(() => turns.take(collects)) : Flame.call(spent, { collects })
@@ -75,7 +76,7 @@ const measured = (
     const after = yield* take(false)
     report({ name, receiver, outcome, size, longest: after.longest, allocated: after.bytes - bytes })
     return outcome
-  }) as Effect.Effect<string, unknown, never>
+  })
 
 const sizeOf = (schema: (typeof honest)[number]["schema"], value: unknown): number => {
   const codec = makeSchemaCodec(schema, { what: "the value", maxValue: Number.MAX_SAFE_INTEGER })
