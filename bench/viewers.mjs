@@ -4,9 +4,9 @@
 //   node bench/viewers.mjs [--direct] [--blocks 60] [--ms 1000] [--viewers 100]
 //
 // By parts, which a busy machine disturbs least:
-//   - calls: 64 in flight in memory. Rounds of 2 000 calls with and without the status take turns, a few milliseconds each; the
-//     figure is the median of the differences of two neighbours. The first calls of a second are timed and kept; later ones
-//     are only counted. So the first round after the layer was built has the cost of a second, and the next one that of a call.
+//   - calls: the record of a pool counts each call at its begin and its end. Both run alone, many times.
+//   - kept calls: the first calls of each second are timed and kept. Rounds of 2 000 calls in memory, with and without the
+//     status, take turns, a few milliseconds each; the figure is the median of the differences of two neighbours.
 //   - viewers: the CPU that a parent with 64 calls in flight, none of which ends, takes each second. Seconds with and without
 //     viewers take turns; the viewers are in a process of their own.
 //   - both as a share of the CPU of a parent and a runner that make calls with 64 in flight.
@@ -31,6 +31,7 @@ import * as Scope from "effect/Scope"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Flame from "../src/Flame.ts"
 import * as FlameLayer from "../src/FlameLayer.ts"
+import * as Pools from "../src/pool/runtime/Pools.ts"
 import * as FlameStatus from "../src/status/FlameStatus.ts"
 
 const port = 9399
@@ -137,40 +138,64 @@ const print = (name, values, shown) => {
   console.log(`${name}: ${shown(middle)} (95 %: ${shown(low)} to ${shown(high)}, ${values.length} pairs)`)
 }
 
-/** Nanoseconds that the status adds in memory: to each call, and to each second for the calls that are kept. */
-const recorded = async () => {
+/** Nanoseconds that the status adds to a call that it only counts. */
+const counted = async () => {
   const runtime = ManagedRuntime.make(FlameLayer.test([echo], { min: 1, max: 1, concurrency: 64 }))
-  const count = 2_000
+  const figures = []
+  await withStatus(
+    runtime,
+    async () => {
+      await runtime.runPromise(calls((n) => n >= 2_000))
+      const [{ engine }] = Pools.own()
+      const call = { fn: echo, trace: undefined, submittedAt: engine.now(), cast: false, ranOn: 0 }
+      const exit = Exit.succeed(undefined)
+      const times = 100_000
+      for (let round = 0; round < 200; round++) {
+        const before = process.threadCpuUsage()
+        for (let i = 0; i < times; i++) {
+          engine.watch.submitted(call)
+          engine.watch.end(call, exit)
+        }
+        const { system, user } = process.threadCpuUsage(before)
+        if (call.trace !== undefined) call.trace = undefined
+        else if (round >= 20) figures.push(((user + system) * 1_000) / times)
+      }
+    },
+    { port: false, socket: false }
+  )
+  await runtime.dispose()
+  print("a call that is counted", figures, (value) => `${value.toFixed(1)} ns`)
+  return median(figures)
+}
+
+/** Nanoseconds that the calls take each second that the status times and keeps. */
+const kept = async () => {
+  const runtime = ManagedRuntime.make(FlameLayer.test([echo], { min: 1, max: 1, concurrency: 64 }))
   const round = async () => {
     const before = process.threadCpuUsage()
-    await runtime.runPromise(calls((n) => n >= count))
+    await runtime.runPromise(calls((n) => n >= 2_000))
     const { system, user } = process.threadCpuUsage(before)
     return (user + system) * 1_000
   }
-  const twice = async () => [await round(), await round()]
-  const status = () => withStatus(runtime, twice, { port: false, socket: false })
+  const options = { port: false, socket: false }
+  const status = () => withStatus(runtime, round, options)
   // The layer is built and closed before these too: a wait before a round changes the time of its garbage collection.
   const without = async () => {
-    await withStatus(runtime, async () => {}, { port: false, socket: false })
-    return twice()
+    await withStatus(runtime, async () => {}, options)
+    return round()
   }
   for (let warm = 0; warm < 100; warm++) await (warm % 2 === 0 ? without() : status())
-  const [plain, second, call] = [[], [], []]
+  const added = []
   for (let pair = 0; pair < 600; pair++) {
     // Each order as often as the other: the second of two rounds may pay for the garbage of the first.
     const isFirst = pair % 2 === 0
     const one = await (isFirst ? without() : status())
     const two = await (isFirst ? status() : without())
-    const [off, on] = isFirst ? [one, two] : [two, one]
-    plain.push(off[1] / count)
-    second.push(on[0] - off[0])
-    call.push((on[1] - off[1]) / count)
+    added.push(isFirst ? two - one : one - two)
   }
   await runtime.dispose()
-  console.log(`a call in memory: ${median(plain).median.toFixed(0)} ns`)
-  print("the status adds to each call", call, (value) => `${value.toFixed(0)} ns`)
-  print("and to each second", second, (value) => `${(value / 1e6).toFixed(2)} ms`)
-  return { call: median(call), second: median(second) }
+  print("calls that are kept take each second", added, (value) => `${(value / 1e6).toFixed(2)} ms`)
+  return median(added)
 }
 
 /** Nanoseconds of CPU each second that viewers cost the parent. */
@@ -204,7 +229,7 @@ const shown = async (viewers) => {
 }
 
 const byParts = async ({ ms, viewers }) => {
-  const [{ call, second: kept }, view] = [await recorded(), await shown(viewers)]
+  const [call, some, view] = [await counted(), await kept(), await shown(viewers)]
   const { pids, runtime } = await twoProcesses()
   const [perCall, perSecond] = [[], []]
   for (let round = 0; round < 10; round++) {
@@ -219,7 +244,7 @@ const byParts = async ({ ms, viewers }) => {
   console.log(
     `a parent and its runner: ${(each / 1_000).toFixed(2)} µs per call, ${(second / 1e6).toFixed(0)} ms each second`
   )
-  const share = (bound) => `${((call[bound] / each + (kept[bound] + view[bound]) / second) * 100).toFixed(2)} %`
+  const share = (bound) => `${((call[bound] / each + (some[bound] + view[bound]) / second) * 100).toFixed(2)} %`
   console.log(`the status with ${viewers} viewers: ${share("median")} (${share("low")} to ${share("high")}) of the CPU`)
 }
 

@@ -64,6 +64,10 @@ export const withFound = <A, E>(
     if (local) return yield* use(yield* ofMachine([]))
     const built = yield* Effect.result(Layer.build(Flags.clusterOf(target)))
     if (Result.isFailure(built)) {
+      // A cluster that was named and is not there is a mistake, also beside parents of this machine.
+      if (Object.values(target).some(Option.isSome)) {
+        return yield* new CommandFailed({ status: 1, message: built.failure.message })
+      }
       const found = yield* ofMachine([])
       return yield* found.parents.length === 0 ? Effect.fail(nothing(built.failure.message)) : use(found)
     }

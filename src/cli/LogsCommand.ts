@@ -16,14 +16,23 @@ import { sourcesOf, type Wanted } from "./LogSources.ts"
 import * as Logs from "./screen/Logs.ts"
 import * as Terminal from "./Terminal.ts"
 
-const unknownRunner = (wanted: Wanted, { parents }: Finding.Found): string | undefined => {
-  const known = new Set(
+/** The ids and pods of all runners that are there now. */
+const namesOf = ({ parents }: Finding.Found): ReadonlySet<string> =>
+  new Set(
     parents.flatMap(({ document, view }) => [
       ...(document?.pools ?? []).flatMap(({ runners }) => runners.map(({ id }) => id)),
       ...(view?.runners ?? []).flatMap(({ id, pod }) => [id, pod])
     ])
   )
-  return wanted.runners.find((name) => !known.has(name))
+
+/** Names that a message lists. */
+const mostNames = 5
+
+const noRunner = (name: string, names: ReadonlySet<string>): CommandFailed => {
+  const similar = [...names].filter((each) => each.startsWith(name)).slice(0, mostNames)
+  const remedy = similar.length === 0 ? "effect-flame ps shows the runners" : `did you mean ${similar.join(", ")}?`
+  const message = `no runner ${name} is there now, and no parent keeps lines of it: ${remedy}`
+  return new CommandFailed({ status: 1, message })
 }
 
 const noFunctions =
@@ -35,19 +44,21 @@ export const logs = (found: Finding.Found, wanted: Wanted, asJson: boolean) =>
     const { paint } = yield* Terminal.Terminal
     const now = yield* Clock.currentTimeMillis
     const print = (line: Logs.Line) => Console.log(asJson ? JSON.stringify(line) : Logs.worded(line, paint))
-    const missing = unknownRunner(wanted, found)
-    if (missing !== undefined) {
-      // A runner that is gone may still have lines in its parent.
-      yield* Terminal.hint(
-        `no runner ${missing} is there now: lines of runners that have gone are shown as far as their parent keeps them`
-      )
-    }
+    const names = namesOf(found)
+    const missing = wanted.runners.find((name) => !names.has(name))
     const sources = sourcesOf(found, wanted, now)
     if (wanted.function !== undefined && sources.length === 0) {
       return yield* new CommandFailed({ status: 1, message: noFunctions })
     }
-    if (wanted.follow) return yield* Following.follow(found, wanted, now, print)
+    const hint = Terminal.hint(
+      `no runner ${missing} is there now: lines of runners that have gone are shown as far as their parent keeps them`
+    )
+    if (wanted.follow) {
+      if (missing !== undefined) yield* hint
+      return yield* Following.follow(found, wanted, now, print)
+    }
     const lines = yield* Following.collect(sources).pipe(Terminal.spinning("reading lines"))
+    if (missing !== undefined) yield* lines.length === 0 ? noRunner(missing, names) : hint
     yield* Effect.forEach(
       lines.toSorted((left, right) => left.at - right.at),
       print,
