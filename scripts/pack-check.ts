@@ -101,7 +101,7 @@ const checkProgram = (): void => {
   assert(doctor.status === 1 && doctor.stdout.includes("npm install @kubernetes/client-node"), doctor.stdout)
 }
 
-/** Relative links of the documents in the tarball lead to files, and to headings, of the tarball. */
+/** Relative links of the documents in the tarball lead to files, and to headings, of the tarball [C462]. */
 const checkLinks = (): void => {
   const pages = Fs.readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) =>
     /^(?!node_modules).*(\.md|llms\.txt)$/.test(file)

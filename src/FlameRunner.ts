@@ -89,7 +89,7 @@ export const serveWith = <ES, RS>(
       )
       if (Exit.isFailure(built)) {
         if (!Cause.hasInterruptsOnly(built.cause)) {
-          Role.report(servicesFailed(built.cause))
+          Role.report(servicesFailed(built.cause, role._tag === "Runner" ? poolsBeside(role.pool, part.served) : []))
         }
         return yield* Effect.failCause(built.cause)
       }
@@ -101,6 +101,12 @@ export const serveWith = <ES, RS>(
       )
     })
   )
+
+/** Pools of served functions other than the runner's own. */
+const poolsBeside = (own: string, served: ReadonlyArray<Servable>): ReadonlyArray<string> => {
+  const keys = served.flatMap((one) => ("pool" in one ? [(one.pool as { readonly key: string }).key] : []))
+  return [...new Set(keys)].filter((key) => key !== own)
+}
 
 let logs: LogForward | undefined
 

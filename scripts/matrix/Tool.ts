@@ -39,7 +39,7 @@ export interface Said {
   readonly text: string
 }
 
-/** Runs a program to its end. Fails it after ten minutes. */
+/** Runs a program to its end. Fails it after half an hour. */
 export const run = (
   cwd: string,
   command: string,
@@ -50,7 +50,7 @@ export const run = (
     cwd,
     encoding: "utf8",
     env: { ...process.env, ...env },
-    timeout: 600_000,
+    timeout: 1_800_000,
     maxBuffer: 64 * 1024 * 1024
   })
   return { ok: status === 0, text: `${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}` }

@@ -1,8 +1,19 @@
-/** Child processes on every runtime: the conformance suite of a backend, on parents and runners of that runtime. */
+/**
+ * Child processes on every runtime, as parents and as runners: the conformance suite of a backend, and the suite of processes
+ * on the runtimes that vitest does not run on.
+ */
 import * as Path from "node:path"
 import { cell, program, root, run } from "./Tool.ts"
 
 const suite = Path.join(root, "scripts/matrix/suite.ts")
+
+const processes = Path.join(root, "scripts/matrix/process")
+
+/** Options that map `@effect/vitest` to the tests of the matrix. */
+const mapped: Readonly<Record<string, ReadonlyArray<string>>> = {
+  Bun: [`--tsconfig-override=${Path.join(processes, "bun.json")}`],
+  Deno: [`--import-map=${Path.join(processes, "imports.json")}`]
+}
 
 const runtimes: ReadonlyArray<readonly [name: string, command: () => string, args: ReadonlyArray<string>]> = [
   ["Node 22.19", () => program("node@22.19.0", "node"), []],
@@ -12,10 +23,14 @@ const runtimes: ReadonlyArray<readonly [name: string, command: () => string, arg
   ["Deno", () => program("deno@2", "deno"), ["run", "-A"]]
 ]
 
-/** Runs the suite on each runtime. */
+/** Runs the suites on each runtime. */
 export const check = (): void => {
   for (const [name, command, args] of runtimes) {
     const said = run(root, command(), [...args, suite])
     cell(`child processes on ${name}`, said, said.text.trim().split("\n").at(-1))
+    const options = mapped[name]
+    if (options === undefined) continue
+    const suiteSaid = run(root, command(), [...args, ...options, Path.join(processes, "main.ts")])
+    cell(`the suite of processes on ${name}`, suiteSaid, suiteSaid.text.trim().split("\n").at(-1))
   }
 }

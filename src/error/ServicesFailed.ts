@@ -12,30 +12,41 @@ export class ServicesFailed extends Schema.TaggedError<ServicesFailed>()("Servic
   /** The cause, in words for people. */
   detail: Schema.String,
   /** Whether waiting cannot heal it: a config error, or a missing service. */
-  permanent: Schema.optionalKey(Schema.Boolean)
+  permanent: Schema.optionalKey(Schema.Boolean),
+  /** Other pools, whose functions share these services. Absent if there is none. */
+  otherPools: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message() {
     const advice =
       this.permanent === true
         ? "correct the environment of the runner, or the layers of its services"
         : "see to what the services need on the runner, the parent tries the boot again"
-    return `the runner could not build the services of its functions: ${this.detail}; ${advice}`
+    const shared =
+      this.otherPools === undefined
+        ? ""
+        : `; runners of every pool build \`services\`: if only the functions of ${this.otherPools.join(" or of ")} need what failed, serve them by Flame.forPool(thatPool, { functions, services })`
+    return `the runner could not build the services of its functions: ${this.detail}; ${advice}${shared}`
   }
 }
 
 /**
- * Makes a `ServicesFailed` of the cause with which a layer of services failed; keeps 2 000 characters of its text.
+ * Makes a `ServicesFailed` of the cause with which a layer of services failed; keeps 2 000 characters of its text. The
+ * error names the other pools whose functions share the layer.
  *
  * @since 0.1.0
  * @category errors
  */
-export const servicesFailed = (cause: Cause.Cause<unknown>): ServicesFailed => {
+export const servicesFailed = (cause: Cause.Cause<unknown>, otherPools: ReadonlyArray<string> = []): ServicesFailed => {
   const detail = (misconfigured(cause) ?? Cause.pretty(cause)).slice(0, 2_000)
   const isPermanent = cause.reasons.some(
     (reason) =>
       (reason._tag === "Fail" && isMistake(reason.error)) || (reason._tag === "Die" && isMistake(reason.defect))
   )
-  return new ServicesFailed(isPermanent ? { detail, permanent: true } : { detail })
+  return new ServicesFailed({
+    detail,
+    ...(isPermanent ? { permanent: true } : {}),
+    ...(otherPools.length === 0 ? {} : { otherPools })
+  })
 }
 
 /** The variable that a layer wanted and its type, if the only cause is that the configuration does not have it. */

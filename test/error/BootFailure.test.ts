@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,13 @@ const failure = (config: Config.Config<unknown>) =>
   )
 
 describe("servicesFailed", () => {
+  it("names the way to bring services along with the functions of one pool, if several pools share them [C460]", () => {
+    const cause = Cause.fail(new Error("no CUDA device"))
+    const advice = "if only the functions of app/Gpu need what failed, serve them by Flame.forPool(thatPool, "
+    assert.include(BootFailure.servicesFailed(cause, ["app/Gpu"]).message, advice)
+    assert.notInclude(BootFailure.servicesFailed(cause).message, "forPool")
+  })
+
   it.effect.each([
     ["a variable that is missing", Config.String("DB_URL"), 'Expected string at ["DB_URL"]'],
     ["a variable of another type", Config.Int("PORT"), /Expected .* at \["PORT"\]/]

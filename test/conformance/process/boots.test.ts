@@ -80,7 +80,7 @@ describe("a boot", () => {
   )
 
   it.live.each(["broken-services", "broken-around"])(
-    "whose services fail (%s) leaves its caller waiting, within its timeout",
+    "whose services fail (%s) leaves its caller waiting, within its timeout; the error says who shares them [C460]",
     (entry) =>
       onPool({ entry: boots(entry) }, ({ events }) =>
         Effect.gen(function* () {
@@ -89,6 +89,7 @@ describe("a boot", () => {
           assert.isUndefined(call.pollUnsafe())
           assert.instanceOf(cause, ServicesFailed)
           assert.match(cause.detail, /the database does not answer/)
+          assert.deepStrictEqual(cause.otherPools, entry === "broken-services" ? ["app/Gpu"] : undefined)
           assert.isTrue(transient)
         })
       )
