@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 
 /** Number of the wire format: two processes that write values differently have different layouts. */
-const codecVersion = 2
+const codecVersion = 3
 
 /** A short hash of a schema's layout, the same in every process that has the schema. */
 export const fingerprint = (schema: Schema.Top): string => hash(`${codecVersion}:${describe(schema)}`).slice(0, 10)

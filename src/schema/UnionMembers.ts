@@ -187,3 +187,25 @@ const discriminatorOf = (
   }
   return undefined
 }
+
+/**
+ * Whether a member that is transformed, such as a number from text, could take the literal of another member on its way back:
+ * the encoded members can be told apart, but Schema decodes by the first member that takes the value.
+ */
+export const hasTakenLiteral = (wires: ReadonlyArray<SchemaAST.AST>): boolean => {
+  const members = wires.flatMap(flatMembers)
+  const transformed = new Set(members.filter(({ encoding }) => encoding).map((ast) => SchemaAST.toEncoded(ast)._tag))
+  return members.some((ast) => ast.encoding === undefined && literalTags(ast).some((tag) => transformed.has(tag)))
+}
+
+const flatMembers = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> =>
+  ast._tag === "Union" && ast.encoding === undefined ? ast.types.flatMap(flatMembers) : [ast]
+
+const literalTypes = { string: "String", number: "Number", boolean: "Boolean", bigint: "BigInt" } as const
+
+/** The tags of the types of a member's literals. */
+const literalTags = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST["_tag"]> => {
+  const literals =
+    ast._tag === "Literal" ? [ast.literal] : ast._tag === "Enum" ? ast.enums.map(([, value]) => value) : []
+  return literals.map((literal) => literalTypes[typeof literal as keyof typeof literalTypes])
+}

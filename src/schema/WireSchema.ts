@@ -12,7 +12,7 @@ import { spendHashed, spendNative, spendUnique } from "./bound/HashWork.ts"
 import { KeptNames } from "./bound/KeptNames.ts"
 import { hasParts, partsText, textOf } from "./bound/TemplateText.ts"
 import { isEncoding, spendWork } from "./bound/ValueWork.ts"
-import { membersOf } from "./UnionMembers.ts"
+import { hasTakenLiteral, membersOf } from "./UnionMembers.ts"
 
 const wires = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 
@@ -65,7 +65,8 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
       const wires = types.map(wireOf)
       // The parts of a suspended member are known without its wire schema, which may be the one that is being made.
       const encoded = types.map((type, i) => SchemaAST.toEncoded(type._tag === "Suspend" ? resolved(type) : wires[i]!))
-      const members = membersOf(new SchemaAST.Union(encoded, options)) === undefined ? wires.map(tagged) : wires
+      const isAlike = membersOf(new SchemaAST.Union(encoded, options)) === undefined || hasTakenLiteral(wires)
+      const members = isAlike ? wires.map(tagged) : wires
       return new SchemaAST.Union(members, options, annotations, checks, undefined, context, encodingChecks)
     }
     case "Suspend":

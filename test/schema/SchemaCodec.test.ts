@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { CodecError, makeSchemaCodec } from "../../src/schema/SchemaCodec.ts"
@@ -73,4 +74,28 @@ describe("a value that its schema takes, and no layout carries", () => {
       assert.match(error.message, /nested deeper than 128 levels/)
     })
   )
+})
+
+describe("a literal beside members that Schema transforms", () => {
+  const Auto = Schema.Union([Schema.NumberFromString, Schema.Literal("auto")])
+  const kinds: ReadonlyArray<readonly [string, Schema.Top, ReadonlyArray<unknown>]> = [
+    ["a number from text", Auto, [5, "auto"]],
+    [
+      "a nested union",
+      Schema.Union([Schema.Union([Schema.NumberFromString, Schema.Null]), Schema.Literal("x")]),
+      ["x", null, 7]
+    ],
+    ["an enum", Schema.Union([Schema.FiniteFromString, Schema.Enum({ A: "1" } as const)]), ["1", 1]],
+    ["a key of a record", Schema.Record(Schema.String, Auto), [{ a: "auto", b: 1 }]]
+  ]
+  it.each(kinds)("crosses as it is: %s [C432]", (_, schema, values) => {
+    for (const value of values)
+      assert.deepStrictEqual(codecOf(schema).decode(codecOf(schema).encode(value), true), value)
+  })
+
+  it("crosses as it is beside secrets [C432]", () => {
+    const codec = codecOf(Schema.Union([Schema.Redacted(Schema.String), Schema.Literal("none")]))
+    assert.strictEqual(codec.decode(codec.encode("none"), true), "none")
+    assert.isTrue(Redacted.isRedacted(codec.decode(codec.encode(Redacted.make("none")), true)))
+  })
 })
