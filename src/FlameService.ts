@@ -123,9 +123,12 @@ export const implementService: <
  * - The runner stays for the service, whatever `idleTimeToLive` and `maxLifetime` are. When the runner has to go, the
  *   service gets `draining`, and `drainTimeout` to end by itself.
  *
- * Fails with the service's own error where it cannot be built, and then its slot is free; with a `FlameError` as a call
- * does. Inside of a function the service is placed by the parent, and ends with the function's call at the latest. Requests to a service that has ended fail with `ServiceEnded`, those to a
- * service whose runner was lost with `RunnerLost`. The handlers of the group that it `offers` are those around `place`.
+ * Fails with the service's own error if the service cannot be built, and then its slot is free. Otherwise fails with a
+ * `FlameError`, as a call does. Requests to a service that has ended fail with `ServiceEnded`. Requests to a service whose
+ * runner was lost fail with `RunnerLost`.
+ *
+ * Inside of a function the parent places the service, which ends with the function's call at the latest. The handlers of the
+ * group that the service `offers` are those around `place`.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Holds the sentences of the repository to what a test can hold: how a docstring or a test title begins, that every module
- * has a header and every name behind a door a docstring, and that every example compiles.
+ * Holds the sentences of the repository to what a test can hold: how a docstring or a test title begins, how long a line of a
+ * comment is, that every module has a header and every name behind a door a docstring, and that every example compiles.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -20,6 +20,9 @@ const others = Fs.globSync("{test,bench,scripts,examples}/**/*.{ts,mjs}", {
 
 /** First words that name nothing: the reader does not know yet what the sentence is about. */
 const riddle = /^(?:It|One|What|That|Whoever|Who|Which)\b/
+
+/** The largest number of characters in a line of a comment. */
+const longestComment = 130
 
 interface Docstring {
   readonly line: number
@@ -49,6 +52,15 @@ describe.each(modules)("%s", (module) => {
 
   it("has no docstring that begins with a word that names nothing", () => {
     assert.deepStrictEqual(riddlesOf(module, docstrings), [])
+  })
+
+  it("has no comment line of more than 130 characters, because the formatter does not wrap comments", () => {
+    const long = read(module)
+      .split("\n")
+      .flatMap((line, index) =>
+        /^\s*(?:\/\*\*|\*|\/\/)/.test(line) && line.length > longestComment ? [`${module}:${index + 1} ${line}`] : []
+      )
+    assert.deepStrictEqual(long, [])
   })
 
   it("says in its first lines what the module is", () => {

@@ -9,7 +9,10 @@ import { told } from "./OutputTail.ts"
 /** Milliseconds that a line is held. A process that throws has written its last words within them. */
 const heldFor = 100
 
-/** Milliseconds that last words wait for the end of the process, which takes long on a busy computer. After it they wait for a report. */
+/**
+ * Milliseconds that last words wait for the end of the process, which takes long on a busy computer. After the end they wait
+ * for a report.
+ */
 const lastHeldFor = 5_000
 
 /** The line that Node writes last before it ends for an exception that nothing caught. */

@@ -1,45 +1,14 @@
 /**
- * Logs the lines of a runner's output, with a limit in every direction.
+ * Logs the lines of a runner's output: lines up to `lineLimit`, and as many per second as `LineBudget.ts` allows.
  *
- * Reading never waits for the log, because a runner blocks if its output is not read. Lines over the limit are counted
- * and dropped.
+ * Reading never waits for the log, because a runner blocks if its output is not read. The bytes of dropped lines are
+ * counted and reported.
  */
 import { printableLine } from "../error/PeerText.ts"
+import { type LineBudget, rate } from "./LineBudget.ts"
 
 /** The longest line in bytes. The rest of a longer line is cut. */
 export const lineLimit = 16 * 1024
-
-/** Lines that may be logged per second, and at once after a silence. */
-export const rate = 1000
-
-/** A long line counts as one more for each of these bytes. */
-const bytesPerLine = 1024
-
-/** The number of lines that may be logged now, shared by both outputs of one runner. */
-export class LineBudget {
-  /** Bytes that were dropped and not reported yet. */
-  leftOut = 0
-  private left = rate
-  private at: number
-  private readonly now: () => number
-
-  constructor(now: () => number = () => performance.now()) {
-    this.now = now
-    this.at = now()
-  }
-
-  /** Whether a line of that many bytes may be logged. */
-  take(bytes: number): boolean {
-    const now = this.now()
-    this.left = Math.min(rate, this.left + ((now - this.at) / 1000) * rate)
-    this.at = now
-    // After dropped lines, waits until a burst is allowed. Otherwise each line would come with its own report of
-    // dropped bytes.
-    if (this.left < (this.leftOut === 0 ? 1 : rate / 10)) return false
-    this.left -= 1 + bytes / bytesPerLine
-    return true
-  }
-}
 
 const newline = 10
 const none = Buffer.alloc(0)

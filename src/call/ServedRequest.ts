@@ -50,7 +50,7 @@ export abstract class ServedRequest<Session extends RequestSession> {
   protected readonly session: Session
   readonly id: number
   readonly served: Served
-  /** Whether the caller waits for nothing but the end. */
+  /** Whether the caller has cancelled. It then waits only for the end of the function, not for a result. */
   isCancelled = false
   /** The Scope of the function. It closes before the final frame is sent, so that the caller may rely on its finalizers. */
   protected readonly scope: Scope.Closeable = Scope.makeUnsafe()
@@ -68,7 +68,10 @@ export abstract class ServedRequest<Session extends RequestSession> {
   /** Takes the request out of its session: the final frame is sent. */
   protected abstract leave(): void
 
-  /** Runs an effect up to its first wait. Returns its exit if it has ended by then; the caller passes that to `ended`. */
+  /**
+   * Runs an effect up to its first wait. If the effect has ended by then, returns its exit, which the caller must pass to
+   * `ended`. Otherwise `ended` is called when the effect ends.
+   */
   protected run(
     context: Context.Context<never>,
     caller: SpanIds | undefined,

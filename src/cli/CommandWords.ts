@@ -5,8 +5,8 @@ import { CommandFailed } from "./cluster/CommandFailed.ts"
 const wrong = (message: string) => Effect.fail(new CommandFailed({ status: 2, message: `--command: ${message}` }))
 
 /**
- * Splits a text at spaces outside of quotes. Single quotes keep everything, double quotes everything but escaped quotes and backslashes.
- * Fails for a quote without its end, and for no words at all.
+ * Splits a text at spaces outside of quotes. Single quotes keep everything. Double quotes keep everything but escaped quotes
+ * and backslashes. Fails for a quote without its end, and for a text without words.
  */
 export const parse = (text: string): Effect.Effect<ReadonlyArray<string>, CommandFailed> => {
   const words: Array<string> = []

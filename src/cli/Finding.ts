@@ -1,4 +1,6 @@
-/** Finds the parents that `ps`, `top`, `logs` and `explain` look at: on this machine, and in a namespace if there is a cluster. */
+/**
+ * Finds the parents that `ps`, `top`, `logs` and `explain` read: on this machine, and in a namespace if there is a cluster.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -55,7 +57,10 @@ const nothing = (way: string) =>
     message: `no parent on this machine shows its status (FlameStatus.layer), and there is ${way}`
   })
 
-/** Finds parents and runs `use`. Without a cluster: the parents of this machine only. Fails if there are neither. */
+/**
+ * Finds the parents of this machine and of the cluster, and passes them to `use`. Without a cluster there are only those of
+ * this machine. Fails if there is neither a cluster nor a parent on this machine.
+ */
 export const withFound = <A, E>(
   { local, ...target }: Flags.Target & { readonly local: boolean },
   use: (found: Found) => Effect.Effect<A, E>

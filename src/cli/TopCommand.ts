@@ -27,8 +27,10 @@ interface Watched {
   follower: Fiber.Fiber<never> | undefined
 }
 
-/** Milliseconds between screens, and the time between looks for parents that come or go. */
+/** Milliseconds between screens. */
 const pace = 500
+
+/** The time between two searches for parents that come or go. */
 const lookEvery = "3 seconds"
 
 /** Follows one parent: its events carry a status each second. A connection that breaks is opened again. */
@@ -62,7 +64,7 @@ const watch = (parent: Parent): Watched => ({
   follower: undefined
 })
 
-/** The parents whose connection works: a look for parents does not ask them. */
+/** The parents whose connection works. A search for parents need not ask them for their status. */
 const answering = (all: Iterable<Watched>): ReadonlyArray<Parent> => {
   const parents: Array<Parent> = []
   for (const { document, parent, silence } of all) {

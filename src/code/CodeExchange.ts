@@ -1,7 +1,9 @@
 /**
  * The exchange by which a runner gets its code, on the session's own connection and before Hello:
  *
- *   runner: AskCode {hash, node} ──▶ parent: CodeHead {size, sent}, CodePart… (as far as CodeCredit allows) ──▶ runner: CodeKept
+ *   runner: AskCode {hash, node}
+ *     ──▶ parent: CodeHead {size, sent}, then each CodePart as far as CodeCredit of the runner allows
+ *     ──▶ runner: CodeKept
  *
  * Both halves import this module; the half in the bootstrap must not load Effect.
  */

@@ -1,7 +1,8 @@
 /**
  * The form in which code travels and is named by its hash: `u32 length | index as JSON | the files, one after the other`.
  *
- * The bootstrap of a runner reads packs too, so this module imports Node alone.
+ * `PreparedCode.ts` decides which files a pack has. The bootstrap of a runner reads packs too, so this module imports Node
+ * alone.
  */
 
 /** How Node loads a file of the code. `file` is not a module: an asset, or a source map. */

@@ -3,8 +3,8 @@
  * module in the program's folder, as `<module>.code` into another folder.
  *
  * Node takes the compiled code when it loads a module. At that time no function has run, so almost none is compiled. Later
- * V8 refuses: it gives no compiled code of a module that has run. So the hook makes each module once more, with the same source, name and symbol: V8 then
- * answers from its own cache, which holds the functions compiled since.
+ * V8 refuses to give the compiled code of a module that has run. So the hook makes each module once more, with the same
+ * source, name and symbol. V8 then answers from its own cache, which holds the functions compiled since.
  */
 
 /** Suffix of the file with the compiled code of a module. */

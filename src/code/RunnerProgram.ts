@@ -1,7 +1,7 @@
 /** The command line of a runner that gets its code from its parent. */
 import * as NodeArguments from "../process/NodeArguments.ts"
 import { bootstrapText } from "./BootstrapText.ts"
-import type { Code } from "./Code.ts"
+import type { Code } from "./PreparedCode.ts"
 
 /**
  * The arguments after the word that starts Node: options of this process's Node that hold on another machine, the bootstrap,

@@ -6,7 +6,7 @@ import { printableLine } from "../error/PeerText.ts"
 import { encode, headerSize, json, Kind, kindName, partSize } from "../wire/Frame.ts"
 import { decodeFailure } from "../wire/Handshake.ts"
 import { startedBy, type Transport, type TransportHandlers } from "../wire/Transport.ts"
-import type { Code } from "./Code.ts"
+import type { Code } from "./PreparedCode.ts"
 import type { CodeHead } from "./CodeExchange.ts"
 
 /** The largest frame of a runner that has no code yet, in bytes: a failure with a stack. */

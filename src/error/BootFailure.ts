@@ -3,6 +3,10 @@
  *
  * A cause is *transient* when a later try can succeed: callers then go on waiting within their budget. Any other cause
  * fails the waiting callers at once, because waiting would only hide the cause.
+ *
+ * A new cause needs a class, its place in `members`, its answer in `isTransient`, and its advice in
+ * `cli/doctor/ProbeChecks.ts`. The compiler reports a missing answer or advice. Causes on pods are detected in
+ * `kubernetes/verdict/`: `PodWaiting.ts`, `PodDiagnosis.ts` and `KubeFailure.ts`.
  */
 import * as Schema from "effect/Schema"
 import {
@@ -281,7 +285,23 @@ export const isTransient = (cause: BootFailure): boolean => {
     case "Removed":
     case "ApiUnavailable":
       return true
-    default:
+    case "NotARunner":
+    case "EntryMissing":
+    case "VersionMismatch":
+    case "NeverConnected":
+    case "Crashed":
+    case "ImagePull":
+    case "Forbidden":
+    case "InvalidSpec":
+    case "AdmissionDenied":
+    case "ApiUnreachable":
+    case "CodeUnbundled":
+    case "CodeNative":
+    case "CodeTooLarge":
+    case "CodeMismatch":
+    case "CodeUnresolved":
+    case "CodeUnwritten":
+    case "NodeTooOld":
       return false
   }
 }

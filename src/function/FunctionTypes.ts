@@ -10,7 +10,8 @@ import type { Current } from "./Current.ts"
 declare const PoolTypeId: unique symbol
 
 /**
- * Mark of a pool's identity. The mark tells pools from other services, and keeps them out of the services that a runner has to get.
+ * Mark of a pool's identity. The mark tells pools from other services. It keeps pools out of the services that a runner has
+ * to get.
  *
  * @since 0.1.0
  * @category models

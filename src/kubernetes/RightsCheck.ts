@@ -2,7 +2,8 @@
  * Checks once, while the app starts, that this parent has the rights it needs and that the cluster would admit a runner's
  * pod. So a missing right is one readable error at the first call, and not a boot that fails again and again.
  *
- * `verdict/MissingRights.ts` judges the rights. A dry run of a pod tells whether the cluster admits it.
+ * `verdict/NeededRights.ts` lists the rights and judges them. `verdict/MissingRights.ts` asks it, and completes the error
+ * with the name of the user. A dry run of a pod tells whether the cluster admits the pod.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -15,7 +16,7 @@ import * as MissingRights from "./verdict/MissingRights.ts"
 import type { Pod } from "./object/KubeObjects.ts"
 import * as PodMesh from "./template/PodMesh.ts"
 import * as PodTemplate from "./template/PodTemplate.ts"
-import * as Preflight from "./verdict/Preflight.ts"
+import * as NeededRights from "./verdict/NeededRights.ts"
 
 /** Requests that the parent may make to explain boots that fail. */
 export interface May {
@@ -63,8 +64,8 @@ export const ask = (
       }
     }
     return {
-      listEvents: Preflight.allows(known, "list", "events"),
-      readLogs: Preflight.allows(known, "get", "pods/log")
+      listEvents: NeededRights.allows(known, "list", "events"),
+      readLogs: NeededRights.allows(known, "get", "pods/log")
     }
   })
 

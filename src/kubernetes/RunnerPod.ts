@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { spoken } from "../time/Spoken.ts"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
-import { describe } from "../code/Code.ts"
+import { describe } from "../code/PreparedCode.ts"
 import { sendCode } from "../code/SendCode.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
 import type { RunnerExit } from "../error/RunnerExit.ts"
@@ -86,7 +86,7 @@ export class RunnerPod {
         this.boot.reachPhase({ name: "bundled", detail: describe(code) })
       }
       const creating = yield* Effect.forkScoped(this.createPod)
-      // The scope of the runner owns the connections of a dial, whichever caller waits for the result.
+      // The scope of the runner owns the dialed connection. The scope of the fiber that waits for it may close earlier.
       const transport = Scope.provide(
         this.runnerConnection.transport(Deferred.await(this.boot.started)),
         yield* Effect.scope

@@ -5,6 +5,9 @@
  *
  * `runMain.ts` listens for the signals and runs this work. Under another `runMain` the work is not run, and a signal
  * interrupts the program at once.
+ *
+ * The time of the drain is set by each pool: its `shutdownBudget` (`pool/runtime/PoolRuntime.ts`) is `drainTimeout`. In a
+ * pod, `kubernetes/hub/DrainBudget.ts` reduces it to the time before the kubelet kills the pod.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -139,12 +139,12 @@ export class RunnerServer implements CallSession {
   drain(budget: number = this.welcome?.drainTimeout ?? 0): void {
     if (this.move("drain")) {
       this.link.control(Kind.Draining, 0)
-      // Placed services end themselves.
+      // Only a placed service has `drain`: it is told to end by itself, because its owner does not know of the drain.
       for (const { open } of this.calls.values()) open?.drain?.()
     }
     this.leaveIfIdle()
-    // Set also for a runner without calls, because a parent that does not read must not keep a runner that has results
-    // to send.
+    // Set also if no call is left. Results may still wait to be sent, and a parent that does not read must not keep the
+    // runner alive.
     this.after(budget, () => {
       if (this.move("budgetOver")) this.interruptAll()
       this.after(this.welcome?.cancelGrace ?? 0, () => this.cut())
@@ -271,7 +271,7 @@ export class RunnerServer implements CallSession {
 
   /** Interrupts the calls of a session that is over. Their finalizers have `cancelGrace`. */
   private closed(violation: string | undefined, error: Error | undefined): void {
-    // A runner that had to find its parent first has not found it.
+    // The connection to the parent could not be made, which `LateTransport` reports as the end of the session.
     if (error instanceof NeverConnected) Deferred.doneUnsafe(this.done, Exit.fail(error))
     if (violation !== undefined) {
       Effect.runForkWith(this.options.context)(

@@ -1,4 +1,7 @@
-/** Reads what `ByteWriter` wrote, from bytes that may be anything: no read goes beyond their end, or costs more than the limit. */
+/**
+ * Reads what `ByteWriter` wrote, from bytes that may be anything. No read goes beyond the end of the bytes, or costs more
+ * than the limit.
+ */
 import { isUtf8 } from "node:buffer"
 import { NumberTag, shortText } from "./ByteWriter.ts"
 import { isShared } from "./SharedTexts.ts"

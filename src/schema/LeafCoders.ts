@@ -6,7 +6,10 @@ import { LimitError } from "./bound/ValueLimits.ts"
 import { nameOfSymbol, readData, readSymbol, readUtc, unfit, Units, writeData } from "./Data.ts"
 import { detachedBytes, isDetached } from "./OwnBytes.ts"
 
-/** Writes and reads the values of a schema. Throws `unfit` for a value that does not fit, `Malformed` for bytes that are no value. */
+/**
+ * Writes and reads the values of a schema. Throws `unfit` for a value that does not fit, and `Malformed` for bytes that are
+ * no value.
+ */
 export interface ValueCoder {
   readonly write: (w: ByteWriter, value: unknown) => void
   readonly read: (r: ByteReader) => unknown

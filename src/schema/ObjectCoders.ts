@@ -61,7 +61,10 @@ export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => 
   }
 }
 
-/** `Schema.Struct({})` takes any value but null, and keeps its keys. Only an empty object has a layout. Every value takes at least one byte. */
+/**
+ * Writes `Schema.Struct({})`, which takes any value but null and keeps its keys. Only an empty object has a layout. It takes
+ * one byte, because every value takes at least one.
+ */
 const writeEmpty = (w: ByteWriter, value: object): void => {
   if (ownKeys(value).length > 0 || !isPlain(value)) {
     throw new LimitError("is more than {}, and its schema, Schema.Struct({}), names nothing of it: it would be lost")

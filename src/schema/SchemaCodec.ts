@@ -1,9 +1,9 @@
 /**
  * Encodes the values of one schema as bytes, and decodes them.
  *
- * A plain schema (`isPlain` in `SchemaTraits.ts`) is written and read in one pass. The values of any other schema pass
- * through Schema first: `WireSchema.ts` gives each part without a layout a JSON codec, and a coder then writes the encoded
- * value. A schema that is just bytes is encoded as these bytes, without a copy. Void is encoded as nothing.
+ * A coder writes and reads a plain schema (`isPlain` in `SchemaTraits.ts`) in one pass. Any other schema takes two: Schema's
+ * own codec encodes the value, and a coder writes the result. Parts that no coder can write become JSON (`WireSchema.ts`).
+ * A schema that is just bytes is encoded as these bytes, without a copy. Void is encoded as nothing.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,7 +35,10 @@ export class CodecError extends Error {
   }
 }
 
-/** Encodes and decodes the values of one schema. Throws or fails with a `CodecError` for a value that does not fit, and with `ValueTooLarge` for one over its limit. */
+/**
+ * Encodes and decodes the values of one schema. Throws or fails with a `CodecError` for a value that does not fit, and with
+ * `ValueTooLarge` for a value over its limit.
+ */
 export interface SchemaCodec {
   readonly isSync: boolean
   readonly encode: (value: unknown) => Uint8Array
@@ -94,8 +97,11 @@ const attempt = <A>(f: () => A): Effect.Effect<A, CodecError> => {
   }
 }
 
-/** Names the errors of Schema's own code, and what it threw: the end of the stack, or a limit. Other defects stay defects. */
-const refused = <A>(
+/**
+ * Runs Schema's own code. `name` turns its failures, a stack overflow and an exceeded limit into a `CodecError` or
+ * `ValueTooLarge`. Other defects stay defects.
+ */
+const withNamedErrors = <A>(
   start: () => Effect.Effect<A, unknown, unknown>,
   name: (error: unknown) => unknown
 ): Effect.Effect<A, CodecError | ValueTooLarge, unknown> => {
@@ -139,7 +145,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
   const unit = isOnePass ? plainUnit : parsedUnit
   const encodeValue = SchemaParser.encodeUnknownEffect(wire)
   const decodeValue = SchemaParser.decodeUnknownEffect(wire)
-  // Of the wire, not of the schema itself, whose templates match text of any length.
+  // Made of `wire`, whose templates are bounded before they are matched. Those of `schema` match text of any length.
   const makeAny = SchemaParser.makeEffect(wire)
   const makeValue = isMade && traits.isMade ? makeAny : undefined
 
@@ -207,7 +213,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       const work = beginWork(maxValue, true)
       const explained = (error: unknown) => within(work, () => problems(value, error))
       const started = within(work, () => {
-        const encoded = refused(() => {
+        const encoded = withNamedErrors(() => {
           if (traits.suspends) refuseCycles(schema.ast, value)
           return Effect.flatMapEager(makeValue === undefined ? Exit.succeed(value) : makeValue(value), encodeValue)
         }, explained)
@@ -229,7 +235,7 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
       const started = within(work, () =>
         Effect.flatMapEager(
           attempt(() => readOr(bytes)),
-          (value) => refused(() => withShortStacks(bytes.length, () => decodeValue(value)), unreadable)
+          (value) => withNamedErrors(() => withShortStacks(bytes.length, () => decodeValue(value)), unreadable)
         )
       )
       return carried(work, started) as Effect.Effect<unknown, CodecError, unknown>
@@ -278,6 +284,6 @@ const now = <A>(effect: Effect.Effect<A, SchemaIssue.Issue, unknown>): A => {
   throw reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : new Error("interrupted")
 }
 
-/** Plain bytes rather than a Buffer, whose `slice` is a view: a value must not alias the buffer it was read from. */
+/** A Uint8Array over the same memory, for bytes that may be a Buffer: `slice` of a Buffer returns a view instead of a copy. */
 export const plain = (bytes: Uint8Array): Uint8Array =>
   bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -13,7 +13,10 @@ const codecVersion = 3
 /** A short hash of a schema's layout, the same in every process that has the schema. */
 export const fingerprint = (schema: Schema.Top): string => hash(`${codecVersion}:${describe(schema)}`).slice(0, 10)
 
-/** A schema's layout for people, such as `{id: Number & isInt, text?: String}`; beyond 200 characters it is cut, and a hash of all of it follows. */
+/**
+ * A schema's layout for people, such as `{id: Number & isInt, text?: String}`. A layout of more than 200 characters is cut,
+ * and a hash of the whole layout follows.
+ */
 export const describe = (schema: Schema.Top): string => new Describer().describe(schema.ast)
 
 /** Describes nodes of schemas for people. Nodes that several schemas share are described once. */

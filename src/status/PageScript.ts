@@ -1,4 +1,8 @@
-/** The script of the live page. Every text from a runner or an app is set as text: nothing here parses HTML. */
+/**
+ * The script of the live page. Every text from a runner or an app is set as text: nothing here parses HTML.
+ *
+ * The page has no timer. The parent pushes a status at each tick (`record/Tick.ts`), and the page draws it.
+ */
 import { cards } from "./PageCards.ts"
 import { tools } from "./PageTools.ts"
 

@@ -6,8 +6,11 @@
 import type { StatusEvent } from "./record/EventText.ts"
 import type { RunnerLine } from "./record/LineRing.ts"
 import type { Recorder, RecordListener } from "./record/Recorder.ts"
+import { tickMillis } from "./record/Tick.ts"
 
-/** Sends a chunk, a whole number of events or lines, to a viewer. Returns false if the viewer is too slow and misses the chunk. */
+/**
+ * Sends a chunk of whole events or lines to a viewer. Returns false if the viewer is too slow and misses the chunk.
+ */
 export type Send = (chunk: Buffer) => boolean
 
 /** Bytes a second to all viewers together. Above it the status comes less often than each second. */
@@ -31,7 +34,7 @@ export class StatusFeed implements RecordListener {
   private readonly past: Array<string> = []
   private flushing: NodeJS.Timeout | undefined
   private latest: { readonly chunk: Buffer; readonly at: number } | undefined
-  /** Seconds to skip the status, because the last one was large. */
+  /** Ticks at which the status is not sent, because the last one was large. */
   private pause = 0
 
   constructor(recorder: Recorder, actions: boolean) {
@@ -56,7 +59,7 @@ export class StatusFeed implements RecordListener {
   view(send: (chunk: Buffer) => void): () => void {
     const viewer = (chunk: Buffer) => send(chunk)
     this.viewers.add(viewer)
-    const isFresh = this.latest !== undefined && performance.now() - this.latest.at < 1_000
+    const isFresh = this.latest !== undefined && performance.now() - this.latest.at < tickMillis
     viewer(isFresh ? this.latest!.chunk : this.draw())
     if (this.past.length > 0) viewer(Buffer.from(this.past.join("")))
     return () => {

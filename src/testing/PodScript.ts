@@ -185,7 +185,8 @@ export const failed = (after: Duration.Input, reason: string, message = ""): Ste
   step(after, (pod) => withStatus(pod, { phase: "Failed", reason, message, containerStatuses: [] }))
 
 /**
- * Announces the deletion of the pod, for a reason such as `EvictionByEvictionAPI`, `PreemptionByScheduler` or `DeletionByTaintManager`.
+ * Announces the deletion of the pod, for a reason such as `EvictionByEvictionAPI`, `PreemptionByScheduler` or
+ * `DeletionByTaintManager`.
  *
  * @since 0.1.0
  * @category testing

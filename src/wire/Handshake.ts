@@ -159,7 +159,10 @@ export const checkHello = (
   return hello
 }
 
-/** The refusal of a function whose schemas have another layout on the runner. Names the fields that differ if both sides know them. */
+/**
+ * The refusal of a function whose schemas have another layout on the runner. Names the fields that differ if both sides know
+ * them.
+ */
 export const layoutMismatch = (
   name: string,
   layout: string,

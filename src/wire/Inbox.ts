@@ -17,8 +17,8 @@ export const maxCreditWindow = 4 * 1024 * 1024
 const lonelyGrants = 8
 
 /**
- * Credit for large bodies that one peer may have, in bytes, besides the first window of each. Beyond that only the oldest
- * body gets more, so that a peer that completes none makes this end hold as much, and one body.
+ * Bytes of credit that all incomplete bodies of one peer may have beyond their first windows. Above that only the oldest
+ * body of each direction gets more. So a peer that completes no body cannot make this end hold much more than that.
  */
 export const mostIncomplete = 64 * 1024 * 1024
 

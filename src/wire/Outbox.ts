@@ -26,8 +26,8 @@ const slabSize = 64 * 1024
  */
 const eagerSize = 1_400
 
-/** Messages of a channel that have up to so many bytes leave as one small frame, copied. Larger ones wait in `outgoing`. */
-const copyLimit = 8 * 1024
+/** Bytes of a channel's messages up to which they leave in the next write, as one small frame. More bytes wait in `outgoing`. */
+const smallFrameLimit = 8 * 1024
 
 const none = new Uint8Array(0)
 const nobody = (): void => {}
@@ -61,7 +61,8 @@ export class Outbox {
   send(kind: number, id: number, head: Uint8Array, payload: Uint8Array, lost: () => void = nobody): void {
     if (this.isClosed) return
     const length = head.length + payload.length
-    // Frames of the handshake are always whole, because a Hello names every function of its runner.
+    // Only requests and responses may leave in parts. Frames of the handshake are whole, and a Hello, which names every
+    // function of its runner, may be larger than `inlineLimit`.
     if (length > inlineLimit && kind >= Kind.Request) return this.sendLarge(kind, id, head, payload, lost)
     // Copied now: the caller may detach the memory of the payload before the flush.
     const copied = payload.length <= inlineLimit
@@ -90,7 +91,7 @@ export class Outbox {
   /** Sends bytes of a channel's messages, behind those that wait already. */
   sendMessages(messages: OutgoingMessages, bytes: Uint8Array): void {
     if (this.isClosed || bytes.length === 0) return
-    if (messages.left === 0 && !this.congested && bytes.length <= Math.min(messages.credit, copyLimit)) {
+    if (messages.left === 0 && !this.congested && bytes.length <= Math.min(messages.credit, smallFrameLimit)) {
       // As cheap as any small frame, and not delayed by large bodies of other calls.
       messages.credit -= bytes.length
       return this.send(messages.part, messages.id, none, bytes)
@@ -120,12 +121,13 @@ export class Outbox {
     const index = this.outgoing.findIndex((body) => body.part === part && body.id === id)
     if (index < 0) return false
     this.outgoing.splice(index, 1)
-    // `whenSent` may wait for this body. Not at once: its frames would overtake the frame that cancels the body.
+    // The next flush runs the functions that `whenSent` made wait for this body. It comes at the end of the turn: a frame
+    // that they send at once would overtake the frame that cancels the body.
     this.scheduleEnd()
     return true
   }
 
-  /** The peer cannot have read a frame that was sent in a later turn than this one. */
+  /** The latest turn whose frames the peer may have read. The peer cannot have read a frame of a later turn. */
   get begun(): number {
     return this.transport.begun?.() ?? this.flushed
   }

@@ -1,7 +1,10 @@
 /**
  * The head of a Request: which function, with which budget, and what else crosses with a call.
  *
- * `u16 function | u8 flags (budget, span, extras, whether to say how long it ran, whether it is nested) | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]`
+ *   u16 function | u8 flags | [u32 budget ms] | [16 trace id, 8 span id, u8 sampled] | [u16 length, JSON extras]
+ *
+ * The flags: whether budget, span and extras are there, whether the runner reports how long the call ran, and whether the
+ * call is nested.
  */
 import * as LogLevel from "effect/LogLevel"
 import { fitting, sayable } from "./Annotations.ts"

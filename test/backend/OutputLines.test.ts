@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { LineBudget, lineLimit, OutputLines, rate } from "../../src/backend/OutputLines.ts"
+import { LineBudget, rate } from "../../src/backend/LineBudget.ts"
+import { lineLimit, OutputLines } from "../../src/backend/OutputLines.ts"
 import { OutputTail } from "../../src/backend/OutputTail.ts"
 
 const setup = () => {

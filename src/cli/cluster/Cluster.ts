@@ -1,4 +1,6 @@
-/** The cluster as the commands see it: the client of the runners' backend, and reads of resources that the backend never reads. */
+/**
+ * The cluster for the commands: the client of the Kubernetes backend, and reads of resources that the backend never reads.
+ */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"

@@ -7,8 +7,10 @@
  * | --- | --- |
  * | in the cluster | its pod is not there, or has ended; its container has ended, or was started after this life began |
  * | outside | its process is not there, on this machine |
- * | outside | for twenty minutes it has neither extended its Job nor made an object, and no runner of it runs: a living parent extends its Job every five, once the API server can be reached |
+ * | outside | no runner of it runs, and for 20 minutes it has neither extended its Job nor made an object |
  * | outside, without a Job | its runner has ended long ago: a living parent deletes ended pods at once |
+ *
+ * A living parent outside the cluster extends its Job every five minutes, while the API server can be reached.
  */
 import * as Lifeline from "../../kubernetes/hub/Lifeline.ts"
 import type { ContainerStatus, Job, Metadata, Pod } from "../../kubernetes/object/KubeObjects.ts"

@@ -1,4 +1,7 @@
-/** A check of `doctor`: its status, its line, and the fix that makes the check pass. `DoctorCommand.ts` lists all checks. Pure. */
+/**
+ * Pure: a check of `doctor`: its status, its line, and the fix that makes the check pass. `DoctorCommand.ts` lists all
+ * checks.
+ */
 
 /**
  * `fail`: the first call would fail. `warn`: calls work, and something is missing. `unknown`: this user may not look, or

@@ -13,7 +13,7 @@ import * as ObjectNames from "../../kubernetes/object/ObjectNames.ts"
 import * as RightsCheck from "../../kubernetes/RightsCheck.ts"
 import type { PodOptions } from "../../kubernetes/template/PodOptions.ts"
 import * as PodTemplate from "../../kubernetes/template/PodTemplate.ts"
-import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
+import * as NeededRights from "../../kubernetes/verdict/NeededRights.ts"
 import { Cluster, type KubeObject, noVersion } from "../cluster/Cluster.ts"
 import * as Inventory from "../cluster/Inventory.ts"
 import * as Resources from "../cluster/Resources.ts"
@@ -90,12 +90,12 @@ export const server = Effect.gen(function* () {
 })
 
 /** Whether the parent's account has some rights, by a review of each. */
-const reviewed = (account: string, rights: ReadonlyArray<Preflight.Right>) =>
+const reviewed = (account: string, rights: ReadonlyArray<NeededRights.Right>) =>
   Effect.gen(function* () {
     const { client, create } = yield* Cluster
     const [, of = ""] = /^system:serviceaccount:([^:]+):/.exec(account) ?? []
     const groups = ["system:serviceaccounts", `system:serviceaccounts:${of}`, "system:authenticated"]
-    const ask = ({ group = "", resource }: Preflight.Right, verb: string) => {
+    const ask = ({ group = "", resource }: NeededRights.Right, verb: string) => {
       const [name, subresource] = resource.split("/")
       const resourceAttributes = {
         namespace: client.namespace,
@@ -121,16 +121,16 @@ const reviewed = (account: string, rights: ReadonlyArray<Preflight.Right>) =>
     }
     const asked = rights.flatMap((right) => right.verbs.map((verb) => ask(right, verb)))
     const answers = new Map(yield* Effect.all(asked, { concurrency: 8 }))
-    return (verb: string, { resource }: Preflight.Right) => answers.get(`${verb} ${resource}`)
+    return (verb: string, { resource }: NeededRights.Right) => answers.get(`${verb} ${resource}`)
   })
 
 /** Whether this user has a right. */
 const own = Effect.gen(function* () {
   const { client } = yield* Cluster
   const rules = yield* Effect.result(client.rulesReview)
-  return (verb: string, { group, resource }: Preflight.Right) => {
+  return (verb: string, { group, resource }: NeededRights.Right) => {
     if (Result.isFailure(rules)) return undefined
-    const isListed = Preflight.allows(rules.success, verb, resource, group)
+    const isListed = NeededRights.allows(rules.success, verb, resource, group)
     return isListed ? true : rules.success.incomplete ? undefined : false
   }
 })
@@ -139,7 +139,7 @@ const own = Effect.gen(function* () {
 export const rights = (parent: Parent, user: string, { key, pod }: DoctorOptions) =>
   Effect.gen(function* () {
     const { client } = yield* Cluster
-    const needs: Preflight.RightsNeeded = {
+    const needs: NeededRights.RightsNeeded = {
       key,
       secretEnv: Object.keys(pod.secretEnv ?? {}).length > 0,
       portForward: parent.pod === undefined,

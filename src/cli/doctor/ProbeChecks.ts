@@ -59,7 +59,30 @@ export const failed = (cause: BootFailure): Check => {
       return fail("probe", line, { fix: "make room on the nodes, or lower the requests of runners" })
     case "NotARunner":
       return fail("probe", line, { fix: "give the command that starts the program with the functions (--options)" })
-    default:
+    case "ProcessExited":
+    case "EntryMissing":
+    case "VersionMismatch":
+    case "NeverConnected":
+    case "Crashed":
+    case "ServicesFailed":
+    case "BeforeBootFailed":
+    case "LaunchFailed":
+    case "EndedEarly":
+    case "OutOfMemory":
+    case "QuotaExceeded":
+    case "Forbidden":
+    case "InvalidSpec":
+    case "AdmissionDenied":
+    case "Removed":
+    case "ApiUnavailable":
+    case "ApiUnreachable":
+    case "CodeUnbundled":
+    case "CodeNative":
+    case "CodeTooLarge":
+    case "CodeMismatch":
+    case "CodeUnresolved":
+    case "CodeUnwritten":
+    case "NodeTooOld":
       return fail("probe", line, {
         fix: "mend the cause that the line names; effect-flame logs --pods shows more output"
       })

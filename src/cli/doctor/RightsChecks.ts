@@ -1,9 +1,9 @@
 /** Pure: each right that the parent needs, and the loss without it. */
-import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
+import * as NeededRights from "../../kubernetes/verdict/NeededRights.ts"
 import { type Check, fail, ok, unknown, warn } from "./Check.ts"
 
 /** Whether the parent has a right. Undefined if it could not be determined. */
-export type May = (verb: string, right: Preflight.Right) => boolean | undefined
+export type May = (verb: string, right: NeededRights.Right) => boolean | undefined
 
 const losses: Readonly<Record<string, string>> = {
   pods: "no runner boots",
@@ -12,7 +12,13 @@ const losses: Readonly<Record<string, string>> = {
 }
 
 /** The check of one right. */
-const checkOf = (right: Preflight.Right, without: string, isRequired: boolean, may: May, manifest: string): Check => {
+const checkOf = (
+  right: NeededRights.Right,
+  without: string,
+  isRequired: boolean,
+  may: May,
+  manifest: string
+): Check => {
   const name = `rights.${right.resource}`
   const words = `${right.resource}: ${right.verbs.join(", ")}`
   const answers = right.verbs.map((verb) => [verb, may(verb, right)] as const)
@@ -30,18 +36,18 @@ const checkOf = (right: Preflight.Right, without: string, isRequired: boolean, m
 }
 
 /** All rights that a parent with these features needs, and those that help. */
-export const checks = (needs: Preflight.RightsNeeded, may: May): ReadonlyArray<Check> => {
-  const manifest = Preflight.manifestOf(Preflight.required(needs), needs)
+export const checks = (needs: NeededRights.RightsNeeded, may: May): ReadonlyArray<Check> => {
+  const manifest = NeededRights.manifestOf(NeededRights.required(needs), needs)
   return [
-    ...Preflight.required(needs).map((right) =>
+    ...NeededRights.required(needs).map((right) =>
       checkOf(right, losses[right.resource] ?? "no runner boots", true, may, manifest)
     ),
-    ...Preflight.helping.map((right) => checkOf(right, right.without, false, may, manifest))
+    ...NeededRights.helping.map((right) => checkOf(right, right.without, false, may, manifest))
   ]
 }
 
 /** Every right that is asked for. */
-export const rightsOf = (needs: Preflight.RightsNeeded): ReadonlyArray<Preflight.Right> => [
-  ...Preflight.required(needs),
-  ...Preflight.helping
+export const rightsOf = (needs: NeededRights.RightsNeeded): ReadonlyArray<NeededRights.Right> => [
+  ...NeededRights.required(needs),
+  ...NeededRights.helping
 ]

@@ -1,4 +1,7 @@
-/** Pure: the runners that a parent has now, and the boots that failed lately. Both show the effect of options that no pod template contains. */
+/**
+ * Pure: the runners that a parent has now, and the boots that failed lately. Both show the effect of options that no pod
+ * template contains.
+ */
 import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import type { StatusDocument } from "../../status/record/StatusDocument.ts"
 import * as Inventory from "../cluster/Inventory.ts"

@@ -6,7 +6,7 @@
  */
 import type { Fields } from "../../kubernetes/object/KubeObjects.ts"
 import * as PodLabels from "../../kubernetes/object/PodLabels.ts"
-import * as Preflight from "../../kubernetes/verdict/Preflight.ts"
+import * as NeededRights from "../../kubernetes/verdict/NeededRights.ts"
 import type { Described } from "./Yaml.ts"
 
 export interface ManifestOptions {
@@ -63,7 +63,7 @@ const account = (options: ManifestOptions): Described => ({
 
 const role = (options: ManifestOptions): Described => {
   const needs = { key: options.key, secretEnv: false, portForward: false }
-  const rules = [...Preflight.required(needs), ...Preflight.helping].map(({ group = "", resource, verbs }) => ({
+  const rules = [...NeededRights.required(needs), ...NeededRights.helping].map(({ group = "", resource, verbs }) => ({
     apiGroups: [group],
     resources: [resource],
     verbs

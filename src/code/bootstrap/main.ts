@@ -1,8 +1,9 @@
 /**
  * The program of a runner that has nothing but Node: `node -e <this> <hash> [arguments]`.
  *
- * Connects to its parent, gets the code of that hash over the session, checks it, and leaves the open session in a global
- * (`process/HandedSession.ts`), where `process/Role.ts` of the loaded code takes it over. `scripts/bootstrap.ts` makes `BootstrapText.ts` of this file and what it imports.
+ * Connects to its parent, gets the code of that hash over the session, and checks the code. Leaves the open session in a
+ * global (`process/HandedSession.ts`), from which `process/Role.ts` of the loaded code takes it. `scripts/bootstrap.ts` makes
+ * `BootstrapText.ts` of this file and its imports.
  */
 import type { Duplex } from "node:stream"
 import { Kind } from "../../wire/Frame.ts"

@@ -100,10 +100,16 @@ export class KubeClient extends Context.Service<
     readonly createSecret: (secret: Secret) => Effect.Effect<Secret, KubeError>
     /** Deletes a Secret; false if there is none of that name, or if that one has another uid. */
     readonly deleteSecret: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>
-    /** Creates a Job. The calls about Jobs are optional: without them, or the right to them, a killed parent leaves more behind. */
+    /**
+     * Creates a Job. The requests about Jobs are optional: without them, or without the right to them, a killed parent leaves
+     * more behind.
+     */
     readonly createJob?: (job: Job) => Effect.Effect<Job, KubeError>
     readonly getJob?: (name: string) => Effect.Effect<Job, KubeError>
-    /** Sets the seconds that a finished Job is kept; false if there is no such Job, or if the Job of that name has another uid. */
+    /**
+     * Sets the seconds that a finished Job is kept. Returns false if there is no such Job, or if the Job of that name has
+     * another uid.
+     */
     readonly extendJob?: (name: string, uid: string, seconds: number) => Effect.Effect<boolean, KubeError>
     /** Deletes a Job, and what it owns afterwards; false if there is none of that name, or if that one has another uid. */
     readonly deleteJob?: (name: string, options?: { readonly uid?: string }) => Effect.Effect<boolean, KubeError>

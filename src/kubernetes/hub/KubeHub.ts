@@ -86,7 +86,7 @@ export interface Hub {
   /** Checks in the background whether that owner still exists. */
   readonly checkOwner: () => void
   readonly nextIndex: () => number
-  /** Milliseconds of the wall clock, for messages and for pods whose phases the cluster has dated. */
+  /** Milliseconds of the wall clock, for comparisons with timestamps that the cluster sets on pods. */
   readonly now: () => number
   /** Milliseconds on the monotonic clock, for durations. */
   readonly uptime: () => number
@@ -119,7 +119,7 @@ export const make = (client: Client, options: HubOptions, scope: Scope.Scope): H
   return new HubStart(start, scope, outages)
 }
 
-/** The start of a hub, and the outages of the API server once the hub has started. */
+/** The start of a hub, which all callers share. `outages` reports outages from the first list of pods on. */
 export class HubStart extends Once<Hub, BootFailure> {
   readonly outages: Outages
 
@@ -187,8 +187,8 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
     uptime,
     deadline: new ShutdownDeadline(uptime)
   }
-  // Registered after the watch, so that the watch still runs then. All at once, because an API server in an outage
-  // answers none of them.
+  // Registered after the watch, so that the watch still runs during this finalizer. The three deletions run concurrently:
+  // in an outage of the API server each of them takes its whole `finalDeleteTime`.
   yield* Effect.addFinalizer(() =>
     Effect.all(
       [
@@ -200,6 +200,7 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
     )
   )
   yield* reap(hub)
+  // Creates the first Secret in the background, so that the first boot need not wait for it.
   if (options.key !== "env") run(Effect.ignore(keys.entryFor(0), { log: "Warn" }))
   return hub
 })
@@ -272,7 +273,7 @@ const downward = (): (Partial<Self> & Pick<Self, "name">) | undefined => {
   return name === undefined ? undefined : { name, ...(namespace === undefined ? {} : { namespace }) }
 }
 
-/** The pod of this name in another namespace is not the parent. */
+/** Fails the start: a parent in another namespace cannot own the pods of its runners. */
 const elsewhere = (name: string, own: string, namespace: string): InvalidSpec =>
   new InvalidSpec({
     detail: `this process is pod ${name} in namespace ${own}, and the option \`namespace\` is ${namespace}: an owner has to be in the namespace of its pods, so leave \`namespace\` out, or set it to ${own}`

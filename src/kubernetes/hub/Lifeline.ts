@@ -17,7 +17,7 @@ import type * as Scope from "effect/Scope"
 import { hash } from "../object/ObjectNames.ts"
 import type { Job, OwnerReference } from "../object/KubeObjects.ts"
 import type { KubeClient } from "../api/KubeClient.ts"
-import * as Preflight from "../verdict/Preflight.ts"
+import * as NeededRights from "../verdict/NeededRights.ts"
 
 /** Seconds that pods and Secrets outlive a parent, at most. An outage of the API server that is as long would end runners. */
 export const timeToLive = 3_000
@@ -135,7 +135,7 @@ const created = ({ client, ...options }: LifelineOptions, name: string) =>
     const { createJob, deleteJob, getJob } = client
     if (createJob === undefined || getJob === undefined) return undefined
     const rules = yield* client.rulesReview
-    const may = ["create", "get", "patch", "delete"].every((verb) => Preflight.allows(rules, verb, "jobs", "batch"))
+    const may = ["create", "get", "patch", "delete"].every((verb) => NeededRights.allows(rules, verb, "jobs", "batch"))
     // A request that is refused would stand in the audit log of the cluster.
     if (!may && !rules.incomplete) return undefined
     let job = yield* Effect.catchIf(

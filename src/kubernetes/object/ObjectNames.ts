@@ -39,7 +39,10 @@ export interface ParentIdentity {
   readonly secrets: string
 }
 
-/** The identity of a process in a pod, which survives a restart of the container. `instance` tells processes of one container apart. */
+/**
+ * The identity of a process in a pod, which survives a restart of the container. `instance` tells processes of one container
+ * apart.
+ */
 export const inCluster = (uid: string, container: string, instance: string = "0"): ParentIdentity => {
   const isPlain = /^[A-Za-z0-9]+$/.test(instance)
   const plain = `${uid}.${container}.${instance}`

@@ -1,5 +1,5 @@
 /** Options of pods whose runners get their code from their parent, and not from their image. */
-import type { Code } from "../../code/Code.ts"
+import type { Code } from "../../code/PreparedCode.ts"
 import type { CodeOptions } from "../../code/CodeOptions.ts"
 import * as RunnerProgram from "../../code/RunnerProgram.ts"
 import type { PodOptions } from "./PodOptions.ts"

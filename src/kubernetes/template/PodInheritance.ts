@@ -98,7 +98,10 @@ const containerOf = (
   }
 }
 
-/** Requests and limits other than of CPU: with a limit of 500m a boot takes two seconds longer. Device claims are the parent's own. */
+/**
+ * Requests, and limits of everything but CPU: with a CPU limit of 500m a boot takes two seconds longer. Device claims belong
+ * to the parent alone, so runners do not inherit them.
+ */
 const withoutCpuLimit = (resources: Container["resources"]): Container["resources"] => {
   const { cpu: _, ...limits } = resources?.limits ?? {}
   return defined({

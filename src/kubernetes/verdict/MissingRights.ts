@@ -5,7 +5,7 @@ import type { BootFailure } from "../../error/BootFailure.ts"
 import type { KubeClient, Rules } from "../api/KubeClient.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import * as KubeFailure from "./KubeFailure.ts"
-import * as Preflight from "./Preflight.ts"
+import * as NeededRights from "./NeededRights.ts"
 
 type Client = Context.Service.Shape<typeof KubeClient>
 
@@ -24,9 +24,9 @@ const userOf = (client: Client): Effect.Effect<string | undefined> =>
 export const judged = (
   client: Client,
   rules: Rules,
-  needs: Omit<Preflight.RightsNeeded, "namespace" | "user">
-): Effect.Effect<Preflight.RightsVerdict> => {
-  const judge = (user: string | undefined) => Preflight.judge(rules, { ...needs, namespace: client.namespace, user })
+  needs: Omit<NeededRights.RightsNeeded, "namespace" | "user">
+): Effect.Effect<NeededRights.RightsVerdict> => {
+  const judge = (user: string | undefined) => NeededRights.judge(rules, { ...needs, namespace: client.namespace, user })
   const verdict = judge(client.user)
   return verdict._tag === "Fatal" ? Effect.map(userOf(client), judge) : Effect.succeed(verdict)
 }
@@ -38,7 +38,7 @@ export const judged = (
  */
 export const refuse = (
   client: Client,
-  needs: Omit<Preflight.RightsNeeded, "namespace" | "user">,
+  needs: Omit<NeededRights.RightsNeeded, "namespace" | "user">,
   error: KubeError
 ): Effect.Effect<never, BootFailure> => {
   const cause = KubeFailure.causeOf(error)

@@ -26,8 +26,8 @@ export interface PodWatch {
   /** All known pods, by name. */
   readonly pods: () => ReadonlyMap<string, Pod>
   /**
-   * Reports the present state of a pod at once, if it is known, and then each change, until the returned function is
-   * called. The deletion of a pod is reported once, so a name must be followed before its pod is created.
+   * Calls `listener` with the present state of a pod, if it is known, and then with each change. The returned function
+   * ends that. A deletion is reported only when it happens, so a name must be followed before its pod is created.
    */
   readonly follow: (name: string, listener: PodListener) => () => void
   /** Records the answer to a create or get of a pod that the selector matches: the answer may be ahead of the watch. */
@@ -53,7 +53,7 @@ export interface PodWatchCounters {
 export interface PodWatchOptions {
   /** The label selector of the pods. */
   readonly selector: string
-  /** Records which requests are answered, once the first list is taken. Default: outages are only logged. */
+  /** Is told which lists and watches fail and which are answered, from the first list on. Default: outages are only logged. */
   readonly outages?: Outages
   /** Time between the lists that serve as a safeguard, ± 20 %. Default 5 minutes. */
   readonly relistEvery?: Duration.Input
@@ -65,7 +65,7 @@ const relistEvery = 300_000
 /** Milliseconds after which a silent watch is ended: bookmarks come every minute, and the client's own limit is 75 s. */
 const silenceLimit = 90_000
 
-/** Milliseconds that a watch without events has to last so that the next one follows at once. */
+/** Milliseconds after which a watch without events counts as working. The next watch then begins after 25 to 50 ms. */
 const fineAfter = 500
 
 /** Milliseconds that the watch has to report the deletion of a pod that a list lacks: only the watch has its last state. */
@@ -158,7 +158,7 @@ class Watching {
     })
     const outcome = Effect.match(read, { onFailure: (error): Outcome => error, onSuccess: (): Outcome => "ended" })
     return Effect.raceAllFirst([outcome, silent, Effect.as(Deferred.await(this.cut), "cut" as const)]).pipe(
-      // An event that cannot be parsed must not end the watch, because a list has the missed change.
+      // An event that cannot be parsed must not stop the watching for ever. A list follows, which has the missed change.
       Effect.catchCauseIf(
         (cause) => Cause.hasDies(cause),
         (cause) => {

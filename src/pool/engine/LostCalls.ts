@@ -1,6 +1,8 @@
 /**
- * Calls whose session ended without an answer. Each waits for the reason of the runner's end, then fails with the reason
- * or is sent again. `UnansweredCalls.ts` adds them, and decides which ones may be sent again.
+ * Calls whose runner is gone and whose reason is not known yet. `UnansweredCalls.ts` adds them, and decides which of them
+ * may be sent again.
+ *
+ * Each call waits for the reason of its runner's end. Then it fails with the reason, or is sent again.
  */
 import { Disconnected, type RunnerExit } from "../../error/RunnerExit.ts"
 import type { Call } from "./Call.ts"

@@ -1,6 +1,8 @@
 /**
- * Calls whose functions are told to stop. A call that does not stop within `cancelGrace` is stuck: its caller returns, its
- * slot stays taken, and its runner leaves.
+ * Decides what happens to the slot and the runner of a function that does not stop within `cancelGrace`.
+ *
+ * Such a call is stuck: its caller returns, its slot stays taken, and its runner takes no new calls. The runner is killed at
+ * once if it answers no ping or has only stuck calls, and otherwise after `drainTimeout`.
  */
 import type * as Effect from "effect/Effect"
 import { tellStopped, untilStopped } from "../../call/StopWaiters.ts"

@@ -1,8 +1,9 @@
 /**
- * Calls that their runner did not answer, because the runner refused or cut the call, or its session ended.
+ * Decides whether a call that its runner did not answer is sent again, at most `attempts` times in all, or fails.
  *
- * This module decides which of them are sent again, which fail, and which are suspects that may not share a runner. A call whose session ended waits in `LostCalls.ts` for
- * the reason, which asks this module (`mayResend`, `resend`).
+ * A call has no answer if its runner refused or cut the call, or if its session ended. A call that may have ended its runner
+ * becomes a suspect, which may not share a runner. `LostCalls.ts` holds the calls whose session ended until the reason is
+ * known. It then asks this module (`mayResend`, `resend`).
  */
 import * as Refusal from "../../call/Refusal.ts"
 import { Disconnected, type ExitReason, type RunnerExit } from "../../error/RunnerExit.ts"
@@ -109,8 +110,8 @@ export class UnansweredCalls {
   }
 
   /**
-   * Queues a call again. Returns false if the call has no attempt left. That holds also for a call that no runner admits
-   * to have run: a call that ends its runners would otherwise be sent for ever.
+   * Queues a call again. Returns false if the call was sent `attempts` times. An attempt counts also if the runner says
+   * that the call did not run: a call that ends its runners would otherwise be sent for ever.
    */
   private requeue(call: Call, now: number, keepsTurn: boolean): boolean {
     if (!this.hasAttempt(call)) return false

@@ -62,7 +62,7 @@ export class NestedSession {
   message(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
     const { link } = this.handle
     this.toll.onFrame()
-    // The rest of the large body would arrive without being counted.
+    // `arrived` would stop counting the bytes of the large body that is still arriving under this id.
     if (kind === Kind.Nested && large === undefined && this.coming.has(id)) {
       return link.violate("a call of a function under the id of a large one that is coming")
     }
@@ -74,7 +74,7 @@ export class NestedSession {
       return link.violate("a call of a function that is not understood here")
     }
     const payload = large ?? Buffer.from(body.subarray(head.end))
-    // A caller such as a call of `idleWhen` has no slot to lend.
+    // A call that the parent makes itself, such as `idleWhen`, has no slot that it could lend.
     if (!(caller instanceof Call))
       return this.refuse(id, NestedTerms.missing(head, "only a function that was called can call"))
     const excess = this.excess(caller, payload.length)
@@ -161,7 +161,7 @@ export class NestedSession {
     const near = engine === this.engine ? caller : undefined
     const resume = (exit: CallExit) => this.answer(open, exit)
     const call = new NestedCall(engine, head, payload, terms, engine.now(), resume, near, depth)
-    // The final frame of a stream waits for its items, but the slot of its caller does not.
+    // The caller resumes when the nested call leaves its slot. The final frame of a stream may still wait for its items.
     call.leaving = () => (open.relay === undefined ? this.remove(open) : NestedFamily.leave(this.engine, open))
     open.call = call
     call.messages = open.relay
@@ -233,8 +233,10 @@ export class NestedSession {
   }
 
   /**
-   * Takes the cancel of a nested call from the runner, which has a price. `isEnough`: the function needs no more of a stream
-   * or a placed service. No price has the cancel of a call whose caller this parent has ended: the runner has to send it.
+   * Handles the runner's cancel of a nested call, and charges its price.
+   *
+   * Two cancels are free. `isEnough`: the function needs no more of a stream or a placed service that has begun.
+   * `isAbandoned`: the parent has ended the caller, so the runner has to send the cancel.
    */
   private cancelled(id: number, isEnough: boolean): void {
     const open = this.open.get(id)
@@ -268,7 +270,7 @@ export class NestedSession {
   private answer(open: NestedFamily.Open, exit: CallExit): void {
     const { relay } = open
     const tell = () => {
-      // A cancel drops messages, and answers itself.
+      // The cancel has dropped the messages, and sends the answer when the call has stopped.
       if (open.isStopping) return
       if (this.remove(open) && !this.handle.link.closed) this.send(open.id, exit, open.call?.fn.name ?? "?")
     }
@@ -278,7 +280,7 @@ export class NestedSession {
       return
     }
     NestedFamily.leave(this.engine, open)
-    // At the end of the budget unsent items are dropped, as they are for the app.
+    // After a timeout the relay drops unsent items, as a call of the app does.
     relay.finish(NestedTerms.isTimeout(exit), tell)
   }
 

@@ -27,8 +27,8 @@ import * as Policy from "../policy/Policy.ts"
 const unknown: RunnerExit = { reason: new Disconnected({}), gone: false }
 
 /**
- * Milliseconds that a caller waits for the reason of an end, after the pool has cut its calls. Finalizers of cut calls run for
- * `cancelGrace`, so the runner may end during them. The rest of the time is for removing the runners.
+ * Milliseconds that a caller waits for the reason of its runner's end, after the pool has cut the calls. A runner may end
+ * while the finalizers of its cut calls run. The wait is short, because the pool still has to remove its runners.
  */
 const lastReasons = 500
 
@@ -42,7 +42,7 @@ const reasonWithin = (
   millis: number,
   outOfTime: Effect.Effect<void>
 ): Effect.Effect<RunnerExit> =>
-  // One turn later, because a busy parent learns of the end of a process after its own timers.
+  // `unknown` comes one turn after the timer: in a busy parent, timers run before the end of a process is reported.
   Effect.raceAllFirst([
     process.exit,
     Effect.andThen(Effect.raceFirst(Effect.sleep(millis), outOfTime), Effect.as(Effect.yieldNow, unknown))
@@ -95,7 +95,8 @@ const serve = Effect.fnUntraced(function* (
   if (Exit.isFailure(booted)) {
     const squashed = Cause.squash(booted.cause)
     if (squashed === givenUp) return givenUp
-    // Only the boot itself can have interrupted it. That is a failed boot like others, with a pause after it.
+    // A boot that the pool gives up dies with `givenUp`. So the boot has interrupted itself, for example in a hook of the
+    // user. It counts as a failed boot, with a pause after it.
     const cause = Cause.hasInterruptsOnly(booted.cause)
       ? new LaunchFailed({ detail: "its boot was interrupted" })
       : (squashed as BootFailure)
@@ -183,7 +184,7 @@ const ready = (
           parts.beside(Effect.raceFirst(sooner, Deferred.await(runner.over)))
         }
         engine.step({ _tag: "RunnerDraining", now: engine.now(), runner: index })
-        // After the policy: a reader of the event may call at once, and that call must not run there.
+        // After the policy: a reader of the event may call at once, and the call must not run on this runner.
         parts.publish({ _tag: "RunnerLeaving", pool, runner: id, why: news.why })
       })
     )
@@ -211,7 +212,9 @@ interface Lost {
   exit: RunnerExit
 }
 
-/** Fails the calls of a session that is over, once the reason is known or `reasonGrace` has passed. */
+/**
+ * Resolves the calls of a closed session: each fails or is sent again, once the reason is known or `reasonGrace` has passed.
+ */
 const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, parts: LifeParts, engine: PoolEngine) {
   const { process, why } = runner
   if (process === undefined) return undefined
@@ -224,7 +227,8 @@ const ended = Effect.fnUntraced(function* (runner: LivingRunner, index: number, 
   const told = lost.exit === unknown ? (killed ?? unknown) : lost.exit
   engine.unanswered.lost.tell(lost.calls, runner.id, told)
   const early = Policy.endedEarly(engine.state, index) ? endedEarly(runner, index, told, parts, engine) : undefined
-  // The close of the scope waits for the end too, and kills a runner that takes that long.
+  // Waits for the reason before the scope closes: the close ends a runner that still runs, and its exit would report only
+  // that.
   if (lost.exit === unknown) {
     lost.exit = yield* reasonWithin(process, engine.settings.cancelGrace, parts.outOfTime)
     if (lost.exit !== unknown) toldLate(runner, lost, parts, engine)
@@ -269,7 +273,7 @@ const endedEarly = (
   return after
 }
 
-/** Waits for the reason of an end that came with the close of the scope, or that the backend reports later. */
+/** Waits for a reason that was still unknown when the scope closed. After `reasonGrace` it is reported in the background. */
 const tellLate = Effect.fnUntraced(function* (runner: LivingRunner, lost: Lost, parts: LifeParts, engine: PoolEngine) {
   const { process } = runner
   if (process === undefined) return

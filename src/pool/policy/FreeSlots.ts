@@ -1,7 +1,9 @@
 /**
- * Runners that have a free slot for any call, listed by load: the least busy and the fullest runner are found without a
- * search. Load is calls plus open leases: a lease holds no slot, but calls of it will come. Among equals the runner used
- * last comes first, so that surplus runners fall idle instead of taking turns.
+ * Chooses the runner of the next call, by `strategy` and load.
+ *
+ * Runners with a free slot are in lists by load, so that the least busy and the fullest runner are found without a search.
+ * Load is calls plus open leases: a lease holds no slot, but its calls will come. Among runners of one load the runner used
+ * last comes first. Surplus runners so become idle instead of taking turns.
  */
 
 /** The links of a runner in the lists. Only `FreeSlots` writes them. */

@@ -14,7 +14,8 @@ export const missing = (pool: State.PolicyState): number => {
   const { calls, nested, suspects, table, wishes } = pool
   const waiting = calls.size + nested.size
   const slots = waiting + State.spareFor(pool, table.used + waiting + suspects.size) - table.free
-  // A free slot that is promised to a lease serves a call, but a wish still needs a runner. A suspect needs one alone.
+  // A waiting call may take a free slot that is promised to a lease. A request for a lease may not, so free slots are not
+  // subtracted from `wishes`. Each suspect needs a runner of its own.
   const forDemand = Math.ceil((Math.max(0, slots) + wishes.size) / table.width) + suspects.size - table.booting
   return Math.max(forDemand, State.minOf(pool) - table.live)
 }
@@ -28,7 +29,7 @@ export const boot = (pool: State.PolicyState, count: number): void => {
   }
 }
 
-/** Gives up to `count` boots that are not scheduled yet, because no call needs them any more. */
+/** Gives up boots that no call needs any more: at most `count`, and only boots that are not scheduled yet. */
 export const surrender = (pool: State.PolicyState, count: number): void => {
   let left = count
   for (const runner of pool.table.unscheduled) {
@@ -39,7 +40,7 @@ export const surrender = (pool: State.PolicyState, count: number): void => {
 
 /** Puts a runner that is being consolidated back to work, if there is one. */
 export const takeBack = (pool: State.PolicyState): boolean => {
-  // Above `max`, which a resize may cause, every runner that leaves must leave.
+  // A resize may have put the pool above `max`. Then no leaving runner is called back.
   if (pool.table.consolidating.size === 0 || pool.table.all.size > pool.options.max) return false
   const [runner] = pool.table.consolidating
   if (runner !== undefined) Retirement.callBack(pool, runner)
@@ -58,7 +59,7 @@ export const ready = (pool: State.PolicyState, runner: RunnerEntry): void => {
   Retirement.rest(pool, runner)
 }
 
-/** Notes that a runner has completed a call: runners do not end soon after they are ready any more. */
+/** Records that a runner has completed a call. This ends a crash loop: a runner has served before it ended. */
 export const proven = (pool: State.PolicyState, runner: RunnerEntry): void => {
   runner.isProven = true
   if (pool.backoff.isLooping) healed(pool)
@@ -78,23 +79,26 @@ export const lost = (pool: State.PolicyState, runner: RunnerEntry): void => {
   if (runner.endedEarly) backOff(pool, runner, true, undefined)
 }
 
-/** Notes the reason why a runner ended that counts as a failed boot. The reason is known later than the end. */
+/** Records the reason of an early end, which counts as a failed boot. The reason is known later than the end. */
 export const explained = (pool: State.PolicyState, runner: RunnerEntry, cause: unknown): void => {
   if (runner.endedEarly && !pool.backoff.permanent) pool.backoff.cause = cause
 }
 
-/** Whether callers have waited for `bootPatience`, and every boot of that time has failed. */
+/** Whether every boot has failed for `bootPatience`, or for twice that time if a boot is still in progress. */
 export const isHopeless = (pool: State.PolicyState): boolean => {
   const { backoff, options, table } = pool
   if (backoff.since === undefined || backoff.cause === undefined || table.ready > 0) return false
   const waited = pool.now - backoff.since
-  // A boot in progress may succeed. But if some boots fail at once and others hang, one is always in progress.
+  // A boot in progress may succeed, so patience is doubled. It is not without end: if some boots fail at once and others
+  // hang, a boot is always in progress.
   return waited >= options.bootPatience * (table.booting === 0 ? 1 : 2)
 }
 
 /**
- * Ends the outage's clock once a runner serves, or nobody wants one. In a crash loop a runner serves once it has completed a
- * call or outlived `crashLoopTime`: otherwise an early end would make a failure hours later look like one long outage.
+ * Clears `backoff.since`, the start of the outage, once a runner is ready, or once neither a call nor `min` needs a runner.
+ *
+ * In a crash loop a ready runner may end soon. So the start is cleared only after `crashLoopTime` without a failure. If it
+ * stayed set, a failure hours later would count as part of the same outage.
  */
 export const review = (pool: State.PolicyState): void => {
   const { backoff, table } = pool
@@ -123,7 +127,7 @@ const healed = (pool: State.PolicyState): void => {
 
 /** Whether a runner ended by itself, within `crashLoopTime` of being ready, before it completed a call. */
 const isEarly = (pool: State.PolicyState, runner: RunnerEntry): boolean => {
-  // A suspect that runs alone is the likelier reason. The end of its runner must not make the calls behind it wait.
+  // A suspect that runs alone is the likely reason of the end. A pause of boots would make other calls wait for it.
   if (pool.closed || runner.isProven || runner.isAlone) return false
   const { phase, why } = runner
   if (phase !== "ready" && phase !== "retiring" && !(phase === "draining" && why === "draining")) return false

@@ -17,7 +17,7 @@ interface Lender {
 }
 
 export class Lending {
-  /** Calls on all runners that wait for nested calls. */
+  /** The number of suspended calls on all runners. */
   suspended = 0
   /** Slots that may be lent: on runners that stay, and on runners that leave. */
   private readonly staying = new Set<Slot>()
@@ -87,13 +87,14 @@ export class Lending {
     if (runner.phase === "lost") runner.slots = undefined
   }
 
+  /** Whether the slot may be lent now. */
   has(slot: Slot | undefined): slot is Slot {
     return slot !== undefined && (this.staying.has(slot) || this.leaving.has(slot))
   }
 
   /**
-   * The slot that has been lendable for longest, of runners that stay or, with `alsoLeaving`, also of runners that
-   * leave.
+   * The slot that has been lendable for the longest time. Slots of runners that stay come first. Slots of runners that
+   * leave are returned only with `alsoLeaving`.
    */
   pick(alsoLeaving: boolean): Slot | undefined {
     for (const slot of this.staying) return slot

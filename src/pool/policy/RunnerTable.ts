@@ -19,7 +19,9 @@ import type { WaitQueue } from "./WaitQueue.ts"
 
 /**
  * `ready`: takes calls. `retiring`: takes only calls of its open leases, and is told to go after the last.
- * `draining`: takes none. Both take nested ones on the slots of their suspended calls. `lost`: has no slots any more. All of them exist and count in `max`.
+ * `draining`: takes none. Both take nested calls on the slots of their suspended calls. `lost`: has no slots any more.
+ *
+ * Runners in all phases exist and count in `max`.
  */
 export type Phase = "booting" | "ready" | "retiring" | "draining" | "lost"
 

@@ -1,4 +1,7 @@
-/** Places services for the app. A placed service is a call that builds the service, and lasts until its owner's Scope closes or it ends. */
+/**
+ * Places services for the app. A placed service is a call that builds the service. The call lasts until its owner's Scope
+ * closes or the service ends.
+ */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { FlameError } from "../../error/FlameError.ts"

@@ -1,6 +1,9 @@
 /**
- * Counts the work of a value that the number of its parts does not tell: tries of matching a template, and comparisons of
- * values with one hash. `SchemaCodec` begins the count of each value.
+ * Counts the work of matching a value: tries of matching a template, and comparisons of values with one hash. `SchemaCodec`
+ * begins the count of each value.
+ *
+ * The number of a value's parts does not limit this work. The size limit itself is enforced elsewhere: by `spend` of
+ * `ByteReader` and `ByteWriter`.
  *
  * Code that runs without waiting finds the count of its value in a variable of this module. A transformation that waits
  * lets other values in between, so the fiber that resumes it carries the count of its value as a service.

@@ -54,7 +54,7 @@ export class FunctionTable {
     return counters
   }
 
-  /** Begins a second. */
+  /** Begins the quota of timed calls anew, at each tick of one second. */
   tick(): void {
     for (const counters of this.counters.values()) counters.left = timedPerSecond
   }

@@ -1,9 +1,7 @@
-/** The figures of a pool, one entry each second. */
+/** The figures of a pool, one entry each tick. */
 import type { PoolStatus } from "../../pool/status/PoolEvent.ts"
 import { limits, type PoolDocument } from "./StatusDocument.ts"
-
-/** Milliseconds between two entries. */
-export const every = 1_000
+import { tickMillis } from "./Tick.ts"
 
 export class PoolHistory {
   private readonly waiting: Array<number> = []
@@ -33,7 +31,7 @@ export class PoolHistory {
   read(): PoolDocument["history"] {
     const { busy, ended, failed, runners, waiting } = this
     return {
-      every,
+      every: tickMillis,
       waiting: [...waiting],
       busy: [...busy],
       runners: [...runners],

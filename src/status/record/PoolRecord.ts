@@ -181,7 +181,7 @@ export class PoolRecord implements PoolWatch {
     return this.last
   }
 
-  /** Adds the figures of one second. */
+  /** Adds the figures of one tick, and begins the quotas per second anew. */
   tick(): void {
     this.timedLeft = timedPerSecond
     this.keptLeft = keptPerSecond

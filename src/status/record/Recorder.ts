@@ -11,12 +11,12 @@ import * as Os from "node:os"
 import { life } from "../../process/Life.ts"
 import * as Pools from "../../pool/runtime/Pools.ts"
 import { poolDocument } from "./PoolPicture.ts"
-import { every } from "./PoolHistory.ts"
 import { type Listener, PoolRecord } from "./PoolRecord.ts"
 import type { RunnerLine } from "./LineRing.ts"
 import { type StatusDocument, version } from "./StatusDocument.ts"
+import { tickMillis } from "./Tick.ts"
 
-/** The receiver of what happens, and of the turn of each second. */
+/** Receives events and log lines as they happen, and a call of `tick` at each tick. */
 export interface RecordListener extends Listener {
   readonly tick: () => void
 }
@@ -40,7 +40,7 @@ export class Recorder {
     return record
   }
 
-  /** Adds the figures of one second. */
+  /** Adds the figures of one tick to the record of each pool, then tells the listeners. */
   tick(): void {
     for (const pool of Pools.own()) this.records.get(pool)?.tick()
     for (const listener of this.listeners) listener.tick()
@@ -89,7 +89,7 @@ export const acquire: Effect.Effect<Recorder, never, Scope.Scope> = Effect.acqui
             Effect.sync(() => recorder.tick()),
             { log: true }
           ),
-          every
+          tickMillis
         )
         shared = { recorder, fiber: Effect.runForkWith(context)(Effect.forever(tick)), users: 0 }
       }

@@ -15,7 +15,12 @@ import * as Schema from "effect/Schema"
  */
 export const version = 1
 
-/** Limits of the document: beyond them the oldest entries are dropped. */
+/**
+ * Limits of the document.
+ *
+ * Lists of failures, boots, calls and history drop their oldest entries. `running` keeps the oldest calls. Functions beyond
+ * the limit share the entry `(others)`. Messages are cut.
+ */
 export const limits = {
   /** Running calls that are listed for each runner. `calls` has their whole number. */
   running: 20,
@@ -50,7 +55,10 @@ const RunningCall = Schema.Struct({
   since: millis,
   /** Milliseconds that are left of its budget. Absent without a budget. */
   budget: Schema.optional(millis),
-  /** `suspended` waits for a nested call. `stopping` was interrupted and has not ended. `stuck` did not end within `cancelGrace`. */
+  /**
+   * `suspended` waits for a nested call. `stopping` was interrupted and has not ended. `stuck` did not end within
+   * `cancelGrace`.
+   */
   state: Schema.Literals(["running", "suspended", "stopping", "stuck"])
 })
 
@@ -127,7 +135,7 @@ const RecentCall = Schema.Struct({
   queued: millis,
   /** Waiting for each step of a boot. Empty if a runner was there. */
   boot: Steps,
-  /** Both ways between parent and runner. Absent if `ran` is. */
+  /** Carrying the call to the runner and the answer back. Absent if `ran` is absent. */
   carried: Schema.optional(millis),
   /** The function, by its runner's clock. Absent for a call whose runner was not asked, or gave no answer. */
   ran: Schema.optional(millis)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Code } from "../../../src/code/Code.ts"
+import type { Code } from "../../../src/code/PreparedCode.ts"
 import * as PodCode from "../../../src/kubernetes/template/PodCode.ts"
 import * as PodTemplate from "../../../src/kubernetes/template/PodTemplate.ts"
 

@@ -14,7 +14,7 @@ import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { zstdDecompressSync } from "node:zlib"
 import { Effect, Fiber, Schedule, type Scope } from "effect"
-import * as Code from "../../src/code/Code.ts"
+import * as Code from "../../src/code/PreparedCode.ts"
 import type { CodeOptions } from "../../src/code/CodeOptions.ts"
 import { unpack } from "../../src/code/CodePack.ts"
 
@@ -362,7 +362,7 @@ registerHooks({ resolve: (name, context, next) => {
       const folder = yield* program({
         "main.ts": "const n: number = 1\nconsole.log(n)",
         "parent.ts": `import { Effect } from "effect"
-import * as Code from ${JSON.stringify(join(import.meta.dirname, "../../src/code/Code.ts"))}
+import * as Code from ${JSON.stringify(join(import.meta.dirname, "../../src/code/PreparedCode.ts"))}
 const cause = await Effect.runPromise(Effect.flip(Code.prepare({ entry: process.argv[2]! })))
 console.log(cause.message)`
       })

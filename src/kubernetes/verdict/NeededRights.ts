@@ -1,4 +1,7 @@
-/** Decides whether the rights of a parent are enough, and if not, makes the Role to apply. Pure. */
+/**
+ * Pure: the list of rights that a parent needs on the cluster (`required`, `helping`). Compares the parent's rights with the
+ * list, and makes the Role that grants the missing ones.
+ */
 import { Forbidden, type BootFailure } from "../../error/BootFailure.ts"
 import type { Rules } from "../api/KubeClient.ts"
 import { hash } from "../object/ObjectNames.ts"

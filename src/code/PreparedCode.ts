@@ -1,4 +1,9 @@
-/** The code of runners, made once per process for each entry, and again when a file that it was made of has changed. */
+/**
+ * Makes the code that is sent to runners, once per process for each entry, and again when one of its files has changed.
+ *
+ * A plain program is sent as it is (`PlainProgram.ts`). Any other program is bundled (`Bundler.ts`). Assets are added
+ * (`Assets.ts`), and `CodePack.ts` writes all files as one pack.
+ */
 import { createHash } from "node:crypto"
 import { statSync } from "node:fs"
 import { basename, dirname } from "node:path"
@@ -64,7 +69,8 @@ const codeOf = async (key: string, options: CodeOptions, isLate = false): Promis
   const running = making.get(key)
   if (running !== undefined) {
     const code = await running
-    // An edit may have come before this question and after its file was read. Code that is begun now has the edit.
+    // A file may have been edited after the running build read it. `makeKnown` does not keep such code, and a build that
+    // begins now has the edit.
     return isLate || known.get(key)?.code === code ? code : codeOf(key, options, true)
   }
   const before = known.get(key)
@@ -97,7 +103,7 @@ const stampOf = (file: string): string => {
 /** Milliseconds by which the time of a file may be behind the clock: the kernel takes the time of its latest tick. */
 const clockStep = 10
 
-/** When a file or folder changed. Its inode counts too, because a file that is moved here brings its old time. */
+/** When a file or folder changed: the later of mtime and ctime. A file that is moved here keeps its old mtime. */
 const changedAt = (file: string): number => {
   const stat = statSync(file, { throwIfNoEntry: false })
   return stat === undefined ? 0 : Math.max(stat.mtimeMs, stat.ctimeMs)
@@ -139,6 +145,7 @@ const withMapPacked = (file: CodeFile): CodeFile =>
 
 const compress = (packed: Buffer): Promise<Buffer> =>
   new Promise((resolve, reject) => {
+    // 100 is `ZSTD_c_compressionLevel`.
     const options: ZstdOptions = { params: { [100]: level } }
     zstdCompress(packed, options, (error, result) => (error === null ? resolve(result) : reject(error)))
   })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import type { Rules } from "../../../src/kubernetes/api/KubeClient.ts"
-import * as Preflight from "../../../src/kubernetes/verdict/Preflight.ts"
+import * as NeededRights from "../../../src/kubernetes/verdict/NeededRights.ts"
 
 /** The rights that an API server reports for service accounts, by their Roles. */
 const recorded: Readonly<Record<string, Rules>> = JSON.parse(
@@ -10,7 +10,7 @@ const recorded: Readonly<Record<string, Rules>> = JSON.parse(
 
 const rulesOf = (role: string): Rules => recorded[role] ?? assert.fail(`${role} is not recorded`)
 
-const needs: Preflight.RightsNeeded = {
+const needs: NeededRights.RightsNeeded = {
   key: "secret",
   secretEnv: false,
   portForward: false,
@@ -18,8 +18,8 @@ const needs: Preflight.RightsNeeded = {
   user: "system:serviceaccount:apps:weigh"
 }
 
-const judged = (role: string, over: Partial<Preflight.RightsNeeded> = {}) =>
-  Preflight.judge(rulesOf(role), { ...needs, ...over })
+const judged = (role: string, over: Partial<NeededRights.RightsNeeded> = {}) =>
+  NeededRights.judge(rulesOf(role), { ...needs, ...over })
 
 describe("the rights of a parent", () => {
   it.each([
@@ -38,7 +38,7 @@ describe("the rights of a parent", () => {
   })
 
   it("are left to a dry run if the API server could not list them", () => {
-    const verdict = Preflight.judge({ incomplete: true, rules: [] }, needs)
+    const verdict = NeededRights.judge({ incomplete: true, rules: [] }, needs)
     assert.deepStrictEqual(verdict, { _tag: "Undecided", warnings: [] })
   })
 
@@ -82,13 +82,13 @@ subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
     )
   })
 
-  const roleOf = (over: Partial<Preflight.RightsNeeded>): string => {
+  const roleOf = (over: Partial<NeededRights.RightsNeeded>): string => {
     const { cause } = judged("none", over) as { cause: Error }
     return cause.message.slice(cause.message.indexOf("apiVersion:"))
   }
 
   it("of two apps are granted by Roles that do not replace each other [C143]", () => {
-    const nameOf = (over: Partial<Preflight.RightsNeeded>): string => {
+    const nameOf = (over: Partial<NeededRights.RightsNeeded>): string => {
       const names = [...roleOf(over).matchAll(/metadata: \{ name: ([^,]+), namespace: apps \}/g)].map(
         ([, name]) => name
       )
@@ -96,7 +96,7 @@ subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
       return names[0] ?? ""
     }
     const account = (name: string) => `system:serviceaccount:${name}`
-    const cases: ReadonlyArray<Partial<Preflight.RightsNeeded>> = [
+    const cases: ReadonlyArray<Partial<NeededRights.RightsNeeded>> = [
       {},
       { user: account("apps:resize") },
       { user: account("other:weigh") },
