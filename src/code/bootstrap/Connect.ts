@@ -7,10 +7,9 @@ import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { builtin } from "../../function/Builtin.ts"
 import { type Address, parse, shown } from "../../wire/network/Addresses.ts"
+import { admitParent } from "../../wire/network/ParentPort.ts"
 import * as Psk from "../../wire/network/Psk.ts"
-import { PskServer } from "../../wire/network/PskServer.ts"
 import * as SilentConnection from "../../wire/network/SilentConnection.ts"
-import { defaults } from "../../wire/network/Strangers.ts"
 import { neverConnected } from "./Failure.ts"
 
 /** Milliseconds that an address may take to accept a connection, and then to prove its key. */
@@ -154,49 +153,10 @@ const readToken = (socket: TLSSocket): Promise<Buffer> =>
     socket.once("close", closed)
   })
 
-/** Listens on the loopback addresses of the pod, which a port-forward reaches, and admits one connection with the key. */
 const awaitParent = ({ identity, key, listen, patience }: Way): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
-    const port = Number(listen)
-    let psk: Buffer | undefined = Buffer.from(key, "base64url")
-    let wrong = 0
-    const door = new PskServer(defaults, {
-      find: (claimed) => (claimed === identity ? psk : undefined),
-      secure: (socket) => {
-        // Two connections at once: the first has used the key.
-        if (psk === undefined) return void socket.destroy()
-        psk = undefined
-        close()
-        resolve(socket)
-      },
-      refused: () => wrong++,
-      dismissed: () => {}
-    })
-    const servers = ["127.0.0.1", "::1"].map((host) =>
-      builtin("node:net")
-        .createServer({ noDelay: true }, (socket) => door.accept(socket))
-        .listen({ host, port })
+    admitParent(
+      { identity, key: Buffer.from(key, "base64url"), port: Number(listen), patience },
+      { admitted: resolve, failed: (hint) => reject(neverConnected(hint)) }
     )
-    const close = () => {
-      clearTimeout(timer)
-      door.dismissStrangers()
-      for (const server of servers) server.close()
-    }
-    const timer = setTimeout(
-      () => {
-        close()
-        const others = wrong === 0 ? "" : `, but ${wrong} that did not have its key`
-        reject(neverConnected(`its parent did not come to its port ${port}${others}`))
-      },
-      Math.min(patience, 2 ** 31 - 1)
-    )
-    // A pod without IPv6 has no ::1.
-    let errors = 0
-    for (const server of servers) {
-      server.on("error", (error) => {
-        if (++errors < servers.length) return
-        close()
-        reject(neverConnected(`it cannot listen on its port ${port}: ${error.message}`))
-      })
-    }
   })
