@@ -125,7 +125,7 @@ export class RunnerServer implements CallSession {
 
   /** Ends a runner whose parent does not answer its Hello. */
   private giveUp(patience: number): void {
-    const hint = "its parent did not answer what it said of itself"
+    const hint = "its parent did not answer its Hello"
     Deferred.doneUnsafe(this.done, Exit.fail(new NeverConnected({ phase: "connected", hint, after: patience })))
     this.link.destroy()
   }

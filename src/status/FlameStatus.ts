@@ -1,8 +1,8 @@
 /**
  * Shows the pools of a process: as JSON, as events, and as a live page.
  *
- * `layer` listens on this machine only; `routes` mounts the same into the app's router. `npx effect-flame ps` and `top` read
- * it. Without either, nothing is recorded.
+ * `layer` listens on this machine only. `routes` mounts the same pages into the app's router. `npx effect-flame ps` and `top`
+ * read them. Without `layer` and `routes` nothing is recorded.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,9 +17,10 @@ export type { PoolDocument, StatusDocument } from "./record/StatusDocument.ts"
 /**
  * Serves the status of every pool of this process for as long as the layer lives.
  *
- * In a pod it listens on 127.0.0.1:9346, which `kubectl port-forward` reaches and other pods do not: whoever may forward
- * ports sees it. Elsewhere it listens on a unix socket of mode 0600, which `npx effect-flame ps` finds. Where an address
- * cannot be had, a warning is logged and the app goes on. In a runner the layer does nothing.
+ * In a pod it listens on 127.0.0.1:9346, which other pods cannot reach. Users with the right to forward ports
+ * reach it by `kubectl port-forward`. Elsewhere it listens on a unix socket of mode 0600, which `npx effect-flame ps` finds.
+ *
+ * If an address cannot be used, a warning is logged and the app goes on. In a runner the layer does nothing.
  *
  * @example
  * ```ts

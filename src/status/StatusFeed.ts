@@ -1,5 +1,5 @@
 /**
- * Sends the status to viewers as server-sent events: `status` each second, `event` for what happens in a pool.
+ * Sends the status to viewers as server-sent events: `status` at each tick, `event` for each event of a pool.
  *
  * The document is made once for all viewers. Without a viewer nothing is made.
  */
@@ -13,7 +13,7 @@ import { tickMillis } from "./record/Tick.ts"
  */
 export type Send = (chunk: Buffer) => boolean
 
-/** Bytes a second to all viewers together. Above it the status comes less often than each second. */
+/** Bytes per second to all viewers together. Larger statuses are not sent at every tick. */
 const bytesPerSecond = 1_000_000
 /** Events that wait for their turn. Beyond them the oldest are dropped. */
 const mostEvents = 200

@@ -80,7 +80,7 @@ const write = (response: Http.ServerResponse, answer: StatusAnswer): void => {
     response.writeHead(answer.status, answer.headers)
     return void response.end(answer.body)
   }
-  // A stream ends with its connection: chunks then need no frames of their own, which cost more than the chunks.
+  // The end of the connection ends the stream. So chunked encoding is not needed, which would cost more than the chunks.
   response.useChunkedEncodingByDefault = false
   response.writeHead(answer.status, { ...answer.headers, connection: "close" })
   if (response.req.method === "HEAD") return void response.end()

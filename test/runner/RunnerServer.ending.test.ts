@@ -117,7 +117,7 @@ describe("the handshake of a runner", () => {
       assert.isFalse(silent.isDone)
       yield* TestClock.adjust(1)
       const exit = yield* ended(silent)
-      const hint = "its parent did not answer what it said of itself"
+      const hint = "its parent did not answer its Hello"
       assert.deepStrictEqual(exit, Exit.fail(new NeverConnected({ phase: "connected", hint, after: 10_000 })))
     })
   )

@@ -4,8 +4,8 @@
  */
 
 /**
- * `fail`: the first call would fail. `warn`: calls work, and something is missing. `unknown`: this user may not look, or
- * nothing was given to look at.
+ * `fail`: the first call would fail. `warn`: calls work, and something is missing. `unknown`: this user lacks the
+ * right to look, or the object to look at was not given.
  */
 export type Status = "ok" | "warn" | "fail" | "unknown"
 

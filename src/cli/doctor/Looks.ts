@@ -1,4 +1,6 @@
-/** The requests of `doctor`, each with the checks of its answer. A look that this user may not take becomes `unknown`. */
+/**
+ * The requests of `doctor`, each with the checks of its answer. A request that this user may not make becomes `unknown`.
+ */
 import { hostname, userInfo } from "node:os"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -46,14 +48,16 @@ const hidden =
       fix: `run doctor as a user who may ${error.verb} ${error.resource}`
     })
 
-/** A result of `server` after which all other looks would fail alike. */
+/** A result of `server` after which every other request would fail for the same reason. */
 const unusable = (...checks: ReadonlyArray<Check>) => ({
   isUsable: false,
   who: { name: "unknown", obstacle: undefined } satisfies ServerChecks.Who,
   checks
 })
 
-/** The API server, the user and the clock. `isUsable` is false if all other looks would fail alike. */
+/**
+ * The API server, the user and the clock. `isUsable` is false if every other request would fail for the same reason.
+ */
 export const server = Effect.gen(function* () {
   const { client, tokenEnd, version } = yield* Cluster
   const ended = Effect.gen(function* () {

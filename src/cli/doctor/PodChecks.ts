@@ -18,7 +18,7 @@ export interface PodContext {
 /** The image of a dry run for a parent of which no image is known. No registry has it. */
 export const noImage = "effect-flame.invalid/no-image:0"
 
-/** A change of the options of a parent that no workload describes. */
+/** The fix for a parent without a workload: a change of its options. */
 const inCode = (what: string): Fix => ({ fix: `${what} in the options of the layer, or in the file of --options` })
 
 const restricted = {

@@ -105,7 +105,7 @@ const cutBy = (
   return isOpen ? [] : selecting.map(({ metadata }) => metadata.name ?? "")
 }
 
-/** A policy that opens a direction. Policies add up: nothing that is open is closed by it. */
+/** A policy that opens a direction. Policies only add connections, so it closes none. */
 const opening = (direction: "Ingress" | "Egress", { namespace, parent, port, workload }: WayBack): string => {
   const runners = { matchLabels: { [PodLabels.role]: "runner" } }
   const parents = { matchLabels: parent }

@@ -89,10 +89,10 @@ export const failed = (cause: BootFailure): Check => {
   }
 }
 
-/** Milliseconds that timestamps in whole seconds and the way of a request may hide. */
+/** Milliseconds of difference that rounding to whole seconds and the time of a request explain. */
 const tolerance = 2_000
 
-/** The clock of the runner's node, by the start of its container: after the pod was made, and not after now. */
+/** The clock of the runner's node: the start of its container must lie between the creation of its pod and now. */
 export const nodeClock = (pod: Pod, now: number): ReadonlyArray<Check> => {
   const started = Date.parse(runnerOf(pod)?.state?.running?.startedAt ?? "")
   const made = Date.parse(pod.metadata.creationTimestamp ?? "")

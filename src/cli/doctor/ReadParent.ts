@@ -73,7 +73,7 @@ const firstOf = (targets: ReadonlyArray<Target>) =>
     return undefined
   })
 
-/** The failure of a parent that does not exist, with the name that was meant. */
+/** The failure of a parent that does not exist, with the existing name that is most like it. */
 const missing = (targets: ReadonlyArray<Target>) =>
   Effect.gen(function* () {
     const { client, list } = yield* Cluster

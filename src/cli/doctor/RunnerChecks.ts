@@ -10,7 +10,7 @@ import { type Check, fail, type Fix, ok, warn } from "./Check.ts"
 /** Milliseconds that a boot may wait before the wait is worth a line. */
 const patience = 10_000
 
-/** Milliseconds after which a failure of the past says nothing about the next call. */
+/** Milliseconds after which a failed boot says nothing about the next call. */
 const memory = 600_000
 
 const requestsOf = (pod: Pod): string =>

@@ -1,4 +1,4 @@
-/** Pure: objects whose selector would take a runner for a pod of theirs. */
+/** Pure: objects whose selector would match the pod of a runner. */
 import type { Metadata } from "../../kubernetes/object/KubeObjects.ts"
 import { type Labels, type LabelSelector, selects, worded } from "../cluster/Selectors.ts"
 import { type Check, fail, ok, patch, warn } from "./Check.ts"

@@ -1,4 +1,4 @@
-/** Pure: the way to the API server, the user there, and the clock. */
+/** Pure: the connection to the API server, the user there, and the clock. */
 import { KubeError, type KubeUnconfigured } from "../../kubernetes/api/KubeError.ts"
 import * as KubeFailure from "../../kubernetes/verdict/KubeFailure.ts"
 import { spoken } from "../../time/Spoken.ts"
@@ -33,7 +33,7 @@ export const reached = ({ latency, proxy, server, version }: Reached): Check => 
     : ok("server", line)
 }
 
-/** An API server that does not answer, or not as an API server does. */
+/** The check of a server that does not answer, or whose answer is not that of an API server. */
 export const unreached = (error: KubeError): Check => {
   if (error.server?.startsWith("http:") === true && /HTTP protocol is not allowed/.test(error.detail)) {
     return fail("server", `API server ${error.server} cannot be used: its address begins with http://`, {
@@ -77,7 +77,7 @@ export const user = ({ name, obstacle }: Who, namespace: string, account: string
   return unknown("user", why, { fix: "run doctor as a user who may create selfsubjectreviews" })
 }
 
-/** Credentials that the API server does not accept. `expiredAt`: the end of their token, if that is over. */
+/** Credentials that the API server does not accept. `expiredAt`: when their token expired, if it has. */
 export const refused = (error: KubeError, expiredAt: number | undefined): Check =>
   fail(
     "user",

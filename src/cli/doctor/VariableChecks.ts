@@ -125,7 +125,7 @@ export const checks = (
   ]
 }
 
-/** The option that has no such value, by the message that the pool would fail with. */
+/** The message with which a pool would reject these options, and the variables of the option that the message names. */
 const problemOf = (
   options: Record<string, unknown>
 ): { readonly message: string; readonly option: RegExp } | undefined => {

@@ -62,7 +62,7 @@ const dial = async ({ address, identity, key, patience }: Way): Promise<TLSSocke
       addresses.length === 0
         ? `it was given no address of its parent: ${address}`
         : refused.size === addresses.length
-          ? `its parent at ${tried} does not know its key: is it a parent of before, or is something else in between?`
+          ? `its parent at ${tried} does not know its key: an earlier parent may listen there, or another program in between`
           : `its parent at ${tried} could not be reached: does a NetworkPolicy or a service mesh keep this port from it?`
     )
   }
@@ -127,7 +127,7 @@ const secure = (stream: Socket, identity: string, key: Buffer): Promise<TLSSocke
       socket.removeListener("close", closed)
       if (Psk.isAuthentic(socket)) return resolve(socket)
       socket.destroy()
-      reject(new Refused("what listens there did not prove to have the key"))
+      reject(new Refused("the program that listens there did not prove that it has the key"))
     })
   })
 

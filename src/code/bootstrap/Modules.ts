@@ -18,7 +18,7 @@ export interface Installed {
   readonly unresolved: () => { readonly specifier: string; readonly directory: string } | undefined
 }
 
-/** Installs the code. Names that the code does not have are looked for from the working directory, as an image has them. */
+/** Installs the code. Packages that the code lacks are resolved from the working directory of the image. */
 export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: string): Installed => {
   const path = builtin("node:path")
   const { pathToFileURL } = builtin("node:url")
@@ -41,7 +41,7 @@ export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: 
     } catch (error) {
       unresolved = { specifier, directory: process.cwd() }
       const left = index.native[specifier]
-      // the code of the error stays: a package that can do without looks at it
+      // `code` of the error stays: a package with an optional import looks at it.
       if (left !== undefined && error instanceof Error) error.message = leftOut(left)
       throw error
     }

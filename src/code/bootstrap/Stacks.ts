@@ -1,8 +1,7 @@
 /**
  * Makes stacks name the files and lines that the user wrote.
  *
- * Not by `--enable-source-maps`, which would parse the maps while the code loads: a map is parsed at the first stack that
- * somebody reads.
+ * A map is parsed when a stack is read for the first time. `--enable-source-maps` would parse all maps while the code loads.
  */
 import type { SourceMap } from "node:module"
 import { builtin } from "../../function/Builtin.ts"

@@ -52,7 +52,7 @@ const boot = async (
     listen: text("LISTEN"),
     identity: text("IDENTITY"),
     key: text("KEY"),
-    // Gives up before the parent does, which knows less about the cause.
+    // Gives up 250 ms before the parent does, because the parent knows less about the cause.
     patience: Math.max(0, Number(text("BOOT_TIMEOUT")) - process.uptime() * 1_000 - 250)
   })
   // The end of the connection follows an error. The user of the session handles that end.
@@ -115,7 +115,10 @@ const failureOf = (
 // As process 1 of a container Node ignores SIGTERM without a listener, also while the program loads and builds its services.
 const leave = () => process.exit(143)
 
-/** Leaves SIGTERM to the program once the program listens. Removed after the new listener is added, so that one is there. */
+/**
+ * Removes this listener of SIGTERM once the program adds its own. The removal comes after the addition, so that there is always
+ * a listener.
+ */
 const yieldSignal = (name: string | symbol): void => {
   if (name !== "SIGTERM") return
   process.removeListener("newListener", yieldSignal)

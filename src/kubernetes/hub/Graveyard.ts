@@ -15,7 +15,7 @@ import type { PodWatch } from "../watch/PodWatch.ts"
 /** Milliseconds that a name is remembered after the last attempt to delete its pod. */
 const memory = 5 * 60_000
 
-/** Milliseconds from a failed attempt to the next, because a broken watch reports no pod that would start one. */
+/** Milliseconds from a failed attempt to the next. A timer is needed, because a broken watch reports no pod to delete. */
 const again = 15_000
 
 interface Grave {

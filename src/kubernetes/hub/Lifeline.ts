@@ -136,7 +136,7 @@ const created = ({ client, ...options }: LifelineOptions, name: string) =>
     if (createJob === undefined || getJob === undefined) return undefined
     const rules = yield* client.rulesReview
     const may = ["create", "get", "patch", "delete"].every((verb) => NeededRights.allows(rules, verb, "jobs", "batch"))
-    // A request that is refused would stand in the audit log of the cluster.
+    // Looks at the rights first: a refused request would appear in the audit log of the cluster.
     if (!may && !rules.incomplete) return undefined
     let job = yield* Effect.catchIf(
       createJob(jobOf(options, name)),

@@ -1,5 +1,6 @@
 /**
- * Pods that a quota refuses: one of them tries again for all, after a pause, or as soon as a pod of this parent is gone.
+ * Delays the creation of pods while a quota is full. Then only one creation at a time tries again, after a pause, or as soon
+ * as a pod of this parent is gone.
  *
  *   open ──refused──▶ shut ──a try succeeds──▶ open
  */

@@ -26,7 +26,7 @@ export class ShutdownDeadline {
   /** The milliseconds that a wait may take of the `millis` that it asks for, so that `kept` are left for what follows. */
   grant(millis: number, kept = 0): number {
     const left = this.at - this.uptime()
-    // A deadline in the past was that of one pool, in a process that goes on.
+    // A deadline in the past belongs to a pool that has closed, in a process that goes on.
     return left <= 0 ? millis : Math.max(0, Math.min(millis, left - kept))
   }
 }

@@ -33,7 +33,10 @@ export const choiceOf = (options: PodOptions & CodeChoice, isInCluster: boolean)
   return code === "sync" ? {} : code
 }
 
-/** The options of pods that get this code. `build` names the build, which the code itself has no file for. */
+/**
+ * The options of pods that get this code. `build`: the name of the parent's build, which a runner cannot compute without an
+ * entry file.
+ */
 export const withCode = (options: PodOptions, code: Code, build: string, isInCluster: boolean): PodOptions => {
   const isStock = !isInCluster && !hasImage(options)
   const { image, user } = RunnerProgram.stockImage()
@@ -70,7 +73,7 @@ export const withScratch = (template: PodTemplate, { onDisk }: Pick<Code, "onDis
   }
 }
 
-/** Variables that every image and every kubelet has, or that mean this machine only. */
+/** Variables that the image or the kubelet sets, or that concern this machine only. */
 const ofMachine = new Set([
   "PATH",
   "HOME",

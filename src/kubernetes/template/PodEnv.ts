@@ -29,7 +29,7 @@ const isReserved = (name: string): boolean =>
   RoleVariables.isVariable(name) || own.some((variable) => variable.name === name)
 
 /**
- * Two lists of variables as one: of two with the same name, the one of `above` counts.
+ * Merges two lists of variables. A variable of `above` replaces one of the same name in `below`.
  *
  * A variable takes the place of the one that it replaces, because later variables may refer to it as `$(NAME)`. A variable
  * that itself refers to others goes to the end, where all of those are known.

@@ -182,7 +182,10 @@ const lost = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
 const isDefaultToleration = ({ effect, key, operator, tolerationSeconds }: Fields): boolean =>
   lost.some((name) => name === key) && operator === "Exists" && effect === "NoExecute" && tolerationSeconds === 300
 
-/** Tolerations, and 30 s of a lost node unless they mention one: a runner is replaced sooner than the default of 300 s. */
+/**
+ * Adds a toleration of lost nodes for 30 s, unless the tolerations mention lost nodes. With the default of 300 s a runner of a
+ * lost node would be replaced later.
+ */
 export const withLostNodes = (tolerations: ReadonlyArray<Fields>): ReadonlyArray<Fields> => [
   ...tolerations,
   ...lost

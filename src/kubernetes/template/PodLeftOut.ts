@@ -17,7 +17,7 @@ const knownOfPod: ReadonlySet<string> = new Set(
   ).split(" ")
 )
 
-/** Such fields of a container. */
+/** The same for the fields of a container. */
 const knownOfContainer: ReadonlySet<string> = new Set(
   (
     "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resizePolicy " +

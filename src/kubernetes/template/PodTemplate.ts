@@ -1,5 +1,5 @@
 /**
- * The pods of runners: a template is made once of the parent's pod and the options, and a pod of it for each runner.
+ * Makes the pods of runners: one template from the parent's pod and the options, and from the template a pod for each runner.
  *
  * Four layers, each overriding the ones before: the inherited pod, the manifest, single options, the runner's role.
  */

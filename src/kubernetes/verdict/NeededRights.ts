@@ -75,7 +75,7 @@ export const helping: ReadonlyArray<Right & { readonly without: string }> = [
     resource: "jobs",
     verbs: ["create", "get", "patch", "delete"],
     without:
-      "what a parent that is killed leaves behind (pods, Secrets) stays until its pod is deleted, or until the same program starts again on the same host"
+      "pods and Secrets of a killed parent stay until its pod is deleted, or until the same program starts again on the same host"
   }
 ]
 

@@ -1,5 +1,5 @@
 /**
- * Bounds what building maps and sets costs, and checking that values are unique.
+ * Limits the cost of building maps and sets, and of checking that values are unique.
  *
  * Values of one hash are compared with each other, and a peer can choose values of one hash: n of them cost the square of n.
  * Effect hashes as `Hash` does. V8 hashes the numbers and BigInts of a `Map` or `Set` without a seed.
@@ -35,7 +35,7 @@ export const spendUnique = (iterable: Iterable<unknown>): void => {
   spendNative(values.map(Hash.hash))
 }
 
-/** Numbers that V8 passes in a chain of its table in one step of work, and BigInts. */
+/** How many keys in a chain of its hash table V8 compares in one step of work: numbers, and BigInts. */
 const numbersPerStep = 10
 const bigIntsPerStep = 2
 
@@ -56,7 +56,7 @@ export const spendNative = (keys: ReadonlyArray<unknown>): void => {
   spendWork(steps, tooAlike)
 }
 
-/** Steps that comparing a value with another one may take. Counts the time that the hash of a BigInt takes at once. */
+/** Steps that comparing a value with another one may take. The time of hashing a BigInt is counted here, at once. */
 const sizeOf = (value: unknown): number => {
   switch (typeof value) {
     case "string":

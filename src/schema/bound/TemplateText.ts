@@ -1,10 +1,10 @@
 /**
- * Bounds what reading text costs that has parts: matching the text of a `Schema.TemplateLiteral`, and decoding the parts of text
+ * Limits the cost of reading text that has parts: of matching a `Schema.TemplateLiteral`, and of decoding the parts of text
  * that Schema parses, such as by `Schema.fromJsonString`.
  *
- * Effect tries each way to part the text among the parts of the template: the square of the text's length for three parts
- * that are any text, and more for numbers and for templates within templates. So a template travels as text with a check.
- * The check refuses text whose parts could be tried for too long, before Effect tries any.
+ * Effect tries each way to divide a text among the parts of a template. For three parts of any text the number of ways is the
+ * square of the text's length. Numbers and inner templates take more. So a template travels as text with a check, which
+ * refuses text that would take too many tries before Effect begins.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -50,7 +50,7 @@ const spend = (template: SchemaAST.TemplateLiteral, text: string): true => {
 /** How many ways there are to part a text among the parts of a template, weighed by what the parts take to match. */
 export const triesOf = ({ parts }: SchemaAST.TemplateLiteral, text: string): number => {
   let tries = text.length / digits + parts.length
-  // Where the part before may have ended.
+  // The number of positions at which the part before may end.
   let begins = 1
   for (const [i, part] of parts.entries()) {
     if (part._tag === "Literal") continue

@@ -1,6 +1,6 @@
 /**
- * Finds values that contain themselves, for schemas whose transformations may wait: Schema would follow such a value for ever,
- * where without waiting it meets the end of the stack.
+ * Rejects values that contain themselves, for schemas whose transformations may wait. Schema would follow such a value for
+ * ever. If no transformation waits, a stack overflow ends that.
  */
 import * as SchemaAST from "effect/SchemaAST"
 import { LimitError, maxDepth } from "./ValueLimits.ts"

@@ -1,4 +1,4 @@
-/** The events of a pool as a line for people. */
+/** Turns each event of a pool into a line for people. */
 import { printableLine } from "../../error/PeerText.ts"
 import type { PoolEvent } from "../../pool/status/PoolEvent.ts"
 

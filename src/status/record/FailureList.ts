@@ -10,7 +10,7 @@ type Entry = PoolDocument["failures"][number]
 export interface Failure {
   readonly kind: Entry["kind"]
   readonly tag: string
-  /** Read only if it is kept, because the message of an error may be long. */
+  /** Called only if the message is kept, because the message of an error may be long. */
   readonly message: () => string
   readonly function?: string | undefined
   readonly runner?: string | undefined
@@ -20,7 +20,7 @@ export interface Failure {
 const patience = 100
 
 export class FailureList {
-  /** The entry that happened last is the last one. */
+  /** The entries, latest occurrence last. Occurrences within `patience` of the one before do not move an entry. */
   private readonly entries = new Map<string, { -readonly [K in keyof Entry]: Entry[K] }>()
 
   add(failure: Failure, at: number): void {

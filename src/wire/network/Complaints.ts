@@ -1,4 +1,7 @@
-/** Log lines about strangers, with limits so that strangers cannot fill a log, and the state of their addresses. */
+/**
+ * Logs refused connections, with limits so that strangers cannot fill a log. `Sightings` records how far the connections of
+ * each address got.
+ */
 import * as Effect from "effect/Effect"
 
 /** Milliseconds in which each address is logged at most once, and all addresses together at most `mostLines` times. */

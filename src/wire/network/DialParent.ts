@@ -81,7 +81,7 @@ const connect = Effect.fnUntraced(function* ({ addresses, identity, key, patienc
   })
 })
 
-const refusedHint = "does not know its key: is it a parent of before, or is something else in between?"
+const refusedHint = "does not know its key: an earlier parent may listen there, or another program in between"
 const unreachableHint = "could not be reached: does a NetworkPolicy or a service mesh keep this port from it?"
 
 /**

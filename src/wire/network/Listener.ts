@@ -4,7 +4,7 @@
  * A connection passes three gates: `Strangers.ts` limits connections that have proven nothing, `PskServer.ts` makes them
  * prove a key by TLS, and this module admits each key once.
  *
- *   expect ──▶ expected ──authenticated──▶ burnt: the session, and its silent second connection within 5 s
+ *   expect ──▶ expected ──authenticated──▶ used: the session, and its silent second connection within 5 s
  */
 import { randomBytes } from "node:crypto"
 import * as Net from "node:net"
@@ -182,8 +182,8 @@ class Door {
   }
 
   /**
-   * Whether this is a second connection whose session has ended meanwhile. It has no other key to try, so it is not
-   * logged.
+   * Whether this is the second connection of a session that has ended meanwhile. Such a connection is late, not hostile, so
+   * it is not logged.
    */
   private isLate(identity: string): boolean {
     const { life } = this.options
@@ -213,8 +213,8 @@ class Door {
   }
 
   /**
-   * Sends the token, and waits for the second connection. No call may be sent before: a runner that computes could not
-   * open the second connection. A session that ends before is passed on as it is.
+   * Sends the token, and waits for the second connection. No call may be sent before: a function that computes would keep
+   * the runner from opening the second connection. A session that ends during the wait is passed on all the same.
    */
   private begin(identity: string, first: TLSSocket, ready: () => void): void {
     const token = randomBytes(SilentConnection.tokenSize)

@@ -67,7 +67,7 @@ export const admitParent = (
       () => {
         if (left > longestDelay) return wait(left - longestDelay)
         const others = wrong === 0 ? "" : `, but ${wrong} that did not have its key`
-        fail(`its parent did not come to its port ${port}${others}`, patience)
+        fail(`its parent did not connect to its port ${port}${others}`, patience)
       },
       Math.min(left, longestDelay)
     )

@@ -26,8 +26,8 @@ export const secure = (
 ): Effect.Effect<Tls.TLSSocket, HandshakeFailed> =>
   Effect.callback((resume) => {
     const failed = (refused: boolean, detail: string) => resume(Effect.fail(new HandshakeFailed({ refused, detail })))
-    // A stream that has ended before does not report it again, such as a port-forward to a program that does not listen
-    // yet.
+    // A stream that has already ended reports no second end. A port-forward to a program that does not listen yet ends so
+    // early.
     if (stream.destroyed) return failed(false, stream.errored?.message ?? "the connection was closed before")
     const socket = builtin("node:tls").connect({ ...Psk.clientOptions(identity, key), socket: stream })
     let cause: NodeJS.ErrnoException | undefined
@@ -46,7 +46,7 @@ export const secure = (
       socket.removeListener("close", closed)
       if (Psk.isAuthentic(socket)) return resume(Effect.succeed(socket))
       socket.destroy()
-      failed(true, "what listens there did not prove to have the key")
+      failed(true, "the program that listens there did not prove that it has the key")
     })
     return Effect.sync(() => {
       socket.destroy()
@@ -54,7 +54,10 @@ export const secure = (
     })
   })
 
-// An alert of the peer, a certificate, or an answer that is not TLS. Errors of the system may pass.
+/**
+ * Whether the peer has refused the handshake: by an alert, a certificate, or an answer that is not TLS. An error of the system
+ * is no refusal, because a retry may succeed.
+ */
 const isRefusal = (error: NodeJS.ErrnoException): boolean =>
   error.code === "EPROTO" || (error.syscall === undefined && error.code !== "ECONNRESET")
 

@@ -82,7 +82,8 @@ export class PskServer {
     socket.on("error", () => {})
     const stranger = this.strangerOf(socket)
     const identity = stranger === undefined ? undefined : this.claims.get(stranger)
-    // A handshake by a pre-shared key counts as a reused session. No other can succeed: this check is a second lock.
+    // A handshake by a pre-shared key counts as a reused session. No other handshake
+    // can succeed: this check is only a second safeguard.
     if (stranger === undefined || identity === undefined || !socket.isSessionReused()) return void socket.destroy()
     this.strangers.release(stranger)
     this.handlers.secure(socket, identity, stranger.address)

@@ -1,9 +1,9 @@
 /**
  * The second connection of a session over a network, which carries no data.
  *
- * Nothing ever waits on it to be acknowledged, so the kernel's keepalive works on it. It notices a dead peer or a
- * partition within 15 s, even while JavaScript on either side computes. The connection with the frames may not notice
- * for minutes.
+ * The connection never has unacknowledged data, so the kernel's keepalive works on it. Keepalive notices a dead peer or a
+ * partition within 15 s, even while JavaScript on either side computes. On the connection with the frames, unacknowledged
+ * data may delay that for minutes.
  */
 import type { Socket } from "node:net"
 
@@ -26,7 +26,7 @@ export const tie = (first: Socket, silent: Socket): void => {
   silent.on("error", (cause) => {
     error = cause
   })
-  silent.on("data", () => end("its peer spoke on the connection that carries nothing"))
+  silent.on("data", () => end("its peer sent data on the second connection, which carries none"))
   first.once("close", () => silent.destroy())
   silent.once("close", () => {
     if (first.destroyed) return

@@ -16,7 +16,7 @@ export interface StrangerLimits {
   readonly perNeighbour: number
   /** Time for the first TLS record. Default 1 000. */
   readonly helloTimeout: number
-  /** Time until the peer has proven who it is, and then again until its second connection has. Default 5 000. */
+  /** Time until the peer has proven its key, and then once more for its second connection. Default 5 000. */
   readonly timeout: number
   /** Bytes that are read of a connection before its handshake. Default 16 KiB. */
   readonly buffered: number
@@ -74,8 +74,8 @@ export class Strangers {
   /**
    * Takes a new connection in.
    *
-   * Where there are too many, others are closed two turns later: by then the hello of an honest peer has been read, and
-   * connections that have said nothing go first. At twice the limit the new connection is closed instead.
+   * Above a limit, connections are closed two turns later, silent ones first. By then the hello of an honest peer has been
+   * read. At twice the limit the new connection is closed at once instead.
    */
   add(socket: Socket): void {
     // The end of the connection follows an error, and is handled below.

@@ -44,7 +44,7 @@ describe("the rights of a parent", () => {
 
   it("cause a warning if a missing right only helps diagnosis", () => {
     const cleaning =
-      "without the right to create, get, patch, delete jobs what a parent that is killed leaves behind (pods, Secrets) stays until its pod is deleted, or until the same program starts again on the same host"
+      "without the right to create, get, patch, delete jobs pods and Secrets of a killed parent stay until its pod is deleted, or until the same program starts again on the same host"
     const verdict = judged("secrets")
     assert.deepStrictEqual((verdict as { warnings: ReadonlyArray<string> }).warnings, [
       "without the right to list events a boot that waits for a volume or a network is reported without its reason",

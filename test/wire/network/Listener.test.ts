@@ -118,7 +118,10 @@ describe("a listener", () => {
       const heard = reading(yield* admission.transport)
       right.write("hello")
       yield* until(() => heard.closed !== undefined, "the session is closed")
-      assert.strictEqual(heard.closed?.error?.message, "its peer spoke on the connection that carries nothing")
+      assert.strictEqual(
+        heard.closed?.error?.message,
+        "its peer sent data on the second connection, which carries none"
+      )
       const late = second(token)
       yield* until(() => late.closed, "its token is used up")
       assert.strictEqual(listener.counters.authenticated, 2)

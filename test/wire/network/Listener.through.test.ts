@@ -125,7 +125,7 @@ describe("a runner to which its parent dials", () => {
           catch: (error) => error as Error
         })
       )
-      assert.include(never.message, `its parent did not come to its port ${port}`)
+      assert.include(never.message, `its parent did not connect to its port ${port}`)
       const taken = [Net.createServer().listen(port, "127.0.0.1"), Net.createServer().listen(port, "::1")]
       yield* until(() => taken.every(({ listening }) => listening), "it is taken")
       const failed = yield* Effect.flip(
