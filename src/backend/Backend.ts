@@ -37,8 +37,8 @@ export interface RunnerSpec {
 }
 
 /**
- * A step on the way to serving, in the order in which it was reached. `waiting` is none: it tells what the boot waits for,
- * such as a free place, in `detail`.
+ * A step on the way to serving, in the order in which it was reached. `waiting` is no step: its `detail` tells what the boot
+ * waits for, such as a node with room.
  *
  * @since 0.1.0
  * @category backends
@@ -81,8 +81,8 @@ export interface RunnerProcess {
   /** The steps of its boot. Ends when the runner is connected or has ended. */
   readonly phases: Stream.Stream<BootPhase>
   /**
-   * Completes once the runner has a node to run on, for a backend where that can take long. `bootTimeout` starts then,
-   * and until then the backend itself gives up by failing `connection`.
+   * Completes once the runner has a node to run on, for a backend where that can take long. `bootTimeout` starts then.
+   * Until then the backend limits the wait itself, by failing `connection`.
    */
   readonly scheduled?: Effect.Effect<void>
   /** Advice for a boot that is too slow, if the backend knows more than the last step. */
@@ -143,8 +143,8 @@ export class Backend extends Context.Service<
      */
     readonly onOutage?: (listener: (outage: BackendOutage) => void) => () => void
     /**
-     * Makes one runner exist. Its scope owns the runner: closing it removes every trace of it,
-     * by SIGTERM first if it still lives.
+     * Makes one runner exist, which its scope owns. Closing the scope removes every trace of the runner, by SIGTERM first if
+     * the runner still lives.
      */
     readonly launch: (spec: RunnerSpec) => Effect.Effect<RunnerProcess, BootFailure, Scope.Scope>
   }

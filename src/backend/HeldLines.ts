@@ -1,8 +1,8 @@
 /**
  * Holds the lines of a runner's stderr for a moment, so that the output of a crash becomes one entry of the log.
  *
- * A runner that goes on gets each line logged for itself, a moment later. Of a runner that ends meanwhile, the lines are part
- * of the report of its end, or one entry where no report has them.
+ * The lines of a runner that goes on are logged one by one, a moment later. The lines of a runner that ends meanwhile become
+ * part of the report of its end, or one entry if no report contains them.
  */
 import { told } from "./OutputTail.ts"
 
@@ -18,7 +18,7 @@ const lastHeldFor = 5_000
 /** The line that Node writes last before it ends for an exception that nothing caught. */
 const isLast = (line: string): boolean => /^Node\.js v\d/.test(line)
 
-/** Lines that are held at most. More are no last words, and are logged at once. */
+/** The largest number of held lines. More lines are not the last words of a crash, and are logged at once. */
 const mostHeld = 200
 
 export class HeldLines {
@@ -51,7 +51,7 @@ export class HeldLines {
     this.rest()
   }
 
-  /** Logs what is held as one entry. */
+  /** Logs the held lines as one entry. */
   rest(): void {
     clearTimeout(this.timer)
     const { lines } = this

@@ -37,13 +37,13 @@ export interface ProcessBackendOptions {
   readonly entry: string | URL
   /** Options for the runners' Node, after those of this process. */
   readonly execArgv?: ReadonlyArray<string>
-  /** Variables for runners, over those of this process; `undefined` takes one away. */
+  /** Variables for runners, which override those of this process. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Arguments of the entry, `process.argv.slice(2)` of a runner. Default: the arguments of this process. */
   readonly argv?: ReadonlyArray<string>
   /**
-   * The runners' current directory. Default: that of this process. Does not change how Node resolves the values of
-   * `--import` and `--require`: from where this process was started, as here.
+   * The runners' current directory. Default: that of this process. Node resolves the values of `--import`
+   * and `--require` from the directory where this process was started, whatever `cwd` is.
    */
   readonly cwd?: string
   /** The level at which lines of a runner's stdout and stderr are logged. Default `Info`. */
@@ -58,10 +58,10 @@ export interface ProcessBackendOptions {
 const reaperSlack = 500
 
 /**
- * Starts runners as child processes, from the scope on until its end, which ends them all.
+ * Makes a backend that starts runners as child processes. The end of the scope ends them all.
  *
- * Dies with a TypeError if an option makes no sense for any runner. An entry or a directory that is not there fails
- * the boots instead, because it may come.
+ * Dies with a TypeError if an option makes no sense for any runner. A missing entry or directory fails the
+ * boots instead, because it may be created later.
  *
  * @since 0.1.0
  * @category backends

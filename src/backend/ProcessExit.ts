@@ -48,7 +48,7 @@ export const reason = (end: ProcessFacts): ExitReason => {
 }
 
 /**
- * The cause of a failed boot that an end before serving stands for.
+ * The cause of a failed boot, for a process that ended before it served.
  *
  * @since 0.1.0
  * @category backends

@@ -36,8 +36,8 @@ export interface RunnerListenerOptions {
   readonly port?: number
   /**
    * The code that runners get from this process, so that the machine of a runner needs Node alone: `"sync"` for the program
-   * that calls `Flame.main`, or options of another one. Start a runner by `node` with its `nodeArguments` then. Default: the
-   * machine has the program.
+   * that calls `Flame.main`, or options for another program. Then start each runner by `node` with its `nodeArguments`. Default:
+   * the machine has the program.
    */
   readonly code?: "sync" | CodeOptions
 }

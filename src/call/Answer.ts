@@ -42,7 +42,7 @@ export const tooLarge = (size: number, limit: number, option?: "maxValue"): Answ
 /**
  * The final frame for an exit.
  *
- * `isStopped`: this side has interrupted the function. `isCancelled`: the caller waits for nothing but the end.
+ * `isStopped`: this side has interrupted the function. `isCancelled`: the caller waits only for the end.
  */
 export const of = (
   { codec, fn }: Served,

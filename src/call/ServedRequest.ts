@@ -119,7 +119,7 @@ export abstract class ServedRequest<Session extends RequestSession> {
     const [kind, body] = Answer.of(this.served, exit, isStopped, this.isCancelled)
     if (body instanceof Uint8Array) return this.reply(kind, body)
     const fiber = Effect.runForkWith(this.session.around as Context.Context<unknown>)(body)
-    // a cancel interrupts what an encoding waits for
+    // A cancel interrupts this encoding, which may wait.
     this.fiber = fiber
     fiber.addObserver((encoded) => {
       if (Exit.isSuccess(encoded)) return this.reply(kind, encoded.value)

@@ -76,7 +76,7 @@ export const of = (entry: string, options: CodeOptions): Program | undefined => 
   const tried = new Set<string>()
   const variables = new Set<string>()
   let onDisk = false
-  // A file that is asked for later may be missing, but a file that is there and needs a bundler decides for the program.
+  // A file that code imports while it runs may be missing. If it exists and needs a bundler, the whole program is bundled.
   let needsBundler = false
   const isExternal = (name: string) =>
     isBuiltin(name) || options.external?.some((each) => name === each || name.startsWith(`${each}/`)) === true

@@ -81,8 +81,8 @@ export interface Contract<
   /**
    * Fields of a struct, or any schema. Default: the function takes nothing.
    *
-   * Bytes (`Schema.Uint8Array`) are read until they have left: a call whose buffer is changed meanwhile sends the change, and
-   * one whose buffer is detached fails with `InvalidPayload`. A cast copies its bytes.
+   * Bytes (`Schema.Uint8Array`) are read until all of them are sent. A change of their buffer before that may be sent too. If
+   * the buffer is detached before that, the call fails with `InvalidPayload`. A cast copies its bytes.
    */
   readonly payload?: P
   /**
@@ -237,7 +237,7 @@ export interface FlameStream<
 /**
  * A function with its code, which needs `R` from the runner: what `Flame.main` and `FlameRunner.serve` take.
  *
- * It says nothing of schemas and pool: inferring a function's own types from an intersection with this one would
+ * This type has no schemas and no pool: inferring a function's own types from an intersection with them would
  * otherwise give the widest of both.
  *
  * @since 0.1.0
@@ -248,7 +248,7 @@ export interface Implemented<out R> {
   readonly name: string
   readonly layout: string
   readonly stream: boolean
-  /** Its requirements are those in `R` and what every runner provides. What it gives is a stream where it is declared so. */
+  /** Needs `R` and the services that every runner provides. The result is a stream if the function is declared as one. */
   readonly implementation: (payload: unknown) => Effect.Effect<unknown, unknown, unknown>
 }
 

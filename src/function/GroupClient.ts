@@ -26,7 +26,7 @@ type Caller = Fiber.Fiber<unknown, unknown>
 type Chunk = readonly [unknown, ...Array<unknown>]
 type Write = (message: FromServer<Rpc.Any>) => Effect.Effect<void>
 
-/** Calls a function for a fiber. Of a streaming function the result is a Pull, and the call belongs to the Scope. */
+/** Calls a function for a fiber. The result of a streaming function is a Pull, whose call belongs to the Scope. */
 export type CallFunction = (caller: Caller, fn: GroupFunctions.GroupFunction, payload: unknown) => AnyEffect
 
 interface RequestOptions {

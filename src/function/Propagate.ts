@@ -15,8 +15,8 @@ export const registered: ReadonlyMap<string, unknown> = entries
 /**
  * Makes a Reference cross with every call: the function on its runner reads the value that the caller has set.
  *
- * Call it where the Reference is declared, so that both sides do. A value that its schema cannot encode is left out,
- * and the function then sees the Reference's default. The schema needs no services.
+ * Call `propagate` where the Reference is declared, so that parent and runner both do. A value that its schema cannot encode
+ * is left out, and the function then sees the Reference's default. The schema needs no services.
  *
  * @example
  * ```ts

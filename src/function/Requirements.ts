@@ -1,10 +1,13 @@
-/** Requirements that are checked first: a Node that is new enough, a system and a runtime that can, and one copy of effect. */
+/**
+ * Requirements that are checked first: a Node that is new enough, a system and a runtime that can have
+ * runners, and one copy of effect.
+ */
 import * as Schema from "effect/Schema"
 
 /** The oldest Node that runs this library. */
 const oldest = [22, 19] as const
 
-/** Throws one sentence where Node is too old. A later failure would not name the cause. */
+/** Throws one sentence if Node is too old. A later failure would not name the cause. */
 export const checkNode = (version: string = process.versions.node): void => {
   const [major = 0, minor = 0] = version.split(".").map(Number)
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
@@ -19,7 +22,7 @@ export interface Host {
   readonly runtime: string
 }
 
-/** Those of this process. */
+/** The runtime and the system of this process. */
 export const host = (): Host => {
   const { bun, deno } = process.versions as { readonly bun?: string; readonly deno?: string }
   return { system: process.platform, runtime: bun !== undefined ? "Bun" : deno !== undefined ? "Deno" : "Node" }

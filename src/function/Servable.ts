@@ -11,7 +11,7 @@ export type AnyGroup = RpcGroup.Any
 export type Servable = Implemented<unknown> | AnyGroup | PoolFunctions<unknown>
 
 /**
- * Functions that the runners of one pool alone serve, with the services of these functions, which only those build.
+ * Functions that only the runners of one pool serve, with the layer of their services, which only these runners build.
  *
  * @since 0.1.0
  * @category models

@@ -75,7 +75,7 @@ const noStart =
 const scheduleTimeout = Duration.minutes(10)
 
 /**
- * The backend for as long as the scope is open, whose end deletes all pods and Secrets.
+ * Makes the backend. The end of the scope deletes all its pods and Secrets.
  *
  * Fails with `KubeUnconfigured` if there is no way to an API server. A refusal of the API server fails boots instead: it
  * may be corrected while the app runs.

@@ -70,7 +70,7 @@ const ofSnapshot = (): ProcessRole => {
 /**
  * The role of this process, from the first line of user code on.
  *
- * The guard of what only a parent may do while a module loads, such as to listen on a port.
+ * Guards work that only a parent may do while a module loads, such as listening on a port.
  *
  * @example
  * ```ts

@@ -45,7 +45,10 @@ export class ServedCall extends ServedRequest<CallSession> {
     this.open = open
   }
 
-  /** Runs the function up to its first wait. Returns its exit if it has ended by then, which the caller passes to `ended`. */
+  /**
+   * Runs the function up to its first wait. If the function has ended by then, returns its exit, which the caller must pass to
+   * `ended`.
+   */
   begin(
     runner: Context.Context<never>,
     head: RequestHead,

@@ -24,7 +24,7 @@ export type SessionPhase = "open" | "draining" | "stopping" | "leaving" | "close
  * - `budgetOver`: calls have had the time of the drain.
  * - `idle`: a runner that drains has no call left.
  * - `linkClosed`: the link is closed, by either side or by a fault.
- * - `graceOver`: interrupted calls have had `cancelGrace`. There is one, whatever else ends the session meanwhile.
+ * - `graceOver`: interrupted calls have had `cancelGrace`. Only the first such event counts.
  */
 export type SessionEvent = "drain" | "budgetOver" | "idle" | "linkClosed" | "graceOver"
 

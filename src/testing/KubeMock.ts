@@ -106,15 +106,15 @@ export class KubeMock extends Context.Service<
      * `TestClock` although nothing moves the clock any more.
      */
     readonly ending: (ending: Ending) => Effect.Effect<void>
-    /** Plays more steps on a pod that exists, beside its script. Dies where there is no such pod. */
+    /** Plays more steps on a pod that exists, beside its script. Dies if there is no such pod. */
     readonly play: (name: string, script: Script) => Effect.Effect<void>
     /** Stores a pod that no script moves, in place of another one of its name. */
     readonly put: (pod: Pod) => Effect.Effect<Pod>
     /** Deletes a pod at once, as a forced deletion does. */
     readonly remove: (name: string) => Effect.Effect<void>
     /**
-     * Makes the next calls of a kind, such as `create pods` or `watch pods`, fail with these errors, one each: what the
-     * real client would fail with once it has tried for long enough. It happens before anything is done.
+     * Makes the next calls of a kind, such as `create pods` or `watch pods`, fail with these errors, one each. They
+     * are the errors with which the real client fails after its retries. A failed call changes nothing.
      */
     readonly fail: (call: string, ...errors: ReadonlyArray<KubeError>) => Effect.Effect<void>
     /** Ends all open watches, with an error or as a server does after its time limit. */

@@ -1,5 +1,5 @@
 /**
- * Log annotations as JSON. An annotation that JSON cannot say, or that is too large, is left out alone, and its key is named
+ * Log annotations as JSON. An annotation that JSON cannot represent, or that is too large, is left out alone, and its key is named
  * in `flame.dropped`.
  */
 
@@ -24,7 +24,7 @@ export const sayable = (_: string, value: unknown): unknown => {
   }
 }
 
-/** The annotations that fit into `limit` bytes of JSON, as values that JSON can say. The largest are left out first. */
+/** The annotations that fit into `limit` bytes of JSON, as values that JSON can represent. The largest are left out first. */
 export const fitting = (
   annotations: Readonly<Record<string, unknown>>,
   limit: number
@@ -52,7 +52,7 @@ export const fitting = (
   return kept
 }
 
-/** Undefined for a value that JSON cannot say, such as a cyclic one, and for a property that throws. */
+/** Undefined for a value that JSON cannot represent, such as a cyclic one, and for a property that throws. */
 const jsonOf = (annotations: Readonly<Record<string, unknown>>, key: string): string | undefined => {
   try {
     return JSON.stringify(annotations[key], sayable)

@@ -40,7 +40,7 @@ export interface ChannelHandlers {
   readonly slack?: number
   /** Whether the window stays at 128 KiB. Default false: the window grows while the user keeps up. */
   readonly isSteady?: boolean
-  /** Called when the runner must end, and may take until then. */
+  /** Called when the runner has to leave, so that the user of this end may end the channel by itself before that. */
   readonly leave?: () => void
 }
 

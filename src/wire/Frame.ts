@@ -1,10 +1,10 @@
 /**
  * The frames of the wire: `u32 length | u8 kind | u32 id | body`, big-endian, length of the body only.
  *
- * A call is one Request and exactly one final frame of the same id; a call that a function makes is one Nested the other
- * way, likewise. Bodies above `inlineLimit` travel as one Open frame and Parts, paced by Credits, so that a large value
- * never stands in the way of a small call. Between the Request of a channel and its final frame messages go both ways in
- * Items frames, paced by Grants.
+ * A call is one Request and exactly one final frame of the same id. A call that a function makes is one Nested in the other
+ * direction, and also has exactly one final frame. Bodies above `inlineLimit` travel as one Open frame and Parts, paced by
+ * Credits, so that a large value does not delay small calls. Between the Request of a channel and its final frame messages
+ * go both ways in Items frames, paced by Grants.
  */
 import type { BootFailure } from "../error/BootFailure.ts"
 
@@ -50,7 +50,7 @@ export const Kind = {
   Success: 24,
   /** Final: the encoded typed error. */
   Failure: 25,
-  /** Final: JSON of what the function died with. */
+  /** Final, JSON: the defect with which the function died. */
   Defect: 26,
   /** Final: stopped because it was cancelled; its finalizers have run. */
   Interrupted: 27,
@@ -84,13 +84,13 @@ export const Kind = {
    */
   Nested: 64,
   /**
-   * Runner to parent: asks for the final frame of a nested call soon. With a body of one byte the function has all that it
-   * wants: a stream of which it takes no more items, or a placed service whose Scope has closed.
+   * Runner to parent: asks for the final frame of a nested call soon. A body of one byte means that the
+   * function needs no more: it takes no more items of a stream, or the Scope of a placed service has closed.
    */
   NestedCancel: 65,
   /** Runner to parent, JSON: lines of its log. */
   Logs: 96,
-  /** Runner to parent, f64 milliseconds: so long the function of that call has run; its final frame is next. */
+  /** Runner to parent, f64 milliseconds: the run time of the call's function. The final frame of the call is next. */
   Ran: 97,
   /** Runner to parent, JSON: changes of its metrics. */
   Metrics: 98

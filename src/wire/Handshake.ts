@@ -120,7 +120,7 @@ export const decodeFailure = (bytes: Uint8Array): BootFailure => {
     : new NotARunner({ detail: "it refused in a way that is not understood here" })
 }
 
-/** Checks a runner's Hello against who it should be. */
+/** Checks a runner's Hello against the expected runner. */
 export const checkHello = (
   bytes: Uint8Array,
   expected: {

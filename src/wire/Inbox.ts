@@ -23,8 +23,8 @@ const lonelyGrants = 8
 export const mostIncomplete = 64 * 1024 * 1024
 
 /**
- * Memory for bytes that come later, of which nothing may be read before they have all come: it is not zeroed. Its pages are
- * only committed when bytes arrive, so that an announced length costs a liar's peer nothing.
+ * Memory for bytes that arrive later. It is not zeroed, so nothing may be read before all bytes have arrived. Its pages are
+ * committed only when bytes arrive, so that a peer that announces a false length costs nothing.
  */
 export const unfilled = (size: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
 

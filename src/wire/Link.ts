@@ -1,8 +1,7 @@
 /**
  * A session between a parent and one runner: frames over a Transport.
  *
- * The Outbox writes frames, the Inbox puts large bodies together. A peer that breaks a rule loses its connection, and
- * nothing else.
+ * The Outbox writes frames, the Inbox puts large bodies together. A peer that breaks a rule loses its connection.
  */
 import { printableLine } from "../error/PeerText.ts"
 import type { OutgoingMessages } from "./Outgoing.ts"
@@ -179,7 +178,7 @@ export class Link {
     return this.outbox.flushed
   }
 
-  /** The peer cannot have read a frame that was sent in a later turn than this one. */
+  /** The latest turn whose frames the peer may have read. The peer cannot have read a frame of a later turn. */
   get begun(): number {
     return this.outbox.begun
   }
@@ -210,7 +209,7 @@ export class Link {
     this.transport.destroy()
   }
 
-  /** Handles bytes of the peer. An exception ends the session: outside of it, it would end this process. */
+  /** Handles bytes of the peer. An exception ends the session. Uncaught, it would end this process. */
   private readonly onData = (chunk: Uint8Array): void => {
     try {
       this.parser.push(chunk)

@@ -85,7 +85,7 @@ export class Peer implements ChannelHandlers {
     this.options.violate(what)
   }
 
-  /** Ends this end: interrupts its handlers and waits for them, and fails its own requests. */
+  /** Closes this end: interrupts its handlers and waits for them, and fails its own requests. */
   readonly endPeer: Effect.Effect<void> = Effect.suspend(() => {
     this.isOver = true
     // interrupts the handlers first: otherwise they would see their own requests fail, and report that instead

@@ -55,7 +55,10 @@ export class PeerRequest extends ServedRequest<PeerSession> implements Sink {
     this.handler = handler
   }
 
-  /** Runs the handler up to its first wait. Returns its exit if it has ended by then, which the caller passes to `ended`. */
+  /**
+   * Runs the handler up to its first wait. If the handler has ended by then, returns its exit, which the caller must pass to
+   * `ended`.
+   */
   begin(head: RequestHead, bytes: Buffer, owned: boolean): Exit.Exit<unknown, unknown> | undefined {
     let context: Context.Context<never> = Context.add(this.session.around, Scope.Scope, this.scope)
     if (head.extras !== undefined) {

@@ -1,8 +1,8 @@
 /**
  * Pure: the objects that an app with pods as runners needs in its namespace.
  *
- * All names hold the app, so that two apps in a namespace replace nothing of each other. The NetworkPolicy takes nothing
- * from other apps either: its selector takes the app's own parents alone, and it opens one port alone.
+ * All names contain the name of the app, so that two apps in a namespace do not replace each other's objects. The
+ * NetworkPolicy does not restrict other apps: it selects only the app's own parents. It opens only one port.
  */
 import type { Fields } from "../../kubernetes/object/KubeObjects.ts"
 import * as PodLabels from "../../kubernetes/object/PodLabels.ts"
@@ -14,10 +14,10 @@ export interface ManifestOptions {
   readonly namespace: string
   /** Without an image there is no Deployment. */
   readonly image?: string
-  /** The command of the container. Default: what the image runs. */
+  /** The command of the container. Default: the command of the image. */
   readonly command?: ReadonlyArray<string>
   readonly replicas: number
-  /** The pool's `max`. Default: the equal share of `totalMax`, else what the program says. */
+  /** The pool's `max`. Default: the equal share of `totalMax`, else the program's own. */
   readonly max?: number
   /** Seconds that calls in flight have when a parent ends. */
   readonly drainSeconds: number
@@ -42,10 +42,10 @@ const reserve = 8
 export const maxOf = ({ max, replicas, totalMax }: ManifestOptions): number | undefined =>
   max ?? (totalMax === undefined ? undefined : Math.max(1, Math.floor(totalMax / Math.max(1, replicas))))
 
-/** The name of the objects that an app may have others of: a Role of its own, say. */
+/** The name of objects beside which an app may have its own, such as a Role. */
 export const nameOf = (app: string): string => `flame-${app}`
 
-/** The PriorityClass is of the whole cluster, so that its name holds the namespace too. */
+/** The PriorityClass belongs to the whole cluster, so its name contains the namespace too. */
 export const priorityClassOf = ({ app, namespace }: ManifestOptions): string => `flame-${namespace}-${app}`
 
 const selectorOf = (app: string): Fields => ({ "app.kubernetes.io/name": app })

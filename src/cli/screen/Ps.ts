@@ -38,7 +38,7 @@ const ofPod = ({ createdAt, uid: _, ...view }: RunnerView, now: number): RunnerR
 })
 
 /** The node of a pod, or the pid of a child process. */
-const placeOf = (labels: Readonly<Record<string, string>>): { readonly node?: string } => {
+const nodeOrPid = (labels: Readonly<Record<string, string>>): { readonly node?: string } => {
   const { node, pid } = labels
   return node !== undefined ? { node } : pid === undefined ? {} : { node: `pid ${pid}` }
 }
@@ -47,11 +47,11 @@ const placeOf = (labels: Readonly<Record<string, string>>): { readonly node?: st
 const ofDocument = (pool: string, runner: RunnerDocument, since: number | undefined): RunnerRow => ({
   id: runner.id,
   pool,
-  // A boot that says what it waits for waits.
+  // A boot with a reason to wait is shown as waiting.
   state: runner.state === "booting" && runner.waitsFor !== undefined ? "waiting" : runner.state,
   calls: runner.calls,
   ...(runner.labels["pod"] === undefined ? {} : { pod: runner.labels["pod"] }),
-  ...placeOf(runner.labels),
+  ...nodeOrPid(runner.labels),
   ...(runner.waitsFor === undefined
     ? runner.state === "booting"
       ? { detail: `reached ${runner.phase}` }

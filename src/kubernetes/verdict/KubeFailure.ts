@@ -184,5 +184,5 @@ export const of = (error: KubeError, tried: Tried = {}): Failure =>
     cause: new InvalidSpec({ detail: error.message })
   }
 
-/** The cause of a failed boot that an error of the API server stands for. */
+/** The cause of a boot that an error of the API server has made fail. */
 export const causeOf = (error: KubeError): BootFailure => of(error).cause

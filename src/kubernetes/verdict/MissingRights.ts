@@ -32,7 +32,7 @@ export const judged = (
 }
 
 /**
- * Fails with the cause that an error of the first requests stands for.
+ * Fails with the cause of a start that an error of the first requests has made fail.
  *
  * A refusal by RBAC names one right only. The cause lists every right that is missing, with the Role to apply.
  */

@@ -155,7 +155,7 @@ export class RunnerHandle implements LinkHandlers {
     this.link.control(Kind.Drain, 0, body)
   }
 
-  /** Tells the calls that need to know it that their runner must leave. */
+  /** Tells the placed services on the runner that it must leave. */
   warn(): void {
     for (const call of this.calls) call?.messages?.leave?.()
   }

@@ -111,7 +111,7 @@ export class LivingRunner implements EngineRunner {
   }
 
   /**
-   * Somebody else than the pool ends the runner, within this many milliseconds. The shortest time told so far holds.
+   * Records that somebody other than the pool ends the runner within this many milliseconds. The shortest time applies.
    * `Infinity`: nobody can end the runner, so that its calls in flight run on until its session ends.
    */
   endsWithin(budget: number): void {

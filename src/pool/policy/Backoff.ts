@@ -69,8 +69,8 @@ export class Backoff {
     // one.
     const fresh = failed.epoch === this.epoch
     if (failed.wasReady && !(fresh && this.failures > 1)) {
-      // The first runner that ends soon, and those that were there with it, may have met an accident: they are replaced
-      // at once. Only if their successors end like them it is a loop.
+      // The first runner that ends early, and runners of the same epoch, are replaced at once: their end may be an
+      // accident. Only if their successors end early too, it is a crash loop.
       if (fresh) this.epoch++
       return false
     }

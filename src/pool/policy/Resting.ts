@@ -31,7 +31,10 @@ export const restart = (pool: State.PolicyState): void => {
   pool.deadlines.remove(pool.rest.alarm)
 }
 
-/** Boots may finish first, and an outage lasts until its callers have been told. `awaitMin` would otherwise wait for ever. */
+/**
+ * Whether the pool may rest. It may not while runners boot, nor in an outage before the waiting callers have failed:
+ * `awaitMin` would otherwise wait for ever.
+ */
 const mayRest = (pool: State.PolicyState): boolean =>
   pool.table.booting === 0 && (pool.backoff.since === undefined || Growth.isHopeless(pool))
 

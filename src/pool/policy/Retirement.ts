@@ -70,7 +70,7 @@ export const lose = (pool: State.PolicyState, runner: RunnerEntry): void => {
 }
 
 const leaveAtClose = (pool: State.PolicyState, runner: RunnerEntry): void => {
-  // Waiting casts and nested calls may still run here, unless the runner is unresponsive: nothing would end it then.
+  // Waiting casts and nested calls may still run on a responsive runner. An unresponsive one would never take them.
   const needed = runner.phase === "ready" && runner.responsive && State.waitingCalls(pool) > 0
   if (!needed && (runner.pinned === undefined || runner.pinned.size === 0 || !runner.responsive)) {
     leave(pool, runner, runner.why ?? "close")

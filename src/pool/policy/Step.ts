@@ -12,8 +12,8 @@ export interface Options {
   /** Free slots to keep while any call runs or waits: a number, or below 1 a fraction of the busy and waiting ones. */
   readonly spare: number
   /**
-   * Tickets that may wait, pinned ones and wishes for a lease included; suspended ones count too. Of nested ones as many
-   * may wait, whatever else does.
+   * The number of tickets that may wait, pinned tickets and requests for a lease included. Suspended tickets count too. As
+   * many nested tickets may wait besides.
    */
   readonly queueCapacity: number
   /** Least busy runner first, or fullest first. */
@@ -26,7 +26,7 @@ export interface Options {
   readonly idleTimeToLive: number | undefined
   /** How long a pool is without work before its `min` runners leave too. */
   readonly minIdleTimeToLive: number | undefined
-  /** Whether a runner is asked before it is stopped for want of work. */
+  /** Whether a runner is asked before it is stopped for lack of work. */
   readonly asksIdle: boolean
   /** Pauses after failed boots: the first lasts 1 to 2 `base`, the longest at most `cap`. */
   readonly backoff: { readonly base: number; readonly cap: number }
@@ -59,13 +59,13 @@ export type Event =
   /** The slot of a running ticket is free. `completed`: its function ran to an end, which proves its runner. */
   | { readonly _tag: "Released"; readonly now: number; readonly ticket: Ticket; readonly completed: boolean }
   /**
-   * A dispatched ticket waits again; with `keepsTurn` it is next. Its runner takes no more calls, whatever it says: it is
-   * lost, draining, or about to say so, and dispatching to it again would send the ticket round in circles.
+   * A dispatched ticket waits again; with `keepsTurn` it is next. Its runner gets no more calls, because the runner is lost,
+   * draining, or about to report so. The ticket would otherwise return to the same runner again and again.
    */
   | { readonly _tag: "Requeue"; readonly now: number; readonly ticket: Ticket; readonly keepsTurn: boolean }
   /** A running ticket waits for nested calls from now on: its slot may be lent to nested ones. */
   | TicketEvent<"Suspend">
-  /** A suspended ticket goes on at once, even where another call has borrowed its slot. */
+  /** A suspended ticket goes on at once, even if another call has borrowed its slot. */
   | TicketEvent<"Resume">
   /** A boot succeeded. */
   | RunnerEvent<"Ready">
@@ -134,8 +134,8 @@ export type Command =
       readonly attempts: number
     }
   /**
-   * The runner goes, once at most for each. Its slots are empty, but for `draining` and `stuck`, where calls may still
-   * run; for a runner that still boots (`resize`, `close`, and `idle` for an unscheduled one) the boot is given up.
+   * Tells a runner to leave, at most once for each runner. Its slots are empty, except with `draining` and `stuck`, where
+   * calls may still run. A runner that still boots is given up (`resize`, `close`, and `idle` for an unscheduled runner).
    */
   | { readonly _tag: "Drain"; readonly runner: number; readonly why: DrainReason }
   | { readonly _tag: "AskIdle"; readonly runner: number }

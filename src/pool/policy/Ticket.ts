@@ -35,9 +35,8 @@ export interface Ticket {
   /** The call whose function made this call, if it runs in the same pool. Its slot is borrowed first. */
   readonly caller: Ticket | undefined
   /**
-   * Whether the call may have ended its runners. It then shares a runner with no other call, unless no empty
-   * runner will come soon. The engine sets it before
-   * `Requeue`.
+   * Whether the call may have ended its runners. The call then shares a runner with no other call, unless no empty runner
+   * will come soon. The engine sets it before `Requeue`.
    */
   readonly isSuspect: boolean
   /** The slot that the call holds while it runs, if the slot was ever lent. */

@@ -36,7 +36,7 @@ export class CallTrace implements CallObserver {
 
   /** Ends the span with the exit of the call. */
   end(call: Call, exit: Exit.Exit<unknown, unknown>): void {
-    // A tracer may throw for any of them, and the span ends all the same.
+    // A tracer may throw for a child span. The span of the call ends all the same.
     try {
       this.describe(call)
     } finally {

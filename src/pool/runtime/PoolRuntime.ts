@@ -150,12 +150,12 @@ export class PoolRuntime {
       else if (drainBudget === undefined) cutAfter(drainTimeout)
       else this.beside(Effect.map(budgetOf(drainBudget, drainTimeout), cutAfter))
       // Not on the fiber of the first caller, which may be interrupted while others wait for the same end.
-      Effect.runForkWith(this.context)(this.seeOff)
+      Effect.runForkWith(this.context)(this.awaitEnd)
       return Deferred.await(this.closed)
     })
   }
 
-  private get seeOff(): Effect.Effect<void> {
+  private get awaitEnd(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       while (this.lives.size > 0) yield* Fiber.awaitAll([...this.lives])
       this.engine.timer.dispose()

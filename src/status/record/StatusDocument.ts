@@ -141,14 +141,14 @@ const RecentCall = Schema.Struct({
   ran: Schema.optional(millis)
 })
 
-/** Figures of the last minutes, one entry each second, oldest first. All lists have the same length. */
+/** Figures of the last minutes, one entry per `every` milliseconds, oldest first. All lists have the same length. */
 const History = Schema.Struct({
   /** Milliseconds between two entries. */
   every: millis,
   waiting: Schema.Array(count),
   busy: Schema.Array(count),
   runners: Schema.Array(count),
-  /** Calls that ended in that second. */
+  /** Calls that ended since the entry before. */
   ended: Schema.Array(count),
   failed: Schema.Array(count)
 })
