@@ -30,9 +30,9 @@ export const boot = (
   const { progress } = runner
   const launch = Effect.gen(function* () {
     if (beforeBoot !== undefined) {
-      yield* Effect.catchCause(
-        Effect.suspend(() => beforeBoot(runner.id, Policy.snapshot(engine.state).runners)),
-        (cause) => Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" }))
+      const hook = Effect.suspend(() => beforeBoot(runner.id, Policy.snapshot(engine.state).runners))
+      yield* Effect.catchCause(leavable(hook, parts.beside), (cause) =>
+        Effect.fail(new BeforeBootFailed({ detail: Cause.pretty(cause).split("\n")[0] ?? "" }))
       )
       progress.reached("beforeBoot")
     }
@@ -107,6 +107,19 @@ export const boot = (
     )
   )
 }
+
+/**
+ * Waits for a hook on a fiber of its own. The hook is interrupted with its boot, but the boot does not wait for the hook,
+ * which may be uninterruptible: such a boot could be neither late nor given up, and its pool would never close.
+ */
+const leavable = <E>(hook: Effect.Effect<void, E>, beside: LifeParts["beside"]): Effect.Effect<void, E> =>
+  Effect.suspend(() => {
+    const done = Deferred.makeUnsafe<void, E>()
+    const left = Deferred.makeUnsafe<void>()
+    const run = Effect.flatMap(Effect.exit(hook), (exit) => Deferred.done(done, exit))
+    beside(Effect.asVoid(Effect.raceFirst(run, Deferred.await(left))))
+    return Effect.onInterrupt(Deferred.await(done), () => Deferred.succeed(left, undefined))
+  })
 
 const termsOf = (runner: LivingRunner, parts: LifeParts, engine: PoolEngine): RunnerTerms => {
   const { cancelGrace, drainTimeout, logLevel, maxPayload, maxResult, metricsInterval } = engine.settings

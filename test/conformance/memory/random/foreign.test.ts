@@ -136,3 +136,30 @@ describe("a logger that throws", () => {
       ) as Effect.Effect<void>
   )
 })
+
+describe("a beforeBoot that never ends, and cannot be interrupted", () => {
+  const stuck: Setup = {
+    max: 1,
+    serve: [twice],
+    beforeBoot: () => Effect.uninterruptible(Effect.never),
+    bootTimeout: "3 seconds",
+    cancelGrace: "1 second",
+    closesWithin: "3 seconds"
+  }
+
+  foreignTest(
+    "makes its boot fail after bootTimeout, and its pool closes [C403]",
+    stuck,
+    ({ events }) =>
+      Effect.gen(function* () {
+        const call = yield* start(Flame.call(twice, { n: 1 }, { timeout: "5 seconds" }))
+        yield* pass("4 seconds")
+        assert.deepStrictEqual(
+          only(events, "BootFailed").map(({ cause }) => cause._tag),
+          ["NeverConnected"]
+        )
+        yield* pass("2 seconds")
+        assert.isTrue(Exit.isFailure(call.pollUnsafe() ?? Exit.void))
+      }) as Effect.Effect<void>
+  )
+})
