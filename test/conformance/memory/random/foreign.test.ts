@@ -159,7 +159,8 @@ describe("a beforeBoot that never ends, and cannot be interrupted", () => {
           ["NeverConnected"]
         )
         yield* pass("2 seconds")
-        assert.isTrue(Exit.isFailure(call.pollUnsafe() ?? Exit.void))
+        const exit = call.pollUnsafe()
+      assert.isTrue(exit !== undefined && Exit.isFailure(exit))
       }) as Effect.Effect<void>
   )
 })
