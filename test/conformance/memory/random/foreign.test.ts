@@ -160,7 +160,7 @@ describe("a beforeBoot that never ends, and cannot be interrupted", () => {
         )
         yield* pass("2 seconds")
         const exit = call.pollUnsafe()
-      assert.isTrue(exit !== undefined && Exit.isFailure(exit))
+        assert.isTrue(exit !== undefined && Exit.isFailure(exit))
       }) as Effect.Effect<void>
   )
 })
