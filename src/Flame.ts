@@ -130,7 +130,7 @@ const declare = (name: string, contract: AnyContract): FlameFunction.AnyFunction
 /**
  * Runs a function on a runner of its pool and succeeds with its result.
  *
- * `timeout` is the whole budget: waiting, booting and running. Without it the function's own counts, then the pool's.
+ * `timeout` is the whole budget: waiting, booting and running. Default: the function's own, then the pool's.
  * Interrupting the call interrupts the function and waits for its finalizers, at most `cancelGrace`. A function runs at
  * most once, unless it is declared `idempotent`.
  *

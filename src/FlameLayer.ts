@@ -114,13 +114,13 @@ export const kubernetes: {
   )
 
 /**
- * Options of a pool of child processes, and under `kubernetes` what holds for pods only.
+ * Options of a pool of child processes, and under `kubernetes` the options of pods only.
  *
  * @since 0.1.0
  * @category options
  */
 export type AutoOptions<RHooks = never> = LocalOptions<RHooks> & {
-  /** Options of pods, over `argv`, `build`, `entry` and `env` beside it. */
+  /** Options of pods. They override `argv`, `build`, `entry` and `env` beside it. */
   readonly kubernetes?: ClusterOptions
 }
 
@@ -166,8 +166,8 @@ export const auto = <RHooks = never>(
  *
  * Values go through the real codec and the real pool, so that a value which a runner could not send fails here too.
  * Needs the services of its functions, and the handlers of its groups: a test provides mocks for these. Provides the
- * default pool; other pools stand beside it, by `Gpu.layer()`. `MemoryRunners` of `effect-flame/testing` loses runners,
- * fails and delays boots.
+ * default pool; provide other pools beside it, such as `Gpu.layer()`. `MemoryRunners` of `effect-flame/testing` loses
+ * runners, and fails and delays boots.
  *
  * @example
  * ```ts

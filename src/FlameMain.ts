@@ -18,12 +18,12 @@ type ServicesOption<R, E, RIn> = [R] extends [never]
   : { readonly services: Layer.Layer<R, E, RIn> }
 
 /**
- * Functions that the runners of one pool alone serve, with services that only those runners build.
+ * Functions that only the runners of one pool serve, with services that only those runners build.
  *
- * A pool without a GPU then boots beside a pool with one: its runners do not build what needs the GPU. `services` must give
- * all that the functions need, and what `services` itself needs, the `services` of `Flame.main` must give. A call of such a
- * function on another pool fails with `FunctionMissing`. `Flame.main`, `FlameRunner.serve`, `FlameLayer.test` and
- * `FlameLayer.mock` take it among their functions.
+ * A pool without a GPU can so boot beside a pool with a GPU: its runners do not build the services that need the GPU.
+ * `services` must provide all that the functions need. The `services` of `Flame.main` must provide what this layer needs. A
+ * call of such a function on another pool fails with `FunctionMissing`. `Flame.main`, `FlameRunner.serve`, `FlameLayer.test`
+ * and `FlameLayer.mock` take the result among their functions.
  *
  * @example
  * ```ts

@@ -57,9 +57,9 @@ export interface Built {
   readonly entry: string
   /** Paths of all files from the folder, with their sizes in bytes. */
   readonly files: ReadonlyArray<{ readonly name: string; readonly size: number }>
-  /** Variables of the environment that a process needs to use the compile cache. `folder` is where the files lie then. */
+  /** Variables of the environment that a process needs to use the compile cache. `folder`: the folder of the files there. */
   readonly variables: (folder: string) => Readonly<Record<string, string>>
-  /** The command of parents and runners in an image. `folder` is where the files lie then. */
+  /** The command of parents and runners in an image. `folder`: the folder of the files there. */
   readonly command: (folder: string) => ReadonlyArray<string>
 }
 

@@ -22,6 +22,6 @@ export const decode = (bytes: Uint8Array): FlameError => {
   } catch {
     // Not JSON: reported below.
   }
-  const detail = `its parent refused the call in a way that is not understood here: ${printableLine(text, 200)}`
+  const detail = `its parent refused the call with a reason that cannot be read here: ${printableLine(text, 200)}`
   return new FlameError({ reason: new PoolMissing({ pool: "?", function: "?", detail }) })
 }

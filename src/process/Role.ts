@@ -164,7 +164,7 @@ const overNetwork = (
   let transport: Transport | undefined
   return {
     ...spec,
-    parent: isDialling ? way.address : `whoever connects to port ${way.listen}`,
+    parent: isDialling ? way.address : `a parent that connects to port ${way.listen}`,
     transport: () => (transport ??= open()),
     report: (cause) => {
       const handed = handedSession()

@@ -2,7 +2,7 @@
  * The layout of a schema: two processes whose layouts agree can read each other's values.
  *
  * A layout is made of the names, types, checks with their parameters and class identifiers of a schema, never of code. So
- * source, build and minified build have the same layout. Of a transformation only the encoded side is seen.
+ * source, build and minified build have the same layout. A transformation counts by its encoded side alone.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -129,7 +129,9 @@ export const natives: ReadonlySet<string | undefined> = new Set([
   "effect/schema/MutableJson"
 ])
 
-/** How a declaration is encoded, whose parts are encoded as given, by what it says of itself; undefined if it says nothing. */
+/**
+ * The link by which a declaration encodes itself, with its parts encoded as `parts` says. Undefined if the declaration has none.
+ */
 export const linkOf = (
   ast: SchemaAST.Declaration,
   parts: ReadonlyArray<SchemaAST.AST> = ast.typeParameters.map(SchemaAST.toEncoded)

@@ -223,7 +223,7 @@ const scalars: ReadonlySet<string | undefined> = new Set([
 /** Characters of the longest text that becomes one number: parsing takes time by the square of its length. */
 export const maxDigits = 4 * 1024
 
-/** Text, where it is read as a number or a time: only as long as that takes no time worth mentioning. */
+/** Text that is read as a number or a time: limited to a length that is read in negligible time. */
 const bounded = (ast: SchemaAST.AST, to: SchemaAST.AST): SchemaAST.AST => {
   const id = ast._tag === "Declaration" ? representationOf(ast)?.id : undefined
   const isNumber = ast._tag === "BigInt" || scalars.has(id)
@@ -251,8 +251,8 @@ const zones = new KeptNames(maxZones)
 const zoneWork = 4_000
 
 /**
- * Whether the time zone of text may be looked for. Effect keeps each spelling of a time zone for ever, and there are as many
- * as there are ways to write its letters large or small: a process takes the first thousand, and IANA has six hundred.
+ * Whether the time zone of text may be looked for. Effect keeps each spelling of a time zone for ever, and each letter of a
+ * name may be large or small. So a process takes only the first thousand spellings: IANA has six hundred time zones.
  */
 const hasZone = (text: string): boolean => {
   // By `lastIndexOf`: a regular expression would try each of thousands of brackets.

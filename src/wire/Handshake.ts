@@ -117,7 +117,7 @@ export const decodeFailure = (bytes: Uint8Array): BootFailure => {
   const exit = decodeCause(parse(bytes, (_, value) => (isText(value) ? printable(value) : value)))
   return Exit.isSuccess(exit)
     ? exit.value
-    : new NotARunner({ detail: "it refused in a way that is not understood here" })
+    : new NotARunner({ detail: "it refused with a reason that cannot be read here" })
 }
 
 /** Checks a runner's Hello against the expected runner. */
@@ -134,7 +134,7 @@ export const checkHello = (
   const said = parse(bytes)
   // Another version of the protocol may have another shape: only the version is read before the versions agree.
   if (!Number.isInteger(said?.["protocol"]))
-    return new NotARunner({ detail: "what dialled back is not a runner of this library" })
+    return new NotARunner({ detail: "the program that dialled back is not a runner of this library" })
   if (said?.["protocol"] !== protocol) {
     return new VersionMismatch({
       what: "protocol",
@@ -143,8 +143,7 @@ export const checkHello = (
     })
   }
   const hello = asHello(said)
-  if (hello === undefined)
-    return new NotARunner({ detail: "it introduced itself in a way that is not understood here" })
+  if (hello === undefined) return new NotARunner({ detail: "its Hello cannot be read here" })
   if (hello.runner !== expected.runner || hello.life !== expected.life) {
     return new NotARunner({
       detail: `it is runner ${hello.runner} of life ${hello.life}, expected was ${expected.runner} of ${expected.life}`

@@ -166,7 +166,7 @@ describe("the role of a process", () => {
     })
     for (const [way, parent] of [
       [{ address: "10.1.2.3:9345" }, "10.1.2.3:9345"],
-      [{ listen: 9346 }, "whoever connects to port 9346"]
+      [{ listen: 9346 }, "a parent that connects to port 9346"]
     ] as const) {
       const role = decode(over(way), true) as Runner
       assert.deepInclude({ ...role }, { ...runner, parent })

@@ -479,7 +479,7 @@ describe("a Refuse frame that cannot be read", () => {
         const exit = yield* ended(parent)
         assert.deepStrictEqual(
           exit,
-          Exit.fail(new NotARunner({ detail: "it refused in a way that is not understood here" }))
+          Exit.fail(new NotARunner({ detail: "it refused with a reason that cannot be read here" }))
         )
       }
     })

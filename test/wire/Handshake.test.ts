@@ -60,7 +60,7 @@ describe("Hello", () => {
   })
 
   it("that is not JSON, or not a Hello, is refused as NotARunner", () => {
-    const none = new NotARunner({ detail: "what dialled back is not a runner of this library" })
+    const none = new NotARunner({ detail: "the program that dialled back is not a runner of this library" })
     const texts = [
       "",
       "{",
@@ -99,7 +99,7 @@ describe("Hello", () => {
       const answer = check(changes)
       assert.deepStrictEqual(
         answer,
-        new NotARunner({ detail: "it introduced itself in a way that is not understood here" }),
+        new NotARunner({ detail: "its Hello cannot be read here" }),
         JSON.stringify(changes)
       )
     }
@@ -209,7 +209,7 @@ describe("the failure in a Fail or Refuse frame", () => {
   })
 
   it("is still a failure if it cannot be read", () => {
-    const unreadable = new NotARunner({ detail: "it refused in a way that is not understood here" })
+    const unreadable = new NotARunner({ detail: "it refused with a reason that cannot be read here" })
     const texts = [
       "",
       "{",

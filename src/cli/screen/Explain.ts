@@ -110,7 +110,7 @@ const fills: Readonly<Record<keyof Shares, readonly [Parameters<Paint>[0], strin
 
 const barWidth = 24
 
-/** The parts of a time as a bar: each part has its share of the width, and a part of any size at least nothing. */
+/** The parts of a time as a bar, in which each part has its share of the width. A small part may get no width. */
 export const bar = (shares: Shares, paint: Paint): string => {
   const entries = Object.entries(shares) as ReadonlyArray<[keyof Shares, number]>
   const total = sumOf(entries.map(([, value]) => value))

@@ -50,7 +50,7 @@ export const receive = (socket: Duplex, hash: string): Promise<Buffer> =>
         try {
           return take(kind, body)
         } catch (error) {
-          return fail({ _tag: "NotARunner", detail: `the code that came cannot be read: ${String(error)}` })
+          return fail({ _tag: "NotARunner", detail: `the code that it received cannot be read: ${String(error)}` })
         }
       },
       ended

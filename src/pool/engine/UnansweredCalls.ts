@@ -15,7 +15,7 @@ import type { EngineParts, EngineRunner } from "./EngineParts.ts"
 import { LostCalls } from "./LostCalls.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 
-const wentEarly = new Disconnected({ detail: "it had to go before the call ended" })
+const wentEarly = new Disconnected({ detail: "it had to leave before the call ended" })
 const refusedIt = new Disconnected({ detail: "it refused the call, because it drains" })
 
 /** The engine that owns the calls. */

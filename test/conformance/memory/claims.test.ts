@@ -345,7 +345,7 @@ describe("a pool that closes", () => {
           pool: Pool.key,
           function: "work",
           runner,
-          exit: new Disconnected({ detail: "it had to go before the call ended" }),
+          exit: new Disconnected({ detail: "it had to leave before the call ended" }),
           mayHaveRun: true,
           gone: false
         })
