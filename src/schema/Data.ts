@@ -114,6 +114,7 @@ const writeArray = (w: ByteWriter, values: ReadonlyArray<unknown>, isJson: boole
 }
 
 const writeObject = (w: ByteWriter, value: object, isJson: boolean): void => {
+  if (isJson && hasSymbolKeys(value)) throw new LimitError("has symbols as keys, which JSON lacks: they would be lost")
   const keys: ReadonlyArray<string | symbol> = isJson ? Object.keys(value) : ownKeys(value)
   w.byte(Tag.object)
   w.length(keys.length)
@@ -207,6 +208,12 @@ export const ownKeys = (value: object): Array<string | symbol> => {
     if (Object.prototype.propertyIsEnumerable.call(value, key)) keys.push(key)
   }
   return keys
+}
+
+/** Whether an object has keys that JSON would leave out without a word. */
+const hasSymbolKeys = (value: object): boolean => {
+  const symbols = Object.getOwnPropertySymbols(value)
+  return symbols.length > 0 && symbols.some((key) => Object.prototype.propertyIsEnumerable.call(value, key))
 }
 
 /** A key: text after a 0, or the name of a registered symbol after a 1. */

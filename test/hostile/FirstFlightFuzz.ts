@@ -9,7 +9,8 @@ import { defaults, Strangers } from "../../src/wire/network/Strangers.ts"
 import type * as Random from "../simulation/Random.ts"
 import { int, noise, pieces } from "../wire/kit.ts"
 
-class Silent extends Duplex {
+/** A socket that says nothing by itself. */
+export class Silent extends Duplex {
   readonly remoteAddress: string
   readonly remotePort = 4_000
 

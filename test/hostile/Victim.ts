@@ -1,4 +1,6 @@
 /** An app under attack: a pool whose one runner is a hostile program, with what the attack costs this process. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
@@ -76,3 +78,13 @@ export const attacked = <A>(
     })
     return Effect.provide(app(lines), layer).pipe(Effect.orDie, Effect.provide(Logger.layer([logger])))
   })
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+
+/** The memory that is in use, in bytes, after a collection of garbage: the resident memory of a test runner follows its own heap. */
+export const inUse = (): number => {
+  collect()
+  const { external, heapUsed } = process.memoryUsage()
+  return heapUsed + external
+}

@@ -4,9 +4,10 @@ import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { defaults, neighbourOf } from "../../src/wire/network/Strangers.ts"
+import { defaults, neighbourOf, Strangers } from "../../src/wire/network/Strangers.ts"
 import { dialling, listening, logging, until } from "../wire/network/doors.ts"
-import { Watch } from "./Victim.ts"
+import { Silent } from "./FirstFlightFuzz.ts"
+import { inUse } from "./Victim.ts"
 
 const MiB = 1024 * 1024
 const seconds = Number(process.env["HOSTILE_SECONDS"] ?? 3)
@@ -42,7 +43,7 @@ describe("10 000 connections a second of strangers", () => {
           yield* crowd(listener.port, 10_000, addresses, mode)
           const { counters } = listener
           yield* until(() => counters.silent + counters.garbage + counters.crowded > 50, "the attack is on")
-          const watch = new Watch()
+          const used = inUse()
           let most = 0
           const looking = setInterval(() => (most = Math.max(most, descriptors() - before)), 20)
           const admissions = Array.from({ length: 20 }, (_, index) => listener.expect(index))
@@ -57,10 +58,10 @@ describe("10 000 connections a second of strangers", () => {
           )
           yield* Effect.sleep(seconds * 1_000)
           clearInterval(looking)
-          const { memory } = watch.end()
+          const memory = inUse() - used
           // This process has both ends of 20 sessions with two connections each.
           assert.isAtMost(most, 2 * defaults.sockets + 20 * 4 + 20)
-          assert.isBelow(memory, 64 * MiB)
+          assert.isBelow(memory, 32 * MiB)
           assert.isAtMost(lines.length, 10 * (1 + Math.ceil((seconds + 30) / 10)))
           const opened = counters.silent + counters.garbage + counters.crowded + counters.refused
           if (process.env["HOSTILE_REPORT"] !== undefined) {
@@ -102,6 +103,42 @@ describe("10 000 connections a second of strangers", () => {
         for (const socket of sockets) socket.destroy()
       }).pipe(Effect.scoped),
     60_000
+  )
+})
+
+/** Lets 20 000 connections in from these addresses, and returns how many are left and the most at a time. */
+const crowded = (addressOf: (index: number) => string) =>
+  Effect.promise(async () => {
+    const strangers = new Strangers(defaults, { hello: () => {}, dismissed: () => {}, left: () => {} })
+    let most = 0
+    for (let i = 0; i < 20_000; i++) {
+      strangers.add(new Silent(addressOf(i)) as unknown as Net.Socket)
+      most = Math.max(most, strangers.size)
+      if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve))
+    const left = strangers.size
+    strangers.dismissAll()
+    return { left, most }
+  })
+
+describe("20 000 connections", () => {
+  it.live(
+    "of one IPv6 network of 64 bits, each from its own address, leave as many as one neighbour may have [C433]",
+    () =>
+      Effect.gen(function* () {
+        const { left, most } = yield* crowded((i) => `2001:db8:0:1:${(i >> 8).toString(16)}::${(i & 255).toString(16)}`)
+        assert.strictEqual(left, defaults.perNeighbour)
+        assert.isAtMost(most, 2 * defaults.sockets)
+      })
+  )
+
+  it.live("of as many IPv6 networks leave as many as there may be in all [C433]", () =>
+    Effect.gen(function* () {
+      const { left, most } = yield* crowded((i) => `2001:db8:${i.toString(16)}::1`)
+      assert.strictEqual(left, defaults.sockets)
+      assert.isAtMost(most, 2 * defaults.sockets)
+    })
   )
 })
 

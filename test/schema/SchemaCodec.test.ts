@@ -76,6 +76,17 @@ describe("a value that its schema takes, and no layout carries", () => {
   )
 })
 
+describe("an object of JSON", () => {
+  it("with symbols as keys is refused in words, at any depth and in a union [C435]", () => {
+    const value = { a: 1, [Symbol.for("test/odd")]: 2 }
+    refused(Schema.Json, value, /has symbols as keys, which JSON lacks/)
+    refused(Schema.Struct({ all: Schema.Array(Schema.Json) }), { all: [[value]] }, /has symbols as keys/)
+    refused(Schema.Union([Schema.Json, Schema.Date]), value, /has symbols as keys/)
+    const hidden = Object.defineProperty({ a: 1 }, Symbol.for("test/odd"), { value: 1, enumerable: false })
+    assert.deepStrictEqual(codecOf(Schema.Json).decode(codecOf(Schema.Json).encode(hidden), true), { a: 1 })
+  })
+})
+
 describe("a literal beside members that Schema transforms", () => {
   const Auto = Schema.Union([Schema.NumberFromString, Schema.Literal("auto")])
   const kinds: ReadonlyArray<readonly [string, Schema.Top, ReadonlyArray<unknown>]> = [

@@ -39,7 +39,7 @@ while (done < runs) {
   )
   if (report.failures.length > 0) {
     console.error(report.failures.join("\n"))
-    process.exit(1)
+    process.exitCode = 1
   }
   seed++
 }
