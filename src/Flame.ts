@@ -2,7 +2,8 @@
  * The functions that an app calls: declare functions, call them, and run the program that has them.
  *
  * Modules that declare functions import this door, in parents and in runners. So it loads neither the inside of a pool nor
- * that of a runner: `pool/Pool.ts` imports the one when a pool is built, `FlameMain.ts` the other in a runner.
+ * that of a runner. `pool/Pool.ts` imports the inside of a pool when a pool is built. `FlameMain.ts` imports that of a
+ * runner in a runner.
  */
 import * as Channel from "effect/Channel"
 import * as Context from "effect/Context"
@@ -205,8 +206,8 @@ export const cast = <
 /**
  * Runs a streaming function on a runner of its pool and emits its items as they arrive.
  *
- * - Backpressure: a slow consumer holds the function back. The function is ahead by at most the window of its channel,
- *   128 KiB of encoded items, or up to 4 MiB if the consumer keeps up and nothing else is in flight.
+ * - Backpressure: a slow consumer holds the function back. The function is ahead by at most the window of its channel: 128
+ *   KiB of encoded items. The window grows to 4 MiB if the consumer keeps up and nothing else is in flight.
  * - End: taking no more items interrupts the function and waits for its finalizers, at most `cancelGrace`.
  * - Errors arrive after the items before them: the function's own error, a `FlameError`, or a `RemoteDefect`.
  * - `timeout` is the budget of the whole stream, from the call to the last item, with the time of the consumer. At its end
@@ -251,11 +252,11 @@ type Pulling = Effect.Effect<Pull.Pull<readonly [unknown, ...Array<unknown>]>, u
 /**
  * Makes the client of an RpcGroup whose handlers the runners of a pool serve, by `FlameRunner.serve(group)`.
  *
- * Each request is a call of its own, under the tag of its procedure: it waits for a slot, has the budget `timeout`, runs at
- * most once, and fails with a `FlameError` beside its own errors. A streamed procedure behaves as `Flame.stream`.
- * Interrupting a request waits for the finalizers of its handler, at most `cancelGrace`; a handler that is
- * `Rpc.uninterruptible` and takes longer costs its runner. A defect concerns its own request, in the procedure's defect
- * schema. With `discard: true` a request completes when its handler has ended.
+ * Each request is a call of its own, under the tag of its procedure. It waits for a slot, has the budget `timeout`, and runs
+ * at most once. It fails with a `FlameError` or its own errors. A streamed procedure behaves as `Flame.stream`. Interrupting
+ * a request waits for the finalizers of its handler, at most `cancelGrace`; a handler that is `Rpc.uninterruptible` and
+ * takes longer costs its runner. A defect concerns its own request, in the procedure's defect schema. With `discard: true` a
+ * request completes when its handler has ended.
  *
  * Middleware runs on both sides. Headers cross, at most 4 KiB of them. The slots of the pool bound what runs at a time, so
  * `Rpc.fork` changes nothing. `primaryKey` is ignored: nothing is stored, and a request that is made twice runs twice.

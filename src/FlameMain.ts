@@ -130,10 +130,10 @@ const asParent = <A, E, R, PoolOut, EF, RF>(
 /**
  * Runs an app that is a Layer, such as an HTTP server, until it fails, is interrupted or `Flame.runMain` closes it.
  *
- * On the first signal `Flame.runMain` closes this Layer before it drains the pools: the server stops accepting, and the
- * requests that it has accepted finish, with all the calls that they make. `Flame.main` does this for an `app` that is a
- * Layer; `launch` is for a program without `Flame.main`. Closing and draining share one budget, the pool's
- * `drainTimeout`; when it is over the pools cut the calls that are left. Fails with the error of the Layer.
+ * On the first signal `Flame.runMain` closes this Layer before it drains the pools. The server stops accepting. The requests
+ * that it has accepted finish, with all the calls that they make. `Flame.main` does this for an `app` that is a Layer;
+ * `launch` is for a program without `Flame.main`. Closing and draining share one budget, the pool's `drainTimeout`; when it
+ * is over the pools cut the calls that are left. Fails with the error of the Layer.
  *
  * @example
  * ```ts

@@ -64,8 +64,8 @@ export interface Built {
 }
 
 /**
- * Bundles a program and what it imports into a few files that need nothing but Node: the entry, a chunk with what runners
- * load, and chunks for what is loaded later, such as the parent's part.
+ * Bundles a program and its imports into a few files that need nothing but Node. These are the entry, a chunk that runners
+ * load, and chunks that are loaded later, such as the parent's part.
  *
  * The entry is a `file:` URL or a path, or several of them by name. Writes `<name>.mjs` for each into `folder`. Files that
  * the program names by `new URL("./file", import.meta.url)` are written too. Needs the package `rolldown`. Fails with

@@ -1,5 +1,5 @@
 /**
- * Where local runners keep the code that Node has stripped of types and V8 has compiled: the first runner of a program
+ * Where local runners keep the code that Node has stripped of types and V8 has compiled. The first runner of a program
  * stores the code when it ends, and later runners do not compile it again.
  */
 import { type Stats, statSync } from "node:fs"

@@ -1,5 +1,5 @@
 /**
- * A hook for `--expose-internals --import`: when the program ends, the hook writes the code that V8 has compiled of each
+ * A hook for `--expose-internals --import`. When the program ends, the hook writes the code that V8 has compiled of each
  * module in the program's folder, as `<module>.code` into another folder.
  *
  * Node takes the compiled code when it loads a module. At that time no function has run, so almost none is compiled. Later

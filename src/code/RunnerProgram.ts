@@ -4,8 +4,8 @@ import { bootstrapText } from "./BootstrapText.ts"
 import type { Code } from "./PreparedCode.ts"
 
 /**
- * The arguments after the word that starts Node: options of this process's Node that hold on another machine, the bootstrap,
- * the hash of the code, and the arguments of the program.
+ * The arguments after `node`: options of this process's Node that apply on another machine, the bootstrap, the hash of the
+ * code, and the arguments of the program.
  */
 export const nodeArguments = (code: Pick<Code, "hash">, args: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...NodeArguments.forBundle(process.execArgv),

@@ -15,7 +15,7 @@ const largestFrame = 64 * 1024
 /**
  * Sends the code to a runner that asks for it, and returns the connection for the session that follows.
  *
- * Fails with the cause that the runner sends, with `CodeMismatch` if the runner asks for another hash, and with
+ * Fails with the cause that the runner sends, or with `CodeMismatch` if the runner asks for another hash. Fails with
  * `NotARunner` if the runner breaks the order of the exchange, such as by asking twice.
  */
 export const sendCode = (transport: Transport, code: Code): Effect.Effect<Transport, BootFailure> =>

@@ -2,8 +2,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Modules of the program cannot be in a V8 snapshot: while they load, they hold an open handle, or read what differs between
- * the process that makes the snapshot and the runners that start from it.
+ * Modules of the program cannot be in a V8 snapshot. While they load, they hold an open handle, or read a value that differs
+ * between the process that makes the snapshot and the runners.
  *
  * Fails `bundle` of `effect-flame/build`, never a boot.
  *

@@ -111,8 +111,8 @@ export interface Contract<
 /**
  * The part of a contract that makes a function give one value, or a stream of them.
  *
- * `St` is a type parameter of one signature and not a pair of overloads: with overloads the compiler reports the mistake
- * of one of them, which may not be the one that was meant.
+ * `St` is a type parameter of one signature and not a pair of overloads. With overloads the compiler reports the mistake for
+ * one of them, which may be the wrong one.
  *
  * @since 0.1.0
  * @category models

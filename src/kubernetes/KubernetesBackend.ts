@@ -44,8 +44,8 @@ import { RunnerPod } from "./RunnerPod.ts"
 export interface Options extends PodOptions, PodCode.CodeChoice, Omit<HubOptions, "container">, KubeClientLive.Options {
   /**
    * Where the `KubeClient` comes from. `"provided"`: from the context, of which the type of the layer requires it, so that a
-   * test cannot reach a real cluster. Not set: from the context where one is provided, else from the service account or
-   * the kubeconfig; but never a real one while a `KubeMock` exists in the process.
+   * test cannot reach a real cluster. Default: from the context if one is provided, else from the service account or the
+   * kubeconfig. While a `KubeMock` exists in the process, never a real one.
    */
   readonly client?: "provided"
   /**

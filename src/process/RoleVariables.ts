@@ -66,11 +66,11 @@ export const taking =
  * The option of Node by which a runner is started: it takes the role variables away before any module of the program
  * loads.
  *
- * The option is a `data:` URL because that needs no file of ours, which a bundle would not have; it costs a millisecond
- * of CPU, as a file does. The option removes itself from `execArgv`, which `child_process.fork` would repeat. A worker
- * thread still gets the option and finds no variables. The compile cache is switched on here and not by Node's own variable,
- * which every process that a function starts would inherit. `takeFromEnvironment` does the same in a process that was started
- * without the option. There is no `%`, `?` or `#` in the URL, so that `ps` shows it as written.
+ * The option is a `data:` URL, because a bundle would not have a file of ours. It costs a millisecond of CPU, as a file
+ * does. The option removes itself from `execArgv`, which `child_process.fork` would repeat. A worker thread still gets the
+ * option and finds no variables. The compile cache is switched on here and not by Node's own variable, which every process
+ * that a function starts would inherit. `takeFromEnvironment` does the same in a process that was started without the
+ * option. There is no `%`, `?` or `#` in the URL, so that `ps` shows it as written.
  */
 export const preload =
   "--import=data:text/javascript,/* effect-flame runner */" +

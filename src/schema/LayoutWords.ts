@@ -1,6 +1,6 @@
 /**
- * The layout of a function in words, such as `payload.id: String`: a refusal names the fields in which two sides differ,
- * where the hashes of their layouts only tell that they differ.
+ * The layout of a function in words, such as `payload.id: String`. By it a refusal names the fields in which two sides
+ * differ. The hashes of their layouts only show that they differ.
  */
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"

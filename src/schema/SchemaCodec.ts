@@ -247,8 +247,8 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
 const mostStacked = 8 * 1024
 
 /**
- * Decodes the errors of a large message without the frames of their stacks: V8 takes ten times as long to capture the stack of
- * an error as Schema takes to decode the error, and the frames are those of this codec.
+ * Decodes the errors of a large message without the frames of their stacks. V8 takes ten times as long to capture a stack as
+ * Schema takes to decode the error. The frames would be those of this codec alone.
  */
 const withShortStacks = <A>(size: number, decode: () => A): A => {
   if (size <= mostStacked) return decode()

@@ -26,8 +26,8 @@ export const describer = (): ((ast: SchemaAST.AST) => string) => {
 }
 
 /**
- * Why a schema cannot be sent, with the path: a part of it has no type, so that no codec could carry its values
- * faithfully, or it has a type that says nothing about how it is encoded.
+ * Why a schema cannot be sent, with the path. Either a part of the schema has no type, so that no codec could carry its
+ * values faithfully, or its type does not declare an encoding.
  */
 export const refusal = (schema: Schema.Top, at = ""): string | undefined => {
   const found = search(schema.ast, at, new Set())

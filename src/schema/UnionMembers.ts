@@ -189,8 +189,8 @@ const discriminatorOf = (
 }
 
 /**
- * Whether a member that is transformed, such as a number from text, could take the literal of another member on its way back:
- * the encoded members can be told apart, but Schema decodes by the first member that takes the value.
+ * Whether a member that is transformed, such as a number from text, could take the literal of another member on its way
+ * back. The encoded members can be told apart, but Schema decodes by the first member that takes the value.
  */
 export const hasTakenLiteral = (wires: ReadonlyArray<SchemaAST.AST>): boolean => {
   const members = wires.flatMap(flatMembers)

@@ -35,8 +35,8 @@
  *   }).pipe(Effect.provide(Test)))
  * ```
  *
- * A pool that closes lets the calls in flight end, within `drainTimeout` of a test's clock, which stands still once the
- * test has failed: `drainTimeout: 0` lets such a test end at once, with what it failed with.
+ * A pool that closes lets the calls in flight end, within `drainTimeout` of a test's clock, which stands still once the test
+ * has failed. With `drainTimeout: 0` such a test ends at once, with its own failure.
  *
  * **A backend** is tested by `backendConformance`: the same suite for the ones of this package and for anybody's.
  */

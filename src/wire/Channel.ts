@@ -58,8 +58,8 @@ const highWater = 64 * 1024
 const lowWater = 32 * 1024
 
 /**
- * Larger messages do not wait for their rest in `tail`, in bytes. `tail` is copied for each piece that arrives: a peer that
- * sends one byte in a frame would make the copies cost a thousand times the bytes that it sends.
+ * Larger messages do not wait for their rest in `tail`, in bytes. `tail` is copied for each piece that arrives. A peer that
+ * sends one byte per frame would make the copies cost a thousand times the bytes that it sends.
  */
 const tailLimit = 1024
 

@@ -18,8 +18,8 @@ export const ifAllowed = <A, R>(read: Effect.Effect<A, KubeError, R>): Effect.Ef
 /**
  * Reads a namespace.
  *
- * Pods come last, and in one list: the parent of a Secret or Job that was listed before existed before, so that a parent
- * which is not in the list is gone.
+ * Pods are listed last, and in one list. The parent of each listed Secret or Job existed earlier, so a parent that is not in
+ * the list of pods is gone.
  */
 export const read: Effect.Effect<Snapshot, KubeError, Cluster> = Effect.gen(function* () {
   const cluster = yield* Cluster

@@ -36,8 +36,8 @@ export interface ManifestOptions {
 const reserve = 8
 
 /**
- * The `max` of each parent. The parents of a Deployment share `totalMax` equally: the quota alone would leave all of it to
- * the parent that comes first, until that parent has nothing to do.
+ * The `max` of each parent. The parents of a Deployment share `totalMax` equally. The quota alone would leave all of it to
+ * the first parent, until that parent has nothing to do.
  */
 export const maxOf = ({ max, replicas, totalMax }: ManifestOptions): number | undefined =>
   max ?? (totalMax === undefined ? undefined : Math.max(1, Math.floor(totalMax / Math.max(1, replicas))))

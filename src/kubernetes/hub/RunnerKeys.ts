@@ -1,8 +1,8 @@
 /**
  * The Secrets of one life: the keys of runners, 256 in each Secret, and the values of `secretEnv`.
  *
- * A former life of the same parent may have left its Secrets behind. The lives take turns with two names, `a` and `b`: a
- * kubelet may still serve the old values of a Secret that was deleted and created again under its name.
+ * A former life of the same parent may have left its Secrets behind. The lives take turns with two names, `a` and `b`. A
+ * kubelet may still serve the old values of a Secret that was deleted and created again under the same name.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -155,8 +155,8 @@ export class RunnerKeys {
   }
 
   /**
-   * Creates a Secret under a name of this life's turn. Replaces an existing Secret of that name: a former life ended before
-   * it had deleted all its Secrets, or the answer to an earlier attempt of this life was lost.
+   * Creates a Secret under a name of this life's turn. Replaces an existing Secret of that name. Either a former life ended
+   * before it had deleted all its Secrets, or the answer to an earlier attempt of this life was lost.
    */
   private replace(name: string, stringData: Readonly<Record<string, string>>): Effect.Effect<string, KubeError> {
     return Effect.catchIf(this.put(name, stringData), isTaken, () =>

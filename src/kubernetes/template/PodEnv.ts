@@ -99,8 +99,8 @@ export interface Inheritor extends PodDownward.Own {
 /**
  * The parent's variables for a runner, and one entry for each variable that is left out or misleads.
  *
- * A variable that names a file in a volume which the runner lacks is left out: the program would fail at the first use of
- * the file, or not start at all (`NODE_OPTIONS`). So is a variable that is made of one that is left out.
+ * A variable that names a file in a volume which the runner lacks is left out. The program would otherwise fail at the first
+ * use of the file, or not start at all (`NODE_OPTIONS`). So is a variable that is made of one that is left out.
  */
 export const inherited = (
   parent: ParentPod,

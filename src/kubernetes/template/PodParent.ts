@@ -14,9 +14,9 @@ const defaultContainer = "kubectl.kubernetes.io/default-container"
 /**
  * Finds the container of this program.
  *
- * The option `container` decides, then the container that the process has found by itself, then the annotation that kubectl
- * goes by, then the only container that is no proxy of a mesh. Fails with `InvalidSpec` if the option contradicts the finding,
- * or if more than one container is left: runners that copy the wrong container would never connect.
+ * In this order decide: the option `container`, the container that the process has found by itself, the annotation of
+ * kubectl, and the only container that is no proxy of a mesh. Fails with `InvalidSpec` if the option contradicts the
+ * finding, or if more than one container is left: runners that copy the wrong container would never connect.
  */
 export const find = (pod: Pod, option?: string, found?: string): ParentPod | InvalidSpec => {
   const { containers } = pod.spec

@@ -121,8 +121,8 @@ const hintOf = (missing: ReadonlyArray<Right>, { key, secretEnv }: RightsNeeded)
 /**
  * The Role, and its binding to the user.
  *
- * The names hold the user and the features in use: applied beside the Role of another app, or of the same account with other
- * features, the manifest replaces nothing.
+ * The names contain the user and the features in use. So the manifest does not replace the Role of another app, or of the
+ * same account with other features.
  */
 export const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): string => {
   const { namespace, user } = needs

@@ -33,10 +33,9 @@ const killReserve = 3_000
 /**
  * Why a pod must leave, and the milliseconds that its calls may go on. Undefined for a pod that may stay.
  *
- * `budget` counts from the first report of the deletion. The deletion's timestamp is of the API server's clock, which
- * must not be compared with the clock of this process. `budget` is `Infinity` on a node that does not answer: nothing
- * there can end the runner, also when the pod is evicted for that silence, so only its connection shows whether it
- * lives.
+ * `budget` counts from the first report of the deletion. The deletion's timestamp is of the API server's clock, which must
+ * not be compared with the clock of this process. `budget` is `Infinity` on a node that does not answer. Nothing there can
+ * end the runner, even if the pod is evicted for that silence. Only its connection shows whether the runner lives.
  */
 export const leavingOf = (pod: Pod, drainTimeout: number): Leaving | undefined => {
   const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata

@@ -29,7 +29,7 @@ export const memoryLimitOf = (pod: Pod): string | undefined =>
   pod.spec.resources?.limits?.["memory"]
 
 /**
- * Whether the pod's node does not answer: the cluster then marks the pod as not ready, while the last report about its
+ * Whether the pod's node does not answer. The cluster then marks the pod as not ready, while the last report about its
  * containers still says that they are ready.
  */
 export const isNodeSilent = (pod: Pod): boolean =>

@@ -110,7 +110,7 @@ export const boot = (
 
 /**
  * Waits for a hook on a fiber of its own. The hook is interrupted with its boot, but the boot does not wait for the hook,
- * which may be uninterruptible: such a boot could be neither late nor given up, and its pool would never close.
+ * which may be uninterruptible. A boot that waited could be neither late nor given up, and its pool would never close.
  */
 const leavable = <E>(hook: Effect.Effect<void, E>, beside: LifeParts["beside"]): Effect.Effect<void, E> =>
   Effect.suspend(() => {

@@ -55,8 +55,8 @@ export class BootProgress {
 
   private hello(steps: HelloSteps): void {
     const now = this.now() - this.startedAt
-    // A runner is not trusted, and on a busy computer its program begins before the parent has noted the launch: no step of
-    // the program comes before the launch.
+    // A runner is not trusted, and on a busy computer its program begins before the parent has noted the launch. No step of
+    // the program may come before the launch.
     const earliest = this.phases["launched"] ?? 0
     for (const name of ["importing", "imported"] as const) {
       const at = Math.max(earliest, now - Math.max(0, steps.said - steps[name]))

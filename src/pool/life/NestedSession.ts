@@ -41,7 +41,7 @@ export class NestedSession {
   private readonly toll: NestedToll
 
   /**
-   * `engine` is that of the pool whose runner this is, `beside` runs an effect in the background, `mayLog` says whether a
+   * `engine` is the engine of the pool of this runner. `beside` runs an effect in the background. `mayLog` tells whether a
    * line about this runner fits its budget of lines.
    */
   constructor(

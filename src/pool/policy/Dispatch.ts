@@ -38,8 +38,8 @@ export const release = (pool: State.PolicyState, ticket: Ticket, completed: bool
 /**
  * Queues a dispatched call again; its runner gets no more calls.
  *
- * With `keepsTurn` the call is next, because it did not run. A call that was lost with its runner queues behind the
- * others: if the call ends its runners, those behind it would otherwise wait for all of its attempts.
+ * With `keepsTurn` the call is next, because it did not run. A call that was lost with its runner queues behind the others.
+ * If the call ends its runners, the others would otherwise wait for all of its attempts.
  */
 export const requeue = (pool: State.PolicyState, ticket: Ticket, keepsTurn: boolean): void => {
   if (ticket.state !== "running") return

@@ -2,11 +2,11 @@
  * The policy of a pool: which call runs where, which calls wait, when runners boot and leave. The policy is deterministic
  * and pure: no Effect, no clock, no I/O. Time comes with the events, the jitter of the backoff from a seed.
  *
- * `step` updates the state in place and returns the commands. The pool owns its state and keeps no older one, so a copy
- * per event would bring nothing. Measured on Node 24, Submit and Released of a call together cost 0.15 µs here, and 1.2 to
- * 4 µs with the same sums in `HashMap`s of effect; the whole call costs about 5 µs in both processes.
+ * `step` updates the state in place and returns the commands. The pool owns its state and keeps no older one, so a copy per
+ * event would bring nothing. Measured on Node 24, Submit and Released of a call together cost 0.15 µs. With `HashMap`s of
+ * effect they cost 1.2 to 4 µs. The whole call costs about 5 µs in both processes.
  *
- * Costs per event are O(1), or O(log n) in runners and waiters, except for Resize, Close, the end of a lease (its waiting
+ * An event costs O(1), or O(log n) in runners and waiters. Exceptions are Resize, Close, the end of a lease (its waiting
  * calls) and the end of a window (once per `idleTimeToLive`).
  */
 import * as Dispatch from "./Dispatch.ts"

@@ -14,7 +14,7 @@ export const leave = (pool: State.PolicyState, runner: RunnerEntry, why: DrainRe
 
 /**
  * Retires the runner: it gets only calls of its open leases. It is told to leave when the last of its calls and leases has
- * ended: told earlier it would cut its calls short at `drainTimeout`, and refuse those of a lease.
+ * ended. Told earlier, it would cut its calls at `drainTimeout`, and refuse calls of a lease.
  */
 export const retire = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "booting") return leave(pool, runner, why)

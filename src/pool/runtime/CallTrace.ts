@@ -1,6 +1,6 @@
 /**
- * The spans of a call, made only where a tracer is installed: `Flame.call` or `Flame.stream`, and its children `queue` and
- * `boot` for a call that waited for more than a millisecond. The runner makes the span of the function, a child as well.
+ * The spans of a call, made only if a tracer is installed: `Flame.call` or `Flame.stream`. A call that waited for more than
+ * a millisecond has the children `queue` and `boot`. The runner makes the span of the function, a child as well.
  */
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"

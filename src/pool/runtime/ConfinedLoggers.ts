@@ -1,5 +1,5 @@
 /**
- * The loggers of a pool, each of which may throw. The life of a runner logs between the steps that the pool needs: an
+ * The loggers of a pool, each of which may throw. The life of a runner logs between the steps that the pool needs. An
  * exception there would lose the event of a failed boot, the report of a lost runner, or the end of a runner.
  */
 import * as Context from "effect/Context"

@@ -231,8 +231,8 @@ const recordLength = (bytes: Buffer): number | undefined => {
 const lateness = 50
 
 /**
- * A timeout that does not blame a peer for a blocked event loop: a timer that fires late waits the whole time once more,
- * because what the peer sent meanwhile has not been read.
+ * A timeout that does not blame a peer for a blocked event loop. A timer that fires late waits the whole time once more,
+ * because the bytes that the peer has sent meanwhile are not read yet.
  */
 export const fairTimeout = (millis: number, strike: () => void): NodeJS.Timeout => {
   const due = performance.now() + millis
