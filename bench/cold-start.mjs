@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Measures cold starts on a real cluster: runners and bare Node pods of the same shape, in interleaved pairs.
 //
-//   node bench/cold-start.mjs [--n 40] [--burst 20] [--bursts 3] [--variants plain,cache,sync] [--out bench/results/cold-start]
+//   node bench/cold-start.mjs [--n 40] [--burst 20] [--bursts 3] [--variants plain,cache,snapshot,sync] [--out bench/results/cold-start]
 //
 // bench/README.md defines the figures.
 import fs from "node:fs"
@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
     n: { type: "string", default: "40" },
     burst: { type: "string", default: "20" },
     bursts: { type: "string", default: "3" },
-    variants: { type: "string", default: "plain,cache,sync" },
+    variants: { type: "string", default: "plain,cache,snapshot,sync" },
     out: { type: "string" }
   }
 })
@@ -146,10 +146,8 @@ try {
   // The first boot of each contender finds cold caches and is not measured.
   for (const contender of contenders) {
     const { version = process.version } = await one(contender)
-    if (variants.includes("cache") && version !== process.version)
-      throw new Error(
-        `the image's Node ${version} throws away what this one (${process.version}) compiled: run this by it`
-      )
+    if (variants.some((variant) => variant === "cache" || variant === "snapshot") && version !== process.version)
+      throw new Error(`the image's Node ${version} cannot use what this one (${process.version}) made: run this by it`)
   }
   const singles = await interleaved(contenders, n, one)
   const report = [

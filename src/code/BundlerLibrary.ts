@@ -85,6 +85,7 @@ export interface OutputOptions {
   readonly dir: string
   readonly format: "esm" | "cjs"
   readonly minify: boolean | object
+  readonly charset: "ascii"
   readonly sourcemap: boolean | "hidden"
   readonly entryFileNames: string
   readonly chunkFileNames?: string

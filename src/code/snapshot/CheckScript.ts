@@ -59,9 +59,11 @@ const forget = (name) => {
   if (at >= 0) found.splice(at, 1)
 }
 globalThis[Symbol.for("${checkKey}")] = {
-  read: (name) => note("reads " + name, ours(sites()).slice(1).filter((frame, i) => i > 0)),
+  // Without the frames of the text around the program.
+  read: (name) => note("reads " + name, ours(sites()).slice(2)),
+  uses: (id) => note("uses " + id, ours(sites()).slice(2)),
   forget,
-  package: (id) => note("imports the package " + id + ", which is not in the bundle", ours(sites()).slice(2))
+  package: (id) => note("imports the package " + id + ", which is not in the bundle", ours(sites()).slice(1))
 }
 const env = process.env
 Object.defineProperty(process, "env", { configurable: true, value: new Proxy(env, {

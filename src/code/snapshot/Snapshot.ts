@@ -66,7 +66,7 @@ const firstLines = (text: string): string => text.trim().split("\n").slice(0, 4)
 
 /** The line that says what went wrong: before it Node prints the line of the code, and after it a stack. */
 const lineOf = (stderr: string): string =>
-  stderr.split("\n").find((line) => /^\w*(Error|FATAL)\b|^# Fatal|Assertion/.test(line)) ?? firstLines(stderr)
+  stderr.split("\n").find((line) => /^\w*Error\b|^# .*failed|Assertion/.test(line)) ?? firstLines(stderr)
 
 /** The environment of this process without what would change how the program loads. */
 const environment = (): NodeJS.ProcessEnv =>

@@ -53,12 +53,13 @@ export const bundleSnapshot = async (name: string, files: ReadonlyArray<CodeFile
     const { output } = await bundle.generate({
       dir: join("/"),
       format: "cjs",
+      charset: "ascii",
       minify: false,
       sourcemap: "hidden",
       entryFileNames: "[name].cjs",
       codeSplitting: false,
       dynamicImportInCjs: false,
-      banner,
+      banner: banner(),
       footer
     })
     const chunk = output.find((file) => file.type === "chunk")

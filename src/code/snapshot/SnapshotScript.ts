@@ -4,6 +4,7 @@
  * Node runs this file to make the snapshot. It allows `require` of its own modules there, and no `import()`. A runner begins
  * with the memory that the file has left, and runs the main function of the snapshot in place of a file.
  */
+import { builtin } from "../../function/Builtin.ts"
 import { taking } from "../../process/RoleVariables.ts"
 import { snapshotKey } from "../../process/SnapshotStart.ts"
 
@@ -13,11 +14,22 @@ export const meta = "__effectFlameMeta"
 /** Name of the symbol of the global by which `SnapshotCheck` hears what the program does while it loads. */
 export const checkKey = "effect-flame/snapshot check"
 
+/** Modules of Node whose memory Node cannot store. Found by trying all of them with Node 24. */
+const unstorable = ["http", "https", "http2", "repl", "tls"]
+
+/** Their exports by name. `node:sqlite` warns where it loads, so its exports are written down. */
+const lateExports = (): Readonly<Record<string, ReadonlyArray<string>>> => ({
+  ...Object.fromEntries(unstorable.map((name) => [name, Object.keys(builtin(`node:${name}` as "node:http"))])),
+  "node:sqlite": ["DatabaseSync", "StatementSync", "Session", "backup", "constants"]
+})
+
 /**
  * Before the program: `import.meta`, and a `require` that finds packages from the folder of the entry once a runner has
  * started. `createRequire(import.meta.url)` gives this `require`, because the folder may move after the build.
+ *
+ * A module that Node cannot store is loaded at its first use. Programs import such modules at their top, for a parent alone.
  */
-export const banner = `var module = { exports: {} }, exports = module.exports
+export const banner = (): string => `var module = { exports: {} }, exports = module.exports
 const ${meta} = (() => {
   const snapshot = { steps: [], programs: [], isStarted: false }
   Object.defineProperty(globalThis, Symbol.for("${snapshotKey}"), { value: snapshot, configurable: true })
@@ -26,7 +38,22 @@ const ${meta} = (() => {
   const making = path.join(__dirname, "entry")
   const check = globalThis[Symbol.for("${checkKey}")]
   const entry = () => snapshot.isStarted ? process.argv[1] : making
+  const late = ${JSON.stringify(lateExports())}
+  const lateOf = (id, names) => {
+    const use = (name) => {
+      if (!snapshot.isStarted) {
+        check?.uses(id)
+        if (check === undefined) throw new Error(id + " is used while the program loads")
+      }
+      return ofNode(id)[name]
+    }
+    return Object.defineProperties({}, Object.fromEntries(
+      names.map((name) => [name, { enumerable: true, configurable: true, get: () => use(name) }])
+    ))
+  }
   const find = (id) => {
+    const names = late[id] ?? late[id.replace(/^node:/, "")]
+    if (names !== undefined && !snapshot.isStarted) return lateOf(id, names)
     if (modules.isBuiltin(id)) return ofNode(id)
     if (snapshot.isStarted) return createRequire(process.argv[1])(id)
     check?.package(id)
