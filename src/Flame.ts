@@ -252,11 +252,11 @@ type Pulling = Effect.Effect<Pull.Pull<readonly [unknown, ...Array<unknown>]>, u
 /**
  * Makes the client of an RpcGroup whose handlers the runners of a pool serve, by `FlameRunner.serve(group)`.
  *
- * Each request is a call of its own, under the tag of its procedure. It waits for a slot, has the budget `timeout`, and runs
- * at most once. It fails with a `FlameError` or its own errors. A streamed procedure behaves as `Flame.stream`. Interrupting
- * a request waits for the finalizers of its handler, at most `cancelGrace`; a handler that is `Rpc.uninterruptible` and
- * takes longer costs its runner. A defect concerns its own request, in the procedure's defect schema. With `discard: true` a
- * request completes when its handler has ended.
+ * Each request is a call of its own, under the tag of its procedure. A request waits for a slot, has the budget `timeout`,
+ * and runs at most once. A request fails with a `FlameError` or its own errors. A streamed procedure behaves as
+ * `Flame.stream`. Interrupting a request waits for the finalizers of its handler, at most `cancelGrace`; a handler that is
+ * `Rpc.uninterruptible` and takes longer costs its runner. A defect concerns its own request, in the procedure's defect
+ * schema. With `discard: true` a request completes when its handler has ended.
  *
  * Middleware runs on both sides. Headers cross, at most 4 KiB of them. The slots of the pool bound what runs at a time, so
  * `Rpc.fork` changes nothing. `primaryKey` is ignored: nothing is stored, and a request that is made twice runs twice.

@@ -79,8 +79,8 @@ export const service: {
  * Gives a declared service its code, in a module that only runners load. The result is the same service, to place and to
  * serve.
  *
- * `build` gets the payload, and an object with the `owner` of the service, `draining`, `end` and `die`. It returns the layer
- * of the group's handlers, which is built each time that the service is placed, in a Scope of its own.
+ * `build` gets the payload, and an object with the `owner` of the service, `draining`, `end` and `die`. `build` returns the
+ * layer of the group's handlers, which is built each time that the service is placed, in a Scope of its own.
  *
  * @example
  * ```ts

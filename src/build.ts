@@ -126,7 +126,7 @@ const write = async (entries: Readonly<Record<string, string>>, options: BuildOp
   }
   const snapshots: Array<CodeFile> = []
   for (const [name, source] of Object.entries(entries)) {
-    // One of an earlier build must not stay beside the new code.
+    // A file of an earlier build must not stay beside the new code.
     for (const fileOf of [SnapshotFile.nameOf, SnapshotFile.markOf]) {
       rmSync(join(folder, fileOf(`${name}.mjs`)), { force: true })
     }

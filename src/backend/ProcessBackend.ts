@@ -1,9 +1,9 @@
 /**
  * Runners that are child processes of this one: the embedded default, which needs nothing but Node.
  *
- * A runner runs `entry` on the same Node with the same options and environment (`RunnerCommand.ts`). It inherits one end of
- * a socketpair whose other end the parent holds. So there is no port, no path and no key: no other process can connect.
- * `RunnerChild.ts` has the start and the end of the process.
+ * A runner runs `entry` on the same Node with the same options and environment (`RunnerCommand.ts`). The runner inherits one
+ * end of a socketpair whose other end the parent holds. So there is no port, no path and no key: no other process can
+ * connect. `RunnerChild.ts` has the start and the end of the process.
  */
 import { readdirSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"

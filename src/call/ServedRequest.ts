@@ -50,9 +50,12 @@ export abstract class ServedRequest<Session extends RequestSession> {
   protected readonly session: Session
   readonly id: number
   readonly served: Served
-  /** Whether the caller has cancelled. It then waits only for the end of the function, not for a result. */
+  /** Whether the caller has cancelled. The caller then waits only for the end of the function, not for a result. */
   isCancelled = false
-  /** The Scope of the function. It closes before the final frame is sent, so that the caller may rely on its finalizers. */
+  /**
+   * The Scope of the function. The Scope closes before the final frame is sent, so that the caller may rely on its
+   * finalizers.
+   */
   protected readonly scope: Scope.Closeable = Scope.makeUnsafe()
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private span: Tracer.Span | undefined = undefined

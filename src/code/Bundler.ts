@@ -53,7 +53,7 @@ export const bundleProgram = async (
     const bundle = await rolldown({
       input: entries,
       platform: "node",
-      // the bundler adds `import` or `require`, by what the importer does
+      // The bundler adds `import` or `require`, as the importer does.
       resolve: { conditionNames: [...(options.conditions ?? []), ...conditions(), "node"] },
       external: (id) => id.startsWith("node:") || isExternal(id),
       // Node runs a module of the program that is imported for its effects only, whatever its package.json says.

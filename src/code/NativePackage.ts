@@ -46,7 +46,7 @@ const whyNative = (manifest: Manifest): string | undefined => {
   const loader = loaders.find((each) => manifest.dependencies?.[each] !== undefined)
   if (loader !== undefined) return `it loads a native addon by ${loader}`
   if (manifest.napi !== undefined) return "it loads a native addon by napi"
-  // One optional package for each platform, such as `@img/sharp-linux-x64`.
+  // The package may have an optional package for each platform, such as `@img/sharp-linux-x64`.
   const platforms = Object.keys(manifest.optionalDependencies ?? {}).filter((each) => /(linux|darwin|win32)/.test(each))
   return platforms.length > 1 ? `it has a native addon for each platform, such as ${platforms[0]}` : undefined
 }

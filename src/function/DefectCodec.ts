@@ -120,7 +120,7 @@ const stacks = (error: object, headline: string): string => {
     .slice(1)
     .map((cause) => `caused by ${isObject(cause) ? stackOf(cause, titleOf(cause)) : primitive(cause)}`)
   const left = Math.max(0, others.length - maxCauses)
-  // Of a long chain the root says most, and after it the errors nearest to the top.
+  // In a long chain the root cause tells most, and then the errors nearest to the top.
   const shown = left === 0 ? others : [...others.slice(0, maxCauses - 1), `... ${left} more causes ...`, others.at(-1)!]
   const texts = [first, ...shown]
   const total = texts.reduce((sum, { length }) => sum + length + 1, -1)

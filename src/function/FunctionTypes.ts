@@ -10,7 +10,7 @@ import type { Current } from "./Current.ts"
 declare const PoolTypeId: unique symbol
 
 /**
- * Mark of a pool's identity. The mark tells pools from other services. It keeps pools out of the services that a runner has
+ * Mark of a pool's identity. The mark tells pools from other services, and keeps pools out of the services that a runner has
  * to get.
  *
  * @since 0.1.0
@@ -188,7 +188,7 @@ export interface AnyFunction {
   readonly stream: boolean
   /** The largest value that is encoded by a schema, in bytes; undefined for the default. */
   readonly maxValue?: number | undefined
-  /** Fingerprints of what its payload, success and error look like; the same in every process that has the same schemas. */
+  /** Fingerprints of the schemas of its payload, success and error: the same in every process that has the same schemas. */
   readonly layout: string
 }
 

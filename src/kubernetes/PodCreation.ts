@@ -28,7 +28,7 @@ export interface RunnerPodParts {
   readonly may: { readonly listEvents: boolean; readonly readLogs: boolean }
   /** Logs a step at the level of the option `log`, if that is set. */
   readonly say: (message: string) => void
-  /** Warns once of what admission has changed. */
+  /** Warns once of the changes that admission has made. */
   readonly compare: (sent: Pod, made: Pod) => void
 }
 

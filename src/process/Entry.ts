@@ -71,7 +71,7 @@ function currentDirectory(): string | undefined {
   }
 }
 
-/** Extensions of what a compiler makes of a file. */
+/** Extensions of the files that a compiler makes of a file. */
 const builds: Readonly<Record<string, ReadonlyArray<string>>> = {
   ".ts": [".js", ".mjs", ".cjs"],
   ".tsx": [".js", ".mjs"],

@@ -43,7 +43,7 @@ export interface Runner {
   readonly report: (cause: BootFailure) => void
 }
 
-/** A process with the role variables of another process. It is no runner, and may not have runners. */
+/** A process with the role variables of another process. Such a process is no runner, and may not have runners. */
 export interface Refused {
   readonly _tag: "Refused"
   /** Why the role does not hold here. */

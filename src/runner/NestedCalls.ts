@@ -224,7 +224,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
   }
 
   private channel(messages: ChannelHandlers): Channel {
-    // The parent is trusted. It has checked the sizes against the limits of the serving pool.
+    // The parent is trusted, and has checked the sizes against the limits of the serving pool.
     return new Channel({ link: this.link, side: "parent", id: this.calls.next, limit: Infinity }, messages)
   }
 

@@ -134,7 +134,7 @@ export class RunnerServer implements CallSession {
    * Tells the parent that this runner takes no new calls, lets its calls end within the budget, and leaves.
    *
    * `budget` is in milliseconds. Default the parent's `drainTimeout`. At its end the calls that are left are interrupted,
-   * and their finalizers get `cancelGrace`. Of several budgets the one that ends first holds.
+   * and their finalizers get `cancelGrace`. If there are several budgets, the first one that ends applies.
    */
   drain(budget: number = this.welcome?.drainTimeout ?? 0): void {
     if (this.move("drain")) {

@@ -62,8 +62,8 @@ export const struct = (ast: SchemaAST.Objects, compile: Compile): ValueCoder => 
 }
 
 /**
- * Writes `Schema.Struct({})`, which takes any value but null and keeps its keys. Only an empty object has a layout. It takes
- * one byte, because every value takes at least one.
+ * Writes `Schema.Struct({})`, which takes any value but null and keeps its keys. Only an empty object has a layout, of one
+ * byte, because every value takes at least one.
  */
 const writeEmpty = (w: ByteWriter, value: object): void => {
   if (ownKeys(value).length > 0 || !isPlain(value)) {

@@ -2,7 +2,8 @@
  * Code for the fields of a struct, compiled once its coder has proven busy.
  *
  * A closure for all structs writes to objects whose keys it does not know, which costs V8 more than the values do. Compiled
- * code names its keys: it reads and makes objects of one shape. It does what the loops of `struct` do, in their order.
+ * code names its keys: it reads and makes objects of one shape. The compiled code does the same as the loops of `struct`, in
+ * their order.
  */
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"

@@ -78,7 +78,7 @@ const derive = (ast: SchemaAST.AST): SchemaAST.AST => {
 
 type Spend = (collection: never) => void
 
-/** Declarations that are built by the hashes of their parts, with the count of what building one costs. */
+/** Declarations that are built by the hashes of their parts, with the count of the cost of building one. */
 const collections: Readonly<Record<string, Spend | undefined>> = {
   "effect/schema/HashMap": (entries: ReadonlyArray<readonly [unknown, unknown]>) => spendHashed(keysOf(entries)),
   "effect/schema/HashSet": spendHashed,

@@ -1,11 +1,11 @@
 /**
  * Tools for tests: of an app that uses Flame, and of a backend.
  *
- * **An app** is tested in memory. `FlameLayer.test` runs its functions through the real codec and the real pool, so that
- * a value which would not survive the way to another process fails here too. What a runner would build, the services of
- * the functions, are requirements of that layer: mocks go where the real ones would. A function whose code a test must
- * not run is given other code by `Flame.implement`. Further pools stand beside it, as in the app. `MemoryRunners` makes
- * things go wrong. All of it works under `TestClock`, and needs no real time.
+ * **An app** is tested in memory. `FlameLayer.test` runs its functions through the real codec and the real pool, so that a
+ * value which would not survive the way to another process fails here too. The services of the functions, which a runner
+ * would build, are requirements of that layer: mocks go where the real ones would. A function whose code a test must not run
+ * is given other code by `Flame.implement`. Further pools stand beside it, as in the app. `MemoryRunners` makes things go
+ * wrong. All of it works under `TestClock`, and needs no real time.
  *
  * ```ts
  * import { assert, it } from "@effect/vitest"

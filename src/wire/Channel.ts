@@ -121,7 +121,7 @@ export class Channel {
     return this.pushed
   }
 
-  /** Bytes of those sent that the other end cannot have read yet. */
+  /** Bytes that were sent and that the other end cannot have read yet. */
   get unsent(): number {
     return this.out.left
   }

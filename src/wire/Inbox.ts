@@ -10,7 +10,7 @@ import { inlineLimit, isFinal, Kind, kindName } from "./Frame.ts"
  */
 export const creditWindow = 128 * 1024
 
-/** The largest window of a large body, in bytes. It keeps a connection with a long round trip busy. */
+/** The largest window of a large body, in bytes. A window of this size keeps a connection with a long round trip busy. */
 export const maxCreditWindow = 4 * 1024 * 1024
 
 /** Grants in a row without a small frame between them. Each further one doubles the window, up to `maxCreditWindow`. */
@@ -23,8 +23,8 @@ const lonelyGrants = 8
 export const mostIncomplete = 64 * 1024 * 1024
 
 /**
- * Memory for bytes that arrive later. It is not zeroed, so nothing may be read before all bytes have arrived. Its pages are
- * committed only when bytes arrive, so that a peer that announces a false length costs nothing.
+ * Memory for bytes that arrive later. The memory is not zeroed, so nothing may be read before all bytes have arrived. Its
+ * pages are committed only when bytes arrive, so that a peer that announces a false length costs nothing.
  */
 export const unfilled = (size: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(size).buffer)
 

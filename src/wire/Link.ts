@@ -169,7 +169,10 @@ export class Link {
     this.transport.later(f)
   }
 
-  /** The turn in which a frame that is sent now leaves. It has been handed to the transport when `flushed` is as high. */
+  /**
+   * The turn in which a frame that is sent now leaves. The frame was handed to the transport when `flushed` is at least as
+   * high.
+   */
   get turn(): number {
     return this.outbox.turn
   }

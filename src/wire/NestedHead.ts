@@ -1,5 +1,6 @@
 /**
- * The head of a Nested frame, by which a function asks its parent to make a call: for which call, of what, and where.
+ * The head of a Nested frame, by which a function asks its parent to make a call: the calling call, the function, and the
+ * pool.
  *
  * `u32 id of the calling call | u8 flags | u16 length, UTF-8 of pool, function and layout | head of a Request`
  */

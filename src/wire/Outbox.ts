@@ -121,8 +121,8 @@ export class Outbox {
     const index = this.outgoing.findIndex((body) => body.part === part && body.id === id)
     if (index < 0) return false
     this.outgoing.splice(index, 1)
-    // The next flush runs the functions that `whenSent` made wait for this body. It comes at the end of the turn: a frame
-    // that they send at once would overtake the frame that cancels the body.
+    // The next flush runs the functions that `whenSent` made wait for this body. That flush comes at the end of the turn: a
+    // frame that they send at once would overtake the frame that cancels the body.
     this.scheduleEnd()
     return true
   }

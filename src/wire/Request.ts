@@ -16,7 +16,7 @@ export interface SpanIds {
   readonly sampled: boolean
 }
 
-/** References of the caller that cross besides budget and trace. Those at their defaults are absent. */
+/** References of the caller that cross besides budget and trace. References at their defaults are absent. */
 export interface Extras {
   readonly annotations?: Readonly<Record<string, unknown>>
   readonly level?: LogLevel.LogLevel

@@ -2,7 +2,7 @@
  * Pure: the objects that an app with pods as runners needs in its namespace.
  *
  * All names contain the name of the app, so that two apps in a namespace do not replace each other's objects. The
- * NetworkPolicy does not restrict other apps: it selects only the app's own parents. It opens only one port.
+ * NetworkPolicy does not restrict other apps: it selects only the app's own parents, and opens only one port.
  */
 import type { Fields } from "../../kubernetes/object/KubeObjects.ts"
 import * as PodLabels from "../../kubernetes/object/PodLabels.ts"

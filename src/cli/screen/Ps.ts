@@ -14,7 +14,7 @@ export interface Where {
 
 type RunnerDocument = PoolDocument["runners"][number]
 
-/** A runner, by its pod, by what its parent says of it, or both. */
+/** A runner, by its pod, by its parent's status, or both. */
 export interface RunnerRow {
   readonly id: string
   readonly pool: string

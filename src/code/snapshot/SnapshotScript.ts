@@ -1,8 +1,8 @@
 /**
  * The text around the one file of a program that a snapshot is made of.
  *
- * Node runs this file to make the snapshot. It allows `require` of its own modules there, and no `import()`. A runner begins
- * with the memory that the file has left, and runs the main function of the snapshot in place of a file.
+ * Node runs this file to make the snapshot. Node allows `require` of its own modules there, and no `import()`. A runner
+ * begins with the memory that the file has left, and runs the main function of the snapshot in place of a file.
  */
 import { builtin } from "../../function/Builtin.ts"
 import { taking } from "../../process/RoleVariables.ts"

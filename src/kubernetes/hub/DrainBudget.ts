@@ -27,7 +27,7 @@ const defaultGrace = 30
 export const within = (drainTimeout: number, pod: Pod, ago: number, serverTime: number | undefined): number => {
   const { deletionGracePeriodSeconds, deletionTimestamp } = pod.metadata
   const own = pod.spec.terminationGracePeriodSeconds ?? defaultGrace
-  // A pod that is not being deleted did not get its signal from the kubelet. It may still be deleted later.
+  // A pod that is not being deleted did not get its signal from the kubelet. Such a pod may still be deleted later.
   const grace = 1_000 * (deletionTimestamp === undefined ? own : (deletionGracePeriodSeconds ?? own))
   const elapsed =
     deletionTimestamp === undefined || serverTime === undefined

@@ -205,5 +205,7 @@ export class Graveyard {
   }
 }
 
-/** Whether a pod was never seen and does not exist at the API server. It is remembered only in case it appears late. */
+/**
+ * Whether a pod was never seen and does not exist at the API server. Such a pod is remembered only in case it appears late.
+ */
 const isOpen = ({ accepted, uid }: Grave): boolean => !accepted || uid !== undefined

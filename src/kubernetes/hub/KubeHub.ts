@@ -1,6 +1,6 @@
 /**
- * The hub: everything that all pools of a process share in a namespace. It knows the parent, and holds its listener, the
- * keys of runners, the one watch, and the pods that were given up.
+ * The hub: everything that all pools of a process share in a namespace. The hub knows the parent, and holds its listener,
+ * the keys of runners, the one watch, and the pods that were given up.
  *
  * A hub starts while the app starts, so that the first call need not wait for it. The next boot repeats a start that
  * failed: an API server that is away for a minute must not end an app for good.
@@ -107,7 +107,7 @@ const addressTime = 10_000
 /** Milliseconds that the end of a hub waits for the API server. */
 export const finalDeleteTime = 4_000
 
-/** The hub of a client. It starts at its first use. */
+/** The hub of a client. The hub starts at its first use. */
 export const make = (client: Client, options: HubOptions, scope: Scope.Scope): HubStart => {
   const outages = new Outages(client.server)
   const start = Effect.gen(function* () {

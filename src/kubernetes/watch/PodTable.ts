@@ -2,9 +2,9 @@
  * All known pods that a selector matches, merged from lists, watch events, and answers to single calls.
  *
  * News may arrive late, twice, or from an API server that lags behind. The table compares resource versions, which are
- * ordered, and never replaces a pod by an older version. It holds exactly the pods that existed at `version`, and pods of
- * newer answers to single calls. Two rules follow. An unknown pod that is not newer than `version` has ended. A list proves
- * the absence only of pods that are not newer than the list.
+ * ordered, and never replaces a pod by an older version. The table holds exactly the pods that existed at `version`, and
+ * pods of newer answers to single calls. Two rules follow. An unknown pod that is not newer than `version` has ended. A list
+ * proves the absence only of pods that are not newer than the list.
  */
 import type { Container, List, Pod, WatchEvent } from "../object/KubeObjects.ts"
 

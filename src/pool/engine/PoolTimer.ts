@@ -1,8 +1,8 @@
 /**
  * The time of a pool, and its one timer: a fiber that sleeps until the earliest deadline.
  *
- * The fiber is not interrupted when its deadline is cancelled, because most calls end long before their budget. It looks
- * for due deadlines when it wakes, and sleeps again.
+ * The fiber is not interrupted when its deadline is cancelled, because most calls end long before their budget. When the
+ * fiber wakes, it looks for due deadlines and sleeps again.
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"

@@ -1,7 +1,7 @@
 /**
  * The parent's handle on one runner: its session, the calls in flight on it, and whether it answers pings.
  *
- * The handle routes frames and contains no policy. It reports to the pool through `RunnerEvents`.
+ * The handle routes frames and contains no policy. The handle reports to the pool through `RunnerEvents`.
  */
 import type { BootFailure } from "../../error/BootFailure.ts"
 import type { AnyFunction } from "../../function/FlameFunction.ts"

@@ -3,7 +3,7 @@
  *
  * A call has no answer if its runner refused or cut the call, or if its session ended. A call that may have ended its runner
  * becomes a suspect, which may not share a runner. `LostCalls.ts` holds the calls whose session ended until the reason is
- * known. It then asks this module (`mayResend`, `resend`).
+ * known, and then asks this module (`mayResend`, `resend`).
  */
 import * as Refusal from "../../call/Refusal.ts"
 import { Disconnected, type ExitReason, type RunnerExit } from "../../error/RunnerExit.ts"

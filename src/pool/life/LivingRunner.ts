@@ -124,7 +124,7 @@ export class LivingRunner implements EngineRunner {
 
   private drain(handle: RunnerHandle, budget: number, why: Policy.DrainReason): void {
     this.isDraining = true
-    // Of several drains the shortest budget holds on the runner.
+    // If there are several drains, the shortest budget applies on the runner.
     handle.drain(Math.min(budget, longestDrain))
     if (this.patience !== undefined) this.engine.timer.cancel(this.patience)
     // A runner without calls needs the time only for its goodbye.

@@ -96,7 +96,7 @@ const serve = Effect.fnUntraced(function* (
     const squashed = Cause.squash(booted.cause)
     if (squashed === givenUp) return givenUp
     // A boot that the pool gives up dies with `givenUp`. So the boot has interrupted itself, for example in a hook of the
-    // user. It counts as a failed boot, with a pause after it.
+    // user. Such a boot counts as failed, with a pause after it.
     const cause = Cause.hasInterruptsOnly(booted.cause)
       ? new LaunchFailed({ detail: "its boot was interrupted" })
       : (squashed as BootFailure)

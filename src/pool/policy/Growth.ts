@@ -72,7 +72,7 @@ export const failed = (pool: State.PolicyState, runner: RunnerEntry, transient: 
   backOff(pool, runner, transient, cause)
 }
 
-/** Notes that the session of a runner is over. One that ends soon after it was ready counts as a failed boot. */
+/** Notes that the session of a runner is over. A runner that ends soon after it was ready counts as a failed boot. */
 export const lost = (pool: State.PolicyState, runner: RunnerEntry): void => {
   runner.endedEarly = isEarly(pool, runner)
   Retirement.lose(pool, runner)
@@ -89,7 +89,7 @@ export const isHopeless = (pool: State.PolicyState): boolean => {
   const { backoff, options, table } = pool
   if (backoff.since === undefined || backoff.cause === undefined || table.ready > 0) return false
   const waited = pool.now - backoff.since
-  // A boot in progress may succeed, so patience is doubled. It is not without end: if some boots fail at once and others
+  // A boot in progress may succeed, so patience is doubled. But patience must end: if some boots fail at once and others
   // hang, a boot is always in progress.
   return waited >= options.bootPatience * (table.booting === 0 ? 1 : 2)
 }

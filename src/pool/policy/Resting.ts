@@ -32,8 +32,8 @@ export const restart = (pool: State.PolicyState): void => {
 }
 
 /**
- * Whether the pool may rest. It may not while runners boot, nor in an outage before the waiting callers have failed:
- * `awaitMin` would otherwise wait for ever.
+ * Whether the pool may rest. A pool may not rest while runners boot, nor in an outage before the waiting callers have
+ * failed: `awaitMin` would otherwise wait for ever.
  */
 const mayRest = (pool: State.PolicyState): boolean =>
   pool.table.booting === 0 && (pool.backoff.since === undefined || Growth.isHopeless(pool))

@@ -3,7 +3,7 @@ import * as State from "./State.ts"
 import type { DrainReason } from "./Step.ts"
 import type { RunnerEntry } from "./RunnerTable.ts"
 
-/** Tells the runner to leave. It gets no more calls. */
+/** Tells the runner to leave. The runner gets no more calls. */
 export const leave = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "draining" || runner.phase === "lost") return
   runner.why = why
@@ -13,8 +13,8 @@ export const leave = (pool: State.PolicyState, runner: RunnerEntry, why: DrainRe
 }
 
 /**
- * Retires the runner: it gets only calls of its open leases. It is told to leave when the last of its calls and leases has
- * ended. Told earlier, it would cut its calls at `drainTimeout`, and refuse calls of a lease.
+ * Retires the runner: it gets only calls of its open leases. The runner is told to leave when the last of its calls and
+ * leases has ended. Told earlier, it would cut its calls at `drainTimeout`, and refuse calls of a lease.
  */
 export const retire = (pool: State.PolicyState, runner: RunnerEntry, why: DrainReason): void => {
   if (runner.phase === "booting") return leave(pool, runner, why)

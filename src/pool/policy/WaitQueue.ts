@@ -38,7 +38,7 @@ export class WaitQueue {
     this.tail = ticket
   }
 
-  /** Adds a ticket that had its turn before. It comes next, unless others have an earlier turn. */
+  /** Adds a ticket that had its turn before. The ticket comes next, unless others have an earlier turn. */
   putBack(ticket: Ticket): void {
     this.hold(ticket)
     const returned = { ticket, at: ticket.seq, heapIndex: -1 }

@@ -47,7 +47,7 @@ const spend = (template: SchemaAST.TemplateLiteral, text: string): true => {
   return true
 }
 
-/** How many ways there are to part a text among the parts of a template, weighed by what the parts take to match. */
+/** The number of ways to divide a text among the parts of a template, weighed by the cost of matching the parts. */
 export const triesOf = ({ parts }: SchemaAST.TemplateLiteral, text: string): number => {
   let tries = text.length / digits + parts.length
   // The number of positions at which the part before may end.

@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { defaultMaxValue, LimitError, plainUnit } from "./ValueLimits.ts"
 
-/** The count of one value. One step takes about 100 ns, and counts as a part of a value does. */
+/** The count of one value. A step takes about 100 ns, and counts as much as a part of a value. */
 export interface ValueWork {
   /** Steps that are left. */
   left: number

@@ -1,7 +1,7 @@
 /**
  * Counts the calls of a pool by function: at most `limits.functions` names, and one entry for all others.
  *
- * Every call is counted. Of a function that is called more than 200 times a second, 200 are timed.
+ * Every call is counted. At most 200 calls of a function are timed per second.
  */
 import { printableLine } from "../../error/PeerText.ts"
 import { Latencies } from "./Latencies.ts"

@@ -1,7 +1,7 @@
 /**
  * Records a pool while `FlameStatus` needs it: counters by function, failures, boots, recent calls, history, log lines.
  *
- * Every part is bounded. A call costs an addition in the table of functions. Of calls that succeed fast, 20 per second
+ * Every part is bounded. A call costs an addition in the table of functions. At most 20 calls per second that succeed fast
  * are kept with their times.
  */
 import type * as Clock from "effect/Clock"
