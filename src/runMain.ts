@@ -59,11 +59,22 @@ const interruptedCode = 130
  */
 export const runMain: RunMain = ((first: unknown, options?: RunOptions) => {
   if (!Effect.isEffect(first)) return (effect: Effect.Effect<unknown, unknown>) => runMain(effect, first as RunOptions)
-  return runAtStart(() => run(first as Effect.Effect<unknown, unknown>, options))
+  const program = first as Effect.Effect<unknown, unknown>
+  const reported = options?.disableErrorReporting === true ? program : Effect.onError(program, logFailure)
+  return runAtStart(() => run(reported, { ...options, disableErrorReporting: true }))
 }) as RunMain
 
 type RunMain = ReturnType<typeof Runtime.makeRunMain>
 type RunOptions = Parameters<RunMain>[1]
+
+/**
+ * Logs the failure of a program, as a finalizer. A program that fails while pools drain is interrupted at the end of the
+ * drain, and the report of `makeRunMain` itself would be skipped then.
+ */
+const logFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(Cause.squash(cause))
+    ? Effect.void
+    : Effect.logError(cause)
 
 const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   checkNode()

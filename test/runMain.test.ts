@@ -107,6 +107,17 @@ describe("runMain", () => {
     assert.match(ended.said.join("\n"), /ERROR.*no pool left/)
   })
 
+  it("[C220] exits with 1 and logs the error when an app that is a Layer fails to close", async () => {
+    const { after, child, end } = run("broken layer")
+    await after("running")
+    child.kill("SIGTERM")
+    const ended = await end()
+    assert.strictEqual(ended.code, 1)
+    const text = ended.said.join("\n")
+    assert.match(text, /ERROR.*no socket left/)
+    assert.lengthOf(text.match(/no socket left/g) ?? [], 1)
+  })
+
   it("[C220] exits with 0 when the program succeeds while pools drain", async () => {
     const { after, child, end } = run("ends late")
     await after("running")
