@@ -1,6 +1,6 @@
 /**
- * Log annotations as JSON. An annotation that JSON cannot represent, or that is too large, is left out alone, and its key is named
- * in `flame.dropped`.
+ * Log annotations as JSON. An annotation that JSON cannot represent, or that is too large, is left out alone. Its key is
+ * named in `flame.dropped`.
  */
 
 /** The annotation that names the keys of those that were left out. */
