@@ -1,6 +1,6 @@
 /**
  * Child processes on every runtime, as parents and as runners: the conformance suite of a backend, and the suite of processes
- * on the runtimes that vitest does not run on.
+ * on Bun, where vitest does not run.
  */
 import * as Path from "node:path"
 import { cell, program, root, run } from "./Tool.ts"
@@ -11,8 +11,7 @@ const processes = Path.join(root, "scripts/matrix/process")
 
 /** Options that map `@effect/vitest` to the tests of the matrix. */
 const mapped: Readonly<Record<string, ReadonlyArray<string>>> = {
-  Bun: [`--tsconfig-override=${Path.join(processes, "bun.json")}`],
-  Deno: [`--import-map=${Path.join(processes, "imports.json")}`]
+  Bun: [`--tsconfig-override=${Path.join(processes, "bun.json")}`]
 }
 
 const runtimes: ReadonlyArray<readonly [name: string, command: () => string, args: ReadonlyArray<string>]> = [

@@ -1,6 +1,7 @@
 /**
  * [C461] The suite of processes, `test/conformance/process`, without vitest: Bun and Deno run the file as it is, with the import of
- * `@effect/vitest` mapped to `Tests.ts`. Arguments: parts of the titles to run.
+ * `@effect/vitest` mapped to `Tests.ts`. Arguments: parts of file names and titles to run. The matrix runs the suite on Bun. On Deno
+ * some tests fail: `deno run -A --import-map=scripts/matrix/process/imports.json scripts/matrix/process/main.ts losing`.
  */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -11,7 +12,9 @@ const folder = join(import.meta.dirname, "../../../test/conformance/process")
 const wanted = process.argv.slice(2)
 const limit = 120_000
 
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".test.ts"))) {
+for (const file of readdirSync(folder)
+  .filter((name) => name.endsWith(".test.ts"))
+  .toSorted()) {
   const before = tests.length
   await import(pathToFileURL(join(folder, file)).href)
   for (const test of tests.slice(before)) Object.assign(test, { file })
