@@ -150,6 +150,14 @@ const isJson = (ast: SchemaAST.AST): boolean => {
   return id === "effect/schema/Json" || id === "effect/schema/MutableJson"
 }
 
+const withParts: ReadonlySet<string> = new Set(["Objects", "Arrays", "Union", "Suspend", "Unknown", "Any"])
+
+/** Whether the values of a node have parts, or may have any: a class and a generic declaration have, a URL has none. */
+export const hasParts = (ast: SchemaAST.AST): boolean => {
+  if (ast._tag === "Declaration") return ast.typeParameters.length > 0 || isJson(ast)
+  return withParts.has(ast._tag)
+}
+
 const maxLength = 200
 
 /** Describes one schema. A schema that refers to itself gets a number, in the order in which such schemas are met. */

@@ -7,10 +7,10 @@
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { linkOf, natives, representationOf } from "./SchemaLayout.ts"
+import { hasParts, linkOf, natives, representationOf } from "./SchemaLayout.ts"
 import { spendHashed, spendNative, spendUnique } from "./bound/HashWork.ts"
 import { KeptNames } from "./bound/KeptNames.ts"
-import { hasParts, partsText, textOf } from "./bound/TemplateText.ts"
+import { partsText, textOf } from "./bound/TemplateText.ts"
 import { isEncoding, spendWork } from "./bound/ValueWork.ts"
 import { hasTakenLiteral, membersOf } from "./UnionMembers.ts"
 

@@ -82,7 +82,10 @@ export const attacked = <A>(
 setFlagsFromString("--expose-gc")
 const collect = runInNewContext("gc") as () => void
 
-/** The memory that is in use, in bytes, after a collection of garbage: the resident memory of a test runner follows its own heap. */
+/**
+ * The memory that is in use, in bytes, after a collection of garbage: the resident memory of a test runner follows its own
+ * heap.
+ */
 export const inUse = (): number => {
   collect()
   const { external, heapUsed } = process.memoryUsage()

@@ -110,3 +110,49 @@ describe("a literal beside members that Schema transforms", () => {
     assert.isTrue(Redacted.isRedacted(codec.decode(codec.encode(Redacted.make("none")), true)))
   })
 })
+
+class Failed extends Schema.TaggedError<Failed>()("test/Failed", { at: Schema.Int }) {}
+
+describe("errors of a message", () => {
+  it("of more than 8 KiB have no frames in their stacks, and other errors keep theirs [C437]", () => {
+    const codec = codecOf(Schema.Array(Failed))
+    const stackOf = (count: number) => {
+      const errors = codec.decode(codec.encode(Array.from({ length: count }, (_, at) => new Failed({ at }))), true)
+      const last = (errors as ReadonlyArray<Failed>).at(-1)!
+      assert.strictEqual(last.at, count - 1)
+      return last.stack
+    }
+    assert.match(stackOf(1)!, /\n {4}at /)
+    assert.notMatch(stackOf(8_000)!, /\n {4}at /)
+    assert.match(new Error("after").stack!, /\n {4}at /)
+  })
+
+  it("do not change the stacks of other errors if decoding fails [C437]", () => {
+    const bytes = codecOf(Schema.Array(Schema.Struct({ at: Schema.String }))).encode(Array(8_000).fill({ at: "x" }))
+    assert.throws(() => codecOf(Schema.Array(Failed)).decode(bytes, true), CodecError)
+    assert.match(new Error("after").stack!, /\n {4}at /)
+  })
+})
+
+describe("text that a receiver decodes with a call into the engine", () => {
+  it("costs one part more on both sides: text of 24 bytes, text that is not ASCII, halves of pairs [C438]", () => {
+    const most = (text: string) => {
+      const codec = makeSchemaCodec(Schema.Array(Schema.String), { what: "the value", maxValue: 64_000 })
+      let count = 0
+      // Texts differ, because a text that comes again is an index.
+      const made = (count: number) => Array.from({ length: count }, (_, i) => text + String(i).padStart(4, "0"))
+      for (;;) {
+        try {
+          codec.decode(codec.encode(made(count + 10)), false)
+          count += 10
+        } catch {
+          return count
+        }
+      }
+    }
+    const ascii = most("x".repeat(19))
+    assert.isBelow(most("x".repeat(20)), ascii * 0.7)
+    assert.isBelow(most("é"), ascii * 0.85)
+    assert.isBelow(most("\ud800"), ascii * 0.85)
+  })
+})

@@ -91,10 +91,6 @@ const countOf = (literal: string, text: string): number => {
  */
 const perPart = 8
 
-/** Whether a node has parts, or may have any. */
-export const hasParts = ({ _tag }: SchemaAST.AST): boolean =>
-  _tag === "Objects" || _tag === "Arrays" || _tag === "Unknown" || _tag === "Any"
-
 /** Text with a check that counts its parts before they are parsed. Throws a `LimitError` for too many parts. */
 export const partsText: SchemaAST.Filter<string> = new SchemaAST.Filter<string>(
   (text) => {

@@ -143,6 +143,20 @@ describe("collections by hash", () => {
     )
   })
 
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+  const counted: ReadonlyArray<readonly [string, Schema.Top, (count: number) => unknown, number]> = [
+    ["a HashSet", Schema.HashSet(Schema.Int), (count) => HashSet.fromIterable(numbers(count)), 65_536],
+    ["a Set", Schema.ReadonlySet(Schema.Int), (count) => new Set(numbers(count)), 104_857],
+    ["unique values", Schema.Array(Schema.Int).check(Schema.isUnique()), numbers, 40_329]
+  ]
+  it.each(counted)("have a largest number of keys by default: %s [C436]", (_, schema, make, most) => {
+    const codec = codecOf(schema)
+    codec.decode(codec.encode(make(Math.floor(most * 0.99))), false)
+    assert.throws(() => codec.encode(make(Math.ceil(most * 1.01))), /too many keys or unique values for its maxValue/)
+    const bytes = codecOf(Schema.Array(Schema.Int)).encode(numbers(Math.ceil(most * 1.01)))
+    assert.throws(() => codec.decode(bytes, false), /too many keys or unique values for its maxValue/)
+  })
+
   it.effect("refuse indexes of a graph that are chosen to be slow, and take others [C244]", () =>
     Effect.gen(function* () {
       const codec = codecOf(Schema.Graph("directed", Schema.Int, Schema.Int))

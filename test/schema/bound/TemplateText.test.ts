@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import { CodecError, makeSchemaCodec } from "../../../src/schema/SchemaCodec.ts"
@@ -103,5 +104,48 @@ describe("the text of a template", () => {
     assert.isBelow(tries(words, "one-two-three!"), 30)
     assert.isAbove(tries(words, "-".repeat(1_000)), 1_000_000)
     assert.isAbove(tries(numbers, "1".repeat(1_000)), 10_000_000)
+  })
+
+  it("has a largest number of texts in a value by default [C436]", () => {
+    const codec = codecOf(Schema.Array(TemplateLiteral(["a", String])))
+    const made = (count: number) => Array.from({ length: count }, () => "ab")
+    codec.decode(codec.encode(made(40_000)), false)
+    assert.throws(() => codec.encode(made(55_000)), /too many ways/)
+    const bytes = codecOf(Schema.Array(String)).encode(made(55_000))
+    assert.throws(() => codec.decode(bytes, false), /too many ways/)
+  })
+})
+
+describe("text from which a value with parts is parsed", () => {
+  const parsed: ReadonlyArray<readonly [string, Schema.Top, (count: number) => string]> = [
+    ["an array", Schema.fromJsonString(Schema.Array(Schema.Int)), (count) => JSON.stringify(Array(count).fill(1))],
+    ["objects", Schema.fromJsonString(Schema.Json), (count) => JSON.stringify(Array(count / 2).fill({}))],
+    ["any JSON", Schema.fromJsonString(Schema.Json), (count) => `${"[".repeat(count)}`]
+  ]
+  it.each(parsed)("has a largest number of parts by default: %s [C436]", (_, schema, make) => {
+    const read = (count: number) => () => codecOf(schema).decode(codecOf(String).encode(make(count)), false)
+    assert.throws(read(134_000), /too many parts for its maxValue/)
+    const whole = (() => {
+      try {
+        return read(120_000)()
+      } catch (error) {
+        return String(error)
+      }
+    })()
+    assert.notMatch(globalThis.String(whole).slice(0, 1_000), /too many parts/)
+  })
+
+  it("costs nothing by its length: one long text in JSON [C436]", () => {
+    const codec = codecOf(Schema.fromJsonString(Schema.Struct({ text: Schema.String })))
+    const value = { text: "x".repeat(1_000_000) }
+    assert.deepStrictEqual(codec.decode(codec.encode(value), false), value)
+  })
+
+  it("counts the characters of ranges of versions [C436]", () => {
+    const ranges = codecOf(Schema.Array(Schema.SemVerRangeFromString))
+    const texts = (count: number) => codecOf(Schema.Array(String)).encode(Array(count).fill("1.1.1 ".repeat(600)))
+    const decode = (count: number) => Effect.runSync(ranges.decodeEffect(texts(count), false) as Effect.Effect<unknown>)
+    decode(20)
+    assert.throws(() => decode(400), /ranges of versions that take too long/)
   })
 })
