@@ -154,7 +154,8 @@ describe("a runner that dials", () => {
         FLAME_RUNNER_REPORT: report
       })
       yield* until(() => runner.code !== undefined, "it has ended")
-      assert.isBelow(performance.now() - began, 2_500 + 5_000)
+      // Starting the process takes seconds on a busy computer.
+      assert.isBelow(performance.now() - began, 2_500 + 10_000)
       assert.strictEqual(runner.code, 1)
       assert.match(
         runner.stderr,
