@@ -35,6 +35,8 @@ const noRunner = (name: string, names: ReadonlySet<string>): CommandFailed => {
   return new CommandFailed({ status: 1, message })
 }
 
+const noLines = "no line is kept: with -f, lines are shown as runners write them"
+
 const noFunctions =
   "--function needs parents that answer: provide FlameStatus.layer() in the program, and look with the right to create pods/portforward"
 
@@ -59,6 +61,7 @@ export const logs = (found: Finding.Found, wanted: Wanted, asJson: boolean) =>
     }
     const lines = yield* Following.collect(sources).pipe(Terminal.spinning("reading lines"))
     if (missing !== undefined) yield* lines.length === 0 ? noRunner(missing, names) : hint
+    else if (lines.length === 0) yield* Terminal.hint(noLines)
     yield* Effect.forEach(
       lines.toSorted((left, right) => left.at - right.at),
       print,

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { type Asked, examine } from "../../src/cli/DoctorCommand.ts"
 import type { Check } from "../../src/cli/doctor/Check.ts"
 import { endOf } from "../../src/cli/cluster/ClusterLive.ts"
+import * as PodChecks from "../../src/cli/doctor/PodChecks.ts"
 import * as ServerChecks from "../../src/cli/doctor/ServerChecks.ts"
 import { KubeError, KubeUnconfigured } from "../../src/kubernetes/api/KubeError.ts"
 import * as MemoryCluster from "./kit/MemoryCluster.ts"
@@ -291,6 +292,34 @@ describe("the pod of a runner [C284]", () => {
       assert.strictEqual(fix, "kubectl create namespace shop")
     })
   )
+})
+
+const overQuota = (entry: string) =>
+  MemoryCluster.refusal(
+    "create",
+    "pods",
+    403,
+    `pods "preflight-1" is forbidden: exceeded quota: team, requested: ${entry}=1, used: ${entry}=2, limited: ${entry}=2`
+  )
+
+describe("a quota that refuses the dry run [C482]", () => {
+  const context = { namespace: "shop", workload: undefined, container: undefined }
+
+  it("fails with a command that makes room for one runner", () => {
+    const check = PodChecks.refused(overQuota("pods"), context)
+    assert.strictEqual(check.status, "fail")
+    assert.strictEqual(
+      check.fix,
+      `kubectl patch resourcequota team -n shop --type merge -p '{"spec":{"hard":{"pods":"3"}}}' (or lower \`max\`)`
+    )
+    assert.match(PodChecks.refused(overQuota("requests.cpu"), context).fix ?? "", /raise the quota, or lower/)
+  })
+
+  it("only warns where runners of the parent fill it, because the first call works", () => {
+    const check = PodChecks.refused(overQuota("pods"), context, 2)
+    assert.strictEqual(check.status, "warn")
+    assert.match(check.line, /the parent has 2 runners, and no other one would be admitted: .*exceeded quota: team/)
+  })
 })
 
 describe("quotas [C284]", () => {

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { CommandFailed } from "../../src/cli/cluster/CommandFailed.ts"
 import type { Found } from "../../src/cli/Finding.ts"
 import { logs } from "../../src/cli/LogsCommand.ts"
 import type { Wanted } from "../../src/cli/LogSources.ts"
 import * as Documents from "./kit/Documents.ts"
+import * as Output from "./kit/Output.ts"
 
 const wanted: Wanted = { runners: [], follow: false, function: undefined, since: undefined, pods: false }
 
@@ -53,7 +55,12 @@ describe("logs of a runner that is not there [C481]", () => {
     })
   )
 
-  it.effect("succeed without lines for a runner that has written nothing", () =>
-    logs(foundOf("app-10"), { ...wanted, runners: ["app-10"] }, false)
+  it.effect("succeed without lines for a runner that has written nothing, and say so beside the output", () =>
+    Effect.gen(function* () {
+      const printed = yield* Output.printedBy(logs(foundOf("app-10"), { ...wanted, runners: ["app-10"] }, false))
+      assert.isTrue(Exit.isSuccess(printed.exit))
+      assert.strictEqual(printed.stdout, "")
+      assert.match(printed.stderr, /no line is kept/)
+    })
   )
 })

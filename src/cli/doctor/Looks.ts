@@ -170,6 +170,24 @@ const sampleOf = (parent: Parent, namespace: string, options: DoctorOptions): Po
   return { ...pod, metadata: { ...pod.metadata, namespace } }
 }
 
+/** The runners of this parent that exist. */
+const runnersOf = (parent: Parent, all: ReadonlyArray<Pod>): ReadonlyArray<Pod> => {
+  const uid = parent.isRunning ? parent.pod?.pod.metadata.uid : undefined
+  return uid === undefined ? [] : all.filter(({ metadata }) => Inventory.parentOf(metadata).startsWith(uid))
+}
+
+/** The runners of this parent that its quota counts. */
+const livingOf = (parent: Parent, all: ReadonlyArray<Pod>): number =>
+  runnersOf(parent, all).filter(({ status }) => status?.phase === "Pending" || status?.phase === "Running").length
+
+/** The number of runners that the parent has now; 0 where they cannot be listed. */
+const livingNow = (parent: Parent) =>
+  Effect.gen(function* () {
+    const { client } = yield* Cluster
+    const listed = yield* Effect.option(client.listPods("flame.dev/role=runner"))
+    return Option.isSome(listed) ? livingOf(parent, listed.value.items) : 0
+  })
+
 /** The dry run of a runner's pod, and the pod as admission would make it. */
 export const pod = (parent: Parent, options: DoctorOptions) =>
   Effect.gen(function* () {
@@ -184,19 +202,13 @@ export const pod = (parent: Parent, options: DoctorOptions) =>
       workload: parent.workload,
       container: parent.pod?.container.name
     }
-    if (Result.isFailure(made)) return { sample, made: sample, checks: [PodChecks.refused(made.failure, context)] }
+    if (Result.isFailure(made)) {
+      const { failure } = made
+      const living = /exceeded quota/.test(failure.detail) ? yield* livingNow(parent) : 0
+      return { sample, made: sample, checks: [PodChecks.refused(failure, context, living)] }
+    }
     return { sample, made: made.success, checks: PodChecks.answered(sample, made.success) }
   })
-
-/** The runners of this parent that exist. */
-const runnersOf = (parent: Parent, all: ReadonlyArray<Pod>): ReadonlyArray<Pod> => {
-  const uid = parent.isRunning ? parent.pod?.pod.metadata.uid : undefined
-  return uid === undefined ? [] : all.filter(({ metadata }) => Inventory.parentOf(metadata).startsWith(uid))
-}
-
-/** The runners of this parent that its quota counts. */
-const livingOf = (parent: Parent, all: ReadonlyArray<Pod>): number =>
-  runnersOf(parent, all).filter(({ status }) => status?.phase === "Pending" || status?.phase === "Running").length
 
 /** The runners that exist now, and what the parent says of its boots. */
 export const runners = (parent: Parent) =>
@@ -216,11 +228,7 @@ export const quota = (parent: Parent, made: Pod, max: number | undefined) =>
   Effect.gen(function* () {
     const { client, list } = yield* Cluster
     const quotas = yield* list<QuotaChecks.Quota>(Resources.resourceQuotas)
-    const listed = yield* Effect.orElseSucceed(
-      Effect.map(client.listPods("flame.dev/role=runner"), ({ items }) => items),
-      () => []
-    )
-    return QuotaChecks.checks(quotas, made, client.namespace, max, livingOf(parent, listed))
+    return QuotaChecks.checks(quotas, made, client.namespace, max, yield* livingNow(parent))
   }).pipe(Effect.catch((error) => Effect.succeed([hidden("quota", "quotas")(error)])))
 
 interface Selecting extends KubeObject {

@@ -5,6 +5,7 @@ import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import * as PodChanges from "../../kubernetes/template/PodChanges.ts"
 import * as KubeFailure from "../../kubernetes/verdict/KubeFailure.ts"
 import { type Check, fail, type Fix, ok, unknown, warn } from "./Check.ts"
+import { count } from "../screen/Style.ts"
 import { patchOf, type Workload } from "./Parent.ts"
 
 /** Where a fix is applied. */
@@ -46,10 +47,22 @@ const ofLimitRange = (detail: string, { container, namespace, workload }: PodCon
       }
 }
 
+/** Raises the first entry that is used up, so that one more runner fits. */
+const ofQuota = (detail: string, { namespace }: PodContext): Fix => {
+  const [, quota] = /exceeded quota: ([^,]+)/.exec(detail) ?? []
+  const [, entry, used] = /used: ([^=,]+)=([^,]+)/.exec(detail) ?? []
+  const isCount = entry === "pods" || entry === "count/pods"
+  if (quota === undefined || entry === undefined || !isCount) {
+    return { fix: "raise the quota, or lower the requests of runners or `max`" }
+  }
+  const hard = JSON.stringify({ spec: { hard: { [entry]: String(Number(used) + 1) } } })
+  return { fix: `kubectl patch resourcequota ${quota} -n ${namespace} --type merge -p '${hard}' (or lower \`max\`)` }
+}
+
 const fixOf = (cause: BootFailure, detail: string, context: PodContext): Fix => {
   if (/violates PodSecurity/.test(detail)) return ofPodSecurity(context)
   if (/usage per/.test(detail)) return ofLimitRange(detail, context)
-  if (cause._tag === "QuotaExceeded") return { fix: "raise the quota, or lower the requests of runners" }
+  if (cause._tag === "QuotaExceeded") return ofQuota(detail, context)
   if (/namespaces "[^"]*" not found/.test(detail)) return { fix: `kubectl create namespace ${context.namespace}` }
   if (/no PriorityClass with name/.test(detail)) return { fix: "create the PriorityClass, or name another one" }
   if (cause._tag === "Forbidden") return { fix: "grant the rights above" }
@@ -67,8 +80,8 @@ export const answered = (sent: Pod, made: Pod): ReadonlyArray<Check> => {
   ]
 }
 
-/** The refusal of a pod. */
-export const refused = (error: KubeError, context: PodContext): Check => {
+/** The refusal of a pod. `living`: the runners that the parent has now, which may be what fills a quota. */
+export const refused = (error: KubeError, context: PodContext, living = 0): Check => {
   if (error.status === 400 && error.detail.includes("does not support dry run")) {
     return unknown("pod", `a webhook answers no dry runs, so that only a boot tells: ${error.detail}`, {
       fix: "run doctor with --probe"
@@ -78,6 +91,11 @@ export const refused = (error: KubeError, context: PodContext): Check => {
   if (failure.next === "with a CPU limit") {
     return ok("pod", "the quota demands a CPU limit, which runners get")
   }
-  const line = `the cluster would not admit a runner's pod: ${failure.cause.message.replaceAll(/\s+/g, " ")}`
+  const words = failure.cause.message.replaceAll(/\s+/g, " ")
+  if (failure.cause._tag === "QuotaExceeded" && living > 0) {
+    const line = `the parent has ${count(living, "runner")}, and no other one would be admitted: ${words}`
+    return warn("pod", line, fixOf(failure.cause, error.detail, context))
+  }
+  const line = `the cluster would not admit a runner's pod: ${words}`
   return fail("pod", line, fixOf(failure.cause, error.detail, context))
 }

@@ -84,7 +84,7 @@ export const failed = (cause: BootFailure): Check => {
     case "CodeUnwritten":
     case "NodeTooOld":
       return fail("probe", line, {
-        fix: "mend the cause that the line names; effect-flame logs --pods shows more output"
+        fix: "mend the cause that the line names"
       })
   }
 }

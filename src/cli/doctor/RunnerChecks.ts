@@ -5,6 +5,8 @@
 import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import type { StatusDocument } from "../../status/record/StatusDocument.ts"
 import * as Inventory from "../cluster/Inventory.ts"
+import { spoken } from "../../time/Spoken.ts"
+import { count } from "../screen/Style.ts"
 import { type Check, fail, type Fix, ok, warn } from "./Check.ts"
 
 /** Milliseconds that a boot may wait before the wait is worth a line. */
@@ -45,14 +47,47 @@ const waiting = (runners: ReadonlyArray<Pod>, now: number): ReadonlyArray<Check>
   return [(stuck.length === views.length ? fail : warn)("runners", line, fixOf(detail, first.pod))]
 }
 
+/** Milliseconds after which a boot that waits for nothing of the cluster is worth a line. */
+const slowBoot = 20_000
+
+/** The fix of a boot that stays at a step. */
+const stuckAt = (step: string): string =>
+  step === "started" || step === "connected"
+    ? "runners do not reach their parent: look at `advertise` and `port` in the options of the layer, and at NetworkPolicies"
+    : "their program loads slowly, or builds its services slowly: effect-flame logs --pods shows its output"
+
+const booting = (document: StatusDocument): ReadonlyArray<Check> =>
+  document.pools.flatMap(({ boots, pool, ready }) => {
+    const slow = boots.filter(
+      (each) => each.outcome === "booting" && each.waitsFor === undefined && each.took > slowBoot
+    )
+    const [first] = slow
+    if (first === undefined) return []
+    const step = first.steps.at(-1)?.[0] ?? "launched"
+    const longest = Math.max(...slow.map(({ took }) => took))
+    const number = `${count(slow.length, "boot")} of pool ${pool} ${slow.length === 1 ? "has" : "have"}`
+    const line = `${number} taken ${spoken(longest)} so far, and reached the step ${step}`
+    return [(ready === 0 ? fail : warn)("boots.slow", line, { fix: stuckAt(step) })]
+  })
+
+/** The fix of boots that failed. Pods of failed boots are deleted, so only a new boot has output. */
+const fixOfFailure = (tag: string): string =>
+  tag === "ProcessExited"
+    ? "mend the program; effect-flame logs -f --pods shows the whole output of the next boots"
+    : "mend the cause that the line names"
+
 const failures = (document: StatusDocument): ReadonlyArray<Check> =>
   document.pools.flatMap(({ failures, pool }) =>
     failures
       .filter(({ at, kind }) => kind === "boot" && document.at - at < memory)
-      .map(({ count, message, tag }) =>
-        fail("boots", `${count} boots of pool ${pool} failed lately: ${tag}: ${message.replaceAll(/\s+/g, " ")}`, {
-          fix: "mend the cause that the line names; effect-flame logs --pods shows the output of runners"
-        })
+      .map(({ count: number, message, tag }) =>
+        fail(
+          "boots",
+          `${count(number, "boot")} of pool ${pool} failed lately: ${tag}: ${message.replaceAll(/\s+/g, " ")}`,
+          {
+            fix: fixOfFailure(tag)
+          }
+        )
       )
   )
 
@@ -63,5 +98,5 @@ export const checks = (
   now: number
 ): ReadonlyArray<Check> => [
   ...(runners.length === 0 ? [] : waiting(runners, now)),
-  ...(document === undefined ? [] : failures(document))
+  ...(document === undefined ? [] : [...booting(document), ...failures(document)])
 ]

@@ -36,4 +36,25 @@ describe("runners that a parent has now [C284]", () => {
     assert.match(of(now - 60_000)[0]!.line, /7 boots of pool app failed lately: ImagePull: no such image/)
     assert.deepStrictEqual(of(now - 3_600_000), [])
   })
+
+  it("that boot for long fail with their last step, warn beside one that serves, and pass while a boot is young [C482]", () => {
+    const boot = (took: number, step: string) => ({
+      runner: "app-1",
+      at: now,
+      outcome: "booting" as const,
+      took,
+      steps: [["scheduled", 100] as const, [step, 200] as const]
+    })
+    const of = (took: number, ready: number, step = "started") =>
+      RunnerChecks.checks([], Documents.document([Documents.pool({ ready, boots: [boot(took, step)] })]), now)
+    const [check] = of(43_000, 0)
+    assert.deepInclude(check!, { name: "boots.slow", status: "fail" })
+    assert.match(check!.line, /1 boot of pool app has taken 43 s so far, and reached the step started/)
+    assert.match(check!.fix ?? "", /do not reach their parent: look at `advertise`/)
+    assert.match(of(43_000, 0, "imported")[0]!.fix ?? "", /builds its services slowly/)
+    assert.strictEqual(of(43_000, 1)[0]!.status, "warn")
+    assert.deepStrictEqual(of(5_000, 0), [])
+    const waiting = { ...boot(43_000, "launched"), waitsFor: "a node" }
+    assert.deepStrictEqual(RunnerChecks.checks([], Documents.document([Documents.pool({ boots: [waiting] })]), now), [])
+  })
 })
