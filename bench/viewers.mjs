@@ -48,11 +48,12 @@ const view = async () => {
       })
       request.on("error", reject)
     })
-  process.on("message", async (count) => {
+  const reopen = async (count) => {
     for (const request of open) request.on("error", () => {}).destroy()
     open = await Promise.all(Array.from({ length: count }, one))
     process.send(count)
-  })
+  }
+  process.on("message", (count) => void reopen(count))
 }
 
 /** Nanoseconds that all threads of a process have run. */

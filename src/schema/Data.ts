@@ -211,10 +211,8 @@ export const ownKeys = (value: object): Array<string | symbol> => {
 }
 
 /** Whether an object has keys that JSON would leave out without a word. */
-const hasSymbolKeys = (value: object): boolean => {
-  const symbols = Object.getOwnPropertySymbols(value)
-  return symbols.length > 0 && symbols.some((key) => Object.prototype.propertyIsEnumerable.call(value, key))
-}
+const hasSymbolKeys = (value: object): boolean =>
+  Object.getOwnPropertySymbols(value).some((key) => Object.prototype.propertyIsEnumerable.call(value, key))
 
 /** A key: text after a 0, or the name of a registered symbol after a 1. */
 export const writeKey = (w: ByteWriter, key: string | symbol): void => {

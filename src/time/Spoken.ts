@@ -1,4 +1,4 @@
-/** Durations as people read them, for messages. */
+/** Durations and counts as people read them, for messages. */
 
 const units = [
   ["ms", 1],
@@ -23,3 +23,6 @@ export const spoken = (millis: number): string => {
   }
   return `${millis} ms`
 }
+
+/** A count with its noun: `1 runner`, `2 runners`. */
+export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`

@@ -128,7 +128,9 @@ describe("errors of a message", () => {
   })
 
   it("do not change the stacks of other errors if decoding fails [C437]", () => {
-    const bytes = codecOf(Schema.Array(Schema.Struct({ at: Schema.String }))).encode(Array(8_000).fill({ at: "x" }))
+    const bytes = codecOf(Schema.Array(Schema.Struct({ at: Schema.String }))).encode(
+      Array.from({ length: 8_000 }, () => ({ at: "x" }))
+    )
     assert.throws(() => codecOf(Schema.Array(Failed)).decode(bytes, true), CodecError)
     assert.match(new Error("after").stack!, /\n {4}at /)
   })

@@ -5,8 +5,8 @@ import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import * as PodChanges from "../../kubernetes/template/PodChanges.ts"
 import * as KubeFailure from "../../kubernetes/verdict/KubeFailure.ts"
 import { type Check, fail, type Fix, ok, unknown, warn } from "./Check.ts"
-import { count } from "../screen/Style.ts"
 import { patchOf, type Workload } from "./Parent.ts"
+import { count } from "../../time/Spoken.ts"
 
 /** Where a fix is applied. */
 export interface PodContext {

@@ -5,8 +5,7 @@
 import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import type { StatusDocument } from "../../status/record/StatusDocument.ts"
 import * as Inventory from "../cluster/Inventory.ts"
-import { spoken } from "../../time/Spoken.ts"
-import { count } from "../screen/Style.ts"
+import { count, spoken } from "../../time/Spoken.ts"
 import { type Check, fail, type Fix, ok, warn } from "./Check.ts"
 
 /** Milliseconds that a boot may wait before the wait is worth a line. */

@@ -1,6 +1,7 @@
 /** Pure: the output of `doctor`. */
 import type { Check, Status } from "../doctor/Check.ts"
-import { count, type Paint, type Tone, wrapped } from "./Style.ts"
+import { count } from "../../time/Spoken.ts"
+import { type Paint, type Tone, wrapped } from "./Style.ts"
 
 const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
   ok: ["good", "\u2713"],

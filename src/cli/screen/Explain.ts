@@ -1,8 +1,8 @@
 /** Pure: the output of `explain`: where the time of recent calls went, for each function. */
 import type { PoolDocument } from "../../status/record/StatusDocument.ts"
 import type { Parent } from "../status/Parents.ts"
-import { type Cell, count, type Paint, table } from "./Style.ts"
-import { spoken } from "../../time/Spoken.ts"
+import { type Cell, type Paint, table } from "./Style.ts"
+import { count, spoken } from "../../time/Spoken.ts"
 
 type RecentCall = PoolDocument["calls"][number]
 

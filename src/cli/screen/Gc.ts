@@ -1,6 +1,7 @@
 /** Pure: the output of `gc`. */
 import type { Judged, Leftover } from "../cluster/Leftovers.ts"
-import { age, count, type Paint, table } from "./Style.ts"
+import { count } from "../../time/Spoken.ts"
+import { age, type Paint, table } from "./Style.ts"
 
 /** The namespace that was looked at. */
 export interface Where {

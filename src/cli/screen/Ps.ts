@@ -2,7 +2,8 @@
 import type { PoolDocument } from "../../status/record/StatusDocument.ts"
 import type { ParentView, RunnerView } from "../cluster/Inventory.ts"
 import type { Parent } from "../status/Parents.ts"
-import { age, type Cell, count, type Paint, table, type Tone } from "./Style.ts"
+import { count } from "../../time/Spoken.ts"
+import { age, type Cell, type Paint, table, type Tone } from "./Style.ts"
 
 /** The namespace that is shown; without a cluster there is none. */
 export interface Where {

@@ -144,6 +144,3 @@ export const age = (millis: number): string => {
 
 /** A duration as messages have it: `250 ms`, `1.5 s`. */
 export const duration = spoken
-
-/** A count with its noun: `1 runner`, `2 runners`. */
-export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`

@@ -1,9 +1,9 @@
 /** Pure: a screen of `top`. */
 import type { PoolDocument, StatusDocument } from "../../status/record/StatusDocument.ts"
 import type { RunnerView } from "../cluster/Inventory.ts"
-import { age, type Cell, clip, clipPainted, count, type Paint, table, type Tone, wrapped } from "./Style.ts"
+import { age, type Cell, clip, clipPainted, type Paint, table, type Tone, wrapped } from "./Style.ts"
 import { printableLine } from "../../error/PeerText.ts"
-import { spoken } from "../../time/Spoken.ts"
+import { count, spoken } from "../../time/Spoken.ts"
 
 /** A parent on the screen. */
 export interface TopParent {
@@ -171,7 +171,7 @@ const failuresOf = ({ failures }: PoolDocument, at: number, paint: Paint, width:
 
 /** Parts with an empty line between them, without the empty ones. */
 const apart = (...parts: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
-  parts.filter((lines) => lines.length > 0).flatMap((lines, at) => (at === 0 ? lines : ["", ...lines]))
+  parts.filter((lines) => lines.length > 0).flatMap((lines, at) => (at === 0 ? lines : [""].concat(lines)))
 
 const poolLines = (
   pool: PoolDocument,

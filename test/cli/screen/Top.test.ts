@@ -68,7 +68,8 @@ it("no line of top is wider than a narrow terminal, so the first line stays on t
   const pool = Documents.pool({ pool: "a/pool/with/a/long/name", runners, failures })
   const document = Documents.document([pool])
   const painted = Top.lines([{ ...parent, document }], "namespace shop", now, painter(true), 80)
-  const plainOf = (line: string) => line.replaceAll(new RegExp(`${"\u001b"}\\[[0-9;]*m`, "g"), "")
+  const escape = "\u001b"
+  const plainOf = (line: string) => line.replaceAll(new RegExp(`${escape}\\[[0-9;]*m`, "g"), "")
   const { lines } = Top.fit(painted, { columns: 80, rows: 24, scroll: 0 }, painter(true))
   assert.lengthOf(lines, 24)
   for (const line of lines) assert.isAtMost(plainOf(line).length, 80)
