@@ -23,16 +23,7 @@ const second = (at: number, text: string): string => `2026-01-01T12:00:0${at}Z $
 
 /** Runners by the names of their pods, with a stream for each time that their log is opened. */
 const foundOf = (pods: Record<string, () => Lines>): Found => {
-  const runners = Object.keys(pods).map((pod) => ({
-    id: pod,
-    pool: "app",
-    pod,
-    uid: pod,
-    life: "life1",
-    node: "node1",
-    state: "running" as const,
-    createdAt: 0
-  }))
+  const runners = Object.keys(pods).map(Documents.podRunner)
   const view = { parent: "p", name: "p", isInCluster: false, lives: [], runners }
   return {
     parents: [Documents.parent({ document: undefined, view })],

@@ -83,3 +83,15 @@ export const parent = (of: Partial<Parent> = {}): Parent => ({
   silence: undefined,
   ...of
 })
+
+/** A runner as its pod shows it. */
+export const podRunner = (pod: string) => ({
+  id: pod,
+  pool: "app",
+  pod,
+  uid: pod,
+  life: "life1",
+  node: "node1",
+  state: "running" as const,
+  createdAt: 0
+})
