@@ -15,10 +15,10 @@ const timed = ["failing", "drill-outage"].map((name) => `${folder}/${name}.test.
 
 const shared = {
   allowOnly: false,
-  testTimeout: nightly ? 1_200_000 : 120_000,
+  testTimeout: nightly ? 1_200_000 : 240_000,
   // creating a namespace on a busy cluster is slow
   hookTimeout: 120_000,
-  env: { TEST_PATIENCE: "40000" }
+  env: { TEST_PATIENCE: "60000" }
 }
 
 export default defineConfig({

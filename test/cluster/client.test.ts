@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { Effect, Fiber, Layer, Stream } from "effect"
 import { once } from "node:events"
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -9,6 +9,7 @@ import { inject } from "vitest"
 import type { Pod, WatchEvent } from "../../src/kubernetes/object/KubeObjects.ts"
 import { KubeClient } from "../../src/kubernetes/api/KubeClient.ts"
 import * as KubeClientLive from "../../src/kubernetes/api/KubeClientLive.ts"
+import { untilSuccess } from "../fixtures/conformance-process/patience.ts"
 
 const { kubeconfig, kubectl: program } = inject("cluster").tools
 
@@ -116,7 +117,7 @@ const untilListening = (name: string) =>
   Effect.flatMap(KubeClient, (kube) => kube.podLog(name, "main", 1)).pipe(
     // The API server refuses with 400 until the container has been created.
     Effect.filterOrFail((text) => text.includes("listening")),
-    Effect.retry({ times: 200, schedule: Schedule.spaced("50 millis") })
+    untilSuccess(`${name} listens`)
   )
 
 const suite = (name: string, way: typeof ByKubeconfig) =>
@@ -137,7 +138,7 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
         const logged = yield* kube.podLog("one", "main", 10).pipe(
           // The API server refuses with 400 until the container has been created.
           Effect.filterOrFail((text) => text !== ""),
-          Effect.retry({ times: 100, schedule: Schedule.spaced("100 millis") })
+          untilSuccess("the pod has written its line")
         )
         assert.strictEqual(logged, "hello\n")
 
@@ -188,7 +189,7 @@ const suite = (name: string, way: typeof ByKubeconfig) =>
         const nowhere = yield* kube.createPod(podNamed("nowhere", { nodeSelector: { there: "nowhere" } }))
         const told = yield* kube.events(nowhere.metadata.uid!).pipe(
           Effect.filterOrFail((events) => events.length > 0),
-          Effect.retry({ times: 200, schedule: Schedule.spaced("50 millis") })
+          untilSuccess("the scheduler has told an event")
         )
         assert.strictEqual(told[0]?.reason, "FailedScheduling")
         yield* kube.deletePod("nowhere", { gracePeriodSeconds: 0 })

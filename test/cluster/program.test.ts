@@ -273,7 +273,8 @@ describe("manifests with a total", () => {
         "both have finished"
       )).toSorted((left, right) => left - right)
       assert.strictEqual(most.seen, 4)
-      assert.isAtMost(more / less, 1.3)
+      // Both take about 1.0 times as long. On a busy machine a boot of one of them may take some seconds more.
+      assert.isAtMost(more / less, 1.6)
     }).pipe(Effect.ensuring(Effect.ignoreCause(Program.shell(`kubectl delete priorityclass flame-${space.name}-pair`))))
   )
 })

@@ -117,7 +117,7 @@ describe("the watch of pods on a real API server", () => {
         yield* until(() => isOver() || [...told.keys()].every(isDeleted), "the witness has seen every pod deleted")
         assert.isFalse(isOver())
         assert.deepStrictEqual(Object.fromEntries(told), Object.fromEntries(seen))
-        assert.isAtLeast(watch.counters.reconnects, 40)
+        assert.isAtLeast(watch.counters.reconnects, 20)
         assert.strictEqual(watch.counters.relists, 1)
         assert.strictEqual(proxy.counts["list pods"], 1)
         yield* Effect.log(`${count} pods, ${watch.counters.events} events, ${watch.counters.reconnects} reconnects`)

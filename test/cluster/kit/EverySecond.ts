@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Flame from "../../../src/Flame.ts"
 import { add } from "../apps/functions.ts"
 
-/** Calls for as long as `during` runs, with a timeout of 5 s each. Returns the number of answers. */
+/** Calls for as long as `during` runs, with a timeout of 15 s each. Returns the number of answers. */
 export const callEverySecond = <E, R>(during: Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
     let answered = 0
-    const serving = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "5 seconds" }), (sum) => {
+    const serving = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "15 seconds" }), (sum) => {
       assert.strictEqual(sum, 3)
       answered++
     })

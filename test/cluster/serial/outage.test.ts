@@ -23,7 +23,7 @@ describe("an API server that stops for a minute", () => {
         const serving = yield* Effect.forkScoped(
           Effect.repeat(
             Effect.andThen(
-              Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "5 seconds" }), (sum) =>
+              Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "15 seconds" }), (sum) =>
                 assert.strictEqual(sum, 3)
               ),
               Effect.sleep("1 second")

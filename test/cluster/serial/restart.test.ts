@@ -18,7 +18,7 @@ describe("an API server that is killed and started again", () => {
     onHost(space, { max: 1, concurrency: 2 }, (calls) =>
       Effect.gen(function* () {
         const held = yield* begin(calls, "held")
-        const serve = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "5 seconds" }), (sum) =>
+        const serve = Effect.map(Flame.call(add, { a: 1, b: 2 }, { timeout: "15 seconds" }), (sum) =>
           assert.strictEqual(sum, 3)
         )
         yield* inPool(space, { max: 3 }, ({ events, stage }) =>
