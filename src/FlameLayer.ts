@@ -10,6 +10,7 @@ import type { KubeClient } from "./kubernetes/api/KubeClient.ts"
 import type { Options as ClusterOptions } from "./kubernetes/KubernetesBackend.ts"
 import { BootFailed, FlameError } from "./error/FlameError.ts"
 import { Pool } from "./pool/Pool.ts"
+import { defined, podOptions, processOptions, split } from "./pool/option/BackendOptions.ts"
 import type { PoolOptions } from "./pool/option/PoolOptions.ts"
 import * as BuildName from "./process/BuildName.ts"
 import * as Entry from "./process/Entry.ts"
@@ -252,69 +253,3 @@ const failure = (detail: string): Effect.Effect<never, FlameError> =>
 const noEntry = failure(
   'no runner entry is known: start the app by Flame.main, or write FlameLayer.local({ entry: new URL("./runner.ts", import.meta.url) })'
 )
-
-/** The options of a backend; every other option is the pool's. Does not compile if one is missing. */
-const processOptions: Readonly<Record<keyof ProcessBackendOptions, true>> = {
-  entry: true,
-  execArgv: true,
-  argv: true,
-  env: true,
-  cwd: true,
-  outputLevel: true,
-  build: true,
-  killGrace: true
-}
-
-const podOptions: Readonly<Record<keyof ClusterOptions, true>> = {
-  client: true,
-  manifest: true,
-  container: true,
-  image: true,
-  command: true,
-  args: true,
-  env: true,
-  secretEnv: true,
-  volumes: true,
-  resources: true,
-  labels: true,
-  annotations: true,
-  nodeSelector: true,
-  tolerations: true,
-  affinity: true,
-  priorityClassName: true,
-  serviceAccountName: true,
-  imagePullSecrets: true,
-  securityContext: true,
-  podSecurityContext: true,
-  ownerReference: true,
-  advertise: true,
-  port: true,
-  key: true,
-  instance: true,
-  program: true,
-  scheduleTimeout: true,
-  log: true,
-  build: true,
-  entry: true,
-  code: true,
-  kubeconfig: true,
-  context: true,
-  namespace: true,
-  serviceAccount: true,
-  requestTimeout: true,
-  retryFor: true
-}
-
-const split = <RHooks, Own>(
-  options: PoolOptions<RHooks> & Own,
-  names: Readonly<Record<string, true>>
-): { readonly ofBackend: Own; readonly ofPool: PoolOptions<RHooks> } => {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
-  return {
-    ofBackend: Object.fromEntries(entries.filter(([name]) => name in names)) as Own,
-    ofPool: Object.fromEntries(entries.filter(([name]) => !(name in names)))
-  }
-}
-
-const defined = <A extends object>(options: A): { readonly [K in keyof A]?: Exclude<A[K], undefined> } =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never

@@ -5,7 +5,8 @@
  */
 import { printableLine } from "../error/PeerText.ts"
 import type { OutgoingMessages } from "./Outgoing.ts"
-import { isItems, Kind, kindName, Parser } from "./Frame.ts"
+import { isItems, Kind, kindName } from "./Frame.ts"
+import { Parser } from "./FrameParser.ts"
 import { Inbox } from "./Inbox.ts"
 import { Outbox } from "./Outbox.ts"
 import type { Transport } from "./Transport.ts"

@@ -6,7 +6,8 @@ import { TestClock } from "effect/testing"
 import type { Code } from "../../src/code/PreparedCode.ts"
 import { creditWindow } from "../../src/code/CodeExchange.ts"
 import { sendCode } from "../../src/code/SendCode.ts"
-import { encode, json, Kind, Parser } from "../../src/wire/Frame.ts"
+import { encode, json, Kind } from "../../src/wire/Frame.ts"
+import { Parser } from "../../src/wire/FrameParser.ts"
 import { memoryPair } from "../../src/wire/Transport.ts"
 
 const codeOf = (packed: Buffer): Code => ({

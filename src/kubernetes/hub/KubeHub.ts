@@ -5,7 +5,6 @@
  * A hub starts while the app starts, so that the first call need not wait for it. The next boot repeats a start that
  * failed: an API server that is away for a minute must not end an app for good.
  */
-import { hostname, userInfo } from "node:os"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,57 +12,39 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import { type BootFailure, InvalidSpec } from "../../error/BootFailure.ts"
+import type { BootFailure } from "../../error/BootFailure.ts"
 import { life } from "../../process/Life.ts"
 import * as Psk from "../../wire/network/Psk.ts"
 import { Graveyard } from "./Graveyard.ts"
 import { KubeClient } from "../api/KubeClient.ts"
-import type { Self } from "../api/KubeConnection.ts"
 import type { KubeError } from "../api/KubeError.ts"
 import { Once } from "./Once.ts"
 import * as PodLabels from "../object/PodLabels.ts"
 import * as ProcessMark from "./ProcessMark.ts"
-import * as ObjectNames from "../object/ObjectNames.ts"
+import type * as ObjectNames from "../object/ObjectNames.ts"
 import * as Lifeline from "./Lifeline.ts"
 import type { OwnerReference } from "../object/KubeObjects.ts"
 import type { PodOptions } from "../template/PodOptions.ts"
-
-import * as OwnContainer from "../template/OwnContainer.ts"
 import * as PodParent from "../template/PodParent.ts"
 import { Outages } from "../watch/Outages.ts"
 import * as PodWatch from "../watch/PodWatch.ts"
 import { ShutdownDeadline } from "./ShutdownDeadline.ts"
 import { QuotaGate } from "./QuotaGate.ts"
+import * as HubParent from "./HubParent.ts"
 import * as DialBack from "./DialBack.ts"
 import { reap } from "./Reaping.ts"
 import { refuse } from "../verdict/MissingRights.ts"
 import { RunnerKeys } from "./RunnerKeys.ts"
 
 /** Options of the connection between runners and their parent. */
-export interface HubOptions {
-  /**
-   * Addresses at which runners reach this process, with or without a port. Default: the address of its own pod. A parent
-   * outside the cluster that gives none reaches its runners through the port-forward of the API server.
-   */
-  readonly advertise?: string | ReadonlyArray<string>
-  /** The port that runners dial. Default 9345. Each process of a pod needs its own. */
-  readonly port?: number
+export interface HubOptions extends HubParent.ParentOptions {
   /**
    * Where a runner finds its key. `secret`, the default: in a Secret. `env`: in the specification of its pod, for a
    * parent that may not create Secrets. Everybody with the right to read pods can then read the key.
    */
   readonly key?: "secret" | "env"
-  /** Name of the container of the parent's pod in which this program runs. */
-  readonly container?: string
   /** Variables whose values are in a Secret. They need the right to create one. */
   readonly secretEnv?: NonNullable<PodOptions["secretEnv"]>
-  /** Distinguishes processes in one container. Default: the variable `FLAME_INSTANCE`, else `0`. */
-  readonly instance?: string
-  /**
-   * Name of the program, for a parent outside the cluster. The same user who starts the program again finds its
-   * leftovers by this name.
-   */
-  readonly program?: string
 }
 
 export interface Hub {
@@ -96,13 +77,7 @@ export interface Hub {
 /** Names of pods of runners, of all hubs. All hubs share one life, and hubs of one parent see each other's pods. */
 const living = new Set<string>()
 
-/** Labels of the identities of all hubs: a second hub of the same parent takes another one. */
-const taken = new Set<string>()
-
 type Client = Context.Service.Shape<typeof KubeClient>
-
-/** Milliseconds that the own pod may take to have an address. */
-const addressTime = 10_000
 
 /** Milliseconds that the end of a hub waits for the API server. */
 export const finalDeleteTime = 4_000
@@ -135,10 +110,10 @@ const begin = Effect.fnUntraced(function* (client: Client, options: HubOptions, 
   const clock = yield* Clock.Clock
   const now = () => clock.currentTimeMillisUnsafe()
   const uptime = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  const parent = yield* findParent(client, options)
+  const parent = yield* HubParent.find(client, options, refused(client, options, false))
   const identity = yield* Effect.acquireRelease(
-    Effect.sync(() => identityOf(parent, options)),
-    ({ label }) => Effect.sync(() => taken.delete(label))
+    Effect.sync(() => HubParent.takeIdentity(parent, options)),
+    HubParent.releaseIdentity
   )
   const master = Psk.makeMaster()
   const keyOf = (index: number) => Psk.keyOf(master, life, index)
@@ -240,65 +215,3 @@ const removeKeys = (hub: Hub): Effect.Effect<void> =>
       )
     )
   )
-
-/** The pod that this process runs in; undefined outside the cluster. */
-const findParent = Effect.fnUntraced(function* (client: Client, options: HubOptions) {
-  const self = client.self ?? (isInCluster(client) ? downward() : undefined)
-  if (self === undefined) return undefined
-  const { name, namespace = client.namespace, uid } = self
-  if (namespace !== client.namespace) return yield* Effect.fail(elsewhere(name, namespace, client.namespace))
-  const read = client.getPod(name).pipe(Effect.catch(refused(client, options, false)))
-  let pod = yield* read
-  const until = (yield* Clock.currentTimeMillis) + addressTime
-  // The kubelet may report the address after it has started the program.
-  while (
-    DialBack.given(options) === undefined &&
-    DialBack.addressesOf(pod).length === 0 &&
-    (yield* Clock.currentTimeMillis) < until
-  ) {
-    yield* Effect.sleep(200)
-    pod = yield* read
-  }
-  if (uid !== undefined && pod.metadata.uid !== uid) {
-    const detail = `pod ${name} is not the pod of this process (uid ${uid}), but a later one of its name, which would own the runners`
-    return yield* Effect.fail(new InvalidSpec({ detail }))
-  }
-  const parent = PodParent.find(pod, options.container, OwnContainer.nameIn(pod, OwnContainer.read()))
-  return parent instanceof InvalidSpec ? yield* Effect.fail(parent) : parent
-})
-
-/** The own pod by the downward API, where the token names none. */
-const downward = (): (Partial<Self> & Pick<Self, "name">) | undefined => {
-  const { POD_NAME: name, POD_NAMESPACE: namespace } = process.env
-  return name === undefined ? undefined : { name, ...(namespace === undefined ? {} : { namespace }) }
-}
-
-/** Fails the start: a parent in another namespace cannot own the pods of its runners. */
-const elsewhere = (name: string, own: string, namespace: string): InvalidSpec =>
-  new InvalidSpec({
-    detail: `this process is pod ${name} in namespace ${own}, and the option \`namespace\` is ${namespace}: an owner has to be in the namespace of its pods, so leave \`namespace\` out, or set it to ${own}`
-  })
-
-const isInCluster = ({ server }: Client): boolean => {
-  const host = process.env["KUBERNETES_SERVICE_HOST"]
-  return host !== undefined && host !== "" && server.includes(host)
-}
-
-const identityOf = (parent: PodParent.ParentPod | undefined, options: HubOptions): ObjectNames.ParentIdentity => {
-  const instance = options.instance ?? process.env["FLAME_INSTANCE"] ?? "0"
-  for (let copy = 1; ; copy++) {
-    const identity = named(parent, options, copy === 1 ? instance : `${instance}x${copy}`)
-    if (taken.has(identity.label)) continue
-    taken.add(identity.label)
-    return identity
-  }
-}
-
-const named = (
-  parent: PodParent.ParentPod | undefined,
-  options: HubOptions,
-  instance: string
-): ObjectNames.ParentIdentity =>
-  parent === undefined
-    ? ObjectNames.external(hostname(), userInfo().username, options.program ?? process.argv[1] ?? "", instance)
-    : ObjectNames.inCluster(parent.pod.metadata.uid ?? "", parent.container.name, instance)

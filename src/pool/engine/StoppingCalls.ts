@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import { tellStopped, untilStopped } from "../../call/StopWaiters.ts"
 import { Call } from "./Call.ts"
 import type { EngineParts, EngineRunner } from "./EngineParts.ts"
-import type { Settings } from "../option/PoolOptions.ts"
+import type { Settings } from "../option/PoolSettings.ts"
 import type * as Policy from "../policy/Policy.ts"
 import type { PoolTimer } from "./PoolTimer.ts"
 

@@ -7,7 +7,7 @@
  */
 import * as Refusal from "../../call/Refusal.ts"
 import { Disconnected, type ExitReason, type RunnerExit } from "../../error/RunnerExit.ts"
-import type { Settings } from "../option/PoolOptions.ts"
+import type { Settings } from "../option/PoolSettings.ts"
 import type * as Policy from "../policy/Policy.ts"
 import { Call } from "./Call.ts"
 import * as CallReasons from "./CallReasons.ts"

@@ -2,7 +2,8 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import { type PoolOptions, severities } from "./PoolOptions.ts"
+import type { PoolOptions } from "./PoolOptions.ts"
+import { severities } from "./PoolSettings.ts"
 import { prefixOf } from "./PoolPrefix.ts"
 
 /**

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Tracer from "effect/Tracer"
 import { Backend } from "../../../src/backend/Backend.ts"
 import type * as MemoryBackend from "../../../src/backend/MemoryBackend.ts"
-import { Parser } from "../../../src/wire/Frame.ts"
+import { Parser } from "../../../src/wire/FrameParser.ts"
 import type { Transport } from "../../../src/wire/Transport.ts"
 
 /** Runners that exist at the backend now, and the largest number that ever did. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { fromConfig } from "../../../src/pool/option/PoolEnvironment.ts"
-import { resolve } from "../../../src/pool/option/PoolOptions.ts"
+import { resolve } from "../../../src/pool/option/PoolSettings.ts"
 import { prefixOf } from "../../../src/pool/option/PoolPrefix.ts"
 
 const backend = { bootTimeout: 60_000, reasonGrace: 50 }
