@@ -27,8 +27,9 @@ const blocks = pages.flatMap((page) => blocksOf(page, Fs.readFileSync(Path.join(
 const root = Path.join(repository, ".cache/docs")
 // `npm run docs:check` checks blocks with packages of their own, because it installs these.
 const local = blocks.filter(({ info }) => info["packages"] === undefined)
-const jobs = Workspace.write(root, local)
-const errors = Workspace.compile(root, jobs, ["effect-flame-source"])
+const conditions = ["effect-flame-source"]
+const jobs = Workspace.write(root, local, conditions)
+const errors = Workspace.compile(root, jobs, conditions)
 
 const named = <A extends Workspace.Job>(list: ReadonlyArray<A>): ReadonlyArray<readonly [string, A]> =>
   list.map((job) => [label(job.block), job])

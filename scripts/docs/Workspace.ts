@@ -23,9 +23,26 @@ export interface Run {
 
 const fileOf = ({ file, info, language }: Block): string => file ?? info["file"] ?? `block.${language}`
 
-/** Empties `root`, then writes one folder per block into it. */
-export const write = (root: string, blocks: ReadonlyArray<Block>): ReadonlyArray<Job> => {
+/**
+ * Options of vitest for the blocks that are tests. The limit only ends a test that hangs: vitest's own, 5 s, also holds a
+ * slow machine to a bound. Vite has no flag for conditions, and does not read those of Node.
+ */
+const vitestConfig = (conditions: ReadonlyArray<string>): string =>
+  `export default ${JSON.stringify({
+    ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
+    test: { testTimeout: 60_000, hookTimeout: 60_000 }
+  })}`
+
+/**
+ * Empties `root`, then writes one folder per block into it. Tests among the blocks resolve packages with `conditions`.
+ */
+export const write = (
+  root: string,
+  blocks: ReadonlyArray<Block>,
+  conditions: ReadonlyArray<string>
+): ReadonlyArray<Job> => {
   Fs.mkdirSync(root, { recursive: true })
+  Fs.writeFileSync(Path.join(root, "vitest.config.mjs"), vitestConfig(conditions))
   for (const name of Fs.readdirSync(root)) {
     if (name.startsWith("page-")) Fs.rmSync(Path.join(root, name), { recursive: true, force: true })
   }
@@ -96,9 +113,11 @@ const pageLine = (root: string, { block, file }: Job, text: string): string => {
 }
 
 /** The command that runs a block: vitest for a test file, bash for shell, Node for all others. */
-const command = ({ block, file }: Job): ReadonlyArray<string> => {
+const command = ({ block, file, folder }: Job): ReadonlyArray<string> => {
   if (block.language === "sh") return ["bash", "-euo", "pipefail", file]
-  if (file.endsWith(".test.ts")) return ["vitest", "run", "--root", Path.dirname(file), file]
+  if (file.endsWith(".test.ts")) {
+    return ["vitest", "run", "--config", Path.join(folder, "../../vitest.config.mjs"), "--root", folder, file]
+  }
   return [process.execPath, file]
 }
 

@@ -49,7 +49,7 @@ const check = async (job: Workspace.Job): Promise<void> => {
 try {
   install()
   process.env["PATH"] = `${Path.join(root, "node_modules/.bin")}${Path.delimiter}${process.env["PATH"]}`
-  const jobs = Workspace.write(root, blocks)
+  const jobs = Workspace.write(root, blocks, [])
   for (const messages of Workspace.compile(root, jobs, []).values()) failures.push(...messages)
   const able = jobs.filter(({ block }) => isProgram(block) && block.info["no-run"] === undefined)
   await Promise.all(
