@@ -183,7 +183,7 @@ const examples = modules.flatMap((module) =>
 )
 
 const root = Path.join(repository, ".cache/examples")
-const jobs = Workspace.write(root, examples)
+const jobs = Workspace.write(root, examples, [])
 const errors = Workspace.compile(root, jobs, ["effect-flame-source"])
 
 describe("an @example of a docstring", () => {

@@ -33,7 +33,7 @@ describe("a call on a child process", () => {
   )
 
   it.live("[C16] whose function dies gets the remote stack, and the runner goes idle", () =>
-    onPool({ idleTimeToLive: "200 millis" }, ({ events, stage }) =>
+    onPool({ entry: fixture("runner.ts"), idleTimeToLive: "200 millis" }, ({ events, stage }) =>
       Effect.gen(function* () {
         const call = yield* Effect.forkChild(defectOf(Flame.call(play, { key: "a" })))
         const { pid } = yield* stage.said("a", "started")

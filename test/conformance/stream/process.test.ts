@@ -1,8 +1,9 @@
 import { Layer } from "effect"
 import { describe, it } from "vitest"
 import { FlameLayer } from "../../../src/index.ts"
+import { bundled } from "../../fixtures/bundled.ts"
 import { streamConformance } from "./suite.ts"
 
-const entry = new URL("../../fixtures/conformance-stream/runner.ts", import.meta.url)
+const entry = await bundled(new URL("../../fixtures/conformance-stream/runner.ts", import.meta.url))
 
 streamConformance("child processes", { describe, it, layer: Layer.orDie(FlameLayer.local({ entry })) })

@@ -7,13 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
+import { bundled } from "../../fixtures/bundled.ts"
 import { again, hold } from "../../fixtures/network/functions.ts"
 import * as Namespaces from "../../fixtures/network/Namespaces.ts"
 import * as TcpBackend from "../../fixtures/network/TcpBackend.ts"
 import { alive } from "../../fixtures/process/processes.ts"
 import { until } from "./doors.ts"
 
-const entry = new URL("../../fixtures/network/runner.ts", import.meta.url)
+const entry = await bundled(new URL("../../fixtures/network/runner.ts", import.meta.url))
 /** The reasonGrace of the backend, in milliseconds. */
 const reasonGrace = 500
 

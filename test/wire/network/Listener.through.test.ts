@@ -16,11 +16,12 @@ import { awaitParent } from "../../../src/wire/network/AwaitParent.ts"
 import { decodeFailure } from "../../../src/wire/Handshake.ts"
 import * as Psk from "../../../src/wire/network/Psk.ts"
 import { connectThrough } from "../../../src/wire/network/PskClient.ts"
+import { bundled } from "../../fixtures/bundled.ts"
 import { compute, look } from "../../fixtures/network/functions.ts"
 import * as TcpBackend from "../../fixtures/network/TcpBackend.ts"
 import { reading, until } from "./doors.ts"
 
-const entry = new URL("../../fixtures/network/runner.ts", import.meta.url)
+const entry = await bundled(new URL("../../fixtures/network/runner.ts", import.meta.url))
 const spec = { id: "r-1", pool: "p", life: "life", bootTimeout: 10_000, drainTimeout: 500, cancelGrace: 500 }
 const terms = {
   runner: "r-1",
