@@ -1,8 +1,8 @@
 /**
  * The HTTP server by which a test controls a parent in the cluster. The parent opens no connection to the test.
  *
- * `POST /call` answers with the outcome of the call, `GET /status` with the pool's status, `GET /events` with all
- * events, one JSON line each.
+ * `POST /call` sends the head of its answer at once, and then the outcome of the call. `GET /status` answers with the pool's
+ * status, `GET /events` with all events, one JSON line each.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import * as Cause from "effect/Cause"
@@ -91,6 +91,7 @@ export const app: Effect.Effect<void, never, Pool | Scope.Scope> = Effect.gen(fu
     }
     const json = (value: unknown) => response.end(JSON.stringify(value))
     if (request.url === "/status") return void run(pool.status).then(json)
+    response.flushHeaders()
     void text(request).then(async (body) => json(await run(call(JSON.parse(body) as Order))))
   })
   // Runs before the server closes, because open event streams would keep the server open.

@@ -20,11 +20,13 @@ type Answer = { readonly text: string } | "NotReached" | "NoAnswer"
 
 const ask = (at: Place, path: string, body?: string): Effect.Effect<Answer> =>
   Effect.callback<Answer>((resume) => {
-    let connected = false
+    // The parent sends the head of its answer as soon as it has the request. A connection that the kernel took for a server
+    // that closes meanwhile never reaches the parent.
+    let hasAnswer = false
     const sent = request({ ...at, path, method: body === undefined ? "GET" : "POST", agent: false })
-    sent.on("socket", (socket) => socket.once("connect", () => (connected = true)))
-    sent.on("error", () => resume(Effect.succeed(connected ? "NoAnswer" : "NotReached")))
+    sent.on("error", () => resume(Effect.succeed(hasAnswer ? "NoAnswer" : "NotReached")))
     sent.on("response", (response) => {
+      hasAnswer = true
       let text = ""
       response.setEncoding("utf8")
       response.on("data", (chunk: string) => (text += chunk))
