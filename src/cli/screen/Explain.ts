@@ -1,7 +1,7 @@
 /** Pure: the output of `explain`: where the time of recent calls went, for each function. */
 import type { PoolDocument } from "../../status/record/StatusDocument.ts"
 import type { Parent } from "../status/Parents.ts"
-import { type Cell, type Paint, table } from "./Style.ts"
+import { type Cell, type Paint, table, wrapped } from "./Style.ts"
 import { count, spoken } from "../../time/Spoken.ts"
 
 type RecentCall = PoolDocument["calls"][number]
@@ -47,9 +47,10 @@ const sharesOf = (calls: ReadonlyArray<RecentCall>): Shares => {
   return { ...known, other: Math.max(0, total - sumOf(Object.values(known))) }
 }
 
-/** Means of each step, in the order of the longest boot. */
+/** Means of each step. A call that waited for the end of a boot lacks the first steps: the call with the most has the order. */
 const stepsOf = (calls: ReadonlyArray<RecentCall>): ReadonlyArray<readonly [string, number]> => {
-  const names = [...new Set(calls.flatMap(({ boot }) => boot.map(([name]) => name)))]
+  const longest = calls.toSorted((left, right) => right.boot.length - left.boot.length)
+  const names = [...new Set(longest.flatMap(({ boot }) => boot.map(([name]) => name)))]
   return names.map((name) => [name, meanOf(calls.map(({ boot }) => boot.find(([each]) => each === name)?.[1] ?? 0))])
 }
 
@@ -159,10 +160,11 @@ export const screen = (functions: ReadonlyArray<FunctionTimes>, paint: Paint, wi
   const bars = functions.map((each) => `${bar(each.shares, paint)}  ${each.function}`)
   const boots = functions
     .filter(({ booted }) => booted > 0)
-    .map(
-      ({ booted, function: name, steps }) =>
-        `${name}: ${count(booted, "call")} waited for a boot: ${steps.map(([step, millis]) => `${step} ${time(millis)}`).join(", ")}`
-    )
+    .flatMap(({ booted, function: name, steps }) => {
+      const words = steps.map(([step, millis]) => `${step} ${time(millis)}`).join(", ")
+      const lines = wrapped(`${name}: ${count(booted, "call")} waited for a boot: ${words}`, width - 2)
+      return lines.map((line, at) => (at === 0 ? line : `  ${line}`))
+    })
   const legend = [
     paint("warn", ". queued"),
     paint("accent", "= boot"),

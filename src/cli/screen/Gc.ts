@@ -50,7 +50,8 @@ const listed = (all: ReadonlyArray<Leftover>, now: number, paint: Paint, width: 
     paint,
     ["KIND", "NAME", "PARENT", "AGE", "WHY"],
     all.map(({ createdAt, kind, name, owner, reason }) => [kind, name, owner, age(now - createdAt), reason]),
-    width
+    width,
+    true
   )
 
 /** The screen of `gc`. */

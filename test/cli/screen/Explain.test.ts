@@ -55,6 +55,23 @@ it("explain shows the steps of boots that calls waited for, and the time without
   )
 })
 
+it("explain shows the steps of a boot in their order, also after a call that waited for its last steps alone [C286]", () => {
+  const late = call({ boot: [["connected", 300]] })
+  const whole = call({
+    boot: [
+      ["launched", 100],
+      ["imported", 200],
+      ["connected", 300]
+    ]
+  })
+  const [times] = Explain.functionsOf([parent(late, whole)], 10)
+  assert.deepStrictEqual(
+    times!.steps.map(([name]) => name),
+    ["launched", "imported", "connected"]
+  )
+  for (const line of Explain.screen([times!], painter(false), 72)) assert.isAtMost(line.length, 72)
+})
+
 it("explain shows the last calls of all parents together [C286]", () => {
   const old = Documents.parent({ ...parent(call({ at: now - 1_000, function: "old" })), name: "other" })
   assert.deepStrictEqual(
