@@ -300,7 +300,7 @@ const cluster: MemoryCluster.MemoryOptions = {
   objects: {
     deployments: [deployment],
     services: ["web", "till", "stock"].map(service),
-    resourcequotas: [{ metadata: { name: "team" }, status: { hard: { pods: "5" }, used: {} } } as never]
+    resourcequotas: [{ metadata: { name: "team" }, status: { hard: { pods: "5" }, used: {} } }]
   },
   client: () => ({ server: where.server, user: "admin", whoAmI: Effect.succeed("admin") }),
   may: () => false
