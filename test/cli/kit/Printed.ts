@@ -352,7 +352,7 @@ const doctor = Effect.gen(function* () {
 })
 
 /** The screens of docs/command-line.md, in their order. */
-export const commandLine: Effect.Effect<ReadonlyArray<ReadonlyArray<string>>> = Effect.map(doctor, (lines) => [
+export const commandLine = Effect.map(doctor, (lines): ReadonlyArray<ReadonlyArray<string>> => [
   lines,
   ps(onMachine, broken),
   top,
