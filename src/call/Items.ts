@@ -6,8 +6,7 @@ import type * as Pull from "effect/Pull"
 import { confine } from "../error/Unhandled.ts"
 import { FlameError } from "../error/FlameError.ts"
 import type { FunctionCodec } from "../function/FunctionCodec.ts"
-import { aroundItem } from "../schema/ItemCodec.ts"
-import { eachMessage } from "../schema/Varint.ts"
+import { aroundItem, type Decoded } from "../schema/ItemCodec.ts"
 import type { CallExit } from "./Outcome.ts"
 
 type Chunk = readonly [unknown, ...Array<unknown>]
@@ -38,6 +37,8 @@ export class Items {
   private waiting: Array<Waiting> = []
   private next = 0
   private exit: CallExit | undefined
+  /** Whether an item could not be read. The exit of the call does not replace that error: items are missing. */
+  private isBroken = false
   private isClosed = false
   private resume: (() => void) | undefined
 
@@ -70,6 +71,7 @@ export class Items {
 
   /** Takes the exit of the call. Items that came before are pulled first, except at the end of the budget. */
   end(exit: CallExit): void {
+    if (this.isBroken) return
     this.exit = exit
     if (isTimeout(exit)) this.drop()
     this.wake()
@@ -117,26 +119,20 @@ export class Items {
   private decode(messages: Uint8Array, isSingle: boolean): Pulled {
     const { codec } = this
     this.call?.channel?.consumed(messages.length)
-    if (!codec.success.isSync) return this.decodeLater(messages, isSingle)
     if (isSingle) return Exit.succeed([codec.success.decode(messages, true)])
-    const { failure, items } = codec.items.decodeMany(messages)
-    if (failure !== undefined) {
-      this.drop()
-      this.exit = Exit.die(failure.error)
-    }
-    return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
+    if (codec.success.isSync) return this.decoded(codec.items.decodeMany(messages))
+    return Effect.flatMap(codec.items.decodeManyEffect(messages), (decoded) => this.decoded(decoded))
   }
 
-  private decodeLater(messages: Uint8Array, isSingle: boolean): Pulled {
-    const each: Array<Uint8Array> = []
-    if (isSingle) each.push(messages)
-    else eachMessage(messages, (message) => each.push(message), this.keepsLength)
-    const decoded = Effect.forEach(each, (bytes) => Effect.orDie(this.codec.items.decodeEffect(bytes)))
-    // a message may hold no item, and a pull must return one
-    return Effect.flatMap(decoded, (all) => {
-      const items = all.flat()
-      return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
-    })
+  /** Passes the items on. The next pull after them fails if an item could not be read. */
+  private decoded({ failure, items }: Decoded): Pulled {
+    if (failure !== undefined) {
+      this.isBroken = true
+      this.drop()
+      this.exit = failure
+    }
+    // A message may hold no item, and a pull must return one.
+    return items.length === 0 ? this.pulled() : Exit.succeed(items as unknown as Chunk)
   }
 }
 

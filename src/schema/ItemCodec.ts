@@ -5,8 +5,16 @@
  * with its length.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { CodecError, type CodecOptions, isBare, makeSchemaCodec, type SchemaCodec } from "./SchemaCodec.ts"
+import {
+  CodecError,
+  type CodecOptions,
+  isBare,
+  makeSchemaCodec,
+  makeValueCodec,
+  type SchemaCodec
+} from "./SchemaCodec.ts"
 import { eachMessage, lengthOf, maxPrefix, writeLength } from "./Varint.ts"
 
 export interface ItemCodec {
@@ -16,17 +24,17 @@ export interface ItemCodec {
   readonly decodeMany: (messages: Uint8Array) => Decoded
   /** Encodes an item as a message with its length, where its schema needs a service or time. */
   readonly encodeEffect: (item: unknown) => ReturnType<SchemaCodec["encodeEffect"]>
-  /** Decodes one message with its length, where the schema needs a service or time. */
-  readonly decodeEffect: (message: Uint8Array) => Effect.Effect<ReadonlyArray<unknown>, CodecError, unknown>
+  /** Decodes messages with their lengths, where the schema needs a service or time. */
+  readonly decodeManyEffect: (messages: Uint8Array) => Effect.Effect<Decoded, never, unknown>
 }
 
 /** The largest number of bytes around a single item of a message. */
 export const aroundItem = 32
 
-/** The items that were read, and the error after them. */
+/** The items that were read before the first one that cannot be read, and why that one cannot. */
 export interface Decoded {
   readonly items: ReadonlyArray<unknown>
-  readonly failure: { readonly error: unknown } | undefined
+  readonly failure: Exit.Exit<unknown> | undefined
 }
 
 /** Compiles the codec of a schema's values as items. */
@@ -35,7 +43,7 @@ export const makeItemCodec = (schema: Schema.Top, options: CodecOptions): ItemCo
 
 const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
   const array = makeSchemaCodec(Schema.Array(schema), options)
-  const one = makeSchemaCodec(schema, options)
+  const one = makeValueCodec(schema, options)
   return {
     encodeMany: (items) => {
       try {
@@ -50,20 +58,25 @@ const schemaItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
     decodeMany: (messages) => {
       const items: Array<unknown> = []
       try {
-        eachMessage(messages, (message) => {
-          for (const item of array.decode(message, true) as ReadonlyArray<unknown>) items.push(item)
-        })
+        eachMessage(messages, (message) => one.decodeEach(message, (item) => items.push(item)))
         return { items, failure: undefined }
       } catch (error) {
-        return { items, failure: { error } }
+        return { items, failure: Exit.die(error) }
       }
     },
     encodeEffect: (item) =>
       Effect.mapEager(array.encodeEffect([item]), (bytes) => Buffer.concat([lengthOf(bytes.length), bytes])),
-    decodeEffect: (message) => {
-      let body = message
-      eachMessage(message, (inner) => (body = inner))
-      return array.decodeEffect(body, true) as Effect.Effect<ReadonlyArray<unknown>, CodecError, unknown>
+    decodeManyEffect: (messages) => {
+      const items: Array<unknown> = []
+      const bodies: Array<Uint8Array> = []
+      eachMessage(messages, (message) => bodies.push(message))
+      const decoded = Effect.forEach(bodies, (body) => one.decodeEachEffect(body, (item) => items.push(item)), {
+        discard: true
+      })
+      return Effect.map(Effect.exit(Effect.orDie(decoded)), (exit) => ({
+        items,
+        failure: Exit.isFailure(exit) ? exit : undefined
+      }))
     }
   }
 }
@@ -74,6 +87,11 @@ const slabSize = 32 * 1024
 
 const bareItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
   const one = makeSchemaCodec(schema, options)
+  const decodeMany = (messages: Uint8Array): Decoded => {
+    const items: Array<unknown> = []
+    eachMessage(messages, (message) => items.push(one.decode(owned(message), true)))
+    return { items, failure: undefined }
+  }
   return {
     encodeMany: (items) => {
       const pieces: Array<Uint8Array> = []
@@ -102,13 +120,9 @@ const bareItems = (schema: Schema.Top, options: CodecOptions): ItemCodec => {
       if (at > start) pieces.push(slab.subarray(start, at))
       return pieces
     },
-    decodeMany: (messages) => {
-      const items: Array<unknown> = []
-      eachMessage(messages, (message) => items.push(one.decode(owned(message), true)))
-      return { items, failure: undefined }
-    },
+    decodeMany,
     encodeEffect: one.encodeEffect,
-    decodeEffect: (message) => Effect.mapEager(one.decodeEffect(owned(message), true), (item) => [item])
+    decodeManyEffect: (messages) => Effect.sync(() => decodeMany(messages))
   }
 }
 

@@ -16,24 +16,15 @@ import { ByteWriter } from "./ByteWriter.ts"
 import { unfit } from "./Data.ts"
 import { detachedProblem, isDetached, isWhole } from "./OwnBytes.ts"
 import { isBytes, refusal } from "./SchemaLayout.ts"
-import { type Problem, problemsOf } from "./SchemaProblems.ts"
+import { attempt, CodecError, type Problem, problemsOf, withNamedErrors, withShortStacks } from "./SchemaProblems.ts"
 import { isPlain, traitsOf } from "./SchemaTraits.ts"
 import { coderOf, plainCoderOf } from "./ValueCoder.ts"
-import { LimitError, maxDepth, parsedUnit, plainUnit, ValueTooLarge } from "./bound/ValueLimits.ts"
+import { LimitError, maxDepth, parsedUnit, plainUnit, type ValueTooLarge } from "./bound/ValueLimits.ts"
 import { refuseCycles } from "./bound/ValueCycles.ts"
 import { beginWork, carried, within } from "./bound/ValueWork.ts"
 import { wireOf } from "./WireSchema.ts"
 
-/** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */
-export class CodecError extends Error {
-  override readonly name: string = "CodecError"
-  readonly problems: ReadonlyArray<Problem>
-
-  constructor(what: string, problems: ReadonlyArray<Problem>) {
-    super(`${what}: ${problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`)).join("; ")}`)
-    this.problems = problems
-  }
-}
+export { CodecError } from "./SchemaProblems.ts"
 
 /**
  * Encodes and decodes the values of one schema. Throws or fails with a `CodecError` for a value that does not fit, and with
@@ -45,6 +36,17 @@ export interface SchemaCodec {
   readonly encodeEffect: (value: unknown) => Effect.Effect<Uint8Array, CodecError | ValueTooLarge, unknown>
   readonly decode: (bytes: Uint8Array, owned: boolean) => unknown
   readonly decodeEffect: (bytes: Uint8Array, owned: boolean) => Effect.Effect<unknown, CodecError, unknown>
+}
+
+/** The codec of a schema that is not just bytes or nothing. Its values are also read in arrays, as the items of a stream. */
+export interface ValueCodec extends SchemaCodec {
+  /** Reads the values of an array, and calls `take` with each one before the next one is read. Throws as `decode` does. */
+  readonly decodeEach: (bytes: Uint8Array, take: (value: unknown) => void) => void
+  /** The same where a value's schema needs a service or time. Fails as `decodeEffect` does. */
+  readonly decodeEachEffect: (
+    bytes: Uint8Array,
+    take: (value: unknown) => void
+  ) => Effect.Effect<void, CodecError, unknown>
 }
 
 export interface CodecOptions {
@@ -65,6 +67,11 @@ export const makeSchemaCodec = (schema: Schema.Top, options: CodecOptions): Sche
   const { ast } = schema
   if (ast._tag === "Void" && ast.encoding === undefined) return voidSide
   if (isBytes(ast) && ast.checks === undefined) return bytesSide(schema, options)
+  return makeValueCodec(schema, options)
+}
+
+/** Compiles the codec of a schema for which `isBare` is false. Throws if the schema has no codec. */
+export const makeValueCodec = (schema: Schema.Top, options: CodecOptions): ValueCodec => {
   try {
     // Checked again after the declaration, because a suspended schema exists by now.
     const refused = refusal(schema)
@@ -89,38 +96,6 @@ const side = (encode: SchemaCodec["encode"], decode: SchemaCodec["decode"]): Sch
   decodeEffect: (bytes, owned) => attempt(() => decode(bytes, owned))
 })
 
-const attempt = <A>(f: () => A): Effect.Effect<A, CodecError> => {
-  try {
-    return Exit.succeed(f())
-  } catch (error) {
-    return isFailure(error) ? Exit.fail(error as CodecError) : Exit.die(error)
-  }
-}
-
-/**
- * Runs Schema's own code. `name` turns its failures, a stack overflow and an exceeded limit into a `CodecError` or
- * `ValueTooLarge`. Other defects stay defects.
- */
-const withNamedErrors = <A>(
-  start: () => Effect.Effect<A, unknown, unknown>,
-  name: (error: unknown) => unknown
-): Effect.Effect<A, CodecError | ValueTooLarge, unknown> => {
-  const named = (error: unknown): Exit.Exit<never, CodecError | ValueTooLarge> => {
-    const failure = name(error)
-    return isFailure(failure) ? Exit.fail(failure) : Exit.die(failure)
-  }
-  try {
-    const effect = start()
-    if (Exit.isExit(effect) && Exit.isSuccess(effect)) return effect as Exit.Exit<A>
-    return effect.pipe(Effect.catch(named), Effect.catchDefect(named))
-  } catch (error) {
-    return named(error)
-  }
-}
-
-const isFailure = (error: unknown): error is CodecError | ValueTooLarge =>
-  error instanceof CodecError || error instanceof ValueTooLarge
-
 const nothing = new Uint8Array(0)
 const voidSide = side(
   () => nothing,
@@ -137,7 +112,7 @@ const bytesSide = (schema: Schema.Top, { copiesViews = false, what }: CodecOptio
     (bytes, owned) => (owned ? plain(bytes) : new Uint8Array(bytes))
   )
 
-const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: CodecOptions): SchemaCodec => {
+const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: CodecOptions): ValueCodec => {
   const wire = Schema.make<Schema.Top>(wireOf(schema.ast))
   const isOnePass = isPlain(wire.ast)
   const traits = traitsOf(schema.ast, wire.ast)
@@ -190,12 +165,20 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
     if (isOverflow(error)) return new CodecError(garbled(what), [tooDeep])
     return SchemaIssue.isIssue(error) ? new CodecError(garbled(what), problemsOf(error, schema)) : error
   }
-  const readOr = (bytes: Uint8Array): unknown => {
+  const readOr = <A>(read: () => A): A => {
     try {
-      return read(bytes)
+      return read()
     } catch (error) {
       throw unreadable(error)
     }
+  }
+  /** A reader after the head of an array, and the count of its values. */
+  const arrayOf = (bytes: Uint8Array): readonly [ByteReader, number] => {
+    const reader = new ByteReader(bytes, maxValue, unit)
+    const count = reader.length()
+    reader.enter(count)
+    if (count > 1) reader.share()
+    return [reader, count]
   }
 
   return {
@@ -230,35 +213,56 @@ const schemaSide = (schema: Schema.Top, { isMade = false, maxValue, what }: Code
           throw unreadable(error)
         }
       }),
+    decodeEach: (bytes, take) =>
+      within(beginWork(maxValue, false), () =>
+        readOr(() => {
+          const [reader, count] = arrayOf(bytes)
+          if (isOnePass) for (let i = 0; i < count; i++) take(coder.read(reader))
+          else {
+            withShortStacks(bytes.length, () => {
+              for (let i = 0; i < count; i++) take(now(decodeValue(coder.read(reader))))
+            })
+          }
+          reader.finish()
+        })
+      ),
+    decodeEachEffect: (bytes, take) => {
+      const work = beginWork(maxValue, false)
+      const each = (reader: ByteReader, left: number): Effect.Effect<void, CodecError | ValueTooLarge, unknown> => {
+        for (; left > 0; left--) {
+          const item = Effect.flatMapEager(
+            attempt(() => readOr(() => coder.read(reader))),
+            (value) => withNamedErrors(() => withShortStacks(bytes.length, () => decodeValue(value)), unreadable)
+          )
+          const others = left - 1
+          if (!Exit.isExit(item) || Exit.isFailure(item)) {
+            return Effect.flatMap(item, (value) => {
+              take(value)
+              return within(work, () => each(reader, others))
+            })
+          }
+          take(item.value)
+        }
+        return attempt(() => readOr(() => reader.finish()))
+      }
+      const begun = within(work, () =>
+        Effect.flatMapEager(
+          attempt(() => readOr(() => arrayOf(bytes))),
+          ([reader, count]) => each(reader, count)
+        )
+      )
+      return carried(work, begun) as Effect.Effect<void, CodecError, unknown>
+    },
     decodeEffect: (bytes) => {
       const work = beginWork(maxValue, false)
       const started = within(work, () =>
         Effect.flatMapEager(
-          attempt(() => readOr(bytes)),
+          attempt(() => readOr(() => read(bytes))),
           (value) => withNamedErrors(() => withShortStacks(bytes.length, () => decodeValue(value)), unreadable)
         )
       )
       return carried(work, started) as Effect.Effect<unknown, CodecError, unknown>
     }
-  }
-}
-
-/** Bytes of the largest message whose errors get the frames of the code that decodes them. */
-const mostStacked = 8 * 1024
-
-/**
- * Decodes the errors of a large message without the frames of their stacks. V8 takes ten times as long to capture a stack as
- * Schema takes to decode the error. The frames would be those of this codec alone.
- */
-const withShortStacks = <A>(size: number, decode: () => A): A => {
-  if (size <= mostStacked) return decode()
-  const { stackTraceLimit } = Error
-  // A program may have frozen Error.
-  Reflect.set(Error, "stackTraceLimit", 0)
-  try {
-    return decode()
-  } finally {
-    Reflect.set(Error, "stackTraceLimit", stackTraceLimit)
   }
 }
 

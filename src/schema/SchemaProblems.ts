@@ -4,10 +4,13 @@
  * Effect's own formatters leave inputs out too, but not messages that checks and transformations build at run time
  * ("cannot parse hunter2"). This module uses only the text that a schema has about itself.
  */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { children } from "./SchemaLayout.ts"
+import { ValueTooLarge } from "./bound/ValueLimits.ts"
 
 /** A mismatch of value and schema: the path, and the expectation there. */
 export interface Problem {
@@ -98,3 +101,66 @@ const collectNames = (ast: SchemaAST.AST, names: Set<PropertyKey>, seen: Set<Sch
 
 const shorten = (problem: string): string =>
   problem.length > maxLength ? `${problem.slice(0, maxLength)}...` : problem
+
+/** Bytes of the largest message whose errors get the frames of the code that decodes them. */
+const mostStacked = 8 * 1024
+
+/**
+ * Decodes the errors of a large message without the frames of their stacks. V8 takes ten times as long to capture a stack as
+ * Schema takes to decode the error. The frames would be those of this codec alone.
+ */
+export const withShortStacks = <A>(size: number, decode: () => A): A => {
+  if (size <= mostStacked) return decode()
+  const { stackTraceLimit } = Error
+  // A program may have frozen Error.
+  Reflect.set(Error, "stackTraceLimit", 0)
+  try {
+    return decode()
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", stackTraceLimit)
+  }
+}
+
+/** A value that does not fit its schema; the message says where and why, and contains nothing of the value. */
+export class CodecError extends Error {
+  override readonly name: string = "CodecError"
+  readonly problems: ReadonlyArray<Problem>
+
+  constructor(what: string, problems: ReadonlyArray<Problem>) {
+    super(`${what}: ${problems.map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`)).join("; ")}`)
+    this.problems = problems
+  }
+}
+
+/** Runs code that does not wait as an `Exit`. A value that does not fit, or is too large, is a failure. */
+export const attempt = <A>(f: () => A): Effect.Effect<A, CodecError> => {
+  try {
+    return Exit.succeed(f())
+  } catch (error) {
+    return isFailure(error) ? Exit.fail(error as CodecError) : Exit.die(error)
+  }
+}
+
+/**
+ * Runs Schema's own code. `name` turns its failures, a stack overflow and an exceeded limit into a `CodecError` or
+ * `ValueTooLarge`. Other defects stay defects.
+ */
+export const withNamedErrors = <A>(
+  start: () => Effect.Effect<A, unknown, unknown>,
+  name: (error: unknown) => unknown
+): Effect.Effect<A, CodecError | ValueTooLarge, unknown> => {
+  const named = (error: unknown): Exit.Exit<never, CodecError | ValueTooLarge> => {
+    const failure = name(error)
+    return isFailure(failure) ? Exit.fail(failure) : Exit.die(failure)
+  }
+  try {
+    const effect = start()
+    if (Exit.isExit(effect) && Exit.isSuccess(effect)) return effect as Exit.Exit<A>
+    return effect.pipe(Effect.catch(named), Effect.catchDefect(named))
+  } catch (error) {
+    return named(error)
+  }
+}
+
+const isFailure = (error: unknown): error is CodecError | ValueTooLarge =>
+  error instanceof CodecError || error instanceof ValueTooLarge

@@ -19,9 +19,9 @@ export const lengthOf = (length: number): Uint8Array => {
   return bytes.subarray(0, writeLength(bytes, 0, length))
 }
 
-/** Calls `f` with a view of each message. With `keepsLength` the view begins at the length. */
-export const eachMessage = (messages: Uint8Array, f: (message: Uint8Array) => void, keepsLength = false): void =>
-  eachSpan(messages, (begin, from, end) => f(messages.subarray(keepsLength ? begin : from, end)))
+/** Calls `f` with a view of each message. */
+export const eachMessage = (messages: Uint8Array, f: (message: Uint8Array) => void): void =>
+  eachSpan(messages, (_, from, end) => f(messages.subarray(from, end)))
 
 /** Calls `f` with three offsets of each message: of its length, of its first byte, and of its end. */
 export const eachSpan = (messages: Uint8Array, f: (begin: number, from: number, end: number) => void): void => {

@@ -119,4 +119,16 @@ describe("Items", () => {
     )
     assert.strictEqual(consumed, sent)
   })
+
+  it("keeps the error of an item that cannot be read when the call ends before the next pull [C540]", () => {
+    const items = new Items(codec)
+    // An array of the numbers 1, 2 and a text, which is no number.
+    items.take(Uint8Array.of(4, 3, 1, 2, 0xfe), false)
+    assert.deepStrictEqual(pull(items), Exit.succeed([1, 2]))
+    items.batch(bytesOf(3))
+    items.end(Exit.void)
+    const { got, reason } = drained(items)
+    assert.deepStrictEqual(got, [])
+    assert.include(String(reason), "cannot be read")
+  })
 })
