@@ -28,6 +28,13 @@ describe("an app whose runners are child processes", () => {
     assert.isNotEmpty(those(loaded.parent, /^NativeModule net$/))
   })
 
+  it("loads no module that records or serves the status without a layer of FlameStatus, so none runs in a call [C302]", () => {
+    // The declaration of the layer is part of the barrel, and imports the rest when the layer is built.
+    const recording = /\/src\/status\/(?!FlameStatus\.ts$)/
+    assert.deepStrictEqual(those(loaded.parent, recording), [])
+    assert.deepStrictEqual(those(loaded.runner, recording), [])
+  })
+
   it("has runners that load none of these, and of the pool only its key", () => {
     assert.deepStrictEqual(those(loaded.runner, cluster), [])
     assert.deepStrictEqual(those(loaded.runner, network), [])
