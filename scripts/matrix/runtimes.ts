@@ -1,6 +1,6 @@
 /**
  * Child processes on every runtime, as parents and as runners: the conformance suite of a backend, and the suite of processes
- * on Bun, where vitest does not run.
+ * on Bun and Deno, where vitest does not run.
  */
 import * as Path from "node:path"
 import { cell, program, root, run } from "./Tool.ts"
@@ -11,7 +11,8 @@ const processes = Path.join(root, "scripts/matrix/process")
 
 /** Options that map `@effect/vitest` to the tests of the matrix. */
 const mapped: Readonly<Record<string, ReadonlyArray<string>>> = {
-  Bun: [`--tsconfig-override=${Path.join(processes, "bun.json")}`]
+  Bun: [`--tsconfig-override=${Path.join(processes, "bun.json")}`],
+  Deno: [`--import-map=${Path.join(processes, "imports.json")}`]
 }
 
 const runtimes: ReadonlyArray<readonly [name: string, command: () => string, args: ReadonlyArray<string>]> = [
