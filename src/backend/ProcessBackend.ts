@@ -15,6 +15,7 @@ import type { Severity } from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { withConfinedLoggers } from "../error/ConfinedLoggers.ts"
 import { type BootFailure, EntryMissing, InvalidSpec } from "../error/BootFailure.ts"
 import * as Entry from "../process/Entry.ts"
 import { variables } from "../process/RoleVariables.ts"
@@ -66,7 +67,10 @@ const reaperSlack = 500
  * @since 0.1.0
  * @category backends
  */
-export const make: (options: ProcessBackendOptions) => Effect.Effect<Backend["Service"], never, Scope.Scope> =
+export const make = (options: ProcessBackendOptions): Effect.Effect<Backend["Service"], never, Scope.Scope> =>
+  withConfinedLoggers(backend(options))
+
+const backend: (options: ProcessBackendOptions) => Effect.Effect<Backend["Service"], never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
     const { killGrace, outputLevel } = yield* Effect.sync(() => checked(options))
     const reaper = yield* Reaper.acquire

@@ -13,6 +13,7 @@ import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { Backend, type BootPhase, type RunnerSpec } from "../backend/Backend.ts"
+import { withConfinedLoggers } from "../error/ConfinedLoggers.ts"
 import { ApiUnavailable, InvalidSpec, type BootFailure } from "../error/BootFailure.ts"
 import * as Code from "../code/PreparedCode.ts"
 import * as NodeArguments from "../process/NodeArguments.ts"
@@ -83,8 +84,11 @@ const scheduleTimeout = Duration.minutes(10)
  * @category constructors
  * @since 0.1.0
  */
-export const make: (options?: Options) => Effect.Effect<Backend["Service"], KubeUnconfigured, Scope.Scope> =
-  Effect.fnUntraced(function* (options: Options = {}) {
+export const make = (options: Options = {}): Effect.Effect<Backend["Service"], KubeUnconfigured, Scope.Scope> =>
+  withConfinedLoggers(backend(options))
+
+const backend: (options: Options) => Effect.Effect<Backend["Service"], KubeUnconfigured, Scope.Scope> =
+  Effect.fnUntraced(function* (options) {
     const scope = yield* Effect.scope
     const hub = yield* HubPool.acquire(options)
     const parts = new Once(prepare(hub, options), scope)

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AddressInfo } from "node:net"
+import { withConfinedLoggers } from "../error/ConfinedLoggers.ts"
 import * as StatusAddress from "./StatusAddress.ts"
 import type { StatusApi as Api } from "./StatusApi.ts"
 import * as StatusApi from "./StatusApi.ts"
@@ -15,12 +16,14 @@ const isInPod = (): boolean => process.env["KUBERNETES_SERVICE_HOST"] !== undefi
 
 export const layer = (options: StatusOptions): Layer.Layer<never> =>
   Layer.effectDiscard(
-    Effect.gen(function* () {
-      const api = yield* StatusApi.make(options.actions === true)
-      const port = options.port ?? (isInPod() ? StatusAddress.port : false)
-      if (port !== false) yield* onPort(api, port)
-      if (options.socket ?? !isInPod()) yield* onSocket(api)
-    })
+    withConfinedLoggers(
+      Effect.gen(function* () {
+        const api = yield* StatusApi.make(options.actions === true)
+        const port = options.port ?? (isInPod() ? StatusAddress.port : false)
+        if (port !== false) yield* onPort(api, port)
+        if (options.socket ?? !isInPod()) yield* onSocket(api)
+      })
+    )
   )
 
 const onPort = (api: Api, port: number) =>
