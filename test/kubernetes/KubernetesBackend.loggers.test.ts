@@ -28,15 +28,11 @@ const until = (condition: () => boolean, what: string): Effect.Effect<void> =>
     assert.fail(`it never came that ${what}`)
   })
 
+const random = Random.make(7)
+
 describe.each([
-  ["at each line", () => true],
-  [
-    "at random",
-    (
-      (random) => () =>
-        random() < 0.5
-    )(Random.make(7))
-  ]
+  ["at each line", (): boolean => true],
+  ["at random", (): boolean => random() < 0.5]
 ] as const)("a logger of the app that throws %s", (_, throws) => {
   it.effect("ends no boot, no watch and no outage of a cluster; its errors are uncaught [C541]", () =>
     collectingUncaught((uncaught) => {
