@@ -50,8 +50,8 @@ const alias = Object.entries<Record<string, string>>(exports).flatMap(([door, { 
 const shared = {
   allowOnly: false,
   // They end tests that hang. Tests that hold a bound assert it themselves.
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   // loading the modules for each file takes longer than running most files
   isolate: false,
   // for all processes of the tests: compiling the same modules again is half of a boot

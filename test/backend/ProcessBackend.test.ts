@@ -25,7 +25,7 @@ const boot = (options: ProcessBackend.ProcessBackendOptions) =>
     const { runner } = yield* launch()
     const exit = yield* runner.exit
     return { exit, failure: runner.bootFailure(exit) }
-  }).pipe(Effect.scoped, Effect.provide(ProcessBackend.layer(options)), Effect.timeout("5 seconds"))
+  }).pipe(Effect.scoped, Effect.provide(ProcessBackend.layer(options)), Effect.timeout("1 minute"))
 
 const bootOf = (source: string) => withProgram(source, (entry) => boot({ entry }))
 
@@ -178,7 +178,7 @@ describe("ProcessBackend", () => {
         assert.match(failure.stderr, stderr)
         assert.isFalse(isTransient(failure))
         assert.deepStrictEqual(exit, { reason: new Exited({ code, stderr: failure.stderr }), gone: true })
-      }).pipe(Effect.timeout("2 seconds"))
+      }).pipe(Effect.timeout("30 seconds"))
     )
 
     it.live("of a program that ends without serving says what to do", () =>

@@ -15,6 +15,7 @@ backendConformance("A backend of the network", {
   layer: await running("runner"),
   silent: await running("silent"),
   ending: await running("ending"),
+  limit: 60_000,
   remains: ({ pid }) => alive([Number(pid)]).length > 0
 })
 

@@ -15,6 +15,7 @@ backendConformance("ProcessBackend", {
   layer: await running("runner"),
   silent: await running("silent"),
   ending: await running("ending"),
+  limit: 60_000,
   remains: ({ pid }) => alive([Number(pid)]).length > 0
 })
 

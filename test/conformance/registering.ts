@@ -15,13 +15,13 @@ export interface SuiteOptions<E> {
   readonly it: (name: string, test: () => Promise<void>, limit: number) => void
   /** The backend. Its runners serve the functions of the suite. */
   readonly layer: Layer.Layer<Backend, E>
-  /** Limit of one test in milliseconds. Default 30 000. */
+  /** Limit of one test in milliseconds. Default 60 000. */
   readonly limit?: number
 }
 
 /** Registers one test on the backend, without its logs. */
 export const testOn =
-  <E>({ it, layer, limit = 30_000 }: SuiteOptions<E>) =>
+  <E>({ it, layer, limit = 60_000 }: SuiteOptions<E>) =>
   (title: string, body: Effect.Effect<void, unknown, Backend>): void => {
     const quiet = Layer.merge(layer, Logger.layer([]))
     it(title, () => Effect.runPromise(body.pipe(Effect.provide(quiet), Effect.timeout(limit))), limit + 5_000)

@@ -1,4 +1,5 @@
 /** An app under attack: a pool whose one runner is a hostile program, with what the attack costs this process. */
+import { Socket } from "node:net"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Effect from "effect/Effect"
@@ -6,6 +7,8 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as FlameLayer from "../../src/FlameLayer.ts"
 import type { Pool } from "../../src/pool/Pool.ts"
+import { bundled } from "../fixtures/bundled.ts"
+import { slowness } from "../fixtures/slowness.ts"
 
 /** The cost of an attack. */
 export interface Cost {
@@ -13,8 +16,23 @@ export interface Cost {
   readonly stall: number
   /** CPU time of the whole process, as a share of one core. */
   readonly share: number
+  /** How many times longer this process computes than a usual one, see `slowness`. */
+  readonly slowness: number
+  /** The time that was watched, in milliseconds. */
+  readonly millis: number
+  /** Bytes that this process read from its busiest connection. */
+  readonly read: number
   /** The highest growth of resident memory, in bytes. */
   readonly memory: number
+}
+
+/** The bytes that were read from each open connection. */
+const readings = (): ReadonlyMap<Socket, number> => {
+  // Node documents only the names of the handles.
+  const handles = (
+    process as unknown as { readonly _getActiveHandles: () => ReadonlyArray<unknown> }
+  )._getActiveHandles()
+  return new Map(handles.filter((handle) => handle instanceof Socket).map((socket) => [socket, socket.bytesRead]))
 }
 
 /** Watches this process. Measures CPU time, because a test shares its machine with others. */
@@ -24,6 +42,7 @@ export class Watch {
   private readonly before = process.memoryUsage.rss()
   private readonly began = performance.now()
   private readonly cpu = process.cpuUsage()
+  private readonly readBefore = readings()
   private last = process.threadCpuUsage()
   private ticks = 0
   private readonly timer = setInterval(() => this.look(), 5)
@@ -39,9 +58,13 @@ export class Watch {
     clearInterval(this.timer)
     this.look()
     const { system, user } = process.cpuUsage(this.cpu)
+    const millis = performance.now() - this.began
     return {
       stall: this.stall,
-      share: (user + system) / 1000 / (performance.now() - this.began),
+      share: (user + system) / 1000 / millis,
+      slowness: slowness(),
+      millis,
+      read: Math.max(0, ...[...readings()].map(([socket, bytes]) => bytes - (this.readBefore.get(socket) ?? 0))),
       memory: Math.max(this.highest, process.memoryUsage.rss()) - this.before
     }
   }
@@ -60,7 +83,7 @@ export const attacked = <A>(
   text: string = "",
   options: Partial<FlameLayer.LocalOptions> = {}
 ): Effect.Effect<A> =>
-  Effect.suspend(() => {
+  Effect.gen(function* () {
     const lines: Array<Line> = []
     const logger = Logger.make<unknown, void>(({ cause, fiber, message }) => {
       const parts = Array.isArray(message) ? message.map(String) : [String(message)]
@@ -68,7 +91,7 @@ export const attacked = <A>(
       lines.push({ text: [...parts, ...cause.reasons.map(String)].join(" "), annotations })
     })
     const layer = FlameLayer.local({
-      entry: new URL("../fixtures/hostile/runner.ts", import.meta.url),
+      entry: yield* Effect.promise(() => bundled(new URL("../fixtures/hostile/runner.ts", import.meta.url))),
       env: { ATTACK: attack, TEXT: Buffer.from(text).toString("hex") },
       max: 1,
       concurrency: 4,
@@ -76,7 +99,7 @@ export const attacked = <A>(
       drainTimeout: "500 millis",
       ...options
     })
-    return Effect.provide(app(lines), layer).pipe(Effect.orDie, Effect.provide(Logger.layer([logger])))
+    return yield* Effect.provide(app(lines), layer).pipe(Effect.orDie, Effect.provide(Logger.layer([logger])))
   })
 
 setFlagsFromString("--expose-gc")

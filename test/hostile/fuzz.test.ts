@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { slowness } from "../fixtures/slowness.ts"
 import { thorough } from "../fixtures/thorough.ts"
 import { fuzz, type Fuzzer } from "./Fuzz.ts"
 
@@ -16,8 +17,8 @@ describe("input of a peer, changed at random", () => {
       const count = thorough ? all : all / 10
       const { ended, growth, worst } = fuzz(name, count)
       assert.isAbove(ended, count / 5)
-      assert.isBelow(worst, 250)
+      assert.isBelow(worst, 250 * slowness())
       assert.isBelow(growth, 200 * 1024 * 1024)
-    }, 180_000)
+    }, 600_000)
   }
 })

@@ -8,13 +8,14 @@ import * as Stream from "effect/Stream"
 import * as Flame from "../../src/Flame.ts"
 import { Pool } from "../../src/pool/Pool.ts"
 import { isPrintable } from "../../src/error/PeerText.ts"
+import { until } from "../fixtures/conformance-process/patience.ts"
 import { bytes, nothing, Offers, placed } from "../fixtures/hostile/functions.ts"
 import { attacked, type Cost, type Line, Watch } from "./Victim.ts"
 
 const MiB = 1024 * 1024
 const small = new Uint8Array(1)
-const show = ({ memory, share, stall }: Cost) =>
-  `stall ${stall.toFixed(0)} ms, ${(share * 100).toFixed(0)} % of a core, ${(memory / MiB).toFixed(0)} MiB`
+const show = ({ memory, millis, read, share, slowness, stall }: Cost) =>
+  `stall ${stall.toFixed(0)} ms, ${(share * 100).toFixed(0)} % of a core, ${(memory / MiB).toFixed(0)} MiB, ${((read / millis) * 1000).toFixed(0)} bytes a second, on a machine ${slowness.toFixed(1)} times slower than usual`
 
 /** Margin on the documented 100 ms, because other programs take the processor's caches away. */
 const busy = 100
@@ -22,26 +23,21 @@ const busy = 100
 /** The limits of every attack: the parent stalls for less than 100 ms, and uses little memory. */
 const check = (cost: Cost, memory = 64 * MiB): void => {
   if (process.env["HOSTILE_REPORT"] !== undefined) console.info(expect.getState().currentTestName, show(cost))
-  assert.isBelow(cost.stall, 100 + busy, show(cost))
+  assert.isBelow(cost.stall, (100 + busy) * cost.slowness, show(cost))
   assert.isBelow(cost.memory, memory, show(cost))
 }
 
 /** Makes calls for that many milliseconds while the attack goes on. */
 const under = (millis: number, use: Effect.Effect<unknown, unknown, never>): Effect.Effect<Cost, never, Pool> =>
   Effect.gen(function* () {
-    const idle = new Watch()
-    yield* Effect.sleep(1_000)
-    const { share } = idle.end()
     // The first seconds compile the code that the attack reaches.
     yield* Effect.forkChild(Effect.exit(use))
     const pool = yield* Pool
     while ((yield* pool.status).busySlots === 0) yield* Effect.sleep(50)
-    yield* Effect.sleep(1_500)
+    yield* Effect.sleep(1_000)
     const watch = new Watch()
     yield* Effect.sleep(millis)
-    const cost = watch.end()
-    // Without what the watch and the test runner themselves cost.
-    return { ...cost, share: cost.share - share }
+    return watch.end()
   })
 
 const calling = Effect.suspend(() => Flame.call(nothing, small))
@@ -60,15 +56,20 @@ describe("a hostile runner", () => {
       () =>
         attacked(attack, (lines) =>
           Effect.gen(function* () {
+            const began = performance.now()
             const context = yield* Effect.context<never>()
-            const cost = yield* under(3_000, Effect.provideContext(calling as never, context))
+            const cost = yield* under(2_000, Effect.provideContext(calling as never, context))
             check(cost)
-            assert.isBelow(cost.share, 0.1, show(cost))
-            assert.isBelow(lines.length, 6_000)
+            // 10 % of a core are promised. Without a limit for the attack it is most of what other programs leave.
+            assert.isBelow(cost.share, 0.25 * cost.slowness, show(cost))
+            // The parent reads in pieces of 64 KiB, which last for seconds. Without a limit it reads a piece at each turn.
+            assert.isAtMost(cost.read, 64 * 1024 * (2 + cost.millis / 1000), show(cost))
+            // 1 000 lines at once, and 1 000 a second.
+            assert.isBelow(lines.length, 2_000 + performance.now() - began)
             for (const { text } of lines) assert.isBelow(text.length, 4_096)
           })
         ),
-      60_000
+      120_000
     )
   }
 
@@ -94,12 +95,15 @@ describe("a hostile runner", () => {
           const payload = new Uint8Array(30 * 1024)
           const call = Effect.suspend(() => Flame.call(nothing, payload))
           const calls = Effect.forEach(Array.from({ length: 2_000 }), () => Effect.exit(call), { concurrency: 16 })
-          yield* Effect.timeoutOption(calls, "5 seconds")
+          yield* Effect.raceFirst(
+            calls,
+            until(() => ended(lines).length > 0, "its session is ended")
+          )
           check(watch.end())
           assert.isAbove(ended(lines).length, 0)
         })
       ),
-    60_000
+    120_000
   )
 
   it.live(
@@ -120,9 +124,9 @@ describe("a hostile runner", () => {
             )
             const before = process.memoryUsage.rss()
             const grown = () => process.memoryUsage.rss() - before
-            while (grown() < 64 * MiB) yield* Effect.sleep(100)
+            yield* until(() => grown() > 256 * MiB, "it holds what the limits allow")
             // Until nothing more arrives.
-            for (let last = -1; grown() > last + 8 * MiB; yield* Effect.sleep(2_000)) last = grown()
+            for (let last = -1; grown() > last + 8 * MiB; yield* Effect.sleep(1_000)) last = grown()
             const cost = watch.end()
             check(cost, 320 * MiB + 2 * value + 64 * MiB)
             assert.isAbove(cost.memory, 256 * MiB, show(cost))
@@ -133,7 +137,7 @@ describe("a hostile runner", () => {
       )
       return use
     },
-    60_000
+    120_000
   )
 
   it.live(
@@ -143,11 +147,11 @@ describe("a hostile runner", () => {
         Effect.gen(function* () {
           const watch = new Watch()
           const call = Effect.suspend(() => Flame.call(nothing, new Uint8Array(30 * 1024), { timeout: "1 second" }))
-          yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.exit(call), { concurrency: 32 })
+          yield* Effect.forEach(Array.from({ length: 64 }), () => Effect.exit(call), { concurrency: 32 })
           check(watch.end())
         })
       ),
-    60_000
+    120_000
   )
 })
 
@@ -218,7 +222,13 @@ describe("a hostile placed service", () => {
       })
   })
 
-  const owned = (attack: string, use: (client: never) => Effect.Effect<unknown, unknown, never>, text?: string) =>
+  /** Runs the attack until a line of the log matches. */
+  const owned = (
+    attack: string,
+    wanted: RegExp,
+    use: (client: never) => Effect.Effect<unknown, unknown, never>,
+    text?: string
+  ) =>
     attacked(
       attack,
       (lines) =>
@@ -227,7 +237,7 @@ describe("a hostile placed service", () => {
           const client = yield* Flame.place(placed, { n: 1 })
           const watch = new Watch()
           yield* Effect.forkScoped(Effect.exit(use(client as never)))
-          yield* Effect.sleep(3_000)
+          yield* until(() => lines.some(({ text }) => wanted.test(text)), `${wanted} is logged`)
           return { cost: watch.end(), lines: [...lines] }
         }).pipe(Effect.scoped, Effect.provide(handlers), Effect.orDie) as never,
       text
@@ -242,12 +252,12 @@ describe("a hostile placed service", () => {
       `loses its session, and uses little memory: ${attack} [C201]`,
       () =>
         Effect.gen(function* () {
-          const { cost, lines } = yield* owned(attack, () => Effect.void)
+          const { cost, lines } = yield* owned(attack, /was ended/, () => Effect.void)
           check(cost)
           assert.isAtMost(asked, 2_048)
           assert.include(ended(lines).join(), what)
         }),
-      60_000
+      120_000
     )
   }
 
@@ -260,11 +270,11 @@ describe("a hostile placed service", () => {
             (client as { readonly watch: (_: { n: number }) => Stream.Stream<Uint8Array> }).watch({ n: 1 }),
             () => Effect.sleep(100)
           )
-        const { cost, lines } = yield* owned("placed items", slow)
+        const { cost, lines } = yield* owned("placed items", /was ended/, slow)
         check(cost)
         assert.include(ended(lines).join(), "items beyond their window")
       }),
-    60_000
+    120_000
   )
 
   for (const extras of [
@@ -274,7 +284,7 @@ describe("a hostile placed service", () => {
   ]) {
     it.live(`controls nothing in the log of its owner: ${JSON.stringify(extras).slice(0, 20)} [C202]`, () =>
       Effect.gen(function* () {
-        const { lines } = yield* owned("placed extras", () => Effect.void, JSON.stringify(extras))
+        const { lines } = yield* owned("placed extras", /^asked by/, () => Effect.void, JSON.stringify(extras))
         const line = lines.find(({ text }) => text.startsWith("asked by"))
         assert.strictEqual(line?.text, "asked by nobody at Info")
         for (const [key, value] of Object.entries(line?.annotations ?? {})) {

@@ -6,11 +6,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { defaults, neighbourOf, Strangers } from "../../src/wire/network/Strangers.ts"
 import { dialling, listening, logging, until } from "../wire/network/doors.ts"
+import { thorough } from "../fixtures/thorough.ts"
 import { Silent } from "./FirstFlightFuzz.ts"
 import { inUse } from "./Victim.ts"
 
 const MiB = 1024 * 1024
-const seconds = Number(process.env["HOSTILE_SECONDS"] ?? 3)
+const seconds = Number(process.env["HOSTILE_SECONDS"] ?? (thorough ? 3 : 1))
 
 /** Opens connections to a port at a rate, from that many addresses, in processes of its own. */
 const crowd = (port: number, rate: number, addresses: number, mode: string) =>
@@ -51,7 +52,7 @@ describe("10 000 connections a second of strangers", () => {
             admissions,
             (admission) =>
               Effect.andThen(
-                Effect.promise(() => dialling(listener, admission, { patience: 30_000 })),
+                Effect.promise(() => dialling(listener, admission, { patience: 60_000 })),
                 admission.transport
               ),
             { concurrency: 20 }
@@ -72,7 +73,7 @@ describe("10 000 connections a second of strangers", () => {
           }
         }).pipe(Effect.scoped, Effect.provide(layer))
       },
-      90_000
+      180_000
     )
   }
 
@@ -102,7 +103,7 @@ describe("10 000 connections a second of strangers", () => {
         )
         for (const socket of sockets) socket.destroy()
       }).pipe(Effect.scoped),
-    60_000
+    120_000
   )
 })
 

@@ -261,9 +261,9 @@ export const placeConformance = <E>(name: string, options: PlaceConformanceOptio
           Assert.ok(reason._tag === "TimedOut" && reason.phase === "running")
           yield* eventually(isIdle, "the slot was free")
           Assert.ok(yield* Flame.call(S.noted, { line: `${name} is gone` }))
-          const client = yield* Flame.place(S.counter, { name: nextName(), from: 0, how: "well" }, { timeout: 200 })
+          const client = yield* Flame.place(S.counter, { name: nextName(), from: 0, how: "well" }, { timeout: 1_500 })
           // The timeout of Flame.place is over, and must not matter any more.
-          yield* Effect.sleep(300)
+          yield* Effect.sleep(1_600)
           Assert.equal(yield* client.add({ n: 1 }), 1)
           Assert.ok(yield* client.remaining())
         })

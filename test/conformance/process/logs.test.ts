@@ -100,9 +100,11 @@ describe("a log line of a function", () => {
   it.live("in a flood of lines delays no call; lines over the limit are dropped and counted in one line", () =>
     logging({ min: 1, awaitMin: true, concurrency: 2 }, (scene) =>
       Effect.gen(function* () {
+        const began = performance.now()
         yield* Flame.call(chatter, { lines: 20_000, each: "x".repeat(200) })
         yield* scene.log.has(/^\d+ lines dropped of the log of this runner/)
-        assert.isBelow(scene.log.lines.length, 3_000)
+        // 1 000 lines at once, and 1 000 a second.
+        assert.isBelow(scene.log.lines.length, 2_000 + performance.now() - began)
         // The connection is intact, and later lines arrive.
         yield* Flame.call(chatter, { lines: 1, each: "after" })
         assert.deepStrictEqual(scene.events.of("RunnerGone"), [])

@@ -7,7 +7,7 @@ import { until } from "../../fixtures/conformance-process/patience.ts"
 import { start } from "../../fixtures/conformance-process/program.ts"
 
 const cancelGrace = 300
-const options = { max: 2, cancelGrace, drainTimeout: "10 seconds" } as const
+const options = { max: 2, cancelGrace, drainTimeout: "1 minute" } as const
 
 describe("a parent that is killed", () => {
   it.live.each(["parent-main.ts", "parent-two.ts"])(

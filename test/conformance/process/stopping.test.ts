@@ -12,13 +12,13 @@ describe("a call on a child process that is stopped", () => {
   it.live(
     "[C24] at its timeout with `maxCalls: 1` fails with TimedOut at once, and its runner is gone within `cancelGrace`",
     () =>
-      onPool({ min: 1, awaitMin: true, max: 1, maxCalls: 1 }, ({ events, stage }) =>
+      onPool({ min: 1, awaitMin: true, max: 1, maxCalls: 1, drainTimeout: "1 minute" }, ({ events, stage }) =>
         Effect.gen(function* () {
-          const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
+          const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "1 second" })))
           const { pid } = yield* stage.said("a", "started")
           const at = performance.now()
-          assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
-          assert.isBelow(took, 300 + lateness)
+          assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 1000 })
+          assert.isBelow(took, 1000 + lateness)
           yield* stage.said("a", "finalized")
           const gone = yield* events.nth("RunnerGone")
           assert.isBelow(events.at(gone) - at, 1000 + lateness)
@@ -31,10 +31,10 @@ describe("a call on a child process that is stopped", () => {
   it.live("[C25] at its timeout fails with TimedOut at once, its work stops, and its runner serves on", () =>
     onPool({ min: 1, awaitMin: true }, ({ events, stage }) =>
       Effect.gen(function* () {
-        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "300 millis" })))
+        const [reason, took] = yield* timed(reasonOf(Flame.call(play, { key: "a" }, { timeout: "1 second" })))
         const { pid } = yield* stage.said("a", "started")
-        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 300 })
-        assert.isBelow(took, 300 + lateness)
+        assert.deepInclude(reason, { _tag: "TimedOut", phase: "running", after: 1000 })
+        assert.isBelow(took, 1000 + lateness)
         yield* stage.said("a", "finalized")
         assert.strictEqual((yield* Flame.call(place)).pid, pid)
         assert.deepStrictEqual(events.of("RunnerDraining"), [])
@@ -157,7 +157,7 @@ describe("a call on a child process that is stopped", () => {
   it.live("[C88] by its timeout and does not stop costs its runner as well", () =>
     onPool({ min: 1, awaitMin: true, cancelGrace: "300 millis" }, (scene) =>
       Effect.gen(function* () {
-        const call = yield* Effect.forkScoped(reasonOf(Flame.call(play, { key: "a" }, { timeout: "500 millis" })))
+        const call = yield* Effect.forkScoped(reasonOf(Flame.call(play, { key: "a" }, { timeout: "2 seconds" })))
         const { pid } = yield* scene.stage.said("a", "started")
         yield* scene.stage.tell("a", "block /never")
         assert.deepInclude(yield* Fiber.join(call), { _tag: "TimedOut", phase: "running" })

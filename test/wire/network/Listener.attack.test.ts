@@ -81,14 +81,14 @@ describe("a listener under attack", () => {
             Effect.suspend(() => {
               const admission = listener.expect(++index)
               return Effect.andThen(
-                Effect.promise(() => dialling(listener, admission, { patience: 20_000 })),
+                Effect.promise(() => dialling(listener, admission, { patience: 60_000 })),
                 admission.transport
               )
             }),
           { concurrency: 20 }
         )
         // First without an attack. This process is both ends, and runs once more so that its code is compiled.
-        const measured = Effect.map(Effect.all([p99(ask, 1_000), booting], { concurrency: 2 }), ([time]) => time)
+        const measured = Effect.map(Effect.all([p99(ask, 500), booting], { concurrency: 2 }), ([time]) => time)
         yield* measured
         // The best of several rounds: other programs disturb some rounds, but an attack that gets through disturbs all.
         const best = Effect.map(Effect.all(Array.from({ length: rounds }, () => measured)), (all) => Math.min(...all))
@@ -100,10 +100,10 @@ describe("a listener under attack", () => {
         const runners = 1 + 20 * (1 + 2 * rounds)
         yield* until(() => listener.counters.authenticated === 2 * runners, "their second connections are there")
         assert.isAbove(listener.counters.crowded, 0)
-        // 10 ms more, for a machine whose processors all have other work.
-        assert.isAtMost(during, 2 * before + 10, `p99 was ${before} ms before`)
+        // 50 ms more, for a machine whose processors all have other work.
+        assert.isAtMost(during, 2 * before + 50, `p99 was ${before} ms before`)
       }),
-    60_000
+    120_000
   )
 })
 

@@ -125,20 +125,20 @@ const viaProxy = (which: "both connections" | "the silent connection") =>
       }
     }
     // The loss of the silent connection alone gives the last words one more second.
-    yield* losing(which, options, cut, 1_500 + reasonGrace)
+    yield* losing(which, options, cut, reasonGrace + 8_000)
   })
 
 describe("the calls of a runner over the network", () => {
   it.live(
     "[C64] whose connection is reset fail with RunnerLost, and the runner ends",
     () => viaProxy("both connections"),
-    30_000
+    60_000
   )
 
   it.live(
     "[C64] whose silent connection is reset fail with RunnerLost, and the runner ends",
     () => viaProxy("the silent connection"),
-    30_000
+    60_000
   )
 
   const why = Namespaces.missing === undefined ? "" : ` (skipped: ${Namespaces.missing})`
@@ -155,10 +155,10 @@ describe("the calls of a runner over the network", () => {
               before: (runner) => (runner === 1 ? network.command(index) : [])
             },
             () => network.cut(index, sides),
-            15_000 + reasonGrace + 1_500
+            15_000 + reasonGrace + 15_000
           )
         yield* Effect.all([dropped(0, "one"), dropped(1, "both")], { concurrency: 2 })
       }),
-    40_000
+    90_000
   )
 })

@@ -181,7 +181,7 @@ describe("a listener", () => {
         const admission = listener.expect(host.length)
         const { dialParent } = yield* Effect.promise(() => import("../../../src/wire/network/DialParent.ts"))
         const addresses = `${host}:${listener.port}`
-        yield* Effect.promise(() => dialParent({ ...admission, addresses, patience: 5_000 }))
+        yield* Effect.promise(() => dialParent({ ...admission, addresses, patience: 60_000 }))
         yield* admission.transport
       }
     })

@@ -31,7 +31,7 @@ export const dialling = (
   dialParent({
     identity: changes.identity ?? admission.identity,
     key: changes.key === undefined ? admission.key : Redacted.make(changes.key),
-    patience: changes.patience ?? 10_000,
+    patience: changes.patience ?? 60_000,
     addresses: `127.0.0.1:${listener.port}`
   })
 
@@ -98,7 +98,7 @@ export const handshake = (
 /** Waits for a condition of this process. */
 export const until = (condition: () => boolean, what: string): Effect.Effect<void> =>
   Effect.promise(async () => {
-    const deadline = performance.now() + 15_000
+    const deadline = performance.now() + 60_000
     while (!condition()) {
       if (performance.now() > deadline) throw new Error(`it never came that ${what}`)
       await new Promise((resolve) => setTimeout(resolve, 2))
