@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { thorough } from "../fixtures/thorough.ts"
 import * as PoolSchedule from "./PoolSchedule.ts"
 
-const total = 250_000
+/** `npm run sim` runs millions. */
+const total = thorough ? 250_000 : 50_000
 // Split into parts, because the whole takes longer than the limit of one test on a tenth of a processor.
 const parts = 10
 
