@@ -8,40 +8,19 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
-import { isSame, KubeClient, type DeleteOptions, type Rules } from "../kubernetes/api/KubeClient.ts"
+import { KubeClient, type Rules } from "../kubernetes/api/KubeClient.ts"
 import type { ClusterEvent, Job, Pod, Secret } from "../kubernetes/object/KubeObjects.ts"
-import { ApiCalls } from "./ApiCalls.ts"
-import { alreadyExists, notFound } from "./ApiErrors.ts"
 import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import type { NeedsOf, Servable } from "../function/Servable.ts"
 import * as HubPool from "../kubernetes/hub/HubPool.ts"
-import { runnerOf } from "../kubernetes/verdict/PodFacts.ts"
 import { functionsOf, partOf } from "../runner/Serving.ts"
-import { isOwnedBy, JobStore } from "./JobStore.ts"
+import { ApiCalls } from "./ApiCalls.ts"
+import * as MockClient from "./MockClient.ts"
+import { type Ending, MockCluster } from "./MockCluster.ts"
 import { MockPrograms } from "./MockPrograms.ts"
-import {
-  boots,
-  bootsAtOnce,
-  type Ended,
-  finished,
-  type Script,
-  step,
-  terminated,
-  terminatedState
-} from "./PodScript.ts"
-import { PodStore } from "./PodStore.ts"
+import { boots, bootsAtOnce, type Script } from "./PodScript.ts"
 
-/**
- * The end of a deleted pod.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Ending extends Ended {
-  /** Milliseconds from SIGTERM to the end of the containers. A pod is killed at the end of its grace. */
-  readonly after: number
-}
+export type { Ending } from "./MockCluster.ts"
 
 /**
  * Options of `KubeMock.layer`.
@@ -161,10 +140,6 @@ export class KubeMock extends Context.Service<
   }
 }
 
-const everything: Rules = { incomplete: false, rules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }] }
-
-const time = Effect.map(Clock.currentTimeMillis, (now) => new Date(now).toISOString())
-
 const make = Effect.fnUntraced(function* <R>({
   functions = [],
   namespace = "default"
@@ -172,246 +147,40 @@ const make = Effect.fnUntraced(function* <R>({
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   yield* HubPool.mock
-  const jobs = new JobStore()
   const context = (yield* Effect.context<R>()) as Context.Context<never>
   const { served, services } = partOf(functions, undefined)
   const own = services === undefined ? Context.empty() : yield* Effect.orDie(Layer.build(services))
-  const all = Context.merge(context, own)
-  const programs = new MockPrograms(yield* functionsOf(served), all, (name) => secrets.get(name))
-  const store = new PodStore()
   const secrets = new Map<string, Secret>()
-  const logs = new Map<string, string>()
-  const told: Array<ClusterEvent> = []
+  const programs = new MockPrograms(yield* functionsOf(served), Context.merge(context, own), (name) =>
+    secrets.get(name)
+  )
+  const script = functions.length === 0 ? boots : bootsAtOnce
+  const cluster = new MockCluster({ namespace, scope, programs, secrets, script })
   const calls = new ApiCalls()
-  /** Uids of pods that were deleted and have not ended: their scripts are over. */
-  const leaving = new Set<string>()
-  let scriptOf = (_pod: Pod): Script => (functions.length === 0 ? boots : bootsAtOnce)
-  let ending: Ending = { after: 0, exitCode: 0 }
-  let rules = everything
-
-  const find = (verb: string, name: string): Effect.Effect<Pod, KubeError> =>
-    Effect.suspend(() => {
-      const pod = store.get(name)
-      return pod === undefined ? Effect.fail(notFound(`${verb} pods`, name)) : Effect.succeed(pod)
-    })
-
-  const change = (uid: string, name: string, to: (pod: Pod, now: string) => Pod | undefined) =>
-    Effect.map(time, (now) => {
-      const pod = store.get(name)
-      // A script goes on after its pod was deleted, when another pod may have the name.
-      if (pod === undefined || pod.metadata.uid !== uid) return
-      const next = to(pod, now)
-      if (next === undefined) removePod(name)
-      else if (next !== pod) putPod(next)
-    })
-
-  const removePod = (name: string): void => {
-    const uid = store.get(name)?.metadata.uid
-    store.remove(name)
-    if (uid !== undefined) programs.kill(uid)
-  }
-
-  /** Stores a pod. Its program starts and ends with its container. */
-  const putPod = (pod: Pod): Pod => {
-    const stored = store.put(pod)
-    const { name = "", uid = "" } = stored.metadata
-    const state = runnerOf(stored)?.state
-    if (state?.running !== undefined) {
-      programs.start(stored, play(stored, [terminated(0, { exitCode: 0 }), finished(0)]))
-    } else if (state?.terminated !== undefined) programs.kill(uid)
-    return store.get(name) ?? stored
-  }
-
-  /** Deletes the objects that the object with that uid owns, as the garbage collector does. */
-  const collect = (uid: string): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      for (const [name, { metadata }] of secrets) if (isOwnedBy(metadata, uid)) secrets.delete(name)
-      const owned = store.list("").items.filter(({ metadata }) => isOwnedBy(metadata, uid))
-      return Effect.forEach(owned, ({ metadata }) => destroyPod(metadata.name ?? ""), { discard: true })
-    })
-
-  /** Deletes a Job at the end of its time, which may be extended meanwhile. */
-  const expire = (name: string, uid: string): Effect.Effect<void> =>
-    Effect.gen(function* () {
-      for (;;) {
-        const left = jobs.leftOf(name, uid, yield* Clock.currentTimeMillis)
-        if (left === undefined) return
-        if (left > 0) yield* Effect.sleep(left)
-        else if (jobs.remove(name, uid)) return yield* collect(uid)
-      }
-    })
-
-  const play = (pod: Pod, script: Script): Effect.Effect<void> =>
-    Effect.forEach(
-      script,
-      ({ after, change: to }) => Effect.andThen(Effect.sleep(after), change(pod.metadata.uid!, pod.metadata.name!, to)),
-      {
-        discard: true
-      }
-    ).pipe(Effect.forkIn(scope, { startImmediately: true }), Effect.asVoid)
-
-  const createPod = Effect.fnUntraced(function* (pod: Pod, { dryRun = false }: { readonly dryRun?: boolean } = {}) {
-    yield* calls.begin("create", "pods")
-    const name = pod.metadata.name ?? ""
-    const there = store.get(name)
-    if (there !== undefined) return isSame(pod, there) ? there : yield* alreadyExists("create pods", name)
-    const creationTimestamp = yield* time
-    const metadata = { ...pod.metadata, namespace, uid: store.nextUid(), creationTimestamp }
-    const created: Pod = { ...pod, metadata, status: { phase: "Pending" } }
-    if (dryRun) return created
-    const stored = store.put(created)
-    const script = scriptOf(stored).map(({ after, change }) =>
-      step(after, (pod, now) => (leaving.has(pod.metadata.uid!) ? pod : change(pod, now)))
-    )
-    yield* play(stored, script)
-    return stored
-  })
-
-  /** Ends a deleted pod by `ending`, at the latest after its grace, and removes it. */
-  const end = (pod: Pod, graceMillis: number): Effect.Effect<void> => {
-    const killed: Ended = { exitCode: 137, reason: "Error" }
-    const how = ending.after <= graceMillis ? ending : killed
-    return play(pod, [
-      {
-        after: Math.min(ending.after, graceMillis),
-        change: (pod, now) => ({
-          ...pod,
-          status: {
-            ...pod.status,
-            phase: how.exitCode === 0 ? "Succeeded" : "Failed",
-            containerStatuses: pod.spec.containers.map(({ name }) => ({ name, state: terminatedState(how, pod, now) }))
-          }
-        })
-      },
-      { after: 0, change: () => undefined }
-    ])
-  }
-
-  const deletePod = (name: string, options?: DeleteOptions) =>
-    Effect.andThen(calls.begin("delete", "pods"), destroyPod(name, options))
-
-  const destroyPod = Effect.fnUntraced(function* (name: string, { gracePeriodSeconds, uid }: DeleteOptions = {}) {
-    const pod = store.get(name)
-    if (pod === undefined || (uid !== undefined && pod.metadata.uid !== uid)) return
-    const grace = gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30
-    const isOver = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed"
-    // No container runs that would have to end first.
-    if (grace === 0 || isOver || pod.spec.nodeName === undefined) return removePod(name)
-    if (leaving.has(pod.metadata.uid!)) return
-    leaving.add(pod.metadata.uid!)
-    const now = yield* Clock.currentTimeMillis
-    const deletionTimestamp = new Date(now + grace * 1000).toISOString()
-    const metadata = { ...pod.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace }
-    const stored = putPod({ ...pod, metadata })
-    programs.terminate(pod.metadata.uid!)
-    yield* end(stored, grace * 1000)
-  })
-
-  const client = KubeClient.of({
-    server: "https://mock",
-    namespace,
-    user: "mock",
-    self: undefined,
-    requests: () => calls.counts,
-    serverTime: () => clock.currentTimeMillisUnsafe(),
-    getPod: (name) => Effect.andThen(calls.begin("get", "pods"), find("get", name)),
-    createPod,
-    deletePod,
-    listPods: (selector) => Effect.map(calls.begin("list", "pods"), () => store.list(selector)),
-    watchPods: (selector, resourceVersion, accepted = Effect.void) =>
-      Stream.unwrap(
-        Effect.as(Effect.andThen(calls.begin("watch", "pods"), accepted), store.watch(selector, resourceVersion))
-      ),
-    events: (uid) =>
-      Effect.map(calls.begin("list", "events"), () => told.filter(({ involvedObject }) => involvedObject?.uid === uid)),
-    podLog: (name, _container, lines) =>
-      Effect.andThen(calls.begin("get", "pods/log"), find("get", name)).pipe(
-        Effect.map(() =>
-          (logs.get(name) ?? "")
-            .split(/(?<=\n)/)
-            .slice(-lines)
-            .join("")
-        )
-      ),
-    createSecret: Effect.fnUntraced(function* (secret) {
-      yield* calls.begin("create", "secrets")
-      const name = secret.metadata.name ?? ""
-      if (secrets.has(name)) return yield* alreadyExists("create secrets", name)
-      const metadata = { ...secret.metadata, namespace, uid: store.nextUid() }
-      secrets.set(name, { ...secret, metadata })
-      return { ...secret, metadata }
-    }),
-    deleteSecret: (name, { uid } = {}) =>
-      Effect.map(calls.begin("delete", "secrets"), () => {
-        const isOther = uid !== undefined && secrets.get(name)?.metadata.uid !== uid
-        return !isOther && secrets.delete(name)
-      }),
-    createJob: Effect.fnUntraced(function* (job) {
-      yield* calls.begin("create", "jobs")
-      const name = job.metadata.name ?? ""
-      if (jobs.get(name) !== undefined) return yield* alreadyExists("create jobs", name)
-      const uid = store.nextUid()
-      const made = jobs.create(
-        { ...job, metadata: { ...job.metadata, namespace, uid } },
-        yield* Clock.currentTimeMillis
-      )
-      yield* Effect.forkIn(expire(name, uid), scope)
-      return made
-    }),
-    getJob: (name) =>
-      Effect.andThen(
-        calls.begin("get", "jobs"),
-        Effect.suspend(() => {
-          const job = jobs.get(name)
-          return job === undefined ? Effect.fail(notFound("get jobs", name)) : Effect.succeed(job)
-        })
-      ),
-    extendJob: (name, uid, seconds) => Effect.map(calls.begin("patch", "jobs"), () => jobs.extend(name, uid, seconds)),
-    deleteJob: (name, { uid } = {}) =>
-      Effect.gen(function* () {
-        yield* calls.begin("delete", "jobs")
-        const owner = jobs.get(name)?.metadata.uid
-        const isRemoved = jobs.remove(name, uid)
-        if (isRemoved && owner !== undefined) yield* collect(owner)
-        return isRemoved
-      }),
-    rulesReview: Effect.map(calls.begin("create", "selfsubjectrulesreviews"), () => rules),
-    whoAmI: Effect.as(calls.begin("create", "selfsubjectreviews"), "mock"),
-    portForward: (pod) =>
-      Effect.andThen(
-        calls.begin("create", "pods/portforward"),
-        Effect.suspend(() => {
-          const opened = programs.connectTo(store.get(pod)?.metadata.uid ?? "")
-          return opened === undefined
-            ? Effect.fail(notFound("create pods/portforward", pod))
-            : Effect.acquireRelease(opened, (duplex) => Effect.sync(() => duplex.destroy()))
-        })
-      )
-  })
-
   const mock = KubeMock.of({
-    pods: Effect.sync(() => store.list("").items),
+    pods: Effect.sync(() => cluster.store.list("").items),
     secrets: Effect.sync(() => [...secrets.values()]),
-    jobs: Effect.sync(() => jobs.all),
-    script: (script) => Effect.sync(() => void (scriptOf = typeof script === "function" ? script : () => script)),
-    ending: (next) => Effect.sync(() => void (ending = next)),
+    jobs: Effect.sync(() => cluster.jobs.all),
+    script: (script) =>
+      Effect.sync(() => void (cluster.scriptOf = typeof script === "function" ? script : () => script)),
+    ending: (next) => Effect.sync(() => void (cluster.ending = next)),
     play: (name, script) =>
       Effect.suspend(() => {
-        const pod = store.get(name)
-        return pod === undefined ? Effect.die(new Error(`there is no pod ${name}`)) : play(pod, script)
+        const pod = cluster.store.get(name)
+        return pod === undefined ? Effect.die(new Error(`there is no pod ${name}`)) : cluster.play(pod, script)
       }),
-    put: (pod) => Effect.sync(() => putPod({ ...pod, metadata: { uid: store.nextUid(), namespace, ...pod.metadata } })),
-    remove: (name) => Effect.sync(() => removePod(name)),
+    put: (pod) =>
+      Effect.sync(() =>
+        cluster.putPod({ ...pod, metadata: { uid: cluster.store.nextUid(), namespace, ...pod.metadata } })
+      ),
+    remove: (name) => Effect.sync(() => cluster.removePod(name)),
     fail: (call, ...errors) => Effect.sync(() => calls.fail(call, errors)),
-    cutWatches: (error) => Effect.sync(() => store.cut(error)),
-    compact: Effect.sync(() => store.compact()),
-    log: (name, text) => Effect.sync(() => void logs.set(name, (logs.get(name) ?? "") + text)),
-    tell: (name, event) =>
-      Effect.map(time, (now) => {
-        const uid = store.get(name)?.metadata.uid
-        told.push({ lastTimestamp: now, involvedObject: uid === undefined ? { name } : { name, uid }, ...event })
-      }),
-    rules: (next) => Effect.sync(() => void (rules = next))
+    cutWatches: (error) => Effect.sync(() => cluster.store.cut(error)),
+    compact: Effect.sync(() => cluster.store.compact()),
+    log: (name, text) => Effect.sync(() => void cluster.logs.set(name, (cluster.logs.get(name) ?? "") + text)),
+    tell: (name, event) => cluster.tell(name, event),
+    rules: (next) => Effect.sync(() => void (cluster.rules = next))
   })
+  const client = MockClient.make(cluster, calls, () => clock.currentTimeMillisUnsafe())
   return Context.make(KubeMock, mock).pipe(Context.add(KubeClient, client))
 })
