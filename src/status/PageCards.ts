@@ -64,7 +64,7 @@ const tilesLine = () => {
     waiting.set(p.waiting, "", p.waiting > 0 && p.ready === 0 && p.booting === 0 ? "hot" : p.waiting > 0 ? "warm" : "")
     rate.set(last(history.ended))
     failed.set(t.failed, "of " + num(t.calls) + (t.failed ? ", " + (share < 0.1 ? "< 0.1" : share.toFixed(1)) + " %" : ""), last(history.failed) ? "hot" : "")
-    lost.set(t.runnersLost, t.bootsFailed ? plural(t.bootsFailed, "boot") + " failed" : "of " + t.boots + " booted", t.bootsFailed && p.ready === 0 ? "hot" : "")
+    lost.set(t.runnersLost, t.bootsFailed ? plural(t.bootsFailed, "boot") + " failed" : "of " + t.boots + " booted", t.runnersLost && p.ready === 0 ? "hot" : t.bootsFailed ? "noted" : "")
   } }
 }
 

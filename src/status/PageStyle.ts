@@ -31,7 +31,7 @@ main.stale{opacity:.55}
 .tile span{color:var(--dim);font-size:.8rem;display:block}
 .tile b{font-size:1.4rem;font-weight:600;font-variant-numeric:tabular-nums;white-space:nowrap}
 .tile i{font-style:normal;color:var(--dim);font-size:.85rem}
-.tile.hot b{color:var(--bad)}
+.tile.hot b,.tile.noted i{color:var(--bad)}
 .tile.warm b{color:var(--warn)}
 .grid{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:.8rem}
 .card{padding:.7rem .85rem .85rem;min-width:0}
@@ -85,7 +85,7 @@ tr>:last-child{padding-right:0}
 .boot em{grid-column:2/-1;font-style:normal;font-size:.8rem;overflow-wrap:anywhere;display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:3;overflow:hidden}
 .fault{border-top:1px solid var(--line);padding:.4rem 0}
 .fault:first-child{border-top:0;padding-top:0}
-.fault p{margin:.15rem 0 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:8.7em;overflow:auto}
+.fault p{margin:.15rem 0 0;white-space:pre-wrap;overflow-wrap:anywhere;max-height:11.6em;overflow:auto}
 .log{max-height:13rem;overflow:auto;font-size:.82rem}
 .log div{overflow-wrap:anywhere;padding:.06rem 0}
 button,input{font:inherit;color:inherit}

@@ -121,6 +121,21 @@ describe("the way to the cluster [C284]", () => {
     })
   )
 
+  it.effect(
+    "the end of a token is compared with the API server's clock, and reported also where the version is public",
+    () =>
+      Effect.gen(function* () {
+        const whoAmI = Effect.fail(unauthorized)
+        const line = (serverTime: number) =>
+          Effect.map(
+            checksOf({ tokenEnd: 5_000, client: () => ({ serverTime: () => serverTime, whoAmI }) }),
+            (checks) => named(checks, "user").line
+          )
+        assert.match(yield* line(10_000), /the token expired at 1970-01-01T00:00:05\.000Z/)
+        assert.match(yield* line(1_000), /credentials are not accepted/)
+      })
+  )
+
   it("the end of a token is that of its claims, and a token without claims has none", () => {
     const token = (claims: string) => `Bearer head.${Buffer.from(claims).toString("base64url")}.signature`
     assert.strictEqual(endOf(token('{"exp":1796078731}')), 1_796_078_731_000)

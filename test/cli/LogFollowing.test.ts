@@ -8,6 +8,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Following from "../../src/cli/LogFollowing.ts"
 import { sourcesOf, type Wanted } from "../../src/cli/LogSources.ts"
 import type { Found } from "../../src/cli/Finding.ts"
+import type { RunnerState } from "../../src/cli/cluster/Inventory.ts"
 import type { Line } from "../../src/cli/screen/Logs.ts"
 import * as Output from "./kit/Output.ts"
 import * as Documents from "./kit/Documents.ts"
@@ -22,14 +23,14 @@ type Lines = Stream.Stream<string, typeof broken>
 const second = (at: number, text: string): string => `2026-01-01T12:00:0${at}Z ${text}`
 
 /** Runners by the names of their pods, with a stream for each time that their log is opened. */
-const foundOf = (pods: Record<string, () => Lines>): Found => {
-  const runners = Object.keys(pods).map(Documents.podRunner)
+const foundOf = (pods: Record<string, () => Lines>, states: Readonly<Record<string, RunnerState>> = {}): Found => {
+  const runners = Object.keys(pods).map((pod) => Documents.podRunner(pod, states[pod]))
   const view = { parent: "p", name: "p", isInCluster: false, lives: [], runners }
   return {
     parents: [Documents.parent({ document: undefined, view })],
     where: { namespace: "shop", server: "https://memory", now: 0 },
     cluster: { logs: (pod: string) => Stream.suspend(pods[pod]!) } as never,
-    again: () => Effect.sync(() => foundOf(pods))
+    again: () => Effect.sync(() => foundOf(pods, states))
   }
 }
 
@@ -75,6 +76,26 @@ it.effect("a source that breaks off is named on standard error once until it sen
     yield* TestClock.adjust("10 seconds")
     const { stderr } = yield* Fiber.join(fiber)
     assert.match(stderr, /^lines of one broke off: [^\n]*ECONNRESET$/)
+  })
+)
+
+it.effect("the log of a runner that has ended is read once, and one that may go on is opened again [C287]", () =>
+  Effect.gen(function* () {
+    const opened: Array<string> = []
+    const logOf = (name: string) => () => {
+      opened.push(name)
+      return Stream.make(second(1, name)) as Lines
+    }
+    const states = { ended: "ended", running: "running" } as const
+    const found = foundOf({ ended: logOf("ended"), running: logOf("running") }, states)
+    const fiber = yield* Effect.forkChild(Output.printedBy(collecting(found).effect))
+    yield* TestClock.adjust("10 seconds")
+    assert.lengthOf(
+      opened.filter((name) => name === "ended"),
+      1
+    )
+    assert.isAbove(opened.filter((name) => name === "running").length, 1)
+    yield* Fiber.interrupt(fiber)
   })
 )
 

@@ -13,7 +13,7 @@ const wanted: Wanted = { runners: [], follow: false, function: undefined, since:
 
 /** A parent that does not answer, with runners of these pods. Their logs are empty. */
 const foundOf = (...pods: ReadonlyArray<string>): Found => {
-  const runners = pods.map(Documents.podRunner)
+  const runners = pods.map((pod) => Documents.podRunner(pod))
   const view = { parent: "p", name: "p", isInCluster: false, lives: [], runners }
   const found: Found = {
     parents: [Documents.parent({ document: undefined, view })],

@@ -72,7 +72,7 @@ export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
 const figure = /^[\d.]+(\/\d+)?( ?(ms|s|min|m|h|d|kB))?$/
 
 const isFigures = (texts: ReadonlyArray<string>): boolean =>
-  texts.some((text) => text !== "") && texts.every((text) => /^(-|ever)?$/.test(text) || figure.test(text))
+  texts.every((text) => /^(-|ever)?$/.test(text) || figure.test(text))
 
 /** The column of each heading: its width and its alignment. */
 const columnsOf = (heading: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>) =>

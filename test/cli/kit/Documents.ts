@@ -1,5 +1,6 @@
 /** Status documents of parents, with the fields that a test does not care about. */
 import type { PoolDocument, StatusDocument } from "../../../src/status/record/StatusDocument.ts"
+import type { RunnerState } from "../../../src/cli/cluster/Inventory.ts"
 import type { Parent } from "../../../src/cli/status/Parents.ts"
 import { now } from "./Objects.ts"
 
@@ -85,13 +86,13 @@ export const parent = (of: Partial<Parent> = {}): Parent => ({
 })
 
 /** A runner as its pod shows it. */
-export const podRunner = (pod: string) => ({
+export const podRunner = (pod: string, state: RunnerState = "running") => ({
   id: pod,
   pool: "app",
   pod,
   uid: pod,
   life: "life1",
   node: "node1",
-  state: "running" as const,
+  state,
   createdAt: 0
 })

@@ -79,6 +79,14 @@ it("no line of top is wider than a narrow terminal, so the first line stays on t
 /** Ends of the looks other than red that share its end. */
 const others = (line: string): number => line.split(/\[3[236]m/).length - 1
 
+it("top shows what a boot waits for whole, below its runner [C480]", () => {
+  const waitsFor = "0/2 nodes are available: 2 Insufficient memory, and no preemption helps to schedule the pod"
+  const runners = [Documents.runner({ state: "booting", age: undefined, running: [], waitsFor })]
+  const lines = linesOf({ document: Documents.document([Documents.pool({ runners })]) }, 60)
+  const below = lines.slice(lines.findIndex((line) => line.includes("app-1 ")) + 1)
+  assert.strictEqual(below.map((line) => line.trim()).join(" "), waitsFor)
+})
+
 it("a screen is as high as the terminal, and scrolls to its last line [C287]", () => {
   const all = ["head", ...Array.from({ length: 50 }, (_, at) => `line ${at}`)]
   const fit = (scroll: number) => Top.fit(all, { columns: 80, rows: 10, scroll }, plain).lines
