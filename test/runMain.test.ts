@@ -3,13 +3,16 @@ import * as http from "node:http"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { variables } from "../src/process/RoleVariables.ts"
+import { bundled } from "./fixtures/bundled.ts"
 import { fixture, spec } from "./fixtures/process/kit.ts"
 import { until } from "./fixtures/process/processes.ts"
+
+const program = fileURLToPath(await bundled(fixture("main.ts")))
 
 /** Runs the fixture. `after(line)` waits for a line of its output, `end` for its end. */
 const run = (how: string, role: "parent" | "runner" = "parent", options: ReadonlyArray<string> = []) => {
   const env = { ...process.env, ...(role === "runner" ? variables(spec, process.pid) : {}) }
-  const child = spawn(process.execPath, [...options, fileURLToPath(fixture("main.ts")), how], {
+  const child = spawn(process.execPath, [...options, program, how], {
     env,
     stdio: ["ignore", "pipe", "pipe"]
   })
