@@ -64,8 +64,8 @@ const shared = {
 export default defineConfig({
   test: {
     allowOnly: false,
-    // one more than compute at a time: tests of processes mostly wait
-    maxWorkers: availableParallelism() + 1,
+    // Two more than compute at a time, because tests of processes wait for half of their time.
+    maxWorkers: availableParallelism() + 2,
     projects: [
       {
         resolve: { alias },

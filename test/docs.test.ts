@@ -61,12 +61,12 @@ describe("code blocks of documents", () => {
     it.each(named(able))(
       "%s runs and exits with 0",
       async (_, job) => {
-        const { ok, output } = await Workspace.run(job, 60_000)
+        const { ok, output } = await Workspace.run(job, 300_000)
         assert.isTrue(ok, output)
         const expected = Workspace.expectedOutput(job, local)
         if (expected !== undefined) assert.deepStrictEqual(Workspace.missingOutput(output, expected.code), [], output)
       },
-      90_000
+      330_000
     )
   })
 })

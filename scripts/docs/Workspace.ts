@@ -30,7 +30,7 @@ const fileOf = ({ file, info, language }: Block): string => file ?? info["file"]
 const vitestConfig = (conditions: ReadonlyArray<string>): string =>
   `export default ${JSON.stringify({
     ssr: { resolve: { conditions: [...conditions, "module", "node", "development|production"] } },
-    test: { testTimeout: 60_000, hookTimeout: 60_000 }
+    test: { testTimeout: 120_000, hookTimeout: 120_000 }
   })}`
 
 /**

@@ -36,7 +36,7 @@ const install = (): void => {
 const failures: Array<string> = []
 
 const check = async (job: Workspace.Job): Promise<void> => {
-  const { ok, output } = await Workspace.run(job, 120_000)
+  const { ok, output } = await Workspace.run(job, 300_000)
   const expected = Workspace.expectedOutput(job, blocks)
   const missing = ok && expected !== undefined ? Workspace.missingOutput(output, expected.code) : []
   if (ok && missing.length === 0) console.log(`ok: ${label(job.block)}`)

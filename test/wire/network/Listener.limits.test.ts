@@ -78,7 +78,7 @@ describe("strangers at a listener", () => {
 
   it.live("are disconnected if they send nothing, too little, or never prove who they are", () =>
     Effect.gen(function* () {
-      const listener = yield* listening({ limits: { helloTimeout: 150, timeout: 400 } })
+      const listener = yield* listening({ limits: { helloTimeout: 500, timeout: 1_500 } })
       const admission = listener.expect(1)
       const bytes = yield* hello(admission.identity, Psk.bytesOf(admission.key))
       const [silent, cut, slow] = yield* crowd(listener, 3, "127.0.0.1")
@@ -90,7 +90,7 @@ describe("strangers at a listener", () => {
       slow!.write(bytes)
       yield* until(() => gone.length === 3, "all are gone")
       assert.strictEqual(gone.at(-1), "slow", "it has longer than those that say nothing")
-      assert.isAtLeast(performance.now() - began, 240)
+      assert.isAtLeast(performance.now() - began, 1_000)
       assert.deepInclude(listener.counters, { silent: 2, slow: 1, authenticated: 0 })
     })
   )
