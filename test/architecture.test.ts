@@ -115,6 +115,7 @@ const loads: Readonly<
       "runner/LogForward",
       "runner/MetricForward",
       "runner/NestedCalls",
+      "runner/NestedRoom",
       "runner/NestedSpan",
       "runner/QuietOutput",
       "runner/RelayPool",

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { FlameError, PayloadTooLarge, PoolMissing, QueueFull, type Reason } from "../error/FlameError.ts"
+import { FlameError, PayloadTooLarge, PoolMissing, type Reason } from "../error/FlameError.ts"
 import { confine } from "../error/Unhandled.ts"
 import * as FlameErrorCodec from "../function/FlameErrorCodec.ts"
 import type { AnyFunction } from "../function/FlameFunction.ts"
@@ -21,6 +21,7 @@ import { tellStopped, untilStopped } from "../call/StopWaiters.ts"
 import { decodeRunner } from "../call/DefectOrigin.ts"
 import * as Outcome from "../call/Outcome.ts"
 import type { CurrentCall, Nesting, Wanted } from "../function/Current.ts"
+import { NestedRoom } from "./NestedRoom.ts"
 import { crossing, endSpan } from "./NestedSpan.ts"
 import type { ChannelCalls, OpenNested } from "./OpenNested.ts"
 import type { AnyEffect } from "../function/AnyEffect.ts"
@@ -34,15 +35,11 @@ const channels = Effect.promise(() => import("./NestedChannels.ts"))
 
 export class NestedCalls implements Nesting, ChannelCalls {
   private readonly calls = new OpenIds<OpenNested>()
-  private channelCount = 0
   /** The last target of each function, which is usually the next one too. */
   private readonly targets = new WeakMap<Wanted["fn"], NestedHead.NestedTarget>()
   private readonly link: Link
   private readonly limits: () => Pick<Welcome, "maxPayload" | "cancelGrace">
-  /** Bytes of payloads whose calls have not ended. */
-  private size = 0
-  /** Calls that wait until fewer bytes are in flight. */
-  private readonly waiting = new Set<() => void>()
+  private readonly room = new NestedRoom()
 
   constructor(link: Link, limits: NestedCalls["limits"]) {
     this.link = link
@@ -76,7 +73,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
     return Effect.suspend(() => {
       const refusal = this.refusal(current, wanted, size, true)
       if (refusal !== undefined) return Effect.fail(new FlameError({ reason: refusal }))
-      return this.isCrowded ? Effect.flatMap(this.room, () => this.admit(current, wanted, size)) : Effect.void
+      return this.room.isCrowded ? Effect.flatMap(this.room.wait, () => this.admit(current, wanted, size)) : Effect.void
     })
   }
 
@@ -112,25 +109,14 @@ export class NestedCalls implements Nesting, ChannelCalls {
     const refusal = this.refusal(current, wanted, bytes.length)
     if (refusal !== undefined) return Effect.fail(new FlameError({ reason: refusal }))
     // Waits for room: the parent ends the session of a runner that sends a nested call above this limit.
-    if (this.isCrowded) {
-      return Effect.flatMap(this.room, () => this.send(current, caller, wanted, bytes))
+    if (this.room.isCrowded) {
+      return Effect.flatMap(this.room.wait, () => this.send(current, caller, wanted, bytes))
     }
     return Effect.callback<unknown, unknown, unknown>((resume) => {
       const open = this.start(current, caller, wanted, bytes, resume)
       return Effect.suspend(() => this.interrupt(open))
     })
   }
-
-  private get isCrowded(): boolean {
-    return this.size >= NestedHead.limits.mostHeld
-  }
-
-  /** Completes when a nested call has ended. */
-  private readonly room: Effect.Effect<void> = Effect.callback((resume) => {
-    const go = () => resume(Effect.void)
-    this.waiting.add(go)
-    return Effect.sync(() => this.waiting.delete(go))
-  })
 
   /** Handles the final frame of a nested call. */
   final(kind: number, id: number, body: Buffer, large: Uint8Array | undefined): void {
@@ -155,7 +141,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
 
   /** Fails all nested calls of a session that is over. */
   closed(): void {
-    this.wake()
+    this.room.wake()
     for (const open of this.calls) {
       this.remove(open)
       if (open.isGivenUp) tellStopped(open)
@@ -163,15 +149,9 @@ export class NestedCalls implements Nesting, ChannelCalls {
     }
   }
 
-  /** Refuses a call that is beyond the limits of the parent, which would end the session of the runner. */
   private refusal(current: CurrentCall, { fn, pool }: Wanted, size: number, isChannel = false): Reason | undefined {
     if (current.isOver || this.link.closed) return missing(fn.name, pool, "the call that it belongs to has ended")
-    const full = (waiting: number, capacity: number) => new QueueFull({ pool, function: fn.name, waiting, capacity })
-    if (this.calls.size >= NestedHead.maxOpen) return full(this.calls.size, NestedHead.maxOpen)
-    if (current.nested >= NestedHead.maxOpenOfCall) return full(current.nested, NestedHead.maxOpenOfCall)
-    if (isChannel && this.channelCount >= NestedHead.maxChannels) return full(this.channelCount, NestedHead.maxChannels)
-    const limit = this.maxPayload
-    return size > limit ? new PayloadTooLarge({ function: fn.name, size, limit, direction: "payload" }) : undefined
+    return this.room.refusal(current, fn.name, pool, isChannel) ?? tooLarge(fn.name, size, this.maxPayload)
   }
 
   private start(
@@ -198,9 +178,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
       isGivenUp: false
     }
     this.calls.add(open)
-    this.size += open.size
-    if (messages !== undefined) this.channelCount++
-    current.nested++
+    this.room.take(open)
     const own = wanted.timeout ?? fn.timeout
     try {
       const head = NestedHead.encode(
@@ -228,9 +206,7 @@ export class NestedCalls implements Nesting, ChannelCalls {
     return new Channel({ link: this.link, side: "parent", id: this.calls.next, limit: Infinity }, messages)
   }
 
-  /**
-   * Handles bytes of messages for a function's stream or placed service. Returns false if there is none with that id.
-   */
+  /** Handles bytes of messages for a function's stream or placed service. Returns false if none has that id. */
   items(id: number, bytes: Buffer): boolean {
     const channel = this.calls.get(id)?.channel
     channel?.onItems(bytes)
@@ -287,20 +263,9 @@ export class NestedCalls implements Nesting, ChannelCalls {
 
   private remove(open: OpenNested): void {
     this.calls.delete(open.id)
-    this.size -= open.size
-    open.current.nested--
-    if (open.channel !== undefined) {
-      this.channelCount--
-      open.channel.endChannel()
-    }
+    open.channel?.endChannel()
     this.link.forget(open.id, "response")
-    if (this.waiting.size > 0) this.wake()
-  }
-
-  private wake(): void {
-    const waiting = [...this.waiting]
-    this.waiting.clear()
-    for (const go of waiting) confine(go)
+    this.room.give(open)
   }
 
   private read(
@@ -322,6 +287,9 @@ const answer = (open: OpenNested, exit: Outcome.CallExit): void => {
   const told = endSpan(open, exit)
   confine(() => open.resume(told))
 }
+
+const tooLarge = (name: string, size: number, limit: number): PayloadTooLarge | undefined =>
+  size > limit ? new PayloadTooLarge({ function: name, size, limit, direction: "payload" }) : undefined
 
 const missing = (name: string, pool: string, detail: string) => new PoolMissing({ pool, function: name, detail })
 

@@ -7,7 +7,8 @@ import { NestedCalls } from "../../../../src/runner/NestedCalls.ts"
 interface Entries {
   readonly calls?: { readonly size: number }
   readonly open?: { readonly size: number }
-  /** Bytes of payloads of open calls. */
+  readonly room?: { readonly size: number }
+  /** Bytes of payloads of open calls. A runner has them in its room. */
   readonly size: number
 }
 
@@ -36,7 +37,7 @@ export const countingNested = <A, E, R>(
     () =>
       use(() =>
         ([...seen] as Array<unknown> as Array<Entries>).reduce(
-          (sum, { calls, open, size }) => sum + (calls ?? open)!.size + size,
+          (sum, { calls, open, room, size }) => sum + (calls ?? open)!.size + (room?.size ?? size),
           0
         )
       ),
