@@ -1,5 +1,4 @@
 /** Tests runners of the stock image of Node, whose code comes from their parent: C256, C264–C266, C270, C271. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,35 +8,13 @@ import { reasonOf } from "../fixtures/conformance-process/harness.ts"
 import { environment, feature } from "../fixtures/code/functions.ts"
 import { type HostOptions, onHost } from "./kit/HostParent.ts"
 import * as Namespaces from "./kit/Namespaces.ts"
+import { program, serving } from "./kit/SentProgram.ts"
 
 const space = Namespaces.ofFile("code")
 
 const entry = join(import.meta.dirname, "../fixtures/code/runner.ts")
 
 const sync: HostOptions = { code: { entry } }
-
-/** A program of one file of this package, and files beside it, until the scope closes. */
-const program = (text: string, files: Readonly<Record<string, Uint8Array>> = {}) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const cache = join(import.meta.dirname, "../../.cache")
-      mkdirSync(cache, { recursive: true })
-      const folder = mkdtempSync(join(cache, "program-"))
-      writeFileSync(join(folder, "main.ts"), text)
-      for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes)
-      return join(folder, "main.ts")
-    }),
-    (main) => Effect.sync(() => rmSync(join(main, ".."), { recursive: true }))
-  )
-
-const source = (name: string): string => JSON.stringify(join(import.meta.dirname, "../../src", name))
-
-const serving = (text: string) => `import { Effect, Schema } from "effect"
-import * as Flame from ${source("Flame.ts")}
-import { runMain, serve } from ${source("FlameRunner.ts")}
-import { statSync } from "node:fs"
-const feature = Flame.fn("feature", { payload: { name: Schema.String }, success: Schema.String }, () => Effect.sync(() => ${text}))
-serve([feature]).pipe(runMain)`
 
 const names = ["await", "json", "wasm", "import", "worker", "sqlite", "asset", "names"]
 const answers = ["top-level await", "json", "wasm 5", "imported later", "worker", "sqlite", "an asset", "Named nameOf"]
