@@ -19,7 +19,7 @@ describe("an app whose runners are child processes", () => {
     const env = { ...process.env, KUBERNETES_SERVICE_HOST: undefined }
     const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(fixture("loads.ts"))], { env })
     loaded = JSON.parse(stdout)
-  }, 60_000)
+  }, 120_000)
 
   it("loads no module of Kubernetes and no module of TLS", () => {
     assert.deepStrictEqual(those(loaded.parent, cluster), [])

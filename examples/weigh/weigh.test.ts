@@ -56,7 +56,7 @@ const run = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> 
 const tableOf = (text: string): string => text.slice(text.indexOf("package  "), text.lastIndexOf("\n\n"))
 
 // Each test starts several processes, which is slow on a busy machine.
-describe("examples/weigh", { timeout: 60_000 }, () => {
+describe("examples/weigh", { timeout: 120_000 }, () => {
   it("prints the same table on runners and in one process, bad packages included", async () => {
     const [parallel, serial] = await Promise.all([run([folder]).ended, run([folder, "--serial"]).ended])
     assert.deepStrictEqual([parallel.code, serial.code], [0, 0])
@@ -111,7 +111,7 @@ describe("examples/weigh", { timeout: 60_000 }, () => {
     )
     for (let i = 0; i < 60; i++) write(`large/${i}.js`, script)
     const { ended, pid, text: soFar } = run([folder])
-    await until(() => /\d+\/\d+ packages?, [12] runner/.test(soFar()), "a runner works", 50_000)
+    await until(() => /\d+\/\d+ packages?, [12] runner/.test(soFar()), "a runner works", 60_000)
     // A terminal sends the signal to the whole process group.
     process.kill(-pid, "SIGINT")
     const asked = performance.now()

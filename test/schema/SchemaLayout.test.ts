@@ -124,7 +124,7 @@ describe("SchemaLayout", () => {
 
   it(
     "[C63] is the same in another process, and in a minified bundle of the same code",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       const here = schemas.map((schema) => fingerprint(schema))
       const fixture = path.join(import.meta.dirname, "../fixtures/layout/main.ts")

@@ -132,13 +132,13 @@ describe("the calls of a runner over the network", () => {
   it.live(
     "[C64] whose connection is reset fail with RunnerLost, and the runner ends",
     () => viaProxy("both connections"),
-    60_000
+    120_000
   )
 
   it.live(
     "[C64] whose silent connection is reset fail with RunnerLost, and the runner ends",
     () => viaProxy("the silent connection"),
-    60_000
+    120_000
   )
 
   const why = Namespaces.missing === undefined ? "" : ` (skipped: ${Namespaces.missing})`
