@@ -162,3 +162,20 @@ export const outer = Flame.implement(outerContract, ({ depth, id, inner, kind, t
     )
   )
 )
+
+/** An `idleWhen` that throws, dies, never ends or objects while it is broken, and whose codec throws. */
+export const idler = (foreign: (by: string) => void, random: () => number, isBroken: () => boolean) => {
+  const through = (idle: boolean) => {
+    foreign("idleWhen's codec")
+    return idle
+  }
+  const success = Schema.Boolean.pipe(
+    Schema.decodeTo(Schema.Boolean, SchemaTransformation.transform({ decode: through, encode: through }))
+  )
+  return Flame.fn("idle", { success }, () => {
+    foreign("idleWhen")
+    if (!isBroken()) return Effect.succeed(true)
+    const answers = [Effect.succeed(true), Effect.succeed(false), Effect.die(new Thrown("idleWhen")), Effect.never]
+    return answers[Math.floor(random() * answers.length)]!
+  })
+}

@@ -16,6 +16,7 @@ import { frame } from "../../../wire/kit.ts"
 import { type Board, Refusal } from "../functions.ts"
 import { type Setup, start, withPool, type World } from "../harness.ts"
 import { Chaos, collectingUncaught, isThrown } from "./Chaos.ts"
+import { manners, Readers } from "./Readers.ts"
 import { countingNested } from "./NestedEntries.ts"
 import * as Work from "./Work.ts"
 
@@ -83,8 +84,10 @@ const schedule = (seed: number) => {
   const isHostile = random() < 0.25
   const { foreign } = chaos
   const hook = (name: string) => () => Effect.sync(() => foreign(name))
+  const idleWhen = Work.idler(foreign, Random.make(seed + 0x1d1e), () => chaos.rate > 0)
   const setup: Setup = {
-    serve: [Work.once, Work.often, Work.thrice, Work.outer, Work.desk, Work.Procedures],
+    serve: [Work.once, Work.often, Work.thrice, Work.outer, Work.desk, Work.Procedures, idleWhen],
+    ...(isChaotic ? { idleWhen } : {}),
     handlers: Work.ProceduresLive,
     foreign,
     beforeBoot: hook("beforeBoot"),
@@ -163,6 +166,7 @@ const play = (
     /** Runners that have sent bytes of their own. */
     const liars = new Set<string>()
     const scopes: Array<Scope.Closeable> = []
+    const readers = new Readers(pool)
     let ids = 0
     chaos.rate = isChaotic ? among([0.02, 0.2]) : 0
     let most = setup.max!
@@ -305,6 +309,8 @@ const play = (
             )
           )
       ],
+      [3, () => readers.begin(among(manners), below(40))],
+      [2, () => readers.interrupt(among)],
       [5, () => some((id) => faults.lose({ id }))],
       [2, () => some((id) => faults.disconnect({ id, tellAfter: among([0, 20, 300, 3_000]) }))],
       [1, () => some((id) => faults.disconnect({ id }))],
@@ -371,6 +377,7 @@ const play = (
     }
     assert.deepInclude(status, { waiting: 0, busySlots: 0, leases: 0, booting: 0, draining: 0, ready: min })
     assert.strictEqual(nested(), 0, "nested entries that are left")
+    readers.check(world.events, closes)
     assert.strictEqual(runners.now, min)
     assert.isAtMost(runners.peak, most)
     if (liars.size === 0) assert.isAtMost(board.busiest, widest)
