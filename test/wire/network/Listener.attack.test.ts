@@ -63,7 +63,7 @@ const asking = (transport: Transport): (() => Promise<void>) => {
 }
 
 /** The number of measurements of each p99. */
-const rounds = 4
+const rounds = 3
 
 describe("a listener under attack", () => {
   it.live(
@@ -98,7 +98,8 @@ describe("a listener under attack", () => {
         yield* until(() => listener.counters.garbage > 100, "the attack is on")
         const during = yield* best
         const runners = 1 + 20 * (1 + 2 * rounds)
-        yield* until(() => listener.counters.authenticated === 2 * runners, "their second connections are there")
+        // A connection that breaks under the attack is made again, so there may be more.
+        yield* until(() => listener.counters.authenticated >= 2 * runners, "their second connections are there")
         assert.isAbove(listener.counters.crowded, 0)
         // 50 ms more, for a machine whose processors all have other work.
         assert.isAtMost(during, 2 * before + 50, `p99 was ${before} ms before`)
