@@ -281,6 +281,17 @@ describe("a stream inside of a function", () => {
   })
 })
 
+describe("a placed service whose runner is terminated from outside", () => {
+  poolTest("hears that its runner drains [C32]", { serve, max: 1, most: 2 }, function* ({ board, faults }) {
+    yield* Flame.place(words, { name: "a" }).pipe(
+      Effect.provide(Spelling.toLayer({ spell: ({ word }) => Effect.succeed(word) }))
+    )
+    yield* faults.terminate(board.running.get("a")!)
+    yield* latch("a.draining")
+    assert.isTrue(board.running.has("a"))
+  })
+})
+
 describe("a placed service inside of a function", () => {
   const place = (name: string, how: string) => start(Flame.call(placing, { name, how }))
 

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Flame from "../../../src/Flame.ts"
 import { Pool } from "../../../src/pool/Pool.ts"
 import { Runner } from "../../../src/pool/runtime/Runner.ts"
+import { Kind } from "../../../src/wire/Frame.ts"
 import { again, Board, work } from "./functions.ts"
 import { finish, isOpen, pass, poolTest, reason, settle, start, started, until, value, waiting } from "./harness.ts"
 
@@ -51,6 +52,48 @@ describe("the budget of a call", () => {
     assert.strictEqual((yield* reason(call))._tag, "TimedOut")
     yield* settle
   })
+})
+
+describe("the budget of a call that waited for six of its ten seconds", () => {
+  poolTest(
+    "stays the same when a runner that drains refuses the call [C85]",
+    { max: 1, concurrency: 1 },
+    function* ({ board, faults, onFrame }) {
+      yield* start(Flame.call(work, { name: "first" }))
+      const runner = yield* started("first")
+      const call = yield* waiting("second", { timeout: "10 seconds" })
+      yield* pass("6 seconds")
+      // The runner drains while the request is on its way.
+      onFrame(Kind.Request, () => Effect.runSync(Effect.andThen(faults.terminate(runner), faults.delayBoots(60_000))))
+      yield* finish("first")
+      yield* pass("3900 millis")
+      yield* isOpen(call)
+      yield* pass("200 millis")
+      assert.deepInclude(yield* reason(call), { _tag: "TimedOut", phase: "booting" })
+      assert.deepStrictEqual(
+        board.starts.map(([name]) => name),
+        ["first"]
+      )
+    }
+  )
+
+  poolTest(
+    "stays the same when a runner that drains stops the call [C85]",
+    { max: 1, most: 2, drainTimeout: "1 second" },
+    function* ({ board, faults }) {
+      const call = yield* start(Flame.call(again, { name: "again" }, { timeout: "10 seconds" }))
+      const first = yield* started("again")
+      yield* pass("5 seconds")
+      yield* faults.terminate(first)
+      yield* pass("1 second")
+      yield* until(() => ![undefined, first].includes(board.running.get("again")), "the call runs again")
+      yield* pass("3900 millis")
+      yield* isOpen(call)
+      yield* pass("200 millis")
+      assert.strictEqual((yield* reason(call))._tag, "TimedOut")
+      yield* settle
+    }
+  )
 })
 
 describe("a runner with a call", () => {
