@@ -282,7 +282,7 @@ describe("a stream inside of a function", () => {
 })
 
 describe("a placed service whose runner is terminated from outside", () => {
-  poolTest("hears that its runner drains [C32]", { serve, max: 1, most: 2 }, function* ({ board, faults }) {
+  poolTest("hears that its runner drains [C542]", { serve, max: 1, most: 2 }, function* ({ board, faults }) {
     yield* Flame.place(words, { name: "a" }).pipe(
       Effect.provide(Spelling.toLayer({ spell: ({ word }) => Effect.succeed(word) }))
     )
