@@ -286,7 +286,7 @@ describe("a placed service whose runner is terminated from outside", () => {
     yield* Flame.place(words, { name: "a" }).pipe(
       Effect.provide(Spelling.toLayer({ spell: ({ word }) => Effect.succeed(word) }))
     )
-    yield* faults.terminate(board.running.get("a")!)
+    yield* faults.terminate(board.running.get("a"))
     yield* latch("a.draining")
     assert.isTrue(board.running.has("a"))
   })
