@@ -1,5 +1,6 @@
 /** An app under attack: a pool whose one runner is a hostile program, with what the attack costs this process. */
 import { Socket } from "node:net"
+import { constants, PerformanceObserver, type PerformanceEntry } from "node:perf_hooks"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Effect from "effect/Effect"
@@ -12,7 +13,10 @@ import { slowness } from "../fixtures/slowness.ts"
 
 /** The cost of an attack. */
 export interface Cost {
-  /** The most CPU time that this thread took without a turn of the event loop, in milliseconds. */
+  /**
+   * The most CPU time that this thread took without a turn of the event loop, in milliseconds. Without
+   * collections of the whole heap: that of a test runner is large, and a collection of it takes as long as many attacks.
+   */
   readonly stall: number
   /** CPU time of the whole process, as a share of one core. */
   readonly share: number
@@ -37,26 +41,51 @@ const readings = (): ReadonlyMap<Socket, number> => {
 
 /** Watches this process. Measures CPU time, because a test shares its machine with others. */
 export class Watch {
-  private stall = 0
+  /** The turns of the event loop that took long: when, and their CPU time. */
+  private readonly turns: Array<{ readonly from: number; readonly to: number; readonly cpu: number }> = []
+  private readonly collected: Array<PerformanceEntry> = []
+  private readonly collections = new PerformanceObserver((list) => void this.collected.push(...list.getEntries()))
   private highest = 0
   private readonly before = process.memoryUsage.rss()
   private readonly began = performance.now()
   private readonly cpu = process.cpuUsage()
   private readonly readBefore = readings()
   private last = process.threadCpuUsage()
+  private lastAt = performance.now()
   private ticks = 0
   private readonly timer = setInterval(() => this.look(), 5)
 
+  constructor() {
+    this.collections.observe({ entryTypes: ["gc"] })
+  }
+
   private look(): void {
     const now = process.threadCpuUsage()
-    this.stall = Math.max(this.stall, (now.user + now.system - this.last.user - this.last.system) / 1000)
+    const at = performance.now()
+    const cpu = (now.user + now.system - this.last.user - this.last.system) / 1000
+    if (cpu > 20) this.turns.push({ from: this.lastAt, to: at, cpu })
     this.last = now
+    this.lastAt = at
     if (++this.ticks % 10 === 0) this.highest = Math.max(this.highest, process.memoryUsage.rss())
+  }
+
+  /** The longest turn, without the collections of the whole heap in it. */
+  private get stall(): number {
+    const rest = this.turns.map(({ cpu, from, to }) => {
+      const inside = this.collected.filter((entry) => {
+        const { kind } = (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail
+        return kind !== constants.NODE_PERFORMANCE_GC_MINOR && entry.startTime >= from && entry.startTime <= to
+      })
+      return cpu - inside.reduce((sum, { duration }) => sum + duration, 0)
+    })
+    return Math.max(0, ...rest)
   }
 
   end(): Cost {
     clearInterval(this.timer)
     this.look()
+    this.collected.push(...this.collections.takeRecords())
+    this.collections.disconnect()
     const { system, user } = process.cpuUsage(this.cpu)
     const millis = performance.now() - this.began
     return {

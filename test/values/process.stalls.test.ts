@@ -42,7 +42,7 @@ describe.concurrent("the largest messages that the limits allow, and those of a 
   }, 900_000)
 
   it("make their receiver allocate at most eight times maxValue, garbage included [C431]", async () => {
-    const maxValue = thorough ? 4 * MiB : 2 * MiB
+    const maxValue = 4 * MiB
     // No scavenge runs between the two readings of a message.
     const all = await costs(maxValue, "--expose-gc", "--min-semi-space-size=128", "--max-semi-space-size=128")
     // The call itself takes some memory.

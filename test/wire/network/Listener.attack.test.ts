@@ -104,7 +104,7 @@ describe("a listener under attack", () => {
         // 50 ms more, for a machine whose processors all have other work.
         assert.isAtMost(during, 2 * before + 50, `p99 was ${before} ms before`)
       }),
-    120_000
+    300_000
   )
 })
 
