@@ -48,6 +48,6 @@ describe.concurrent("the largest messages that the limits allow, and those of a 
     // The call itself takes some memory.
     for (const cost of all) assert.isBelow(cost.allocated, 8 * maxValue + 2 * MiB, JSON.stringify(cost))
     // Else the garbage collector has run, and nothing was measured.
-    assert.isAbove(all.filter(({ allocated }) => allocated > 0).length, all.length * 0.75)
+    assert.isAbove(all.filter(({ allocated }) => allocated > 0).length, all.length * 0.5)
   }, 900_000)
 })
