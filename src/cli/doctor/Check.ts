@@ -32,3 +32,6 @@ export const unknown = (name: string, line: string, fix: Fix = {}): Check => ({ 
 /** A patch of an object, as a command. */
 export const patch = (kind: string, name: string, namespace: string, change: unknown): string =>
   `kubectl patch ${kind} ${name} -n ${namespace} --type merge -p '${JSON.stringify(change)}'`
+
+/** The fix of an image that cannot be pulled. */
+export const imageFix = "push the image, correct its name, or give the pull secrets of its registry (imagePullSecrets)"

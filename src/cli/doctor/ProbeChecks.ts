@@ -3,7 +3,7 @@ import type { BootFailure } from "../../error/BootFailure.ts"
 import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import { runnerOf } from "../../kubernetes/verdict/PodFacts.ts"
 import { spoken } from "../../time/Spoken.ts"
-import { type Check, fail, ok, warn } from "./Check.ts"
+import { type Check, fail, imageFix, ok, warn } from "./Check.ts"
 
 /** Milliseconds of each step from the start of the boot, in the order of the steps. */
 export type Phases = Readonly<Record<string, number>>
@@ -53,7 +53,7 @@ export const failed = (cause: BootFailure): Check => {
   switch (cause._tag) {
     case "ImagePull":
       return fail("image", `image ${cause.image} cannot be pulled: ${cause.detail.replaceAll(/\s+/g, " ")}`, {
-        fix: "push the image, correct its name, or give the pull secrets of its registry (imagePullSecrets)"
+        fix: imageFix
       })
     case "Unschedulable":
       return fail("probe", line, { fix: "make room on the nodes, or lower the requests of runners" })

@@ -6,7 +6,7 @@ import type { Pod } from "../../kubernetes/object/KubeObjects.ts"
 import type { StatusDocument } from "../../status/record/StatusDocument.ts"
 import * as Inventory from "../cluster/Inventory.ts"
 import { count, spoken } from "../../time/Spoken.ts"
-import { type Check, fail, type Fix, ok, warn } from "./Check.ts"
+import { type Check, fail, type Fix, imageFix, ok, warn } from "./Check.ts"
 
 /** Milliseconds that a boot may wait before the wait is worth a line. */
 const patience = 10_000
@@ -30,6 +30,7 @@ const fixOf = (detail: string, pod: Pod): Fix => {
     return { fix: "correct `nodeSelector` or `affinity` in the options of the layer, or label a node" }
   }
   if (/untolerated taint/.test(detail)) return { fix: "add `tolerations` in the options of the layer" }
+  if (/could not be pulled/.test(detail)) return { fix: imageFix }
   return { fix: "mend what the line names; effect-flame ps shows each runner" }
 }
 
@@ -73,7 +74,9 @@ const booting = (document: StatusDocument): ReadonlyArray<Check> =>
 const fixOfFailure = (tag: string): string =>
   tag === "ProcessExited"
     ? "mend the program; effect-flame logs -f --pods shows the whole output of the next boots"
-    : "mend the cause that the line names"
+    : tag === "ImagePull"
+      ? imageFix
+      : "mend the cause that the line names"
 
 const failures = (document: StatusDocument): ReadonlyArray<Check> =>
   document.pools.flatMap(({ failures, pool }) =>

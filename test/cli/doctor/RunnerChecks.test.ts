@@ -22,6 +22,17 @@ describe("runners that a parent has now [C284]", () => {
     assert.match(check!.fix ?? "", /requests memory 500Gi/)
   })
 
+  it("whose image cannot be pulled fail with what mends an image", () => {
+    const pod = runner({
+      age: 60,
+      phase: "Pending",
+      state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } }
+    })
+    const [check] = RunnerChecks.checks([pod], undefined, now)
+    assert.match(check!.line, /image app:1 could not be pulled/)
+    assert.match(check!.fix ?? "", /push the image, correct its name/)
+  })
+
   it("of which some run only warn, and a boot of a few seconds is no wait", () => {
     const [some] = RunnerChecks.checks([runner({}), waits(insufficient, 60)], undefined, now)
     assert.strictEqual(some!.status, "warn")
@@ -33,6 +44,7 @@ describe("runners that a parent has now [C284]", () => {
     const failure = { first: now, count: 7, kind: "boot" as const, tag: "ImagePull", message: "no such image" }
     const of = (at: number) =>
       RunnerChecks.checks([], Documents.document([Documents.pool({ failures: [{ ...failure, at }] })]), now)
+    assert.match(of(now - 60_000)[0]!.fix ?? "", /push the image, correct its name/)
     assert.match(of(now - 60_000)[0]!.line, /7 boots of pool app failed lately: ImagePull: no such image/)
     assert.deepStrictEqual(of(now - 3_600_000), [])
   })
