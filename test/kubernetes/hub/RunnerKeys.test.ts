@@ -63,6 +63,8 @@ describe("Secrets of a life", () => {
     Effect.gen(function* () {
       const client = yield* KubeClient
       const { secret } = yield* (yield* life).entryFor(0)
+      // The first life deletes Secrets of the other name in the background.
+      yield* TestClock.adjust("1 second")
       yield* client.createSecret({ metadata: { name: secret.replace(/-a$/, "-b") } })
       assert.deepStrictEqual(yield* names, ["a", "b"])
       const next = yield* life
