@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { slowness } from "../fixtures/slowness.ts"
+import { scaled } from "../fixtures/slowness.ts"
 import { thorough } from "../fixtures/thorough.ts"
 import { fuzz, type Fuzzer } from "./Fuzz.ts"
 
@@ -17,7 +17,7 @@ describe("input of a peer, changed at random", () => {
       const count = thorough ? all : all / 10
       const { ended, growth, worst } = fuzz(name, count)
       assert.isAbove(ended, count / 5)
-      assert.isBelow(worst, 250 * slowness())
+      assert.isBelow(worst, scaled(250, worst))
       assert.isBelow(growth, 200 * 1024 * 1024)
     }, 600_000)
   }

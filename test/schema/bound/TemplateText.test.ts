@@ -5,7 +5,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import { CodecError, makeSchemaCodec } from "../../../src/schema/SchemaCodec.ts"
 import { maxTemplateText, triesOf } from "../../../src/schema/bound/TemplateText.ts"
 import { defaultMaxValue } from "../../../src/schema/bound/ValueLimits.ts"
-import { slowness } from "../../fixtures/slowness.ts"
+import { scaled } from "../../fixtures/slowness.ts"
 
 const { Number, String, TemplateLiteral } = Schema
 const codecOf = (schema: Schema.Top) => makeSchemaCodec(schema, { what: "the value", maxValue: defaultMaxValue })
@@ -79,7 +79,7 @@ describe("the text of a template", () => {
         assert.instanceOf(error, CodecError)
       }
     })
-    assert.isBelow(decoding, 500 * slowness())
+    assert.isBelow(decoding, scaled(500, decoding))
     const encoding = cpu(() => {
       try {
         codec.encode(value)
@@ -87,7 +87,7 @@ describe("the text of a template", () => {
         assert.instanceOf(error, CodecError)
       }
     })
-    assert.isBelow(encoding, 500 * slowness())
+    assert.isBelow(encoding, scaled(500, encoding))
   })
 
   it("is refused in words that name the bound, by its sender and by its receiver [C243]", () => {
