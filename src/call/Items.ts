@@ -22,6 +22,9 @@ interface Waiting {
 /** Bytes up to which small messages are merged. */
 const mergeLimit = 16 * 1024
 
+/** Taken messages that are kept at most, beside half of all: dropping them one by one would move the others each time. */
+const keptTaken = 16
+
 /** The call of the items, whose channel grants more bytes as items are taken. */
 export interface ItemsOf {
   readonly channel?: { readonly consumed: (bytes: number) => void } | undefined
@@ -103,6 +106,11 @@ export class Items {
     const first = this.waiting[this.next]
     if (first !== undefined) {
       if (++this.next === this.waiting.length) this.drop()
+      else if (this.next >= keptTaken && this.next * 2 >= this.waiting.length) {
+        // Messages of a stream whose consumer never catches up would otherwise be kept after they were taken.
+        this.waiting.splice(0, this.next)
+        this.next = 0
+      }
       const { isSingle, messages, used } = first
       return this.decode(used === messages.length ? messages : messages.subarray(0, used), isSingle)
     }

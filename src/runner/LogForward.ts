@@ -80,6 +80,7 @@ export class LogForward {
       const isWanted = this.queue.map((line) => !LogLevel.isGreaterThan(least, (JSON.parse(line) as LogLine).level))
       this.queue = this.queue.filter((_, index) => isWanted[index])
       this.errors = this.errors.filter((_, index) => isWanted[index])
+      this.chars = this.queue.reduce((sum, { length }) => sum + length, 0)
     }
     this.schedule()
   }

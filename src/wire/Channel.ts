@@ -112,7 +112,8 @@ export class Channel {
     if (this.isDropped || this.out.isBroken) return true
     this.pushed += messages.length
     this.at.link.sendMessages(this.out, messages)
-    this.isFull = this.out.left > highWater
+    // A full channel stays full until `ready` is called: several may send here, and some of them wait for that call.
+    if (this.out.left > highWater) this.isFull = true
     return !this.isFull
   }
 

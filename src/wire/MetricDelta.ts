@@ -25,7 +25,7 @@ export type MetricDelta = Series &
     | { readonly type: "Frequency"; readonly add: ReadonlyArray<readonly [word: string, count: number]> }
     | {
         readonly type: "Histogram"
-        /** Upper bounds, and the number of values up to each bound. */
+        /** Upper bounds, and the number of values up to each bound. The last bound may be Infinity, in JSON null. */
         readonly add: ReadonlyArray<readonly [bound: number, count: number]>
         readonly count: number
         readonly sum: number

@@ -6,6 +6,9 @@ import { creditWindow } from "./Inbox.ts"
 export const copyLimit = 8 * 1024
 const slabSize = 16 * 1024
 
+/** Sent pieces that are kept at most, beside half of all pieces: dropping them one by one would move the others each time. */
+const keptPieces = 16
+
 const nothing = Buffer.alloc(0)
 
 export class OutgoingMessages {
@@ -69,11 +72,16 @@ export class OutgoingMessages {
       into.push(piece.subarray(this.offset, end))
       size -= end - this.offset
       this.offset = end
-      if (end < piece.length) return
+      if (end < piece.length) break
       this.first++
       this.offset = 0
     }
     if (this.first === this.pieces.length) this.clear()
+    else if (this.first >= keptPieces && this.first * 2 >= this.pieces.length) {
+      // A queue that is never empty would otherwise keep all that it has sent.
+      this.pieces.splice(0, this.first)
+      this.first = 0
+    }
   }
 
   isIntact(size: number): boolean {

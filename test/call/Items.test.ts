@@ -131,4 +131,24 @@ describe("Items", () => {
     assert.deepStrictEqual(got, [])
     assert.include(String(reason), "cannot be read")
   })
+
+  it("keeps no bytes of items that were pulled, also where others always wait", () => {
+    const items = new Items(codec)
+    const message = (n: number) => bytesOf(2 * n, 2 * n + 1)
+    items.take(message(0), false)
+    const got: Array<unknown> = []
+    for (let n = 1; n <= 300; n++) {
+      items.take(message(n), false)
+      const exit = pull(items)
+      if (Exit.isSuccess(exit)) got.push(...exit.value)
+    }
+    const { waiting } = items as unknown as { readonly waiting: ReadonlyArray<unknown> }
+    assert.isAtMost(waiting.length, 40)
+    items.end(Exit.void)
+    got.push(...drained(items).got)
+    assert.deepStrictEqual(
+      got,
+      Array.from({ length: 602 }, (_, i) => i)
+    )
+  })
 })

@@ -40,6 +40,16 @@ describe("LogForward", () => {
     assert.deepStrictEqual(forward.takeUnsent(), [])
   })
 
+  it("does not count the lines that the parent does not want, once it has said so", () => {
+    const { forward, lines, link, log, transport } = setup()
+    const debug = Context.add(forward.around(Context.empty()), References.MinimumLogLevel, "Debug" as const)
+    for (let i = 0; i < 900; i++) Effect.runForkWith(debug)(Effect.logDebug("d".repeat(600)))
+    forward.open(link, "Info")
+    log("x".repeat(1_000))
+    transport.settle()
+    assert.strictEqual(lines().at(-1), "x".repeat(1_000))
+  })
+
   it("sends the lines of a turn in one frame", () => {
     const { forward, lines, link, log, transport } = setup()
     forward.open(link, undefined)

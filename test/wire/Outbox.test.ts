@@ -70,4 +70,41 @@ describe("the sender of a channel", () => {
     assert.isTrue(channel.isReady)
     assert.isAbove(channel.unsent, 0)
   })
+
+  it("is called also if somebody else has sent a little above the low water mark", () => {
+    const transport = new ScriptedTransport()
+    const link = new Link(transport, { message: () => {}, accept: () => "none", closed: () => {} })
+    link.open()
+    let calls = 0
+    const channel = new Channel(
+      { link, side: "runner", id: 1, limit: 1e9 },
+      { batch: () => {}, large: () => {}, ready: () => calls++ }
+    )
+    assert.isFalse(channel.sendMessage(Buffer.alloc(window + 100 * KiB)))
+    transport.settle()
+    channel.onGrant(50 * KiB)
+    transport.settle()
+    assert.isFalse(channel.sendMessage(Buffer.alloc(10)))
+    assert.isFalse(channel.isReady)
+    channel.onGrant(60 * KiB)
+    transport.settle()
+    assert.deepStrictEqual([calls, channel.unsent, channel.isReady], [1, 0, true])
+  })
+})
+
+describe("the messages of a channel", () => {
+  it("are not kept once they are sent, also where others always wait behind them", () => {
+    const messages = new OutgoingMessages(Kind.ItemsResponse, 1, () => {})
+    const got: Array<Uint8Array> = []
+    const made = (n: number) => Buffer.alloc(9 * KiB, n)
+    messages.push(made(0))
+    for (let n = 1; n <= 2_000; n++) {
+      messages.push(made(n))
+      messages.take(n % 2 === 0 ? 10 * KiB : 8 * KiB, got)
+    }
+    const { pieces } = messages as unknown as { readonly pieces: ReadonlyArray<Uint8Array> }
+    assert.isAtMost(pieces.length, 40)
+    messages.take(messages.left, got)
+    assert.isTrue(Buffer.concat(got).equals(Buffer.concat(Array.from({ length: 2_001 }, (_, n) => made(n)))))
+  })
 })

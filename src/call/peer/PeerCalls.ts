@@ -85,10 +85,14 @@ export class PeerCalls {
     if (bytes.length > limit) {
       return fail(new PayloadTooLarge({ function: fn.name, size: bytes.length, limit, direction: "payload" }))
     }
-    if (this.open.size >= PeerWire.maxOpen || this.bytes >= PeerWire.maxOpenBytes) {
+    if (this.isFull) {
       return Effect.flatMap(this.room, () => this.request(caller, fn, codec, bytes))
     }
     return fn.stream ? this.stream(caller, fn, codec, bytes) : this.single(caller, fn, codec, bytes)
+  }
+
+  private get isFull(): boolean {
+    return this.open.size >= PeerWire.maxOpen || this.bytes >= PeerWire.maxOpenBytes
   }
 
   /** Completes when fewer requests are open, or none is answered any more. */
@@ -100,7 +104,8 @@ export class PeerCalls {
 
   private wake(count: number): void {
     for (const go of this.waiting) {
-      if (count-- <= 0) return
+      // One that finds no room waits again, at the end of this set.
+      if (count-- <= 0 || (this.isFull && !this.isOver)) return
       this.waiting.delete(go)
       // A fiber that ends at once runs observers of the program. Errors that these throw must not affect other
       // requests.

@@ -68,7 +68,7 @@ export class RunnerHandle implements LinkHandlers {
   private readonly freeIds: Array<number> = []
   private readonly indices = new Map<string, { readonly index: number; readonly fingerprint: string }>()
   /** The functions whose layout was compared. */
-  private readonly checked = new Map<Pick<AnyFunction, "name" | "layout">, number>()
+  private readonly checked = new WeakMap<Pick<AnyFunction, "name" | "layout">, number>()
   /** The number of pings that the runner has answered. */
   pongs = 0
   /** Whether a ping was sent and is not answered yet. */

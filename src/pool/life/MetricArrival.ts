@@ -72,6 +72,14 @@ const isList = <A, B>(
   u.length <= mostEntries &&
   u.every((pair) => Array.isArray(pair) && pair.length === 2 && first(pair[0]) && second(pair[1]))
 
+/** The bounds of a histogram. The last one may be infinite, as Effect's own boundaries are: JSON has null for it. */
+const asBounds = (u: unknown): ReadonlyArray<readonly [number, number]> | undefined => {
+  if (!isList(u, isValueOrNone, isCount)) return undefined
+  const last = u.length - 1
+  const bounds = u.map(([bound, count], index) => [bound ?? (index === last ? Infinity : NaN), count] as const)
+  return bounds.some(([bound]) => Number.isNaN(bound)) ? undefined : bounds
+}
+
 const isValueOrNone = (u: unknown): u is number | null => u === null || isNumber(u)
 
 const asDelta = (u: unknown): MetricDelta | undefined => {
@@ -110,8 +118,9 @@ const asDelta = (u: unknown): MetricDelta | undefined => {
       }
     }
     case "Histogram": {
-      const { add, count, max, min, sum } = u
-      if (!isList(add, isNumber, isCount) || !isCount(count) || ![sum, min, max].every(isNumber)) return undefined
+      const { count, max, min, sum } = u
+      const add = asBounds(u["add"])
+      if (add === undefined || !isCount(count) || ![sum, min, max].every(isNumber)) return undefined
       return { ...series, type: "Histogram", add, count, sum: sum as number, min: min as number, max: max as number }
     }
     case "Summary": {

@@ -58,4 +58,34 @@ describe("PeerCalls", () => {
         yield* Fiber.join(interrupting)
       })
   )
+
+  it.effect("wakes requests that wait only while there is room for one more", () =>
+    Effect.gen(function* () {
+      const [put] = GroupFunctions.of(RpcGroup.make(Rpc.make("put", { payload: Schema.Uint8Array })))
+      const calls = new PeerCalls({ ...options, functions: [put!], limit: 1e7 })
+      const { waiting } = calls as unknown as { readonly waiting: Set<() => void> }
+      let waits = 0
+      const add = waiting.add.bind(waiting)
+      waiting.add = (go) => {
+        waits++
+        return add(go)
+      }
+      const start = (size: number) =>
+        Effect.forkChild(
+          Effect.withFiber((fiber) => calls.call(fiber, put!, new Uint8Array(size))) as Effect.Effect<unknown>,
+          { startImmediately: true }
+        )
+      const first = [yield* start(1), yield* start(1), yield* start(5 * 1024 * 1024)]
+      const later = [yield* start(1), yield* start(1), yield* start(1)]
+      assert.strictEqual(waits, 3)
+      const done = (id: number) => calls.message(Kind.Success, id, Buffer.alloc(0), undefined)
+      done(1)
+      done(2)
+      assert.strictEqual(waits, 3)
+      done(3)
+      assert.strictEqual(waiting.size, 0)
+      for (const id of [1, 2, 3]) done(id)
+      for (const fiber of [...first, ...later]) yield* Fiber.await(fiber)
+    })
+  )
 })

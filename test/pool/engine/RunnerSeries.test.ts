@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Metric, Schema } from "effect"
+import { Duration, Effect, Metric, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Flame from "../../../src/Flame.ts"
 import * as FlameLayer from "../../../src/FlameLayer.ts"
@@ -46,7 +46,39 @@ const withRegistry = <A, E>(effect: Effect.Effect<A, E>) =>
 const onPool = <A, E>(body: Effect.Effect<A, E, any>, options: FlameLayer.LocalOptions = {}) =>
   withRegistry(Effect.scoped(Effect.provide(body, FlameLayer.test([crawl], options))) as Effect.Effect<A, E>)
 
+const widths = Metric.histogram("page_widths", {
+  boundaries: Metric.linearBoundaries({ start: 0, width: 10, count: 4 })
+})
+const timed = Metric.timer("page_timed")
+
+const measure = Flame.fn("measure", {}, () =>
+  Effect.all([Metric.update(widths, 15), Metric.update(widths, 1_500), Metric.update(timed, Duration.millis(3))], {
+    discard: true
+  })
+)
+
 describe("a metric of a function on a runner", () => {
+  it.effect("has an infinite last bound, as Effect's own boundaries and timers have [C311]", () =>
+    withRegistry(
+      Effect.scoped(
+        Effect.provide(
+          Effect.gen(function* () {
+            yield* Flame.call(measure)
+            yield* TestClock.adjust("5 seconds")
+            const { page_timed, page_widths } = yield* arrived((all) => all["page_timed"] !== undefined)
+            assert.deepStrictEqual(page_widths?.state.buckets, [
+              [10, 0],
+              [20, 1],
+              [Infinity, 2]
+            ])
+            assert.strictEqual(page_timed?.state.count, 1)
+          }),
+          FlameLayer.test([measure])
+        )
+      ) as Effect.Effect<void>
+    )
+  )
+
   it.effect("is in the parent's registry after the interval, with a label for the pool [C311]", () =>
     onPool(
       Effect.gen(function* () {

@@ -41,6 +41,18 @@ describe("a Metrics frame of a runner", () => {
     ["a count that is no number", { ...counter, add: "many" }],
     ["a gauge that JSON cannot say", { type: "Gauge", id: "g", value: null }],
     ["a negative bucket", { type: "Histogram", id: "h", add: [[1, -1]], ...spread }],
+    [
+      "a bound that JSON cannot say before the last one",
+      {
+        type: "Histogram",
+        id: "h",
+        add: [
+          [null, 1],
+          [1, 1]
+        ],
+        ...spread
+      }
+    ],
     ["a sum that JSON cannot say", { type: "Histogram", id: "h", add: [[1, 1]], ...spread, sum: null }],
     ["no name", { ...counter, id: undefined }],
     [
