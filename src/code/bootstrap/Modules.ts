@@ -21,19 +21,27 @@ export interface Installed {
 /** Installs the code. Packages that the code lacks are resolved from the working directory of the image. */
 export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: string): Installed => {
   const path = builtin("node:path")
-  const { pathToFileURL } = builtin("node:url")
+  const { fileURLToPath, pathToFileURL } = builtin("node:url")
   const folder = rootOf(index, files, hash)
   const root = pathToFileURL(folder).href + "/"
   const here = pathToFileURL(process.cwd()).href.replace(/\/?$/, "/")
-  const byUrl = new Map(files.filter(({ kind }) => kind !== "file").map((file) => [root + encodeURI(file.name), file]))
+  const byPath = new Map(files.map((file) => [path.join(folder, file.name), file]))
+  /** The module of a URL, which may encode a bracket or not. */
+  const moduleOf = (url: string): CodeFile | undefined => {
+    const file = url.startsWith(root) ? byPath.get(fileURLToPath(url)) : undefined
+    return file?.kind === "file" ? undefined : file
+  }
   let unresolved: ReturnType<Installed["unresolved"]>
   const resolve: Module.ResolveHookSync = (specifier, context, next) => {
     const from = context.parentURL ?? ""
     const isOurs = from.startsWith(root)
     if (specifier.startsWith(root) || (isOurs && /^\.{0,2}\//.test(specifier))) {
-      const url = new URL(specifier, isOurs ? from : undefined).href
-      const file = byUrl.get(url.replace(/[?#].*$/, ""))
-      if (file !== undefined) return { url, format: file.kind, shortCircuit: true }
+      const wanted = new URL(specifier, isOurs ? from : undefined)
+      const file = moduleOf(wanted.href)
+      if (file !== undefined) {
+        const url = pathToFileURL(path.join(folder, file.name)).href + wanted.search + wanted.hash
+        return { url, format: file.kind, shortCircuit: true }
+      }
     }
     if (!isOurs) return next(specifier, context)
     try {
@@ -47,7 +55,7 @@ export const install = (index: CodeIndex, files: ReadonlyArray<CodeFile>, hash: 
     }
   }
   const load: Module.LoadHookSync = (url, context, next) => {
-    const file = byUrl.get(url.replace(/[?#].*$/, ""))
+    const file = moduleOf(url)
     return file === undefined ? next(url, context) : { format: file.kind, source: file.bytes, shortCircuit: true }
   }
   builtin("node:module").registerHooks({ resolve, load })
