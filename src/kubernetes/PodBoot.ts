@@ -15,7 +15,7 @@ import type { Pod } from "./object/KubeObjects.ts"
 import type { RunnerPodParts } from "./PodCreation.ts"
 import { containerName } from "./template/PodTemplate.ts"
 import * as PodDiagnosis from "./verdict/PodDiagnosis.ts"
-import { hasFailed } from "./verdict/PodFacts.ts"
+import { failedInitOf } from "./verdict/PodFacts.ts"
 
 /** Milliseconds that a request may take which only helps to explain a failure. */
 const askTime = 2_000
@@ -162,7 +162,7 @@ export const withLastWords = (
       log === "" ? cause : PodDiagnosis.withLog(cause, log)
     )
   }
-  const init = pod?.status?.initContainerStatuses?.find(hasFailed)
+  const init = pod === undefined ? undefined : failedInitOf(pod)
   if (cause._tag !== "Crashed" || init === undefined || (init.state?.terminated?.message ?? "").trim() !== "") {
     return Effect.succeed(cause)
   }

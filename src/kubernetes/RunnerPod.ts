@@ -16,6 +16,7 @@ import { spoken } from "../time/Spoken.ts"
 import type { BootPhase, Leaving, RunnerProcess, RunnerSpec } from "../backend/Backend.ts"
 import { describe } from "../code/PreparedCode.ts"
 import { sendCode } from "../code/SendCode.ts"
+import { describeError } from "../error/ErrorText.ts"
 import { type BootFailure, LaunchFailed, Unschedulable } from "../error/BootFailure.ts"
 import type { RunnerExit } from "../error/RunnerExit.ts"
 import { type Transport, whenClosed } from "../wire/Transport.ts"
@@ -135,7 +136,9 @@ export class RunnerPod {
       },
       waits: (detail) => this.boot.reportWaiting(detail)
     })
-    return Effect.match(creation, {
+    // Nothing else would end a boot without a pod.
+    const broken = (defect: unknown) => Effect.fail(new LaunchFailed({ detail: describeError(defect) }))
+    return Effect.match(Effect.catchDefect(creation, broken), {
       onFailure: (cause) => this.failBoot(cause),
       onSuccess: (pod) => {
         this.labels["uid"] = pod.metadata.uid ?? ""

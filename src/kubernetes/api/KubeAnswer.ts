@@ -16,13 +16,43 @@ export interface FailedAnswer {
   readonly body: string
 }
 
-const parsed = (body: string): Status => {
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === "object" && value !== null ? value : {}
-  } catch {
-    return {}
+/** The parts of a `Status` that are there. A gateway before the API server answers in a JSON of its own. */
+interface Told {
+  readonly reason: string | undefined
+  readonly message: string | undefined
+  readonly name: string | undefined
+  readonly retryAfterSeconds: number | undefined
+  readonly fields: ReadonlyArray<string>
+}
+
+const parsed = (body: string): Told => {
+  const status = jsonOf(body)
+  const details = fieldOf(status, "details")
+  const causes = fieldOf(details, "causes")
+  const seconds = fieldOf(details, "retryAfterSeconds")
+  return {
+    reason: textIn(status, "reason"),
+    message: textIn(status, "message"),
+    name: textIn(details, "name"),
+    retryAfterSeconds: typeof seconds === "number" ? seconds : undefined,
+    fields: Array.isArray(causes) ? causes.flatMap((cause) => textIn(cause, "field") ?? []) : []
   }
+}
+
+const jsonOf = (body: string): unknown => {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+const fieldOf = (value: unknown, name: keyof Status | keyof NonNullable<Status["details"]> | "field"): unknown =>
+  typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined
+
+const textIn = (value: unknown, name: Parameters<typeof fieldOf>[1]): string | undefined => {
+  const text = fieldOf(value, name)
+  return typeof text === "string" && text !== "" ? text : undefined
 }
 
 const names: Readonly<Record<number, string>> = {
@@ -49,8 +79,8 @@ const isRetryable = (code: number, message: string): boolean =>
   (code === 409 && message.includes("Operation cannot be fulfilled on resourcequotas"))
 
 /** Milliseconds of a `Retry-After`, which holds seconds or a date. */
-const waitOf = (header: string | undefined, status: Status, now: number): number | undefined => {
-  const seconds = header === undefined ? status.details?.retryAfterSeconds : Number(header)
+const waitOf = (header: string | undefined, told: Told, now: number): number | undefined => {
+  const seconds = header === undefined ? told.retryAfterSeconds : Number(header)
   if (seconds === undefined) return undefined
   if (!Number.isNaN(seconds)) return Math.max(0, seconds * 1000)
   const date = Date.parse(header ?? "")
@@ -70,19 +100,19 @@ export const refused = (
   now: number,
   server?: string
 ): KubeError => {
-  const status = parsed(body)
-  const detail = status.message || shortened(body) || `the API server answered with status ${code} and an empty body`
-  const fields = (status.details?.causes ?? []).flatMap(({ field }) => field || [])
-  const wait = waitOf(retryAfter, status, now)
+  const told = parsed(body)
+  const detail = told.message ?? (shortened(body) || `the API server answered with status ${code} and an empty body`)
+  const { fields, name } = told
+  const wait = waitOf(retryAfter, told, now)
   return new KubeError({
     verb: asked.verb,
     resource: asked.resource,
     status: code,
-    reason: status.reason || names[code] || `Code${code}`,
+    reason: told.reason ?? names[code] ?? `Code${code}`,
     detail,
     ...(server === undefined ? {} : { server }),
     ...(fields.length > 0 ? { fields } : {}),
-    ...(status.details?.name ? { name: status.details.name } : {}),
+    ...(name === undefined ? {} : { name }),
     ...(wait === undefined ? {} : { retryAfter: wait }),
     retryable: isRetryable(code, detail)
   })

@@ -67,6 +67,11 @@ const isInRange = (range: string, host: string): boolean => {
 /** Whether `tunnel` can speak to that proxy. */
 export const isSupported = (proxy: string): boolean => /^https?:/i.test(proxy)
 
+/** A part of a URL as plain text. A `%` that begins no escape stands for itself: passwords are often not encoded. */
+const decoded = (text: string): string => text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (all) => unescaped(all))
+
+const unescaped = (escapes: string): string => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
+
 /** Opens TLS connections through a proxy, by `CONNECT`. */
 export const tunnel = (proxy: string): Https.Agent => new Tunnel(new URL(proxy))
 
@@ -98,7 +103,7 @@ class Tunnel extends Https.Agent {
         ...(username === ""
           ? {}
           : {
-              "proxy-authorization": `Basic ${Buffer.from(decodeURIComponent(`${username}:${password}`)).toString("base64")}`
+              "proxy-authorization": `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64")}`
             })
       }
     })

@@ -91,6 +91,7 @@ export interface PodSpec {
   readonly terminationGracePeriodSeconds?: number
   readonly activeDeadlineSeconds?: number
   readonly volumes?: ReadonlyArray<{ readonly name: string } & Fields>
+  readonly readinessGates?: ReadonlyArray<{ readonly conditionType: string }>
 }
 
 export interface Condition {

@@ -1,5 +1,6 @@
 /** Finds the changes that admission made to a runner's pod: limits of a LimitRange, containers of a webhook. Pure. */
-import type { Container, Pod } from "../object/KubeObjects.ts"
+import type { Container, Json, Pod } from "../object/KubeObjects.ts"
+import * as Quantity from "../object/Quantity.ts"
 
 /** A line for each change that may slow a runner down or end it. Defaults that the API server fills in are left out. */
 export const changesOf = (sent: Pod, made: Pod): ReadonlyArray<string> => [
@@ -19,18 +20,20 @@ const added = (before: ReadonlyArray<Container>, now: ReadonlyArray<Container>, 
 const resourcesOf = (before: Container, now: Container): ReadonlyArray<string> => {
   const limits = Object.entries(now.resources?.limits ?? {})
   const requests = Object.entries(now.resources?.requests ?? {})
+  const isSame = (sent: Json | undefined, value: string): boolean =>
+    (typeof sent === "string" || typeof sent === "number") && Quantity.isSame(`${sent}`, value)
   const lineOf = (kind: string, resource: string, value: string): string =>
     `admission (a LimitRange, for example) set a ${kind} of ${value} for ${resource} on runners${
       kind === "limit" && resource === "cpu" ? ", which makes their boots slow" : ""
     }; set \`resources\` to override it`
   return [
     ...limits
-      .filter(([resource, value]) => before.resources?.limits?.[resource] !== value)
+      .filter(([resource, value]) => !isSame(before.resources?.limits?.[resource], value))
       .map(([resource, value]) => lineOf("limit", resource, value)),
     ...requests
       .filter(
         ([resource, value]) =>
-          before.resources?.requests?.[resource] !== value &&
+          !isSame(before.resources?.requests?.[resource], value) &&
           // The API server uses a limit as the request if there is no request.
           !(before.resources?.requests?.[resource] === undefined && now.resources?.limits?.[resource] === value)
       )

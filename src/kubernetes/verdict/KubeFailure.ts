@@ -38,12 +38,15 @@ const fail =
   (cause: (error: KubeError) => BootFailure): Rule["react"] =>
   (error) => ({ next: "fail", cause: cause(error) })
 
+/** Milliseconds until a request is repeated, at most: the page of a gateway under maintenance may ask for an hour. */
+const longest = 30_000
+
 /** Repeats the request for `within` milliseconds, then fails. */
 const again =
   (cause: (error: KubeError) => BootFailure, after: number, within: number = Infinity): Rule["react"] =>
   (error, { elapsed = 0 }) =>
     elapsed < within
-      ? { next: "again", cause: cause(error), after: error.retryAfter ?? after }
+      ? { next: "again", cause: cause(error), after: Math.min(longest, error.retryAfter ?? after) }
       : { next: "fail", cause: cause(error) }
 
 const says =

@@ -20,7 +20,7 @@ import type { ClusterEvent, ContainerStatus, Pod } from "../object/KubeObjects.t
 import { exitOf, leavingOf } from "./PodEnd.ts"
 import {
   conditionOf,
-  hasFailed,
+  failedInitOf,
   memoryLimitOf,
   nodeOf,
   runnerOf,
@@ -93,7 +93,7 @@ const verdictOf = (pod: Pod, context: BootContext): BootVerdict => {
   const ended = ofPhase(pod)
   if (ended !== undefined) return failed(ended)
   if (terminated !== undefined) return failed(ofProcess(pod, terminated))
-  const init = pod.status?.initContainerStatuses?.find(hasFailed)
+  const init = failedInitOf(pod)
   if (init !== undefined) return failed(ofInit(init))
   const waiting = runner?.state?.waiting
   const rule = waiting?.reason === undefined ? undefined : PodWaiting.rules[waiting.reason]

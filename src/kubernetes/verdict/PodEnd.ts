@@ -15,7 +15,7 @@ import type { Pod } from "../object/KubeObjects.ts"
 import {
   conditionOf,
   disruptionOf,
-  hasFailed,
+  failedInitOf,
   isNodeSilent,
   memoryLimitOf,
   nodeOf,
@@ -83,7 +83,7 @@ const reasonOf = (pod: Pod, terminated: Terminated | undefined): ExitReason => {
   if (disruption !== undefined) return disrupted(pod, disruption)
   if (isNodeSilent(pod)) return new NodeLost({ node: nodeOf(pod) })
   if (pod.metadata.deletionTimestamp !== undefined) return new Deleted({})
-  const ended = terminated ?? pod.status?.initContainerStatuses?.find(hasFailed)?.state?.terminated
+  const ended = terminated ?? failedInitOf(pod)?.state?.terminated
   if (ended !== undefined) return ofProcess(ended)
   if (reason !== undefined) return new Evicted({ detail: `${nodeOf(pod)} refused it: ${worded(reason, message)}` })
   return new Deleted({})

@@ -37,10 +37,20 @@ export const isNodeSilent = (pod: Pod): boolean =>
   (pod.status?.phase === "Running" &&
     conditionOf(pod, "Ready")?.status === "False" &&
     conditionOf(pod, "ContainersReady")?.status === "True" &&
+    // A gate that is not open keeps a pod from being ready on a node that answers.
+    (pod.spec.readinessGates ?? []).every(({ conditionType }) => conditionOf(pod, conditionType)?.status === "True") &&
     runnerOf(pod)?.state?.running !== undefined)
 
-/** Whether a container ended with another exit code than 0. */
-export const hasFailed = ({ state }: ContainerStatus): boolean => (state?.terminated?.exitCode ?? 0) !== 0
+/**
+ * The init container that ended with another exit code than 0. Not a sidecar (`restartPolicy: Always`): the kubelet starts
+ * it again.
+ */
+export const failedInitOf = ({ spec: { initContainers = [] }, status }: Pod): ContainerStatus | undefined =>
+  status?.initContainerStatuses?.find(
+    ({ name, state }) =>
+      (state?.terminated?.exitCode ?? 0) !== 0 &&
+      initContainers.find((each) => each.name === name)?.restartPolicy !== "Always"
+  )
 
 /** The signal that ended a process, by its exit code; undefined if the process ended by itself. */
 export const signalOf = ({ exitCode, signal }: Terminated): string | undefined =>

@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { proxyFor } from "../../../src/kubernetes/api/KubeProxy.ts"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { get } from "node:https"
+import { proxyFor, tunnel } from "../../../src/kubernetes/api/KubeProxy.ts"
 
 const proxy = "http://proxy.test:3128"
 
@@ -41,4 +44,20 @@ describe("the proxy for an API server is chosen as kubectl chooses it [C142]", (
   ] as const)("NO_PROXY of %s excludes %s: %s", (no, server, isExcluded) => {
     assert.strictEqual(proxyFor(server, { HTTPS_PROXY: proxy, NO_PROXY: no }) === undefined, isExcluded)
   })
+})
+
+it("a password that is not encoded reaches the proxy as it is [C142]", async () => {
+  const said = await new Promise<string | undefined>((resolve) => {
+    const proxy = createServer().on("connect", ({ headers }, socket) => {
+      resolve(headers["proxy-authorization"])
+      socket.destroy()
+      proxy.close()
+    })
+    proxy.listen(0, "127.0.0.1", () => {
+      const { port } = proxy.address() as AddressInfo
+      const agent = tunnel(`http://user%40x:pa%ss%C3%A9@127.0.0.1:${port}`)
+      get("https://10.0.0.1/", { agent }).on("error", () => {})
+    })
+  })
+  assert.strictEqual(said, `Basic ${Buffer.from("user@x:pa%ss\u00e9").toString("base64")}`)
 })

@@ -22,6 +22,13 @@ describe("a change of a runner's pod by admission", () => {
     assert.deepStrictEqual(changesOf(asked, pod({ limits: { memory: "1Gi" }, requests: { memory: "1Gi" } })), [])
   })
 
+  it("is not reported if the API server only writes a quantity in another way", () => {
+    const sent = { limits: { cpu: "1000m", memory: "1024Mi" }, requests: { cpu: "0.7", memory: "1e9" } }
+    const made = { limits: { cpu: "1", memory: "1Gi" }, requests: { cpu: "700m", memory: "1G" } }
+    assert.deepStrictEqual(changesOf(pod(sent), pod(made)), [])
+    assert.lengthOf(changesOf(pod(sent), pod({ ...made, limits: { cpu: "2", memory: "1Gi" } })), 1)
+  })
+
   it("that adds containers is reported", () => {
     const beside: Partial<Pod["spec"]> = {
       containers: [{ name: "istio-proxy" }, { name: "runner" }],

@@ -127,6 +127,8 @@ describe("refusals that no test cluster can produce (written from their document
       retryAfter: 7_000
     })
     assert.propertyVal(KubeFailure.of(busy), "after", 7_000)
+    // The page of a gateway under maintenance: the boot would outlive its own limits, and the end of the outage.
+    assert.propertyVal(KubeFailure.of(new KubeError({ ...busy, retryAfter: 3_600_000 })), "after", 30_000)
   })
 
   it("are retried if no answer arrived, and not if the server's certificate is not trusted", () => {

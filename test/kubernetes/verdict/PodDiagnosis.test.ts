@@ -147,6 +147,18 @@ describe("a pod that may still serve", () => {
     }
   })
 
+  it("goes on while the kubelet starts a sidecar again, and fails with an init container", () => {
+    const verdictWith = (restartPolicy: string) => {
+      const status = { name: "proxy", state: { terminated: { exitCode: 1, reason: "Error" } } }
+      const { spec, ...pod } = running({ phase: "Pending", initContainerStatuses: [status], containerStatuses: [] })
+      const initContainers = [{ name: "proxy", restartPolicy }]
+      return PodDiagnosis.bootOf({ ...pod, spec: { ...spec, initContainers } }, { now: 0, stuckSince: undefined })
+        .verdict
+    }
+    assert.strictEqual(verdictWith("Always")._tag, "Waiting")
+    assert.strictEqual(causeOf(verdictWith("Never"))._tag, "Crashed")
+  })
+
   it("reports the steps of its boot", () => {
     const { history } = read("running")
     const steps = history.map(({ pod }) => PodDiagnosis.bootOf(pod, { now: 0, stuckSince: undefined }).phases)
@@ -335,6 +347,19 @@ describe("a pod that must go", () => {
       reason: "NodeLost",
       budget: Infinity
     })
+  })
+
+  it("may stay while one of its readiness gates is not open: its node answers", () => {
+    const { spec, ...pod } = running({
+      conditions: [
+        { type: "Ready", status: "False", reason: "ReadinessGatesNotReady" },
+        { type: "ContainersReady", status: "True" }
+      ]
+    })
+    const gated = { ...pod, spec: { ...spec, readinessGates: [{ conditionType: "example.com/in-service" }] } }
+    assert.isUndefined(leaving(gated))
+    const conditions = [...pod.status!.conditions!, { type: "example.com/in-service", status: "True" }]
+    assert.strictEqual(leaving({ ...gated, status: { ...pod.status, conditions } })?.reason, "NodeLost")
   })
 
   it("has no limit if it was evicted because its node is silent, and a limit once somebody deletes it [C161]", () => {
