@@ -9,6 +9,7 @@ import type { KubeError } from "../kubernetes/api/KubeError.ts"
 import type { Found } from "./Finding.ts"
 import type { Line } from "./screen/Logs.ts"
 import type { NoStatus } from "./status/StatusSource.ts"
+import { printableLine } from "../error/PeerText.ts"
 import * as Terminal from "./Terminal.ts"
 import { type Source, sourcesOf, type Wanted } from "./LogSources.ts"
 
@@ -31,7 +32,8 @@ export const collect = (sources: ReadonlyArray<Source>): Effect.Effect<ReadonlyA
     if (first !== undefined && failures.length === sources.length && lines.length === 0) {
       return yield* Effect.fail(first.error)
     }
-    for (const { error, name } of failures) yield* Terminal.hint(`lines of ${name} could not be read: ${error.message}`)
+    for (const { error, name } of failures)
+      yield* Terminal.hint(printableLine(`lines of ${name} could not be read: ${error.message}`))
     return lines
   })
 
@@ -77,12 +79,14 @@ export const follow = (found: Found, wanted: Wanted, now: number, print: (line: 
         if (error === undefined) {
           if (source.isOver) followed.over.add(source.key)
           // A parent sends lines for as long as it lives. The log of a pod ends with its runner.
-          return source.parent === undefined ? Effect.void : Terminal.hint(`lines of ${source.name} have ended`)
+          return source.parent === undefined
+            ? Effect.void
+            : Terminal.hint(printableLine(`lines of ${source.name} have ended`))
         }
         if (!followed.hasWorked && followed.active.size === 0) return Deferred.fail(nothing, error)
         if (followed.broken.has(source.key)) return Effect.void
         followed.broken.add(source.key)
-        return Terminal.hint(`lines of ${source.name} broke off: ${error.message}`)
+        return Terminal.hint(printableLine(`lines of ${source.name} broke off: ${error.message}`))
       })
 
     const start = Effect.fnUntraced(function* (found: Found) {

@@ -60,7 +60,8 @@ export const show = <E, R>(draw: (size: Size) => Effect.Effect<Drawn, E, R>, pac
       for (;;) {
         wake = yield* Deferred.make<void>()
         const asked = scroll
-        const drawn = yield* draw({ columns: stdout.columns, rows: stdout.rows, scroll })
+        // A terminal that was given no size says 0.
+        const drawn = yield* draw({ columns: stdout.columns || 80, rows: stdout.rows || 24, scroll })
         // A key that was pressed meanwhile counts from the scroll that was asked for.
         scroll = Math.max(0, scroll + drawn.scroll - asked)
         stdout.write(frame(drawn.lines))

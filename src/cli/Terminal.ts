@@ -29,7 +29,8 @@ const hasColor = (): boolean => {
 export const Terminal: Context.Reference<TerminalShape> = Context.Reference("effect-flame/cli/Terminal", {
   defaultValue: (): TerminalShape => ({
     paint: painter(hasColor()),
-    columns: process.stdout.isTTY ? process.stdout.columns : Infinity,
+    // A terminal that was given no size says 0.
+    columns: (process.stdout.isTTY && process.stdout.columns) || Infinity,
     canSpin: process.stderr.isTTY && !isDumb(),
     canRedraw: process.stdout.isTTY && !isDumb()
   })

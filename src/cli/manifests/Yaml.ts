@@ -2,7 +2,8 @@
 import type { Json } from "../../kubernetes/object/KubeObjects.ts"
 
 /** Texts that YAML reads as texts without quotes or escapes. All others are quoted. */
-const plain = /^[A-Za-z_./][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*$/
+// A text such as `.5` would be a number.
+const plain = /^(?!\.\d)[A-Za-z_./][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*$/
 const reserved = /^(true|false|yes|no|on|off|null|y|n|~|\.inf|\.nan)$/i
 
 const scalar = (value: string | number | boolean | null): string =>

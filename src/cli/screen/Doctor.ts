@@ -2,6 +2,7 @@
 import type { Check, Status } from "../doctor/Check.ts"
 import { count } from "../../time/Spoken.ts"
 import { type Paint, type Tone, wrapped } from "./Style.ts"
+import { printable, printableLine } from "../../error/PeerText.ts"
 
 const marks: Readonly<Record<Status, readonly [Tone, string]>> = {
   ok: ["good", "\u2713"],
@@ -19,8 +20,8 @@ export const linesOf = (
   const [tone, mark] = marks[status]
   const mends = fix ?? (manifest === undefined ? undefined : "apply the manifest below")
   return [
-    ...wrapped(line, width - 2).map((text, at) => `${at === 0 ? paint(tone, mark) : " "} ${text}`),
-    ...(mends === undefined ? [] : [`  ${paint("dim", "fix:")} ${paint("accent", mends)}`])
+    ...wrapped(printableLine(line), width - 2).map((text, at) => `${at === 0 ? paint(tone, mark) : " "} ${text}`),
+    ...(mends === undefined ? [] : [`  ${paint("dim", "fix:")} ${paint("accent", printable(mends))}`])
   ]
 }
 

@@ -10,7 +10,7 @@ type RecentCall = PoolDocument["calls"][number]
 const parts = ["queued", "boot", "carried", "ran"] as const
 type Part = (typeof parts)[number]
 
-/** Mean milliseconds of each part. `other`: calls whose runner gave no answer have time that no part counts. */
+/** Mean milliseconds of each part, among the calls that tell it. `other`: the time that no part counts. */
 type Shares = Readonly<Record<Part | "other", number>>
 
 /** The recent calls of one function of one pool. */
@@ -36,12 +36,14 @@ const meanOf = (values: ReadonlyArray<number>): number => (values.length === 0 ?
 const bootOf = ({ boot }: RecentCall): number => sumOf(boot.map(([, millis]) => millis))
 
 const sharesOf = (calls: ReadonlyArray<RecentCall>): Shares => {
-  const mean = (of: (call: RecentCall) => number): number => meanOf(calls.map(of))
+  const mean = (of: (call: RecentCall) => number, among = calls): number => meanOf(among.map(of))
+  // A parent asks the runner of a sample of its calls alone.
+  const told = calls.filter(({ ran }) => ran !== undefined)
   const known = {
     queued: mean(({ queued }) => queued),
     boot: mean(bootOf),
-    carried: mean(({ carried = 0 }) => carried),
-    ran: mean(({ ran = 0 }) => ran)
+    carried: mean(({ carried = 0 }) => carried, told),
+    ran: mean(({ ran = 0 }) => ran, told)
   }
   const total = mean((call) => call.total)
   return { ...known, other: Math.max(0, total - sumOf(Object.values(known))) }

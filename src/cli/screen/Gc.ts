@@ -1,6 +1,7 @@
 /** Pure: the output of `gc`. */
 import type { Judged, Leftover } from "../cluster/Leftovers.ts"
 import { count } from "../../time/Spoken.ts"
+import { printableLine } from "../../error/PeerText.ts"
 import { age, type Paint, table } from "./Style.ts"
 
 /** The namespace that was looked at. */
@@ -73,7 +74,9 @@ export const screen = (
           ? "nothing was deleted: run `effect-flame gc` without --dry-run to delete exactly these"
           : `deleted ${count(deleted.length, "object")}`
       ]),
-  ...failed.map(({ leftover, why }) => paint("bad", `not deleted: ${leftover.kind} ${leftover.name}: ${why}`)),
+  ...failed.map(({ leftover, why }) =>
+    paint("bad", `not deleted: ${leftover.kind} ${leftover.name}: ${printableLine(why)}`)
+  ),
   ...(unsure.length === 0
     ? []
     : ["", `${count(unsure.length, "object")} left alone, without proof that the parent is gone:`, ""].concat(

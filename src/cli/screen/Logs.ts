@@ -1,5 +1,5 @@
 /** Pure: lines of runners: from a parent's stream, or from the log of a pod. */
-import { printable } from "../../error/PeerText.ts"
+import { printable, printableLine } from "../../error/PeerText.ts"
 import type { Paint, Tone } from "./Style.ts"
 
 /** A line of a runner. Times in milliseconds since 1970. */
@@ -50,11 +50,11 @@ const clock = (at: number): string => (at === 0 ? "--:--:--.---" : new Date(at).
 
 /** A line for a terminal: time, runner, function, level, message. */
 export const worded = ({ at, function: name, level, message, runner }: Line, paint: Paint): string => {
-  const word = level?.toUpperCase()
+  const word = level === undefined ? undefined : printableLine(level).toUpperCase()
   return [
     paint("dim", clock(at)),
-    paint("accent", runner),
-    ...(name === undefined ? [] : [paint("bold", name)]),
+    paint("accent", printableLine(runner)),
+    ...(name === undefined ? [] : [paint("bold", printableLine(name))]),
     ...(word === undefined || word === "INFO" ? [] : [paint(tones[word] ?? "plain", word)]),
     printable(message).replaceAll("\n", "\n  ")
   ].join(" ")

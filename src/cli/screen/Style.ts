@@ -50,8 +50,10 @@ export const clipPainted = (line: string, width: number): string => {
 const escape = "\u001b"
 const painted = new RegExp(`${escape}\\[[0-9;]*m|[^]`, "gu")
 
-/** Splits a text at its spaces into lines of at most `width` characters. A longer word is cut. */
-export const wrapped = (text: string, width: number): ReadonlyArray<string> => {
+/** Splits a text at its spaces into lines of at most `most` characters, and of one at least. A longer word is cut. */
+export const wrapped = (text: string, most: number): ReadonlyArray<string> => {
+  // Without a character in each line there would be no last line.
+  const width = Math.max(1, most)
   const lines: Array<string> = []
   let line = ""
   for (const word of text.split(/\s+/)) {

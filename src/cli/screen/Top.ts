@@ -208,7 +208,9 @@ const byLabels = (
   )
 
 const parentLines = (parent: TopParent, now: number, paint: Paint, width: number): ReadonlyArray<string> => {
-  const { document, name, runners, silence } = parent
+  const { document, runners } = parent
+  const name = printableLine(parent.name)
+  const silence = parent.silence === undefined ? undefined : printableLine(parent.silence)
   if (document === undefined) {
     const why = silence ?? "does not answer"
     return [

@@ -104,9 +104,10 @@ const decode = Schema.decodeUnknownEffect(StatusDocument)
 /** The document in a text. A document of a newer version is refused: its fields may mean something else. */
 export const documentOf = (text: string): Effect.Effect<StatusDocument, NoStatus> =>
   Effect.gen(function* () {
-    const value = yield* Effect.try({ try: () => JSON.parse(text) as { version?: number }, catch: noStatus })
-    if (typeof value.version === "number" && value.version > version) {
-      const detail = `the parent's status has version ${value.version}, and this program reads ${version}: use the effect-flame of the parent`
+    const value = yield* Effect.try({ try: () => JSON.parse(text) as { version?: unknown } | null, catch: noStatus })
+    const theirs = value?.version
+    if (typeof theirs === "number" && theirs > version) {
+      const detail = `the parent's status has version ${theirs}, and this program reads ${version}: use the effect-flame of the parent`
       return yield* new NoStatus({ kind: "failed", detail })
     }
     return yield* Effect.mapError(decode(value), (error) => new NoStatus({ kind: "failed", detail: error.message }))

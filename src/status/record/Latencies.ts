@@ -12,7 +12,8 @@ const windowMillis = 300_000
 const perOctave = 4
 /** The upper bound of the first bucket, in milliseconds. */
 const least = 1 / 16
-const size = 104
+/** Up to two days. A longer call counts in the last bucket. */
+const size = 128
 
 const bucketOf = (millis: number): number =>
   millis <= least ? 0 : Math.min(size - 1, Math.ceil(Math.log2(millis / least) * perOctave))
@@ -52,7 +53,7 @@ export class Latencies {
     let left = Math.ceil(share * count)
     for (let bucket = 0; bucket < size; bucket++) {
       left -= this.recent[bucket]! + this.before[bucket]!
-      if (left <= 0) return Math.min(max, middleOf(bucket))
+      if (left <= 0) return bucket === size - 1 ? max : Math.min(max, middleOf(bucket))
     }
     return max
   }

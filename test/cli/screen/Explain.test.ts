@@ -90,3 +90,10 @@ it("a bar has its width whatever the shares are", () => {
     assert.lengthOf(Explain.bar({ queued, boot, carried, ran, other }, painter(false)), 24)
   }
 })
+
+it("explain shows the run time of the calls whose runner told it, beside slow calls whose runner was not asked [C286]", () => {
+  const { carried: _, ran: __, ...untold } = call({ total: 2_000, queued: 0 })
+  const told = call({ total: 2_000, queued: 0, carried: 10, ran: 1_990 })
+  const [times] = Explain.functionsOf([parent(told, untold, untold, untold)], 10)
+  assert.deepStrictEqual(times!.shares, { queued: 0, boot: 0, carried: 10, ran: 1_990, other: 0 })
+})

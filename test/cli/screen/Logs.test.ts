@@ -27,3 +27,8 @@ it("text of a runner cannot move the cursor or forge a line", () => {
   for (const control of ["\u001b", "\r", "\u0007"]) assert.notInclude(text, control)
   assert.strictEqual(text.split("\n")[1], "  b")
 })
+
+it("the names of a runner, function and level cannot either", () => {
+  const text = Logs.worded({ at: 0, runner: "a\u001b[2J", function: "f\u009b", level: "x\r", message: "m" }, plain)
+  for (const control of ["\u001b", "\u009b", "\r"]) assert.notInclude(text, control)
+})

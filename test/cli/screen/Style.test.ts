@@ -63,3 +63,8 @@ describe("lines of a terminal [C480]", () => {
     assert.strictEqual(clipPainted(line, 8), `${paint("bold", "shop")}  ${paint("bad", "fa")}`)
   })
 })
+
+it("a text is wrapped in a terminal of any width, also in one that says 0", () => {
+  for (const width of [1, 0, -4]) assert.deepStrictEqual(wrapped("ab c", width), ["a", "b", "c"])
+  assert.lengthOf(table(plain, ["RUNNER", "DETAIL"], [["app-1", "0/2 nodes are available"]], 0, true), 22)
+})

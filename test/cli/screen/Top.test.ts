@@ -97,3 +97,13 @@ it("a screen is as high as the terminal, and scrolls to its last line [C287]", (
   assert.lengthOf(Top.fit(["head", "one"], { columns: 80, rows: 10, scroll: 3 }, plain).lines, 10)
   assert.strictEqual(Top.fit(all, { columns: 80, rows: 10, scroll: 1_000 }, plain).scroll, 42)
 })
+
+it("the name of a parent, and why it is silent, are one line each without control characters", () => {
+  const lines = linesOf({
+    document: undefined,
+    name: "a\u001b[2Jb",
+    silence: 'no answer: \u001b]0;x\u0007\n  at ["at"]'
+  })
+  for (const control of ["\u001b", "\u0007", "\n"]) assert.isFalse(lines.some((line) => line.includes(control)))
+  assert.match(lines.join("\n"), /^ab {2}no answer: at \["at"\]$/m)
+})
