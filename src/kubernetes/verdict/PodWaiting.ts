@@ -26,10 +26,11 @@ export interface WaitingRule {
 const registryGrace = 25_000
 
 /**
- * Milliseconds that a kubelet may take to learn of a new Secret. Until then the kubelet reports the same reason as for a
- * missing Secret, but with one of the messages of `isSlow`.
+ * Milliseconds that a kubelet may take to learn of a Secret. Until then the kubelet reports the same reason as for a
+ * missing Secret, but with one of the messages of `isSlow`. A kubelet tries again after some ten seconds, and the second try
+ * may time out too where the Secret was deleted and made again meanwhile.
  */
-const syncGrace = 10_000
+const syncGrace = 30_000
 
 const isSlow = ({ message = "" }: Waiting): boolean => /context deadline exceeded|failed to sync/.test(message)
 

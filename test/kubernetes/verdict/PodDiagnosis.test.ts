@@ -182,8 +182,8 @@ const waiting = (reason: string, message: string): Pod =>
 
 describe("failures that no test cluster can produce (written from their documentation)", () => {
   it.each([
-    ["CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition", 10_000],
-    ["CreateContainerError", "context deadline exceeded", 10_000],
+    ["CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition", 30_000],
+    ["CreateContainerError", "context deadline exceeded", 30_000],
     ["ImageInspectError", "rpc error", 25_000],
     ["RegistryUnavailable", "503", 25_000]
   ])("gives %s (%s) %d ms", (reason, message, grace) => {
