@@ -132,7 +132,7 @@ export const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): s
   const subject =
     account === undefined
       ? `{ kind: User, name: ${JSON.stringify(user ?? "THE USER OF THIS PROCESS")}, apiGroup: rbac.authorization.k8s.io }`
-      : `{ kind: ServiceAccount, name: ${account}, namespace: ${of} }`
+      : `{ kind: ServiceAccount, name: ${quoted(account)}, namespace: ${quoted(of!)} }`
   const name = [
     "flame",
     ...(account === undefined ? [nameOfUser(user)] : of === namespace ? [account] : [of, account]),
@@ -142,7 +142,7 @@ export const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): s
   return [
     "apiVersion: rbac.authorization.k8s.io/v1",
     "kind: Role",
-    `metadata: { name: ${name}, namespace: ${namespace} }`,
+    `metadata: { name: ${name}, namespace: ${quoted(namespace)} }`,
     "rules:",
     ...rights.map(rule),
     "  # these only help to explain failures, and to clean up after a parent that is killed",
@@ -150,12 +150,16 @@ export const manifestOf = (rights: ReadonlyArray<Right>, needs: RightsNeeded): s
     "---",
     "apiVersion: rbac.authorization.k8s.io/v1",
     "kind: RoleBinding",
-    `metadata: { name: ${name}, namespace: ${namespace} }`,
+    `metadata: { name: ${name}, namespace: ${quoted(namespace)} }`,
     `roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: ${name} }`,
     `subjects: [${subject}]`,
     ""
   ].join("\n")
 }
+
+/** A name as YAML text: `1234`, `1e3` and `no` are names of namespaces, and would be a number or a boolean without quotes. */
+const quoted = (name: string): string =>
+  /^[a-z][a-z0-9.-]*$/.test(name) && !/^(true|false|yes|no|on|off|null|y|n)$/.test(name) ? name : JSON.stringify(name)
 
 /** A user as part of a name. Users that differ only in characters which a name cannot hold get different hashes. */
 const nameOfUser = (user: string | undefined): string => {

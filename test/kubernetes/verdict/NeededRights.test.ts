@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import type { Rules } from "../../../src/kubernetes/api/KubeClient.ts"
+import { parseAllDocuments } from "yaml"
 import * as NeededRights from "../../../src/kubernetes/verdict/NeededRights.ts"
 
 /** The rights that an API server reports for service accounts, by their Roles. */
@@ -127,4 +128,14 @@ subjects: [{ kind: ServiceAccount, name: weigh, namespace: apps }]
     assert.match(cause.message, /\{ kind: User, name: "jane@example.com", apiGroup: rbac.authorization.k8s.io \}/)
     assert.notMatch(cause.message, /key: "env"/)
   })
+})
+
+it.each(["1234", "1e3", "no", "apps", "2026-12-01"])("a manifest for namespace %s names it as text", (namespace) => {
+  const user = `system:serviceaccount:${namespace}:007`
+  const [role, binding] = parseAllDocuments(NeededRights.manifestOf([], { ...needs, namespace, user })).map((one) =>
+    one.toJS()
+  )
+  assert.strictEqual(role.metadata.namespace, namespace)
+  assert.strictEqual(binding.metadata.namespace, namespace)
+  assert.deepStrictEqual(binding.subjects, [{ kind: "ServiceAccount", name: "007", namespace }])
 })
