@@ -64,6 +64,7 @@ export class Fates {
   calmEvent(event: PoolEvent): void {
     const isQuiet =
       event._tag === "BootStarted" ||
+      event._tag === "BootProgress" ||
       event._tag === "RunnerReady" ||
       event._tag === "PoolClosing" ||
       // The machine may be so busy that a runner gets no turn for seconds.
@@ -76,7 +77,9 @@ export class Fates {
   private bootFailed(runner: string, cause: BootFailure.BootFailure): void {
     const { signals } = this.of(runner)
     this.failedBoots.set(cause._tag, (this.failedBoots.get(cause._tag) ?? 0) + 1)
-    if (signals.size === 0) this.ledger.violation(`the boot of runner ${runner} failed for nothing: ${cause.message}`)
+    // The end of a runner that was ready is judged by its `RunnerGone`: a function may have ended it.
+    if (signals.size === 0 && cause._tag !== "EndedEarly")
+      this.ledger.violation(`the boot of runner ${runner} failed for nothing: ${cause.message}`)
   }
 
   /** Describes what is wrong if no fault explains this end of the runner. */
