@@ -46,49 +46,46 @@ describe("messages of several channels", () => {
   })
 })
 
+/** A channel of which 100 KiB wait for credit, and the number of times that its sender was called. */
+const full = () => {
+  const transport = new ScriptedTransport()
+  const link = new Link(transport, { message: () => {}, accept: () => "none", closed: () => {} })
+  link.open()
+  let calls = 0
+  const channel = new Channel(
+    { link, side: "runner", id: 1, limit: 1e9 },
+    { batch: () => {}, large: () => {}, ready: () => calls++ }
+  )
+  assert.isFalse(channel.sendMessage(Buffer.alloc(window + 100 * KiB)))
+  transport.settle()
+  return { calls: () => calls, channel, transport }
+}
+
 describe("the sender of a channel", () => {
   it("is called when its backlog has fallen to the low water mark, not before", () => {
-    const transport = new ScriptedTransport()
-    const link = new Link(transport, { message: () => {}, accept: () => "none", closed: () => {} })
-    link.open()
-    let calls = 0
-    const channel = new Channel(
-      { link, side: "runner", id: 1, limit: 1e9 },
-      { batch: () => {}, large: () => {}, ready: () => calls++ }
-    )
-    assert.isFalse(channel.sendMessage(Buffer.alloc(window + 100 * KiB)))
-    transport.settle()
-    assert.strictEqual(calls, 0)
+    const { calls, channel, transport } = full()
+    assert.strictEqual(calls(), 0)
     // 100 KiB wait for credit. After 50 KiB of credit, 50 KiB are still above the low water mark of 32 KiB.
     channel.onGrant(50 * KiB)
     transport.settle()
-    assert.strictEqual(calls, 0)
+    assert.strictEqual(calls(), 0)
     assert.isFalse(channel.isReady)
     channel.onGrant(30 * KiB)
     transport.settle()
-    assert.strictEqual(calls, 1)
+    assert.strictEqual(calls(), 1)
     assert.isTrue(channel.isReady)
     assert.isAbove(channel.unsent, 0)
   })
 
   it("is called also if somebody else has sent a little above the low water mark", () => {
-    const transport = new ScriptedTransport()
-    const link = new Link(transport, { message: () => {}, accept: () => "none", closed: () => {} })
-    link.open()
-    let calls = 0
-    const channel = new Channel(
-      { link, side: "runner", id: 1, limit: 1e9 },
-      { batch: () => {}, large: () => {}, ready: () => calls++ }
-    )
-    assert.isFalse(channel.sendMessage(Buffer.alloc(window + 100 * KiB)))
-    transport.settle()
+    const { calls, channel, transport } = full()
     channel.onGrant(50 * KiB)
     transport.settle()
     assert.isFalse(channel.sendMessage(Buffer.alloc(10)))
     assert.isFalse(channel.isReady)
     channel.onGrant(60 * KiB)
     transport.settle()
-    assert.deepStrictEqual([calls, channel.unsent, channel.isReady], [1, 0, true])
+    assert.deepStrictEqual([calls(), channel.unsent, channel.isReady], [1, 0, true])
   })
 })
 
